@@ -1,0 +1,56 @@
+# Everything that a person does here. `make help` lists it; set-up happens by itself.
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+# Node 24 from the lockfile where the system's is older, and the folders that a login shell may lack.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+CACHE := $(or $(TASKMILL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskmill)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test test-fast check generate bench image cluster-up cluster-down clean setup-node setup node-ready
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / && $$1 != "help" { printf "  %-13s %s\n", $$1, $$2 }' Makefile
+
+demo: node-ready ## a cluster, the chart and 2,050 real jobs, live; the cluster stays up
+	@node hack/demo/main.ts
+
+demo-down: setup-node ## take away what the demo installed; the cluster stays up
+	@node hack/demo/main.ts down
+
+test: node-ready ## everything that CI runs
+	@node hack/test.ts
+
+test-fast: setup ## the part of the tests that needs no node, about two minutes
+	@node hack/test.ts --fast
+
+check: setup-node ## generated files, types, lint, unused code, architecture
+	@node hack/check.ts
+
+generate: setup-node ## write CRDs and API reference from the sources
+	@node hack/generate.ts
+
+bench: setup ## benchmarks, as tables
+	@node test/bench/main.ts
+
+image: setup ## the image localhost/taskmill:dev
+	@node hack/image/main.ts product
+
+cluster-up: setup ## a real one-node Kubernetes (kind, or native without Docker)
+	@node hack/cluster/main.ts up
+
+cluster-down: setup-node ## take the cluster down and leave nothing of it
+	@node hack/cluster/main.ts down
+
+clean: ## remove build outputs; the cache stays
+	@rm -rf dist .stamps
+	@echo "removed dist and .stamps. Programs and images are kept in $(CACHE): rm -rf $(CACHE) removes them too"
+
+# Set-up. The script does nothing when there is nothing to do (stamp files in .stamps/).
+setup-node:
+	@hack/setup.sh node
+
+setup:
+	@hack/setup.sh node system
+
+node-ready: cluster-up
+	@node hack/image/main.ts redis product --load

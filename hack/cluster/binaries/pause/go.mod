@@ -1,0 +1,3 @@
+module taskmill.dev/hack/cluster/binaries/pause
+
+go 1.26.0

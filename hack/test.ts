@@ -1,0 +1,47 @@
+/**
+ * `make test` and `make test-fast`: the checks and all suites, one after the other (two cores), and a closing line
+ * `N passed, N failed` that counts tests and checks. `--fast` leaves out what needs a node.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runChecks } from './check.ts'
+
+type Count = { readonly passed: number; readonly failed: number }
+type VitestReport = { readonly numPassedTests: number; readonly numFailedTests: number; readonly numTotalTests: number }
+
+const fast = process.argv.includes('--fast')
+const suites = ['unit', 'chart', 'integration', ...(fast ? [] : ['fault', 'e2e'])]
+const reports = mkdtempSync(join(tmpdir(), 'taskmill-test-'))
+
+/** A suite that ends badly without a failed test (an import error, an unhandled rejection) counts as one failure; so does an empty one. */
+function runSuite(suite: string): Count {
+  const file = join(reports, `${suite}.json`)
+  const args = ['run', `--project=${suite}`, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  const { status } = spawnSync('vitest', args, { stdio: 'inherit' })
+  const report = readReport(file)
+  if (report === undefined || report.numTotalTests === 0) return { passed: 0, failed: 1 }
+  const failed = status === 0 ? report.numFailedTests : Math.max(1, report.numFailedTests)
+  return { passed: report.numPassedTests, failed }
+}
+
+function readReport(file: string): VitestReport | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as VitestReport
+  } catch {
+    return undefined
+  }
+}
+
+console.log('checks')
+const counts: Count[] = [runChecks()]
+for (const suite of suites) {
+  console.log(`\n${suite}`)
+  counts.push(runSuite(suite))
+}
+rmSync(reports, { recursive: true })
+
+const total = counts.reduce((sum, each) => ({ passed: sum.passed + each.passed, failed: sum.failed + each.failed }))
+console.log(`\n${total.passed} passed, ${total.failed} failed`)
+process.exitCode = total.failed === 0 ? 0 : 1

@@ -1,0 +1,20 @@
+import { object, string } from '../schema/index.ts'
+
+/** Longest name of an object whose name becomes the value of a label. */
+export const maxLabelValueLength = 63
+
+/** A reference never leaves the namespace: who may write here may not reach what belongs to others. */
+export const brokerRef = object({
+  description: 'The TaskBroker, in the same namespace, that holds the queues of this pool.',
+  default: {},
+  immutable: 'brokerRef cannot be changed: the queues would be left behind. Create another WorkerPool for the other broker.',
+  fields: {
+    name: string({
+      description: 'Name of the TaskBroker.',
+      minLength: 1,
+      maxLength: maxLabelValueLength,
+      pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+      default: 'default',
+    }),
+  },
+})

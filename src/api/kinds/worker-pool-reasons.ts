@@ -1,0 +1,123 @@
+import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
+
+/** Where the HorizontalPodAutoscaler has a word for something, it is the HPA's word. */
+export const workerPoolConditions = {
+  Ready: {
+    meaning: 'Whether the pool does, or can at once do, the work of its queues. It never depends on how jobs end.',
+    reasons: {
+      DeploymentAvailable: { status: 'True', meaning: 'The Deployment has the pods that it needs, and they work on the queues.' },
+      ScaledToZero: { status: 'True', meaning: 'There is no work and minReplicas is 0: no pod runs. The next job starts one.' },
+      DeploymentProgressing: {
+        status: 'False',
+        meaning:
+          'Pods are starting. Normal for a minute; after that `kubectl describe pods -l taskmill.dev/pool=…` says what they wait for.',
+      },
+      DeploymentUnavailable: {
+        status: 'False',
+        meaning:
+          "Pods cannot be created, or do not become ready. The message is the Deployment's own (quota, pod security, image); correct the template or the namespace.",
+      },
+      DeploymentNotOwned: {
+        status: 'False',
+        meaning: 'A Deployment with the name of the pool exists and belongs to somebody else. Rename the pool, or delete that Deployment.',
+      },
+      TemplateInvalid: {
+        status: 'False',
+        meaning: 'The API server refused the pod template. The message names the field; correct spec.template.',
+      },
+      BrokerNotFound: {
+        status: 'False',
+        meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; the pool goes on by itself.',
+      },
+      BrokerUnreachable: {
+        status: 'False',
+        meaning: 'The broker does not answer, so nobody can fetch jobs. The replicas are held. `kubectl describe tmb` says why.',
+      },
+      WaitingForQueueMetrics: { status: 'Unknown', meaning: 'The queues have not been read yet. Normal for some seconds after a start.' },
+    },
+  },
+  Reconciling: {
+    meaning: 'There only while True: the operator is bringing the cluster to the spec, and needs no help.',
+    reasons: {
+      DeploymentProgressing: { status: 'True', meaning: 'A new template is rolled out, or the first pods start.' },
+      WaitingForBroker: { status: 'True', meaning: 'The broker is missing or does not answer; the pool goes on by itself when it does.' },
+      WaitingForQueueMetrics: { status: 'True', meaning: 'The queues have not been read yet.' },
+    },
+  },
+  Stalled: {
+    meaning: 'There only while True: the spec cannot be reached until somebody changes something.',
+    reasons: {
+      TemplateInvalid: { status: 'True', meaning: 'The API server refused the pod template. Correct the field that the message names.' },
+      DeploymentNotOwned: {
+        status: 'True',
+        meaning: 'The Deployment with the name of the pool belongs to somebody else. Rename the pool, or delete that Deployment.',
+      },
+      ProgressDeadlineExceeded: {
+        status: 'True',
+        meaning:
+          "A rollout made no progress for the Deployment's progressDeadlineSeconds. Look at the newest pods, then correct the template.",
+      },
+    },
+  },
+  ScalingActive: {
+    meaning: 'Whether the queues can be read, so that a number of replicas can be computed.',
+    reasons: {
+      ValidMetricFound: { status: 'True', meaning: 'All queues of the pool were read.' },
+      FailedGetQueueMetrics: {
+        status: 'False',
+        meaning: 'At least one queue cannot be read. The replicas are held: an unreadable queue is not an empty one.',
+      },
+      WaitingForQueueMetrics: { status: 'Unknown', meaning: 'The queues have not been read yet.' },
+    },
+  },
+  ScalingLimited: {
+    meaning: 'Whether minReplicas or maxReplicas changed the number of replicas.',
+    reasons: {
+      TooManyReplicas: {
+        status: 'True',
+        meaning: 'The queues ask for more than maxReplicas. Raise it if the cluster and the broker have room.',
+      },
+      TooFewReplicas: { status: 'True', meaning: 'The queues ask for less than minReplicas.' },
+      DesiredWithinRange: { status: 'False', meaning: 'The number that the queues ask for is within minReplicas and maxReplicas.' },
+    },
+  },
+  AbleToScale: {
+    meaning: 'Whether the number of replicas can be changed now.',
+    reasons: {
+      ReadyForNewScale: { status: 'True', meaning: 'The replicas are what the queues ask for, or are being changed to it.' },
+      ScaleDownStabilized: { status: 'True', meaning: 'Fewer replicas would do, but were not enough for the whole scale-down window yet.' },
+    },
+  },
+} as const satisfies ConditionRegistry
+
+export const workerPoolEvents = {
+  DeploymentCreated: { type: 'Normal', action: 'Create', meaning: "The pool's Deployment was created." },
+  DeploymentUpdated: { type: 'Normal', action: 'Update', meaning: 'The template changed and is rolled out.' },
+  DeploymentNotOwned: {
+    type: 'Warning',
+    action: 'Create',
+    meaning: 'A Deployment with the name of the pool belongs to somebody else. Rename the pool, or delete that Deployment.',
+  },
+  TemplateInvalid: {
+    type: 'Warning',
+    action: 'Update',
+    meaning: 'The API server refused the pod template. Correct the field that the note names.',
+  },
+  ScaledUp: { type: 'Normal', action: 'Scale', meaning: 'Replicas were added; the note says from, to and why.' },
+  ScaledDown: { type: 'Normal', action: 'Scale', meaning: 'Replicas were removed; the note says from, to and why.' },
+  BrokerNotFound: {
+    type: 'Warning',
+    action: 'Connect',
+    meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace.',
+  },
+  BrokerUnreachable: {
+    type: 'Warning',
+    action: 'Connect',
+    meaning: 'The queues cannot be read; the replicas are held. `kubectl describe tmb` says why.',
+  },
+  BrokerReachable: { type: 'Normal', action: 'Connect', meaning: 'The queues can be read again; scaling goes on.' },
+} as const satisfies EventRegistry
+
+/** For example `poolCondition('Ready', 'ScaledToZero', '…')`. */
+export const poolCondition = conditionsOf(workerPoolConditions)
+export const poolEvent = eventsOf(workerPoolEvents)

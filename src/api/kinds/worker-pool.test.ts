@@ -1,0 +1,37 @@
+import { array, assert, constantFrom, property } from 'fast-check'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { queueNamePattern } from '../../contract/index.ts'
+import type { InferWritten } from '../schema/index.ts'
+import { type WorkerPoolSpec, type WorkerPoolStatus, workerPool } from './worker-pool.ts'
+
+describe('WorkerPool', () => {
+  it('is read with its defaults', () => {
+    expectTypeOf<WorkerPoolSpec['brokerRef']['name']>().toEqualTypeOf<string>()
+    expectTypeOf<WorkerPoolSpec['scaling']['behavior']['scaleDown']['stabilizationWindowSeconds']>().toEqualTypeOf<number>()
+    expectTypeOf<WorkerPoolSpec['template']['spec']['containers'][number]['name']>().toEqualTypeOf<string>()
+    expectTypeOf<WorkerPoolStatus['observedGeneration']>().toEqualTypeOf<number>()
+    expectTypeOf<WorkerPoolStatus['backlog']>().toEqualTypeOf<number | undefined>()
+  })
+
+  it('is written with queues and a template only', () => {
+    const least: InferWritten<typeof workerPool.spec> = {
+      queues: [{ name: 'email' }],
+      template: { spec: { containers: [{ name: 'worker', image: 'app:1' }], terminationGracePeriodSeconds: 5 } },
+    }
+    expect(Object.keys(least)).toEqual(workerPool.spec.json.required)
+  })
+
+  it('admits the queue names that the workers admit', () => {
+    const field = workerPool.spec.json.properties?.['queues']?.items?.properties?.['name']
+    const pattern = new RegExp(field?.pattern ?? '', 'u')
+    const admitted = (name: string): boolean => pattern.test(name) && Array.from(name).length <= (field?.maxLength ?? 0)
+    const pieces = constantFrom('a', 'é', '.', ':', '{', '}', ',', ' ', '\t', '\n', '\u0000', '\u007f', '-', '_', '/', '*')
+    assert(
+      property(array(pieces, { maxLength: 6 }), (parts) => {
+        expect([parts, admitted(parts.join(''))]).toEqual([parts, queueNamePattern.test(parts.join(''))])
+      }),
+    )
+    expect(admitted('x'.repeat(128)) && queueNamePattern.test('x'.repeat(128))).toBe(true)
+    expect(admitted('x'.repeat(129)) || queueNamePattern.test('x'.repeat(129))).toBe(false)
+  })
+})

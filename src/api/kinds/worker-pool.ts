@@ -1,0 +1,162 @@
+import type { Resource } from '../object.ts'
+import { dateTime, type Infer, integer, listMap, object, optional, string } from '../schema/index.ts'
+import { conditionList, observedGeneration } from './condition-list.ts'
+import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { podTemplate } from './pod-template.ts'
+import { brokerRef, maxLabelValueLength } from './references.ts'
+import { workerPoolConditions, workerPoolEvents } from './worker-pool-reasons.ts'
+
+const maxCount = Number.MAX_SAFE_INTEGER
+const mostReplicas = 10_000
+const defaultMaxReplicas = 10
+
+const queues = listMap({
+  description: 'The queues that the pods of this pool consume. A queue may be consumed by several pools.',
+  keys: ['name'],
+  minItems: 1,
+  maxItems: 100,
+  items: object({
+    description: 'One queue.',
+    fields: {
+      name: string({
+        description:
+          'Name of the BullMQ queue, as the producers write it. No colon, comma, braces or white space, and no dot at the start.',
+        minLength: 1,
+        maxLength: 128,
+        pattern: '^[^.:,{}\\s\\x00-\\x1f\\x7f][^:,{}\\s\\x00-\\x1f\\x7f]*$',
+        example: 'email_tasks',
+      }),
+    },
+  }),
+})
+
+const scaleDown = object({
+  description: 'How the pool scales down.',
+  default: {},
+  fields: {
+    stabilizationWindowSeconds: integer({
+      description: 'Seconds for which fewer replicas must have been enough before any is removed. 0 removes them at once.',
+      minimum: 0,
+      maximum: 3600,
+      default: 300,
+    }),
+  },
+})
+
+const scaling = object({
+  description:
+    'How many replicas the pool has: the jobs that wait, are due or run, divided by targetBacklogPerReplica, within minReplicas and maxReplicas. ' +
+    'While a queue cannot be read the number is held.',
+  default: {},
+  rules: [
+    {
+      rule: 'self.minReplicas <= self.maxReplicas',
+      message: `minReplicas must not exceed maxReplicas (${defaultMaxReplicas} where it is left out)`,
+      fieldPath: '.minReplicas',
+    },
+  ],
+  fields: {
+    minReplicas: integer({
+      description: 'Fewest replicas. 0 lets the pool sleep without pods; the next job wakes it.',
+      minimum: 0,
+      maximum: mostReplicas,
+      default: 0,
+    }),
+    maxReplicas: integer({ description: 'Most replicas.', minimum: 1, maximum: mostReplicas, default: defaultMaxReplicas }),
+    targetBacklogPerReplica: integer({
+      description: 'Jobs, waiting and running, that one replica is meant to have. Lower means more replicas and shorter queues.',
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 10,
+    }),
+    behavior: object({
+      description: 'How fast the pool scales, in the words of the HorizontalPodAutoscaler.',
+      default: {},
+      fields: { scaleDown },
+    }),
+  },
+})
+
+const spec = object({
+  description: 'What the pool should be.',
+  fields: {
+    brokerRef,
+    queues,
+    concurrency: integer({
+      description: 'Jobs that one pod runs at the same time, over all its queues together.',
+      minimum: 1,
+      maximum: 1000,
+      default: 1,
+    }),
+    scaling,
+    drainTimeoutSeconds: integer({
+      description:
+        "Seconds that a stopping pod may go on with its running jobs. What is not finished then goes back to its queue. The pod's grace period follows it.",
+      minimum: 0,
+      maximum: 86_400,
+      default: 30,
+    }),
+    template: podTemplate,
+  },
+})
+
+const replicaCount = (description: string) => optional(integer({ description, minimum: 0, maximum: maxCount }))
+
+const status = object({
+  description: 'What the pool is, as the operator saw it last. Written by the operator only.',
+  default: {},
+  fields: {
+    conditions: optional(conditionList),
+    observedGeneration,
+    desiredReplicas: replicaCount('Replicas that the operator wants now.'),
+    replicas: replicaCount('Pods that the Deployment has.'),
+    readyReplicas: replicaCount('Pods that are ready.'),
+    ready: optional(string({ description: 'Ready pods of desired pods.', maxLength: 32, example: '5/7' })),
+    busy: optional(string({ description: 'Running jobs of the slots of all ready pods.', maxLength: 40, example: '18/20' })),
+    backlog: optional(
+      integer({
+        description: 'Jobs that could run now and do not: waiting, prioritized and due delayed ones.',
+        minimum: 0,
+        maximum: maxCount,
+      }),
+    ),
+    oldestJobTime: optional(dateTime({ description: 'Since when the oldest job that could run waits. Missing when none waits.' })),
+    decision: optional(
+      string({ description: 'Why there are so many replicas, what limited the number, and what would change it.', maxLength: 4096 }),
+    ),
+    reason: optional(
+      string({ description: 'The one reason among the conditions that matters most now; a column of kubectl get.', maxLength: 1024 }),
+    ),
+    lastScaleTime: optional(dateTime({ description: 'When the operator changed the number of replicas last.' })),
+  },
+})
+
+export const workerPool = declareKind({
+  kind: 'WorkerPool',
+  plural: 'workerpools',
+  singular: 'workerpool',
+  shortNames: ['wp'],
+  description:
+    'A WorkerPool runs worker pods for queues and scales them with the work. It owns one Deployment of its own name. ' +
+    'With minReplicas 0 (the default) no pod runs while there is no work.',
+  nameMaxLength: maxLabelValueLength,
+  columns: [
+    { name: 'Ready', type: 'string', jsonPath: '.status.ready', description: 'Ready pods of desired pods.' },
+    { name: 'Desired', type: 'integer', jsonPath: '.status.desiredReplicas', description: 'Replicas that the operator wants.' },
+    { name: 'Busy', type: 'string', jsonPath: '.status.busy', description: 'Running jobs of all slots.' },
+    { name: 'Backlog', type: 'integer', jsonPath: '.status.backlog', description: 'Jobs that could run now and do not.' },
+    { name: 'Oldest', type: 'date', jsonPath: '.status.oldestJobTime', description: 'How long the oldest of them waits.' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The reason that matters most now.' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Age of the pool.' },
+  ],
+  spec,
+  status,
+  conditions: workerPoolConditions,
+  events: workerPoolEvents,
+})
+
+export type WorkerPool = ObjectOf<typeof workerPool>
+export type WorkerPoolSpec = Infer<typeof spec>
+export type WorkerPoolStatus = Infer<typeof status>
+
+export const workerPools: Resource<WorkerPool> = resourceOf(workerPool)

@@ -1,0 +1,66 @@
+/** An object of the API server as it travels: raw JSON, times are strings, unknown fields are still there. */
+export type KubeObject = {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: ObjectMeta
+}
+
+/**
+ * Names one collection of the API server and the type of its objects. The `group` of core kinds is the empty string.
+ * `__object` never exists: it carries the type to the compiler.
+ */
+export type Resource<T> = {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly plural: string
+  readonly namespaced: boolean
+  readonly __object?: T
+}
+
+/** `uid` and the fields below it are always there on an object that was read, and mostly missing on one to write. */
+export type ObjectMeta = {
+  readonly name: string
+  readonly namespace?: string
+  readonly labels?: { readonly [name: string]: string }
+  readonly annotations?: { readonly [name: string]: string }
+  readonly ownerReferences?: readonly OwnerReference[]
+  readonly uid?: string
+  readonly resourceVersion?: string
+  readonly generation?: number
+  readonly creationTimestamp?: string
+  readonly deletionTimestamp?: string
+  readonly managedFields?: readonly unknown[]
+}
+
+export type OwnerReference = {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+  readonly controller?: boolean
+  readonly blockOwnerDeletion?: boolean
+}
+
+/** Kubernetes' usual condition: one fact about an object, and since when. */
+export type Condition = {
+  readonly type: string
+  readonly status: ConditionStatus
+  /** The generation of the object that the fact was found for. */
+  readonly observedGeneration?: number
+  readonly lastTransitionTime: string
+  readonly reason: string
+  readonly message: string
+}
+
+export type ConditionStatus = 'True' | 'False' | 'Unknown'
+
+/** `apps/v1`, or `v1` for core kinds. */
+export function apiVersionOf(resource: Pick<Resource<unknown>, 'group' | 'version'>): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}
+
+/** A time as Kubernetes writes it: RFC 3339 in UTC, whole seconds. */
+export function kubeTime(epochMs: number): string {
+  return new Date(Math.floor(epochMs / 1000) * 1000).toISOString().replace('.000Z', 'Z')
+}

@@ -1,0 +1,97 @@
+import type { JsonSchema, JsonValue } from './schema/index.ts'
+
+/** What is wrong with a schema and everything below it, one sentence each; the tests want none. */
+export function schemaViolations(path: string, schema: JsonSchema, always = true): readonly string[] {
+  const below = childrenOf(path, schema).flatMap((child) => schemaViolations(child.path, child.schema, always && child.always))
+  return [...Array.from(ownViolations(schema, always), (violation) => `${path}: ${violation}`), ...below]
+}
+
+/** `always`: whether the value is there in every stored object. */
+type Child = { readonly path: string; readonly schema: JsonSchema; readonly always: boolean }
+
+function childrenOf(path: string, schema: JsonSchema): readonly Child[] {
+  const fields = Object.entries(schema.properties ?? {}).map(([name, child]) => ({
+    path: `${path}.${name}`,
+    schema: child,
+    always: child.default !== undefined || (schema.required?.includes(name) ?? false),
+  }))
+  const items = schema.items === undefined ? [] : [{ path: `${path}[]`, schema: schema.items, always: false }]
+  const values =
+    schema.additionalProperties === undefined ? [] : [{ path: `${path}.*`, schema: schema.additionalProperties, always: false }]
+  return [...fields, ...items, ...values]
+}
+
+function* ownViolations(schema: JsonSchema, always: boolean): Iterable<string> {
+  if (!/^[A-Z0-9].{8,}[.…]$/su.test(schema.description)) yield 'the description is not a sentence'
+  if (!['object', 'array', 'string', 'integer'].includes(schema.type)) yield `type ${schema.type}: use an enum or an integer`
+  if (schema.type === 'string') yield* stringViolations(schema)
+  if (schema.type === 'integer') yield* integerViolations(schema)
+  if (schema.type === 'array') yield* arrayViolations(schema)
+  if (schema.type === 'object') yield* objectViolations(schema)
+  if (schema.default !== undefined && !admits(schema, schema.default)) yield `the default ${JSON.stringify(schema.default)} is not admitted`
+  for (const { rule, fieldPath } of schema['x-kubernetes-validations'] ?? []) {
+    // The API server runs a transition rule only when there is an old and a new value: removing and adding would evade it.
+    if (rule.includes('oldSelf') && !always) yield 'immutable, but could be removed and added again'
+    if (fieldPath !== undefined && schema.properties?.[fieldPath.slice(1)] === undefined) yield `fieldPath ${fieldPath} is not declared`
+  }
+}
+
+function* stringViolations({ maxLength, format, enum: values }: JsonSchema): Iterable<string> {
+  if (maxLength === undefined && format !== 'date-time' && values === undefined) yield 'has no maxLength'
+}
+
+function* integerViolations({ minimum, maximum }: JsonSchema): Iterable<string> {
+  if (minimum === undefined || maximum === undefined) yield 'has no bounds'
+  else if (!Number.isSafeInteger(minimum) || !Number.isSafeInteger(maximum)) yield 'bounds beyond 2^53'
+}
+
+function* arrayViolations(schema: JsonSchema): Iterable<string> {
+  const keys = schema['x-kubernetes-list-map-keys'] ?? []
+  if (schema.maxItems === undefined) yield 'has no maxItems'
+  if (schema.items === undefined) yield 'has no items'
+  const wanted = schema.items?.type === 'object' ? 'map' : 'set'
+  if (schema['x-kubernetes-list-type'] !== wanted) yield `the list type is not ${wanted}`
+  for (const key of keys) if (!schema.items?.required?.includes(key)) yield `the list key ${key} is not required in its items`
+}
+
+function* objectViolations(schema: JsonSchema): Iterable<string> {
+  const fields = schema.properties ?? {}
+  if (schema.properties !== undefined && schema.additionalProperties !== undefined) yield 'has both properties and additionalProperties'
+  if (schema.additionalProperties !== undefined && schema.maxProperties === undefined) yield 'has no maxProperties'
+  for (const name of schema.required ?? []) {
+    if (fields[name] === undefined) yield `${name} is required but not declared`
+    else if (fields[name].default !== undefined) yield `${name} is required and has a default`
+  }
+  for (const [name, field] of Object.entries(fields)) {
+    if (!/^[a-z][A-Za-z0-9]*$/u.test(name)) yield `${name} is not camelCase`
+    if (field.format === 'date-time' && !name.endsWith('Time')) yield `${name} is a moment: …Time`
+    if (field.type === 'integer' && /timeout|window|delay|period|interval|deadline|ttl/iu.test(name) && !name.endsWith('Seconds')) {
+      yield `${name} is a duration: …Seconds`
+    }
+  }
+}
+
+/** Whether a default satisfies its own schema, as far as defaults go. */
+function admits(schema: JsonSchema, value: JsonValue): boolean {
+  if (schema.type === 'integer') {
+    return Number.isSafeInteger(value) && Number(value) >= (schema.minimum ?? 0) && Number(value) <= (schema.maximum ?? 0)
+  }
+  if (schema.type === 'string') {
+    return (
+      typeof value === 'string' &&
+      (schema.enum?.includes(value) ?? true) &&
+      (schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(value)) &&
+      value.length >= (schema.minLength ?? 0) &&
+      value.length <= (schema.maxLength ?? Infinity)
+    )
+  }
+  if (schema.type === 'array' || typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const missing = (schema.required ?? []).filter((name) => !(name in value))
+  return (
+    missing.length === 0 &&
+    Object.entries(value).every(([name, own]) => {
+      const field = schema.properties?.[name]
+      return field !== undefined && admits(field, own)
+    })
+  )
+}

@@ -1,0 +1,107 @@
+import type { JsonSchema, JsonValue } from './json-schema.ts'
+import {
+  type AnySchema,
+  type Described,
+  type Infer,
+  type InferWritten,
+  type Presence,
+  requiredSchema,
+  type Schema,
+  schemaOf,
+} from './schema.ts'
+
+type Fields = { readonly [field: string]: AnySchema }
+type FieldsWith<F extends Fields, P extends Presence> = {
+  [K in keyof F]: F[K] extends Schema<unknown, unknown, infer Own> ? (Own extends P ? K : never) : never
+}[keyof F]
+type Flat<T> = { [K in keyof T]: T[K] }
+
+export type StoredObject<F extends Fields> = Flat<
+  { readonly [K in FieldsWith<F, 'required' | 'defaulted'>]: Infer<F[K]> } & { readonly [K in FieldsWith<F, 'optional'>]?: Infer<F[K]> }
+>
+export type WrittenObject<F extends Fields> = Flat<
+  { readonly [K in FieldsWith<F, 'required'>]: InferWritten<F[K]> } & {
+    readonly [K in FieldsWith<F, 'optional' | 'defaulted'>]?: InferWritten<F[K]>
+  }
+>
+
+type ObjectOptions<F extends Fields> = Described & { readonly fields: F }
+
+/**
+ * An object of known fields. `default: {}` stands for the fields' own defaults; they are written out, because the API server
+ * checks the rules of an object against its default as it stands.
+ */
+export function object<F extends Fields>(
+  options: ObjectOptions<F> & { readonly default: NoInfer<WrittenObject<F>> },
+): Schema<StoredObject<F>, WrittenObject<F>, 'defaulted'>
+export function object<F extends Fields>(options: ObjectOptions<F>): Schema<StoredObject<F>, WrittenObject<F>, 'required'>
+export function object<F extends Fields>(options: ObjectOptions<F> & { readonly default?: object }): Schema<unknown> {
+  const { default: written, ...described } = options
+  const complete = written === undefined ? {} : { default: { ...defaultsOf(options.fields), ...written } }
+  return schemaOf(objectJson(options.fields), { ...described, ...complete })
+}
+
+type Unknown = { readonly [field: string]: unknown }
+
+/**
+ * An object of which some fields are known and all others are kept as they are: for parts of other Kubernetes kinds,
+ * whose own schema would not fit into a CRD (a full PodTemplateSpec is more than 500 KB).
+ */
+export function openObject<F extends Fields>(
+  options: ObjectOptions<F>,
+): Schema<StoredObject<F> & Unknown, WrittenObject<F> & Unknown, 'required'> {
+  return requiredSchema({ ...objectJson(options.fields), 'x-kubernetes-preserve-unknown-fields': true }, options)
+}
+
+type ListOptions = Described & { readonly minItems?: number; readonly maxItems: number }
+type KeyOf<T> = Extract<keyof T, string>
+
+/** A list of objects that server-side apply merges by key; two entries with the same key are refused. */
+export function listMap<S extends AnySchema>(
+  options: ListOptions & { readonly items: S; readonly keys: readonly KeyOf<Infer<S>>[] },
+): Schema<readonly Infer<S>[], readonly InferWritten<S>[], 'required'> {
+  return requiredSchema(
+    {
+      type: 'array',
+      ...itemBounds(options),
+      items: options.items.json,
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': options.keys,
+    },
+    options,
+  )
+}
+
+/** A list of different scalars, in which order has no meaning. */
+export function set<V extends string | number>(
+  options: ListOptions & { readonly items: Schema<V, V, 'required'> },
+): Schema<readonly V[], readonly V[], 'required'> {
+  return requiredSchema({ type: 'array', ...itemBounds(options), items: options.items.json, 'x-kubernetes-list-type': 'set' }, options)
+}
+
+/** An object whose field names are the user's own, such as labels. */
+export function map<V>(
+  options: Described & { readonly values: Schema<V, V, 'required'>; readonly maxProperties: number },
+): Schema<{ readonly [key: string]: V }, { readonly [key: string]: V }, 'required'> {
+  return requiredSchema({ type: 'object', maxProperties: options.maxProperties, additionalProperties: options.values.json }, options)
+}
+
+function objectJson(fields: Fields): Omit<JsonSchema, 'description'> {
+  const entries = Object.entries(fields)
+  const required = entries.filter(([, field]) => field.presence === 'required').map(([name]) => name)
+  return {
+    type: 'object',
+    ...(required.length === 0 ? {} : { required }),
+    properties: Object.fromEntries(entries.map(([name, field]) => [name, field.json])),
+  }
+}
+
+function defaultsOf(fields: Fields): { readonly [field: string]: JsonValue } {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, { json }]) => (json.default === undefined ? [] : [[name, json.default]])),
+  )
+}
+
+function itemBounds({ minItems, maxItems }: ListOptions): Pick<JsonSchema, 'minItems' | 'maxItems'> {
+  return { ...(minItems === undefined ? {} : { minItems }), maxItems }
+}

@@ -1,0 +1,40 @@
+import { type Described, requiredSchema, type Schema, schemaOf } from './schema.ts'
+
+/** Strings have a length: without one the API server cannot bound what a CEL rule costs and refuses the CRD. */
+type StringOptions = Described & { readonly minLength?: number; readonly maxLength: number; readonly pattern?: string }
+
+export function string(options: StringOptions & { readonly default: string }): Schema<string, string, 'defaulted'>
+export function string(options: StringOptions): Schema<string, string, 'required'>
+export function string(options: StringOptions & { readonly default?: string }): Schema<string> {
+  const { minLength, maxLength, pattern } = options
+  return schemaOf(
+    { type: 'string', ...(minLength === undefined ? {} : { minLength }), maxLength, ...(pattern === undefined ? {} : { pattern }) },
+    options,
+  )
+}
+
+/** One of a few words. Instead of a boolean wherever a third state can be imagined. */
+type EnumOptions<V extends string> = Described & { readonly values: readonly V[] }
+
+export function enumeration<const V extends string>(options: EnumOptions<V> & { readonly default: NoInfer<V> }): Schema<V, V, 'defaulted'>
+export function enumeration<const V extends string>(options: EnumOptions<V>): Schema<V, V, 'required'>
+export function enumeration<const V extends string>(options: EnumOptions<V> & { readonly default?: NoInfer<V> }): Schema<V> {
+  return schemaOf({ type: 'string', enum: options.values }, options)
+}
+
+type IntegerOptions = Described & { readonly minimum: number; readonly maximum: number }
+
+const MAX_INT32 = 2 ** 31 - 1
+
+/** Whole numbers only: a float does not survive every client. Bounds stay within 2^53 - 1, which JavaScript can hold. */
+export function integer(options: IntegerOptions & { readonly default: number }): Schema<number, number, 'defaulted'>
+export function integer(options: IntegerOptions): Schema<number, number, 'required'>
+export function integer(options: IntegerOptions & { readonly default?: number }): Schema<number> {
+  const { minimum, maximum } = options
+  return schemaOf({ type: 'integer', format: maximum > MAX_INT32 ? 'int64' : 'int32', minimum, maximum }, options)
+}
+
+/** A moment in RFC 3339, for example `2026-11-23T08:00:00Z`. */
+export function dateTime(options: Described): Schema<string, string, 'required'> {
+  return requiredSchema({ type: 'string', format: 'date-time' }, options)
+}

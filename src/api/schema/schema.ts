@@ -1,0 +1,69 @@
+import type { JsonSchema, JsonValue, ValidationRule } from './json-schema.ts'
+
+/**
+ * Whether a field is there:
+ * - `required`: the API server refuses an object without it
+ * - `defaulted`: may be left out when written, is always there when read, because the API server fills it in
+ * - `optional`: may be missing when read.
+ */
+export type Presence = 'required' | 'defaulted' | 'optional'
+
+/** A field's schema, and (only for the compiler) the type that one reads and the type that one writes. */
+export type Schema<Stored, Written = Stored, P extends Presence = Presence> = {
+  readonly json: JsonSchema
+  readonly presence: P
+  readonly __stored?: Stored
+  readonly __written?: Written
+}
+
+export type AnySchema = Schema<unknown>
+
+/** The type of a value as the API server returns it: with the defaults filled in. */
+export type Infer<S extends AnySchema> = S extends Schema<infer Stored, unknown> ? Stored : never
+
+/** The type of a value as people write it: what has a default may be missing. */
+export type InferWritten<S extends AnySchema> = S extends Schema<unknown, infer Written> ? Written : never
+
+/** What every declaration may say. */
+export type Described = {
+  /** Shown by `kubectl explain`: the meaning first, then units. Bounds, default and example are added from the declaration. */
+  readonly description: string
+  readonly example?: JsonValue
+  readonly rules?: readonly ValidationRule[]
+  /** Why the value cannot be changed, and what to do instead. */
+  readonly immutable?: string
+}
+
+type OwnSchema = Omit<JsonSchema, 'description'>
+
+/** Joins what a combinator knows with what the declaration says; the combinator's return type adds the phantom types. */
+export function requiredSchema(own: OwnSchema, declared: Described): { readonly json: JsonSchema; readonly presence: 'required' } {
+  const rules = validationsOf(declared)
+  const json = {
+    description: declared.description,
+    ...own,
+    ...(declared.example === undefined ? {} : { example: declared.example }),
+    ...(rules.length === 0 ? {} : { 'x-kubernetes-validations': rules }),
+  }
+  return { json, presence: 'required' }
+}
+
+/** The same for declarations that may have a default. */
+export function schemaOf(
+  own: OwnSchema,
+  declared: Described & { readonly default?: JsonValue },
+): { readonly json: JsonSchema; readonly presence: 'required' | 'defaulted' } {
+  if (declared.default === undefined) return requiredSchema(own, declared)
+  return { json: requiredSchema({ ...own, default: declared.default }, declared).json, presence: 'defaulted' }
+}
+
+/** A field that may be missing when read. */
+export function optional<Stored, Written>(schema: Schema<Stored, Written, 'required'>): Schema<Stored, Written, 'optional'> {
+  return { json: schema.json, presence: 'optional' }
+}
+
+function validationsOf(declared: Described): readonly ValidationRule[] {
+  const rules = (declared.rules ?? []).map((rule) => ({ reason: 'FieldValueInvalid' as const, ...rule }))
+  if (declared.immutable === undefined) return rules
+  return [...rules, { rule: 'self == oldSelf', message: declared.immutable, reason: 'FieldValueForbidden' }]
+}

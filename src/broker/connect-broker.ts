@@ -1,0 +1,103 @@
+import { deadline } from '../clock/index.ts'
+import { queueKeys } from '../contract/index.ts'
+import { errorMessage, taskmillError } from '../errors/index.ts'
+import { brokerError, failFastMs, openConnection, unreachable, type Connection } from './connection.ts'
+import type { Broker, BrokerInfo, BrokerOptions } from './port.ts'
+import { readQueues } from './read-queues.ts'
+
+const longestBlockMs = 10_000
+
+/** Connects to a broker, in the background. Two connections at most: one for commands, and one that waits for events from the first watch on. */
+export function connectBroker({ address, keyPrefix, log, clock }: BrokerOptions): Broker {
+  const commands = openConnection({ address, name: 'taskmill:operator', silenceMs: failFastMs, log, clock })
+  let watching: Connection | undefined
+  let turn: Promise<unknown> = Promise.resolve()
+
+  const onConnection = async <T>(connection: Connection, call: () => Promise<T>): Promise<T> => {
+    await connection.ready()
+    try {
+      return await call()
+    } catch (error) {
+      throw brokerError(address, error)
+    }
+  }
+
+  /** Connecting and the answer together have to fit into the time; an answer that comes later is dropped. */
+  const command = async <T>(call: () => Promise<T>): Promise<T> => {
+    using limit = deadline(clock, failFastMs + 100, { reason: () => unreachable(address, new Error('no answer in time')) })
+    const late = new Promise<never>((_, reject) =>
+      limit.signal.addEventListener('abort', () => reject(limit.signal.reason), { once: true }),
+    )
+    return await Promise.race([onConnection(commands, call), late])
+  }
+
+  /** Ends the blocking read from the other connection. Where that fails, the read ends by itself, at most `blockMs` later. */
+  const interrupt = async (connection: Connection, clientId: number) => {
+    try {
+      await commands.redis.client('UNBLOCK', clientId)
+    } catch (error) {
+      log.debug({ address, error: errorMessage(error) }, 'could not end a blocking read')
+      connection.redis.disconnect(true)
+    }
+  }
+
+  const watch = async (cursors: ReadonlyMap<string, string>, blockMs: number, signal: AbortSignal) => {
+    signal.throwIfAborted()
+    watching ??= openConnection({ address, name: 'taskmill:operator:watch', silenceMs: longestBlockMs + failFastMs, log, clock })
+    const connection = watching
+    const queueOf = new Map([...cursors.keys()].map((queue) => [queueKeys(keyPrefix, queue).events, queue]))
+    let interrupted: Promise<void> | undefined
+    return await onConnection(connection, async () => {
+      const clientId = await connection.redis.client('ID')
+      signal.throwIfAborted()
+      const onAbort = () => void (interrupted = interrupt(connection, clientId))
+      signal.addEventListener('abort', onAbort, { once: true })
+      try {
+        // One entry is enough: it only says that something happened, and the reading that follows moves the cursor to the end.
+        const reply = await connection.redis.xread('COUNT', 1, 'BLOCK', blockMs, 'STREAMS', ...queueOf.keys(), ...cursors.values())
+        return new Map((reply ?? []).map(([key, entries]) => [queueOf.get(key) ?? key, entries.at(-1)?.[0] ?? '0-0']))
+      } finally {
+        signal.removeEventListener('abort', onAbort)
+        await interrupted
+      }
+    })
+  }
+
+  return {
+    readQueues: (queues) => command(() => readQueues(commands.redis, keyPrefix, queues)),
+
+    async watchQueues(cursors, blockMs, signal) {
+      if (cursors.size === 0 || blockMs < 1 || blockMs > longestBlockMs) throw new RangeError('a watch needs a queue and 1 to 10000 ms')
+      const mine = turn.then(() => watch(cursors, Math.round(blockMs), signal))
+      turn = mine.catch(() => undefined)
+      try {
+        return await mine
+      } finally {
+        // What was news stays news: the caller's cursors have not moved.
+        signal.throwIfAborted()
+      }
+    },
+
+    info: () =>
+      command(async () => {
+        const [server, memory] = await Promise.all([commands.redis.info('server'), commands.redis.info('memory')])
+        return parseInfo(`${server}\n${memory}`)
+      }),
+
+    async close() {
+      commands.close()
+      watching?.close()
+      await turn
+    },
+  }
+}
+
+function parseInfo(text: string): BrokerInfo {
+  const fields = new Map(text.split(/\r?\n/u).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
+  const version = fields.get('valkey_version') ?? fields.get('redis_version')
+  const evictionPolicy = fields.get('maxmemory_policy')
+  if (version === undefined || evictionPolicy === undefined) {
+    throw taskmillError('TM_BROKER_COMMAND_FAILED', 'the broker does not tell its version or its eviction policy')
+  }
+  return { version, evictionPolicy }
+}

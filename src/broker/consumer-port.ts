@@ -1,0 +1,65 @@
+import type { Clock } from '../clock/index.ts'
+import type { Logger } from '../observability/index.ts'
+import type { BrokerEndpoint } from './port.ts'
+
+/** A job as whoever processes it sees it. */
+export type ConsumerJob = {
+  readonly id: string
+  readonly queue: string
+  /** The job's name: the type of the task. */
+  readonly name: string
+  readonly data: unknown
+  /** This attempt, from 1. Runs that were interrupted (a drain, a killed pod) do not count. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** Stores the progress with the job. Rejects while the broker is away. */
+  updateProgress(progress: number | object): Promise<void>
+}
+
+/**
+ * Runs one job. What it resolves with is stored as the result; when it rejects, the attempt has failed, and the job's own `attempts` and
+ * `backoff` say what follows. An error whose `name` is `UnrecoverableError` ends the job at once.
+ */
+export type ProcessJob = (job: ConsumerJob, context: { readonly signal: AbortSignal }) => Promise<unknown>
+
+export type ConsumerOptions = BrokerEndpoint & {
+  /** Taken in turns, so that no queue starves another. */
+  readonly queues: readonly string[]
+  /** Jobs at once over all queues together. */
+  readonly concurrency: number
+  /** Recorded in each job as `processedBy`: the pod. */
+  readonly name: string
+  /** Distinguishes this start of the process from all others: part of the locks' tokens. */
+  readonly instance: string
+  readonly process: ProcessJob
+  readonly log: Logger
+  readonly clock: Clock
+  /** A job whose lock is older is taken for dead. Default 30 s; renewed every third of it. */
+  readonly lockDurationMs?: number
+  /** How often to look for jobs of dead workers. Default 30 s. */
+  readonly stalledIntervalMs?: number
+  /** A job that was lost with its worker more often than this fails, because it may be what kills them. Default 3. */
+  readonly maxStalledCount?: number
+}
+
+export type DrainResult = {
+  /** Jobs that ended, well or not, after the drain began. */
+  readonly finished: number
+  /** Jobs that were given back unharmed: they run again elsewhere, with no attempt used up. */
+  readonly handedBack: number
+  /** Jobs that could not be given back (the broker was away): they run again elsewhere once their locks have expired. */
+  readonly abandoned: number
+}
+
+/** Runs the jobs of several queues in one set of slots, each at least once. */
+export type Consumer = {
+  /** Begins to take jobs. Resolves when a drain has ended; never rejects because of the broker, however long it is away. */
+  run(): Promise<void>
+  /**
+   * Takes no further job from this moment on, lets the running ones go on for `timeoutMs`, then aborts their signals and hands back what
+   * is left. Ends with the connections closed. Called again with a shorter time it cuts the first one short.
+   */
+  drain(timeoutMs: number): Promise<DrainResult>
+  /** Jobs that run now. */
+  running(): number
+}

@@ -1,0 +1,126 @@
+import type { Job } from 'bullmq'
+import { sleep, type Clock } from '../clock/index.ts'
+import { errorMessage } from '../errors/index.ts'
+import type { Logger } from '../observability/index.ts'
+import { isPassing, type Connection } from './connection.ts'
+import type { ConsumerJob, ProcessJob } from './consumer-port.ts'
+import type { QueueSource, Settled } from './queue-source.ts'
+
+/** One run of one job, from its fetch to its end. */
+export type JobRun = {
+  readonly source: QueueSource
+  readonly job: Job
+  readonly id: string
+  readonly token: string
+  readonly abort: AbortController
+  /**
+   * `Running`: the job is ours. `Draining`: it is to be handed back, unless it ends well on its own. `Released`: it is not ours any more,
+   * what it results in is dropped.
+   */
+  state: 'Running' | 'Draining' | 'Released'
+  /** The handler has ended. */
+  isHandled: boolean
+  /** The outcome is about to be stored: the job is not to be handed back any more. */
+  isStoring: boolean
+}
+
+export type JobRunDeps = {
+  readonly process: ProcessJob
+  readonly connection: Connection
+  /** Aborts when the consumer gives up waiting for the broker. */
+  readonly gaveUp: AbortSignal
+  readonly log: Logger
+  readonly clock: Clock
+  /** Whether the reply to the end of this job should bring the next one of its queue. */
+  readonly wantsNext: (run: JobRun) => boolean
+  /** A reply was lost that may have brought a job locked with the run's token. */
+  readonly onLostReply: (run: JobRun) => void
+}
+
+/** Between two tries: some servers accept connections and refuse every command for a while. */
+const pauseMs = 100
+
+/** Runs the handler and stores its outcome, however long the broker is away meanwhile. Never rejects. */
+export async function runJob(run: JobRun, deps: JobRunDeps): Promise<Settled> {
+  const { job, source, abort } = run
+  let outcome: { readonly result: unknown } | { readonly error: Error }
+  try {
+    // What BullMQ decided about the job before it ran, such as that it was lost too often.
+    if (job.deferredFailure) throw Object.assign(new Error(job.deferredFailure), { name: 'UnrecoverableError' })
+    outcome = { result: await deps.process(view(job, source.name), { signal: abort.signal }) }
+  } catch (error) {
+    outcome = { error: asError(error) }
+  }
+  run.isHandled = true
+  run.isStoring = !isDropped(run, 'error' in outcome)
+  return await settle(run, outcome, deps)
+}
+
+async function settle(
+  run: JobRun,
+  firstOutcome: { readonly result: unknown } | { readonly error: Error },
+  deps: JobRunDeps,
+): Promise<Settled> {
+  const { job, source, token, id } = run
+  const { connection, gaveUp, log, clock } = deps
+  let outcome = firstOutcome
+  let isRepeated = false
+  while (!isDropped(run, 'error' in outcome)) {
+    const wantsNext = !isRepeated && deps.wantsNext(run)
+    try {
+      return 'error' in outcome
+        ? await source.fail(job, outcome.error, token, wantsNext)
+        : await source.complete(job, outcome.result, token, wantsNext)
+    } catch (error) {
+      if (isPassing(error)) {
+        if (wantsNext) deps.onLostReply(run)
+        isRepeated = true
+        try {
+          await connection.back(gaveUp)
+          await sleep(clock, pauseMs, gaveUp)
+        } catch {
+          run.state = 'Released'
+          log.warn({ queue: source.name, job: id, error: errorMessage(error) }, 'the outcome of a job could not be stored')
+          return { outcome: 'Abandoned' }
+        }
+      } else if (isRefused(error)) {
+        // After a lost reply this is how it looks when the first try had worked.
+        if (!isRepeated) log.warn({ queue: source.name, job: id, error: errorMessage(error) }, 'a job ended that was no longer ours')
+        return { outcome: 'Dropped' }
+      } else if ('error' in outcome) {
+        log.error({ queue: source.name, job: id, error: errorMessage(error) }, 'the failure of a job could not be stored')
+        return { outcome: 'Dropped' }
+      } else {
+        // The result cannot be stored: it is not JSON, or the broker does not take it. The job must not look as if it still ran.
+        outcome = { error: asError(error) }
+      }
+    }
+  }
+  return { outcome: 'Dropped' }
+}
+
+/** A job that is to be handed back fails by being aborted: that is no attempt. */
+function isDropped(run: JobRun, hasFailed: boolean): boolean {
+  return run.state === 'Released' || (run.state === 'Draining' && hasFailed)
+}
+
+/** BullMQ's own answers carry a negative code: no such job, no lock, not active, another lock. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code < 0
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
+}
+
+function view(job: Job, queue: string): ConsumerJob {
+  return {
+    id: job.id ?? '',
+    queue,
+    name: job.name,
+    data: job.data as unknown,
+    attempt: job.attemptsMade + 1,
+    maxAttempts: Math.max(job.opts.attempts ?? 1, 1),
+    updateProgress: (progress) => job.updateProgress(progress),
+  }
+}

@@ -1,0 +1,112 @@
+import { createRedisBackend, Worker, type Job, type WorkerOptions } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { queueKeys } from '../contract/index.ts'
+import { errorMessage } from '../errors/index.ts'
+import type { Logger } from '../observability/index.ts'
+import { isPassing } from './connection.ts'
+import type { FetchOutcome } from './fetch-plan.ts'
+
+export type QueueSourceOptions = {
+  readonly queue: string
+  readonly keyPrefix: string
+  /** Shared by all sources of a consumer, and not theirs to close. */
+  readonly redis: Redis
+  readonly name: string
+  readonly lockDurationMs: number
+  readonly stalledIntervalMs: number
+  readonly maxStalledCount: number
+  readonly log: Logger
+}
+
+/** A fetch: what it found out about the queue, and the job if there was one. */
+export type Fetched = FetchOutcome & { readonly job?: Job }
+
+type RawFetch = readonly [data: unknown, id: string | undefined, limitedMs: number | undefined, nextDueMs: number | undefined]
+
+/**
+ * The end of a run: its outcome is `Stored`, or `Dropped` because the job is not ours any more, or `Abandoned` because the broker stayed
+ * away; and the fetch that came with it, if one did.
+ */
+export type Settled = { readonly outcome: 'Stored' | 'Dropped' | 'Abandoned'; readonly followed?: Fetched }
+
+const nothing: Fetched = { gotJob: false, limitedMs: 0, nextDueMs: 0 }
+
+/**
+ * BullMQ's worker of one queue, reduced to its single steps: its own loop, timers and locks never run. It is a subclass for one method only,
+ * which turns raw job data into a job and, for a job of a job scheduler, adds the scheduler's next one.
+ */
+export class QueueSource extends Worker<unknown, unknown> {
+  readonly #redis: Redis
+  readonly #markerKey: string
+  readonly base: string
+
+  constructor({ queue, keyPrefix, redis, name, lockDurationMs, stalledIntervalMs, maxStalledCount, log }: QueueSourceOptions) {
+    const options: WorkerOptions = {
+      connection: redis,
+      prefix: keyPrefix,
+      name,
+      autorun: false,
+      // Without this a connection that breaks during the check would spoil the source for ever.
+      skipVersionCheck: true,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
+      maxStalledCount,
+      runRetryDelay: 500,
+      // A job with a backoff type that this worker does not know would otherwise stay active until it is taken for stalled.
+      settings: { backoffStrategy: (attemptsMade) => Math.min(1_000 * 2 ** (attemptsMade - 1), 60_000) },
+    }
+    // Not BullMQ's default: that opens a blocking connection for each queue.
+    super(queue, null, options, (queueName, opts) => createRedisBackend(queueName, opts))
+    this.#redis = redis
+    const keys = queueKeys(keyPrefix, queue)
+    this.#markerKey = keys.marker
+    this.base = keys.base
+    this.on('error', (error) => {
+      // The connection says for itself when it breaks.
+      if (!isPassing(error)) log.warn({ queue, error: errorMessage(error) }, 'queue reported an error')
+    })
+  }
+
+  /** Takes the next job, if there is one, locking it with the token. */
+  async fetch(token: string): Promise<Fetched> {
+    return await this.#take((await this.getBackend().moveToActive(token, this.opts.name)) as unknown as RawFetch, token)
+  }
+
+  /** Stores the result. With `fetchNext` the next job, if there is one, comes with the reply, locked with the same token. */
+  async complete(job: Job, result: unknown, token: string, fetchNext: boolean): Promise<Settled> {
+    const raw = await job.moveToCompleted(result, token, fetchNext)
+    if (!fetchNext) return { outcome: 'Stored' }
+    return { outcome: 'Stored', followed: Array.isArray(raw) ? await this.#take(raw as unknown as RawFetch, token) : nothing }
+  }
+
+  /** Ends the attempt: the job fails, or runs again at once or later, as its own options say. */
+  async fail(job: Job, error: Error, token: string, fetchNext: boolean): Promise<Settled> {
+    const raw = await job.moveToFailed(error, token, fetchNext)
+    // With a retry, no job in the reply does not mean that there is none.
+    return Array.isArray(raw) ? { outcome: 'Stored', followed: await this.#take(raw as unknown as RawFetch, token) } : { outcome: 'Stored' }
+  }
+
+  /** Puts an active job back to where it is taken from next; no attempt is used up. */
+  async handBack(jobId: string, token: string): Promise<void> {
+    await this.getBackend().moveJobFromActiveToWait(jobId, token)
+    // BullMQ 6.7 wakes nobody for a prioritized job. In a paused queue the marker costs one look in vain.
+    await this.#redis.zadd(this.#markerKey, 0, '0')
+  }
+
+  /** Gives back a marker that this worker took and cannot follow, so that another one does. */
+  async returnMarker(member: string, score: string): Promise<void> {
+    await this.#redis.zadd(this.#markerKey, 'NX', score, member)
+  }
+
+  /** Moves jobs whose worker died back to be taken. At most once an interval, whoever of all workers comes first. */
+  async recoverStalled(): Promise<readonly string[]> {
+    return await this.getBackend().moveStalledJobsToWait()
+  }
+
+  async #take([data, id, limitedMs, nextDueMs]: RawFetch, token: string): Promise<Fetched> {
+    const outcome = { limitedMs: Math.max(limitedMs ?? 0, 0), nextDueMs: Math.max(nextDueMs ?? 0, 0) }
+    if (!data) return { ...outcome, gotJob: false }
+    const job = await this.nextJobFromJobData(data as Parameters<Worker['createJob']>[0], id, token)
+    return job === undefined ? { ...outcome, gotJob: true } : { ...outcome, gotJob: true, job }
+  }
+}

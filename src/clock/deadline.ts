@@ -1,0 +1,46 @@
+import type { Clock, TimerHandle } from './clock.ts'
+
+/** A signal with a time limit. Dispose it when what it limits has ended: until then it holds a timer and a listener. */
+export type Deadline = Disposable & {
+  /** Aborts when the parent does (with its reason), or when the time is over. */
+  readonly signal: AbortSignal
+  /** Starts the time again, with another length. */
+  rearm(ms: number): void
+}
+
+/**
+ * Limits what follows to `ms`, and to the life of the parent `signal`. `reason` makes what the signal aborts with when the time is over.
+ * Unlike `AbortSignal.any` and `AbortSignal.timeout` it runs on the clock and leaves nothing behind at a parent that lives as long as the process.
+ */
+export function deadline(
+  clock: Clock,
+  ms: number,
+  options: { readonly signal?: AbortSignal | undefined; readonly reason: () => unknown },
+): Deadline {
+  const { signal: parent, reason } = options
+  const controller = new AbortController()
+  let timer: TimerHandle | undefined
+  const disarm = () => {
+    if (timer) clock.clearTimeout(timer)
+    timer = undefined
+  }
+  const onParentAbort = () => {
+    disarm()
+    controller.abort(parent?.reason)
+  }
+  const rearm = (afterMs: number) => {
+    disarm()
+    if (!controller.signal.aborted) timer = clock.setTimeout(() => controller.abort(reason()), afterMs)
+  }
+  if (parent?.aborted) controller.abort(parent.reason)
+  else parent?.addEventListener('abort', onParentAbort, { once: true })
+  rearm(ms)
+  return {
+    signal: controller.signal,
+    rearm,
+    [Symbol.dispose]() {
+      disarm()
+      parent?.removeEventListener('abort', onParentAbort)
+    },
+  }
+}

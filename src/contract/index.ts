@@ -1,0 +1,10 @@
+/**
+ * The wire between the operator, the workers and the clients: names that appear in the cluster and in Redis.
+ *
+ * Both sides are released separately and must interoperate over a minor version, so everything here is API: a name changes
+ * only together with a reader that still understands the old one. The folder imports nothing, does nothing, and holds
+ * no default of any behaviour.
+ */
+export { annotations, labels, workerEnv } from './names.ts'
+export { queueKeys, queueNamePattern } from './keys.ts'
+export type { QueueKeys, QueuePart } from './keys.ts'

@@ -1,0 +1,46 @@
+/**
+ * What a queue may be called: no colon (BullMQ's separator), no leading dot (Taskmill's own keys), no braces (hash tags of
+ * a Cluster), no comma or white space (the list in the worker's environment), at most 128 characters.
+ */
+export const queueNamePattern = /^(?!\.)[^:,{}\s\p{Cc}]{1,128}$/u
+
+/** The parts of a BullMQ queue that Taskmill reads; each is a key of its own. */
+export type QueuePart =
+  'wait' | 'active' | 'prioritized' | 'delayed' | 'paused' | 'meta' | 'events' | 'marker' | 'stalled' | 'completed' | 'failed'
+
+/** The keys of one queue. `base` ends with the separator, so that `base + jobId` is the key of a job. */
+export interface QueueKeys extends Readonly<Record<QueuePart, string>> {
+  readonly base: string
+}
+
+/** The key of one part of a queue; with an empty part, the base that all its keys start with. */
+export function queueKey(prefix: string, queue: string, part: QueuePart | ''): string {
+  return `${prefix}:${queue}:${part}`
+}
+
+/** All keys of a queue that Taskmill reads (BullMQ writes them: this is its layout, not ours). */
+export function queueKeys(prefix: string, queue: string): QueueKeys {
+  const base = queueKey(prefix, queue, '')
+  return {
+    base,
+    wait: `${base}wait`,
+    active: `${base}active`,
+    prioritized: `${base}prioritized`,
+    delayed: `${base}delayed`,
+    paused: `${base}paused`,
+    meta: `${base}meta`,
+    events: `${base}events`,
+    marker: `${base}marker`,
+    stalled: `${base}stalled`,
+    completed: `${base}completed`,
+    failed: `${base}failed`,
+  }
+}
+
+/**
+ * A key of Taskmill's own. It lives under the broker's prefix, so that one ACL pattern covers both, and starts with a dot,
+ * which no queue name may, so that it can never be a key of a queue.
+ */
+export function taskmillKey(prefix: string, ...parts: readonly string[]): string {
+  return `${prefix}:.taskmill:${parts.join(':')}`
+}

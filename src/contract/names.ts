@@ -1,0 +1,31 @@
+/** Labels that Taskmill puts on what it owns. */
+export const labels = {
+  /** Name of the WorkerPool that a Deployment or pod belongs to. */
+  pool: 'taskmill.dev/pool',
+} as const
+
+/** Annotations that Taskmill reads back, so that it can tell its own writes from those of people. */
+export const annotations = {
+  /** The replica count that the operator wrote last; a Deployment whose `spec.replicas` differs was scaled by somebody else. */
+  writtenReplicas: 'taskmill.dev/written-replicas',
+} as const
+
+/** Environment of a worker container: written by the operator into the pod template, read by the worker at start. */
+export const workerEnv = {
+  /** Name of the WorkerPool. */
+  pool: 'TASKMILL_POOL',
+  /** Namespace of the WorkerPool. */
+  namespace: 'TASKMILL_NAMESPACE',
+  /** Name of the pod; BullMQ records it in each job that the pod runs (`processedBy`). */
+  pod: 'TASKMILL_POD',
+  /** Queue names, separated by commas. */
+  queues: 'TASKMILL_QUEUES',
+  /** Slots of the pod over all its queues. */
+  concurrency: 'TASKMILL_CONCURRENCY',
+  /** `host:port` of the broker. */
+  brokerAddress: 'TASKMILL_BROKER_ADDRESS',
+  /** BullMQ's key prefix. */
+  brokerKeyPrefix: 'TASKMILL_BROKER_KEY_PREFIX',
+  /** How long running jobs may go on after SIGTERM before they are handed back. */
+  drainTimeoutSeconds: 'TASKMILL_DRAIN_TIMEOUT_SECONDS',
+} as const

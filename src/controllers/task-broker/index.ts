@@ -1,0 +1,7 @@
+/**
+ * The TaskBroker controller: says whether the broker of a namespace can be reached, which server it is, and whether it may evict jobs.
+ *
+ * It looks every 10 s, and every 2 s while the broker is away, because Redis does not announce such things. It writes nothing while
+ * nothing changes. It never writes to the broker.
+ */
+export { createTaskBrokerController, type TaskBrokerDeps } from './task-broker.ts'

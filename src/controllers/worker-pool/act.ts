@@ -1,0 +1,90 @@
+/**
+ * Carries out a plan: the Deployment, then its replicas. Idempotent; a plan that is already true costs no request.
+ *
+ * The template and the replicas belong to two field managers, so that applying the template never touches the replicas. A Deployment is
+ * created with the replicas that are wanted, taken over by the replicas' manager at once (a field that nobody else owns would fall back
+ * to 1 with the next apply of the template).
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { deployments, type Deployment } from '../../api/index.ts'
+import { annotations } from '../../contract/index.ts'
+import { hasCode } from '../../errors/index.ts'
+import type { KubeClient } from '../../kube/index.ts'
+import type { DeploymentApply } from './deployment.ts'
+import type { Plan } from './decide.ts'
+import { currentReplicas, type DeploymentState } from './world.ts'
+
+export const fieldManagers = { template: 'taskmill-worker-pool', replicas: 'taskmill-replicas' } as const
+
+/** What was applied last to a Deployment; a newer generation means that somebody else changed it since. */
+export type Applied = { readonly uid: string; readonly template: DeploymentApply; readonly generation: number }
+
+export type ActDeps = { readonly client: KubeClient; readonly signal: AbortSignal }
+
+export type Outcome = {
+  readonly deployment: Deployment
+  readonly applied: Applied
+  /** What was done to the template, if anything. */
+  readonly did?: 'created' | 'updated'
+}
+
+export async function actOnDeployment(
+  deps: ActDeps,
+  plan: Plan & { readonly deployment: DeploymentApply },
+  state: DeploymentState,
+  applied: Applied | undefined,
+): Promise<Outcome> {
+  const wanted = plan.deployment
+  const replicas = plan.scale?.to ?? currentReplicas(state)
+  if (state.kind !== 'Owned') {
+    const created = await createDeployment(deps, wanted, replicas)
+    const owned = await writeReplicas(deps, created, replicas)
+    return { deployment: owned, applied: remember(owned, wanted), did: 'created' }
+  }
+  const isCurrent =
+    applied?.uid === state.object.metadata.uid &&
+    isDeepStrictEqual(applied?.template, wanted) &&
+    (state.object.metadata.generation ?? 0) <= (applied?.generation ?? -1)
+  const applying = isCurrent ? state.object : await applyTemplate(deps, wanted, state.object)
+  const changed = !isCurrent && applying.metadata.generation !== state.object.metadata.generation
+  const scaled = plan.scale === undefined ? applying : await writeReplicas(deps, applying, replicas)
+  return { deployment: scaled, applied: remember(scaled, wanted), ...(changed ? { did: 'updated' as const } : {}) }
+}
+
+/** Not forced: should somebody else have created one of this name in the same moment, the conflict is ours to see. */
+function createDeployment({ client, signal }: ActDeps, wanted: DeploymentApply, replicas: number): Promise<Deployment> {
+  const body = { ...wanted, spec: { ...wanted.spec, replicas } }
+  return client.apply(deployments, body, { fieldManager: fieldManagers.template, fieldValidation: 'Strict', signal })
+}
+
+function applyTemplate({ client, signal }: ActDeps, wanted: DeploymentApply, current: Deployment): Promise<Deployment> {
+  const body = { ...wanted, metadata: { ...wanted.metadata, uid: current.metadata.uid } }
+  return client.apply(deployments, body, { fieldManager: fieldManagers.template, force: true, fieldValidation: 'Strict', signal })
+}
+
+/**
+ * Writes the replicas against the version that the decision saw. When only the status moved on in the meantime (pods come and go all
+ * the time), the same write is repeated against the newest version; when somebody wrote the spec, the conflict goes up and the pool is
+ * decided anew.
+ */
+async function writeReplicas(deps: ActDeps, current: Deployment, replicas: number): Promise<Deployment> {
+  const { client, signal } = deps
+  const write = (resourceVersion: string | undefined): Promise<Deployment> => {
+    const { name, namespace, uid } = current.metadata
+    const metadata = { name, namespace, uid, resourceVersion, annotations: { [annotations.writtenReplicas]: String(replicas) } }
+    return client.apply(deployments, { metadata, spec: { replicas } }, { fieldManager: fieldManagers.replicas, force: true, signal })
+  }
+  try {
+    return await write(current.metadata.resourceVersion)
+  } catch (error) {
+    if (!hasCode(error, 'TM_KUBE_CONFLICT')) throw error
+    const newest = await client.get(deployments, current.metadata.namespace, current.metadata.name, { signal })
+    const sameSpec = newest.metadata.uid === current.metadata.uid && newest.metadata.generation === current.metadata.generation
+    if (!sameSpec) throw error
+    return write(newest.metadata.resourceVersion)
+  }
+}
+
+function remember(deployment: Deployment, template: DeploymentApply): Applied {
+  return { uid: deployment.metadata.uid ?? '', template, generation: deployment.metadata.generation ?? 0 }
+}

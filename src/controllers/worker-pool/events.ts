@@ -1,0 +1,19 @@
+import { findCondition, poolEvent, type WantedEvent, type WorkerPoolStatus } from '../../api/index.ts'
+
+/** Reasons of Ready that are worth an Event when they come. */
+const tellable = ['BrokerNotFound', 'BrokerUnreachable', 'DeploymentNotOwned', 'TemplateInvalid'] as const
+
+/** Events for what changed between two statuses; nothing while the same facts hold. */
+export function transitionEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
+  const was = findCondition(before?.conditions, 'Ready')?.reason
+  const ready = findCondition(after.conditions, 'Ready')
+  if (ready === undefined || ready.reason === was) return []
+  const reason = tellable.find((each) => each === ready.reason)
+  if (reason !== undefined) return [poolEvent(reason, ready.message)]
+  return was === 'BrokerUnreachable' ? [poolEvent('BrokerReachable', 'the queues are read again; scaling goes on')] : []
+}
+
+/** `2 -> 7: 312 jobs …`, as the note of ScaledUp or ScaledDown. */
+export function scaleEvent(scale: { readonly from: number; readonly to: number; readonly because: string }): WantedEvent {
+  return poolEvent(scale.to > scale.from ? 'ScaledUp' : 'ScaledDown', `${scale.from} -> ${scale.to}: ${scale.because}`)
+}

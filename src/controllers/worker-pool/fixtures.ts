@@ -1,0 +1,71 @@
+/** Small objects for this folder's tests: a pool, its broker and its Deployment as the API server would return them. */
+import type { Deployment, DeploymentStatus, TaskBroker, WorkerPool } from '../../api/index.ts'
+import { emptyHistory } from '../../scaling/index.ts'
+import type { PoolQueue, World } from './world.ts'
+
+export const nowMs = Date.UTC(2026, 10, 23, 3, 0, 0)
+
+export function poolOf(spec: Partial<WorkerPool['spec']> = {}): WorkerPool {
+  return {
+    apiVersion: 'taskmill.dev/v1alpha1',
+    kind: 'WorkerPool',
+    metadata: { name: 'email', namespace: 'acme', uid: 'pool-uid', generation: 3 },
+    spec: {
+      brokerRef: { name: 'default' },
+      queues: [{ name: 'email_tasks' }],
+      concurrency: 4,
+      scaling: {
+        minReplicas: 0,
+        maxReplicas: 10,
+        targetBacklogPerReplica: 50,
+        behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
+      },
+      drainTimeoutSeconds: 30,
+      template: { spec: { containers: [{ name: 'worker', image: 'acme:1' }] } },
+      ...spec,
+    },
+  }
+}
+
+export const broker: TaskBroker = {
+  apiVersion: 'taskmill.dev/v1alpha1',
+  kind: 'TaskBroker',
+  metadata: { name: 'default', namespace: 'acme', uid: 'broker-uid', generation: 1 },
+  spec: { standalone: { address: 'redis:6379' }, keyPrefix: 'bull' },
+}
+
+export function deploymentOf(replicas: number, status: DeploymentStatus = {}): Deployment {
+  const matchLabels = { 'taskmill.dev/pool': 'email' }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: {
+      name: 'email',
+      namespace: 'acme',
+      uid: 'deployment-uid',
+      generation: 1,
+      resourceVersion: '10',
+      ownerReferences: [{ apiVersion: 'taskmill.dev/v1alpha1', kind: 'WorkerPool', name: 'email', uid: 'pool-uid', controller: true }],
+    },
+    spec: { replicas, selector: { matchLabels }, template: { spec: { containers: [{ name: 'worker' }] } } },
+    status: { observedGeneration: 1, ...status },
+  }
+}
+
+export function loadOf(part: Partial<PoolQueue>): PoolQueue {
+  return { waiting: 0, prioritized: 0, delayed: 0, dueDelayed: 0, active: 0, paused: false, ...part }
+}
+
+export function worldOf(part: Partial<World> = {}): World {
+  return {
+    pool: poolOf(),
+    status: undefined,
+    broker,
+    deployment: { kind: 'Owned', object: deploymentOf(0) },
+    signals: { kind: 'Read', queues: [loadOf({})] },
+    history: emptyHistory,
+    refusal: undefined,
+    nowMs,
+    ...part,
+  }
+}

@@ -1,0 +1,168 @@
+import { isDeepStrictEqual } from 'node:util'
+import {
+  deployments,
+  findCondition,
+  poolEvent,
+  workerPools,
+  type Deployment,
+  type TaskBroker,
+  type WantedEvent,
+  type WorkerPool,
+} from '../../api/index.ts'
+import type { Clock } from '../../clock/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
+import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import type { Logger, Metrics } from '../../observability/index.ts'
+import { emptyHistory, type RecommendationHistory } from '../../scaling/index.ts'
+import { createStatusWriter, type Signals } from '../../services/index.ts'
+import { actOnDeployment, fieldManagers, type Applied } from './act.ts'
+import { decide, type Plan } from './decide.ts'
+import { deploymentFor, namespaceOf, type DeploymentApply } from './deployment.ts'
+import { scaleEvent, transitionEvents } from './events.ts'
+import { createPoolMetrics } from './pool-metrics.ts'
+import { readSignals } from './signals.ts'
+import { transitionOf } from './status.ts'
+import { stateOf, type DeploymentState, type World } from './world.ts'
+
+export type WorkerPoolDeps = {
+  readonly client: KubeClient
+  readonly pools: Informer<WorkerPool>
+  readonly brokers: Informer<TaskBroker>
+  /** Deployments that carry the pool label. */
+  readonly deployments: Informer<Deployment>
+  readonly signals: Signals
+  readonly events: EventRecorder
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** Asks for another look at a pool; called when its queues change. */
+  readonly enqueue: (key: string) => void
+}
+
+/** What is remembered of a pool between two looks; all of it can be lost without harm. */
+type Memory = {
+  history: RecommendationHistory
+  applied?: Applied
+  /** The Deployment as our last write returned it; the cache may be older. */
+  deployment?: Deployment
+  refused?: { readonly template: DeploymentApply; readonly message: string }
+}
+
+export type ReconcileContext = { readonly signal: AbortSignal; readonly log: Logger }
+
+/** A Deployment of somebody else is not watched; look again at this pace whether it is gone. */
+const foreignRecheckMs = 60_000
+
+export function createWorkerPoolController(deps: WorkerPoolDeps): {
+  reconcile(key: string, context: ReconcileContext): Promise<{ readonly requeueAfterMs?: number }>
+} {
+  const { client, pools, brokers, signals, events, metrics, clock } = deps
+  const memories = new Map<string, Memory>()
+  const poolMetrics = createPoolMetrics(metrics)
+  const status = createStatusWriter<WorkerPool>({
+    client,
+    resource: workerPools,
+    fieldManager: fieldManagers.template,
+    clock,
+    transitionOf,
+  })
+
+  function forget(key: string): void {
+    signals.unsubscribe(key)
+    memories.delete(key)
+    status.forget(key)
+    poolMetrics.forget(key)
+  }
+
+  async function gather(key: string, pool: WorkerPool, memory: Memory, signal: AbortSignal): Promise<World> {
+    const broker = brokers.get(`${namespaceOf(pool)}/${pool.spec.brokerRef.name}`)
+    const deployment = await deploymentOf(key, pool, memory, signal)
+    return {
+      pool,
+      status: status.latest(key, pool),
+      broker,
+      deployment,
+      signals: readSignals(signals, key, { pool, broker, deployment }, () => deps.enqueue(key)),
+      history: memory.history,
+      refusal: broker === undefined ? undefined : refusalOf(memory, deploymentFor(pool, broker)),
+      nowMs: clock.now(),
+    }
+  }
+
+  async function deploymentOf(key: string, pool: WorkerPool, memory: Memory, signal: AbortSignal): Promise<DeploymentState> {
+    const cached = deps.deployments.get(key)
+    if (cached !== undefined) return stateOf(newest(cached, memory.deployment), pool)
+    try {
+      return stateOf(await client.get(deployments, namespaceOf(pool), pool.metadata.name, { signal }), pool)
+    } catch (error) {
+      if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return { kind: 'Missing' }
+      throw error
+    }
+  }
+
+  /** The Deployment as planned; undefined when the API server refused it, which the next look tells people. */
+  async function act(plan: Plan, world: World, memory: Memory, context: ReconcileContext): Promise<readonly WantedEvent[] | undefined> {
+    const { deployment } = plan
+    if (deployment === undefined) return []
+    try {
+      const outcome = await actOnDeployment({ client, signal: context.signal }, { ...plan, deployment }, world.deployment, memory.applied)
+      memory.applied = outcome.applied
+      memory.deployment = outcome.deployment
+      const did = outcome.did === undefined ? [] : [templateEvent(outcome.did, deployment.metadata.name)]
+      return plan.scale === undefined ? did : [...did, scaleEvent(plan.scale)]
+    } catch (error) {
+      if (!hasCode(error, 'TM_KUBE_INVALID')) throw error
+      memory.refused = { template: deployment, message: errorMessage(error) }
+      return undefined
+    }
+  }
+
+  return {
+    async reconcile(key, context) {
+      const pool = pools.get(key)
+      if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
+        forget(key)
+        return {}
+      }
+      const memory = memories.get(key) ?? { history: emptyHistory }
+      memories.set(key, memory)
+      const world = await gather(key, pool, memory, context.signal)
+      if (world.signals.kind === 'Pending' && findCondition(world.status?.conditions, 'Ready') !== undefined) return {}
+
+      let plan = decide(world)
+      const happened = await act(plan, world, memory, context)
+      if (happened === undefined) plan = decide({ ...world, refusal: memory.refused?.message })
+      memory.history = plan.history
+
+      const written = await status.write(key, pool, plan.status, context.signal)
+      for (const event of [...(happened ?? []), ...transitionEvents(world.status, plan.status)]) events.event(pool, event)
+      if (plan.scale !== undefined && happened !== undefined) {
+        context.log.info({ pool: key, from: plan.scale.from, to: plan.scale.to, because: plan.scale.because }, 'scaled')
+      }
+      poolMetrics.report(key, world, plan.status)
+      const foreignMs = world.deployment.kind === 'Foreign' ? foreignRecheckMs : undefined
+      return soonest([plan.againAfterMs, written.againAfterMs, foreignMs])
+    },
+  }
+}
+
+/** The API server's answer to exactly this template, if it was refused. */
+function refusalOf({ refused }: Memory, template: DeploymentApply): string | undefined {
+  return refused !== undefined && isDeepStrictEqual(refused.template, template) ? refused.message : undefined
+}
+
+/** Our own last write may be newer than the cache; every change of the spec raises the generation. */
+function newest(cached: Deployment, written: Deployment | undefined): Deployment {
+  const isOlder = written?.metadata.uid === cached.metadata.uid && (written?.metadata.generation ?? 0) > (cached.metadata.generation ?? 0)
+  return isOlder && written !== undefined ? written : cached
+}
+
+function templateEvent(did: 'created' | 'updated', name: string): WantedEvent {
+  return did === 'created'
+    ? poolEvent('DeploymentCreated', `created Deployment "${name}"`)
+    : poolEvent('DeploymentUpdated', `updated Deployment "${name}" to the pool's template`)
+}
+
+function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
+  const known = delays.filter((delay) => delay !== undefined)
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
+}

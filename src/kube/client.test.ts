@@ -1,0 +1,238 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { startScriptedServer, type ScriptedServer } from '../../test/support/scripted-server.ts'
+import type { KubeObject, Resource } from '../api/index.ts'
+import { fakeClock, type FakeClock } from '../clock/index.ts'
+import { TaskmillError, type ErrorCode } from '../errors/index.ts'
+import { createKubeClient, type KubeClient } from './index.ts'
+
+type Pool = KubeObject & { readonly spec?: { readonly replicas?: number }; readonly status?: { readonly ready?: string } }
+const pools: Resource<Pool> = { group: 'taskmill.dev', version: 'v1alpha1', kind: 'WorkerPool', plural: 'workerpools', namespaced: true }
+const pods: Resource<KubeObject> = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
+const collection = '/apis/taskmill.dev/v1alpha1/namespaces/shop/workerpools'
+
+let server: ScriptedServer
+let clock: FakeClock
+let client: KubeClient
+let responses: string[]
+
+beforeEach(async () => {
+  server = await startScriptedServer()
+  clock = fakeClock()
+  responses = []
+  client = createKubeClient({
+    server: `${server.url}/prefix/`,
+    clock,
+    token: async () => 'secret',
+    onResponse: ({ method, status }) => responses.push(`${method} ${status}`),
+  })
+})
+
+afterEach(async () => {
+  await client.close()
+  await server[Symbol.asyncDispose]()
+  expect(clock.pending()).toEqual([])
+})
+
+const status = (code: number, reason: string, message: string, details: object = {}) => ({
+  kind: 'Status',
+  status: 'Failure',
+  code,
+  reason,
+  message,
+  details,
+})
+const failureOf = (promise: Promise<unknown>): Promise<TaskmillError> =>
+  promise.then(
+    () => Promise.reject(new Error('did not fail')),
+    (error: unknown) => (error instanceof TaskmillError ? error : Promise.reject(error)),
+  )
+
+test('an object is read as the server says it, unknown fields included', async () => {
+  const answer = client.get(pools, 'shop', 'mail')
+  const request = await server.next()
+  expect(request).toMatchObject({ method: 'GET', path: `/prefix${collection}/mail`, query: {} })
+  expect(request.headers).toMatchObject({ authorization: 'Bearer secret', accept: 'application/json', 'user-agent': 'taskmill' })
+  const object = {
+    apiVersion: 'taskmill.dev/v1alpha1',
+    kind: 'WorkerPool',
+    metadata: { name: 'mail', creationTimestamp: '2026-01-01T00:00:00Z' },
+    future: [1],
+  }
+  request.json(200, object)
+  expect(await answer).toEqual(object)
+  expect(responses).toEqual(['GET 200'])
+})
+
+test('a page of a list; its items know what they are', async () => {
+  const answer = client.list(pods, { labelSelector: 'a=b,!c', limit: 2, continue: 'next' })
+  const request = await server.next()
+  expect(request).toMatchObject({ path: '/prefix/api/v1/pods', query: { labelSelector: 'a=b,!c', limit: '2', continue: 'next' } })
+  request.json(200, { metadata: { resourceVersion: '7', continue: 'more' }, items: [{ metadata: { name: 'a' } }] })
+  expect(await answer).toEqual({
+    items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' } }],
+    resourceVersion: '7',
+    continue: 'more',
+  })
+})
+
+test('writes carry their manager, their kind and their method', async () => {
+  const object = { metadata: { namespace: 'shop', name: 'mail' }, spec: { replicas: 1 } }
+  const calls = [
+    () => client.create(pools, object, { fieldManager: 'me' }),
+    () => client.update(pools, object, { fieldManager: 'me' }),
+    () => client.apply(pools, object, { fieldManager: 'me', force: true, dryRun: true, fieldValidation: 'Strict' }),
+    () => client.applyStatus(pools, { metadata: object.metadata, status: { ready: '1/1' } }, { fieldManager: 'me' }),
+    () => client.delete(pools, 'shop', 'mail', { preconditions: { uid: 'u1' } }),
+  ]
+  const seen: unknown[] = []
+  for (const call of calls) {
+    const answer = call()
+    const request = await server.next()
+    expect(request.body).toMatchObject(
+      request.method === 'DELETE'
+        ? { preconditions: { uid: 'u1' } }
+        : { apiVersion: 'taskmill.dev/v1alpha1', kind: 'WorkerPool', metadata: object.metadata },
+    )
+    seen.push([request.method, request.path.replace('/prefix', ''), request.query, request.headers['content-type']])
+    request.json(request.method === 'POST' ? 201 : 200, { metadata: object.metadata })
+    await answer
+  }
+  expect(seen).toEqual([
+    ['POST', collection, { fieldManager: 'me' }, 'application/json'],
+    ['PUT', `${collection}/mail`, { fieldManager: 'me' }, 'application/json'],
+    [
+      'PATCH',
+      `${collection}/mail`,
+      { fieldManager: 'me', force: 'true', dryRun: 'All', fieldValidation: 'Strict' },
+      'application/apply-patch+yaml',
+    ],
+    ['PATCH', `${collection}/mail/status`, { fieldManager: 'me' }, 'application/apply-patch+yaml'],
+    ['DELETE', `${collection}/mail`, {}, 'application/json'],
+  ])
+})
+
+test('warnings of the server are handed on', async () => {
+  const warnings: string[] = []
+  const answer = client.apply(
+    pools,
+    { metadata: { namespace: 'shop', name: 'mail' } },
+    { fieldManager: 'me', onWarning: (text) => warnings.push(text) },
+  )
+  ;(await server.next()).json(
+    200,
+    {},
+    { warning: ['299 - "would violate PodSecurity \\"restricted:latest\\", see docs"', '299 - "unknown field"'] },
+  )
+  await answer
+  expect(warnings).toEqual(['would violate PodSecurity "restricted:latest", see docs', 'unknown field'])
+})
+
+test.each<[number, string, ErrorCode]>([
+  [400, 'BadRequest', 'TM_KUBE_INVALID'],
+  [401, 'Unauthorized', 'TM_KUBE_UNAUTHORIZED'],
+  [403, 'Forbidden', 'TM_KUBE_FORBIDDEN'],
+  [404, 'NotFound', 'TM_KUBE_NOT_FOUND'],
+  [409, 'Conflict', 'TM_KUBE_CONFLICT'],
+  [409, 'AlreadyExists', 'TM_KUBE_ALREADY_EXISTS'],
+  [410, 'Expired', 'TM_KUBE_GONE'],
+  [422, 'Invalid', 'TM_KUBE_INVALID'],
+  [429, 'TooManyRequests', 'TM_KUBE_TOO_MANY_REQUESTS'],
+  [500, 'InternalError', 'TM_KUBE_UNAVAILABLE'],
+  [504, 'Timeout', 'TM_KUBE_UNAVAILABLE'],
+])('%i %s is %s with the words of the server', async (code, reason, expected) => {
+  const failure = failureOf(client.get(pools, 'shop', 'mail'))
+  const causes = [{ reason: 'FieldValueInvalid', message: 'must not exceed max', field: 'spec.min' }]
+  ;(await server.next()).json(code, status(code, reason, 'what the server said', { causes }))
+  expect(await failure).toMatchObject({
+    code: expected,
+    message: 'what the server said',
+    details: { status: code, reason, causes, request: `GET ${collection}/mail` },
+  })
+})
+
+test.each<[string, () => Promise<void>, ErrorCode]>([
+  ['a page of a proxy', async () => (await server.next()).text(502, '<html>bad gateway</html>'), 'TM_KUBE_UNAVAILABLE'],
+  ['HTML instead of JSON', async () => (await server.next()).text(200, '<html>welcome</html>'), 'TM_KUBE_BAD_RESPONSE'],
+  ['JSON that is no list', async () => (await server.next()).json(200, { hello: 'world' }), 'TM_KUBE_BAD_RESPONSE'],
+  ['a connection that is cut', async () => (await server.next()).reset(), 'TM_KUBE_UNAVAILABLE'],
+  [
+    'a connection that is cut within the answer',
+    async () => {
+      const stream = (await server.next()).stream()
+      stream.raw('{"items": [')
+      stream.reset()
+    },
+    'TM_KUBE_UNAVAILABLE',
+  ],
+])('%s is an error of the registry', async (_, answer, expected) => {
+  const failure = failureOf(client.list(pools))
+  await answer()
+  expect((await failure).code).toBe(expected)
+})
+
+test('an address where nobody listens is unreachable, and the token is not in the message', async () => {
+  const gone = await startScriptedServer()
+  await gone[Symbol.asyncDispose]()
+  const other = createKubeClient({ server: gone.url, clock, token: async () => 'secret' })
+  const error = await failureOf(other.raw('/version'))
+  expect(error.code).toBe('TM_KUBE_UNAVAILABLE')
+  expect(JSON.stringify([error.message, error.details, error.cause])).not.toContain('secret')
+  await other.close()
+})
+
+test('who is asked to wait, waits as long as asked and tries again', async () => {
+  const answer = client.create(pools, { metadata: { namespace: 'shop', name: 'mail' } }, { fieldManager: 'me' })
+  ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '7' })
+  await clock.timerSet(6_900, 7_000)
+  await clock.advance(6_999)
+  expect(server.waiting).toBe(0)
+  await clock.advance(1)
+  ;(await server.next()).json(201, { metadata: { name: 'mail' } })
+  await answer
+  expect(responses).toEqual(['POST 429', 'POST 201'])
+})
+
+test('who is asked to wait too long is told so instead', async () => {
+  const failure = failureOf(client.get(pools, 'shop', 'mail'))
+  ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down', { retryAfterSeconds: 40 }))
+  expect(await failure).toMatchObject({ code: 'TM_KUBE_TOO_MANY_REQUESTS', details: { retryAfterSeconds: 40 } })
+})
+
+test('an answer that does not come, or not to its end, is given up after 30 s', async () => {
+  for (const begin of [false, true]) {
+    const failure = failureOf(client.get(pools, 'shop', 'mail'))
+    const request = await server.next()
+    if (begin) request.stream().raw('{"metadata":')
+    await clock.advance(30_000)
+    expect(await failure).toMatchObject({ code: 'TM_KUBE_UNAVAILABLE', message: expect.stringContaining('30 s') })
+    await request.closed
+  }
+})
+
+test('an aborted call ends at once with the reason of the signal, in whatever state it is', async () => {
+  const before = AbortSignal.abort('too late')
+  await expect(client.get(pools, 'shop', 'mail', { signal: before })).rejects.toBe('too late')
+
+  const during = new AbortController()
+  const call = client.get(pools, 'shop', 'mail', { signal: during.signal })
+  await server.next()
+  during.abort('enough')
+  await expect(call).rejects.toBe('enough')
+
+  const waiting = new AbortController()
+  const refused = client.get(pools, 'shop', 'mail', { signal: waiting.signal })
+  ;(await server.next()).json(429, {}, { 'retry-after': '20' })
+  await clock.timerSet(19_000, 20_000)
+  waiting.abort('enough')
+  await expect(refused).rejects.toBe('enough')
+})
+
+test('calls one after the other share their connections', async () => {
+  for (let n = 0; n < 20; n++) {
+    const answer = client.raw('/version')
+    ;(await server.next()).text(200, 'v1')
+    expect(await answer).toBe('v1')
+  }
+  // A second one, when a call begins in the moment in which the one before ends.
+  expect(server.connections).toBeLessThanOrEqual(2)
+})

@@ -1,0 +1,222 @@
+import type { KubeObject, Resource } from '../api/index.ts'
+import type { Clock } from '../clock/index.ts'
+import { taskmillError } from '../errors/index.ts'
+import { apiVersionOf, resourcePath } from './paths.ts'
+import { createTransport, failure, type KubeConnection, type Outgoing, type ResponseObserver } from './transport.ts'
+import { watchEvents, type WatchEvent } from './watch-stream.ts'
+
+/** Every call ends when its signal aborts, and rejects with the signal's reason. */
+export type CallOptions = { readonly signal?: AbortSignal | undefined }
+
+export type WriteOptions = CallOptions & {
+  /** Whose fields these become. */
+  readonly fieldManager: string
+  /** Ask only: the server validates and answers with what it would have stored. */
+  readonly dryRun?: boolean
+  /** `Strict` refuses unknown and duplicate fields, which are dropped otherwise. */
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
+  /** Gets each text that the server warns with, for example of a PodSecurity violation. */
+  readonly onWarning?: (text: string) => void
+}
+
+export type ApplyOptions = WriteOptions & {
+  /** Take over fields of other managers instead of failing with TM_KUBE_CONFLICT. */
+  readonly force?: boolean
+}
+
+/** `namespace` omitted means all namespaces. */
+export type Selection = CallOptions & {
+  readonly namespace?: string | undefined
+  readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
+}
+
+export type ListOptions = Selection & {
+  readonly limit?: number | undefined
+  /** The `continue` of the page before. */
+  readonly continue?: string | undefined
+  /** `'0'`: whatever the server has in memory, possibly old. Omitted or empty: the newest. */
+  readonly resourceVersion?: string | undefined
+}
+
+export type ListPage<T> = { readonly items: readonly T[]; readonly resourceVersion: string; readonly continue?: string }
+
+export type WatchOptions = Selection & {
+  readonly resourceVersion: string
+  /** The server ends the watch after this; 5 s later the client does. */
+  readonly timeoutSeconds: number
+}
+
+export type DeleteOptions = CallOptions & {
+  /** The object goes only if it is still this one. */
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
+}
+
+/** The part of an object that an applier owns. */
+export type Partially<T> = T extends readonly (infer E)[]
+  ? readonly Partially<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Partially<T[K]> | undefined }
+    : T
+
+/** The body of an apply: any part of the object, and its name. `metadata.uid` makes it fail instead of creating an object that is gone. */
+export type Applied<T> = Partially<T> & { readonly metadata: { readonly name: string } }
+
+/** An object to create or update; `apiVersion` and `kind` come from the resource. */
+export type Written<T> = Omit<T, 'apiVersion' | 'kind'> & { readonly apiVersion?: string; readonly kind?: string }
+
+/**
+ * The Kubernetes API as raw JSON: what the server said is what is returned, and nothing that a newer server knows is lost.
+ * All calls reject with a `TaskmillError` TM_KUBE_…, whose message is the server's and whose details are `KubeErrorDetails`.
+ */
+export type KubeClient = {
+  get<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, name: string, options?: CallOptions): Promise<T>
+  /** One page. */
+  list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<ListPage<T>>
+  /** Yields changes after a resource version until the server ends the watch; TM_KUBE_GONE when the version is too old. */
+  watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined>
+  create<T extends KubeObject>(resource: Resource<T>, object: Written<T>, options: WriteOptions): Promise<T>
+  /** Replaces the whole object; with `metadata.resourceVersion` in it, only if nobody else changed it: TM_KUBE_CONFLICT. */
+  update<T extends KubeObject>(resource: Resource<T>, object: Written<T>, options: WriteOptions): Promise<T>
+  /** Server-side apply: creates the object or merges the given fields into it. */
+  apply<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: ApplyOptions): Promise<T>
+  /** Server-side apply of the status subresource. */
+  applyStatus<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: ApplyOptions): Promise<T>
+  delete(resource: Resource<KubeObject>, namespace: string | undefined, name: string, options?: DeleteOptions): Promise<void>
+  /** GET of any path below the server, as text: `/version`, `/readyz`. */
+  raw(path: string, options?: CallOptions): Promise<string>
+  /** Cuts all connections; what is under way fails. */
+  close(): Promise<void>
+}
+
+export type KubeClientOptions = KubeConnection & {
+  readonly clock: Clock
+  /** Shown in the API server's audit log, `taskmill/1.2.3`. */
+  readonly userAgent?: string
+  readonly onResponse?: ResponseObserver
+}
+
+/** How long after the server's own time limit a watch counts as dead. */
+const watchGraceSeconds = 5
+
+type ListBody<T> = {
+  readonly items?: readonly T[] | null
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
+}
+
+/** A client of one API server. */
+export function createKubeClient(options: KubeClientOptions): KubeClient {
+  const transport = createTransport({ userAgent: 'taskmill', ...options })
+
+  async function text(request: Outgoing, onWarning?: (text: string) => void): Promise<string> {
+    const { body, warnings, limit } = await transport.send(request)
+    using _ = limit
+    try {
+      const answer = await body.text()
+      for (const warning of warnings) onWarning?.(warning)
+      return answer
+    } catch (error) {
+      throw failure(error, `${request.method} ${request.path}`, limit.signal)
+    }
+  }
+
+  async function json<T>(request: Outgoing, onWarning?: (text: string) => void): Promise<T> {
+    const answer = await text(request, onWarning)
+    try {
+      return JSON.parse(answer)
+    } catch (cause) {
+      throw taskmillError('TM_KUBE_BAD_RESPONSE', `the answer to ${request.method} ${request.path} is not JSON`, { cause })
+    }
+  }
+
+  function write<T extends KubeObject>(method: 'POST' | 'PUT', resource: Resource<T>, object: Written<T>, o: WriteOptions): Promise<T> {
+    const { namespace, name } = object.metadata
+    return json(
+      {
+        method,
+        path: resourcePath(resource, namespace, method === 'PUT' ? name : undefined),
+        query: writeQuery(o),
+        body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
+        signal: o.signal,
+      },
+      o.onWarning,
+    )
+  }
+
+  function apply<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, o: ApplyOptions, subresource?: string): Promise<T> {
+    const { namespace, name } = object.metadata as { namespace?: string; name: string }
+    return json(
+      {
+        method: 'PATCH',
+        path: resourcePath(resource, namespace, name, subresource),
+        query: { ...writeQuery(o), force: o.force },
+        contentType: 'application/apply-patch+yaml',
+        body: { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind },
+        signal: o.signal,
+      },
+      o.onWarning,
+    )
+  }
+
+  async function list<T extends KubeObject>(resource: Resource<T>, o: ListOptions = {}): Promise<ListPage<T>> {
+    const query = { ...selectionQuery(o), limit: o.limit, continue: o.continue, resourceVersion: o.resourceVersion || undefined }
+    const path = resourcePath(resource, o.namespace)
+    const body = await json<ListBody<T>>({ method: 'GET', path, query, signal: o.signal })
+    const resourceVersion = body.metadata?.resourceVersion
+    if (resourceVersion === undefined) throw taskmillError('TM_KUBE_BAD_RESPONSE', `the answer to GET ${path} is not a list`)
+    // Items of built-in kinds come without these two; with them an object reads the same from wherever it came.
+    const items = (body.items ?? []).map((item) => ({ ...item, apiVersion: apiVersionOf(resource), kind: resource.kind }))
+    return { items, resourceVersion, ...(body.metadata?.continue ? { continue: body.metadata.continue } : {}) }
+  }
+
+  async function* watch<T extends KubeObject>(resource: Resource<T>, o: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined> {
+    const path = resourcePath(resource, o.namespace)
+    const query = {
+      ...selectionQuery(o),
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion: o.resourceVersion,
+      timeoutSeconds: o.timeoutSeconds,
+    }
+    const { body, limit } = await transport.send({ method: 'GET', path, query, signal: o.signal })
+    using _ = limit
+    limit.rearm((o.timeoutSeconds + watchGraceSeconds) * 1000)
+    // Leaving the loop, in whatever way, destroys the body and with it the connection.
+    yield* watchEvents<T>(chunksOf(body, `GET ${path}`, limit.signal), `watch ${path}`)
+  }
+
+  return {
+    get: (resource, namespace, name, o = {}) => json({ method: 'GET', path: resourcePath(resource, namespace, name), signal: o.signal }),
+    list,
+    watch,
+    create: (resource, object, o) => write('POST', resource, object, o),
+    update: (resource, object, o) => write('PUT', resource, object, o),
+    apply: (resource, object, o) => apply(resource, object, o),
+    applyStatus: (resource, object, o) => apply(resource, object, o, 'status'),
+    async delete(resource, namespace, name, o = {}) {
+      const { preconditions, propagationPolicy, signal } = o
+      const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy }
+      await text({ method: 'DELETE', path: resourcePath(resource, namespace, name), body, signal })
+    },
+    raw: (path, o = {}) => text({ method: 'GET', path, signal: o.signal }),
+    close: () => transport.close(),
+  }
+}
+
+function writeQuery(o: WriteOptions) {
+  return { fieldManager: o.fieldManager, fieldValidation: o.fieldValidation, ...(o.dryRun ? { dryRun: 'All' } : {}) }
+}
+
+function selectionQuery(o: Selection) {
+  return { labelSelector: o.labelSelector, fieldSelector: o.fieldSelector }
+}
+
+/** The body's chunks, with a broken connection as an error of the registry. */
+async function* chunksOf(body: AsyncIterable<Uint8Array>, label: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (error) {
+    throw failure(error, label, signal)
+  }
+}

@@ -1,0 +1,106 @@
+import type { RequestOptions } from 'node:https'
+import type { Clock } from '../clock/index.ts'
+import { errorMessage, taskmillError } from '../errors/index.ts'
+import type { KubeConnection } from './transport.ts'
+
+/** A connection, and the namespace to use when none is named: the pod's own, or that of the kubeconfig's context. */
+export type KubeConfig = KubeConnection & { readonly namespace: string }
+
+export type KubeConfigSource = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly readFile: (path: string) => Promise<string>
+  readonly clock: Clock
+}
+
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
+const tokenFreshMs = 60_000
+
+/** Remembers what `load` gave for a minute: the kubelet replaces a token long before it ends. */
+function cached(clock: Clock, load: () => Promise<string | undefined>): () => Promise<string | undefined> {
+  let token: Promise<string | undefined> | undefined
+  let readMs = 0
+  return () => {
+    if (!token || clock.monotonicNow() - readMs >= tokenFreshMs) {
+      readMs = clock.monotonicNow()
+      const loading = load()
+      token = loading
+      loading.catch(() => {
+        if (token === loading) token = undefined
+      })
+    }
+    return token
+  }
+}
+
+/**
+ * How to reach the cluster: the file(s) of KUBECONFIG when that is set, else the pod's service account, else `~/.kube/config`.
+ * Fails with TM_KUBE_CONFIG_INVALID. HTTP proxies are not supported.
+ */
+export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeConfig> {
+  const { env } = source
+  try {
+    if (env['KUBECONFIG'])
+      return await fromFiles(
+        env['KUBECONFIG'].split(':').filter((path) => path !== ''),
+        source,
+      )
+    if (env['KUBERNETES_SERVICE_HOST'] && env['KUBERNETES_SERVICE_PORT'])
+      return await inCluster(env['KUBERNETES_SERVICE_HOST'], env['KUBERNETES_SERVICE_PORT'], source)
+    if (env['HOME']) return await fromFiles([`${env['HOME']}/.kube/config`], source)
+  } catch (cause) {
+    throw taskmillError('TM_KUBE_CONFIG_INVALID', `cannot use the configuration of the cluster: ${errorMessage(cause)}`, { cause })
+  }
+  throw taskmillError('TM_KUBE_CONFIG_INVALID', 'no cluster: KUBECONFIG is not set, and this is not a pod')
+}
+
+async function inCluster(host: string, port: string, { readFile, clock }: KubeConfigSource): Promise<KubeConfig> {
+  const [ca, namespace] = await Promise.all([readFile(`${serviceAccount}/ca.crt`), readFile(`${serviceAccount}/namespace`)])
+  const token = cached(clock, async () => (await readFile(`${serviceAccount}/token`)).trim())
+  await token()
+  return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, ca, namespace: namespace.trim(), token }
+}
+
+/** client-node knows every way a kubeconfig can name credentials. It takes 90 MB of memory, so a pod never loads it. */
+async function fromFiles(paths: readonly string[], { readFile, clock }: KubeConfigSource): Promise<KubeConfig> {
+  const { KubeConfig: ClientNodeConfig } = await import('@kubernetes/client-node')
+  const merged = new ClientNodeConfig()
+  for (const [index, path] of paths.entries()) {
+    const config = index === 0 ? merged : new ClientNodeConfig()
+    config.loadFromString(await readFile(path))
+    config.makePathsAbsolute(path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '.')
+    if (index > 0) merged.mergeConfig(config, merged.currentContext !== undefined)
+  }
+  const cluster = merged.getCurrentCluster()
+  if (!cluster?.server) throw new Error(`the context "${merged.currentContext ?? ''}" of ${paths.join(':')} names no cluster`)
+  if (cluster.proxyUrl) throw new Error('proxy-url is not supported')
+
+  // Fills in what belongs to the user: certificates, or the token of a file, an exec plugin or OIDC, renewed when it has expired.
+  const credentials = async () => {
+    const options: RequestOptions = {}
+    await merged.applyToHTTPSOptions(options)
+    return options
+  }
+  const { ca, cert, key, servername, rejectUnauthorized, headers } = await credentials()
+  const hasToken = bearerIn(headers) !== undefined
+  return {
+    server: cluster.server,
+    ...pem('ca', ca),
+    ...pem('cert', cert),
+    ...pem('key', key),
+    ...(servername ? { servername } : {}),
+    ...(rejectUnauthorized === false ? { insecureSkipTlsVerify: true } : {}),
+    ...(hasToken ? { token: cached(clock, async () => bearerIn((await credentials()).headers)) } : {}),
+    namespace: merged.getContextObject(merged.currentContext)?.namespace ?? 'default',
+  }
+}
+
+/** client-node gives strings or buffers. */
+function pem<K extends string>(name: K, value: unknown): { readonly [P in K]?: string } {
+  if (typeof value !== 'string' && !Buffer.isBuffer(value)) return {}
+  return { [name]: value.toString() } as { readonly [P in K]?: string }
+}
+
+function bearerIn(headers: unknown): string | undefined {
+  const authorization: unknown = (headers as Record<string, unknown> | undefined)?.['Authorization']
+  return typeof authorization === 'string' ? /^Bearer (.+)$/.exec(authorization)?.[1] : undefined
+}

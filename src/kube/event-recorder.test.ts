@@ -1,0 +1,166 @@
+import { beforeEach, expect, test } from 'vitest'
+import type { Event } from '../api/index.ts'
+import { fakeClock, type FakeClock } from '../clock/index.ts'
+import { taskmillError, type ErrorCode } from '../errors/index.ts'
+import { silentLogger } from '../observability/index.ts'
+import { shortNote } from './event-recorder.ts'
+import { createEventRecorder, type EventRecorder, type KubeClient } from './index.ts'
+
+const about = {
+  apiVersion: 'taskmill.dev/v1alpha1',
+  kind: 'WorkerPool',
+  metadata: { namespace: 'shop', name: 'mail', uid: 'u1', resourceVersion: '5' },
+}
+const scaled = { type: 'Normal', reason: 'ScaledUp', action: 'Scale', note: 'from 1 to 3' } as const
+
+let clock: FakeClock
+/** The Events of a cluster, by name. */
+let stored: Map<string, Event>
+let writes: number
+let refuse: ErrorCode | undefined
+let recorder: EventRecorder
+
+beforeEach(() => {
+  clock = fakeClock(0)
+  stored = new Map()
+  writes = 0
+  refuse = undefined
+  const attempt = () => {
+    writes++
+    if (refuse) throw taskmillError(refuse, 'refused')
+  }
+  const client: Pick<KubeClient, 'create' | 'apply'> = {
+    create: async (_, object) => {
+      attempt()
+      const event: Event = { ...(object as unknown as Event), metadata: { ...object.metadata, uid: `uid-${object.metadata.name}` } }
+      stored.set(event.metadata.name, event)
+      return event as never
+    },
+    apply: async (_, object) => {
+      attempt()
+      const before = stored.get(object.metadata.name)
+      if (!before || before.metadata.uid !== (object.metadata as { uid?: string }).uid)
+        throw taskmillError('TM_KUBE_CONFLICT', 'uid mismatch')
+      stored.set(before.metadata.name, { ...before, ...object, metadata: before.metadata })
+      return object as never
+    },
+  }
+  recorder = createEventRecorder({ client, clock, log: silentLogger, component: 'taskmill.dev/operator', instance: 'operator-1' })
+})
+
+const all = () => [...stored.values()]
+
+test('an event says all that the API server wants to know', async () => {
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  expect(all()).toEqual([
+    {
+      metadata: { namespace: 'shop', name: 'mail.00000', uid: 'uid-mail.00000' },
+      eventTime: '1970-01-01T00:00:00.000000Z',
+      ...scaled,
+      reportingController: 'taskmill.dev/operator',
+      reportingInstance: 'operator-1',
+      regarding: { apiVersion: about.apiVersion, kind: about.kind, ...about.metadata },
+    },
+  ])
+})
+
+test('the same again is counted in a series, written every 10 s at most', async () => {
+  for (let n = 0; n < 100; n++) {
+    recorder.event(about, scaled)
+    await clock.advance(1_000)
+  }
+  await clock.advance(10_000)
+  expect(all()).toMatchObject([{ note: 'from 1 to 3', series: { count: 100, lastObservedTime: '1970-01-01T00:01:39.000000Z' } }])
+  expect(writes).toBeLessThanOrEqual(12)
+  const settled = writes
+  await clock.advance(3_600_000)
+  expect([writes, clock.pending()]).toEqual([settled, []])
+})
+
+test('another object, type, action, reason or note is another event, and so is the same after 6 minutes', async () => {
+  recorder.event(about, scaled)
+  recorder.event({ ...about, metadata: { ...about.metadata, uid: 'u2' } }, scaled)
+  recorder.event(about, { ...scaled, type: 'Warning' })
+  recorder.event(about, { ...scaled, action: 'Rescue' })
+  recorder.event(about, { ...scaled, reason: 'ScaledDown' })
+  recorder.event(about, { ...scaled, note: 'from 3 to 7' })
+  await clock.advance(360_000)
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  expect(all()).toHaveLength(7)
+  expect(all().every((event) => event.series === undefined)).toBe(true)
+})
+
+test('an outage is waited out, three attempts long', async () => {
+  refuse = 'TM_KUBE_UNAVAILABLE'
+  recorder.event(about, scaled)
+  await clock.advance(5_000)
+  recorder.event(about, scaled)
+  refuse = undefined
+  await clock.advance(60_000)
+  expect(all()).toMatchObject([{ series: { count: 2 } }])
+
+  refuse = 'TM_KUBE_UNAVAILABLE'
+  writes = 0
+  recorder.event(about, { ...scaled, reason: 'ScaledDown' })
+  await clock.advance(3_600_000)
+  expect([writes, clock.pending()]).toEqual([3, []])
+})
+
+test.each<ErrorCode>(['TM_KUBE_FORBIDDEN', 'TM_KUBE_INVALID', 'TM_KUBE_ALREADY_EXISTS'])(
+  'what is refused with %s is not repeated, and harms nothing',
+  async (code) => {
+    refuse = code
+    recorder.event(about, scaled)
+    await clock.advance(3_600_000)
+    expect(writes).toBe(1)
+  },
+)
+
+test('when the API server has dropped an Event, the next occurrence begins a new one', async () => {
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  stored.clear()
+  recorder.event(about, scaled)
+  await clock.advance(10_000)
+  expect(all()).toEqual([])
+  recorder.event(about, scaled)
+  await clock.advance(10_000)
+  expect(all()).toHaveLength(1)
+})
+
+test('a flood is bounded and never throws', async () => {
+  refuse = 'TM_KUBE_UNAVAILABLE'
+  for (let n = 0; n < 5_000; n++) recorder.event({ ...about, metadata: { ...about.metadata, uid: `u${n}` } }, scaled)
+  recorder.event(undefined as never, scaled)
+  await clock.advance(3_600_000)
+  expect([writes, clock.pending()]).toEqual([3_000, []])
+})
+
+test('a flush writes what waits, and no more after that', async () => {
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  recorder.event(about, scaled)
+  await recorder.flush()
+  expect([all()[0]?.series?.count, clock.pending()]).toEqual([2, []])
+  refuse = 'TM_KUBE_UNAVAILABLE'
+  recorder.event(about, scaled)
+  await recorder.flush()
+  expect(clock.pending()).toEqual([])
+})
+
+test('names and notes fit, also when characters take several bytes', async () => {
+  recorder.event(
+    { ...about, metadata: { namespace: 'shop', name: `${'a'.repeat(229)}.${'b'.repeat(23)}` } },
+    { ...scaled, note: '€'.repeat(600) },
+  )
+  await clock.advance(0)
+  const [event] = all()
+  expect(event?.metadata.name).toMatch(/^a{229}\.[0-9a-f]+$/)
+  expect(Buffer.byteLength(event?.note ?? '')).toBeLessThanOrEqual(1_024)
+  expect(event?.note).toMatch(/^€{340}…$/)
+  expect(shortNote('x'.repeat(1_024))).toHaveLength(1_024)
+  expect(Buffer.byteLength(shortNote('x😀'.repeat(300)))).toBeLessThanOrEqual(1_024)
+  expect(shortNote('x😀'.repeat(300))).not.toContain('\uFFFD')
+})

@@ -1,0 +1,205 @@
+import type { Event, KubeObject, Resource } from '../api/index.ts'
+import type { Clock, TimerHandle } from '../clock/index.ts'
+import { errorMessage, hasCode } from '../errors/index.ts'
+import type { Logger } from '../observability/index.ts'
+import type { KubeClient } from './client.ts'
+import { microTime } from './micro-time.ts'
+
+/** What happened, in one sentence (`note`), with a `reason` from a registry and the `action` that was being done. */
+export type EventInput = { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly action: string; readonly note: string }
+
+/**
+ * Writes Events (events.k8s.io/v1) about objects.
+ *
+ * Guarantees: `event` returns at once and never throws; the same event (object, type, action, reason and note: from 2 to 7 replicas is other news than from 7 to 2) seen again within 6 minutes
+ * is counted in one Event's series, written at most every 10 s; at most 1,000 different events are in memory.
+ * Does not: promise that an Event arrives. They are news for people; the state of the world is in the conditions.
+ */
+export type EventRecorder = {
+  event(about: KubeObject, input: EventInput): void
+  /** Writes what is still waiting, ignoring the pace, and drops what fails; for the end of the process. */
+  flush(): Promise<void>
+}
+
+export type EventRecorderDeps = {
+  readonly client: Pick<KubeClient, 'create' | 'apply'>
+  readonly clock: Clock
+  readonly log: Logger
+  /** Who reports, a qualified name: `taskmill.dev/operator`. */
+  readonly component: string
+  /** Which process of it, the pod's name. */
+  readonly instance: string
+}
+
+/** One series of equal events. `uid` is known once it is stored; `unwritten` says that there is something to say. */
+type Entry = {
+  readonly key: string
+  /** Of the Event; fixed, so that a repeated attempt cannot make two. */
+  readonly name: string
+  readonly regarding: KubeObject
+  readonly input: EventInput
+  readonly firstMs: number
+  count: number
+  lastMs: number
+  uid?: string
+  unwritten: boolean
+  failures: number
+  timer?: TimerHandle
+}
+
+const events: Resource<Event> = { group: 'events.k8s.io', version: 'v1', kind: 'Event', plural: 'events', namespaced: true }
+
+const forgetAfterMs = 6 * 60_000
+const paceMs = 10_000
+const maxEntries = 1_000
+const maxNoteBytes = 1_024
+const maxFailures = 3
+
+/** Cut to what the API server takes, which counts bytes, between characters. */
+export function shortNote(note: string): string {
+  if (Buffer.byteLength(note) <= maxNoteBytes) return note
+  const cut = Buffer.from(note).subarray(0, maxNoteBytes - Buffer.byteLength('…'))
+  // A character that was cut in the middle decodes to one or more replacement characters.
+  return `${cut.toString('utf8').replace(/\uFFFD+$/, '')}…`
+}
+
+export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
+  const { client, clock, log, component, instance } = deps
+  const fieldManager = 'taskmill-events'
+  const entries = new Map<string, Entry>()
+  const waiting = new Set<Entry>()
+  let writing: Promise<void> | undefined
+  let serial = 0
+
+  function record(about: KubeObject, input: EventInput): void {
+    const nowMs = clock.now()
+    const { namespace, name, uid } = about.metadata
+    const key = [about.kind, namespace, name, uid, input.type, input.action, input.reason, input.note].join('\u0000')
+    let entry = entries.get(key)
+    if (entry && nowMs - entry.lastMs < forgetAfterMs) {
+      entry.count++
+      entry.lastMs = nowMs
+      if (entry.unwritten) return
+      entry.unwritten = true
+      return later(entry)
+    }
+    makeRoom(nowMs)
+    if (entries.size >= maxEntries) return log.warn({ reason: input.reason }, 'too many events, one is dropped')
+    entry = {
+      key,
+      name: `${name.slice(0, 230).replace(/[^a-z0-9]+$/, '')}.${nowMs.toString(16)}${(serial++ % 0x10000).toString(16).padStart(4, '0')}`,
+      regarding: about,
+      input: { ...input, note: shortNote(input.note) },
+      firstMs: nowMs,
+      lastMs: nowMs,
+      count: 1,
+      unwritten: true,
+      failures: 0,
+    }
+    entries.set(key, entry)
+    enqueue(entry)
+  }
+
+  /** Forgets what has been quiet for long and has nothing left to write. */
+  function makeRoom(nowMs: number): void {
+    for (const entry of entries.values()) if (!entry.unwritten && nowMs - entry.lastMs >= forgetAfterMs) entries.delete(entry.key)
+  }
+
+  function later(entry: Entry): void {
+    entry.timer = clock.setTimeout(() => enqueue(entry), paceMs)
+  }
+
+  function enqueue(entry: Entry): void {
+    disarm(entry)
+    waiting.add(entry)
+    writing ??= drain()
+  }
+
+  function disarm(entry: Entry): void {
+    if (entry.timer) clock.clearTimeout(entry.timer)
+    delete entry.timer
+  }
+
+  /** One after the other: events are never worth a burst against the API server. */
+  async function drain(): Promise<void> {
+    for (const entry of waiting) {
+      waiting.delete(entry)
+      entry.unwritten = false
+      try {
+        await write(entry)
+        entry.failures = 0
+      } catch (error) {
+        failed(entry, error)
+      }
+    }
+    writing = undefined
+  }
+
+  async function write(entry: Entry): Promise<void> {
+    const { regarding, input, count, lastMs, name } = entry
+    const namespace = regarding.metadata.namespace ?? 'default'
+    const series = { count, lastObservedTime: microTime(lastMs) }
+    if (entry.uid !== undefined) {
+      // With the UID it fails, instead of creating a headless Event, when the server has dropped the old one.
+      await client.apply(events, { metadata: { namespace, name, uid: entry.uid }, series }, { fieldManager, force: true })
+      return
+    }
+    const { metadata } = await client.create<Event>(
+      events,
+      {
+        metadata: { namespace, name },
+        eventTime: microTime(entry.firstMs),
+        type: input.type,
+        reason: input.reason,
+        action: input.action,
+        note: input.note,
+        reportingController: component,
+        reportingInstance: instance.slice(0, 128),
+        regarding: referenceTo(regarding),
+        ...(count > 1 ? { series } : {}),
+      },
+      { fieldManager },
+    )
+    entry.uid = metadata.uid ?? ''
+  }
+
+  function failed(entry: Entry, error: unknown): void {
+    log.debug({ event: entry.input.reason, reason: errorMessage(error) }, 'an event could not be written')
+    if (hasCode(error, 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS') && ++entry.failures < maxFailures) {
+      entry.unwritten = true
+      if (!entry.timer) later(entry)
+      return
+    }
+    // Refused, or the stored Event has expired: the next occurrence begins a new one.
+    disarm(entry)
+    if (entries.get(entry.key) === entry) entries.delete(entry.key)
+  }
+
+  return {
+    event(about, input) {
+      try {
+        record(about, input)
+      } catch (error) {
+        log.error({ err: error }, 'an event could not be recorded')
+      }
+    },
+    async flush() {
+      for (const entry of entries.values()) if (entry.timer) enqueue(entry)
+      await writing
+      for (const entry of entries.values()) disarm(entry)
+      entries.clear()
+    },
+  }
+}
+
+function referenceTo(object: KubeObject): Event['regarding'] {
+  const { namespace, name, uid, resourceVersion } = object.metadata
+  return {
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  }
+}

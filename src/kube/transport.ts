@@ -1,0 +1,163 @@
+import { Agent, type Dispatcher } from 'undici'
+import { deadline, sleep, type Clock, type Deadline } from '../clock/index.ts'
+import { taskmillError } from '../errors/index.ts'
+import { statusError } from './status-error.ts'
+
+/** Where the API server is and how to prove who we are. Made by `loadKubeConfig`. */
+export type KubeConnection = {
+  /** `https://host:port`, possibly with a path in front of the API's own. */
+  readonly server: string
+  /** PEM of the authority that signed the server's certificate; the system's authorities without it. */
+  readonly ca?: string
+  /** PEM of the client's certificate and key. */
+  readonly cert?: string
+  readonly key?: string
+  /** The name to expect in the server's certificate, when it is not that of `server`. */
+  readonly servername?: string
+  /** True only when the kubeconfig says `insecure-skip-tls-verify`. */
+  readonly insecureSkipTlsVerify?: boolean
+  /** The bearer token of this moment; asked for each request, so it keeps its own cache. */
+  readonly token?: () => Promise<string | undefined>
+}
+
+/** One answered attempt, for the metric `rest_client_requests_total`. */
+export type ResponseObserver = (response: { readonly method: string; readonly status: number | 'error'; readonly seconds: number }) => void
+
+export type TransportOptions = KubeConnection & {
+  readonly clock: Clock
+  readonly userAgent: string
+  readonly onResponse?: ResponseObserver
+}
+
+/** A request; `path` starts with `/api`. */
+export type Outgoing = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  readonly contentType?: string
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A successful answer. The deadline is still running; its owner reads the body and disposes it. */
+export type Incoming = { readonly body: Dispatcher.ResponseData['body']; readonly warnings: readonly string[]; readonly limit: Deadline }
+
+export type Transport = { send(request: Outgoing): Promise<Incoming>; close(): Promise<void> }
+
+/** From the first byte sent to the last one read, waiting for the API server's Retry-After included. */
+export const requestTimeoutMs = 30_000
+
+function queryString(query: Outgoing['query']): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined && value !== false) parameters.set(name, String(value))
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`
+}
+
+/** `299 - "unknown field \"spec.x\""`: the texts of all Warning headers. */
+export function warningTexts(header: string | string[] | undefined): string[] {
+  const joined = Array.isArray(header) ? header.join(', ') : (header ?? '')
+  return [...joined.matchAll(/\d{3} \S+ ("(?:[^"\\]|\\.)*")/g)].map(([, quoted = '""']) => quoted.slice(1, -1).replace(/\\(.)/g, '$1'))
+}
+
+/**
+ * Sends requests over one pool of kept-alive connections. Refusals become errors of the registry; a 429 is waited out as long as
+ * the request's time allows; an aborted signal rejects with the signal's own reason.
+ */
+export function createTransport(options: TransportOptions): Transport {
+  const { clock, ca, cert, key, servername } = options
+  const base = new URL(options.server)
+  const prefix = base.pathname.replace(/\/$/, '')
+  const agent = new Agent({
+    // Our deadlines replace undici's: a quiet watch is healthy, and everything else is limited as a whole.
+    bodyTimeout: 0,
+    headersTimeout: 0,
+    keepAliveTimeout: 30_000,
+    // One connection per watch: a stream that is read slowly cannot hold up the others.
+    allowH2: false,
+    connect: {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(servername === undefined ? {} : { servername }),
+      rejectUnauthorized: options.insecureSkipTlsVerify !== true,
+      // Finds a dead peer of a silent watch (a node that lost power) in about 25 s.
+      keepAliveInitialDelay: 15_000,
+    },
+  })
+
+  async function attempt(request: Outgoing, label: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const token = await options.token?.()
+    const startedMs = clock.monotonicNow()
+    let status: number | 'error' = 'error'
+    try {
+      const response = await agent.request({
+        origin: base.origin,
+        path: `${prefix}${request.path}${queryString(request.query)}`,
+        method: request.method,
+        signal,
+        headers: {
+          accept: 'application/json',
+          'user-agent': options.userAgent,
+          ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      })
+      status = response.statusCode
+      return response
+    } catch (error) {
+      throw failure(error, label, signal)
+    } finally {
+      options.onResponse?.({ method: request.method, status, seconds: (clock.monotonicNow() - startedMs) / 1000 })
+    }
+  }
+
+  async function send(request: Outgoing): Promise<Incoming> {
+    const label = `${request.method} ${request.path}`
+    const startedMs = clock.monotonicNow()
+    const limit = deadline(clock, requestTimeoutMs, {
+      signal: request.signal,
+      reason: () => taskmillError('TM_KUBE_UNAVAILABLE', `no complete answer to ${label} within ${requestTimeoutMs / 1000} s`),
+    })
+    try {
+      for (;;) {
+        const response = await attempt(request, label, limit.signal)
+        if (response.statusCode < 300) return { body: response.body, warnings: warningTexts(response.headers['warning']), limit }
+        const error = await refusal(response, label, limit.signal)
+        const waitMs = Number(error.details['retryAfterSeconds'] ?? Number.NaN) * 1000
+        const leftMs = requestTimeoutMs - (clock.monotonicNow() - startedMs)
+        // Refused by flow control before anything was done, so that every method may be repeated.
+        if (error.code !== 'TM_KUBE_TOO_MANY_REQUESTS' || !(waitMs < leftMs)) throw error
+        await sleep(clock, waitMs, limit.signal)
+      }
+    } catch (error) {
+      limit[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  return { send, close: () => agent.destroy() }
+}
+
+async function refusal(response: Dispatcher.ResponseData, label: string, signal: AbortSignal) {
+  const text = await response.body.text().catch((error: unknown) => {
+    throw failure(error, label, signal)
+  })
+  const header = response.headers['retry-after']
+  const afterSeconds = typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) : undefined
+  return statusError(label, response.statusCode, parsed(text), afterSeconds)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What a failed exchange means: the caller's own abort reason or our deadline as they are, everything else is an unreachable server. */
+export function failure(error: unknown, label: string, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason
+  return taskmillError('TM_KUBE_UNAVAILABLE', `the API server cannot be reached (${label})`, { cause: error })
+}

@@ -1,0 +1,50 @@
+import type { KubeObject } from '../api/index.ts'
+import { taskmillError } from '../errors/index.ts'
+import { statusError } from './status-error.ts'
+
+/** What a watch yields. A BOOKMARK's object carries nothing but a resource version that is safe to continue from. */
+export type WatchEvent<T> = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: T }
+
+const newline = 0x0a
+
+/** Cuts a byte stream at newlines; splitting bytes, not text, keeps characters whole across chunks. What follows the last newline is yielded as well. */
+async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  let open: Uint8Array[] = []
+  for await (const chunk of chunks) {
+    let from = 0
+    for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
+      open.push(chunk.subarray(from, at))
+      yield Buffer.concat(open).toString('utf8')
+      open = []
+      from = at + 1
+    }
+    if (from < chunk.length) open.push(chunk.subarray(from))
+  }
+  if (open.length > 0) yield Buffer.concat(open).toString('utf8')
+}
+
+function eventIn<T>(line: string, label: string): WatchEvent<T> {
+  let event: { type?: unknown; object?: unknown }
+  try {
+    event = JSON.parse(line)
+  } catch (cause) {
+    throw taskmillError('TM_KUBE_BAD_RESPONSE', `a line of the watch is not JSON (${label})`, { cause })
+  }
+  switch (event?.type) {
+    case 'ERROR':
+      throw statusError(label, 500, event.object)
+    case 'ADDED':
+    case 'MODIFIED':
+    case 'DELETED':
+    case 'BOOKMARK': {
+      const metadata = (event.object as Partial<KubeObject> | undefined)?.metadata
+      if (typeof metadata?.resourceVersion === 'string') return event as WatchEvent<T>
+    }
+  }
+  throw taskmillError('TM_KUBE_BAD_RESPONSE', `a line of the watch is not a watch event (${label})`)
+}
+
+/** The events in the body of a watch, until the server ends it. An in-band error, garbage or half a line throws. */
+export async function* watchEvents<T>(body: AsyncIterable<Uint8Array>, label: string): AsyncGenerator<WatchEvent<T>> {
+  for await (const line of lines(body)) if (line !== '') yield eventIn<T>(line, label)
+}

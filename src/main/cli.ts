@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { errorMessage } from '../errors/index.ts'
+
+const usage = `taskmill <command>
+
+  operator                   run the operator (in the cluster; the chart does this)
+  worker --tasks FILE        run the tasks of a JavaScript module as a worker of a WorkerPool
+  --version                  print the version
+`
+
+/** The exit code of a command: 0 done, 1 failed, 2 called wrongly. A command loads only what it needs. */
+async function main(argv: readonly string[], stop: AbortSignal): Promise<number> {
+  const [command, ...rest] = argv
+  switch (command) {
+    case 'operator': {
+      const { runOperator } = await import('./operator.ts')
+      await runOperator({ env: process.env, stop, version: version() })
+      return 0
+    }
+    case 'worker': {
+      const { workerMain } = await import('./worker.ts')
+      return workerMain({ argv: rest, env: process.env, stop })
+    }
+    case '--version':
+      process.stdout.write(`${version()}\n`)
+      return 0
+    case '--help':
+      process.stdout.write(usage)
+      return 0
+    default:
+      process.stderr.write(command === undefined ? usage : `taskmill: unknown command "${command}"\n\n${usage}`)
+      return 2
+  }
+}
+
+/** From the manifest two levels up, both in the sources and in the package. */
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+  return manifest.version
+}
+
+const stopping = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => stopping.abort(new Error(`received ${signal}`)))
+}
+// The end is said, not waited for: a handler that hangs must not keep a drained worker alive.
+try {
+  process.exit(await main(process.argv.slice(2), stopping.signal))
+} catch (error) {
+  process.stderr.write(`taskmill: ${errorMessage(error)}\n`)
+  process.exit(1)
+}

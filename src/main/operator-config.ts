@@ -1,0 +1,51 @@
+import { taskmillError } from '../errors/index.ts'
+import { logLevels, type LogLevel } from '../observability/index.ts'
+
+/** The operator's settings; all of them come from the environment, which the chart fills in. */
+export type OperatorConfig = {
+  /** Who this process is in the Lease and in Events. A container that restarts in its pod keeps it, and so takes over at once. */
+  readonly identity: string
+  readonly lease: { readonly namespace: string; readonly name: string }
+  /** Empty means all. */
+  readonly watchNamespaces: readonly string[]
+  readonly httpPort: number
+  readonly logLevel: LogLevel
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/**
+ * `POD_NAME` and `POD_NAMESPACE` (required, by fieldRef), `TASKMILL_LEASE_NAME` (default taskmill-operator), `TASKMILL_HTTP_PORT`
+ * (default 8080; 0 takes a free one), `TASKMILL_WATCH_NAMESPACES` (separated by commas; default all), `TASKMILL_LOG_LEVEL` (debug, info, warn, error; default info).
+ * Throws TM_CONFIG_INVALID with the name of the variable and what to write.
+ */
+export function operatorConfig(env: Env): OperatorConfig {
+  return {
+    identity: required(env, 'POD_NAME', 'the name of the pod, by fieldRef metadata.name'),
+    lease: {
+      namespace: required(env, 'POD_NAMESPACE', 'the namespace of the pod, by fieldRef metadata.namespace'),
+      name: env['TASKMILL_LEASE_NAME'] ?? 'taskmill-operator',
+    },
+    watchNamespaces: (env['TASKMILL_WATCH_NAMESPACES'] ?? '').split(',').filter((name) => name !== ''),
+    httpPort: port(env['TASKMILL_HTTP_PORT'] ?? '8080'),
+    logLevel: level(env['TASKMILL_LOG_LEVEL'] ?? 'info'),
+  }
+}
+
+function required(env: Env, name: string, what: string): string {
+  const value = env[name]
+  if (value === undefined || value === '') throw taskmillError('TM_CONFIG_INVALID', `${name} is not set; it takes ${what}`)
+  return value
+}
+
+function port(value: string): number {
+  const number = Number(value)
+  if (/^\d{1,5}$/u.test(value) && number <= 65_535) return number
+  throw taskmillError('TM_CONFIG_INVALID', `TASKMILL_HTTP_PORT is "${value}"; it takes a port, 0 to 65535`)
+}
+
+function level(value: string): LogLevel {
+  const known = logLevels.find((each) => each === value)
+  if (known !== undefined) return known
+  throw taskmillError('TM_CONFIG_INVALID', `TASKMILL_LOG_LEVEL is "${value}"; it takes ${logLevels.join(', ')}`)
+}

@@ -1,0 +1,48 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Metrics } from '../observability/index.ts'
+
+export type Probes = { readonly port: number; close(): Promise<void> }
+
+/**
+ * `/livez`: the event loop turns. `/readyz`: 200 once `isReady`, 503 before; followers are ready too, their caches are warm.
+ * `/metrics`: Prometheus text.
+ */
+export async function serveProbes(deps: {
+  readonly port: number
+  readonly metrics: Metrics
+  readonly isReady: () => boolean
+}): Promise<Probes> {
+  const { metrics, isReady } = deps
+  const server = createServer((request, response) => {
+    const path = request.url?.split('?', 1)[0]
+    if (path === '/livez') response.end('ok\n')
+    else if (path === '/readyz') response.writeHead(isReady() ? 200 : 503).end(isReady() ? 'ok\n' : 'caches are not synced\n')
+    else if (path === '/metrics') void renderMetrics()
+    else response.writeHead(404).end('/livez, /readyz, /metrics\n')
+
+    async function renderMetrics(): Promise<void> {
+      try {
+        const text = await metrics.render()
+        response.setHeader('content-type', metrics.contentType).end(text)
+      } catch (error) {
+        response.writeHead(500).end(`${String(error)}\n`)
+      }
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(deps.port, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

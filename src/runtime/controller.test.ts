@@ -1,0 +1,170 @@
+import { expect, test } from 'vitest'
+import { fakeClock, sleep } from '../clock/index.ts'
+import { taskmillError } from '../errors/index.ts'
+import { silentLogger } from '../observability/index.ts'
+import { createController, type ControllerDeps, type Reconcile } from './index.ts'
+
+const setup = (reconcile: Reconcile, more: Partial<ControllerDeps> = {}) => {
+  const clock = fakeClock(0)
+  const told: string[] = []
+  const stop = new AbortController()
+  const controller = createController({
+    name: 'test',
+    clock,
+    log: silentLogger,
+    reconcile,
+    hooks: {
+      onReconcile: (result, seconds) => told.push(`${result} ${seconds}`),
+      onFailure: (kind) => told.push(kind),
+      onActive: (workers) => void (mostActive = Math.max(mostActive, workers)),
+    },
+    ...more,
+  })
+  let mostActive = 0
+  controller.start(stop.signal)
+  return { clock, controller, told, stop, mostActive: () => mostActive }
+}
+
+test('a key is reconciled, and again after the time it asks for', async () => {
+  const seen: string[] = []
+  const { clock, controller, told } = setup(async (key) => {
+    seen.push(`${key}@${clock.now()}`)
+    return seen.length < 3 ? { requeueAfterMs: 60_000 } : {}
+  })
+  controller.enqueue('shop/mail')
+  await clock.advance(3_600_000)
+  expect(seen).toEqual(['shop/mail@0', 'shop/mail@60000', 'shop/mail@120000'])
+  expect(told).toEqual(['requeue_after 0', 'requeue_after 0', 'success 0'])
+})
+
+test('an event overtakes what was asked for later', async () => {
+  const seen: number[] = []
+  const { clock, controller } = setup(async () => {
+    seen.push(clock.now())
+    return { requeueAfterMs: 60_000 }
+  })
+  controller.enqueue('a')
+  await clock.advance(10_000)
+  controller.enqueue('a')
+  await clock.advance(65_000)
+  expect(seen).toEqual([0, 10_000, 70_000])
+})
+
+test.each([
+  ['an error', async () => Promise.reject(new Error('no')), 'error'],
+  ['a conflict', async () => Promise.reject(taskmillError('TM_KUBE_CONFLICT', 'no')), 'error'],
+  ['a mistake', async () => (undefined as unknown as { a: { b: never } }).a.b, 'panic'],
+  [
+    'a synchronous throw',
+    () => {
+      throw new Error('no')
+    },
+    'error',
+  ],
+  ['a thrown string', async () => Promise.reject('no'), 'panic'],
+])('%s is repeated after 5, 10, 20 ms', async (_, fail, kind) => {
+  const seen: number[] = []
+  const { clock, controller, told } = setup(async () => {
+    seen.push(clock.now())
+    if (seen.length < 4) await fail()
+  })
+  controller.enqueue('a')
+  await clock.advance(1_000)
+  expect(seen).toEqual([0, 5, 15, 35])
+  expect(told).toEqual([kind, 'error 0', kind, 'error 0', kind, 'error 0', 'success 0'])
+})
+
+test('a failure of one key does not hold up another, and success resets its backoff', async () => {
+  const seen: string[] = []
+  let broken = true
+  const { clock, controller } = setup(async (key) => {
+    seen.push(`${key}@${clock.now()}`)
+    if (key === 'bad' && broken) throw new Error('no')
+  })
+  controller.enqueue('bad')
+  await clock.advance(100)
+  controller.enqueue('good')
+  await clock.advance(0)
+  expect(seen.at(-1)).toBe('good@100')
+  broken = false
+  await clock.advance(10_000)
+  broken = true
+  controller.enqueue('bad')
+  await clock.advance(5)
+  expect(seen.slice(-2)).toEqual(['bad@10100', 'bad@10105'])
+})
+
+test('a terminal error waits for the object to change', async () => {
+  let runs = 0
+  const { clock, controller, told } = setup(async () => {
+    runs++
+    throw taskmillError('TM_RECONCILE_TERMINAL', 'the template has no container')
+  })
+  controller.enqueue('a')
+  await clock.advance(86_400_000)
+  expect([runs, told]).toEqual([1, ['terminal', 'error 0']])
+  controller.enqueue('a')
+  await clock.advance(0)
+  expect(runs).toBe(2)
+})
+
+test('what takes too long is aborted and repeated', async () => {
+  let runs = 0
+  const { clock, controller, told } = setup(
+    async (_, { signal }) => {
+      if (++runs === 1) await sleep(clock, 3_600_000, signal)
+    },
+    { reconcileTimeoutMs: 5_000 },
+  )
+  controller.enqueue('a')
+  await clock.advance(6_000)
+  expect([runs, told]).toEqual([2, ['timeout', 'error 5', 'success 0']])
+})
+
+test('as many keys as workers, never one key twice', async () => {
+  const running = new Set<string>()
+  const { clock, controller, mostActive } = setup(
+    async (key) => {
+      expect(running).not.toContain(key)
+      running.add(key)
+      await sleep(clock, 10)
+      running.delete(key)
+    },
+    { concurrency: 3 },
+  )
+  for (const key of ['a', 'b', 'c', 'd', 'e']) controller.enqueue(key)
+  await clock.advance(5)
+  expect(running.size).toBe(3)
+  for (const key of ['a', 'b', 'c', 'd', 'e']) controller.enqueue(key)
+  await clock.advance(100)
+  expect([running.size, mostActive()]).toEqual([0, 3])
+})
+
+test('a key that was handed out in the moment of the stop is left alone', async () => {
+  const seen: string[] = []
+  const { clock, controller, stop } = setup(async (key) => void seen.push(key))
+  await clock.advance(0)
+  controller.enqueue('a')
+  stop.abort()
+  await controller.stopped
+  expect(seen).toEqual([])
+})
+
+test('a stop aborts what runs, waits for it, takes nothing more and counts no failure', async () => {
+  const seen: string[] = []
+  const { clock, controller, told, stop } = setup(async (key, { signal }) => {
+    seen.push(key)
+    await sleep(clock, 60_000, signal).catch(() => sleep(clock, 500))
+    throw new Error('interrupted')
+  })
+  controller.enqueue('a')
+  controller.enqueue('b')
+  await clock.advance(100)
+  let ended = false
+  void controller.stopped.then(() => (ended = true))
+  stop.abort()
+  await clock.advance(499)
+  expect(ended).toBe(false)
+  await clock.advance(1)
+  expect([ended, seen, told, clock.pending()]).toEqual([true, ['a'], [], []])
+})

@@ -1,0 +1,141 @@
+import { deadline, type Clock } from '../clock/index.ts'
+import { errorMessage, hasCode, taskmillError } from '../errors/index.ts'
+import type { Logger } from '../observability/index.ts'
+import type { BackoffOptions } from './backoff.ts'
+import type { Startable } from './startable.ts'
+import { createWorkQueue, type QueueHooks } from './work-queue.ts'
+
+/** `requeueAfterMs`: reconcile the key again after that time at the latest, also when nothing happens. */
+export type ReconcileResult = { readonly requeueAfterMs?: number | undefined }
+
+export type ReconcileContext = {
+  /** Aborts when the controller stops or the reconciliation takes too long; everything that waits takes it. */
+  readonly signal: AbortSignal
+  /** Carries controller, key and the id of this attempt. */
+  readonly log: Logger
+}
+
+/**
+ * Brings the world closer to what the object of that key says. Knows only the key: whether the object was created, changed or
+ * deleted is for the world to tell. Running it once more than needed must do no harm.
+ */
+export type Reconcile = (key: string, context: ReconcileContext) => Promise<ReconcileResult | void>
+
+/** Why a reconciliation failed; `panic`: it threw what only a mistake in the program throws. */
+export type FailureKind = 'error' | 'terminal' | 'panic' | 'timeout'
+
+/** What a controller tells about itself, for the metrics `controller_runtime_…` and `workqueue_…`. */
+export type ControllerHooks = QueueHooks & {
+  /** `controller_runtime_reconcile_total`, `…_reconcile_time_seconds` */
+  readonly onReconcile?: (result: 'success' | 'error' | 'requeue_after', seconds: number) => void
+  /** `…_reconcile_errors_total` for all, `…_terminal_reconcile_errors_total`, `…_reconcile_panics_total`, `…_reconcile_timeouts_total` by kind. */
+  readonly onFailure?: (kind: FailureKind) => void
+  /** `…_active_workers` */
+  readonly onActive?: (workers: number) => void
+}
+
+export type ControllerDeps = {
+  readonly name: string
+  readonly reconcile: Reconcile
+  readonly clock: Clock
+  readonly log: Logger
+  /** How many keys at the same time. Default 1. */
+  readonly concurrency?: number
+  /** The signal of one reconciliation aborts after this. Default 60 s. */
+  readonly reconcileTimeoutMs?: number
+  /** 5 ms doubled up to 1000 s unless said otherwise. */
+  readonly backoff?: BackoffOptions
+  readonly rng?: () => number
+  readonly hooks?: ControllerHooks
+}
+
+/**
+ * A queue of keys and the workers that reconcile them.
+ *
+ * Guarantees: one key is never reconciled twice at the same time; a key enqueued while it is reconciled is reconciled again;
+ * a failure is repeated after a pause that grows per key; whatever a reconciliation throws harms only its own attempt.
+ * Caveats: one that ignores its signal keeps its key and its worker until it returns.
+ */
+export type Controller = Startable & {
+  readonly name: string
+  /** By default at once with priority 0; give what comes from a first list a negative one, so that people's edits overtake it. Works before `start` too. */
+  enqueue(key: string, options?: { readonly afterMs?: number; readonly priority?: number }): void
+  readonly stopped: Promise<void>
+}
+
+export function createController(deps: ControllerDeps): Controller {
+  const { name, reconcile, clock, concurrency = 1, reconcileTimeoutMs = 60_000, hooks = {} } = deps
+  const log = deps.log.child({ controller: name })
+  const queue = createWorkQueue({
+    clock,
+    hooks,
+    ...(deps.rng ? { rng: deps.rng } : {}),
+    ...(deps.backoff ? { backoff: deps.backoff } : {}),
+  })
+  const stopped = Promise.withResolvers<void>()
+  let active = 0
+  let attempts = 0
+
+  async function attempt(key: string, priority: number, stop: AbortSignal): Promise<void> {
+    const startedMs = clock.monotonicNow()
+    const timeout = taskmillError('TM_RECONCILE_TIMEOUT', `the reconciliation takes longer than ${reconcileTimeoutMs / 1000} s`)
+    const context = log.child({ key, reconcileId: ++attempts })
+    const onTimeout = () => {
+      context.warn({ timeoutMs: reconcileTimeoutMs }, 'reconciliation takes too long, aborting it')
+      return timeout
+    }
+    using limit = deadline(clock, reconcileTimeoutMs, { signal: stop, reason: onTimeout })
+    try {
+      const { requeueAfterMs } = (await reconcile(key, { signal: limit.signal, log: context })) ?? {}
+      queue.forget(key)
+      if (requeueAfterMs !== undefined) queue.add(key, { afterMs: requeueAfterMs, priority })
+      hooks.onReconcile?.(requeueAfterMs === undefined ? 'success' : 'requeue_after', (clock.monotonicNow() - startedMs) / 1000)
+    } catch (error) {
+      // Interrupted by the stop, whatever it threw because of that: nothing failed, and whoever leads next does it again.
+      if (stop.aborted) return
+      const kind = kindOf(error, limit.signal.reason === timeout)
+      if (kind === 'terminal') queue.forget(key)
+      else queue.retry(key, priority)
+      report(context, kind, error)
+      hooks.onFailure?.(kind)
+      hooks.onReconcile?.('error', (clock.monotonicNow() - startedMs) / 1000)
+    }
+  }
+
+  async function work(stop: AbortSignal): Promise<void> {
+    for (let item = await queue.next(stop); item && !stop.aborted; item = await queue.next(stop)) {
+      hooks.onActive?.(++active)
+      try {
+        await attempt(item.key, item.priority, stop)
+      } finally {
+        hooks.onActive?.(--active)
+        item.done()
+      }
+    }
+  }
+
+  return {
+    name,
+    enqueue: (key, options) => queue.add(key, options),
+    start(signal) {
+      Promise.all(Array.from({ length: concurrency }, () => work(signal))).then(() => stopped.resolve(), stopped.reject)
+    },
+    stopped: stopped.promise,
+  }
+}
+
+/** What the language itself throws is a mistake of ours, never of the world around. */
+function kindOf(error: unknown, timedOut: boolean): FailureKind {
+  if (timedOut) return 'timeout'
+  if (hasCode(error, 'TM_RECONCILE_TERMINAL')) return 'terminal'
+  const isMistake =
+    !(error instanceof Error) || error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError
+  return isMistake ? 'panic' : 'error'
+}
+
+function report(log: Logger, kind: FailureKind, error: unknown): void {
+  if (kind === 'panic') log.error({ err: error }, 'reconciliation failed because of a mistake in the program')
+  // Somebody else wrote in between: everyday life, not worth a line unless one looks for it.
+  else if (hasCode(error, 'TM_KUBE_CONFLICT')) log.debug({ reason: errorMessage(error) }, 'reconciliation met a conflict')
+  else log.error({ reason: errorMessage(error), kind }, 'reconciliation failed')
+}

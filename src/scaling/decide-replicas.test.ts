@@ -1,0 +1,124 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decideReplicas, describeDecision, emptyHistory, type ScalingInput, type ScalingRules, type Signal } from './index.ts'
+
+const rules: ScalingRules = {
+  minReplicas: 0,
+  maxReplicas: 10,
+  targetBacklogPerReplica: 50,
+  concurrency: 4,
+  scaleDownWindowSeconds: 60,
+}
+const demand = (backlog: number, active = 0): Signal => ({ known: true, demand: { backlog, active } })
+const unknown: Signal = { known: false, message: 'connect ECONNREFUSED', sinceMs: Date.UTC(2026, 0, 1) }
+const input = (part: Partial<ScalingInput>): ScalingInput => ({
+  rules,
+  signal: demand(0),
+  current: 0,
+  history: emptyHistory,
+  nowMs: 0,
+  ...part,
+})
+
+describe('one decision', () => {
+  it.each([
+    { name: 'no jobs, at zero', part: {}, want: { replicas: 0, wanted: 0 } },
+    { name: 'one job wakes one replica', part: { signal: demand(1) }, want: { replicas: 1, wanted: 1 } },
+    { name: 'backlog by target', part: { signal: demand(120) }, want: { replicas: 3, wanted: 3 } },
+    { name: 'running jobs keep their slots', part: { signal: demand(0, 17) }, want: { replicas: 5, wanted: 5 } },
+    {
+      name: 'capped by maxReplicas',
+      part: { signal: demand(2000, 50) },
+      want: { replicas: 10, wanted: 41, limit: 'TooManyReplicas' },
+    },
+    {
+      name: 'raised to minReplicas',
+      part: { rules: { ...rules, minReplicas: 2 } },
+      want: { replicas: 2, wanted: 0, limit: 'TooFewReplicas' },
+    },
+    { name: 'unknown demand holds', part: { signal: unknown, current: 6 }, want: { replicas: 6, wanted: 6 } },
+    {
+      name: 'unknown demand still obeys an edited minReplicas',
+      part: { signal: unknown, current: 1, rules: { ...rules, minReplicas: 3 } },
+      want: { replicas: 3, wanted: 1, limit: 'TooFewReplicas' },
+    },
+    {
+      name: 'the first look never scales in: what was there counts as recommended',
+      part: { signal: demand(0), current: 7, nowMs: 1000 },
+      want: { replicas: 7, wanted: 0, heldUntilMs: 61_000 },
+    },
+  ])('$name', ({ part, want }) => {
+    const { history: _history, ...decision } = decideReplicas(input(part))
+    expect(decision).toEqual(want)
+  })
+})
+
+describe('over time', () => {
+  it('scales in only after the whole window was lower, and at once when it is over', () => {
+    const up = decideReplicas(input({ signal: demand(500), nowMs: 0 }))
+    expect(up.replicas).toBe(10)
+    const low = decideReplicas(input({ current: 10, history: up.history, nowMs: 10_000 }))
+    expect(low).toMatchObject({ replicas: 10, heldUntilMs: 70_000 })
+    const stillHeld = decideReplicas(input({ current: 10, history: low.history, nowMs: 69_999 }))
+    expect(stillHeld.replicas).toBe(10)
+    const released = decideReplicas(input({ current: 10, history: stillHeld.history, nowMs: 70_000 }))
+    expect(released.replicas).toBe(0)
+  })
+
+  it('starts the window again after the queues could not be read', () => {
+    const low = decideReplicas(input({ signal: demand(0), current: 4, nowMs: 0 }))
+    const blind = decideReplicas(input({ signal: unknown, current: 4, history: low.history, nowMs: 59_000 }))
+    const back = decideReplicas(input({ signal: demand(0), current: 4, history: blind.history, nowMs: 80_000 }))
+    expect(back).toMatchObject({ replicas: 4, heldUntilMs: 140_000 })
+  })
+
+  it('equals the highest wanted of the window, taken as a step function, for any sequence', () => {
+    const steps = fc.array(fc.record({ gapMs: fc.integer({ min: 0, max: 90_000 }), backlog: fc.integer({ min: 0, max: 600 }) }), {
+      minLength: 1,
+      maxLength: 40,
+    })
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        let nowMs = 0
+        let history = emptyHistory
+        let current = 0
+        const seen: { fromMs: number; wanted: number }[] = [{ fromMs: 0, wanted: 0 }]
+        for (const { gapMs, backlog } of sequence) {
+          nowMs += gapMs
+          const decision = decideReplicas(input({ signal: demand(backlog), current, history, nowMs }))
+          seen.push({ fromMs: nowMs, wanted: decision.wanted })
+          const inWindow = seen.filter((_, index) => {
+            const next = seen[index + 1]
+            return next === undefined || next.fromMs > nowMs - 60_000
+          })
+          expect(decision.replicas).toBe(Math.min(10, Math.max(...inWindow.map((entry) => entry.wanted))))
+          history = decision.history
+          current = decision.replicas
+        }
+      }),
+    )
+  })
+})
+
+describe('words', () => {
+  const words = (part: Partial<ScalingInput>): string => describeDecision(input(part), decideReplicas(input(part)))
+  it.each([
+    { part: {}, want: '0 replicas: no jobs. The next job wakes the pool.' },
+    { part: { signal: demand(1) }, want: '1 replica: 1 job (1 waiting, 0 running) need 1 at 50 per replica.' },
+    {
+      part: { signal: demand(2000, 50) },
+      want: '10 replicas: 2,050 jobs (2,000 waiting, 50 running) need 41 at 50 per replica, limited by maxReplicas 10. Next: raise spec.scaling.maxReplicas if the cluster has room.',
+    },
+    {
+      part: { current: 7 },
+      want: '7 replicas: no jobs; kept until 1970-01-01T00:01:00Z by the scale-down window of 60 s.',
+    },
+    { part: { rules: { ...rules, minReplicas: 1 } }, want: '1 replica: no jobs; minReplicas is 1.' },
+    {
+      part: { signal: unknown, current: 3 },
+      want: '3 replicas: held, the queues cannot be read since 2026-01-01T00:00:00Z (connect ECONNREFUSED).',
+    },
+  ])('$want', ({ part, want }) => {
+    expect(words(part)).toBe(want)
+  })
+})

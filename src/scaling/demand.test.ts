@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest'
+import { demandOf, type QueueLoad } from './demand.ts'
+
+const load = (part: Partial<QueueLoad>): QueueLoad => ({
+  waiting: 0,
+  prioritized: 0,
+  dueDelayed: 0,
+  active: 0,
+  paused: false,
+  ...part,
+})
+
+it.each([
+  { name: 'no queues', queues: [], want: { backlog: 0, active: 0 } },
+  {
+    name: 'waiting, prioritized and due delayed jobs are backlog',
+    queues: [load({ waiting: 3, prioritized: 2, dueDelayed: 4, active: 1 })],
+    want: { backlog: 9, active: 1 },
+  },
+  {
+    name: 'a paused queue contributes only what runs',
+    queues: [load({ waiting: 100, active: 2, paused: true, oldestReadyAtMs: 5 }), load({ waiting: 1, oldestReadyAtMs: 9 })],
+    want: { backlog: 1, active: 2, oldestReadyAtMs: 9 },
+  },
+  {
+    name: 'the oldest over all queues',
+    queues: [load({ waiting: 1, oldestReadyAtMs: 20 }), load({ waiting: 1, oldestReadyAtMs: 10 }), load({})],
+    want: { backlog: 2, active: 0, oldestReadyAtMs: 10 },
+  },
+])('$name', ({ queues, want }) => {
+  expect(demandOf(queues)).toEqual(want)
+})

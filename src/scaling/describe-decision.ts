@@ -1,0 +1,48 @@
+import type { ScalingDecision, ScalingInput } from './decide-replicas.ts'
+import type { Demand } from './demand.ts'
+
+/**
+ * Why there are N replicas, what limited the number, and what would change it: one line for `status.decision`.
+ * Example: `10 replicas: 2,050 jobs (2,000 waiting, 50 running) need 41 at 50 per replica, limited by maxReplicas 10. Next: raise
+ * spec.scaling.maxReplicas if the cluster has room.`
+ */
+export function describeDecision(input: ScalingInput, decision: ScalingDecision): string {
+  return `${plural(decision.replicas, 'replica')}: ${explainDecision(input, decision)}`
+}
+
+/** The same without the number in front, for where the number is said already. */
+export function explainDecision({ rules, signal }: ScalingInput, decision: ScalingDecision): string {
+  if (!signal.known) {
+    const since = signal.sinceMs === undefined ? '' : ` since ${clockTime(signal.sinceMs)}`
+    return `held, the queues cannot be read${since} (${signal.message}).`
+  }
+  const cause = causeOf(signal.demand, decision.wanted, rules.targetBacklogPerReplica)
+  if (decision.limit === 'TooManyReplicas') {
+    return `${cause}, limited by maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room.`
+  }
+  if (decision.heldUntilMs !== undefined) {
+    return `${cause}; kept until ${clockTime(decision.heldUntilMs)} by the scale-down window of ${rules.scaleDownWindowSeconds} s.`
+  }
+  if (decision.replicas > decision.wanted) return `${cause}; minReplicas is ${rules.minReplicas}.`
+  return decision.replicas === 0 ? 'no jobs. The next job wakes the pool.' : `${cause}.`
+}
+
+function causeOf(demand: Demand, wanted: number, target: number): string {
+  const jobs = demand.backlog + demand.active
+  if (jobs === 0) return 'no jobs'
+  const parts = `${count(demand.backlog)} waiting, ${count(demand.active)} running`
+  return `${plural(jobs, 'job')} (${parts}) need ${count(wanted)} at ${count(target)} per replica`
+}
+
+function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+}
+
+/** Thousands separated, the same in every locale. */
+function count(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/gu, ',')
+}
+
+function clockTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/u, 'Z')
+}

@@ -1,0 +1,11 @@
+/**
+ * How many replicas a pool should have: pure rules over what was read from its queues.
+ *
+ * Guarantees: the answer is within minReplicas and maxReplicas; it never falls because something could not be read; it falls only
+ * after the demand was lower during the whole scale-down window; while jobs run there are at least as many slots as running jobs.
+ * It does not know Deployments, brokers or clocks: all of it comes in as values.
+ */
+export { demandOf, type Demand, type QueueLoad } from './demand.ts'
+export { decideReplicas, type ScalingDecision, type ScalingInput, type ScalingRules, type Signal } from './decide-replicas.ts'
+export { describeDecision, explainDecision } from './describe-decision.ts'
+export { emptyHistory, type RecommendationHistory } from './stabilization.ts'

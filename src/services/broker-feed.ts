@@ -1,0 +1,174 @@
+import type { Broker } from '../broker/index.ts'
+import { sleep, type Clock, type TimerHandle } from '../clock/index.ts'
+import { hasCode, taskmillError, TaskmillError } from '../errors/index.ts'
+import type { Logger } from '../observability/index.ts'
+import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type Step } from './queue-snapshot.ts'
+
+/** How long one blocking read waits: short enough to find out in time that its connection is dead. */
+const blockMs = 5_000
+/** After news, so that a flood of events costs twenty reads a second and not thousands. */
+const newsGapMs = 50
+
+export type BrokerFeed = {
+  /** What to read from now on; `true` for queues whose first job has to be seen at once, because nobody works on them. */
+  want(queues: ReadonlyMap<string, boolean>): void
+  /** Undefined until the first read has ended. */
+  snapshot(queue: string): QueueSnapshot | undefined
+  stop(): Promise<void>
+}
+
+export type BrokerFeedDeps = {
+  readonly broker: Broker
+  readonly clock: Clock
+  readonly log: Logger
+  /** From the start of one pass over all wanted queues to the next. */
+  readonly passMs: number
+  /** Queues whose snapshot changed in a way that a decision may depend on. Must not throw. */
+  readonly onChange: (queues: readonly string[]) => void
+}
+
+/**
+ * Keeps the snapshots of one broker's queues fresh: all wanted queues each pass, in one round trip; a queue at zero also at once when
+ * its stream has news, and when its next delayed job is due. Reads never overlap, so that no older reading overwrites a newer one.
+ */
+export function createBrokerFeed({ broker, clock, log, passMs, onChange }: BrokerFeedDeps): BrokerFeed {
+  const stopped = new AbortController()
+  const snapshots = new Map<string, QueueSnapshot>()
+  const toRead = new Set<string>()
+  let wanted: ReadonlyMap<string, boolean> = new Map()
+  let reading: Promise<void> | undefined
+  let passTimer: TimerHandle | undefined
+  let dueTimer: TimerHandle | undefined
+  /** Interrupts the watch, or its wait for something to watch, when what is to be watched changes. */
+  let rewatch = new AbortController()
+  let watchedNames = ''
+
+  const request = (queues: Iterable<string>): Promise<void> => {
+    for (const queue of queues) toRead.add(queue)
+    reading ??= readRequested().finally(() => (reading = undefined))
+    return reading
+  }
+
+  const readRequested = async () => {
+    while (toRead.size > 0 && !stopped.signal.aborted) {
+      const batch = [...toRead].filter((queue) => wanted.has(queue))
+      toRead.clear()
+      if (batch.length === 0) continue
+      const changed = await readBatch(batch)
+      if (stopped.signal.aborted) return
+      updateWatch()
+      armDueTimer()
+      if (changed.length > 0) onChange(changed)
+    }
+  }
+
+  /** Returns the queues that changed. When the broker refuses the whole, each is read alone: one broken queue must not blind all others. */
+  const readBatch = async (batch: readonly string[]): Promise<string[]> => {
+    try {
+      const readings = await broker.readQueues(batch)
+      return readings.flatMap((each) => keep(each.queue, afterReading(snapshots.get(each.queue), each, clock.now())))
+    } catch (error) {
+      if (batch.length > 1 && hasCode(error, 'TM_BROKER_COMMAND_FAILED'))
+        return (await Promise.all(batch.map((queue) => readBatch([queue])))).flat()
+      const failure =
+        error instanceof TaskmillError ? error : taskmillError('TM_BROKER_COMMAND_FAILED', 'reading queues failed', { cause: error })
+      return batch.flatMap((queue) => keep(queue, afterFailure(snapshots.get(queue), failure, clock.now())))
+    }
+  }
+
+  const keep = (queue: string, { next, isChanged }: Step): string[] => {
+    if (!wanted.has(queue)) return []
+    snapshots.set(queue, next)
+    return isChanged ? [queue] : []
+  }
+
+  const pass = () => {
+    passTimer = clock.setTimeout(pass, passMs)
+    void request(wanted.keys())
+  }
+
+  /** Queues at zero that were read and are empty; the others are found by the pass, or have been found already. */
+  const watchable = (): Map<string, string> => {
+    const cursors = new Map<string, string>()
+    for (const [queue, atZero] of wanted) {
+      const snapshot = snapshots.get(queue)
+      if (atZero && snapshot?.ok && !hasDemand(snapshot.reading)) cursors.set(queue, snapshot.reading.streamId)
+    }
+    return cursors
+  }
+
+  const updateWatch = () => {
+    const names = [...watchable().keys()].toSorted().join()
+    if (names === watchedNames) return
+    watchedNames = names
+    rewatch.abort()
+  }
+
+  const watchLoop = async () => {
+    while (!stopped.signal.aborted) {
+      rewatch = new AbortController()
+      const cursors = watchable()
+      const interrupt = AbortSignal.any([rewatch.signal, stopped.signal])
+      try {
+        if (cursors.size === 0) await aborted(interrupt)
+        else {
+          const news = await broker.watchQueues(cursors, blockMs, interrupt)
+          if (news.size === 0) continue
+          await request(news.keys())
+          await sleep(clock, newsGapMs, stopped.signal)
+        }
+      } catch (error) {
+        if (interrupt.aborted) continue
+        log.debug({ error }, 'watching queues failed')
+        await sleep(clock, passMs, stopped.signal).catch(() => undefined)
+      }
+    }
+  }
+
+  /** One timer for the next delayed job of all queues at zero, on the broker's clock. */
+  const armDueTimer = () => {
+    if (dueTimer !== undefined) clock.clearTimeout(dueTimer)
+    dueTimer = undefined
+    let nextMs = Infinity
+    for (const [queue, atZero] of wanted) {
+      const snapshot = snapshots.get(queue)
+      if (!atZero || !snapshot?.ok || snapshot.reading.nextDueAtMs === undefined) continue
+      nextMs = Math.min(nextMs, snapshot.readAtMs + snapshot.reading.nextDueAtMs - snapshot.reading.brokerTimeMs)
+    }
+    if (nextMs === Infinity) return
+    dueTimer = clock.setTimeout(
+      () => void request([...wanted].filter(([, atZero]) => atZero).map(([queue]) => queue)),
+      nextMs - clock.now() + 1,
+    )
+  }
+
+  const watching = watchLoop()
+  return {
+    want(queues) {
+      const before = wanted
+      wanted = new Map(queues)
+      for (const queue of snapshots.keys()) if (!wanted.has(queue)) snapshots.delete(queue)
+      if (passTimer === undefined && wanted.size > 0) pass()
+      else void request([...wanted.keys()].filter((queue) => !before.has(queue)))
+      if (wanted.size === 0 && passTimer !== undefined) {
+        clock.clearTimeout(passTimer)
+        passTimer = undefined
+      }
+      updateWatch()
+      armDueTimer()
+    },
+    snapshot: (queue) => snapshots.get(queue),
+    async stop() {
+      stopped.abort()
+      for (const timer of [passTimer, dueTimer]) if (timer !== undefined) clock.clearTimeout(timer)
+      await Promise.all([watching, reading])
+    },
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

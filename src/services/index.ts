@@ -1,0 +1,9 @@
+/**
+ * What the running operator shares between its controllers: the connections to brokers, what is known of the queues, and the writing of
+ * status. Guarantees: the number of connections and of round trips does not grow with the number of resources; a queue that cannot be
+ * read is told apart from an empty one; `stop` leaves nothing running. Does not: decide anything.
+ */
+export { createBrokers, type BrokerLease, type Brokers } from './brokers.ts'
+export { createSignals, type Signals, type SignalsDeps, type SignalSubscription } from './signals.ts'
+export type { QueueSnapshot } from './queue-snapshot.ts'
+export { createStatusWriter, type StatusWriter } from './status-writer.ts'

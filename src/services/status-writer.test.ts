@@ -1,0 +1,71 @@
+import { expect, it } from 'vitest'
+import type { KubeObject, Resource } from '../api/index.ts'
+import { fakeClock } from '../clock/index.ts'
+import type { KubeClient } from '../kube/index.ts'
+import { createStatusWriter } from './status-writer.ts'
+
+type Thing = KubeObject & { readonly status?: { readonly state: string; readonly gauge: number } }
+const things: Resource<Thing> = { group: 'test', version: 'v1', kind: 'Thing', plural: 'things', namespaced: true }
+const thing = (status?: Thing['status'], uid = 'u1'): Thing => ({
+  apiVersion: 'test/v1',
+  kind: 'Thing',
+  metadata: { namespace: 'n', name: 'a', uid },
+  ...(status === undefined ? {} : { status }),
+})
+
+function setup() {
+  const clock = fakeClock()
+  const stored: unknown[] = []
+  const applyStatus: KubeClient['applyStatus'] = async (_resource, object) => {
+    stored.push((object as unknown as Thing).status)
+    return object as never
+  }
+  const client = { applyStatus } as unknown as KubeClient
+  const writer = createStatusWriter<Thing>({ client, resource: things, fieldManager: 't', clock, transitionOf: (status) => status.state })
+  return {
+    clock,
+    stored,
+    writer,
+    write: (status: { state: string; gauge: number }, object = thing()) => writer.write('n/a', object, status),
+  }
+}
+
+it('writes the first status and every transition at once', async () => {
+  const { stored, write } = setup()
+  await write({ state: 'a', gauge: 1 })
+  await write({ state: 'b', gauge: 1 })
+  expect(stored).toEqual([
+    { state: 'a', gauge: 1 },
+    { state: 'b', gauge: 1 },
+  ])
+})
+
+it('writes nothing that is there already, also right after a start', async () => {
+  const { stored, write } = setup()
+  expect(await write({ gauge: 1, state: 'a' }, thing({ state: 'a', gauge: 1 }))).toEqual({})
+  expect(stored).toEqual([])
+})
+
+it('coalesces gauges: says when they are due, and writes the newest value then', async () => {
+  const { clock, stored, write } = setup()
+  await write({ state: 'a', gauge: 1 })
+  await clock.advance(10_000)
+  expect(await write({ state: 'a', gauge: 2 })).toEqual({ againAfterMs: 20_000 })
+  await clock.advance(20_000)
+  expect(await write({ state: 'a', gauge: 3 })).toEqual({})
+  expect(stored).toEqual([
+    { state: 'a', gauge: 1 },
+    { state: 'a', gauge: 3 },
+  ])
+})
+
+it('trusts its own last write over an older cache, but not over a new object of the same name', async () => {
+  const { stored, writer, write } = setup()
+  await write({ state: 'b', gauge: 1 })
+  expect(writer.latest('n/a', thing({ state: 'a', gauge: 0 }))).toEqual({ state: 'b', gauge: 1 })
+  await write({ state: 'b', gauge: 1 }, thing({ state: 'a', gauge: 0 }))
+  expect(stored).toHaveLength(1)
+  expect(writer.latest('n/a', thing(undefined, 'u2'))).toBeUndefined()
+  await write({ state: 'b', gauge: 1 }, thing(undefined, 'u2'))
+  expect(stored).toHaveLength(2)
+})

@@ -1,0 +1,63 @@
+/**
+ * Status as the design asks for it: transitions at once, gauges coalesced, nothing while nothing changes.
+ *
+ * A transition is a change of what `transitionOf` returns; everything else in a status is a gauge, which is written with the next
+ * transition or once its object has been quiet for `gaugeIntervalMs`. What was written last is remembered here, because the cache may
+ * still show the status before it.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { KubeObject, Resource } from '../api/index.ts'
+import type { Clock } from '../clock/index.ts'
+import type { KubeClient } from '../kube/index.ts'
+
+export type StatusWriter<T extends StatusObject> = {
+  /** The newest status known: what was written last, else what the object carries. */
+  latest(key: string, object: T): T['status']
+  /** Writes what has to be written now; `againAfterMs` says when a gauge that was held back is due. */
+  write(key: string, object: T, status: NonNullable<T['status']>, signal?: AbortSignal): Promise<{ readonly againAfterMs?: number }>
+  /** Call when the object is gone. */
+  forget(key: string): void
+}
+
+type StatusObject = KubeObject & { readonly status?: unknown }
+type Written<T extends StatusObject> = {
+  readonly uid: string | undefined
+  readonly status: NonNullable<T['status']>
+  readonly atMs: number
+}
+
+export function createStatusWriter<T extends StatusObject>(deps: {
+  readonly client: KubeClient
+  readonly resource: Resource<T>
+  readonly fieldManager: string
+  readonly clock: Clock
+  readonly transitionOf: (status: NonNullable<T['status']>) => unknown
+  /** Default 30 s. */
+  readonly gaugeIntervalMs?: number
+}): StatusWriter<T> {
+  const { client, resource, fieldManager, clock, transitionOf, gaugeIntervalMs = 30_000 } = deps
+  const written = new Map<string, Written<T>>()
+
+  const remembered = (key: string, object: T): Written<T> | undefined => {
+    const entry = written.get(key)
+    return entry?.uid === object.metadata.uid ? entry : undefined
+  }
+
+  return {
+    latest: (key, object) => remembered(key, object)?.status ?? object.status,
+    forget: (key) => void written.delete(key),
+    async write(key, object, status, signal) {
+      const before = remembered(key, object)
+      const known = before?.status ?? (object.status as NonNullable<T['status']> | undefined)
+      if (known !== undefined && isDeepStrictEqual(known, status)) return {}
+      const isTransition = known === undefined || !isDeepStrictEqual(transitionOf(known), transitionOf(status))
+      const waitMs = before === undefined ? 0 : before.atMs + gaugeIntervalMs - clock.monotonicNow()
+      if (!isTransition && waitMs > 0) return { againAfterMs: waitMs }
+      const { namespace, name, uid } = object.metadata
+      const body = { metadata: { name, namespace, uid }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
+      await client.applyStatus(resource, body, { fieldManager, force: true, signal })
+      written.set(key, { uid, status, atMs: clock.monotonicNow() })
+      return {}
+    },
+  }
+}

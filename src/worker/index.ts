@@ -1,0 +1,12 @@
+/**
+ * The worker that users run in their pods: it takes jobs from the queues of its pool and hands each to the handler of its task type.
+ *
+ * Guarantees: at most `concurrency` handlers at once over all queues; at SIGTERM nothing more is taken, running handlers get the drain
+ * time, and what is left goes back to its queue without an attempt used up; a task type without a handler fails with a message that names
+ * the known ones. Does not: know anything of Kubernetes; what it needs comes in through its environment.
+ */
+export { defineTasks } from './tasks.ts'
+export type { TaskContext, TaskHandler, TaskLog, Tasks } from './tasks.ts'
+export { parseTasksModule } from './tasks-module.ts'
+export { parseWorkerConfig, type WorkerConfig } from './config.ts'
+export { runWorker, type WorkerDeps } from './run-worker.ts'

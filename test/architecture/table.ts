@@ -1,0 +1,42 @@
+/**
+ * The import table of the house. A folder may import the leaves and `contract`, itself, and what its row names: `values` at run time,
+ * `types` by `import type` only. Everything crosses through the door (`index.ts`) of the other folder.
+ */
+export type Row = {
+  readonly values?: readonly string[]
+  readonly types?: readonly string[]
+  /** npm packages that only this folder may load; any other package is a violation. */
+  readonly packages?: readonly string[]
+  /** No `node:` module. */
+  readonly pure?: true
+}
+
+export const leaves = ['clock', 'errors', 'expressions', 'observability'] as const
+const pureRules = ['scheduling', 'graph', 'scaling', 'retry', 'alerting', 'history', 'forecasting']
+const ports = ['kube', 'broker']
+
+export const table: Readonly<Record<string, Row>> = {
+  contract: { pure: true },
+  clock: {},
+  errors: { pure: true },
+  observability: { packages: ['pino', 'prom-client'] },
+  api: { pure: true },
+  ...Object.fromEntries(pureRules.map((folder) => [folder, { types: ['api'], pure: true } satisfies Row])),
+  kube: { types: ['api'], packages: ['undici', '@kubernetes/client-node'] },
+  broker: { types: ['api'], packages: ['bullmq', 'ioredis'] },
+  runtime: { values: ['retry'] },
+  services: { values: ['api', ...pureRules], types: ports },
+  'controllers/*': { values: ['api', ...pureRules, 'runtime', 'services'], types: ports },
+  worker: { values: ['retry'], types: ['broker'] },
+  client: { values: ['retry'], types: ['broker'] },
+  tasks: { values: ['retry'], types: ['broker'] },
+  server: { values: ['api', ...pureRules, 'services'], types: ports },
+  cli: { values: ['api', ...pureRules, 'services'], types: ports },
+  main: { values: ['*'], packages: ['*'] },
+}
+
+/** Files that bring in time, randomness, environment and signals; everywhere else these are values. */
+export const impureFiles: readonly RegExp[] = [/^src\/main\//u, /^src\/clock\/(system|fake)-clock\.ts$/u]
+
+/** The composers: no door, nobody imports them. */
+export const doorless: readonly string[] = ['main']

@@ -1,0 +1,246 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { waitUntil } from '../../hack/cluster/api-request.ts'
+import { run } from '../../hack/cluster/command.ts'
+import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
+import { type JsonSchema, type Kind, kinds, taskBroker, workerPool } from '../../src/api/index.ts'
+import { tools } from '../chart/helm.ts'
+import { ask } from './api-answer.ts'
+import { type BadValue, badValues, fieldsWithRules, setAt } from './api-bad-values.ts'
+import { fullBroker, fullPool, leastBroker, leastPool } from './api-objects.ts'
+
+const root = join(import.meta.dirname, '../..')
+const group = '/apis/taskmill.dev/v1alpha1/namespaces/default'
+const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+
+type Established = { readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] } }
+
+let cluster: ControlPlane
+
+beforeAll(async () => {
+  cluster = await startControlPlane({ controllerManager: false })
+  for (const { plural } of kinds) {
+    const crd: unknown = parse(await readFile(join(root, `crds/${plural}.taskmill.dev.yaml`), 'utf8'))
+    expect(await ask(cluster, 'POST', `${crds}?fieldValidation=Strict`, crd)).toMatchObject({ status: 201 })
+  }
+  await waitUntil('the kinds', 20_000, async () =>
+    (await Promise.all(kinds.map(({ plural }) => ask(cluster, 'GET', `${group}/${plural}`)))).every(({ status }) => status === 200),
+  )
+  for (const [plural, full] of [
+    ['taskbrokers', fullBroker],
+    ['workerpools', fullPool],
+  ] as const) {
+    expect(await ask(cluster, 'POST', `${group}/${plural}?fieldValidation=Strict`, full)).toMatchObject({ status: 201 })
+    const stored = (await ask(cluster, 'GET', `${group}/${plural}/full`)).body
+    expect(
+      await ask(cluster, 'PUT', `${group}/${plural}/full/status?fieldValidation=Strict`, { ...stored, status: full.status }),
+    ).toMatchObject({ status: 200 })
+  }
+})
+
+afterAll(() => cluster?.stop())
+
+describe('the CRDs', () => {
+  it.each(kinds.map(({ plural }) => plural))('%s is Established, structural, and its names are accepted', async (plural) => {
+    const { body } = await ask<Established>(cluster, 'GET', `${crds}/${plural}.taskmill.dev`)
+    const conditions = Object.fromEntries(body.status.conditions.map(({ type, status }) => [type, status]))
+    expect(conditions).toMatchObject({ Established: 'True', NamesAccepted: 'True' })
+    expect(conditions).not.toHaveProperty('NonStructuralSchema')
+  })
+})
+
+describe('defaults', () => {
+  it('fill in a WorkerPool of which only queues and template were written', async () => {
+    const { status, body } = await ask(cluster, 'POST', `${group}/workerpools?fieldValidation=Strict`, leastPool)
+    expect(status).toBe(201)
+    expect({ spec: body.spec, status: body.status }).toEqual({
+      spec: {
+        ...leastPool.spec,
+        brokerRef: { name: 'default' },
+        concurrency: 1,
+        scaling: {
+          minReplicas: 0,
+          maxReplicas: 10,
+          targetBacklogPerReplica: 10,
+          behavior: { scaleDown: { stabilizationWindowSeconds: 300 } },
+        },
+        drainTimeoutSeconds: 30,
+      },
+      status: { observedGeneration: -1 },
+    })
+  })
+
+  it('fill in what is missing beside what was written', async () => {
+    const { body } = await ask(cluster, 'POST', `${group}/workerpools?dryRun=All`, {
+      ...leastPool,
+      metadata: { name: 'partly' },
+      spec: { ...leastPool.spec, brokerRef: {}, scaling: { maxReplicas: 3, behavior: {} } },
+    })
+    expect(body.spec['brokerRef']).toEqual({ name: 'default' })
+    expect(body.spec['scaling']).toEqual({
+      minReplicas: 0,
+      maxReplicas: 3,
+      targetBacklogPerReplica: 10,
+      behavior: { scaleDown: { stabilizationWindowSeconds: 300 } },
+    })
+  })
+
+  it('fill in a TaskBroker', async () => {
+    const { body } = await ask(cluster, 'POST', `${group}/taskbrokers`, leastBroker)
+    expect({ spec: body.spec, status: body.status }).toEqual({
+      spec: { ...leastBroker.spec, keyPrefix: 'bull' },
+      status: { observedGeneration: -1 },
+    })
+  })
+
+  it('leave everything else of a pod template as it was written', async () => {
+    expect((await ask(cluster, 'GET', `${group}/workerpools/full`)).body.spec).toEqual(fullPool.spec)
+  })
+})
+
+describe('bad values are refused with the field', () => {
+  it.each(casesOf(taskBroker, fullBroker, 'spec'))('$title', ({ field, change }) => refuses('taskbrokers', 'spec', field, change))
+  it.each(casesOf(workerPool, fullPool, 'spec'))('$title', ({ field, change }) => refuses('workerpools', 'spec', field, change))
+  it.each(casesOf(taskBroker, fullBroker, 'status'))('$title', ({ field, change }) => refuses('taskbrokers', 'status', field, change))
+  it.each(casesOf(workerPool, fullPool, 'status'))('$title', ({ field, change }) => refuses('workerpools', 'status', field, change))
+})
+
+describe('bounds themselves are good values', () => {
+  it.each(atBounds(workerPool.spec.json, ['spec']))('%s = %i', async (_, value, path) => {
+    const pool = renamed(fullPool)
+    setAt(pool, path, value)
+    expect(await ask(cluster, 'POST', `${group}/workerpools?dryRun=All`, pool)).toMatchObject({ status: 201 })
+  })
+})
+
+/** Each pattern and each rule, with words that it refuses. */
+const words: readonly (readonly [field: string, plural: string, values: readonly unknown[], named?: string])[] = [
+  ['spec.queues[0].name', 'workerpools', ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n']],
+  ['spec.brokerRef.name', 'workerpools', ['Default', '-a', 'a_b']],
+  ['spec.scaling', 'workerpools', [{ minReplicas: 11 }, { minReplicas: 5, maxReplicas: 4 }], 'spec.scaling.minReplicas'],
+  ['spec.brokerRef', 'workerpools', [{ name: 'other' }, undefined]],
+  ['spec.keyPrefix', 'taskbrokers', ['a b', '*', 'a*', ':a', 'other', undefined]],
+  [
+    'spec.standalone.address',
+    'taskbrokers',
+    [
+      'redis',
+      'redis:',
+      ':6379',
+      'redis:0',
+      'redis:65536',
+      'redis:99999',
+      'redis:x',
+      'redis://redis:6379',
+      'a b:1',
+      '[::1]',
+      'a:1,b:1',
+      '-a:1',
+    ],
+  ],
+  ['status.conditions[0].type', 'workerpools', ['not a type']],
+  ['status.conditions[0].reason', 'workerpools', ['not a reason', '9', 'a-b']],
+]
+
+describe('patterns and rules', () => {
+  it('are all tried here', () => {
+    const conditions = ['status.conditions[0].type', 'status.conditions[0].reason']
+    const declared = kinds.flatMap(({ spec, status }) => [
+      ...fieldsWithRules(spec.json, ['spec']),
+      ...fieldsWithRules(status.json, ['status']),
+    ])
+    expect(new Set(declared)).toEqual(new Set([...words.map(([field]) => field), ...conditions]))
+  })
+
+  it.each(words.flatMap(([field, plural, values, named]) => values.map((value) => [field, value, plural, named ?? field] as const)))(
+    '%s = %j is refused',
+    async (field, value, plural, named) => {
+      const path = field.split(/\.|(?=\[)/u).map((step) => (step.startsWith('[') ? Number(step.slice(1, -1)) : step))
+      await refuses(plural, field.startsWith('status') ? 'status' : 'update', named, (object) => setAt(object, path, value))
+    },
+  )
+
+  it.each(['redis:6379', 'redis.redis.svc.cluster.local:1', '10.0.0.7:65535', '[fd00::7]:6379', 'my_redis:6379'])(
+    'the address %s is good, and may change',
+    async (address) => {
+      const stored = (await ask(cluster, 'GET', `${group}/taskbrokers/full`)).body
+      const changed = { ...stored, spec: { ...stored.spec, standalone: { address } } }
+      expect(await ask(cluster, 'PUT', `${group}/taskbrokers/full?dryRun=All`, changed)).toMatchObject({ status: 200 })
+    },
+  )
+
+  it('keep names short enough to be the value of a label', async () => {
+    const answer = await ask(cluster, 'POST', `${group}/workerpools`, { ...leastPool, metadata: { name: 'a'.repeat(64) } })
+    expect([answer.status, answer.body.message]).toEqual([422, expect.stringContaining('metadata.name: Too long')])
+  })
+})
+
+describe('kubectl', () => {
+  it.each(
+    kinds.flatMap((kind) => explained(kind.plural, kind.spec.json, 'spec').concat(explained(kind.plural, kind.status.json, 'status'))),
+  )('explains %s', async (path, schema) => {
+    const said = (await kubectl('explain', path)).replaceAll(/\s+/gu, ' ')
+    for (const child of [schema, ...Object.values(schema.properties ?? {})]) expect(said).toContain(child.description)
+  })
+
+  it('says bounds and defaults, which OpenAPI knows and kubectl does not print', async () => {
+    expect(await kubectl('explain', 'wp.spec.scaling.maxReplicas')).toContain('From 1 to 10000, default 10.')
+  })
+
+  it('shows what one asks at 3 a.m.', async () => {
+    const [head, row] = (await kubectl('get', 'wp', 'full'))
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s{2,}/u))
+    expect(head).toEqual(['NAME', 'READY', 'DESIRED', 'BUSY', 'BACKLOG', 'OLDEST', 'REASON', 'AGE'])
+    expect(row?.slice(0, 5)).toEqual(['full', '5/7', '7', '18/20', '312'])
+    expect(row?.[5]).toMatch(/^\d+[smhd]/u)
+    expect((await kubectl('get', 'tmb', 'full')).split('\n')[0]).toMatch(/^NAME +REACHABLE +VERSION +EVICTION +AGE/u)
+    const all = await kubectl('get', 'taskmill', '--output=name')
+    expect(all.trim().split('\n').toSorted()).toEqual(
+      ['full', 'least'].flatMap((name) => [`taskbroker.taskmill.dev/${name}`, `workerpool.taskmill.dev/${name}`]).toSorted(),
+    )
+  })
+})
+
+function casesOf(kind: Kind, full: { spec: unknown; status: unknown }, part: 'spec' | 'status'): readonly BadValue[] {
+  const schema = kind[part].json
+  // The API server ignores a status that is no object: nothing was said then.
+  return badValues(schema, full[part], [part]).filter(({ field, title }) => !(field === 'status' && title.endsWith('of another type')))
+}
+
+/** Makes the full object bad, as a new one, as a change of its spec or of its status, and wants an answer that names the field. */
+async function refuses(plural: string, how: 'spec' | 'update' | 'status', field: string, change: (object: object) => void): Promise<void> {
+  const query = 'dryRun=All&fieldValidation=Strict'
+  const object =
+    how === 'spec' ? renamed(plural === 'workerpools' ? fullPool : fullBroker) : (await ask(cluster, 'GET', `${group}/${plural}/full`)).body
+  change(object)
+  const place = how === 'spec' ? '' : how === 'update' ? '/full' : '/full/status'
+  const answer = await ask(cluster, how === 'spec' ? 'POST' : 'PUT', `${group}/${plural}${place}?${query}`, object)
+  expect(answer.status).toBeGreaterThanOrEqual(400)
+  expect(answer.status).toBeLessThan(500)
+  expect(answer.body.message).toContain(field)
+}
+
+function renamed<T extends { readonly metadata: object }>(object: T): T {
+  return { ...structuredClone(object), metadata: { name: 'other' } }
+}
+
+function atBounds(schema: JsonSchema, path: readonly string[]): readonly (readonly [string, number, readonly string[]])[] {
+  const own = [schema.minimum, schema.maximum].filter((value) => value !== undefined).map((value) => [path.join('.'), value, path] as const)
+  return [...own, ...Object.entries(schema.properties ?? {}).flatMap(([name, child]) => atBounds(child, [...path, name]))]
+}
+
+/** Every object that kubectl can explain, as its path and schema. */
+function explained(plural: string, schema: JsonSchema, path: string): readonly (readonly [string, JsonSchema])[] {
+  const object = schema.items ?? schema
+  if (object.properties === undefined) return []
+  const children = Object.entries(object.properties).flatMap(([name, child]) => explained(plural, child, `${path}.${name}`))
+  return [[`${plural}.${path}`, { ...object, description: schema.description }], ...children]
+}
+
+function kubectl(...args: readonly string[]): Promise<string> {
+  return run(tools.kubectl, ['--kubeconfig', cluster.kubeconfig, '--namespace', 'default', ...args])
+}

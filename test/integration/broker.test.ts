@@ -1,0 +1,229 @@
+import { Queue } from 'bullmq'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connectBroker, type Broker } from '../../src/broker/index.ts'
+import { sleep, systemClock } from '../../src/clock/index.ts'
+import { silentLogger } from '../../src/observability/index.ts'
+import { redisServer, type RedisServer } from './redis-server.ts'
+
+let redis: RedisServer
+let broker: Broker
+const keyPrefix = 'bull'
+const never = new AbortController().signal
+
+beforeAll(async () => {
+  redis = await redisServer()
+  broker = connectBroker({ address: redis.address, keyPrefix, log: silentLogger, clock: systemClock })
+})
+afterAll(async () => {
+  await broker.close()
+  await redis.stop()
+})
+
+const openQueue = (name: string) => new Queue(name, { prefix: keyPrefix, connection: { port: redis.port, host: '127.0.0.1' } })
+
+/** What a test wants in a queue, and how. */
+const anyJobs = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('plain' as const) }),
+    fc.record({ kind: fc.constant('prioritized' as const), priority: fc.integer({ min: 1, max: 1000 }) }),
+    fc.record({ kind: fc.constant('due' as const), agoMs: fc.integer({ min: 1_000, max: 100_000 }) }),
+    fc.record({ kind: fc.constant('future' as const), inMs: fc.integer({ min: 60_000, max: 10_000_000 }) }),
+  ),
+  { maxLength: 25 },
+)
+
+describe('readQueues', () => {
+  test("equals BullMQ's own counts in any state, without a worker", async () => {
+    let run = 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ jobs: anyJobs, taken: fc.nat(3), paused: fc.boolean() }), { minLength: 1, maxLength: 4 }),
+        async (wanted) => {
+          const queues = wanted.map((_, index) => openQueue(`state-${run}-${index}`))
+          run++
+          try {
+            const now = Date.now()
+            for (const [index, queue] of queues.entries()) {
+              const { jobs, taken, paused } = wanted[index]!
+              await queue.addBulk(
+                jobs.map((job) => ({
+                  name: 'x',
+                  data: {},
+                  opts:
+                    job.kind === 'prioritized'
+                      ? { priority: job.priority }
+                      : job.kind === 'due'
+                        ? { timestamp: now - job.agoMs - 500, delay: 500 }
+                        : job.kind === 'future'
+                          ? { timestamp: now, delay: job.inMs }
+                          : {},
+                })),
+              )
+              // Takes jobs as a worker does that never renews: straight into the active list, without promotion.
+              for (let i = 0; i < taken; i++) await redis.client.rpoplpush(`bull:${queue.name}:wait`, `bull:${queue.name}:active`)
+              if (paused) await queue.pause()
+            }
+            const readings = await broker.readQueues(queues.map((queue) => queue.name))
+            for (const [index, queue] of queues.entries()) {
+              const { jobs, paused } = wanted[index]!
+              const reading = readings[index]!
+              const counts = await queue.getJobCounts('waiting', 'prioritized', 'delayed', 'active')
+              expect(reading).toMatchObject({
+                queue: queue.name,
+                waiting: counts['waiting'],
+                prioritized: counts['prioritized'],
+                delayed: counts['delayed'],
+                dueDelayed: jobs.filter((job) => job.kind === 'due').length,
+                active: counts['active'],
+                paused,
+              })
+              const future = jobs.flatMap((job) => (job.kind === 'future' ? [now + job.inMs] : []))
+              expect(reading.nextDueAtMs).toBe(future.length === 0 ? undefined : Math.min(...future))
+              const oldestDue = jobs.flatMap((job) => (job.kind === 'due' ? [now - job.agoMs] : []))
+              if (oldestDue.length > 0) expect(reading.oldestReadyAtMs).toBe(Math.min(...oldestDue))
+              else if (counts['waiting']! + counts['prioritized']! === 0) expect(reading.oldestReadyAtMs).toBeUndefined()
+              else expect(Math.abs(reading.oldestReadyAtMs! - now)).toBeLessThan(5_000)
+            }
+          } finally {
+            await Promise.all(queues.map((queue) => queue.close()))
+          }
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  test('a queue that never existed is empty', async () => {
+    const [reading] = await broker.readQueues(['nowhere'])
+    expect(reading).toEqual({
+      queue: 'nowhere',
+      waiting: 0,
+      prioritized: 0,
+      delayed: 0,
+      dueDelayed: 0,
+      active: 0,
+      paused: false,
+      streamId: '0-0',
+      brokerTimeMs: expect.any(Number),
+    })
+  })
+
+  test('reads 120 queues in order, also after the server forgot its scripts', async () => {
+    const names = Array.from({ length: 120 }, (_, index) => `many-${index}`)
+    await redis.client.script('FLUSH')
+    await redis.client.lpush('bull:many-77:wait', 'a', 'b')
+    const readings = await broker.readQueues(names)
+    expect(readings.map(({ queue }) => queue)).toEqual(names)
+    expect(readings[77]).toMatchObject({ waiting: 2 })
+    expect(readings[77]!.oldestReadyAtMs).toBeUndefined() // ids without a job
+  })
+
+  test('counts jobs that BullMQ 5 moved to its paused list', async () => {
+    await redis.client.lpush('bull:legacy:paused', 'a', 'b', 'c')
+    await redis.client.hset('bull:legacy:meta', 'paused', 1)
+    expect(await broker.readQueues(['legacy'])).toMatchObject([{ waiting: 3, paused: true }])
+  })
+
+  test('a key of the wrong type is an error, not an empty queue', async () => {
+    await redis.client.set('bull:broken:wait', 'x')
+    await expect(broker.readQueues(['nowhere', 'broken'])).rejects.toMatchObject({ code: 'TM_BROKER_COMMAND_FAILED' })
+  })
+})
+
+describe('watchQueues', () => {
+  test('wakes for the queue with news only, and goes on from the cursor', async () => {
+    const a = openQueue('watch-a')
+    await a.waitUntilReady()
+    const cursors = new Map([
+      ['watch-a', '0-0'],
+      ['watch-b', '0-0'],
+    ])
+    const news = broker.watchQueues(cursors, 10_000, never)
+    await a.add('x', {})
+    const woken = await news
+    expect([...woken.keys()]).toEqual(['watch-a'])
+    const [reading] = await broker.readQueues(['watch-a'])
+    expect(await broker.watchQueues(new Map([['watch-a', reading!.streamId]]), 20, never)).toEqual(new Map())
+    await a.close()
+  })
+
+  test('ends with the reason of the signal at once, and the next watch does not wait for it', async () => {
+    const stop = new AbortController()
+    const waiting = broker.watchQueues(new Map([['watch-c', '0-0']]), 10_000, stop.signal)
+    setTimeout(() => stop.abort(new Error('enough')), 50)
+    await expect(waiting).rejects.toThrow('enough')
+    const started = performance.now()
+    expect(await broker.watchQueues(new Map([['watch-c', '0-0']]), 10, never)).toEqual(new Map())
+    expect(performance.now() - started).toBeLessThan(2_000)
+  })
+})
+
+test('info tells version and eviction policy', async () => {
+  expect(await broker.info()).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/u), evictionPolicy: 'noeviction' })
+})
+
+describe('an absent broker', () => {
+  const failsFast = async (call: () => Promise<unknown>) => {
+    const started = performance.now()
+    await expect(call()).rejects.toMatchObject({ code: 'TM_BROKER_UNREACHABLE' })
+    expect(performance.now() - started).toBeLessThan(2_300)
+  }
+
+  const recovers = async (of: Broker) => {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await of.readQueues(['kept'])
+      } catch (error) {
+        if (tries > 100) throw error
+        await sleep(systemClock, 50)
+      }
+    }
+  }
+
+  test('nobody listens: every call fails fast', async () => {
+    const away = connectBroker({ address: '127.0.0.1:1', keyPrefix, log: silentLogger, clock: systemClock })
+    await failsFast(() => away.readQueues(['a']))
+    await failsFast(() => away.info())
+    await failsFast(() => away.watchQueues(new Map([['a', '0-0']]), 5_000, never))
+    await away.close()
+  })
+
+  test('killed under a watch and started again: both recover and nothing is lost', async () => {
+    await using own = await redisServer()
+    const mine = connectBroker({ address: own.address, keyPrefix, log: silentLogger, clock: systemClock })
+    await own.client.lpush('bull:kept:wait', 'a')
+    expect(await mine.readQueues(['kept'])).toMatchObject([{ waiting: 1 }])
+    const watching = expect(mine.watchQueues(new Map([['kept', '0-0']]), 10_000, never)).rejects.toMatchObject({
+      code: 'TM_BROKER_UNREACHABLE',
+    })
+    await sleep(systemClock, 50)
+    await own.kill()
+    await watching
+    await failsFast(() => mine.readQueues(['kept']))
+    await own.start()
+    expect(await recovers(mine)).toMatchObject([{ waiting: 1 }])
+    const news = mine.watchQueues(new Map([['kept', '0-0']]), 5_000, never)
+    await own.client.xadd('bull:kept:events', '*', 'event', 'added')
+    expect((await news).size).toBe(1)
+    await mine.close()
+  })
+
+  test('frozen: calls fail in time although TCP is alive, and work again once it thaws', async () => {
+    await using own = await redisServer()
+    const mine = connectBroker({ address: own.address, keyPrefix, log: silentLogger, clock: systemClock })
+    await mine.readQueues(['kept'])
+    own.freeze()
+    await failsFast(() => mine.readQueues(['kept']))
+    await failsFast(() => mine.readQueues(['kept']))
+    own.thaw()
+    expect(await recovers(mine)).toMatchObject([{ waiting: 0 }])
+    await mine.close()
+  })
+
+  test('one connection is cut: the next call succeeds again', async () => {
+    await broker.readQueues(['kept'])
+    await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    expect(await recovers(broker)).toMatchObject([{ waiting: 0 }])
+  })
+})

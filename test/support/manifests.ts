@@ -1,0 +1,23 @@
+import type { TaskBroker, WorkerPool } from '../../src/api/index.ts'
+import type { KubeClient } from '../../src/kube/index.ts'
+import { taskBrokers, workerPools } from '../../src/api/index.ts'
+
+type Deep<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Deep<T[K]> } : T
+
+/** A TaskBroker as a person writes it: without what the schema fills in. */
+export async function createBroker(client: KubeClient, namespace: string, address: string, name = 'default'): Promise<TaskBroker> {
+  const broker = { metadata: { namespace, name }, spec: { standalone: { address } } }
+  return client.create(taskBrokers, broker as unknown as TaskBroker, { fieldManager: 'test', fieldValidation: 'Strict' })
+}
+
+/** A WorkerPool as a person writes it. */
+export async function createPool(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  spec: Deep<WorkerPool['spec']> & { readonly queues: readonly { readonly name: string }[] },
+): Promise<WorkerPool> {
+  const template = { spec: { containers: [{ name: 'worker', image: 'localhost/none:1' }] } }
+  const pool = { metadata: { namespace, name }, spec: { template, ...spec } }
+  return client.create(workerPools, pool as unknown as WorkerPool, { fieldManager: 'test', fieldValidation: 'Strict' })
+}

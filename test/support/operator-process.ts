@@ -1,0 +1,82 @@
+/** The operator as a process of its own, run from the sources, so that a test can kill it like a kubelet or a node would. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
+
+export type OperatorProcess = AsyncDisposable & {
+  readonly lines: readonly LogLine[]
+  readonly pid: number
+  /** Resolves with the first line, past or future, whose message is this. */
+  logged(message: string): Promise<LogLine>
+  signal(name: NodeJS.Signals): void
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>
+  readonly exited: Promise<number | null>
+}
+
+export function startOperator(options: {
+  readonly kubeconfig: string
+  readonly identity?: string
+  readonly namespace?: string
+}): OperatorProcess {
+  const { kubeconfig, identity = 'operator-0', namespace = 'default' } = options
+  const child = spawn(process.execPath, ['src/main/cli.ts', 'operator'], {
+    env: {
+      ...process.env,
+      KUBECONFIG: kubeconfig,
+      POD_NAME: identity,
+      POD_NAMESPACE: namespace,
+      TASKMILL_HTTP_PORT: '0',
+      TASKMILL_LOG_LEVEL: 'debug',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines: LogLine[] = []
+  const watchers = new Set<(line: LogLine) => void>()
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = parse(text)
+    lines.push(line)
+    for (const watch of watchers) watch(line)
+  })
+  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  const end = async (name: NodeJS.Signals): Promise<void> => {
+    if (isRunning(child)) child.kill(name)
+    await exited
+  }
+  return {
+    lines,
+    pid: child.pid ?? 0,
+    logged: (message) =>
+      new Promise((resolve) => {
+        const seen = lines.find((line) => line.msg === message)
+        if (seen !== undefined) return resolve(seen)
+        const watch = (line: LogLine): void => {
+          if (line.msg !== message) return
+          watchers.delete(watch)
+          resolve(line)
+        }
+        watchers.add(watch)
+      }),
+    signal: (name) => void child.kill(name),
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
+    exited,
+    [Symbol.asyncDispose]: () => end('SIGKILL'),
+  }
+}
+
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null
+}
+
+function parse(text: string): LogLine {
+  try {
+    return JSON.parse(text) as LogLine
+  } catch {
+    return { msg: text }
+  }
+}
