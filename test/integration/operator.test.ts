@@ -16,6 +16,8 @@ import { connectCluster, installCrds, namespaces, observe } from '../support/clu
 import { createBroker, createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
+type Quota = KubeObject & { readonly status?: { readonly hard?: unknown } }
+
 const namespace = 'default'
 let controlPlane: ControlPlane
 let redis: RedisServer
@@ -41,7 +43,7 @@ beforeAll(async () => {
     { namespace: 'quiet', name: 'quiet' },
     (object) => object !== undefined && object.status?.observedGeneration === object.metadata.generation,
   )
-  quiet = { versions: await versionsIn('quiet'), sinceMs: performance.now() }
+  quiet = { versions: await settled('quiet'), sinceMs: performance.now() }
 })
 
 afterAll(async () => {
@@ -59,6 +61,16 @@ async function versionsIn(where: string): Promise<readonly string[]> {
     client.list<KubeObject>(events, { namespace: where }),
   ])
   return lists.flatMap((list) => list.items.map(({ kind, metadata }) => `${kind}/${metadata.name} ${metadata.resourceVersion ?? ''}`))
+}
+
+/** The versions once a second has passed without another one: Events come a little after what they tell of. */
+async function settled(where: string): Promise<readonly string[]> {
+  for (let before = await versionsIn(where); ;) {
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    const now = await versionsIn(where)
+    if (now.join() === before.join()) return now
+    before = now
+  }
 }
 
 const queueOf = (name: string): Queue => new Queue(name, { connection: { host: redis.host, port: redis.port } })
@@ -159,6 +171,39 @@ describe('what cannot be acted upon', () => {
     )
     await createBroker(client, namespace, redis.address, 'other')
     await pool('orphan', (object) => reasonOf(object, 'Ready') === 'ScaledToZero')
+  })
+
+  it('keeps the replicas when its TaskBroker is deleted, and says so', async () => {
+    await createBroker(client, namespace, redis.address, 'brief')
+    const queue = queueOf('brief')
+    await queue.addBulk(bulk(20))
+    await createPool(client, namespace, 'brief', { brokerRef: { name: 'brief' }, queues: [{ name: 'brief' }] })
+    await deployment('brief', (object) => object?.spec.replicas === 2)
+    await client.delete(taskBrokers, namespace, 'brief')
+    await pool('brief', (object) => reasonOf(object, 'Ready') === 'BrokerNotFound')
+    expect((await client.get(deployments, namespace, 'brief')).spec.replicas).toBe(2)
+    await queue.close()
+  })
+
+  it('shows a quota that is in the way, and goes on when it is gone', async () => {
+    const quotas = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }
+    await client.create(namespaces, { metadata: { name: 'tight' } }, { fieldManager: 'test' })
+    await createBroker(client, 'tight', redis.address)
+    const quota = { metadata: { namespace: 'tight', name: 'none' }, spec: { hard: { 'count/deployments.apps': '0' } } }
+    await client.create(quotas, quota as never, { fieldManager: 'test' })
+    await observe<Quota>(client, quotas, { namespace: 'tight', name: 'none' }, (object) => object?.status?.hard !== undefined)
+    await createPool(client, 'tight', 'tight', { queues: [{ name: 'tight' }] })
+    const refused = await observe(
+      client,
+      workerPools,
+      { namespace: 'tight', name: 'tight' },
+      (object) => object?.status?.reason === 'DeploymentUnavailable',
+    )
+    expect(findCondition(refused?.status?.conditions, 'Ready')?.message).toMatch(
+      /exceeded quota: none.*Next: look at the namespace's quotas/u,
+    )
+    await client.delete(quotas, 'tight', 'none')
+    await observe(client, workerPools, { namespace: 'tight', name: 'tight' }, (object) => object?.status?.reason === 'ScaledToZero')
   })
 
   it('leaves a Deployment of somebody else alone', async () => {

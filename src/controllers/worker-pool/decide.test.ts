@@ -91,9 +91,15 @@ describe('decide', () => {
     },
     {
       name: 'shows what the API server refused',
-      world: { refusal: 'spec.template.spec.containers[0].image: Required value' },
+      world: { refusal: { kind: 'Invalid', message: 'spec.template.spec.containers[0].image: Required value' } },
       reason: 'TemplateInvalid',
       facts: { Ready: 'False TemplateInvalid', Stalled: 'True TemplateInvalid' },
+    },
+    {
+      name: 'goes on trying where a quota is in the way',
+      world: { deployment: { kind: 'Missing' }, refusal: { kind: 'Forbidden', message: 'exceeded quota: deployments' } },
+      reason: 'DeploymentUnavailable',
+      facts: { Ready: 'False DeploymentUnavailable', Reconciling: 'True DeploymentProgressing' },
     },
     {
       name: 'shows why pods cannot be created',

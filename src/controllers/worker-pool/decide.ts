@@ -60,11 +60,23 @@ function blockerOf({ pool, broker, deployment, refusal }: World): Blocker | unde
       standing: poolCondition('Reconciling', 'WaitingForBroker', message),
     }
   }
-  if (refusal === undefined) return undefined
-  const message = `${refusal}. Next: correct spec.template`
-  return {
-    ready: poolCondition('Ready', 'TemplateInvalid', message),
-    standing: poolCondition('Stalled', 'TemplateInvalid', message),
+  switch (refusal?.kind) {
+    case 'Invalid': {
+      const message = `${refusal.message}. Next: correct spec.template`
+      return {
+        ready: poolCondition('Ready', 'TemplateInvalid', message),
+        standing: poolCondition('Stalled', 'TemplateInvalid', message),
+      }
+    }
+    case 'Forbidden': {
+      const message = `the Deployment is refused: ${refusal.message}. Next: look at the namespace's quotas and at the operator's role; it is tried again`
+      return {
+        ready: poolCondition('Ready', 'DeploymentUnavailable', message),
+        standing: poolCondition('Reconciling', 'DeploymentProgressing', message),
+      }
+    }
+    default:
+      return undefined
   }
 }
 

@@ -22,7 +22,7 @@ import { scaleEvent, transitionEvents } from './events.ts'
 import { createPoolMetrics } from './pool-metrics.ts'
 import { readSignals } from './signals.ts'
 import { transitionOf } from './status.ts'
-import { stateOf, type DeploymentState, type World } from './world.ts'
+import { stateOf, type DeploymentState, type Refusal, type World } from './world.ts'
 
 export type WorkerPoolDeps = {
   readonly client: KubeClient
@@ -44,13 +44,13 @@ type Memory = {
   applied?: Applied
   /** The Deployment as our last write returned it; the cache may be older. */
   deployment?: Deployment
-  refused?: { readonly template: DeploymentApply; readonly message: string }
+  refused?: { readonly template: DeploymentApply; readonly refusal: Refusal }
 }
 
 export type ReconcileContext = { readonly signal: AbortSignal; readonly log: Logger }
 
-/** A Deployment of somebody else is not watched; look again at this pace whether it is gone. */
-const foreignRecheckMs = 60_000
+/** What is in the way is not watched (a Deployment of somebody else, a quota, a role): look again at this pace whether it is gone. */
+const recheckMs = 30_000
 
 export function createWorkerPoolController(deps: WorkerPoolDeps): {
   reconcile(key: string, context: ReconcileContext): Promise<{ readonly requeueAfterMs?: number }>
@@ -110,8 +110,9 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
       const did = outcome.did === undefined ? [] : [templateEvent(outcome.did, deployment.metadata.name)]
       return plan.scale === undefined ? did : [...did, scaleEvent(plan.scale)]
     } catch (error) {
-      if (!hasCode(error, 'TM_KUBE_INVALID')) throw error
-      memory.refused = { template: deployment, message: errorMessage(error) }
+      if (!hasCode(error, 'TM_KUBE_INVALID', 'TM_KUBE_FORBIDDEN')) throw error
+      const kind = hasCode(error, 'TM_KUBE_INVALID') ? 'Invalid' : 'Forbidden'
+      memory.refused = { template: deployment, refusal: { kind, message: errorMessage(error) } }
       return undefined
     }
   }
@@ -126,11 +127,11 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
       const memory = memories.get(key) ?? { history: emptyHistory }
       memories.set(key, memory)
       const world = await gather(key, pool, memory, context.signal)
-      if (world.signals.kind === 'Pending' && findCondition(world.status?.conditions, 'Ready') !== undefined) return {}
+      if (isBeforeFirstReading(world)) return {}
 
       let plan = decide(world)
       const happened = await act(plan, world, memory, context)
-      if (happened === undefined) plan = decide({ ...world, refusal: memory.refused?.message })
+      if (happened === undefined) plan = decide({ ...world, refusal: memory.refused?.refusal })
       memory.history = plan.history
 
       const written = await status.write(key, pool, plan.status, context.signal)
@@ -139,15 +140,21 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
         context.log.info({ pool: key, from: plan.scale.from, to: plan.scale.to, because: plan.scale.because }, 'scaled')
       }
       poolMetrics.report(key, world, plan.status)
-      const foreignMs = world.deployment.kind === 'Foreign' ? foreignRecheckMs : undefined
-      return soonest([plan.againAfterMs, written.againAfterMs, foreignMs])
+      const isForeign = world.deployment.kind === 'Foreign'
+      const isForbidden = happened === undefined && memory.refused?.refusal.kind === 'Forbidden'
+      return soonest([plan.againAfterMs, written.againAfterMs, isForeign || isForbidden ? recheckMs : undefined])
     },
   }
 }
 
-/** The API server's answer to exactly this template, if it was refused. */
-function refusalOf({ refused }: Memory, template: DeploymentApply): string | undefined {
-  return refused !== undefined && isDeepStrictEqual(refused.template, template) ? refused.message : undefined
+/** Right after a start, what people read stays until the queues were read: a moment later, they are told. */
+function isBeforeFirstReading({ broker, signals, status }: World): boolean {
+  return broker !== undefined && signals.kind === 'Pending' && findCondition(status?.conditions, 'Ready') !== undefined
+}
+
+/** The API server's answer to exactly this template, if trying again cannot change it. */
+function refusalOf({ refused }: Memory, template: DeploymentApply): Refusal | undefined {
+  return refused?.refusal.kind === 'Invalid' && isDeepStrictEqual(refused.template, template) ? refused.refusal : undefined
 }
 
 /** Our own last write may be newer than the cache; every change of the spec raises the generation. */

@@ -22,10 +22,12 @@ export type World = {
   readonly deployment: DeploymentState
   readonly signals: QueueSignals
   readonly history: RecommendationHistory
-  /** Why the API server refused this very template, if it did. */
-  readonly refusal: string | undefined
+  readonly refusal: Refusal | undefined
   readonly nowMs: number
 }
+
+/** The API server's words on the Deployment: `Invalid` is final for this template, `Forbidden` (a quota, a role) may pass. */
+export type Refusal = { readonly kind: 'Invalid' | 'Forbidden'; readonly message: string }
 
 export type DeploymentState =
   | { readonly kind: 'Missing' }
