@@ -78,15 +78,20 @@ async function ensureModule(module: Module, progress: Progress): Promise<string>
       await run(goCommand(), buildArguments(module, temporary), {
         cwd: source,
         env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
-        onLine: (line) => report.note(line.replace(/^go: downloading /, 'fetching ')),
+        onLine: (line) => report.note(noteOf(line)),
       })
     }),
   )
 }
 
+/** `go build -v` names each module that it fetches and each package that it compiles. */
+function noteOf(line: string): string {
+  return line.startsWith('go: downloading ') ? line.replace('go: downloading ', 'fetching ') : `compiling ${line}`
+}
+
 function buildArguments(module: Module, folder: string): string[] {
   const output = module.output === undefined ? `${folder}/` : join(folder, module.output)
-  return ['build', '-trimpath', '-ldflags', `-s -w ${module.ldflags ?? ''}`.trim(), '-o', output, ...module.packages]
+  return ['build', '-v', '-trimpath', '-ldflags', `-s -w ${module.ldflags ?? ''}`.trim(), '-o', output, ...module.packages]
 }
 
 /** The shell's Go, or the one in its usual place where the PATH lacks it. */

@@ -11,7 +11,7 @@ export function percentiles(values: readonly number[]): Percentiles {
 /** One line each for us and the peer, then peer / us: above 1 we are faster. */
 export function printComparison(title: string, unit: string, ours: readonly number[], peer: readonly number[], peerName: string): void {
   const [a, b] = [percentiles(ours), percentiles(peer)]
-  const cell = (value: number): string => (value < 10 ? value.toFixed(2) : value.toFixed(0)).padStart(9)
+  const cell = (value: number): string => (value < 0.1 ? value.toFixed(4) : value < 10 ? value.toFixed(2) : value.toFixed(0)).padStart(9)
   const row = (name: string, { p50, p95, p99 }: Omit<Percentiles, 'count'>): string =>
     `  ${name.padEnd(28)}${cell(p50)}${cell(p95)}${cell(p99)}`
   console.log(`\n${title} (${unit}, ${a.count} rounds)`)
