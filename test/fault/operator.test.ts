@@ -26,6 +26,7 @@ let controlPlane: ControlPlane
 let redis: RedisServer
 let client: Awaited<ReturnType<typeof connectCluster>>
 let operator: OperatorProcess
+let isSupervised = true
 const workers: WorkerProcess[] = []
 const queues: Queue[] = []
 const stopWatching = new AbortController()
@@ -35,11 +36,21 @@ beforeAll(async () => {
   ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis({ appendonly: 'always' })])
   client = await connectCluster(controlPlane.kubeconfig)
   await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  operator = launch()
   await createBroker(client, namespace, redis.address)
 })
 
+/** The kubelet's part: an operator that ends, killed or because it lost its Lease, is started again in its pod. */
+function launch(): OperatorProcess {
+  const launched = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  void launched.exited.then(() => {
+    if (isSupervised && operator === launched) operator = launch()
+  })
+  return launched
+}
+
 afterAll(async () => {
+  isSupervised = false
   stopWatching.abort()
   await Promise.allSettled([...workers.map((worker) => worker.kill()), operator?.kill()])
   await Promise.allSettled([...queues.map((queue) => queue.close()), client?.close()])
@@ -99,6 +110,12 @@ function random(state: number): () => number {
   }
 }
 
+/** Who owns `spec.replicas` by server-side apply. */
+function replicaManagers({ metadata }: Deployment): readonly string[] {
+  const entries = metadata.managedFields as readonly { readonly manager: string; readonly fieldsV1?: { readonly 'f:spec'?: object } }[]
+  return entries.filter((entry) => Object.hasOwn(entry.fieldsV1?.['f:spec'] ?? {}, 'f:replicas')).map((entry) => entry.manager)
+}
+
 const deployment = (name: string, holds: (object: Deployment | undefined) => boolean): Promise<Deployment | undefined> =>
   observe(client, deployments, { namespace, name }, holds)
 const ready = (name: string, reason: string): Promise<WorkerPool | undefined> =>
@@ -120,7 +137,6 @@ it('the operator is killed again and again during a burst: each job runs once, t
   for (let kill = 0; kill < 4; kill += 1) {
     await sleep(Math.round(rng() * 1200))
     await operator.kill()
-    operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
   }
   await done
   await deployment('killed', (object) => object?.spec.replicas === 0)
@@ -166,7 +182,6 @@ it('the API server is killed and stays away: workers go on, and the operator doe
   await deployment('api', (object) => object?.spec.replicas === 0)
   workers.push(startWorker({ address: redis.address, queues: ['api'], recordFile: file, pod: 'api-0' }))
 
-  const before = operator.pid
   await controlPlane.kill9ApiServer()
   const ids = await addJobs(queue, 200, 50)
   await sleep(1500)
@@ -177,19 +192,35 @@ it('the API server is killed and stays away: workers go on, and the operator doe
   await createPool(client, namespace, 'api-2', { queues: [{ name: 'api-2' }], scaling })
   await deployment('api-2', (object) => object?.spec.replicas === 1)
   expect(later).toHaveLength(1)
-  expect(operator.pid).toBe(before)
   expect(runsIn(file).toSorted()).toEqual(ids.toSorted())
 })
 
+it('the operator is killed while it creates Deployments: none of them ever asks for a pod that nobody needs', async () => {
+  const rng = random(seed + 1)
+  const names = Array.from({ length: 8 }, (_, index) => `born-${index}`)
+  const seen = names.map(recordReplicas)
+  for (const name of names) {
+    await createPool(client, namespace, name, { queues: [{ name }], scaling })
+    await sleep(Math.round(rng() * 60))
+    await operator.kill()
+    await operator.logged('leading')
+  }
+  for (const name of names) await ready(name, 'ScaledToZero')
+  expect(seen).toEqual(names.map(() => [0]))
+  const owners = await Promise.all(names.map(async (name) => replicaManagers(await client.get(deployments, namespace, name))))
+  expect(owners).toEqual(names.map(() => ['taskmill-replicas']))
+})
+
 it('two operators: one leads, and the other takes over at once when the first is stopped', async () => {
+  await operator.logged('leading')
   await using second = startOperator({ kubeconfig: controlPlane.kubeconfig, identity: 'operator-1' })
   await createPool(client, namespace, 'handover', { queues: [{ name: 'handover' }], scaling })
   await deployment('handover', (object) => object?.spec.replicas === 0)
   expect(second.lines.filter((line) => line.msg === 'scaled')).toEqual([])
+  isSupervised = false
   await operator.stop()
   const queue = queueOf('handover')
   await queue.add('record', { ms: 0 })
   await deployment('handover', (object) => object?.spec.replicas === 1)
   expect(await second.logged('scaled')).toMatchObject({ pool: 'default/handover', from: 0, to: 1 })
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
 })

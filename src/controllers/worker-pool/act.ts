@@ -2,8 +2,8 @@
  * Carries out a plan: the Deployment, then its replicas. Idempotent; a plan that is already true costs no request.
  *
  * The template and the replicas belong to two field managers, so that applying the template never touches the replicas. A Deployment is
- * created with the replicas that are wanted, taken over by the replicas' manager at once (a field that nobody else owns would fall back
- * to 1 with the next apply of the template).
+ * created whole by the manager of the replicas; the template's manager takes its part, and the other one lets go of it, in the two writes
+ * that follow. Whichever of them is the last that happens, the replicas are those that were wanted.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { deployments, type Deployment } from '../../api/index.ts'
@@ -37,7 +37,7 @@ export async function actOnDeployment(
   const wanted = plan.deployment
   const replicas = plan.scale?.to ?? currentReplicas(state)
   if (state.kind !== 'Owned') {
-    const created = await createDeployment(deps, wanted, replicas)
+    const created = await applyTemplate(deps, wanted, await createDeployment(deps, wanted, replicas))
     const owned = await writeReplicas(deps, created, replicas)
     return { deployment: owned, applied: remember(owned, wanted), did: 'created' }
   }
@@ -47,14 +47,23 @@ export async function actOnDeployment(
     (state.object.metadata.generation ?? 0) <= (applied?.generation ?? -1)
   const applying = isCurrent ? state.object : await applyTemplate(deps, wanted, state.object)
   const changed = !isCurrent && applying.metadata.generation !== state.object.metadata.generation
-  const scaled = plan.scale === undefined ? applying : await writeReplicas(deps, applying, replicas)
+  // The first look after a start finishes what a killed creation may have left out.
+  const scaled = plan.scale === undefined && applied !== undefined ? applying : await writeReplicas(deps, applying, replicas)
   return { deployment: scaled, applied: remember(scaled, wanted), ...(changed ? { did: 'updated' as const } : {}) }
 }
 
-/** Not forced: should somebody else have created one of this name in the same moment, the conflict is ours to see. */
+/**
+ * By the manager of the replicas: a field that only the template's manager owned would go, and the replicas fall back to 1, with the
+ * template's next apply, should this process be killed here. Not forced: should somebody else have created one of this name in the
+ * same moment, the conflict is ours to see.
+ */
 function createDeployment({ client, signal }: ActDeps, wanted: DeploymentApply, replicas: number): Promise<Deployment> {
-  const body = { ...wanted, spec: { ...wanted.spec, replicas } }
-  return client.apply(deployments, body, { fieldManager: fieldManagers.template, fieldValidation: 'Strict', signal })
+  const body = {
+    ...wanted,
+    metadata: { ...wanted.metadata, annotations: { [annotations.writtenReplicas]: String(replicas) } },
+    spec: { ...wanted.spec, replicas },
+  }
+  return client.apply(deployments, body, { fieldManager: fieldManagers.replicas, fieldValidation: 'Strict', signal })
 }
 
 function applyTemplate({ client, signal }: ActDeps, wanted: DeploymentApply, current: Deployment): Promise<Deployment> {
