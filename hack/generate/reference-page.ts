@@ -70,8 +70,9 @@ function typeOf(schema: JsonSchema): string {
   if (keys !== undefined) return `list by ${keys.join(', ')}`
   if (schema.type === 'array') return schema['x-kubernetes-list-type'] === 'set' ? 'set' : 'list'
   if (schema.format === 'date-time') return 'time'
-  if (schema.additionalProperties !== undefined) return `map of ${schema.additionalProperties.type}s`
-  return schema['x-kubernetes-preserve-unknown-fields'] === true ? 'open object' : schema.type
+  if (schema.additionalProperties !== undefined) return `map of ${typeOf(schema.additionalProperties)}s`
+  if (schema['x-kubernetes-preserve-unknown-fields'] === true) return 'open object'
+  return schema.type ?? 'integer or string'
 }
 
 function exampleOf(schema: JsonSchema): string {

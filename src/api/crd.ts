@@ -1,4 +1,5 @@
 import { apiGroup, apiVersion, type Kind } from './kinds/kind.ts'
+import { rootSchema } from './kinds/root-schema.ts'
 import { describeBounds, describeDefault } from './schema/describe.ts'
 import type { JsonSchema } from './schema/index.ts'
 
@@ -29,27 +30,17 @@ export function crdOf(kind: Kind) {
           storage: true,
           subresources: { status: {} },
           additionalPrinterColumns: kind.columns,
-          schema: { openAPIV3Schema: rootSchema(kind) },
+          schema: { openAPIV3Schema: writtenRoot(kind) },
         },
       ],
     },
   }
 }
 
-function rootSchema(kind: Kind) {
-  return {
-    description: kind.description,
-    type: 'object',
-    required: ['spec'],
-    properties: {
-      apiVersion: { description: `${apiGroup}/${apiVersion}.`, type: 'string' },
-      kind: { description: `${kind.kind}.`, type: 'string' },
-      metadata: { type: 'object', properties: { name: { type: 'string', maxLength: kind.nameMaxLength } } },
-      spec: withFullDescriptions(kind.spec.json),
-      status: withFullDescriptions(kind.status.json),
-    },
-    ...(kind.rules === undefined ? {} : { 'x-kubernetes-validations': kind.rules }),
-  }
+/** Of `metadata` a CRD may restrict the name, and nothing else may be said: the API server describes it itself. */
+function writtenRoot(kind: Kind) {
+  const { properties, ...root } = withFullDescriptions(rootSchema(kind))
+  return { ...root, properties: { ...properties, metadata: { type: 'object', properties: properties?.['metadata']?.properties } } }
 }
 
 /** `kubectl explain` prints the description and neither bounds nor defaults: so they are told there, from the declaration. */

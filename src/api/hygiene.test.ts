@@ -12,6 +12,19 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))('%s', (_, kind) =
     expect(schemaViolations('status', kind.status.json)).toEqual([])
   })
 
+  it('is described in every node, but for metadata, which the API server describes itself', () => {
+    const undescribed = (schema: object, path: string): readonly string[] =>
+      Object.entries(schema).flatMap(([key, child]) => {
+        if (key === 'properties') return Object.entries<object>(child).flatMap(([name, own]) => nodesOf(own, `${path}.${name}`))
+        return key === 'items' || key === 'additionalProperties' ? nodesOf(child, `${path}[]`) : []
+      })
+    const nodesOf = (schema: object, path: string): readonly string[] => [
+      ...('description' in schema ? [] : [path]),
+      ...undescribed(schema, path),
+    ]
+    expect(crdOf(kind).spec.versions.flatMap(({ schema }) => nodesOf(schema.openAPIV3Schema, ''))).toEqual(['.metadata'])
+  })
+
   it('fits into the annotation of client-side apply', () => {
     expect(Buffer.byteLength(JSON.stringify(crdOf(kind)))).toBeLessThan(maxCrdBytes)
   })
@@ -70,7 +83,10 @@ describe('the rules themselves', () => {
     ['description', of({ name: { ...text, description: '' } })],
     ['description', of({ name: { ...text, description: 'no sentence' } })],
     ['maxLength', of({ name: { description: 'A text for people.', type: 'string' } })],
+    ['\\s', of({ name: { ...text, pattern: '^\\s$' } })],
     ['bounds', of({ size: { description: 'How many there are.', type: 'integer', minimum: 0 } })],
+    ['bounds', of({ size: { description: 'How many there are.', 'x-kubernetes-int-or-string': true, maxLength: 3 } })],
+    ['maxLength', of({ size: { description: 'How many there are.', 'x-kubernetes-int-or-string': true, minimum: 0, maximum: 3 } })],
     ['2^53', of({ size: { description: 'How many there are.', type: 'integer', minimum: 0, maximum: 2 ** 60 } })],
     ['maxItems', of({ names: list })],
     ['list type', of({ names: { description: 'A list of things.', type: 'array', maxItems: 3, items: item } })],

@@ -3,8 +3,8 @@
  * (`hack/generate.ts` writes them); the objects of Kubernetes that Taskmill touches, as honest raw JSON; and the registries of
  * conditions and Events, each reason with a sentence that says what to do next.
  *
- * A type says what the API server returns, defaults filled in. Nothing here validates at runtime: the API server refuses what
- * the schema forbids. A field is declared when it works, not before.
+ * A type says what the API server returns, defaults filled in. The API server refuses what the schema forbids; `withDefaults` and
+ * `createValidator` say the same without one, from the same declaration. A field is declared when it works, not before.
  */
 export { deployments } from './builtin/deployment.ts'
 export type { Deployment, DeploymentCondition, DeploymentSpec, DeploymentStatus } from './builtin/deployment.ts'
@@ -31,3 +31,7 @@ export type { Condition, KubeObject, ObjectMeta, OwnerReference, Resource } from
 export type { WantedCondition, WantedEvent } from './registry.ts'
 export { describeBounds, describeDefault } from './schema/describe.ts'
 export type { JsonSchema } from './schema/index.ts'
+export { withDefaults } from './validation/defaults.ts'
+export type { Problem } from './validation/faults.ts'
+export { createValidator } from './validation/validate.ts'
+export type { Validate } from './validation/validate.ts'

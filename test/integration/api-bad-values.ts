@@ -9,7 +9,8 @@ type Path = readonly (string | number)[]
  * One change for everything that the schema bounds, read from the schema itself: a bound that the server does not enforce, or a field that
  * the good object does not show, cannot go unnoticed.
  */
-export function badValues(schema: JsonSchema, good: unknown, path: Path): readonly BadValue[] {
+export function badValues(schema: JsonSchema, good: unknown, path: Path, absent: 'refuse' | 'skip' = 'refuse'): readonly BadValue[] {
+  if (good === undefined && absent === 'skip') return []
   if (good === undefined) throw new Error(`the good object lacks ${fieldOf(path)}`)
   const replaced = (title: string, value: unknown, field = fieldOf(path)): BadValue => ({
     title: `${field} ${title}`,
@@ -19,11 +20,11 @@ export function badValues(schema: JsonSchema, good: unknown, path: Path): readon
     },
   })
   return [
-    replaced('of another type', schema.type === 'string' ? 7 : 'seven'),
+    replaced('of another type', wrongType(schema)),
     ...valuesBeyond(schema, good).map(([title, value]) => replaced(title, value)),
     ...duplicates(schema, good).map((value) => replaced('twice', value, `${fieldOf(path)}[1]`)),
     ...fieldsWrong(schema, path),
-    ...below(schema, good, path),
+    ...below(schema, good, path, absent),
   ]
 }
 
@@ -52,12 +53,13 @@ function childOf(value: unknown, step: string | number): unknown {
 }
 
 function valuesBeyond(schema: JsonSchema, good: unknown): readonly (readonly [string, unknown])[] {
-  const { minimum, maximum, maxLength, minLength, minItems, maxItems, maxProperties } = schema
+  const { minimum, maximum, maxLength, minLength, pattern, minItems, maxItems, maxProperties } = schema
   return [
     ...(minimum === undefined ? [] : [['below its minimum', minimum - 1] as const]),
     ...(maximum === undefined ? [] : [['above its maximum', maximum + 1] as const, ['that is not whole', 1.5] as const]),
     ...(maxLength === undefined ? [] : [['that is too long', 'a'.repeat(maxLength + 1)] as const]),
     ...(minLength === undefined ? [] : [['that is too short', ''] as const]),
+    ...(pattern === undefined ? [] : [['beside its pattern', noMatch(pattern)] as const]),
     ...(schema.enum === undefined ? [] : [['that is no choice', 'Surprise'] as const]),
     ...(schema.format === 'date-time' ? [['that is no time', 'yesterday'] as const] : []),
     ...(minItems === undefined ? [] : [['that is empty', []] as const]),
@@ -68,10 +70,21 @@ function valuesBeyond(schema: JsonSchema, good: unknown): readonly (readonly [st
   ]
 }
 
+function wrongType(schema: JsonSchema): unknown {
+  if (schema['x-kubernetes-int-or-string'] === true) return {}
+  return schema.type === 'string' ? 7 : 'seven'
+}
+
+function noMatch(pattern: string): string {
+  const found = ['-', ':', ' ', 'a b', '%'].find((text) => !new RegExp(pattern, 'u').test(text))
+  if (found === undefined) throw new Error(`no text beside ${pattern}`)
+  return found
+}
+
 function many(schema: JsonSchema, good: unknown, count: number): readonly unknown[] {
   const key = schema['x-kubernetes-list-map-keys']?.[0] ?? 'name'
   const item = childOf(good, 0)
-  return numbered(count).map((name) => ({ ...(typeof item === 'object' ? item : {}), [key]: name }))
+  return numbered(count).map((name) => (typeof item === 'object' ? { ...item, [key]: name } : name))
 }
 
 function numbered(count: number): readonly string[] {
@@ -81,7 +94,7 @@ function numbered(count: number): readonly string[] {
 function duplicates(schema: JsonSchema, good: unknown): readonly unknown[] {
   if (schema.type !== 'array') return []
   const item = childOf(good, 0)
-  return [[item, item]]
+  return item === undefined ? [] : [[item, item]]
 }
 
 function fieldsWrong(schema: JsonSchema, path: Path): readonly BadValue[] {
@@ -97,13 +110,15 @@ function fieldsWrong(schema: JsonSchema, path: Path): readonly BadValue[] {
   return [...missing, { title: `${field}, which is no field`, field, change: (object) => setAt(object, [...path, 'surprise'], 1) }]
 }
 
-function below(schema: JsonSchema, good: unknown, path: Path): readonly BadValue[] {
-  const fields = Object.entries(schema.properties ?? {}).flatMap(([name, child]) => badValues(child, childOf(good, name), [...path, name]))
-  const items = schema.items === undefined ? [] : badValues(schema.items, childOf(good, 0), [...path, 0])
+function below(schema: JsonSchema, good: unknown, path: Path, absent: 'refuse' | 'skip'): readonly BadValue[] {
+  const fields = Object.entries(schema.properties ?? {}).flatMap(([name, child]) =>
+    badValues(child, childOf(good, name), [...path, name], absent),
+  )
+  const items = schema.items === undefined ? [] : badValues(schema.items, childOf(good, 0), [...path, 0], absent)
   const [key] = typeof good === 'object' && good !== null ? Object.keys(good) : []
   const values =
     schema.additionalProperties === undefined || key === undefined
       ? []
-      : badValues(schema.additionalProperties, childOf(good, key), [...path, key])
+      : badValues(schema.additionalProperties, childOf(good, key), [...path, key], absent)
   return [...fields, ...items, ...values]
 }

@@ -8,6 +8,7 @@ import { type ControlPlane, startControlPlane } from '../../hack/cluster/control
 import { type JsonSchema, type Kind, kinds, taskBroker, workerPool } from '../../src/api/index.ts'
 import { tools } from '../chart/helm.ts'
 import { ask } from './api-answer.ts'
+import { badManifests, refusable } from './api-bad-manifests.ts'
 import { type BadValue, badValues, fieldsWithRules, setAt } from './api-bad-values.ts'
 import { fullBroker, fullPool, leastBroker, leastPool } from './api-objects.ts'
 
@@ -174,6 +175,29 @@ describe('patterns and rules', () => {
   it('keep names short enough to be the value of a label', async () => {
     const answer = await ask(cluster, 'POST', `${group}/workerpools`, { ...leastPool, metadata: { name: 'a'.repeat(64) } })
     expect([answer.status, answer.body.message]).toEqual([422, expect.stringContaining('metadata.name: Too long')])
+  })
+})
+
+type Manifest = { readonly kind: string; readonly metadata: { readonly name: string }; readonly status?: unknown }
+
+describe('bad manifests', () => {
+  it('are written for every rule, every enum and everything that cannot be changed', () => {
+    const written = badManifests.map(({ manifest, answer }) => ({ kind: (parse(manifest) as Manifest).kind, answer }))
+    const forgotten = refusable.filter(
+      ({ kind, field, words: said }) =>
+        !written.some((bad) => bad.kind === kind && bad.answer.startsWith(`${field}: `) && bad.answer.includes(said)),
+    )
+    expect(forgotten).toEqual([])
+    expect(refusable.length).toBeGreaterThan(0)
+  })
+
+  it.each(badManifests)('$title is refused in words', async ({ manifest, answer }) => {
+    const object = parse(manifest) as Manifest
+    const plural = kinds.find(({ kind }) => kind === object.kind)?.plural
+    const place = `${object.metadata.name}${object.status === undefined ? '' : '/status'}`
+    const query = 'fieldManager=somebody&force=true&dryRun=All&fieldValidation=Strict'
+    const { status, body } = await ask(cluster, 'PATCH', `${group}/${plural}/${place}?${query}`, object)
+    expect([status, body.message]).toEqual([422, expect.stringContaining(answer)])
   })
 })
 

@@ -1,6 +1,6 @@
-import { type KubeObject, type Resource } from '../object.ts'
+import type { KubeObject, ObjectMeta, Resource } from '../object.ts'
 import type { ConditionRegistry, EventRegistry } from '../registry.ts'
-import type { AnySchema, Infer, ValidationRule } from '../schema/index.ts'
+import type { AnySchema, Infer, InferWritten, ValidationRule } from '../schema/index.ts'
 
 /** A column of `kubectl get`. A `date` column is a moment: kubectl shows its age, so nothing is written while time passes. */
 export type Column = {
@@ -34,6 +34,15 @@ export type Kind<Spec extends AnySchema = AnySchema, Status extends AnySchema = 
 export type ObjectOf<K extends Kind> = KubeObject & {
   readonly spec: Infer<K['spec']>
   readonly status?: Infer<K['status']>
+}
+
+/** The objects of a kind as people write them: what has a default may be left out. */
+export type WrittenObjectOf<K extends Kind> = {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: ObjectMeta
+  readonly spec: InferWritten<K['spec']>
+  readonly status?: InferWritten<K['status']>
 }
 
 export const apiGroup = 'taskmill.dev'

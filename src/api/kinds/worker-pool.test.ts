@@ -25,7 +25,26 @@ describe('WorkerPool', () => {
     const field = workerPool.spec.json.properties?.['queues']?.items?.properties?.['name']
     const pattern = new RegExp(field?.pattern ?? '', 'u')
     const admitted = (name: string): boolean => pattern.test(name) && Array.from(name).length <= (field?.maxLength ?? 0)
-    const pieces = constantFrom('a', 'é', '.', ':', '{', '}', ',', ' ', '\t', '\n', '\u0000', '\u007f', '-', '_', '/', '*')
+    const pieces = constantFrom(
+      'a',
+      'é',
+      '.',
+      ':',
+      '{',
+      '}',
+      ',',
+      ' ',
+      '\t',
+      '\n',
+      '\u0000',
+      '\u007f',
+      '\u00a0',
+      '\u2028',
+      '-',
+      '_',
+      '/',
+      '*',
+    )
     assert(
       property(array(pieces, { maxLength: 6 }), (parts) => {
         expect([parts, admitted(parts.join(''))]).toEqual([parts, queueNamePattern.test(parts.join(''))])

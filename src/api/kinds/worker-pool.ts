@@ -23,7 +23,7 @@ const queues = listMap({
           'Name of the BullMQ queue, as the producers write it. No colon, comma, braces or white space, and no dot at the start.',
         minLength: 1,
         maxLength: 128,
-        pattern: '^[^.:,{}\\s\\x00-\\x1f\\x7f][^:,{}\\s\\x00-\\x1f\\x7f]*$',
+        pattern: '^[^.:,{}\\p{Z}\\x00-\\x1f\\x7f][^:,{}\\p{Z}\\x00-\\x1f\\x7f]*$',
         example: 'email_tasks',
       }),
     },
@@ -115,7 +115,7 @@ const status = object({
     busy: optional(string({ description: 'Running jobs of the slots of all ready pods.', maxLength: 40, example: '18/20' })),
     backlog: optional(
       integer({
-        description: 'Jobs that could run now and do not: waiting, prioritized and due delayed ones.',
+        description: 'Jobs that could run now and do not: waiting, prioritized and due delayed ones, rounded to three digits.',
         minimum: 0,
         maximum: maxCount,
       }),

@@ -41,6 +41,27 @@ export function object<F extends Fields>(options: ObjectOptions<F> & { readonly 
   return schemaOf(objectJson(options.fields), { ...described, ...complete })
 }
 
+type MembersOf<M extends Fields> = { readonly [K in keyof M]: Schema<Infer<M[K]>, InferWritten<M[K]>, 'required'> }
+type OneStored<M extends Fields> = {
+  [K in keyof M]: Flat<{ readonly [L in K]: Infer<M[L]> } & { readonly [L in Exclude<keyof M, K>]?: never }>
+}[keyof M]
+type OneWritten<M extends Fields> = {
+  [K in keyof M]: Flat<{ readonly [L in K]: InferWritten<M[L]> } & { readonly [L in Exclude<keyof M, K>]?: never }>
+}[keyof M]
+
+/** An object of which exactly one of several fields is set, for example `cron` or `everySeconds`; which one it is says what it is. */
+export function union<M extends Fields>(
+  options: Described & { readonly members: M & MembersOf<M> },
+): Schema<OneStored<M>, OneWritten<M>, 'required'> {
+  const names = Object.keys(options.members)
+  const { properties = {} } = objectJson(options.members)
+  const rule = {
+    rule: `[${names.map((name) => `has(self.${name})`).join(', ')}].exists_one(isSet, isSet)`,
+    message: `exactly one of ${names.join(', ')} must be set`,
+  }
+  return requiredSchema({ type: 'object', properties }, { ...options, rules: [rule, ...(options.rules ?? [])] })
+}
+
 type Unknown = { readonly [field: string]: unknown }
 
 /**

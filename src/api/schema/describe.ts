@@ -3,6 +3,7 @@ import type { JsonSchema } from './json-schema.ts'
 /** A schema's bounds in words, for people who read `kubectl explain` or the reference page. */
 export function describeBounds(schema: JsonSchema): string | undefined {
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
+  if (schema['x-kubernetes-int-or-string'] === true) return `${integerBounds(schema)}, or a text of at most ${schema.maxLength} characters`
   if (schema.type === 'integer') return integerBounds(schema)
   if (schema.maxLength !== undefined) return between(schema.minLength, schema.maxLength, 'characters')
   if (schema.maxItems !== undefined) return between(schema.minItems, schema.maxItems, 'entries')
@@ -17,8 +18,9 @@ export function describeDefault(schema: JsonSchema): string | undefined {
   return `default ${typeof value === 'string' ? value : JSON.stringify(value)}`
 }
 
-/** The largest integer that JavaScript holds stands for "no bound of its own". */
-function integerBounds({ minimum, maximum }: JsonSchema): string | undefined {
+/** The largest and the least integer that JavaScript holds stand for "no bound of its own". */
+function integerBounds({ minimum, maximum }: JsonSchema): string {
+  if (minimum === Number.MIN_SAFE_INTEGER && maximum === Number.MAX_SAFE_INTEGER) return 'a whole number'
   return maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum} to ${maximum}`
 }
 

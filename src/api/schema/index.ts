@@ -2,10 +2,10 @@
  * Combinators that declare a structural schema once: the CRD, the TypeScript type (`Infer`) and the reference page come
  * from the same value. They emit only what the API server accepts in a CRD, nothing is rewritten afterwards, and the
  * compiler asks for what good fields have: a description everywhere, bounds on every number, string and list.
- * They do not validate: the API server does.
+ * They do not validate: the API server does, and `../validation` where there is none.
  */
-export { listMap, map, object, openObject, set } from './containers.ts'
+export { listMap, map, object, openObject, set, union } from './containers.ts'
 export type { JsonSchema, JsonValue, ValidationRule } from './json-schema.ts'
-export { dateTime, enumeration, integer, string } from './scalars.ts'
+export { dateTime, enumeration, integer, intOrString, quantity, string } from './scalars.ts'
 export { optional } from './schema.ts'
 export type { AnySchema, Infer, InferWritten } from './schema.ts'

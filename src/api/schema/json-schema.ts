@@ -6,7 +6,8 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
  */
 export type JsonSchema = {
   readonly description: string
-  readonly type: 'object' | 'array' | 'string' | 'integer'
+  /** Missing only where `x-kubernetes-int-or-string` says it. */
+  readonly type?: 'object' | 'array' | 'string' | 'integer'
   readonly format?: 'date-time' | 'int32' | 'int64'
   readonly default?: JsonValue
   readonly example?: JsonValue
@@ -26,6 +27,7 @@ export type JsonSchema = {
   readonly 'x-kubernetes-list-type'?: 'map' | 'set'
   readonly 'x-kubernetes-list-map-keys'?: readonly string[]
   readonly 'x-kubernetes-preserve-unknown-fields'?: true
+  readonly 'x-kubernetes-int-or-string'?: true
   readonly 'x-kubernetes-validations'?: readonly ValidationRule[]
 }
 

@@ -38,3 +38,38 @@ export function integer(options: IntegerOptions & { readonly default?: number })
 export function dateTime(options: Described): Schema<string, string, 'required'> {
   return requiredSchema({ type: 'string', format: 'date-time' }, options)
 }
+
+type IntOrStringOptions = IntegerOptions & StringOptions
+type IntOrString = number | string
+
+/** A number or a text, as in `maxUnavailable: 1` and `maxUnavailable: 25%`. The bounds hold for the number, pattern and lengths for the text. */
+export function intOrString(options: IntOrStringOptions & { readonly default: IntOrString }): Schema<IntOrString, IntOrString, 'defaulted'>
+export function intOrString(options: IntOrStringOptions): Schema<IntOrString, IntOrString, 'required'>
+export function intOrString(options: IntOrStringOptions & { readonly default?: IntOrString }): Schema<IntOrString> {
+  const { minimum, maximum, minLength, maxLength, pattern } = options
+  return schemaOf(
+    {
+      'x-kubernetes-int-or-string': true,
+      minimum,
+      maximum,
+      ...(minLength === undefined ? {} : { minLength }),
+      maxLength,
+      ...(pattern === undefined ? {} : { pattern }),
+    },
+    options,
+  )
+}
+
+/** The grammar of Kubernetes' resource.Quantity, as the API server's own types state it in CRDs. */
+const quantityPattern =
+  '^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$'
+
+/** An amount of a resource: `500m`, `2Gi`, `1.5`, or a whole number. */
+export function quantity(options: Described & { readonly default: IntOrString }): Schema<IntOrString, IntOrString, 'defaulted'>
+export function quantity(options: Described): Schema<IntOrString, IntOrString, 'required'>
+export function quantity(options: Described & { readonly default?: IntOrString }): Schema<IntOrString> {
+  const bounds = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, maxLength: 32, pattern: quantityPattern }
+  return options.default === undefined
+    ? intOrString({ ...options, ...bounds })
+    : intOrString({ ...options, ...bounds, default: options.default })
+}

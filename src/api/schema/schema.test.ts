@@ -1,6 +1,21 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
+import { describeBounds } from './describe.ts'
 import type { Infer, InferWritten } from './index.ts'
-import { dateTime, enumeration, integer, listMap, map, object, openObject, optional, set, string } from './index.ts'
+import {
+  dateTime,
+  enumeration,
+  integer,
+  intOrString,
+  listMap,
+  map,
+  object,
+  openObject,
+  optional,
+  quantity,
+  set,
+  string,
+  union,
+} from './index.ts'
 
 const mode = enumeration({ description: 'How.', values: ['Auto', 'Manual'], default: 'Auto' })
 const size = integer({ description: 'How many.', minimum: 0, maximum: 10 })
@@ -62,6 +77,72 @@ describe('types of a declaration', () => {
     // @ts-expect-error a field with a default is never missing
     optional(mode)
     expect(true).toBe(true)
+  })
+})
+
+describe('a union', () => {
+  const trigger = union({ description: 'Trigger.', members: { size, name, nested: object({ description: 'Nested.', fields: { mode } }) } })
+
+  it('has one of its members, as the compiler knows', () => {
+    type Stored = Infer<typeof trigger>
+    expectTypeOf<Extract<Stored, { size: number }>>().toEqualTypeOf<{
+      readonly size: number
+      readonly name?: never
+      readonly nested?: never
+    }>()
+    const written: InferWritten<typeof trigger> = { nested: {} }
+    expect(written).toEqual({ nested: {} })
+    // @ts-expect-error two members
+    const two: InferWritten<typeof trigger> = { size: 1, name: 'x' }
+    // @ts-expect-error no member
+    const none: InferWritten<typeof trigger> = {}
+    expect([two, none]).toHaveLength(2)
+    // @ts-expect-error a member with a default would always be set
+    union({ description: 'Trigger.', members: { mode, size } })
+  })
+
+  it('requires none of its members and has a rule that names them', () => {
+    expect(trigger.json).not.toHaveProperty('required')
+    expect(trigger.json['x-kubernetes-validations']).toEqual([
+      {
+        reason: 'FieldValueInvalid',
+        rule: '[has(self.size), has(self.name), has(self.nested)].exists_one(isSet, isSet)',
+        message: 'exactly one of size, name, nested must be set',
+      },
+    ])
+  })
+})
+
+describe('a number or a text', () => {
+  it('is bounded as both and has no type', () => {
+    const share = intOrString({ description: 'Share.', minimum: 0, maximum: 9, maxLength: 4, pattern: '^[0-9]+%$', default: '25%' })
+    expectTypeOf<Infer<typeof share>>().toEqualTypeOf<number | string>()
+    expect(share).toEqual({
+      presence: 'defaulted',
+      json: {
+        description: 'Share.',
+        'x-kubernetes-int-or-string': true,
+        minimum: 0,
+        maximum: 9,
+        maxLength: 4,
+        pattern: '^[0-9]+%$',
+        default: '25%',
+      },
+    })
+    expect(describeBounds(share.json)).toBe('from 0 to 9, or a text of at most 4 characters')
+  })
+
+  it.each(['1', '0.5', '.5', '5.', '100m', '2Gi', '3k', '1e3', '1E-2', '-4', '+4n'])('the quantity %s is one', (text) => {
+    expect(new RegExp(quantity({ description: 'Memory.' }).json.pattern ?? '', 'u').test(text)).toBe(true)
+  })
+
+  it.each(['', '.', 'Gi', '2 Gi', '2GB', '1e', '0x1', '1,5'])('%j is no quantity', (text) => {
+    expect(new RegExp(quantity({ description: 'Memory.' }).json.pattern ?? '', 'u').test(text)).toBe(false)
+  })
+
+  it('may have a default as a quantity', () => {
+    expect(quantity({ description: 'Memory.', default: '2Gi' }).json.default).toBe('2Gi')
+    expect(describeBounds(quantity({ description: 'Memory.' }).json)).toBe('a whole number, or a text of at most 32 characters')
   })
 })
 

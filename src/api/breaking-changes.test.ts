@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { breakingChanges, type Crd } from './breaking-changes.ts'
+import { crdOf, kinds, workerPool } from './index.ts'
+
+describe('since the last release', () => {
+  it.each(readdirSync('test/compat/crds'))('%s broke nothing', (file) => {
+    const released: Crd = parse(readFileSync(`test/compat/crds/${file}`, 'utf8'))
+    const now = kinds.map(crdOf).find(({ metadata }) => metadata.name === released.metadata.name)
+    expect(now === undefined ? [`${file} is gone`] : breakingChanges(released, now)).toEqual([])
+  })
+})
+
+type Node = Record<string, unknown> & { properties: Record<string, Node>; items: Node }
+type Change = (spec: Node, crd: Record<string, never> & { spec: Record<string, Node> }, status: Node) => void
+
+const fields = (node: Node, ...names: readonly string[]): Node => names.reduce((own, name) => own.properties[name]!, node)
+
+/** The CRD of a pool after a change by hand. */
+function changed(change: Change): Crd {
+  const crd = JSON.parse(JSON.stringify(crdOf(workerPool)))
+  const { properties } = crd.spec.versions[0].schema.openAPIV3Schema
+  change(properties.spec, crd, properties.status)
+  return crd
+}
+
+describe('what breaks', () => {
+  it.each<[string, Change]>([
+    ['kind was WorkerPool', (_, crd) => (crd.spec['names']!['kind'] = 'Pool')],
+    ['scope was Namespaced', (_, crd) => (crd.spec['scope'] = 'Cluster' as never)],
+    ['the short name wp is not taken any more', (_, crd) => (crd.spec['names']!['shortNames'] = [])],
+    ['it left the category taskmill', (_, crd) => (crd.spec['names']!['categories'] = [])],
+    ['version v1alpha1 is not served any more', (_, crd) => (crd.spec['versions'] = [] as never)],
+    ['version v1alpha1 has no status subresource any more', (_, crd) => (Object(crd.spec['versions'])[0].subresources = {})],
+    ['spec.concurrency: is gone', (spec) => delete spec.properties['concurrency']],
+    ['status.backlog: is gone', (_, __, status) => delete status.properties['backlog']],
+    ['spec: concurrency is required now', (spec) => (spec['required'] = ['queues', 'template', 'concurrency'])],
+    ['spec.concurrency: was integer, is string', (spec) => (fields(spec, 'concurrency')['type'] = 'string')],
+    ['spec.concurrency: the default was 1, is 2', (spec) => (fields(spec, 'concurrency')['default'] = 2)],
+    ['spec.concurrency: the default was 1, is none', (spec) => delete fields(spec, 'concurrency')['default']],
+    ['spec.concurrency: minimum was 1, is 2', (spec) => (fields(spec, 'concurrency')['minimum'] = 2)],
+    ['spec.concurrency: maximum was 1000, is 999', (spec) => (fields(spec, 'concurrency')['maximum'] = 999)],
+    ['spec.concurrency: the format is int64 now', (spec) => (fields(spec, 'concurrency')['format'] = 'int64')],
+    ['spec.brokerRef.name: minLength was 1, is 2', (spec) => (fields(spec, 'brokerRef', 'name')['minLength'] = 2)],
+    ['spec.brokerRef.name: maxLength was 63, is 62', (spec) => (fields(spec, 'brokerRef', 'name')['maxLength'] = 62)],
+    ['spec.brokerRef.name: the pattern was ', (spec) => (fields(spec, 'brokerRef', 'name')['pattern'] = '^a$')],
+    ['spec.brokerRef.name: only some values are admitted', (spec) => (fields(spec, 'brokerRef', 'name')['enum'] = ['default'])],
+    [
+      'status.conditions[].status: Unknown is no choice any more',
+      (_, __, status) => (fields(fields(status, 'conditions').items, 'status')['enum'] = ['True', 'False']),
+    ],
+    ['spec.queues: minItems was 1, is 2', (spec) => (fields(spec, 'queues')['minItems'] = 2)],
+    ['spec.queues: maxItems was 100, is 99', (spec) => (fields(spec, 'queues')['maxItems'] = 99)],
+    ['spec.queues: x-kubernetes-list-type was "map", is "set"', (spec) => (fields(spec, 'queues')['x-kubernetes-list-type'] = 'set')],
+    ['spec.queues[].name: is gone', (spec) => delete fields(spec, 'queues').items.properties['name']],
+    [
+      'spec.template.metadata.labels: maxProperties was 64, is 63',
+      (spec) => (fields(spec, 'template', 'metadata', 'labels')['maxProperties'] = 63),
+    ],
+    [
+      'spec.template.metadata.labels.*: maxLength was 262144, is 63',
+      (spec) => (Object(fields(spec, 'template', 'metadata', 'labels')['additionalProperties'])['maxLength'] = 63),
+    ],
+    [
+      'spec.template: unknown fields are not kept any more',
+      (spec) => delete fields(spec, 'template')['x-kubernetes-preserve-unknown-fields'],
+    ],
+    [
+      'spec.template.spec: hostNetwork may not be anything any more',
+      (spec) => (fields(spec, 'template', 'spec').properties['hostNetwork'] = { type: 'string' } as never),
+    ],
+    [
+      'spec.scaling: a rule is new: self.minReplicas > 0',
+      (spec) => (fields(spec, 'scaling')['x-kubernetes-validations'] = [{ rule: 'self.minReplicas > 0', message: 'no' }]),
+    ],
+  ])('%s', (sentence, change) => {
+    const found = breakingChanges(crdOf(workerPool), changed(change))
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain(sentence)
+  })
+})
+
+describe('what does not break', () => {
+  it.each<[string, Change]>([
+    ['another description', (spec) => (fields(spec, 'concurrency')['description'] = 'Other words.')],
+    ['a wider bound', (spec) => (fields(spec, 'concurrency')['maximum'] = 2000)],
+    ['no pattern any more', (spec) => delete fields(spec, 'brokerRef', 'name')['pattern']],
+    ['a rule less', (spec) => delete fields(spec, 'scaling')['x-kubernetes-validations']],
+    ['an optional field more', (spec) => (spec.properties['more'] = { type: 'string', maxLength: 3 } as never)],
+    [
+      'a choice more',
+      (_, __, status) => (fields(fields(status, 'conditions').items, 'status')['enum'] = ['True', 'False', 'Unknown', 'New']),
+    ],
+    ['a required field that became optional', (spec) => (spec['required'] = ['queues'])],
+    ['other columns', (_, crd) => (Object(crd.spec['versions'])[0].additionalPrinterColumns = [])],
+    [
+      'the order of a default',
+      (spec) =>
+        (fields(spec, 'scaling')['default'] = Object.fromEntries(Object.entries(Object(fields(spec, 'scaling')['default'])).toReversed())),
+    ],
+  ])('%s', (_, change) => {
+    expect(breakingChanges(crdOf(workerPool), changed(change))).toEqual([])
+  })
+})
