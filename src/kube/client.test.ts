@@ -22,7 +22,7 @@ beforeEach(async () => {
   client = createKubeClient({
     server: `${server.url}/prefix/`,
     clock,
-    token: async () => 'secret',
+    credentials: async () => ({ token: 'secret' }),
     onResponse: ({ method, status }) => responses.push(`${method} ${status}`),
   })
 })
@@ -173,7 +173,7 @@ test.each<[string, () => Promise<void>, ErrorCode]>([
 test('an address where nobody listens is unreachable, and the token is not in the message', async () => {
   const gone = await startScriptedServer()
   await gone[Symbol.asyncDispose]()
-  const other = createKubeClient({ server: gone.url, clock, token: async () => 'secret' })
+  const other = createKubeClient({ server: gone.url, clock, credentials: async () => ({ token: 'secret' }) })
   const error = await failureOf(other.raw('/version'))
   expect(error.code).toBe('TM_KUBE_UNAVAILABLE')
   expect(JSON.stringify([error.message, error.details, error.cause])).not.toContain('secret')
@@ -227,12 +227,88 @@ test('an aborted call ends at once with the reason of the signal, in whatever st
   await expect(refused).rejects.toBe('enough')
 })
 
-test('calls one after the other share their connections', async () => {
-  for (let n = 0; n < 20; n++) {
+test('1,000 calls one after the other share their connections', async () => {
+  for (let n = 0; n < 1_000; n++) {
     const answer = client.raw('/version')
     ;(await server.next()).text(200, 'v1')
     expect(await answer).toBe('v1')
   }
   // A second one, when a call begins in the moment in which the one before ends.
   expect(server.connections).toBeLessThanOrEqual(2)
+})
+
+test('the scale of an object is read and set apart from it', async () => {
+  const read = client.getScale(pools, 'shop', 'mail')
+  const request = await server.next()
+  expect(request).toMatchObject({ method: 'GET', path: `/prefix${collection}/mail/scale` })
+  request.json(200, { spec: { replicas: 1 } })
+  expect((await read).spec).toEqual({ replicas: 1 })
+  const written = client.patchScale(pools, 'shop', 'mail', 3, { fieldManager: 'me' })
+  const patch = await server.next()
+  expect(patch).toMatchObject({
+    method: 'PATCH',
+    path: `/prefix${collection}/mail/scale`,
+    query: { fieldManager: 'me' },
+    headers: { 'content-type': 'application/merge-patch+json' },
+    body: { spec: { replicas: 3 } },
+  })
+  patch.json(200, { spec: { replicas: 3 } })
+  expect((await written).spec).toEqual({ replicas: 3 })
+})
+
+test('who waits for the server is told when anybody reaches it again, once', async () => {
+  const reached: string[] = []
+  const end = client.onReachable(() => reached.push('reached'))
+  const call = (): Promise<string> => client.raw('/version')
+  const answered = async (code: number): Promise<void> => {
+    const answer = call().catch(() => '')
+    ;(await server.next()).text(code, 'v1')
+    await answer
+  }
+  await answered(200)
+  const cut = failureOf(call())
+  ;(await server.next()).reset()
+  await cut
+  expect(reached).toEqual([])
+  // Any answer will do: who refuses is there.
+  await answered(404)
+  await answered(200)
+  expect(reached).toEqual(['reached'])
+  const givenUp = new AbortController()
+  const abandoned = client.raw('/version', { signal: givenUp.signal })
+  await server.next()
+  givenUp.abort('enough')
+  await expect(abandoned).rejects.toBe('enough')
+  await answered(200)
+  end()
+  const silent = failureOf(call())
+  await server.next()
+  await clock.advance(30_000)
+  await silent
+  await answered(200)
+  expect(reached).toEqual(['reached'])
+})
+
+test('credentials are asked for each time, and past their cache after the server did not know or did not hear us', async () => {
+  const asked: boolean[] = []
+  const other = createKubeClient({
+    server: server.url,
+    clock,
+    credentials: async ({ fresh }) => {
+      asked.push(fresh)
+      return { token: `token-${asked.length}` }
+    },
+  })
+  const seen: unknown[] = []
+  for (const answer of [200, 401, 200, 'reset', 200, 200] as const) {
+    const call = other.raw('/version').catch(() => '')
+    const request = await server.next()
+    seen.push(request.headers.authorization)
+    if (answer === 'reset') request.reset()
+    else request.text(answer, '')
+    await call
+  }
+  expect(asked).toEqual([false, false, true, false, true, false])
+  expect(seen).toEqual([1, 2, 3, 4, 5, 6].map((n) => `Bearer token-${n}`))
+  await other.close()
 })

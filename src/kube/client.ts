@@ -1,9 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject, Resource } from '../api/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import { apiVersionOf, resourcePath } from './paths.ts'
-import { createTransport, failure, type KubeConnection, type Outgoing, type ResponseObserver } from './transport.ts'
-import { watchEvents, type WatchEvent } from './watch-stream.ts'
+import { createTransport, failure, requestTimeoutMs, type KubeConnection, type Outgoing, type ResponseObserver } from './transport.ts'
+import { endsInitialEvents, watchEvents, type WatchEvent } from './watch-stream.ts'
 
 /** Every call ends when its signal aborts, and rejects with the signal's reason. */
 export type CallOptions = { readonly signal?: AbortSignal | undefined }
@@ -42,9 +43,19 @@ export type ListOptions = Selection & {
 export type ListPage<T> = { readonly items: readonly T[]; readonly resourceVersion: string; readonly continue?: string }
 
 export type WatchOptions = Selection & {
-  readonly resourceVersion: string
+  /**
+   * Changes after this version. Without it the watch begins with everything that exists, as ADDED, up to the BOOKMARK for which
+   * `endsInitialEvents` holds; a server that does not offer this answers TM_KUBE_INVALID.
+   */
+  readonly resourceVersion?: string | undefined
   /** The server ends the watch after this; 5 s later the client does. */
   readonly timeoutSeconds: number
+}
+
+/** autoscaling/v1: the replicas of any kind that has them. */
+export type Scale = KubeObject & {
+  readonly spec?: { readonly replicas?: number }
+  readonly status?: { readonly replicas: number; readonly selector?: string }
 }
 
 export type DeleteOptions = CallOptions & {
@@ -74,7 +85,7 @@ export type KubeClient = {
   get<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, name: string, options?: CallOptions): Promise<T>
   /** One page. */
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<ListPage<T>>
-  /** Yields changes after a resource version until the server ends the watch; TM_KUBE_GONE when the version is too old. */
+  /** Yields changes until the server ends the watch; TM_KUBE_GONE when the version to begin with is too old. */
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined>
   create<T extends KubeObject>(resource: Resource<T>, object: Written<T>, options: WriteOptions): Promise<T>
   /** Replaces the whole object; with `metadata.resourceVersion` in it, only if nobody else changed it: TM_KUBE_CONFLICT. */
@@ -83,9 +94,15 @@ export type KubeClient = {
   apply<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: ApplyOptions): Promise<T>
   /** Server-side apply of the status subresource. */
   applyStatus<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: ApplyOptions): Promise<T>
+  /** Reads the scale subresource. */
+  getScale(resource: Resource<KubeObject>, namespace: string, name: string, options?: CallOptions): Promise<Scale>
+  /** Sets the replicas through the scale subresource, whatever they were. */
+  patchScale(resource: Resource<KubeObject>, namespace: string, name: string, replicas: number, options: WriteOptions): Promise<Scale>
   delete(resource: Resource<KubeObject>, namespace: string | undefined, name: string, options?: DeleteOptions): Promise<void>
   /** GET of any path below the server, as text: `/version`, `/readyz`. */
   raw(path: string, options?: CallOptions): Promise<string>
+  /** Calls back each time that the server answers after it could not be reached. Returns the way to end it. */
+  onReachable(listener: () => void): () => void
   /** Cuts all connections; what is under way fails. */
   close(): Promise<void>
 }
@@ -122,7 +139,10 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   }
 
   async function json<T>(request: Outgoing, onWarning?: (text: string) => void): Promise<T> {
-    const answer = await text(request, onWarning)
+    return parsed(await text(request, onWarning), request) as T
+  }
+
+  function parsed(answer: string, request: Outgoing): unknown {
     try {
       return JSON.parse(answer)
     } catch (cause) {
@@ -162,7 +182,11 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   async function list<T extends KubeObject>(resource: Resource<T>, o: ListOptions = {}): Promise<ListPage<T>> {
     const query = { ...selectionQuery(o), limit: o.limit, continue: o.continue, resourceVersion: o.resourceVersion || undefined }
     const path = resourcePath(resource, o.namespace)
-    const body = await json<ListBody<T>>({ method: 'GET', path, query, signal: o.signal })
+    const request: Outgoing = { method: 'GET', path, query, signal: o.signal }
+    const answer = await text(request)
+    // To put a large page together and to parse it each take milliseconds; whatever else is due comes in between.
+    await nextTurn()
+    const body = parsed(answer, request) as ListBody<T>
     const resourceVersion = body.metadata?.resourceVersion
     if (resourceVersion === undefined) throw taskmillError('TM_KUBE_BAD_RESPONSE', `the answer to GET ${path} is not a list`)
     // Items of built-in kinds come without these two; with them an object reads the same from wherever it came.
@@ -172,18 +196,27 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
   async function* watch<T extends KubeObject>(resource: Resource<T>, o: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined> {
     const path = resourcePath(resource, o.namespace)
+    let initial = o.resourceVersion === undefined
     const query = {
       ...selectionQuery(o),
       watch: true,
       allowWatchBookmarks: true,
-      resourceVersion: o.resourceVersion,
+      ...(initial ? { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' } : { resourceVersion: o.resourceVersion }),
       timeoutSeconds: o.timeoutSeconds,
     }
     const { body, limit } = await transport.send({ method: 'GET', path, query, signal: o.signal })
     using _ = limit
-    limit.rearm((o.timeoutSeconds + watchGraceSeconds) * 1000)
+    const watchLimitMs = (o.timeoutSeconds + watchGraceSeconds) * 1000
+    limit.rearm(initial ? requestTimeoutMs : watchLimitMs)
     // Leaving the loop, in whatever way, destroys the body and with it the connection.
-    yield* watchEvents<T>(chunksOf(body, `GET ${path}`, limit.signal), `watch ${path}`)
+    for await (const event of watchEvents<T>(chunksOf(body, `GET ${path}`, limit.signal), `watch ${path}`)) {
+      if (initial) {
+        // A list must go on; a watch may be silent.
+        initial = !endsInitialEvents(event)
+        limit.rearm(initial ? requestTimeoutMs : watchLimitMs)
+      }
+      yield event
+    }
   }
 
   return {
@@ -194,12 +227,27 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     update: (resource, object, o) => write('PUT', resource, object, o),
     apply: (resource, object, o) => apply(resource, object, o),
     applyStatus: (resource, object, o) => apply(resource, object, o, 'status'),
+    getScale: (resource, namespace, name, o = {}) =>
+      json({ method: 'GET', path: resourcePath(resource, namespace, name, 'scale'), signal: o.signal }),
+    patchScale: (resource, namespace, name, replicas, o) =>
+      json(
+        {
+          method: 'PATCH',
+          path: resourcePath(resource, namespace, name, 'scale'),
+          query: writeQuery(o),
+          contentType: 'application/merge-patch+json',
+          body: { spec: { replicas } },
+          signal: o.signal,
+        },
+        o.onWarning,
+      ),
     async delete(resource, namespace, name, o = {}) {
       const { preconditions, propagationPolicy, signal } = o
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy }
       await text({ method: 'DELETE', path: resourcePath(resource, namespace, name), body, signal })
     },
     raw: (path, o = {}) => text({ method: 'GET', path, signal: o.signal }),
+    onReachable: (listener) => transport.onReachable(listener),
     close: () => transport.close(),
   }
 }

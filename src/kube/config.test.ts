@@ -20,7 +20,7 @@ const kubeconfig = (over: { user?: object; cluster?: object; context?: object; c
     users: [{ name: 'u', user: over.user ?? { 'client-certificate-data': base64('CERT'), 'client-key-data': base64('KEY') } }],
   })
 
-test('in a pod: the service account, whose token is read again each minute', async () => {
+test('in a pod: the service account, whose token and authority are read again each minute', async () => {
   const clock = fakeClock()
   const files: Record<string, string> = { [`${folder}/ca.crt`]: 'CA', [`${folder}/namespace`]: 'ops\n', [`${folder}/token`]: 'first\n' }
   const config = await loadKubeConfig({
@@ -28,18 +28,23 @@ test('in a pod: the service account, whose token is read again each minute', asy
     readFile: filesOf(files),
     clock,
   })
-  expect(config).toMatchObject({ server: 'https://10.96.0.1:443', ca: 'CA', namespace: 'ops' })
+  expect(config).toMatchObject({ server: 'https://10.96.0.1:443', namespace: 'ops' })
+  const now = (fresh = false) => config.credentials?.({ fresh })
+  expect(await now()).toEqual({ ca: 'CA', token: 'first' })
   files[`${folder}/token`] = 'second'
+  files[`${folder}/ca.crt`] = 'CA 2'
   await clock.advance(59_999)
-  expect(await config.token?.()).toBe('first')
+  expect((await now())?.token).toBe('first')
   await clock.advance(1)
-  expect(await config.token?.()).toBe('second')
-  // A token that cannot be read now is tried again by the next call.
+  expect(await now()).toEqual({ ca: 'CA 2', token: 'second' })
+  // What cannot be read now stays, and is read again by the next call.
   delete files[`${folder}/token`]
   await clock.advance(60_000)
-  await expect(config.token?.()).rejects.toThrow('no such file')
+  expect((await now())?.token).toBe('second')
   files[`${folder}/token`] = 'third'
-  expect(await config.token?.()).toBe('third')
+  expect((await now())?.token).toBe('third')
+  files[`${folder}/token`] = 'fourth'
+  expect([(await now())?.token, (await now(true))?.token, (await now())?.token]).toEqual(['third', 'fourth', 'fourth'])
 })
 
 test('an IPv6 service address', async () => {
@@ -59,7 +64,8 @@ test('KUBECONFIG comes first: certificates', async () => {
     readFile,
     clock: fakeClock(),
   })
-  expect(config).toEqual({ server: 'https://10.0.0.1:6443', ca: 'CA', cert: 'CERT', key: 'KEY', namespace: 'shop' })
+  expect(config).toMatchObject({ server: 'https://10.0.0.1:6443', namespace: 'shop' })
+  expect(await config.credentials?.({ fresh: false })).toEqual({ ca: 'CA', cert: 'CERT', key: 'KEY' })
 })
 
 test('~/.kube/config comes last: a token, a server of another name, no verification', async () => {
@@ -68,7 +74,7 @@ test('~/.kube/config comes last: a token, a server of another name, no verificat
   })
   const config = await loadKubeConfig({ env: { HOME: '/home/me' }, readFile, clock: fakeClock() })
   expect(config).toMatchObject({ servername: 'api', insecureSkipTlsVerify: true, namespace: 'default' })
-  expect(await config.token?.()).toBe('T')
+  expect((await config.credentials?.({ fresh: false }))?.token).toBe('T')
 })
 
 test('an exec plugin gives the token', async () => {
@@ -90,7 +96,7 @@ test('an exec plugin gives the token', async () => {
     readFile: filesOf({ '/k/config': kubeconfig({ user }) }),
     clock: fakeClock(),
   })
-  expect(await config.token?.()).toBe('from-plugin')
+  expect((await config.credentials?.({ fresh: false }))?.token).toBe('from-plugin')
 })
 
 test('several files are one: the first one says which context', async () => {
@@ -103,10 +109,9 @@ test('several files are one: the first one says which context', async () => {
     users: [],
   })
   const readFile = filesOf({ '/a': kubeconfig({ context: { cluster: 'far' } }), '/b': second })
-  expect(await loadKubeConfig({ env: { KUBECONFIG: '/a:/b' }, readFile, clock: fakeClock() })).toMatchObject({
-    server: 'https://far:1',
-    cert: 'CERT',
-  })
+  const config = await loadKubeConfig({ env: { KUBECONFIG: '/a:/b' }, readFile, clock: fakeClock() })
+  expect(config.server).toBe('https://far:1')
+  expect((await config.credentials?.({ fresh: false }))?.cert).toBe('CERT')
 })
 
 test.each<[string, Record<string, string>, Record<string, string>, string]>([

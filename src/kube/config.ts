@@ -1,7 +1,7 @@
 import type { RequestOptions } from 'node:https'
 import type { Clock } from '../clock/index.ts'
 import { errorMessage, taskmillError } from '../errors/index.ts'
-import type { KubeConnection } from './transport.ts'
+import type { Credentials, KubeConnection } from './transport.ts'
 
 /** A connection, and the namespace to use when none is named: the pod's own, or that of the kubeconfig's context. */
 export type KubeConfig = KubeConnection & { readonly namespace: string }
@@ -13,22 +13,30 @@ export type KubeConfigSource = {
 }
 
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
-const tokenFreshMs = 60_000
+const freshMs = 60_000
 
-/** Remembers what `load` gave for a minute: the kubelet replaces a token long before it ends. */
-function cached(clock: Clock, load: () => Promise<string | undefined>): () => Promise<string | undefined> {
-  let token: Promise<string | undefined> | undefined
+/**
+ * Remembers what `load` gave for a minute: the kubelet replaces a token long before it ends. What cannot be read a second time stays
+ * what it was, and is read again by the next call.
+ */
+function cached(clock: Clock, load: () => Promise<Credentials>): (options: { readonly fresh: boolean }) => Promise<Credentials> {
+  let known: Credentials | undefined
   let readMs = 0
-  return () => {
-    if (!token || clock.monotonicNow() - readMs >= tokenFreshMs) {
+  let loading: Promise<Credentials> | undefined
+  async function read(): Promise<Credentials> {
+    try {
+      known = await load()
       readMs = clock.monotonicNow()
-      const loading = load()
-      token = loading
-      loading.catch(() => {
-        if (token === loading) token = undefined
-      })
+    } catch (error) {
+      if (!known) throw error
+    } finally {
+      loading = undefined
     }
-    return token
+    return known
+  }
+  return async ({ fresh }) => {
+    if (known && !fresh && clock.monotonicNow() - readMs < freshMs) return known
+    return (loading ??= read())
   }
 }
 
@@ -54,10 +62,13 @@ export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeConf
 }
 
 async function inCluster(host: string, port: string, { readFile, clock }: KubeConfigSource): Promise<KubeConfig> {
-  const [ca, namespace] = await Promise.all([readFile(`${serviceAccount}/ca.crt`), readFile(`${serviceAccount}/namespace`)])
-  const token = cached(clock, async () => (await readFile(`${serviceAccount}/token`)).trim())
-  await token()
-  return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, ca, namespace: namespace.trim(), token }
+  const namespace = (await readFile(`${serviceAccount}/namespace`)).trim()
+  const credentials = cached(clock, async () => {
+    const [ca, token] = await Promise.all([readFile(`${serviceAccount}/ca.crt`), readFile(`${serviceAccount}/token`)])
+    return { ca, token: token.trim() }
+  })
+  await credentials({ fresh: false })
+  return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, namespace, credentials }
 }
 
 /** client-node knows every way a kubeconfig can name credentials. It takes 90 MB of memory, so a pod never loads it. */
@@ -74,22 +85,24 @@ async function fromFiles(paths: readonly string[], { readFile, clock }: KubeConf
   if (!cluster?.server) throw new Error(`the context "${merged.currentContext ?? ''}" of ${paths.join(':')} names no cluster`)
   if (cluster.proxyUrl) throw new Error('proxy-url is not supported')
 
-  // Fills in what belongs to the user: certificates, or the token of a file, an exec plugin or OIDC, renewed when it has expired.
-  const credentials = async () => {
+  // Fills in what belongs to the user: files of certificates, read each time; the token of a file, an exec plugin or OIDC, renewed when it has expired.
+  const optionsNow = async () => {
     const options: RequestOptions = {}
     await merged.applyToHTTPSOptions(options)
     return options
   }
-  const { ca, cert, key, servername, rejectUnauthorized, headers } = await credentials()
-  const hasToken = bearerIn(headers) !== undefined
+  const credentials = cached(clock, async () => {
+    const { ca, cert, key, headers } = await optionsNow()
+    const token = bearerIn(headers)
+    return { ...pem('ca', ca), ...pem('cert', cert), ...pem('key', key), ...(token === undefined ? {} : { token }) }
+  })
+  const { servername, rejectUnauthorized } = await optionsNow()
+  await credentials({ fresh: false })
   return {
     server: cluster.server,
-    ...pem('ca', ca),
-    ...pem('cert', cert),
-    ...pem('key', key),
     ...(servername ? { servername } : {}),
     ...(rejectUnauthorized === false ? { insecureSkipTlsVerify: true } : {}),
-    ...(hasToken ? { token: cached(clock, async () => bearerIn((await credentials()).headers)) } : {}),
+    credentials,
     namespace: merged.getContextObject(merged.currentContext)?.namespace ?? 'default',
   }
 }

@@ -3,7 +3,8 @@
  * The only folder that knows undici and client-node.
  *
  * Guarantees: one pool of connections per client; each call ends within 30 s (a watch 5 s after its own limit) and at once when its
- * signal aborts; what the server refuses becomes a `TaskmillError` TM_KUBE_… with the server's words; a 429 is waited out.
+ * signal aborts; what the server refuses becomes a `TaskmillError` TM_KUBE_… with the server's words; a 429 is waited out;
+ * tokens and certificates in files may change while it runs.
  * Does not: repeat a request that may have had an effect, convert times or drop unknown fields, speak through HTTP proxies.
  */
 export { createKubeClient } from './client.ts'
@@ -16,6 +17,7 @@ export type {
   KubeClientOptions,
   ListOptions,
   ListPage,
+  Scale,
   WatchOptions,
   WriteOptions,
   Written,
@@ -26,5 +28,5 @@ export { createInformer, type ChangeHandler, type Informer } from './informer.ts
 export { createInformerOfNamespaces } from './informer-of-namespaces.ts'
 export { createLease, type LeaseStore, type StoredLease } from './lease.ts'
 export type { KubeErrorDetails, StatusCause } from './status-error.ts'
-export type { KubeConnection, ResponseObserver } from './transport.ts'
+export type { Credentials, KubeConnection, ResponseObserver } from './transport.ts'
 export type { WatchEvent } from './watch-stream.ts'

@@ -9,7 +9,7 @@ const pods: Resource<KubeObject> = { group: '', version: 'v1', kind: 'Pod', plur
 const setup = (namespaces: readonly string[]) => {
   const clock = fakeClock()
   const asked: (string | undefined)[] = []
-  const client: Pick<KubeClient, 'list' | 'watch'> = {
+  const client: Pick<KubeClient, 'list' | 'watch' | 'onReachable'> = {
     async list(_, { namespace } = {}) {
       asked.push(namespace)
       const object = {
@@ -23,8 +23,18 @@ const setup = (namespaces: readonly string[]) => {
       yield* []
       await sleep(clock, 3_600_000, signal)
     },
+    onReachable: () => () => {},
   }
-  const informer = createInformerOfNamespaces({ client, resource: pods, namespaces, clock, log: silentLogger, rng: () => 0 })
+  const informer = createInformerOfNamespaces({
+    client,
+    resource: pods,
+    namespaces,
+    clock,
+    log: silentLogger,
+    rng: () => 0,
+    streamLists: false,
+    indexes: { byName: ({ metadata }) => [metadata.name] },
+  })
   const told: string[] = []
   informer.onChange((key) => void told.push(key))
   return { informer, told, asked, stop: new AbortController() }
@@ -39,6 +49,7 @@ test('several namespaces look like one cache', async () => {
     ['shop/a', 'bank/a'],
   ])
   expect(informer.get('bank/a')?.metadata.namespace).toBe('bank')
+  expect(informer.byIndex('byName', 'a').map(({ metadata }) => metadata.namespace)).toEqual(['shop', 'bank'])
   expect([informer.get('other/a'), informer.list().length, informer.list('shop').length, informer.list('other').length]).toEqual([
     undefined,
     2,

@@ -20,12 +20,27 @@ const expired = { kind: 'Status', code: 410, reason: 'Expired', message: 'too ol
 let server: ScriptedServer
 let clock: FakeClock
 let client: KubeClient
-let informer: Informer<KubeObject>
+let informer: Informer<KubeObject, 'byUid'>
+let relists: number[]
 let stop: AbortController
 let told: string[]
 let wake: () => void
 
 const version = (object?: KubeObject) => object && `${object.metadata.uid?.replace(/^uid-/, '')}@${object.metadata.resourceVersion}`
+
+const informerWith = (streamLists: boolean): Informer<KubeObject, 'byUid'> =>
+  createInformer({
+    client,
+    resource: pods,
+    namespace: 'shop',
+    labelSelector: 'app',
+    clock,
+    log: silentLogger,
+    rng: () => 1,
+    streamLists,
+    indexes: { byUid: ({ metadata }) => [metadata.uid ?? ''] },
+    onRelist: ({ missed }) => relists.push(missed),
+  })
 
 /** What was told since the last call; waits until that is `count` changes. */
 const changes = async (count: number): Promise<string[]> => {
@@ -40,7 +55,8 @@ beforeEach(async () => {
   stop = new AbortController()
   told = []
   wake = () => {}
-  informer = createInformer({ client, resource: pods, namespace: 'shop', labelSelector: 'app', clock, log: silentLogger, rng: () => 1 })
+  relists = []
+  informer = informerWith(false)
   informer.onChange((key, current, previous) => {
     told.push(`${key}: ${version(previous) ?? '-'} > ${version(current) ?? '-'}`)
     wake()
@@ -72,10 +88,10 @@ const afterPause = async (fullMs: number): Promise<void> => {
 test('lists page by page, tells all, is synced, and watches from there', async () => {
   informer.start(stop.signal)
   const first = await server.next()
-  expect(first.query).toEqual({ labelSelector: 'app', limit: '500', resourceVersion: '0' })
+  expect(first.query).toEqual({ labelSelector: 'app', limit: '250' })
   first.json(200, page('10', [pod('a', '1')], 'token'))
   const second = await server.next()
-  expect(second.query).toEqual({ labelSelector: 'app', limit: '500', continue: 'token' })
+  expect(second.query).toEqual({ labelSelector: 'app', limit: '250', continue: 'token' })
   // Nothing shows before everything is there.
   expect([informer.list(), told]).toEqual([[], []])
   second.json(200, page('10', [pod('b', '2')]))
@@ -108,6 +124,7 @@ test('follows what the watch says; the cache is ahead of the news', async () => 
   stream.line({ type: 'DELETED', object: pod('b', '13') })
   expect(await changes(3)).toEqual(['shop/b: - > b@11', 'shop/a: a@1 > a@12', 'shop/b: b@11 > -'])
   expect([seen, informer.list().length]).toEqual([[true, true, true], 1])
+  expect(relists).toEqual([])
 })
 
 test('an object that was replaced by another of the same name is told as gone and new', async () => {
@@ -152,7 +169,7 @@ test.each<[string, (watch: Exchange) => void]>([
   await changes(4)
   await afterPause(800)
   const list = await server.next()
-  expect(list.query).toEqual({ labelSelector: 'app', limit: '500' })
+  expect(list.query).toEqual({ labelSelector: 'app', limit: '250' })
   list.json(200, page('900', [pod('b', '2'), pod('c', '700'), pod('d', '701', 'uid-new'), pod('e', '702')]))
   expect(await changes(5)).toEqual([
     'shop/a: a@1 > -',
@@ -162,6 +179,7 @@ test.each<[string, (watch: Exchange) => void]>([
     'shop/e: - > e@702',
   ])
   expect((await server.next()).query['resourceVersion']).toBe('900')
+  expect(relists).toEqual([5])
 })
 
 test('a list that expires between two pages begins anew with the newest', async () => {
@@ -170,7 +188,7 @@ test('a list that expires between two pages begins anew with the newest', async 
   ;(await server.next()).json(410, expired)
   await afterPause(800)
   const list = await server.next()
-  expect(list.query).toEqual({ labelSelector: 'app', limit: '500' })
+  expect(list.query).toEqual({ labelSelector: 'app', limit: '250' })
   list.json(200, page('20', [pod('b', '2')]))
   await informer.synced
   expect(told).toEqual(['shop/b: - > b@2'])

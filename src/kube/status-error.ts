@@ -40,6 +40,7 @@ function codeFor(status: number, reason: string | undefined): ErrorCode {
     case 429:
       return 'TM_KUBE_TOO_MANY_REQUESTS'
     case 400:
+    case 405:
     case 413:
     case 415:
     case 422:

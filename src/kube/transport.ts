@@ -1,23 +1,25 @@
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { deadline, sleep, type Clock, type Deadline } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
+import { createConnections, type Certificates } from './connections.ts'
 import { statusError } from './status-error.ts'
+
+/** Certificates, and a bearer token. */
+export type Credentials = Certificates & { readonly token?: string }
 
 /** Where the API server is and how to prove who we are. Made by `loadKubeConfig`. */
 export type KubeConnection = {
   /** `https://host:port`, possibly with a path in front of the API's own. */
   readonly server: string
-  /** PEM of the authority that signed the server's certificate; the system's authorities without it. */
-  readonly ca?: string
-  /** PEM of the client's certificate and key. */
-  readonly cert?: string
-  readonly key?: string
   /** The name to expect in the server's certificate, when it is not that of `server`. */
   readonly servername?: string
   /** True only when the kubeconfig says `insecure-skip-tls-verify`. */
   readonly insecureSkipTlsVerify?: boolean
-  /** The bearer token of this moment; asked for each request, so it keeps its own cache. */
-  readonly token?: () => Promise<string | undefined>
+  /**
+   * The credentials of this moment, anonymous and with the system's authorities without them. Asked for each request, so it keeps its
+   * own cache; `fresh` asks past it, after the server was not reached or did not know us.
+   */
+  readonly credentials?: (options: { readonly fresh: boolean }) => Promise<Credentials>
 }
 
 /** One answered attempt, for the metric `rest_client_requests_total`. */
@@ -42,7 +44,12 @@ export type Outgoing = {
 /** A successful answer. The deadline is still running; its owner reads the body and disposes it. */
 export type Incoming = { readonly body: Dispatcher.ResponseData['body']; readonly warnings: readonly string[]; readonly limit: Deadline }
 
-export type Transport = { send(request: Outgoing): Promise<Incoming>; close(): Promise<void> }
+export type Transport = {
+  send(request: Outgoing): Promise<Incoming>
+  /** Calls back each time that the server answers after it could not be reached. Returns the way to end it. */
+  onReachable(listener: () => void): () => void
+  close(): Promise<void>
+}
 
 /** From the first byte sent to the last one read, waiting for the API server's Retry-After included. */
 export const requestTimeoutMs = 30_000
@@ -64,33 +71,20 @@ export function warningTexts(header: string | string[] | undefined): string[] {
  * the request's time allows; an aborted signal rejects with the signal's own reason.
  */
 export function createTransport(options: TransportOptions): Transport {
-  const { clock, ca, cert, key, servername } = options
+  const { clock } = options
   const base = new URL(options.server)
   const prefix = base.pathname.replace(/\/$/, '')
-  const agent = new Agent({
-    // Our deadlines replace undici's: a quiet watch is healthy, and everything else is limited as a whole.
-    bodyTimeout: 0,
-    headersTimeout: 0,
-    keepAliveTimeout: 30_000,
-    // One connection per watch: a stream that is read slowly cannot hold up the others.
-    allowH2: false,
-    connect: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(servername === undefined ? {} : { servername }),
-      rejectUnauthorized: options.insecureSkipTlsVerify !== true,
-      // Finds a dead peer of a silent watch (a node that lost power) in about 25 s.
-      keepAliveInitialDelay: 15_000,
-    },
-  })
+  const connections = createConnections({ ...options, secure: base.protocol === 'https:' })
+  const listeners = new Set<() => void>()
+  let reachable = true
+  let known = true
 
   async function attempt(request: Outgoing, label: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const token = await options.token?.()
+    const { token, ...certificates } = (await options.credentials?.({ fresh: !reachable || !known })) ?? {}
     const startedMs = clock.monotonicNow()
     let status: number | 'error' = 'error'
     try {
-      const response = await agent.request({
+      const response = await connections.poolFor(certificates).request({
         origin: base.origin,
         path: `${prefix}${request.path}${queryString(request.query)}`,
         method: request.method,
@@ -104,8 +98,15 @@ export function createTransport(options: TransportOptions): Transport {
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       })
       status = response.statusCode
+      known = status !== 401
+      if (!reachable) {
+        reachable = true
+        for (const listener of listeners) listener()
+      }
       return response
     } catch (error) {
+      // Whoever gave up by himself has learnt nothing about the server.
+      if (request.signal?.aborted !== true) reachable = false
       throw failure(error, label, signal)
     } finally {
       options.onResponse?.({ method: request.method, status, seconds: (clock.monotonicNow() - startedMs) / 1000 })
@@ -136,7 +137,14 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  return { send, close: () => agent.destroy() }
+  return {
+    send,
+    onReachable(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    close: () => connections.close(),
+  }
 }
 
 async function refusal(response: Dispatcher.ResponseData, label: string, signal: AbortSignal) {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject } from '../api/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import { statusError } from './status-error.ts'
@@ -5,11 +6,19 @@ import { statusError } from './status-error.ts'
 /** What a watch yields. A BOOKMARK's object carries nothing but a resource version that is safe to continue from. */
 export type WatchEvent<T> = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: T }
 
+/** True for the bookmark that says: everything that existed has been sent. */
+export function endsInitialEvents({ type, object }: WatchEvent<KubeObject>): boolean {
+  return type === 'BOOKMARK' && object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true'
+}
+
 const newline = 0x0a
+/** A flood is read in portions of this size, a few milliseconds each; everything else that is due comes in between. */
+const portionBytes = 64 * 1024
 
 /** Cuts a byte stream at newlines; splitting bytes, not text, keeps characters whole across chunks. What follows the last newline is yielded as well. */
 async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   let open: Uint8Array[] = []
+  let read = 0
   for await (const chunk of chunks) {
     let from = 0
     for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
@@ -19,6 +28,10 @@ async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string>
       from = at + 1
     }
     if (from < chunk.length) open.push(chunk.subarray(from))
+    read += chunk.length
+    if (read < portionBytes) continue
+    read = 0
+    await nextTurn()
   }
   if (open.length > 0) yield Buffer.concat(open).toString('utf8')
 }

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
-import { events, leases, workerPools, type KubeObject, type Resource, type WorkerPool } from '../../src/api/index.ts'
+import { deployments, events, leases, workerPools, type KubeObject, type Resource, type WorkerPool } from '../../src/api/index.ts'
 import { sleep, systemClock as clock } from '../../src/clock/index.ts'
 import { hasCode } from '../../src/errors/index.ts'
 import {
@@ -105,12 +105,12 @@ test('misspelt fields are refused when asked to, and warned of otherwise', async
 
 test('a service account is known by its token and may do nothing', async () => {
   const token = await cluster.serviceAccountToken('default', 'default')
-  const poor = createKubeClient({ server: cluster.server, ca: cluster.ca, clock, token: async () => token })
+  const poor = createKubeClient({ server: cluster.server, clock, credentials: async () => ({ ca: cluster.ca, token }) })
   await expect(poor.list(configMaps, { namespace })).rejects.toMatchObject({
     code: 'TM_KUBE_FORBIDDEN',
     message: expect.stringContaining('system:serviceaccount:default:default'),
   })
-  const stranger = createKubeClient({ server: cluster.server, ca: cluster.ca, clock, token: async () => 'wrong' })
+  const stranger = createKubeClient({ server: cluster.server, clock, credentials: async () => ({ ca: cluster.ca, token: 'wrong' }) })
   await expect(stranger.list(configMaps)).rejects.toMatchObject({ code: 'TM_KUBE_UNAUTHORIZED' })
   const distrustful = createKubeClient({ server: cluster.server, clock })
   await expect(distrustful.raw('/version')).rejects.toMatchObject({ code: 'TM_KUBE_UNAVAILABLE' })
@@ -189,6 +189,78 @@ test('an informer sees what is created, changed, replaced and deleted', async ()
   await informer.stopped
   await client.create(configMaps, followed('after', '1'), by)
   expect(informer.get(`${namespace}/after`)).toBeUndefined()
+})
+
+test('an informer streams its first list; the server refuses by TM_KUBE_INVALID what it does not understand of it', async () => {
+  const stop = new AbortController()
+  const list = async () => Promise.reject(new Error('listed in pages'))
+  const informer = createInformer({
+    client: { ...client, list },
+    resource: configMaps,
+    namespace,
+    labelSelector: 'set=pages',
+    clock,
+    log,
+    rng: Math.random,
+    indexes: { byInitial: ({ metadata }) => [metadata.name.slice(0, 4)] },
+  })
+  informer.start(stop.signal)
+  await informer.synced
+  const names = () => informer.byIndex('byInitial', 'page').map(({ metadata }) => metadata.name)
+  expect(names()).toEqual(['page-0', 'page-1', 'page-2', 'page-3'])
+  await client.delete(configMaps, namespace, 'page-0')
+  await eventually(() => names().length === 3)
+  stop.abort()
+  await informer.stopped
+  await expect(client.raw('/api/v1/configmaps?watch=true&sendInitialEvents=true')).rejects.toMatchObject({
+    code: 'TM_KUBE_INVALID',
+    details: { status: 422 },
+  })
+})
+
+test('an informer that may not stream reads pages, whose size the server honours', async () => {
+  for (let at = 0; at < 1_100; at += 50)
+    await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        client.create(configMaps, { metadata: { namespace, name: `many-${at + n}`, labels: { set: 'many' } } }, by),
+      ),
+    )
+  const sizes: number[] = []
+  const stop = new AbortController()
+  const informer = createInformer({
+    client: {
+      ...client,
+      async list(resource, o) {
+        const page = await client.list(resource, o)
+        sizes.push(page.items.length)
+        return page
+      },
+    },
+    resource: configMaps,
+    namespace,
+    labelSelector: 'set=many',
+    streamLists: false,
+    clock,
+    log,
+    rng: Math.random,
+  })
+  informer.start(stop.signal)
+  await informer.synced
+  expect([informer.list().length, sizes]).toEqual([1_100, [250, 250, 250, 250, 100]])
+  stop.abort()
+  await informer.stopped
+})
+
+test('replicas are read and set through the scale of an object', async () => {
+  const template = { metadata: { labels: { app: 'scaled' } }, spec: { containers: [{ name: 'c', image: 'none' }] } }
+  const spec = { replicas: 0, selector: { matchLabels: { app: 'scaled' } }, template }
+  await client.create(deployments, { metadata: { namespace, name: 'scaled' }, spec }, by)
+  expect((await client.getScale(deployments, namespace, 'scaled')).spec?.replicas ?? 0).toBe(0)
+  expect(await client.patchScale(deployments, namespace, 'scaled', 2, by)).toMatchObject({ kind: 'Scale', spec: { replicas: 2 } })
+  const { metadata, spec: written } = await client.get(deployments, namespace, 'scaled')
+  const owners = metadata.managedFields as { manager: string; subresource?: string }[]
+  expect([written.replicas, owners.some((o) => o.manager === by.fieldManager && o.subresource === 'scale')]).toEqual([2, true])
+  await client.delete(deployments, namespace, 'scaled')
 })
 
 test('an informer survives the API server: killed, stopped, restarted', async () => {

@@ -1,0 +1,156 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { KubeObject, Resource } from '../api/index.ts'
+import { deadline, type Clock } from '../clock/index.ts'
+import { errorMessage, hasCode, TaskmillError, taskmillError } from '../errors/index.ts'
+import type { Logger } from '../observability/index.ts'
+import { createBackoff } from './backoff.ts'
+import type { KubeClient, ListPage } from './client.ts'
+import { keyOf } from './paths.ts'
+import { causesOf, type KubeErrorDetails } from './status-error.ts'
+import { endsInitialEvents } from './watch-stream.ts'
+
+/** Where a reflector puts what it learns. */
+export type ReflectorTarget<T> = {
+  /** Everything that there is, by key; the map is the target's from then on. */
+  replace(objects: Map<string, T>): Promise<void>
+  put(object: T): void
+  remove(object: T): void
+}
+
+export type ReflectorDeps<T> = {
+  readonly client: Pick<KubeClient, 'list' | 'watch' | 'onReachable'>
+  readonly resource: Resource<T>
+  readonly namespace?: string | undefined
+  readonly labelSelector?: string | undefined
+  readonly clock: Clock
+  readonly log: Logger
+  readonly rng: () => number
+  /** What to keep of each object; by default everything except `metadata.managedFields`. Must keep name, namespace, UID and resourceVersion. */
+  readonly transform?: (object: T) => T
+  /** Let the server stream the first list where it offers that (WatchList); default true. */
+  readonly streamLists?: boolean
+}
+
+/**
+ * `stream`: everything has to be read anew, by a watch that begins with all that exists.
+ * `list`: the same in pages, where the server does not offer streams or has just failed to give one.
+ * `watch`: the target is complete up to that version.
+ */
+type State = { readonly phase: 'stream' } | { readonly phase: 'list' } | { readonly phase: 'watch'; readonly from: string }
+
+/** Half of what client-go asks for: a page is parsed in one go, and the event loop may not be blocked for more than 20 ms. */
+const pageSize = 250
+const watchSeconds = { min: 240, max: 300 }
+/** A watch that ends sooner and without an event is a failure, however politely it ended. */
+const shortWatchMs = 1_000
+
+/**
+ * Keeps the target like the selected objects of the API server until the signal aborts; then it resolves. Nothing else ends it.
+ * Always lists the newest state: a cached one (`resourceVersion=0`) may be older than what was already known, and comes in one piece.
+ */
+export async function reflect<T extends KubeObject>(
+  deps: ReflectorDeps<T>,
+  target: ReflectorTarget<T>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, resource, namespace, labelSelector, clock, log, rng } = deps
+  const transform = deps.transform ?? withoutManagedFields
+  const backoff = createBackoff(clock, rng)
+  let streams = deps.streamLists ?? true
+  const anew = (): State => ({ phase: streams ? 'stream' : 'list' })
+  let state = anew()
+
+  async function listPages(): Promise<void> {
+    const objects = new Map<string, T>()
+    let next: string | undefined
+    let page: ListPage<T>
+    do {
+      page = await client.list(resource, { namespace, labelSelector, limit: pageSize, signal, continue: next })
+      // To parse a page takes milliseconds; whatever else is due comes before the rest and before the next one.
+      await nextTurn()
+      signal.throwIfAborted()
+      for (const object of page.items) objects.set(keyOf(object), transform(object))
+      next = page.continue
+    } while (next !== undefined)
+    await target.replace(objects)
+    state = { phase: 'watch', from: page.resourceVersion }
+  }
+
+  /** Follows one watch, from a version on or from everything; notes each version that was reached, so that a failure loses nothing. */
+  async function follow(resourceVersion: string | undefined): Promise<void> {
+    const startedMs = clock.monotonicNow()
+    const timeoutSeconds = Math.round(watchSeconds.min + rng() * (watchSeconds.max - watchSeconds.min))
+    let initial = resourceVersion === undefined ? new Map<string, T>() : undefined
+    let events = 0
+    for await (const event of client.watch(resource, { namespace, labelSelector, resourceVersion, timeoutSeconds, signal })) {
+      signal.throwIfAborted()
+      events++
+      const { type, object } = event
+      if (initial) {
+        if (type === 'DELETED') initial.delete(keyOf(object))
+        else if (type !== 'BOOKMARK') initial.set(keyOf(object), transform(object))
+        if (!endsInitialEvents(event)) continue
+        await target.replace(initial)
+        initial = undefined
+      } else if (type === 'DELETED') target.remove(object)
+      else if (type !== 'BOOKMARK') target.put(transform(object))
+      state = { phase: 'watch', from: object.metadata.resourceVersion ?? '' }
+    }
+    if (initial) throw taskmillError('TM_KUBE_UNAVAILABLE', 'the watch ended before it had told everything')
+    if (events === 0 && clock.monotonicNow() - startedMs < shortWatchMs)
+      throw taskmillError('TM_KUBE_UNAVAILABLE', 'the watch ended at once')
+  }
+
+  /**
+   * A connection that broke is taken up again where it broke; after anything that the server says against the watch itself, everything
+   * is read anew.
+   */
+  function afterFailure(error: unknown): State {
+    if (state.phase !== 'watch') return { phase: 'list' }
+    const passing = hasCode(error, 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS', 'TM_KUBE_BAD_RESPONSE', 'TM_KUBE_UNAUTHORIZED')
+    // The server is behind what we know, for example after its data was restored from a backup.
+    const ahead = passing && causesOf(error).some((cause) => cause.reason === 'ResourceVersionTooLarge')
+    return passing && !ahead ? state : anew()
+  }
+
+  /** Waits; after a failure to reach the server only until anybody reaches it. */
+  async function pause(ms: number, unreached: boolean): Promise<void> {
+    using limit = deadline(clock, ms, { signal, reason: () => 'over' })
+    if (limit.signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    limit.signal.addEventListener('abort', () => resolve(), { once: true })
+    const end = unreached ? client.onReachable(resolve) : undefined
+    await promise
+    end?.()
+  }
+
+  while (!signal.aborted) {
+    try {
+      if (state.phase === 'list') await listPages()
+      else await follow(state.phase === 'watch' ? state.from : undefined)
+    } catch (error) {
+      if (signal.aborted) return
+      const unoffered = state.phase === 'stream' && hasCode(error, 'TM_KUBE_INVALID')
+      state = afterFailure(error)
+      if (unoffered) {
+        streams = false
+        log.debug({ reason: errorMessage(error) }, 'the API server does not stream lists, reading pages')
+        continue
+      }
+      const details: Partial<KubeErrorDetails> = error instanceof TaskmillError ? error.details : {}
+      const askedMs = hasCode(error, 'TM_KUBE_TOO_MANY_REQUESTS') ? (details.retryAfterSeconds ?? 0) * 1000 : 0
+      const pauseMs = Math.max(backoff.nextMs(), askedMs)
+      log.warn(
+        { reason: errorMessage(error), next: state.phase, pauseMs: Math.round(pauseMs) },
+        'cannot follow the API server, trying again',
+      )
+      await pause(pauseMs, hasCode(error, 'TM_KUBE_UNAVAILABLE') && details.status === undefined)
+    }
+  }
+}
+
+/** They are often half of an object, and nothing here reads them. */
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata
+  return { ...object, metadata }
+}

@@ -1,0 +1,76 @@
+/** Stands between one client and the API server and writes down what arrives: what a process really sent, whatever it says of itself. */
+import { createServer } from 'node:http'
+import { Agent, request as send } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ControlPlane } from '../../hack/cluster/control-plane.ts'
+
+export type Sent = { readonly atMs: number; readonly method: string; readonly path: string }
+
+export type RecordingProxy = AsyncDisposable & {
+  /** Of a cluster's administrator, through the proxy. */
+  readonly kubeconfig: string
+  /** Every request, in the order of arrival. */
+  readonly sent: readonly Sent[]
+  /** Resolves with the next request that this holds for, before it is passed on. */
+  next(holds: (sent: Sent) => boolean): Promise<Sent>
+}
+
+/** Writes are answered this late, so that one can be in flight when a test wants it. */
+const answerAfterMs = 100
+
+export async function startRecordingProxy(controlPlane: ControlPlane, name: string): Promise<RecordingProxy> {
+  const { ca, cert, key } = controlPlane
+  const agent = new Agent({ keepAlive: true, ca, cert, key })
+  const sent: Sent[] = []
+  const watchers = new Set<(sent: Sent) => void>()
+  const server = createServer((incoming, outgoing) => {
+    const { method = '', url = '' } = incoming
+    const { host: _, ...headers } = incoming.headers
+    const arrived = { atMs: performance.now(), method, path: url.split('?', 1)[0] ?? '' }
+    sent.push(arrived)
+    for (const watch of watchers) watch(arrived)
+    const forwarded = send(new URL(url, controlPlane.server), { agent, method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      if (method === 'GET') answer.pipe(outgoing)
+      else setTimeout(() => answer.pipe(outgoing), answerAfterMs)
+      answer.on('error', () => outgoing.destroy())
+    })
+    forwarded.on('error', () => outgoing.destroy())
+    outgoing.on('close', () => forwarded.destroy())
+    incoming.pipe(forwarded)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const kubeconfig = join(controlPlane.folder, `${name}.kubeconfig`)
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await writeFile(
+    kubeconfig,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': name,
+      clusters: [{ name, cluster: { server: address, 'insecure-skip-tls-verify': true } }],
+      users: [{ name, user: {} }],
+      contexts: [{ name, context: { cluster: name, user: name } }],
+    }),
+  )
+  return {
+    kubeconfig,
+    sent,
+    next: (holds) =>
+      new Promise((resolve) => {
+        const watch = (arrived: Sent): void => {
+          if (!holds(arrived)) return
+          watchers.delete(watch)
+          resolve(arrived)
+        }
+        watchers.add(watch)
+      }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      agent.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
