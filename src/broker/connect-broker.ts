@@ -1,11 +1,13 @@
 import { deadline } from '../clock/index.ts'
-import { queueKeys } from '../contract/index.ts'
+import { queueKeys, taskmillKey } from '../contract/index.ts'
 import { errorMessage, taskmillError } from '../errors/index.ts'
 import { brokerError, failFastMs, openConnection, unreachable, type Connection } from './connection.ts'
 import type { Broker, BrokerInfo, BrokerOptions } from './port.ts'
 import { readQueues } from './read-queues.ts'
+import { callScript, loadScript } from './script.ts'
 
 const longestBlockMs = 10_000
+const raiseEpoch = loadScript('raise-epoch')
 
 /** Connects to a broker, in the background. Two connections at most: one for commands, and one that waits for events from the first watch on. */
 export function connectBroker({ address, keyPrefix, log, clock }: BrokerOptions): Broker {
@@ -82,6 +84,12 @@ export function connectBroker({ address, keyPrefix, log, clock }: BrokerOptions)
       command(async () => {
         const [server, memory] = await Promise.all([commands.redis.info('server'), commands.redis.info('memory')])
         return parseInfo(`${server}\n${memory}`)
+      }),
+
+    announceEpoch: (epoch) =>
+      command(async () => {
+        const [known] = await callScript(commands.redis, raiseEpoch, [{ keys: [taskmillKey(keyPrefix, 'epoch')], args: [epoch] }])
+        return Number(known)
       }),
 
     async close() {

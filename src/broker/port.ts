@@ -43,7 +43,7 @@ export type BrokerInfo = {
 }
 
 /**
- * The operator's view of a broker. It reads, and never writes to a queue.
+ * The operator's view of a broker. It reads, and never writes to a queue; the only key that it writes is the epoch.
  *
  * Every call rejects with TM_BROKER_UNREACHABLE within 2 s while the broker is away, and with TM_BROKER_COMMAND_FAILED when the
  * broker refuses the command. The connections come back by themselves; a caller only calls again.
@@ -58,6 +58,8 @@ export type Broker = {
    */
   watchQueues(cursors: ReadonlyMap<string, string>, blockMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
   info(): Promise<BrokerInfo>
+  /** Tells the broker the epoch of who leads, which it keeps if it is its highest; resolves with the highest that it knew before, 0 for none. */
+  announceEpoch(epoch: number): Promise<number>
   /** Ends the connections; calls under way reject. */
   close(): Promise<void>
 }

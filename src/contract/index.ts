@@ -6,5 +6,5 @@
  * no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
-export { queueKeys, queueNamePattern } from './keys.ts'
+export { queueKeys, queueNamePattern, taskmillKey } from './keys.ts'
 export type { QueueKeys, QueuePart } from './keys.ts'

@@ -8,6 +8,8 @@ export const labels = {
 export const annotations = {
   /** The replica count that the operator wrote last; a Deployment whose `spec.replicas` differs was scaled by somebody else. */
   writtenReplicas: 'taskmill.dev/written-replicas',
+  /** On the operator's Lease: the number of the term. Brokers refuse what is sent in the name of a lower one. */
+  epoch: 'taskmill.dev/epoch',
 } as const
 
 /** Environment of a worker container: written by the operator into the pod template, read by the worker at start. */

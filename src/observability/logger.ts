@@ -5,15 +5,32 @@ export type { Logger }
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** A JSON logger; times are ISO 8601 in UTC so that a person can read them next to Kubernetes' own. */
+/** Fields whose value is never written, whatever its type, down to the third level. */
+const secretFields = ['password', 'token', 'authorization', 'secret', 'credentials', 'cookie', 'apiKey', 'privateKey']
+const redacted = '[redacted]'
+
+/** A JSON logger; times are ISO 8601 in UTC so that a person can read them next to Kubernetes' own. What looks like a credential is not written. */
 export function createLogger(options: { readonly level: LogLevel; readonly stream?: DestinationStream }): Logger {
   const settings = {
     level: options.level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: redacted },
+    hooks: { streamWrite: withoutSecrets },
   }
   return options.stream === undefined ? pino(settings) : pino(settings, options.stream)
+}
+
+/** The second line of defence, over the whole line: headers and addresses within texts, and fields by any spelling and at any depth. */
+function withoutSecrets(line: string): string {
+  return line
+    .replace(/\b(bearer|basic)\s+[\w.~+/=-]{8,}/giu, `$1 ${redacted}`)
+    .replace(/:\/\/[^\s/@"\\]*:[^\s/@"\\]*@/gu, `://${redacted}@`)
+    .replace(
+      /("[^"\\]*(?:password|passwd|token|secret|authorization|api_?key|private_?key)")\s*:\s*"(?:[^"\\]|\\.)*"/giu,
+      `$1:"${redacted}"`,
+    )
 }
 
 /** Says nothing; for callers that have no one to tell. */

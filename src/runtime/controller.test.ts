@@ -168,3 +168,20 @@ test('a stop aborts what runs, waits for it, takes nothing more and counts no fa
   await clock.advance(1)
   expect([ended, seen, told, clock.pending()]).toEqual([true, ['a'], [], []])
 })
+
+test('every key is reconciled once an hour, spread over six minutes, and the clock is left clean', async () => {
+  const seen: string[] = []
+  const counted: number[] = []
+  const { clock, stop } = setup(async (key) => void seen.push(`${key}@${clock.now() / 60_000}`), {
+    keys: () => ['a', 'b'],
+    hooks: { onFallback: (keys) => counted.push(keys) },
+  })
+  await clock.advance(3_599_000)
+  expect(seen).toEqual([])
+  await clock.advance(3_600_000 + 600_000)
+  expect(seen).toEqual(['a@60', 'b@63', 'a@120', 'b@123'])
+  expect(counted).toEqual([2, 2])
+  stop.abort()
+  await clock.advance(0)
+  expect(clock.pending()).toHaveLength(0)
+})

@@ -30,6 +30,8 @@ export type ControllerHooks = QueueHooks & {
   readonly onReconcile?: (result: 'success' | 'error' | 'requeue_after', seconds: number) => void
   /** `…_reconcile_errors_total` for all, `…_terminal_reconcile_errors_total`, `…_reconcile_panics_total`, `…_reconcile_timeouts_total` by kind. */
   readonly onFailure?: (kind: FailureKind) => void
+  /** The keys were all enqueued once more, in case an event was lost. */
+  readonly onFallback?: (keys: number) => void
   /** `…_active_workers` */
   readonly onActive?: (workers: number) => void
 }
@@ -45,9 +47,14 @@ export type ControllerDeps = {
   readonly reconcileTimeoutMs?: number
   /** 5 ms doubled up to 1000 s unless said otherwise. */
   readonly backoff?: BackoffOptions
+  /** Every key there is: all are reconciled once an hour, behind everything else, so that a lost event costs an hour at most. */
+  readonly keys?: () => Iterable<string>
   readonly rng?: () => number
   readonly hooks?: ControllerHooks
 }
+
+const fallbackMs = 3_600_000
+const fallbackPriority = -100
 
 /**
  * A queue of keys and the workers that reconcile them.
@@ -61,6 +68,8 @@ export type Controller = Startable & {
   /** By default at once with priority 0; give what comes from a first list a negative one, so that people's edits overtake it. Works before `start` too. */
   enqueue(key: string, options?: { readonly afterMs?: number; readonly priority?: number }): void
   readonly stopped: Promise<void>
+  /** For how long each key that is being reconciled has been. */
+  workingSeconds(): readonly number[]
 }
 
 export function createController(deps: ControllerDeps): Controller {
@@ -114,13 +123,33 @@ export function createController(deps: ControllerDeps): Controller {
     }
   }
 
+  /** Spread over a tenth of the time, so that many keys make no wave. */
+  function fallBack(): void {
+    const keys = [...(deps.keys?.() ?? [])]
+    for (const [index, key] of keys.entries()) {
+      queue.add(key, { afterMs: (fallbackMs / 10) * (index / keys.length), priority: fallbackPriority })
+    }
+    hooks.onFallback?.(keys.length)
+  }
+
+  function fallBackHourly(signal: AbortSignal): void {
+    const again = () => {
+      fallBack()
+      timer = clock.setTimeout(again, fallbackMs)
+    }
+    let timer = clock.setTimeout(again, fallbackMs)
+    signal.addEventListener('abort', () => clock.clearTimeout(timer), { once: true })
+  }
+
   return {
     name,
     enqueue: (key, options) => queue.add(key, options),
     start(signal) {
+      if (deps.keys !== undefined) fallBackHourly(signal)
       Promise.all(Array.from({ length: concurrency }, () => work(signal))).then(() => stopped.resolve(), stopped.reject)
     },
     stopped: stopped.promise,
+    workingSeconds: queue.workingSeconds,
   }
 }
 

@@ -12,11 +12,12 @@ const fate = fc.record({
   backMs: fc.constantFrom(0, 1, 300, 2_000, 9_000),
 })
 
-/** The clock of a process that can be stopped for a while, as by SIGSTOP: time passes, but its timers fire only when it goes on. */
-const freezable = (clock: FakeClock): Clock & { freeze(ms: number): void; isFrozen(): boolean } => {
+/** The clock of a process whose wall clock is wrong and that can be stopped for a while, as by SIGSTOP: time passes, but its timers fire only when it goes on. */
+const freezable = (clock: FakeClock, skewMs: number): Clock & { freeze(ms: number): void; isFrozen(): boolean } => {
   let frozenUntilMs = 0
   return {
     ...clock,
+    now: () => clock.now() + skewMs,
     setTimeout(fn, ms) {
       const whenAwake = () => {
         const leftMs = frozenUntilMs - clock.monotonicNow()
@@ -32,7 +33,7 @@ const freezable = (clock: FakeClock): Clock & { freeze(ms: number): void; isFroz
 
 /**
  * Two processes that come, go, freeze and come back over a network that delays and loses, for several minutes. At every step of time
- * at most one of them trusts in leading, and whoever is awake and works is trusted.
+ * at most one of them trusts in leading, and whoever is awake and works is trusted; every term has a higher epoch than those before.
  */
 test('two processes never trust in leading at the same time', async () => {
   let longestGapMs = 0
@@ -41,8 +42,9 @@ test('two processes never trust in leading at the same time', async () => {
       fc.infiniteStream(fate),
       fc.infiniteStream(fc.integer({ min: 5_000, max: 90_000 })),
       fc.infiniteStream(fc.constantFrom(0, 0, 0, 5_000, 13_000, 20_000, 40_000)),
+      fc.tuple(fc.integer({ min: -3_600_000, max: 3_600_000 }), fc.integer({ min: -3_600_000, max: 3_600_000 })),
       fc.boolean(),
-      async (fates, lifetimes, freezes, calm) => {
+      async (fates, lifetimes, freezes, skewsMs, calm) => {
         const clock = fakeClock()
         let stored: LeaseRecord | undefined
         let version = 0
@@ -77,14 +79,15 @@ test('two processes never trust in leading at the same time', async () => {
             }),
         })
 
-        const processes = ['a', 'b'].map((name) => ({
+        const processes = ['a', 'b'].map((name, index) => ({
           name,
-          clock: freezable(clock),
+          clock: freezable(clock, skewsMs[index] ?? 0),
           elector: undefined as ReturnType<typeof createElector> | undefined,
           signal: undefined as AbortSignal | undefined,
         }))
         let over = false
         let beganLate = false
+        const epochs: number[] = []
         const live = async (process: (typeof processes)[number]): Promise<void> => {
           for (let life = 0; ; life++) {
             if (over) return
@@ -102,6 +105,7 @@ test('two processes never trust in leading at the same time', async () => {
               .run(stop.signal, async (signal) => {
                 process.signal = signal
                 if (!elector.isTrusted()) beganLate = true
+                epochs.push(elector.epoch())
                 if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
                 await sleep(process.clock, 3_000)
               })
@@ -128,6 +132,7 @@ test('two processes never trust in leading at the same time', async () => {
           if (calm) longestGapMs = Math.max(longestGapMs, gapMs)
         }
         over = true
+        expect(epochs).toEqual([...new Set(epochs)].toSorted((a, b) => a - b))
         for (let n = 0; n < 200; n++) await clock.advance(1_000)
         await Promise.all(lives)
       },

@@ -297,3 +297,28 @@ test('a stop while waiting for the lease ends the wait', async () => {
 test('times that cannot keep two leaders apart are refused', () => {
   expect(() => candidate(fakeClock(), memoryLease().port, 'a', 0, { renewDeadlineMs: 14_500 })).toThrow('renewDeadline')
 })
+
+test('every term has a higher epoch: of another process, of the same one, and above what somebody has seen', async () => {
+  const clock = fakeClock(0)
+  const { state, port } = memoryLease()
+  const told: number[] = []
+  const a = candidate(clock, port, 'a', 0, { hooks: { onEpoch: (epoch) => told.push(epoch) } })
+  await clock.advance(60_000)
+  expect([state.get()?.epoch, a.elector.epoch()]).toEqual([1, 1])
+  a.stop.abort()
+  await clock.advance(0)
+  const b = candidate(clock, port, 'b')
+  await clock.advance(60_000)
+  expect(b.elector.epoch()).toBe(2)
+  b.stop.abort()
+  await clock.advance(0)
+  const again = candidate(clock, port, 'b')
+  await clock.advance(60_000)
+  expect([again.elector.epoch(), state.get()?.epoch]).toEqual([3, 3])
+  again.elector.outbid(40)
+  await clock.advance(2_500)
+  expect([again.elector.epoch(), state.get()?.epoch, told]).toEqual([41, 41, [1]])
+  again.elector.outbid(7)
+  await clock.advance(60_000)
+  expect(again.elector.epoch()).toBe(41)
+})

@@ -21,6 +21,12 @@ export type Elector = {
   run(signal: AbortSignal, lead: (leading: AbortSignal) => Promise<void>): Promise<void>
   /** Whether this process may still believe that it is the only leader, at this moment. */
   isTrusted(): boolean
+  /** How long ago the lease of this process ran out while it neither renewed it nor gave up; 0 while all is well. */
+  overdueMs(): number
+  /** The number of this process's term, written into the lease when it is taken; 0 before. Higher than that of every leader before. */
+  epoch(): number
+  /** Somebody has seen that number before this term: from the next renewal on the epoch is higher, even if the lease had been lost and made anew. */
+  outbid(epoch: number): void
 }
 
 export type ElectorDeps = {
@@ -39,8 +45,12 @@ export type ElectorDeps = {
   readonly hooks?: ElectorHooks
 }
 
-/** For the metrics `leader_election_master_status` and `leader_election_slowpath_total`. */
-export type ElectorHooks = { readonly onLeading?: (leading: boolean) => void; readonly onSlowPath?: () => void }
+/** For the metrics `leader_election_master_status`, `leader_election_slowpath_total` and `taskmill_leader_epoch`. */
+export type ElectorHooks = {
+  readonly onLeading?: (leading: boolean) => void
+  readonly onSlowPath?: () => void
+  readonly onEpoch?: (epoch: number) => void
+}
 
 /** What is subtracted from the lease's duration before trusting it: for clocks that run at different speeds. */
 const trustMarginMs = 1_000
@@ -55,6 +65,8 @@ export function createElector(deps: ElectorDeps): Elector {
   /** When the last successful write was begun: the others count from a later moment. */
   let renewedMs = -Infinity
   let trusted = false
+  let epoch = 0
+  let lowestEpoch = 1
   let observed = { what: '', sinceMs: 0 }
 
   /** Whether somebody else may be leading, judged by how long this process has seen the record unchanged. */
@@ -68,6 +80,13 @@ export function createElector(deps: ElectorDeps): Elector {
   /** How long until this process has to give up. */
   function leftMs(): number {
     return renewedMs + renewDeadlineMs - clock.monotonicNow()
+  }
+
+  function tellEpoch(written: number): void {
+    if (written === epoch) return
+    epoch = written
+    hooks.onEpoch?.(epoch)
+    log.info({ identity, epoch }, 'the epoch is raised')
   }
 
   /** Takes or renews the lease: whether it is ours now. Throws TM_LEASE_LOST when this process leads and the record is not its own any more. */
@@ -88,12 +107,15 @@ export function createElector(deps: ElectorDeps): Elector {
       acquiredAtMs: own ? base?.acquiredAtMs : nowMs,
       renewedAtMs: nowMs,
       transitions: base ? base.transitions + (own ? 0 : 1) : 0,
+      // Counted up with each term, also of the same process; a renewal keeps it.
+      epoch: Math.max(lowestEpoch, (base?.epoch ?? 0) + (trusted ? 0 : 1)),
       stored: base?.stored,
     }
     // Until the answer is here it is unknown what is stored.
     held = undefined
     held = base ? await lease.update(wanted, signal) : await lease.create(wanted, signal)
     renewedMs = startedMs
+    tellEpoch(held.epoch ?? 0)
     // An answer that was read too late, after a freeze, is no reason to begin.
     return leftMs() > 0
   }
@@ -190,7 +212,13 @@ export function createElector(deps: ElectorDeps): Elector {
     }
   }
 
-  return { run, isTrusted: () => trusted && clock.monotonicNow() < renewedMs + leaseDurationMs - trustMarginMs }
+  return {
+    run,
+    isTrusted: () => trusted && clock.monotonicNow() < renewedMs + leaseDurationMs - trustMarginMs,
+    epoch: () => epoch,
+    outbid: (seen) => void (lowestEpoch = Math.max(lowestEpoch, seen + 1)),
+    overdueMs: () => (trusted ? Math.max(0, clock.monotonicNow() - renewedMs - leaseDurationMs) : 0),
+  }
 }
 
 function lost(why: string, cause?: unknown): Error {

@@ -7,6 +7,7 @@
  * Does not: know Kubernetes (ports are defined here and filled in by `main`), or fence what a frozen leader had already sent.
  */
 export type { BackoffOptions } from './backoff.ts'
+export { createConsistency, type Consistency } from './consistency.ts'
 export { createController } from './controller.ts'
 export type {
   Controller,
@@ -18,6 +19,7 @@ export type {
   ReconcileResult,
 } from './controller.ts'
 export { createElector, type Elector, type ElectorDeps, type ElectorHooks } from './elector.ts'
+export { createLiveness, type Liveness } from './liveness.ts'
 export type { LeasePort, LeaseRecord } from './lease-port.ts'
 export { createManager, type Manager, type ManagerDeps, type ManagerPhase } from './manager.ts'
 export type { Startable } from './startable.ts'

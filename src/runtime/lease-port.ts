@@ -8,6 +8,8 @@ export type LeaseRecord = {
   readonly renewedAtMs?: number | undefined
   /** How often it changed hands. */
   readonly transitions: number
+  /** The number of the term; every leader's is higher than those before. Without one there was no leader yet. */
+  readonly epoch?: number | undefined
   /** What the port needs to recognise the version that an update is based on; handed back untouched. */
   readonly stored?: unknown
 }

@@ -129,3 +129,14 @@ test('what it tells about itself adds up', async () => {
   item?.done()
   expect(told).toMatchObject({ adds: 3, depth: 1, worked: 2, retries: 1 })
 })
+
+test('tells for how long the taken keys have been taken', async () => {
+  const clock = fakeClock()
+  const queue = createWorkQueue({ clock })
+  queue.add('a')
+  const item = await queue.next(new AbortController().signal)
+  await clock.advance(1_500)
+  expect(queue.workingSeconds()).toEqual([1.5])
+  item?.done()
+  expect(queue.workingSeconds()).toEqual([])
+})

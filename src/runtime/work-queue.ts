@@ -34,6 +34,8 @@ export type WorkQueue = {
   forget(key: string): void
   /** Waits for a due key; `undefined` as soon as the signal aborts. */
   next(signal: AbortSignal): Promise<WorkItem | undefined>
+  /** For how long each key that is taken has been. */
+  workingSeconds(): readonly number[]
 }
 
 export type WorkQueueDeps = {
@@ -50,7 +52,8 @@ export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
   const { clock, rng = () => 0, backoff = {}, hooks = {} } = deps
   /** The wish that holds for each key: exactly one of held, waiting, ready. */
   const wishes = new Map<string, Wish>()
-  const running = new Set<string>()
+  /** Since when each taken key is. */
+  const running = new Map<string, number>()
   const failures = new Map<string, number>()
   const waiting = createHeap<Wish>((a, b) => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order))
   const ready = createHeap<Wish>(
@@ -101,7 +104,7 @@ export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
       const { key, priority } = wish
       wishes.delete(key)
       due.delete(key)
-      running.add(key)
+      running.set(key, nowMs)
       hooks.onTaken?.(Math.max(0, nowMs - wish.dueMs) / 1000)
       return { key, priority, done: () => finish(key, nowMs) }
     }
@@ -140,6 +143,7 @@ export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
       add(key, { afterMs: backoffMs(failed, backoff, rng()), priority })
     },
     forget: (key) => void failures.delete(key),
+    workingSeconds: () => [...running.values()].map((sinceMs) => (clock.monotonicNow() - sinceMs) / 1000),
     next: (signal) =>
       new Promise((resolve) => {
         if (signal.aborted) return resolve(undefined)

@@ -10,6 +10,8 @@ export type BrokerLease = {
 export type Brokers = {
   /** Lends the broker of that endpoint; the first lease connects, in the background. */
   acquire(endpoint: BrokerEndpoint): BrokerLease
+  /** Those that are on loan now. */
+  all(): readonly Broker[]
   /** Closes all, whoever still holds them. */
   close(): Promise<void>
 }
@@ -37,6 +39,7 @@ export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoin
         },
       }
     },
+    all: () => [...shared.values()].map(({ broker }) => broker),
     async close() {
       const all = [...shared.values()]
       shared.clear()

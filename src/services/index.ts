@@ -4,6 +4,8 @@
  * read is told apart from an empty one; `stop` leaves nothing running. Does not: decide anything.
  */
 export { createBrokers, type BrokerLease, type Brokers } from './brokers.ts'
+export { createEpochs } from './epochs.ts'
 export { createSignals, type Signals, type SignalsDeps, type SignalSubscription } from './signals.ts'
 export type { QueueSnapshot } from './queue-snapshot.ts'
 export { createStatusWriter, type StatusWriter } from './status-writer.ts'
+export { createWriteBudget, type WriteBudget } from './write-budget.ts'

@@ -46,6 +46,7 @@ function fakeBroker(now: () => number) {
         watchers.add(wake)
       }),
     info: async () => ({ version: '7.0.15', evictionPolicy: 'noeviction' }),
+    announceEpoch: async () => 0,
     async close() {
       state.closed = true
     },

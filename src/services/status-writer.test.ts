@@ -3,6 +3,7 @@ import type { KubeObject, Resource } from '../api/index.ts'
 import { fakeClock } from '../clock/index.ts'
 import type { KubeClient } from '../kube/index.ts'
 import { createStatusWriter } from './status-writer.ts'
+import { createWriteBudget } from './write-budget.ts'
 
 type Thing = KubeObject & { readonly status?: { readonly state: string; readonly gauge: number } }
 const things: Resource<Thing> = { group: 'test', version: 'v1', kind: 'Thing', plural: 'things', namespaced: true }
@@ -21,7 +22,14 @@ function setup() {
     return object as never
   }
   const client = { applyStatus } as unknown as KubeClient
-  const writer = createStatusWriter<Thing>({ client, resource: things, fieldManager: 't', clock, transitionOf: (status) => status.state })
+  const writer = createStatusWriter<Thing>({
+    client,
+    resource: things,
+    fieldManager: 't',
+    clock,
+    transitionOf: (status) => status.state,
+    budget: createWriteBudget({ clock, perSecond: 10 }),
+  })
   return {
     clock,
     stored,
@@ -68,4 +76,21 @@ it('trusts its own last write over an older cache, but not over a new object of 
   expect(writer.latest('n/a', thing(undefined, 'u2'))).toBeUndefined()
   await write({ state: 'b', gauge: 1 }, thing(undefined, 'u2'))
   expect(stored).toHaveLength(2)
+})
+
+it('keeps the gauges of all objects together within the budget, and transitions outside of it', async () => {
+  const { clock, stored, writer } = setup()
+  const object = (index: number): Thing => ({
+    ...thing({ state: 'a', gauge: 0 }),
+    metadata: { namespace: 'n', name: `t${index}`, uid: `u${index}` },
+  })
+  const write = (index: number, state: string) => writer.write(`n/t${index}`, object(index), { state, gauge: 1 })
+  const waits = await Promise.all(Array.from({ length: 25 }, (_, index) => write(index, 'a')))
+  expect(stored).toHaveLength(10)
+  expect(waits.slice(10).every(({ againAfterMs = 0 }) => againAfterMs > 0)).toBe(true)
+  await write(24, 'b')
+  expect(stored).toHaveLength(11)
+  await clock.advance(1000)
+  for (let index = 10; index < 24; index += 1) await write(index, 'a')
+  expect(stored).toHaveLength(21)
 })

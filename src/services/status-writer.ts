@@ -2,13 +2,14 @@
  * Status as the design asks for it: transitions at once, gauges coalesced, nothing while nothing changes.
  *
  * A transition is a change of what `transitionOf` returns; everything else in a status is a gauge, which is written with the next
- * transition or once its object has been quiet for `gaugeIntervalMs`. What was written last is remembered here, because the cache may
+ * transition or once its object has been quiet for `gaugeIntervalMs` and the operator's budget for gauges allows it. What was written last is remembered here, because the cache may
  * still show the status before it.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { KubeObject, Resource } from '../api/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { KubeClient } from '../kube/index.ts'
+import type { WriteBudget } from './write-budget.ts'
 
 export type StatusWriter<T extends StatusObject> = {
   /** The newest status known: what was written last, else what the object carries. */
@@ -32,10 +33,12 @@ export function createStatusWriter<T extends StatusObject>(deps: {
   readonly fieldManager: string
   readonly clock: Clock
   readonly transitionOf: (status: NonNullable<T['status']>) => unknown
+  /** Shared by all writers of the process. */
+  readonly budget: WriteBudget
   /** Default 30 s. */
   readonly gaugeIntervalMs?: number
 }): StatusWriter<T> {
-  const { client, resource, fieldManager, clock, transitionOf, gaugeIntervalMs = 30_000 } = deps
+  const { client, resource, fieldManager, clock, transitionOf, budget, gaugeIntervalMs = 30_000 } = deps
   const written = new Map<string, Written<T>>()
 
   const remembered = (key: string, object: T): Written<T> | undefined => {
@@ -51,8 +54,11 @@ export function createStatusWriter<T extends StatusObject>(deps: {
       const known = before?.status ?? (object.status as NonNullable<T['status']> | undefined)
       if (known !== undefined && isDeepStrictEqual(known, status)) return {}
       const isTransition = known === undefined || !isDeepStrictEqual(transitionOf(known), transitionOf(status))
-      const waitMs = before === undefined ? 0 : before.atMs + gaugeIntervalMs - clock.monotonicNow()
-      if (!isTransition && waitMs > 0) return { againAfterMs: waitMs }
+      if (!isTransition) {
+        const quietMs = before === undefined ? 0 : before.atMs + gaugeIntervalMs - clock.monotonicNow()
+        const waitMs = quietMs > 0 ? quietMs : budget.take()
+        if (waitMs > 0) return { againAfterMs: waitMs }
+      }
       const { namespace, name, uid } = object.metadata
       const body = { metadata: { name, namespace, uid }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
       await client.applyStatus(resource, body, { fieldManager, force: true, signal })

@@ -174,26 +174,57 @@ it('Redis is killed in the middle of a burst: the replicas stay, nothing is lost
   expect(runsIn(file).length - ids.length).toBeLessThanOrEqual(4)
 })
 
-it('the API server is killed and stays away: workers go on, and the operator does what is due when it is back', async () => {
-  const file = join(folder, 'api')
-  writeFileSync(file, '')
-  const queue = queueOf('api')
-  await createPool(client, namespace, 'api', { queues: [{ name: 'api' }], scaling })
-  await deployment('api', (object) => object?.spec.replicas === 0)
-  workers.push(startWorker({ address: redis.address, queues: ['api'], recordFile: file, pod: 'api-0' }))
+/** What may befall an API server; each resolves when it serves again. */
+const outages: Readonly<Record<string, () => Promise<void>>> = {
+  async killed() {
+    await controlPlane.kill9ApiServer()
+    await sleep(1500)
+    await controlPlane.restartApiServer()
+  },
+  async 'stopped for 20 s'() {
+    await controlPlane.stopApiServer()
+    await sleep(20_000)
+    await controlPlane.restartApiServer()
+  },
+  async 'silent for 8 s'() {
+    controlPlane.freezeApiServer()
+    await sleep(8000)
+    controlPlane.thawApiServer()
+  },
+  async 'slow for 8 s'() {
+    for (let turn = 0; turn < 16; turn += 1) {
+      controlPlane.freezeApiServer()
+      await sleep(400)
+      controlPlane.thawApiServer()
+      await sleep(100)
+    }
+  },
+}
 
-  await controlPlane.kill9ApiServer()
-  const ids = await addJobs(queue, 200, 50)
-  await sleep(1500)
-  expect(runsIn(file).length).toBeGreaterThan(0)
-  await controlPlane.restartApiServer()
-  await untilDone(file, ids)
-  const later = await addJobs(queueOf('api-2'), 1, 0)
-  await createPool(client, namespace, 'api-2', { queues: [{ name: 'api-2' }], scaling })
-  await deployment('api-2', (object) => object?.spec.replicas === 1)
-  expect(later).toHaveLength(1)
-  expect(runsIn(file).toSorted()).toEqual(ids.toSorted())
-})
+it.each(Object.keys(outages))(
+  'the API server is %s: workers go on, and the operator does what is due when it serves again',
+  async (what) => {
+    const name = `api-${what.replaceAll(' ', '-')}`
+    const file = join(folder, name)
+    writeFileSync(file, '')
+    const [queue, next] = [queueOf(name), queueOf(`${name}-next`)]
+    await createPool(client, namespace, name, { queues: [{ name }], scaling })
+    await createPool(client, namespace, `${name}-next`, { queues: [{ name: `${name}-next` }], scaling })
+    await deployment(name, (object) => object?.spec.replicas === 0)
+    await deployment(`${name}-next`, (object) => object?.spec.replicas === 0)
+    const worker = startWorker({ address: redis.address, queues: [name], recordFile: file, pod: `${name}-0` })
+    workers.push(worker)
+
+    const outage = outages[what]?.()
+    const [ids] = await Promise.all([addJobs(queue, 100, 40), addJobs(next, 1, 0)])
+    await untilDone(file, ids)
+    await outage
+    await deployment(`${name}-next`, (object) => object?.spec.replicas === 1)
+    await deployment(name, (object) => object?.spec.replicas === 0)
+    expect(runsIn(file).toSorted()).toEqual(ids.toSorted())
+    await worker.stop()
+  },
+)
 
 it('the operator is killed while it creates Deployments: none of them ever asks for a pod that nobody needs', async () => {
   const rng = random(seed + 1)

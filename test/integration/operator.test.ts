@@ -10,13 +10,14 @@ import {
   workerPools,
   type Deployment,
   type KubeObject,
+  type Resource,
   type WorkerPool,
 } from '../../src/api/index.ts'
 import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
-type Quota = KubeObject & { readonly status?: { readonly hard?: unknown } }
+type Quota = KubeObject & { readonly spec: object; readonly status?: { readonly hard?: unknown } }
 
 const namespace = 'default'
 let controlPlane: ControlPlane
@@ -186,11 +187,11 @@ describe('what cannot be acted upon', () => {
   })
 
   it('shows a quota that is in the way, and goes on when it is gone', async () => {
-    const quotas = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }
+    const quotas: Resource<Quota> = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }
     await client.create(namespaces, { metadata: { name: 'tight' } }, { fieldManager: 'test' })
     await createBroker(client, 'tight', redis.address)
     const quota = { metadata: { namespace: 'tight', name: 'none' }, spec: { hard: { 'count/deployments.apps': '0' } } }
-    await client.create(quotas, quota as never, { fieldManager: 'test' })
+    await client.create(quotas, quota, { fieldManager: 'test' })
     await observe<Quota>(client, quotas, { namespace: 'tight', name: 'none' }, (object) => object?.status?.hard !== undefined)
     await createPool(client, 'tight', 'tight', { queues: [{ name: 'tight' }] })
     const refused = await observe(

@@ -2,7 +2,7 @@ import { taskBrokers, type TaskBroker } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
-import { createStatusWriter, type BrokerLease, type Brokers } from '../../services/index.ts'
+import { createStatusWriter, type BrokerLease, type Brokers, type WriteBudget } from '../../services/index.ts'
 import { decide, transitionOf, type Look } from './decide.ts'
 
 export type TaskBrokerDeps = {
@@ -12,6 +12,8 @@ export type TaskBrokerDeps = {
   readonly brokers: Brokers
   readonly events: EventRecorder
   readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
 }
 
 const lookEveryMs = { reachable: 10_000, away: 2_000 } as const
@@ -26,6 +28,7 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): {
     fieldManager: 'taskmill-task-broker',
     clock,
     transitionOf,
+    budget: deps.statusBudget,
   })
 
   const leases = new Map<string, BrokerLease & { readonly address: string }>()

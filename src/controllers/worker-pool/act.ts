@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { deployments, type Deployment } from '../../api/index.ts'
 import { annotations } from '../../contract/index.ts'
 import { hasCode } from '../../errors/index.ts'
-import type { KubeClient } from '../../kube/index.ts'
+import type { Applied as Body, ApplyOptions, KubeClient } from '../../kube/index.ts'
 import type { DeploymentApply } from './deployment.ts'
 import type { Plan } from './decide.ts'
 import { currentReplicas, type DeploymentState } from './world.ts'
@@ -19,10 +19,14 @@ export const fieldManagers = { template: 'taskmill-worker-pool', replicas: 'task
 /** What was applied last to a Deployment; a newer generation means that somebody else changed it since. */
 export type Applied = { readonly uid: string; readonly template: DeploymentApply; readonly generation: number }
 
-export type ActDeps = { readonly client: KubeClient; readonly signal: AbortSignal }
+export type ActDeps = {
+  readonly client: KubeClient
+  readonly signal: AbortSignal
+  /** Called with what each write answered, also when a later one fails. */
+  readonly onWritten: (deployment: Deployment) => void
+}
 
 export type Outcome = {
-  readonly deployment: Deployment
   readonly applied: Applied
   /** What was done to the template, if anything. */
   readonly did?: 'created' | 'updated'
@@ -39,7 +43,7 @@ export async function actOnDeployment(
   if (state.kind !== 'Owned') {
     const created = await applyTemplate(deps, wanted, await createDeployment(deps, wanted, replicas))
     const owned = await writeReplicas(deps, created, replicas)
-    return { deployment: owned, applied: remember(owned, wanted), did: 'created' }
+    return { applied: remember(owned, wanted), did: 'created' }
   }
   const isCurrent =
     applied?.uid === state.object.metadata.uid &&
@@ -49,7 +53,7 @@ export async function actOnDeployment(
   const changed = !isCurrent && applying.metadata.generation !== state.object.metadata.generation
   // The first look after a start finishes what a killed creation may have left out.
   const scaled = plan.scale === undefined && applied !== undefined ? applying : await writeReplicas(deps, applying, replicas)
-  return { deployment: scaled, applied: remember(scaled, wanted), ...(changed ? { did: 'updated' as const } : {}) }
+  return { applied: remember(scaled, wanted), ...(changed ? { did: 'updated' as const } : {}) }
 }
 
 /**
@@ -57,18 +61,24 @@ export async function actOnDeployment(
  * template's next apply, should this process be killed here. Not forced: should somebody else have created one of this name in the
  * same moment, the conflict is ours to see.
  */
-function createDeployment({ client, signal }: ActDeps, wanted: DeploymentApply, replicas: number): Promise<Deployment> {
+function createDeployment(deps: ActDeps, wanted: DeploymentApply, replicas: number): Promise<Deployment> {
   const body = {
     ...wanted,
     metadata: { ...wanted.metadata, annotations: { [annotations.writtenReplicas]: String(replicas) } },
     spec: { ...wanted.spec, replicas },
   }
-  return client.apply(deployments, body, { fieldManager: fieldManagers.replicas, fieldValidation: 'Strict', signal })
+  return apply(deps, body, { fieldManager: fieldManagers.replicas, fieldValidation: 'Strict' })
 }
 
-function applyTemplate({ client, signal }: ActDeps, wanted: DeploymentApply, current: Deployment): Promise<Deployment> {
+function applyTemplate(deps: ActDeps, wanted: DeploymentApply, current: Deployment): Promise<Deployment> {
   const body = { ...wanted, metadata: { ...wanted.metadata, uid: current.metadata.uid } }
-  return client.apply(deployments, body, { fieldManager: fieldManagers.template, force: true, fieldValidation: 'Strict', signal })
+  return apply(deps, body, { fieldManager: fieldManagers.template, force: true, fieldValidation: 'Strict' })
+}
+
+async function apply({ client, signal, onWritten }: ActDeps, body: Body<Deployment>, options: ApplyOptions): Promise<Deployment> {
+  const written = await client.apply(deployments, body, { ...options, signal })
+  onWritten(written)
+  return written
 }
 
 /**
@@ -81,7 +91,7 @@ async function writeReplicas(deps: ActDeps, current: Deployment, replicas: numbe
   const write = (resourceVersion: string | undefined): Promise<Deployment> => {
     const { name, namespace, uid } = current.metadata
     const metadata = { name, namespace, uid, resourceVersion, annotations: { [annotations.writtenReplicas]: String(replicas) } }
-    return client.apply(deployments, { metadata, spec: { replicas } }, { fieldManager: fieldManagers.replicas, force: true, signal })
+    return apply(deps, { metadata, spec: { replicas } }, { fieldManager: fieldManagers.replicas, force: true })
   }
   try {
     return await write(current.metadata.resourceVersion)

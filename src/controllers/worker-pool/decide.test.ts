@@ -145,6 +145,11 @@ describe('decide', () => {
     })
   })
 
+  it('rounds the backlog to three digits', () => {
+    expect(decide(worldOf({ signals: waiting(123_456) })).status.backlog).toBe(123_000)
+    expect(decide(worldOf({ signals: waiting(999) })).status.backlog).toBe(999)
+  })
+
   it('keeps what was known while the queues cannot be read', () => {
     const status = { observedGeneration: 3, busy: '3/4', backlog: 9, oldestJobTime: '2026-11-23T02:00:00Z' }
     const plan = decide(worldOf({ status, deployment: owned(1), signals: { kind: 'Unreadable', message: 'gone', sinceMs: nowMs } }))

@@ -36,7 +36,7 @@ export function scaledStatus(world: World, input: ScalingInput, decision: Scalin
     ...(signal.known
       ? {
           busy: `${signal.demand.active}/${ready * rules.concurrency}`,
-          backlog: signal.demand.backlog,
+          backlog: rounded(signal.demand.backlog),
           ...(signal.demand.oldestReadyAtMs === undefined ? {} : { oldestJobTime: kubeTime(signal.demand.oldestReadyAtMs) }),
         }
       : keep(world, ['busy', 'backlog', 'oldestJobTime'])),
@@ -121,6 +121,11 @@ function observed(world: World): Pick<WorkerPoolStatus, 'observedGeneration' | '
 
 function readyReplicas(world: World): number {
   return world.deployment.kind === 'Owned' ? (world.deployment.object.status?.readyReplicas ?? 0) : 0
+}
+
+/** Three digits say how much there is; the rest would only be written again and again. */
+function rounded(count: number): number {
+  return Number(count.toPrecision(3))
 }
 
 /** Values that are not known now stay as they were. */

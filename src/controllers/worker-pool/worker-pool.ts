@@ -13,8 +13,9 @@ import type { Clock } from '../../clock/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
+import { createConsistency } from '../../runtime/index.ts'
 import { emptyHistory, type RecommendationHistory } from '../../scaling/index.ts'
-import { createStatusWriter, type Signals } from '../../services/index.ts'
+import { createStatusWriter, type Signals, type WriteBudget } from '../../services/index.ts'
 import { actOnDeployment, fieldManagers, type Applied } from './act.ts'
 import { decide, type Plan } from './decide.ts'
 import { deploymentFor, namespaceOf, type DeploymentApply } from './deployment.ts'
@@ -34,6 +35,8 @@ export type WorkerPoolDeps = {
   readonly events: EventRecorder
   readonly metrics: Metrics
   readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
   /** Asks for another look at a pool; called when its queues change. */
   readonly enqueue: (key: string) => void
 }
@@ -42,8 +45,6 @@ export type WorkerPoolDeps = {
 type Memory = {
   history: RecommendationHistory
   applied?: Applied
-  /** The Deployment as our last write returned it; the cache may be older. */
-  deployment?: Deployment
   refused?: { readonly template: DeploymentApply; readonly refusal: Refusal }
 }
 
@@ -58,24 +59,27 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
   const { client, pools, brokers, signals, events, metrics, clock } = deps
   const memories = new Map<string, Memory>()
   const poolMetrics = createPoolMetrics(metrics)
+  const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
   const status = createStatusWriter<WorkerPool>({
     client,
     resource: workerPools,
     fieldManager: fieldManagers.template,
     clock,
     transitionOf,
+    budget: deps.statusBudget,
   })
 
   function forget(key: string): void {
     signals.unsubscribe(key)
     memories.delete(key)
+    consistency.clear(key)
     status.forget(key)
     poolMetrics.forget(key)
   }
 
   async function gather(key: string, pool: WorkerPool, memory: Memory, signal: AbortSignal): Promise<World> {
     const broker = brokers.get(`${namespaceOf(pool)}/${pool.spec.brokerRef.name}`)
-    const deployment = await deploymentOf(key, pool, memory, signal)
+    const deployment = await deploymentOf(key, pool, signal)
     return {
       pool,
       status: status.latest(key, pool),
@@ -88,9 +92,10 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
     }
   }
 
-  async function deploymentOf(key: string, pool: WorkerPool, memory: Memory, signal: AbortSignal): Promise<DeploymentState> {
+  /** From the cache; from the API server when that shows none (one of somebody else is not watched), or is older than what we wrote. */
+  async function deploymentOf(key: string, pool: WorkerPool, signal: AbortSignal): Promise<DeploymentState> {
     const cached = deps.deployments.get(key)
-    if (cached !== undefined) return stateOf(newest(cached, memory.deployment), pool)
+    if (cached !== undefined && consistency.ready(key)) return stateOf(cached, pool)
     try {
       return stateOf(await client.get(deployments, namespaceOf(pool), pool.metadata.name, { signal }), pool)
     } catch (error) {
@@ -100,13 +105,23 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
   }
 
   /** The Deployment as planned; undefined when the API server refused it, which the next look tells people. */
-  async function act(plan: Plan, world: World, memory: Memory, context: ReconcileContext): Promise<readonly WantedEvent[] | undefined> {
+  async function act(
+    key: string,
+    plan: Plan,
+    world: World,
+    memory: Memory,
+    context: ReconcileContext,
+  ): Promise<readonly WantedEvent[] | undefined> {
     const { deployment } = plan
     if (deployment === undefined) return []
     try {
-      const outcome = await actOnDeployment({ client, signal: context.signal }, { ...plan, deployment }, world.deployment, memory.applied)
+      const outcome = await actOnDeployment(
+        { client, signal: context.signal, onWritten: ({ metadata }) => consistency.wroteAt(key, 'deployments', metadata.resourceVersion) },
+        { ...plan, deployment },
+        world.deployment,
+        memory.applied,
+      )
       memory.applied = outcome.applied
-      memory.deployment = outcome.deployment
       const did = outcome.did === undefined ? [] : [templateEvent(outcome.did, deployment.metadata.name)]
       return plan.scale === undefined ? did : [...did, scaleEvent(plan.scale)]
     } catch (error) {
@@ -130,7 +145,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
       if (isBeforeFirstReading(world)) return {}
 
       let plan = decide(world)
-      const happened = await act(plan, world, memory, context)
+      const happened = await act(key, plan, world, memory, context)
       if (happened === undefined) plan = decide({ ...world, refusal: memory.refused?.refusal })
       memory.history = plan.history
 
@@ -155,12 +170,6 @@ function isBeforeFirstReading({ broker, signals, status }: World): boolean {
 /** The API server's answer to exactly this template, if trying again cannot change it. */
 function refusalOf({ refused }: Memory, template: DeploymentApply): Refusal | undefined {
   return refused?.refusal.kind === 'Invalid' && isDeepStrictEqual(refused.template, template) ? refused.refusal : undefined
-}
-
-/** Our own last write may be newer than the cache; every change of the spec raises the generation. */
-function newest(cached: Deployment, written: Deployment | undefined): Deployment {
-  const isOlder = written?.metadata.uid === cached.metadata.uid && (written?.metadata.generation ?? 0) > (cached.metadata.generation ?? 0)
-  return isOlder && written !== undefined ? written : cached
 }
 
 function templateEvent(did: 'created' | 'updated', name: string): WantedEvent {

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import type { Deployment } from '../../api/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import { createMetrics, silentLogger } from '../../observability/index.ts'
+import { broker, deploymentOf, loadOf, nowMs, poolOf } from './fixtures.ts'
+import { createWorkerPoolController, type WorkerPoolDeps } from './index.ts'
+
+/** A pool whose cache of Deployments stands still while the API server goes on. */
+function setup() {
+  const server = { deployment: deploymentOf(0), reads: 0, replicas: [] as number[] }
+  const cache = { deployment: server.deployment }
+  const load = { waiting: 0 }
+  const unused = () => undefined
+  const client = {
+    async get() {
+      server.reads++
+      return server.deployment
+    },
+    async apply(
+      _resource: unknown,
+      body: { metadata: { annotations?: Deployment['metadata']['annotations'] }; spec: { replicas?: number } },
+    ) {
+      const { metadata, spec } = server.deployment
+      if (body.spec.replicas !== undefined) server.replicas.push(body.spec.replicas)
+      server.deployment = {
+        ...server.deployment,
+        metadata: {
+          ...metadata,
+          ...(body.metadata.annotations ? { annotations: body.metadata.annotations } : {}),
+          generation: (metadata.generation ?? 0) + 1,
+          resourceVersion: String(Number(metadata.resourceVersion) + 1),
+        },
+        spec: { ...spec, ...(body.spec.replicas === undefined ? {} : { replicas: body.spec.replicas }) },
+      }
+      return server.deployment
+    },
+    applyStatus: async () => ({}),
+  }
+  const clock = fakeClock(nowMs)
+  const controller = createWorkerPoolController({
+    client,
+    pools: { get: () => poolOf() },
+    brokers: { get: () => broker },
+    deployments: { get: () => cache.deployment },
+    signals: {
+      subscribe: unused,
+      unsubscribe: unused,
+      snapshot: () =>
+        new Map([['email_tasks', { ok: true, reading: { queue: 'email_tasks', ...loadOf({ waiting: load.waiting }) }, readAtMs: nowMs }]]),
+    },
+    events: { event: unused },
+    metrics: createMetrics(),
+    clock,
+    enqueue: unused,
+  } as unknown as WorkerPoolDeps)
+  const reconcile = () => controller.reconcile('acme/email', { signal: new AbortController().signal, log: silentLogger })
+  return { server, cache, load, reconcile }
+}
+
+test('nothing is decided on a cache that is older than what was written: the API server is asked until the cache has caught up', async () => {
+  const { server, cache, load, reconcile } = setup()
+  load.waiting = 100
+  await reconcile()
+  expect(server).toMatchObject({ replicas: [2], reads: 0 })
+
+  // The cache still shows 0 replicas, written by nobody: taken at its word, this would be a change by a person, or a second scaling.
+  await reconcile()
+  await reconcile()
+  expect(server).toMatchObject({ replicas: [2], reads: 2 })
+
+  cache.deployment = server.deployment
+  await reconcile()
+  expect(server).toMatchObject({ replicas: [2], reads: 2 })
+})

@@ -1,0 +1,65 @@
+/** What is wrong with an expression, where, and what to write instead. */
+import { EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js'
+import { errorMessage, taskmillError, TaskmillError } from '../errors/index.ts'
+
+export function failed(message: string): TaskmillError {
+  return taskmillError('TM_EXPRESSION_FAILED', message)
+}
+
+export function tooCostly(message: string): TaskmillError {
+  return taskmillError('TM_EXPRESSION_TOO_COSTLY', message)
+}
+
+export function isCelError(error: unknown): error is EvaluationError | ParseError | CelTypeError {
+  return error instanceof EvaluationError || error instanceof ParseError || error instanceof CelTypeError
+}
+
+/** The error as a TaskmillError; `offset` is where the expression begins within what the user wrote. */
+export function explain(
+  error: unknown,
+  phase: 'compile' | 'evaluate',
+  source: string,
+  offset: number,
+  names: readonly string[],
+): TaskmillError {
+  if (error instanceof TaskmillError) return error
+  const what = isCelError(error) ? error.summary : errorMessage(error)
+  const at = isCelError(error) ? error.range?.start : undefined
+  const hint = isCelError(error) ? hintFor(error.code, what, source, names) : undefined
+  const code =
+    isCelError(error) && error.code === 'limit_exceeded'
+      ? 'TM_EXPRESSION_TOO_COSTLY'
+      : phase === 'compile'
+        ? 'TM_EXPRESSION_INVALID'
+        : 'TM_EXPRESSION_FAILED'
+  const where = at === undefined ? '' : ` at character ${offset + at + 1}`
+  return taskmillError(code, `${decapitalised(what)}${where}${hint === undefined ? '' : `; ${hint}`}`, { cause: error })
+}
+
+function hintFor(code: string, what: string, source: string, names: readonly string[]): string | undefined {
+  switch (code) {
+    case 'unknown_variable':
+      return names.length === 0
+        ? 'no names are known here; texts stand in quotes'
+        : `known here: ${names.join(', ')}; texts stand in quotes`
+    case 'no_such_key':
+      return 'ask with has(…) first, or write .?name.orValue(…)'
+    case 'no_such_overload':
+      return 'both sides need the same type; convert with int(…), double(…) or string(…)'
+    case 'no_matching_overload':
+      return 'see the functions of CEL at https://cel.dev; a value converts with int(…), double(…), string(…), timestamp(…), duration(…)'
+    case 'limit_exceeded':
+      return 'split it up, or let the task compute it'
+    case 'invalid_macro_argument':
+      return 'write list.all(x, x > 0) with a plain name, and has(a.b) with a field'
+    default:
+      if (/(?<![=!<>])=(?!=)/u.test(source)) return 'equality is =='
+      if (/(?<!&)&(?!&)/u.test(source)) return 'and is &&'
+      if (/(?<!\|)\|(?!\|)/u.test(source)) return 'or is ||'
+      return what.includes('EOF') ? 'something is missing at its end' : undefined
+  }
+}
+
+function decapitalised(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}

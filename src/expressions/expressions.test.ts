@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest'
+import { compile, compileTemplate, evaluateRule } from './index.ts'
+
+const run = (source: string, values: Record<string, unknown> = {}) => compile(source, { variables: Object.keys(values) }).evaluate(values)
+const fill = (source: string, values: Record<string, unknown> = {}) =>
+  compileTemplate(source, { variables: Object.keys(values) }).evaluate(values)
+const thrown = (act: () => unknown): { code: string; message: string } => {
+  try {
+    act()
+  } catch (error) {
+    return error as never
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('values', () => {
+  it.each([
+    ['1 + a', { a: 2 }, 3],
+    ['a % 2 == 0', { a: 4 }, true],
+    ['a * 1.5', { a: 2.5 }, 3.75],
+    ['[a, a + 1].map(x, x * x)', { a: 2 }, [4, 9]],
+    ['{"n": size(a), "f": 0.5}', { a: 'héé' }, { n: 3, f: 0.5 }],
+    ['a.?b.orValue("none")', { a: {} }, 'none'],
+    ['has(a.b) ? a.b : null', { a: {} }, null],
+    ['timestamp(a) + duration("90m")', { a: '2026-01-01T00:00:00Z' }, '2026-01-01T01:30:00.000Z'],
+    ['duration("90.5s")', {}, '90.5s'],
+    ['timestamp(a).getHours("Europe/Berlin")', { a: '2026-01-01T00:00:00Z' }, 1],
+    ['uint(3) + 4u', {}, 7],
+    ['b.all(x, x.n > 1) && "k" in c', { b: [{ n: 2 }], c: { k: 1, skipped: undefined } }, true],
+  ])('%s', (source, values, want) => {
+    expect(run(source, values)).toEqual(want)
+  })
+
+  it('evaluates again and again with other values', () => {
+    const twice = compile('a + a', { variables: ['a'] })
+    expect([1, 'x', [1]].map((a) => twice.evaluate({ a }))).toEqual([2, 'xx', [1, 1]])
+  })
+})
+
+describe('templates', () => {
+  it.each([
+    ['plain', 'plain'],
+    ['', ''],
+    ['$(n)', 3],
+    ['$(items)', ['a']],
+    ['n is $(n), items are $(items)', 'n is 3, items are ["a"]'],
+    ['$$(n) costs 5$', '$(n) costs 5$'],
+    ['$(n)$(n)', '33'],
+    [`$("a)" + 'b(' + r'\\d' + "\\"") end`, 'a)b(\\d" end'],
+    ['$((n + 1) * 2)', 8],
+    ['$("""it\'s "quoted" )""")', 'it\'s "quoted" )'],
+  ])('%s', (source, want) => {
+    expect(fill(source, { n: 3, items: ['a'] })).toEqual(want)
+  })
+
+  it.each([
+    ['a $(n', 'TM_EXPRESSION_INVALID', '"$(" at character 3 is not closed with ")"; write "$$("'],
+    ['ab $(n + )', 'TM_EXPRESSION_INVALID', 'at character 10'],
+    ['ab $()', 'TM_EXPRESSION_INVALID', 'the expression is empty'],
+    ['ab $(null)', 'TM_EXPRESSION_FAILED', 'null has no place in a text'],
+  ])('%s is refused', (source, code, message) => {
+    expect(thrown(() => fill(source, { n: 3 }))).toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+})
+
+describe('what is wrong is said with its place and with what to write', () => {
+  it.each([
+    ['1 +', 'TM_EXPRESSION_INVALID', 'unexpected token: EOF at character 4; something is missing at its end'],
+    ['a = 1', 'TM_EXPRESSION_INVALID', 'equality is =='],
+    ['a > 1 & a < 2', 'TM_EXPRESSION_INVALID', 'and is &&'],
+    ['b + 1', 'TM_EXPRESSION_INVALID', 'unknown variable: b at character 1; known here: a'],
+    ['1 + "x"', 'TM_EXPRESSION_INVALID', 'no such overload: int + string at character 1; both sides need the same type'],
+    ['nope(a)', 'TM_EXPRESSION_INVALID', "found no matching overload for 'nope(dyn)'"],
+    ['a.c', 'TM_EXPRESSION_FAILED', 'no such key: c at character 3; ask with has(…) first'],
+    ['a.constructor', 'TM_EXPRESSION_FAILED', 'no such key: constructor'],
+    ['a.__proto__', 'TM_EXPRESSION_FAILED', 'no such key'],
+    ['1 / int(a.n)', 'TM_EXPRESSION_FAILED', 'division by zero'],
+    ['"x".matches("(?=x)")', 'TM_EXPRESSION_FAILED', 'no look-around, no back-reference'],
+    ['timestamp("2026-01-01T00:00:00Z").getHours("Mars/Base")', 'TM_EXPRESSION_FAILED', 'Mars/Base'],
+    ['b"x"', 'TM_EXPRESSION_FAILED', 'the result is bytes'],
+    ['a.?c', 'TM_EXPRESSION_FAILED', 'end it with .orValue(…)'],
+    ['9007199254740993', 'TM_EXPRESSION_TOO_COSTLY', 'make it a text with string(…)'],
+  ])('%s', (source, code, message) => {
+    expect(thrown(() => run(source, { a: { n: 0 } }))).toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+})
+
+describe('limits', () => {
+  const ten = Array.from({ length: 10 }, (_, index) => index)
+  const doubled = (text: string) => `[${text}]${'.map(x, x + x)'.repeat(40)}`
+  it.each([
+    ['its length', 'a'.repeat(5_000)],
+    ['its size', Array.from({ length: 1_000 }, () => '1').join('+')],
+    ['its depth', `${'('.repeat(60)}1${')'.repeat(60)}`],
+    ['loops in loops', 'l.all(a, l.all(b, l.all(c, l.all(d, l.all(e, l.all(f, true))))))'],
+    ['a loop whose errors are swallowed', 'l.exists(a, l.exists(b, l.exists(c, l.exists(d, l.exists(e, l.exists(f, false)))))) || true'],
+    ['a text that doubles', doubled('"aaaa"')],
+    ['a list that doubles', doubled('[1, 2]')],
+  ])('%s', (_, source) => {
+    expect(thrown(() => run(source, { l: ten })).code).toBe('TM_EXPRESSION_TOO_COSTLY')
+  })
+
+  it('what it is given', () => {
+    expect(thrown(() => run('size(l)', { l: Array.from({ length: 100_001 }, () => 0) })).code).toBe('TM_EXPRESSION_TOO_COSTLY')
+  })
+
+  it('a regular expression that would take for ever elsewhere is answered at once', () => {
+    const startedMs = performance.now()
+    expect(run('t.matches("^(a+)+$")', { t: `${'a'.repeat(50_000)}!` })).toBe(false)
+    expect(performance.now() - startedMs).toBeLessThan(2_000)
+  })
+})
+
+describe('rules of Kubernetes', () => {
+  it.each([
+    ['self.minReplicas <= self.maxReplicas', { minReplicas: 1, maxReplicas: 1 }, undefined, true],
+    ['self.minReplicas <= self.maxReplicas', { minReplicas: 2, maxReplicas: 1 }, undefined, false],
+    ['self == oldSelf', 'a', undefined, true],
+    ['self == oldSelf', { a: [1, { b: 2 }] }, { a: [1, { b: 2 }] }, true],
+    ['self == oldSelf', { a: [1, { b: 2 }] }, { a: [1, { b: 3 }] }, false],
+    [`self.matches('^[a-z]{1,5}:[0-9]{1,5}$') && int(self.substring(self.lastIndexOf(':') + 1)) <= 65535`, 'redis:6379', undefined, true],
+    [`self.matches('^[a-z]{1,5}:[0-9]{1,5}$') && int(self.substring(self.lastIndexOf(':') + 1)) <= 65535`, 'redis:70000', undefined, false],
+    ["size(self) > 0 && self.all(x, has(x.name) && x.name != '')", [{ name: 'a' }], undefined, true],
+    ["timestamp('2000-01-01T00:00:00Z').getHours(self) >= 0", 'Europe/Berlin', undefined, true],
+  ])('%s of %j', (rule, self, oldSelf, want) => {
+    expect(evaluateRule(rule, self, oldSelf)).toBe(want)
+  })
+
+  it('a rule that yields no truth, or fails, throws', () => {
+    expect(thrown(() => evaluateRule('1 + 1', {}))).toMatchObject({ code: 'TM_EXPRESSION_FAILED' })
+    expect(thrown(() => evaluateRule("timestamp('2000-01-01T00:00:00Z').getHours(self) >= 0", 'Mars/Base'))).toMatchObject({
+      code: 'TM_EXPRESSION_FAILED',
+    })
+  })
+})

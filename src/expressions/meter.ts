@@ -1,0 +1,110 @@
+/**
+ * Limits of the work of one evaluation. CEL always ends, but nested loops and doubled lists can take longer than the machine has:
+ * every step of the evaluator is therefore counted, and every value it makes is measured.
+ */
+import { setFlagsFromString } from 'node:v8'
+import type { ASTNode } from '@marcbachmann/cel-js'
+import { failed, tooCostly } from './explain.ts'
+
+export type ExpressionLimits = {
+  /** Characters of the source. Default 4,096. */
+  readonly sourceLength?: number
+  /** Nodes of the syntax tree. Default 1,000. */
+  readonly nodes?: number
+  /** How deep it may nest. Default 50. */
+  readonly depth?: number
+  /** Steps of one evaluation, and values that it is given. Default 100,000. */
+  readonly steps?: number
+  /** Characters of a text, or elements of a list, made on the way. Default 100,000. */
+  readonly valueSize?: number
+}
+
+export const defaultLimits: Required<ExpressionLimits> = {
+  sourceLength: 4_096,
+  nodes: 1_000,
+  depth: 50,
+  steps: 100_000,
+  valueSize: 100_000,
+}
+
+export type Meter = {
+  /** One step more; throws TM_EXPRESSION_TOO_COSTLY when there were too many. */
+  step(): void
+  /** Throws what was exceeded, also when the expression itself swallowed it (`false && …`). */
+  check(): void
+  /** Starts counting anew. */
+  reset(): void
+}
+
+type Evaluate = (evaluator: Evaluator, node: ASTNode, context: unknown) => unknown
+type Evaluator = { run(node: ASTNode, context: unknown): unknown }
+
+/** Puts a meter on every node of a fresh tree. */
+export function meterOf(tree: ASTNode, limits: Required<ExpressionLimits>): Meter {
+  let steps = 0
+  let exceeded: Error | undefined
+  const step = () => {
+    if (exceeded === undefined && ++steps > limits.steps)
+      exceeded = tooCostly(`the evaluation takes more than ${limits.steps} steps; work on less data`)
+    if (exceeded !== undefined) throw exceeded
+  }
+  const measure = (value: unknown): unknown => {
+    const size = typeof value === 'string' || Array.isArray(value) || value instanceof Uint8Array ? value.length : 0
+    if (size <= limits.valueSize) return value
+    exceeded ??= tooCostly(`a value on the way has more than ${limits.valueSize} characters or elements; work on less data`)
+    throw exceeded
+  }
+  for (const node of nodesOf(tree)) {
+    // The evaluator replaces this function of a node by a specialised one when it first runs; the meter stays around it.
+    let inner = (node as unknown as { evaluate: Evaluate }).evaluate
+    const metered: Evaluate = (evaluator, self, context) => {
+      step()
+      return measure(linearMatch(node, evaluator, context) ?? inner.call(self, evaluator, self, context))
+    }
+    Object.defineProperty(node, 'evaluate', {
+      get: () => metered,
+      set(next: Evaluate) {
+        inner = next
+      },
+    })
+  }
+  return {
+    step,
+    check: () => {
+      if (exceeded !== undefined) throw exceeded
+    },
+    reset: () => {
+      steps = 0
+      exceeded = undefined
+    },
+  }
+}
+
+function* nodesOf(value: unknown): Generator<ASTNode> {
+  if (Array.isArray(value)) for (const item of value) yield* nodesOf(item)
+  else if (value !== null && typeof value === 'object' && 'op' in value && 'args' in value) {
+    yield value as ASTNode
+    yield* nodesOf(value.args)
+  }
+}
+
+/** V8 then offers regular expressions without backtracking (flag `l`), as CEL asks for: it refuses look-arounds and back-references like RE2 does. */
+setFlagsFromString('--enable-experimental-regexp-engine')
+const linearTime = 'l'
+
+/** `text.matches(pattern)` in linear time; undefined for everything else, also for arguments of other types. */
+function linearMatch(node: ASTNode, evaluator: Evaluator, context: unknown): boolean | undefined {
+  if (node.op !== 'rcall' || node.args[0] !== 'matches') return undefined
+  const [, receiver, [argument]] = node.args
+  if (argument === undefined) return undefined
+  const text = evaluator.run(receiver, context)
+  const pattern = evaluator.run(argument, context)
+  if (typeof text !== 'string' || typeof pattern !== 'string') return undefined
+  let expression: RegExp
+  try {
+    expression = new RegExp(pattern, linearTime)
+  } catch {
+    throw failed(`the regular expression ${JSON.stringify(pattern)} is not one; it takes RE2's syntax: no look-around, no back-reference`)
+  }
+  return expression.test(text)
+}

@@ -1,0 +1,67 @@
+import { taskmillError } from '../errors/index.ts'
+import { compileAt, type CompileOptions, type Expression } from './compile.ts'
+import { failed } from './explain.ts'
+
+/**
+ * Compiles a text with `$(CEL)` in it. A text that is one expression keeps the type of its value; otherwise values are written into the
+ * text, lists and maps as JSON. `$$(` stands for `$(`. Errors as those of `compile`.
+ */
+export function compileTemplate(source: string, options: CompileOptions): Expression {
+  const parts = split(source).map((part) => (typeof part === 'string' ? part : compileAt(part.source, part.offset, options)))
+  const [first] = parts
+  if (parts.length === 1 && first !== undefined && typeof first !== 'string') return first
+  return { evaluate: (variables) => parts.map((part) => (typeof part === 'string' ? part : textOf(part.evaluate(variables)))).join('') }
+}
+
+type Embedded = { readonly source: string; readonly offset: number }
+
+function split(source: string): readonly (string | Embedded)[] {
+  const parts: (string | Embedded)[] = []
+  let text = ''
+  for (let at = 0; at < source.length;) {
+    if (source.startsWith('$$(', at)) {
+      text += '$('
+      at += 3
+    } else if (source.startsWith('$(', at)) {
+      const end = closing(source, at + 2)
+      if (text !== '') parts.push(text)
+      text = ''
+      parts.push({ source: source.slice(at + 2, end), offset: at + 2 })
+      at = end + 1
+    } else {
+      text += source[at++]
+    }
+  }
+  if (text !== '' || parts.length === 0) parts.push(text)
+  return parts
+}
+
+/** Where the parenthesis ends that was opened before `start`: those in CEL's quotes do not count. */
+function closing(source: string, start: number): number {
+  const token = /(?<raw>[rR][bB]?|[bB][rR])?(?<quote>"""|'''|"|')|[()]/gu
+  token.lastIndex = start
+  let open = 1
+  for (let found = token.exec(source); found !== null; found = token.exec(source)) {
+    const { raw, quote } = found.groups ?? {}
+    if (quote !== undefined) token.lastIndex = endOfText(source, token.lastIndex, quote, raw !== undefined)
+    else if ((open += found[0] === '(' ? 1 : -1) === 0) return found.index
+  }
+  throw taskmillError(
+    'TM_EXPRESSION_INVALID',
+    `"$(" at character ${start - 1} is not closed with ")"; write "$$(" for the two characters themselves`,
+  )
+}
+
+function endOfText(source: string, start: number, quote: string, isRaw: boolean): number {
+  for (let at = start; at < source.length; at++) {
+    if (source[at] === '\\' && !isRaw) at++
+    else if (source.startsWith(quote, at)) return at + quote.length
+  }
+  return source.length
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (value === null) throw failed('null has no place in a text; choose another value with ?: or .orValue(…)')
+  return JSON.stringify(value)
+}

@@ -1,0 +1,185 @@
+/**
+ * Two operators and one Lease: frozen, killed and stopped leaders. What a process really sent is seen by a proxy of its own. The seed is
+ * printed; SEED=… repeats the moments. Leases run 15 s, as in production.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
+import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
+import { deployments, leases, type Deployment } from '../../src/api/index.ts'
+import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { createBroker, createPool } from '../support/manifests.ts'
+import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy.ts'
+
+const namespace = 'default'
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1000))
+let controlPlane: ControlPlane
+let redis: RedisServer
+let commands: Redis
+let client: Awaited<ReturnType<typeof connectCluster>>
+const proxies: RecordingProxy[] = []
+const operators: OperatorProcess[] = []
+const queues: Queue[] = []
+
+beforeAll(async () => {
+  console.log(`SEED=${seed}`)
+  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
+  commands = new Redis(redis.port, redis.host)
+  client = await connectCluster(controlPlane.kubeconfig)
+  await installCrds(client)
+  await createBroker(client, namespace, redis.address)
+})
+
+afterAll(async () => {
+  await Promise.allSettled(operators.map((operator) => operator.kill()))
+  await Promise.allSettled(queues.map((queue) => queue.close()))
+  commands?.disconnect()
+  await Promise.allSettled([...proxies.map((proxy) => proxy[Symbol.asyncDispose]()), client?.close()])
+  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+})
+
+type Candidate = { readonly operator: OperatorProcess; readonly proxy: RecordingProxy }
+
+let started = 0
+async function candidate(): Promise<Candidate> {
+  const identity = `operator-${started++}`
+  const proxy = await startRecordingProxy(controlPlane, identity)
+  const operator = startOperator({ kubeconfig: proxy.kubeconfig, identity })
+  proxies.push(proxy)
+  operators.push(operator)
+  await operator.logged('operator started')
+  return { operator, proxy }
+}
+
+async function addJobs(name: string, count: number): Promise<void> {
+  const queue = new Queue(name, { connection: { host: redis.host, port: redis.port } })
+  queues.push(queue)
+  await queue.addBulk(Array.from({ length: count }, () => ({ name: 'x', data: {} })))
+}
+
+const scaling = { maxReplicas: 8, targetBacklogPerReplica: 1 }
+const deployment = (name: string, holds: (object: Deployment | undefined) => boolean): Promise<Deployment | undefined> =>
+  observe(client, deployments, { namespace, name }, holds)
+const writesSince = ({ proxy }: Candidate, atMs: number) => proxy.sent.filter((sent) => sent.atMs >= atMs && sent.method !== 'GET')
+
+async function epochOfLease(): Promise<number> {
+  const lease = await client.get(leases, namespace, 'taskmill-operator')
+  return Number(lease.metadata.annotations?.['taskmill.dev/epoch'])
+}
+
+/** The broker knows the epoch of the Lease a second or so after the leader changed. */
+async function epochEverywhere(): Promise<number> {
+  for (;;) {
+    const [lease, broker] = await Promise.all([epochOfLease(), commands.get('bull:.taskmill:epoch')])
+    if (lease > 0 && String(lease) === broker) return lease
+    await sleep(100)
+  }
+}
+
+async function fetchText(operator: OperatorProcess, path: string): Promise<{ readonly status: number; readonly text: string }> {
+  const { port } = (await operator.logged('operator started')) as unknown as { readonly port: number }
+  const response = await fetch(`http://127.0.0.1:${port}${path}`)
+  return { status: response.status, text: await response.text() }
+}
+
+/** When the leader is frozen, after jobs began to arrive. With a write in flight its answer waits for the leader to wake up, and asks for the next write. */
+const moments = [
+  { round: 0, when: 'a write of replicas is in flight', path: /\/deployments\/frozen-0-\d$/u },
+  { round: 1, when: 'a write of a status is in flight', path: /\/workerpools\/frozen-1-\d\/status$/u },
+  { round: 2, when: 'it happens to be', path: undefined },
+]
+
+it.each(moments)('a leader frozen beyond its lease, when $when, sends nothing when it wakes up, and ends', async ({ round, path }) => {
+  const first = await candidate()
+  await first.operator.logged('leading')
+  const epoch = await epochEverywhere()
+  const second = await candidate()
+  const names = Array.from({ length: 6 }, (_, index) => `frozen-${round}-${index}`)
+  await Promise.all(names.map((name) => createPool(client, namespace, name, { queues: [{ name }], scaling })))
+  await Promise.all(names.map((name) => deployment(name, (object) => object?.spec.replicas === 0)))
+
+  const moment = path ? first.proxy.next((sent) => sent.method === 'PATCH' && path.test(sent.path)) : sleep(seed % 300)
+  const arriving = Promise.all(names.map((name) => addJobs(name, 5)))
+  await moment
+  first.operator.signal('SIGSTOP')
+  const frozenMs = performance.now()
+  await arriving
+  await second.operator.logged('leading')
+  const takenOverMs = performance.now() - frozenMs
+  expect(takenOverMs).toBeGreaterThan(12_000)
+  await Promise.all(names.map((name) => deployment(name, (object) => object?.spec.replicas === 5)))
+  expect(await epochEverywhere()).toBeGreaterThan(epoch)
+
+  // More for it to be tempted by when it wakes up.
+  await Promise.all(names.map((name) => addJobs(name, 3)))
+  await Promise.all(names.map((name) => deployment(name, (object) => object?.spec.replicas === 8)))
+  const ownWrites = async () =>
+    (await client.list(deployments, { namespace })).items.map(({ metadata, spec }) => [
+      metadata.name,
+      metadata.generation,
+      spec.replicas,
+      metadata.annotations,
+      (metadata['managedFields'] as { manager: string; time: string }[]).filter(({ manager }) => manager.startsWith('taskmill')),
+    ])
+  const before = await ownWrites()
+  first.operator.signal('SIGCONT')
+  const awakeMs = performance.now()
+  expect(await first.operator.exited).toBe(1)
+  console.log(
+    `round ${round}: taken over after ${Math.round(takenOverMs)} ms, ended ${Math.round(performance.now() - awakeMs)} ms after waking`,
+  )
+  expect(writesSince(first, awakeMs)).toEqual([])
+  expect(await ownWrites()).toEqual(before)
+  await second.operator.stop()
+})
+
+it('a killed leader is followed after its lease, and a stopped one at once; each term has a higher epoch', async () => {
+  const first = await candidate()
+  await first.operator.logged('leading')
+  const epochs = [await epochEverywhere()]
+  const second = await candidate()
+  const third = await candidate()
+
+  const killedMs = performance.now()
+  await first.operator.kill()
+  const next = await Promise.race([second, third].map(async (each) => (await each.operator.logged('leading'), each)))
+  const afterKillMs = performance.now() - killedMs
+  expect(afterKillMs).toBeGreaterThan(12_000)
+  expect(afterKillMs).toBeLessThan(25_000)
+  epochs.push(await epochEverywhere())
+
+  const last = next === second ? third : second
+  const stoppedMs = performance.now()
+  const stopping = next.operator.stop()
+  await last.operator.logged('leading')
+  const afterStopMs = performance.now() - stoppedMs
+  await stopping
+  expect(afterStopMs).toBeLessThan(6_000)
+  epochs.push(await epochEverywhere())
+  console.log(
+    `taken over ${Math.round(afterKillMs)} ms after a kill, ${Math.round(afterStopMs)} ms after a stop; epochs ${epochs.join(' ')}`,
+  )
+  expect(epochs).toEqual(epochs.toSorted((a, b) => a - b))
+  expect(new Set(epochs).size).toBe(3)
+
+  expect(await fetchText(last.operator, '/livez')).toEqual({ status: 200, text: 'ok\n' })
+  const { text } = await fetchText(last.operator, '/metrics')
+  expect(text).toContain('leader_election_master_status{name="taskmill-operator"} 1\n')
+  expect(text).toContain(`taskmill_leader_epoch{name="taskmill-operator"} ${epochs[2]}\n`)
+  expect(text).toMatch(/rest_client_requests_total\{code="200",method="GET",host="127\.0\.0\.1:\d+"\} [1-9]/u)
+  expect(text).toMatch(/controller_runtime_reconcile_total\{controller="task-broker",result="requeue_after"\} [1-9]/u)
+  await last.operator.stop()
+})
+
+it('a broker that has seen more than the Lease is outbid', async () => {
+  const known = await epochOfLease()
+  await commands.set('bull:.taskmill:epoch', known + 40)
+  const { operator } = await candidate()
+  await operator.logged('leading')
+  await operator.logged('a broker has seen an epoch that is not lower, outbidding it')
+  expect(await epochEverywhere()).toBe(known + 41)
+  await operator.stop()
+})

@@ -1,0 +1,85 @@
+/** Every way in which a spec cannot be reached until somebody changes something: reached here, or beside the other things of the operator. */
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
+import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
+import { deployments, findCondition, kinds, workerPools } from '../../src/api/index.ts'
+import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { createBroker, createPool } from '../support/manifests.ts'
+import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+
+const namespace = 'default'
+let controlPlane: ControlPlane
+let redis: RedisServer
+let client: Awaited<ReturnType<typeof connectCluster>>
+let operator: OperatorProcess
+
+beforeAll(async () => {
+  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
+  client = await connectCluster(controlPlane.kubeconfig)
+  await installCrds(client)
+  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  await createBroker(client, namespace, redis.address)
+})
+
+afterAll(async () => {
+  await operator?.stop()
+  await client?.close()
+  await Promise.all([redis?.stop(), controlPlane?.stop()])
+})
+
+it('says of a rollout without progress where to look', async () => {
+  await createPool(client, namespace, 'stuck', { queues: [{ name: 'stuck' }], scaling: { minReplicas: 1 } })
+  await observe(client, deployments, { namespace, name: 'stuck' }, (object) => object?.spec.replicas === 1)
+  // No node here: the pods stay Pending, and a second is soon over.
+  const impatient = { metadata: { namespace, name: 'stuck' }, spec: { progressDeadlineSeconds: 1 } }
+  await client.apply(deployments, impatient, { fieldManager: 'test' })
+  const stalled = await observe(
+    client,
+    workerPools,
+    { namespace, name: 'stuck' },
+    (object) => findCondition(object?.status?.conditions, 'Stalled')?.reason === 'ProgressDeadlineExceeded',
+  )
+  expect(findCondition(stalled?.status?.conditions, 'Ready')).toMatchObject({ status: 'False', reason: 'DeploymentUnavailable' })
+  expect(findCondition(stalled?.status?.conditions, 'Stalled')?.message).toMatch(
+    /^0 of 1 pods are ready: .*progress.*Next: kubectl describe pods -l taskmill\.dev\/pool=stuck$/u,
+  )
+})
+
+it('leaves a stalled pool alone while nothing changes that it reads', async () => {
+  const template = { spec: { containers: [{ name: 'worker', image: 'localhost/none:1', imagePullPolicy: 'Sometimes' }] } }
+  await createPool(client, namespace, 'refused', { queues: [{ name: 'refused' }], template })
+  await observe(client, workerPools, { namespace, name: 'refused' }, (object) => object?.status?.reason === 'TemplateInvalid')
+  await settled(reconciliations)
+  const before = await reconciliations()
+  await sleep(5000)
+  expect(await reconciliations()).toBe(before)
+})
+
+/** How often the operator has looked at a pool since it started, from its own metrics. */
+async function reconciliations(): Promise<number> {
+  const { port } = await operator.logged('operator started')
+  const response = await fetch(`http://127.0.0.1:${String(port)}/metrics`)
+  const lines = (await response.text())
+    .split('\n')
+    .filter((line) => line.startsWith('controller_runtime_reconcile_total{controller="worker-pool"'))
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+}
+
+/** What followed from the last change is over: a second without another look. */
+async function settled(count: () => Promise<number>): Promise<void> {
+  for (let before = await count(); ;) {
+    await sleep(1000)
+    const now = await count()
+    if (now === before) return
+    before = now
+  }
+}
+
+it('has a test for every reason of Stalled', () => {
+  const tests = ['stalled', 'operator'].map((name) => readFileSync(`test/integration/${name}.test.ts`, 'utf8')).join('\n')
+  const reached = new Set(Array.from(tests.matchAll(/'Stalled'\)(?:\?\.reason)? === '(\w+)'/gu), ([, reason]) => reason))
+  const declared = kinds.flatMap(({ conditions }) => Object.keys(conditions['Stalled']?.reasons ?? {}))
+  expect(reached).toEqual(new Set(declared))
+})
