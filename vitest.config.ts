@@ -1,4 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** By name: a file whose name begins with `zz-` judges what the others of its suite did, and so runs after them. */
+class InOrderOfNames extends BaseSequencer {
+  override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return Promise.resolve(files.toSorted((a, b) => a.moduleId.localeCompare(b.moduleId)))
+  }
+}
 
 /** Suites that start servers of their own run one file at a time: two cores, and nothing that a neighbour could disturb. */
 const withServers = (name: string, include: string[], testTimeout: number) => ({
@@ -9,6 +17,7 @@ const withServers = (name: string, include: string[], testTimeout: number) => ({
 export default defineConfig({
   test: {
     globalSetup: ['test/node-version.ts'],
+    sequence: { sequencer: InOrderOfNames },
     projects: [
       {
         extends: true,

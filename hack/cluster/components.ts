@@ -33,6 +33,8 @@ export type ApiServerOptions = {
   readonly serving: KeyPair
   readonly kubeletClient: KeyPair
   readonly serviceAccount: KeyPair
+  /** The policy's file says what is written to the log's file. */
+  readonly audit?: { readonly policy: string; readonly log: string }
 }
 
 export function apiServerArguments(options: ApiServerOptions): string[] {
@@ -40,6 +42,15 @@ export function apiServerArguments(options: ApiServerOptions): string[] {
     options.advertiseAddress === undefined
       ? ['--endpoint-reconciler-type=none']
       : [`--advertise-address=${options.advertiseAddress}`, '--kubelet-preferred-address-types=InternalIP']
+  const audit =
+    options.audit === undefined
+      ? []
+      : [
+          `--audit-policy-file=${options.audit.policy}`,
+          `--audit-log-path=${options.audit.log}`,
+          '--audit-log-maxsize=50',
+          '--audit-log-maxbackup=1',
+        ]
   return [
     `--etcd-servers=http://127.0.0.1:${options.etcdPort}`,
     '--authorization-mode=Node,RBAC',
@@ -56,6 +67,7 @@ export function apiServerArguments(options: ApiServerOptions): string[] {
     `--kubelet-client-certificate=${options.kubeletClient.cert}`,
     `--kubelet-client-key=${options.kubeletClient.key}`,
     ...advertise,
+    ...audit,
   ]
 }
 

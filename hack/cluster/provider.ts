@@ -11,6 +11,8 @@ export type ClusterProvider = {
   readonly name: ProviderName
   /** Path of the kubeconfig; the file exists while the cluster is up. */
   readonly kubeconfig: string
+  /** Path of the API server's audit log of the chart's namespace since the last `up`, where the provider keeps one. */
+  readonly auditLog?: string
   /** Undefined when it can be used here, else what is missing. */
   unavailable(): Promise<string | undefined>
   /** Returns at once when it is up and healthy. */

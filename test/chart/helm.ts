@@ -8,7 +8,7 @@ export const chartFolder = join(import.meta.dirname, '../../charts/taskmill')
 
 export const tools = await ensureTools(createProgress())
 
-type Strings = { readonly [name: string]: string }
+export type Strings = { readonly [name: string]: string }
 
 /** An object of a rendered chart, with the parts of all its kinds that tests look at. */
 export type Rendered = {
@@ -18,16 +18,30 @@ export type Rendered = {
   readonly spec?: {
     readonly replicas?: number
     /** Of a workload, or the labels themselves of a Service. */
-    readonly selector?: { readonly matchLabels?: Strings } & { readonly [label: string]: unknown }
+    readonly selector?: Selector
+    readonly podSelector?: Selector
     readonly template?: PodTemplate
     readonly ports?: readonly { readonly name: string; readonly targetPort: string }[]
+    readonly endpoints?: readonly object[]
+    readonly policyTypes?: readonly string[]
+    readonly ingress?: readonly object[]
+    readonly egress?: readonly object[]
   }
   readonly rules?: readonly Rule[]
+  readonly roleRef?: { readonly kind: string; readonly name: string }
+  readonly subjects?: readonly object[]
 }
+
+type Selector = { readonly matchLabels?: Strings } & { readonly [label: string]: unknown }
 
 export type PodTemplate = {
   readonly metadata: { readonly labels: Strings }
-  readonly spec: { readonly securityContext: object; readonly containers: readonly Container[]; readonly volumes?: readonly object[] }
+  readonly spec: {
+    readonly securityContext: object
+    readonly containers: readonly Container[]
+    readonly volumes?: readonly object[]
+    readonly topologySpreadConstraints?: readonly object[]
+  }
 }
 
 type Container = {

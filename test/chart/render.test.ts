@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { run } from '../../hack/cluster/command.ts'
-import { chartFolder, installNotes, type PodTemplate, type Rendered, renderChart, setArguments, tools } from './helm.ts'
+import { chartFolder, installNotes, type PodTemplate, type Rendered, renderChart, setArguments, type Strings, tools } from './helm.ts'
 import { variants } from './variants.ts'
 
 describe.each(Object.entries(variants))('%s', (_, values) => {
@@ -60,6 +60,21 @@ describe.each(Object.entries(variants))('%s', (_, values) => {
     }
   })
 
+  it('selects by a policy, a budget and a monitor what is there', async () => {
+    const objects = await renderChart(...values)
+    const found = (kinds: readonly string[], wanted: Strings): readonly Rendered[] =>
+      objects.filter(({ kind, metadata, spec }) => {
+        const labels = spec?.template?.metadata.labels ?? metadata.labels ?? {}
+        return kinds.includes(kind) && Object.entries(wanted).every(([name, value]) => labels[name] === value)
+      })
+    for (const { kind, spec } of objects) {
+      const workload = ['Deployment', 'StatefulSet']
+      if (kind === 'NetworkPolicy') expect(found(workload, spec?.podSelector?.matchLabels ?? {})).toHaveLength(1)
+      if (kind === 'PodDisruptionBudget') expect(found(workload, spec?.selector?.matchLabels ?? {})).toHaveLength(1)
+      if (kind === 'ServiceMonitor') expect(found(['Service'], spec?.selector?.matchLabels ?? {})).toHaveLength(1)
+    }
+  })
+
   it('gives no right on Secrets, no wildcard, and no right to delete to the operator', async () => {
     for (const role of (await renderChart(...values)).filter(({ kind }) => kind.endsWith('Role'))) {
       for (const rule of role.rules ?? []) {
@@ -111,9 +126,30 @@ describe('the operator', () => {
     })
   })
 
+  it('has a role for each of its parts, bound to its ServiceAccount', async () => {
+    for (const values of [[], ['operator.watchNamespaces={mail}']]) {
+      const objects = await renderChart(...values, 'serviceAccount.name=mill', 'rbac.aggregateToDefaultRoles=false')
+      const bound = objects
+        .filter(({ kind }) => kind.endsWith('RoleBinding'))
+        .map(({ kind, metadata, roleRef, subjects }) => {
+          expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'mill', namespace: 'tasks' }])
+          expect(`${roleRef?.kind}Binding`).toBe(kind)
+          return `${roleRef?.kind}/${metadata.namespace ?? ''}/${roleRef?.name}`
+        })
+      expect(bound.toSorted()).toEqual(
+        objects
+          .filter(({ kind }) => kind.endsWith('Role'))
+          .map(idOf)
+          .toSorted(),
+      )
+      const parts = bound.map((id) => id.split('taskmill-operator-')[1] ?? '').toSorted()
+      expect(parts).toEqual(['events', 'leader-election', 'task-broker', 'worker-pool'])
+    }
+  })
+
   it('may take the Lease that it is told to take', async () => {
     const role = (await renderChart('fullnameOverride=mill')).find(
-      ({ metadata }) => metadata.name === 'mill-operator-lease' && metadata.namespace === 'tasks',
+      ({ metadata }) => metadata.name === 'mill-operator-leader-election' && metadata.namespace === 'tasks',
     )
     expect(role?.rules?.[0]).toMatchObject({ resourceNames: ['mill-operator'], verbs: ['get', 'update'] })
     expect((await operatorOf('fullnameOverride=mill')).env).toContainEqual({ name: 'TASKMILL_LEASE_NAME', value: 'mill-operator' })
@@ -122,6 +158,81 @@ describe('the operator', () => {
   it('cannot lose its selector to labels that somebody adds', async () => {
     const [template] = (await renderChart('operator.podLabels.app\\.kubernetes\\.io/component=other')).flatMap(podsOf)
     expect(template?.metadata.labels['app.kubernetes.io/component']).toBe('operator')
+  })
+})
+
+describe('replicas', () => {
+  it.each([
+    [0, 0, undefined],
+    [1, 0, undefined],
+    [2, 1, 'kubernetes.io/hostname'],
+    [3, 1, 'kubernetes.io/hostname'],
+  ])('%i: %i budgets, spread over %s', async (replicas, budgets, topologyKey) => {
+    const objects = await renderChart(`operator.replicas=${replicas}`)
+    expect(objects.find(({ kind }) => kind === 'Deployment')?.spec?.replicas).toBe(replicas)
+    expect(objects.filter(({ kind }) => kind === 'PodDisruptionBudget').map(({ spec }) => spec)).toEqual(
+      Array.from({ length: budgets }, () => expect.objectContaining({ maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow' })),
+    )
+    const [pod] = objects.flatMap(podsOf)
+    expect(pod?.spec.topologySpreadConstraints).toEqual(
+      topologyKey === undefined ? undefined : [expect.objectContaining({ topologyKey, whenUnsatisfiable: 'ScheduleAnyway' })],
+    )
+  })
+
+  it('are two by default', async () => {
+    expect((await renderChart()).find(({ kind }) => kind === 'Deployment')?.spec?.replicas).toBe(2)
+  })
+
+  it('are spread as one asks instead', async () => {
+    const [pod] = (await renderChart(...(variants['three replicas'] ?? []))).flatMap(podsOf)
+    expect(pod?.spec.topologySpreadConstraints).toEqual([
+      { maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule' },
+    ])
+  })
+})
+
+describe('the network policy', () => {
+  const policyOf = async (...values: readonly string[]) => (await renderChart(...values)).find(({ kind }) => kind === 'NetworkPolicy')?.spec
+
+  it('lets the pods of the cluster read the metrics, and leaves what goes out open', async () => {
+    expect(await policyOf()).toMatchObject({
+      policyTypes: ['Ingress'],
+      ingress: [{ ports: [{ port: 'http' }], from: [{ namespaceSelector: {} }] }],
+    })
+  })
+
+  it('lets nobody in when nobody is named', async () => {
+    expect(await policyOf('networkPolicy.ingressFrom=null')).toMatchObject({ policyTypes: ['Ingress'], ingress: [] })
+  })
+
+  it('limits what goes out to DNS and what is named, once something is', async () => {
+    const policy = await policyOf('networkPolicy.egress[0].to[0].ipBlock.cidr=10.0.0.0/8', 'networkPolicy.egress[0].ports[0].port=6379')
+    expect(policy?.policyTypes).toEqual(['Ingress', 'Egress'])
+    const dns = { ports: ['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol })) }
+    expect(policy?.egress).toEqual([dns, { to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [{ port: 6379 }] }])
+  })
+
+  it('is not there when it is not wanted', async () => {
+    expect(await policyOf('networkPolicy.enabled=false')).toBe(undefined)
+  })
+})
+
+describe('the service monitor', () => {
+  const monitorsOf = async (...values: readonly string[]) => (await renderChart(...values)).filter(({ kind }) => kind === 'ServiceMonitor')
+
+  it('is there only when asked for: its kind may be unknown to the cluster', async () => {
+    expect(await monitorsOf()).toEqual([])
+  })
+
+  it('has the labels that Prometheus looks for, and cannot lose its own', async () => {
+    const [monitor] = await monitorsOf(
+      'serviceMonitor.enabled=true',
+      'serviceMonitor.labels.release=prometheus',
+      'serviceMonitor.labels.app\\.kubernetes\\.io/component=other',
+      'serviceMonitor.interval=1m',
+    )
+    expect(monitor?.metadata.labels).toMatchObject({ release: 'prometheus', 'app.kubernetes.io/component': 'operator' })
+    expect(monitor?.spec?.endpoints).toEqual([{ port: 'http', path: '/metrics', interval: '1m' }])
   })
 })
 
@@ -147,8 +258,11 @@ describe('the notes', () => {
     expect(service?.spec?.ports).toEqual([{ name: 'redis', port: 6379, targetPort: 'redis' }])
   })
 
-  it('warn when an uninstall would delete all pools', async () => {
-    expect(await installNotes('crds.keep=false')).toContain('WARNING')
+  it.each(['crds.keep=false', 'operator.replicas=1', 'operator.replicas=0'])('warn of %s, by its name', async (value) => {
+    expect(await installNotes(value)).toContain(`WARNING: ${value.replace('=', ' is ')}`)
+  })
+
+  it('warn of nothing by default', async () => {
     expect(await installNotes()).not.toContain('WARNING')
   })
 })

@@ -123,8 +123,8 @@ describe('the chart', () => {
   })
 
   it('serves its metrics', async () => {
-    const path = '/api/v1/namespaces/taskmill-system/services/taskmill-operator:http/proxy/metrics'
-    const metrics = await kubectl('get', '--raw', path)
+    const leader = await kubectl('-n', 'taskmill-system', 'get', 'lease/taskmill-operator', '-o', 'jsonpath={.spec.holderIdentity}')
+    const metrics = await kubectl('get', '--raw', `/api/v1/namespaces/taskmill-system/pods/${leader}:8080/proxy/metrics`)
     expect(metrics).toMatch(/^taskmill_pool_desired_replicas\{namespace="quickstart",pool="quickstart"\} 0$/mu)
     expect(metrics).toMatch(/^taskmill_queue_jobs\{namespace="quickstart",broker="default",queue="hash",state="waiting"\} 0$/mu)
     expect(metrics).toMatch(/^leader_election_master_status\{name="taskmill-operator"\} 1$/mu)

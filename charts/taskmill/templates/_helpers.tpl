@@ -63,19 +63,43 @@ capabilities:
 readOnlyRootFilesystem: true
 {{- end -}}
 
-{{/* What the operator may do in the namespaces that it works in. */}}
-{{- define "taskmill.operatorRules" -}}
-- apiGroups: [taskmill.dev]
-  resources: [taskbrokers, workerpools]
-  verbs: [get, list, watch]
-- apiGroups: [taskmill.dev]
-  resources: [taskbrokers/status, workerpools/status]
-  verbs: [patch]
-# Server-side apply needs patch, and create where the Deployment is not there yet. Deleting is the garbage collector's.
-- apiGroups: [apps]
-  resources: [deployments]
-  verbs: [get, list, watch, create, patch]
-- apiGroups: [events.k8s.io]
-  resources: [events]
-  verbs: [create, patch]
+{{/*
+A role of the operator and its binding: in one namespace, or for the whole cluster where the namespace is empty.
+Call with (dict "root" $ "part" "events" "namespace" "" "rules" "…").
+*/}}
+{{- define "taskmill.boundRole" -}}
+{{- $scope := ternary "Cluster" "" (empty .namespace) -}}
+{{- $name := printf "%s-%s" (include "taskmill.operatorName" .root) .part }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $scope }}Role
+metadata:
+  name: {{ $name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "taskmill.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: operator
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $scope }}RoleBinding
+metadata:
+  name: {{ $name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "taskmill.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: operator
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $scope }}Role
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "taskmill.serviceAccountName" .root }}
+    namespace: {{ .root.Release.Namespace }}
 {{- end -}}

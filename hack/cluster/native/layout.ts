@@ -30,6 +30,7 @@ export type Layout = {
   readonly config: string
   readonly cni: string
   readonly state: string
+  readonly auditLog: string
 }
 
 export function layout(env: NodeJS.ProcessEnv = process.env): Layout {
@@ -48,6 +49,7 @@ export function layout(env: NodeJS.ProcessEnv = process.env): Layout {
     config: join(root, 'config'),
     cni: join(root, 'cni'),
     state: join(root, 'state.json'),
+    auditLog: join(root, 'audit.log'),
   }
 }
 

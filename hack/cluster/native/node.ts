@@ -14,6 +14,7 @@ import { isAlive, startDetached } from '../processes.ts'
 import type { ProcessId } from '../processes.ts'
 import type { Progress } from '../progress.ts'
 import { adminAccess } from './access.ts'
+import { auditPolicy, beginAuditLog } from './audit.ts'
 import {
   cniConfiguration,
   containerdConfiguration,
@@ -45,7 +46,9 @@ export async function startNode(at: Layout, binaries: Binaries, pauseArchive: st
       'kubelet.json': kubeletConfiguration(at, identity.authority),
       'kube-proxy.json': kubeProxyConfiguration(identity.kubeconfigs.proxy),
       Corefile: corednsConfiguration(identity.kubeconfigs.dns),
+      'audit.json': auditPolicy(),
     })
+    await beginAuditLog(at.auditLog)
 
     report.note('API server and container runtime')
     await processes.start('containerd', 'containerd', ['--config', join(at.config, 'containerd.toml')])
@@ -59,6 +62,7 @@ export async function startNode(at: Layout, binaries: Binaries, pauseArchive: st
       serving: identity.serving,
       kubeletClient: identity.admin,
       serviceAccount: identity.serviceAccount,
+      audit: { policy: join(at.config, 'audit.json'), log: at.auditLog },
     })
     await processes.start('kube-apiserver', binaries.apiServer, apiArguments)
     const api = await adminAccess(at)

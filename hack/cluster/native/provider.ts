@@ -14,6 +14,7 @@ import { stopProcesses } from '../processes.ts'
 import type { Progress } from '../progress.ts'
 import type { ClusterProvider, ClusterStatus } from '../provider.ts'
 import { adminAccess } from './access.ts'
+import { beginAuditLog } from './audit.ts'
 import { removeFirewallRules } from './firewall.ts'
 import { loadImage } from './images.ts'
 import { hostAddress, layout, networkName, nodeName, ports } from './layout.ts'
@@ -31,6 +32,7 @@ export function createNativeProvider(env: NodeJS.ProcessEnv = process.env): Clus
   return {
     name: 'native',
     kubeconfig: at.kubeconfig,
+    auditLog: at.auditLog,
     unavailable,
     up: (progress) => locked(at, () => up(at, progress)),
     status: () => status(at),
@@ -88,7 +90,7 @@ async function settledStatus(at: Layout): Promise<ClusterStatus> {
 
 async function up(at: Layout, progress: Progress): Promise<void> {
   const now = await settledStatus(at)
-  if (now.state === 'up') return
+  if (now.state === 'up') return beginAuditLog(at.auditLog)
   if (now.state === 'broken') progress.line(`  repairing the cluster: ${now.detail}`)
   const binaries = await ensureBinaries(progress)
   const pause = await pauseArchive(binaries.pause, progress)

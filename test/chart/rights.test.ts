@@ -1,0 +1,40 @@
+/** SECURITY.md's table of rights is what people judge the operator by, so it is held against the roles that the chart renders. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { type Rendered, renderChart } from './helm.ts'
+
+const operator = 'taskmill-operator'
+
+it.each([[[]], [['operator.watchNamespaces={mail}']]])('the table of rights is what the chart grants (%j)', async (values) => {
+  const roles = (await renderChart(...values)).filter(({ kind, metadata }) => kind.endsWith('Role') && metadata.name.startsWith(operator))
+  const text = await readFile(join(import.meta.dirname, '../../SECURITY.md'), 'utf8')
+  expect(rightsOfTable(text).toSorted()).toEqual(roles.flatMap(rightsOfRole).toSorted())
+})
+
+/** One line for each role, group, resource, name and verb. */
+function rightsOfRole({ metadata, rules = [] }: Rendered): readonly string[] {
+  const part = metadata.name.slice(operator.length + 1)
+  return rules.flatMap(({ apiGroups, resources, resourceNames = [''], verbs }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        resourceNames.flatMap((name) => verbs.map((verb) => [part, group, resource, name, verb].join(' ').replaceAll(/ +/gu, ' '))),
+      ),
+    ),
+  )
+}
+
+/** Rows of `role | group | resource, and name | verbs | why`; what counts stands in backticks, and no right is without a reason. */
+function rightsOfTable(text: string): readonly string[] {
+  const table = text.split('<!-- rights -->')[1]?.split('<!-- end of rights -->')[0] ?? ''
+  const rows = table.split('\n').filter((line) => line.startsWith('| `'))
+  return rows.flatMap((row) => {
+    const [role = '', group = '', resource = '', verbs = '', why = ''] = row.split('|').slice(1)
+    expect([row, why.trim()]).not.toEqual([row, ''])
+    return wordsOf(verbs).map((verb) => [...wordsOf(role), ...wordsOf(group), ...wordsOf(resource), verb].join(' '))
+  })
+}
+
+function wordsOf(cell: string): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/gu)].map(([, word = '']) => word)
+}

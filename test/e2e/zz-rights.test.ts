@@ -1,0 +1,86 @@
+/**
+ * Last of the suite: what the operator asked the API server for during the whole run, by the server's own audit log, is what its roles
+ * grant, no less and no more. What happens rarely is made to happen here.
+ */
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { clusterEnvironment, type ClusterEnvironment } from '../../hack/cluster-environment.ts'
+import { waitUntil } from '../../hack/cluster/api-request.ts'
+import { run } from '../../hack/cluster/command.ts'
+import { installRelease, release } from '../../hack/release.ts'
+import { type Right, rightsOfRoles, rightsUsed } from './rights.ts'
+
+const namespace = 'quickstart'
+/** Another one in each run: Events outlive what they are about. */
+const pool = `brokerless-${Date.now().toString(36)}`
+const operator = `system:serviceaccount:${release.namespace}:taskmill-operator`
+let cluster: ClusterEnvironment
+const kubectl = (...args: string[]): Promise<string> => run('kubectl', args, { env: cluster.env })
+const inNamespace = (...args: string[]): Promise<string> => kubectl('-n', namespace, ...args)
+const create = (object: object): Promise<string> =>
+  run('kubectl', ['-n', namespace, 'apply', '-f', '-'], { env: cluster.env, input: JSON.stringify(object) })
+
+beforeAll(async () => {
+  cluster = await clusterEnvironment()
+  await installRelease(cluster)
+  await kubectl('apply', '-f', 'examples/quickstart/namespace.yaml')
+})
+
+afterAll(() => inNamespace('delete', '--ignore-not-found', `workerpool/${pool}`, 'taskbroker/brief'))
+
+it('the same news twice is one Event, with a series', async () => {
+  const address = `taskmill-redis.${release.namespace}.svc:6379`
+  const template = { spec: { containers: [{ name: 'worker', image: 'localhost/taskmill:dev' }] } }
+  const waitFor = (reason: string) =>
+    inNamespace('wait', `--for=jsonpath={.status.reason}=${reason}`, `workerpool/${pool}`, '--timeout=60s')
+  const broker = { apiVersion: 'taskmill.dev/v1alpha1', kind: 'TaskBroker', metadata: { name: 'brief' }, spec: { standalone: { address } } }
+  await create({
+    apiVersion: 'taskmill.dev/v1alpha1',
+    kind: 'WorkerPool',
+    metadata: { name: pool },
+    spec: { brokerRef: { name: 'brief' }, queues: [{ name: 'none' }], template },
+  })
+  await waitFor('BrokerNotFound')
+  await create(broker)
+  await waitFor('ScaledToZero')
+  await inNamespace('delete', 'taskbroker/brief')
+  await waitFor('BrokerNotFound')
+  // What is told again is written 10 s after the first time at the earliest.
+  const event = (
+    await inNamespace('get', 'events.events.k8s.io', '-o', 'name', `--field-selector=regarding.name=${pool},reason=BrokerNotFound`)
+  )
+    .trim()
+    .split('\n')
+  expect(event).toHaveLength(1)
+  await inNamespace('wait', '--for=jsonpath={.series.count}=2', event[0] ?? '', '--timeout=60s')
+})
+
+it('an operator that starts without rights lists everything as soon as it has them', async () => {
+  const component = ['-l', 'app.kubernetes.io/component=operator'] as const
+  await kubectl('delete', 'clusterrolebindings', ...component)
+  await kubectl('-n', release.namespace, 'delete', 'pods', ...component)
+  await waitUntil('the operator to be refused', 60_000, async () =>
+    (await kubectl('-n', release.namespace, 'logs', '--tail=-1', ...component)).includes('cannot follow the API server'),
+  )
+  // Gives back what was deleted, and ends when both replicas are ready, which they are with full caches only.
+  await installRelease(cluster)
+})
+
+// After the Event: this may change the leader, and a new one begins its own Events.
+it('the operator makes its Lease anew when somebody has deleted it', async () => {
+  const lease = ['-n', release.namespace, 'lease/taskmill-operator'] as const
+  await kubectl('delete', ...lease)
+  await kubectl('wait', '--for=create', ...lease, '--timeout=60s')
+  await kubectl('wait', '--for=jsonpath={.spec.holderIdentity}', ...lease, '--timeout=60s')
+})
+
+it('every right that was used is granted, and every right that is granted was used', async ({ skip }) => {
+  const { auditLog } = cluster
+  if (auditLog === undefined) return skip('this cluster keeps no audit log')
+  const roles = await kubectl('get', 'clusterroles,roles', '-A', '-l', 'app.kubernetes.io/component=operator', '-o', 'json')
+  const granted = rightsOfRoles(roles)
+  const used = rightsUsed(readFileSync(auditLog, 'utf8'), operator)
+  const lines = (rights: readonly Right[]): readonly string[] => [...new Set(rights.map((right) => right.join(' ')))].toSorted()
+  expect(lines(granted)).not.toEqual([])
+  expect(lines(used)).toEqual(lines(granted))
+})
