@@ -15,6 +15,8 @@ export type RecordingProxy = AsyncDisposable & {
   readonly sent: readonly Sent[]
   /** Resolves with the next request that this holds for, before it is passed on. */
   next(holds: (sent: Sent) => boolean): Promise<Sent>
+  /** From now on nothing gets through, in either direction. */
+  cut(): void
 }
 
 /** Writes are answered this late, so that one can be in flight when a test wants it. */
@@ -25,7 +27,9 @@ export async function startRecordingProxy(controlPlane: ControlPlane, name: stri
   const agent = new Agent({ keepAlive: true, ca, cert, key })
   const sent: Sent[] = []
   const watchers = new Set<(sent: Sent) => void>()
+  let isCut = false
   const server = createServer((incoming, outgoing) => {
+    if (isCut) return void incoming.destroy()
     const { method = '', url = '' } = incoming
     const { host: _, ...headers } = incoming.headers
     const arrived = { atMs: performance.now(), method, path: url.split('?', 1)[0] ?? '' }
@@ -67,6 +71,10 @@ export async function startRecordingProxy(controlPlane: ControlPlane, name: stri
         }
         watchers.add(watch)
       }),
+    cut() {
+      isCut = true
+      server.closeAllConnections()
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       agent.destroy()
