@@ -146,14 +146,16 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
 
       let plan = decide(world)
       const happened = await act(key, plan, world, memory, context)
+      // Told at once: should the status not be written, the next look finds these done and would not tell them.
+      for (const event of happened ?? []) events.event(pool, event)
+      if (plan.scale !== undefined && happened !== undefined) {
+        context.log.info({ pool: key, from: plan.scale.from, to: plan.scale.to, because: plan.scale.because }, 'scaled')
+      }
       if (happened === undefined) plan = decide({ ...world, refusal: memory.refused?.refusal })
       memory.history = plan.history
 
       const written = await status.write(key, pool, plan.status, context.signal)
-      for (const event of [...(happened ?? []), ...transitionEvents(world.status, plan.status)]) events.event(pool, event)
-      if (plan.scale !== undefined && happened !== undefined) {
-        context.log.info({ pool: key, from: plan.scale.from, to: plan.scale.to, because: plan.scale.because }, 'scaled')
-      }
+      for (const event of transitionEvents(world.status, plan.status)) events.event(pool, event)
       poolMetrics.report(key, world, plan.status)
       const isForeign = world.deployment.kind === 'Foreign'
       const isForbidden = happened === undefined && memory.refused?.refusal.kind === 'Forbidden'
