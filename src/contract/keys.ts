@@ -44,3 +44,18 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
 export function taskmillKey(prefix: string, ...parts: readonly string[]): string {
   return `${prefix}:.taskmill:${parts.join(':')}`
 }
+
+/** The ledger of one schedule: a hash with `revision` and `document`. */
+export function ledgerKey(prefix: string, ledger: string): string {
+  return taskmillKey(prefix, 'ledger', ledger)
+}
+
+/** Who dispatches in one namespace of an installation: a hash with `epoch`, `holder`, `by` and `aliveAtMs`. */
+export function dispatcherKey(prefix: string, dispatcher: string): string {
+  return taskmillKey(prefix, 'dispatcher', dispatcher)
+}
+
+/** The owner markers of one installation: a hash from the ledger's name to an `OwnerMarker`. */
+export function ownersKey(prefix: string, installation: string): string {
+  return taskmillKey(prefix, 'owners', installation)
+}

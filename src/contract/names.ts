@@ -28,6 +28,14 @@ export const workerEnv = {
   brokerAddress: 'TASKMILL_BROKER_ADDRESS',
   /** BullMQ's key prefix. */
   brokerKeyPrefix: 'TASKMILL_BROKER_KEY_PREFIX',
+  /** Folder with the broker's credentials as files (`username`, `password`), which may change while the worker runs. */
+  brokerCredentialsFolder: 'TASKMILL_BROKER_CREDENTIALS',
+  /** Folder with the TLS files (`ca.crt`, `tls.crt`, `tls.key`, each optional); set, even to an empty folder: TLS is used. */
+  brokerTlsFolder: 'TASKMILL_BROKER_TLS',
+  /** Name that the broker's certificate is checked against; the address's host where it is not set. */
+  brokerTlsServerName: 'TASKMILL_BROKER_TLS_SERVER_NAME',
+  /** Port of `/livez`, `/readyz` and `/metrics` in the worker; 0 or unset: none. */
+  httpPort: 'TASKMILL_HTTP_PORT',
   /** How long running jobs may go on after SIGTERM before they are handed back. */
   drainTimeoutSeconds: 'TASKMILL_DRAIN_TIMEOUT_SECONDS',
 } as const

@@ -23,6 +23,7 @@ export const table: Readonly<Record<string, Row>> = {
   observability: { packages: ['pino', 'prom-client', '@opentelemetry/api'] },
   api: { pure: true },
   ...Object.fromEntries(pureRules.map((folder) => [folder, { types: ['api'], pure: true } satisfies Row])),
+  scheduling: { types: ['api'], packages: ['croner'], pure: true },
   kube: { types: ['api'], packages: ['undici', '@kubernetes/client-node'] },
   broker: { types: ['api'], packages: ['bullmq', 'ioredis'] },
   runtime: { values: ['retry'] },

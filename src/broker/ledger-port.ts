@@ -1,0 +1,124 @@
+import type { OwnerMarker, Slot } from '../contract/index.ts'
+
+/** Proof of who is allowed to write: refused when somebody else dispatches, or a higher epoch was seen. */
+export type DispatchProof = {
+  /** `dispatcherName(installation, namespace)`. */
+  readonly dispatcher: string
+  readonly epoch: number
+  /** Cluster and Lease: stays the same over restarts and elections of one operator, differs between clusters. */
+  readonly holder: string
+}
+
+export type DispatchClaim = DispatchProof & {
+  /** The process: tells two leaders apart that came to the same epoch because their Lease was deleted. */
+  readonly by: string
+  /** Take over from another holder that was not heard of for this long. */
+  readonly patienceMs: number
+}
+
+export type DispatchAnswer =
+  | { readonly kind: 'Held' }
+  /** Another cluster dispatches; heard of less than `patienceMs` ago. */
+  | { readonly kind: 'HeldByOther'; readonly holder: string }
+  /** The broker has seen an epoch that is not lower: try again with a higher one. */
+  | { readonly kind: 'Behind'; readonly epoch: number }
+
+/** A ledger as it is stored: opaque here. */
+export type StoredLedger = { readonly revision: number; readonly document: string }
+
+export type LedgerWrite = {
+  /** `ledgerName(installation, namespace, name)`. */
+  readonly ledger: string
+  /** The revision that the writer has seen; 0: there is none yet. */
+  readonly expectedRevision: number
+  /** Undefined deletes ledger and marker. */
+  readonly document: string | undefined
+  /** Stored beside it, under the installation of the ledger's name. */
+  readonly marker: OwnerMarker
+  readonly proof: DispatchProof
+  /** Written only while the broker's clock says at least this, and less than that (Unix ms). */
+  readonly notBeforeMs?: number | undefined
+  readonly beforeMs?: number | undefined
+}
+
+/** `Conflict`: another revision is there, see `stored`. `Fenced`: the proof does not hold. Only `Written` changed anything. */
+export type LedgerAnswer = {
+  readonly outcome: 'Written' | 'Conflict' | 'Fenced' | 'TooEarly' | 'TooLate'
+  /** What is stored now; undefined: nothing. */
+  readonly stored: StoredLedger | undefined
+  readonly brokerTimeMs: number
+}
+
+/** One job of a slot, to be placed together with its done job in one transaction. Placing again what is there does nothing. */
+export type PlacedJob = {
+  /** `slotJobId`; the same in both queues. */
+  readonly id: string
+  readonly doneQueue: string
+  readonly ledger: string
+  readonly slot: Slot
+  readonly queue: string
+  /** Task type. */
+  readonly name: string
+  readonly data: unknown
+  /** Not before this moment (Unix ms); in the past: at once. */
+  readonly dueAtMs: number
+  /** Attempts in all, and the first delay of the exponential backoff. */
+  readonly attempts: number
+  readonly backoffMs?: number | undefined
+  /** BullMQ's number: 0 or absent is plain; else 1 (first) to 100. */
+  readonly bullPriority?: number | undefined
+}
+
+export type PlacedRef = { readonly id: string; readonly doneQueue: string; readonly queue: string }
+
+/** The end of a tracked job, until it is acknowledged. */
+export type EndedJob = {
+  readonly id: string
+  readonly doneQueue: string
+  readonly ledger: string
+  readonly slot: Slot
+  readonly outcome: 'Succeeded' | 'Failed' | 'Removed'
+  /** Error message of a failure, at most 1,024 characters. */
+  readonly message?: string
+  /** What the job itself says, where it is still kept. */
+  readonly attemptsMade?: number
+  readonly attempts?: number
+  readonly worker?: string
+  readonly startedAtMs?: number
+  readonly finishedAtMs?: number
+}
+
+export type PlacedState = {
+  readonly id: string
+  /** `Waiting`: ready, delayed, prioritized or between two attempts. `Ended`: completed or failed. */
+  readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
+  /** When its first attempt began, as far as the job tells (Unix ms). */
+  readonly startedAtMs?: number
+}
+
+/** What the dispatch of slots needs from a broker. Errors as those of `Broker`. */
+export type BrokerLedgers = {
+  /** One answer per claim, in order; at most 50 per round trip to the server. */
+  claimDispatch(claims: readonly DispatchClaim[]): Promise<readonly DispatchAnswer[]>
+  /** Gives a claim back, so that another holder need not wait. */
+  releaseDispatch(proof: DispatchProof): Promise<void>
+  /** In the order given; undefined for those that do not exist. One round trip. */
+  readLedgers(
+    ledgers: readonly string[],
+  ): Promise<{ readonly stored: readonly (StoredLedger | undefined)[]; readonly brokerTimeMs: number }>
+  writeLedger(write: LedgerWrite): Promise<LedgerAnswer>
+  /** All or nothing. */
+  placeJobs(jobs: readonly PlacedJob[], brokerTimeMs: number): Promise<void>
+  /**
+   * Takes a placed job back. `Removed`: it will not run. `Started`: it runs, or has run, and stays. `Absent`: there is neither the job nor
+   * its done job.
+   */
+  removePlaced(ref: PlacedRef): Promise<'Removed' | 'Started' | 'Absent'>
+  lookAtPlaced(refs: readonly PlacedRef[]): Promise<readonly PlacedState[]>
+  /** The ends that wait in these done queues, oldest first, at most 100 of each; `truncated` when there are more. */
+  readEnded(doneQueues: readonly string[]): Promise<{ readonly ended: readonly EndedJob[]; readonly truncated: boolean }>
+  /** Removes done jobs whose ends are recorded. */
+  acknowledgeEnded(refs: readonly { readonly id: string; readonly doneQueue: string }[]): Promise<void>
+  /** The markers of an installation, a page at a time; `cursor` '0' begins and ends. */
+  listOwners(installation: string, cursor: string): Promise<{ readonly owners: ReadonlyMap<string, OwnerMarker>; readonly cursor: string }>
+}

@@ -1,0 +1,57 @@
+/**
+ * The names under which slots, their jobs and their ledgers are known in a broker. They are derived from installation, namespace and name
+ * and never from a UID: a restored backup, or the second cluster of a blue/green pair, continues where the first one was.
+ */
+
+/** A moment at which a schedule is due: whole seconds since 1970, UTC. */
+export type Slot = number
+
+/** What an installation may be called: a DNS label, so that it can stand in every name below. */
+export const installationPattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/u
+
+/** The whole name of a schedule in a broker: `default/assistant/backup-user-data`. */
+export function ledgerName(installation: string, namespace: string, name: string): string {
+  return `${installation}/${namespace}/${name}`
+}
+
+/** Whose turn it is to dispatch in a namespace: `default/assistant`. */
+export function dispatcherName(installation: string, namespace: string): string {
+  return `${installation}/${namespace}`
+}
+
+/** A slot as people read it in ids: `20261129T000000Z`. */
+export function slotName(slot: Slot): string {
+  return slotTime(slot).replaceAll(/[-:]/gu, '')
+}
+
+/** A slot in RFC 3339: `2026-11-29T00:00:00Z`; what `$(slot)` stands for. */
+export function slotTime(slot: Slot): string {
+  return new Date(slot * 1000).toISOString().replace('.000Z', 'Z')
+}
+
+/** The id of a slot's job, and of the small job that waits for its end: `tm/default/assistant/backup-user-data/20261129T000000Z`. */
+export function slotJobId(ledger: string, slot: Slot): string {
+  return `tm/${ledger}/${slotName(slot)}`
+}
+
+/**
+ * The queue in which the ends of tracked jobs of one namespace arrive. It starts with a dot, which no queue of people may, and nobody
+ * works on it but the operator that dispatches.
+ */
+export function doneQueue(installation: string, namespace: string): string {
+  return `.taskmill-done/${installation}/${namespace}`
+}
+
+/** What the job in the done queue carries as its data. */
+export type DoneData = { readonly v: 1; readonly ledger: string; readonly slot: Slot }
+
+/** Who wrote a ledger last, kept in one hash per installation, so that what a deleted namespace left behind can be found. */
+export type OwnerMarker = {
+  readonly v: 1
+  /** UID of the namespace kube-system of the cluster that wrote it. */
+  readonly cluster: string
+  readonly kind: 'TaskSchedule'
+  readonly namespace: string
+  readonly name: string
+  readonly deletionPolicy: 'Delete' | 'Orphan'
+}
