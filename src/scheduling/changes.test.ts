@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest'
+import { changesBetween } from './changes.ts'
+import type { Ledger, OpenSlot, RunOutcome } from './ledger.ts'
+import { emptyLedger, withCursor, withDispatched, withIntents, withMissed, withOutcome, withoutSlots, withStates } from './transitions.ts'
+
+const empty = emptyLedger({ everySeconds: 60 }, false, 0)
+const by = { generation: 'a', epoch: 1, nowMs: 0 }
+const run: RunOutcome = { slot: 60, succeeded: true, reason: 'Succeeded', finishedAtMs: 61_000 }
+const inState = (ledger: Ledger, state: OpenSlot['state']): Ledger => withStates(ledger, (open) => ({ ...open, state }))
+
+const intended = withIntents(empty, [60], by)
+const placed = inState(intended, 'Placed')
+const final = withCursor(withDispatched(placed, [60], 1, 60_000), 60)
+
+it.each([
+  ['an intent', empty, intended, []],
+  ['a job that is placed', intended, placed, []],
+  ['a slot whose time has come', placed, final, [{ kind: 'Dispatched', slot: 60, atMs: 60_000 }]],
+  ['an end', final, withOutcome(final, run), [{ kind: 'RunEnded', run }]],
+  [
+    'an end that makes the slot final',
+    intended,
+    withOutcome(withCursor(withDispatched(intended, [60], 1, 61_000), 60), run),
+    [
+      { kind: 'Dispatched', slot: 60, atMs: 61_000 },
+      { kind: 'RunEnded', run },
+    ],
+  ],
+  ['a slot that is taken back', inState(placed, 'Revoking'), withoutSlots(placed, [60]), []],
+  ['missed slots', empty, withMissed(empty, 'Overlap', [60, 120]), [{ kind: 'Missed', reason: 'Overlap', count: 2, lastSlot: 120 }]],
+  ['a ledger that was put back', empty, { ...empty, regressedAtMs: 5 }, [{ kind: 'Regressed' }]],
+] as const)('%s', (_, before, after, expected) => {
+  expect(changesBetween(before, after)).toEqual(expected)
+})

@@ -1,0 +1,420 @@
+/**
+ * The ledger under every interleaving of small cases: two leaders run the real `nextStep` against a model of the broker (compare-and-swap
+ * with a fence and a window of time; done jobs, jobs, workers), and may lose their memory after every step, while the schedule is edited,
+ * suspended or deleted, jobs start and end, and time goes on. All reachable states are visited; in each the rules below hold, and from each a
+ * lone leader comes to rest with every slot accounted for.
+ */
+import { describe, expect, it } from 'vitest'
+import type { Slot } from '../contract/index.ts'
+import type { Ledger, RunOutcome } from './ledger.ts'
+import { nextStep } from './next-step.ts'
+import type { Knowledge, LookedAt, SchedulePlan, Step } from './step.ts'
+import { parseTiming } from './timing.ts'
+
+/** `Ready` is in the queue, due or not; a removed job is not there. `runs` counts how often a worker has taken it. */
+type JobModel = { readonly state: 'Ready' | 'Running' | 'Ended'; readonly runs: number; readonly hasDone: boolean; readonly adds: number }
+
+type LeaderModel = {
+  readonly epoch: number
+  /** What it believes is stored; undefined: it has to read. */
+  readonly seen?: { readonly revision: number; readonly ledger: Ledger | undefined }
+  readonly placed: readonly Slot[]
+  readonly removed: readonly (readonly [Slot, 'Removed' | 'Started' | 'Absent'])[]
+  /** Lasts for one decision: what an active run is doing changes by itself. */
+  readonly looked?: readonly (readonly [Slot, LookedAt['state']])[]
+  /** The step that it has decided on and not carried out yet: anything may happen in between. */
+  readonly step?: Step
+}
+
+type World = {
+  readonly nowSlot: Slot
+  readonly edits: number
+  readonly stored: { readonly revision: number; readonly ledger: Ledger | undefined }
+  /** The highest epoch that the broker has seen. */
+  readonly epoch: number
+  readonly jobs: readonly (readonly [Slot, JobModel])[]
+  readonly leaders: readonly (LeaderModel | undefined)[]
+  readonly crashes: number
+}
+
+type Scenario = {
+  readonly name: string
+  readonly until: Slot
+  readonly crashes: number
+  /** The plan after each edit; the first holds at the start. */
+  readonly plans: readonly Partial<SchedulePlan>[]
+}
+
+/** What a broken product would do otherwise; each has to be found. */
+type Mutation = {
+  readonly step?: (step: Step, ledger: Ledger | undefined, world: World) => Step
+  readonly unfenced?: true
+  readonly blindWrites?: true
+  readonly noWindow?: true
+}
+
+/** Seconds of one step of the model's time: a slot every other step, so that the 90 s ahead hold one or two of them. */
+const tick = 30
+const everyTwo = { everySeconds: 2 * tick }
+
+function planOf(scenario: Scenario, edits: number, epoch: number): SchedulePlan {
+  const change = scenario.plans[edits] ?? {}
+  const timing = change.timing ?? everyTwo
+  const parsed = parseTiming(timing)
+  if (!parsed.ok) throw new Error(parsed.message)
+  return {
+    suspended: false,
+    concurrencyPolicy: 'Allow',
+    missedRuns: 'All',
+    missedRunsLimit: 10,
+    generation: 'a',
+    createdAtMs: 0,
+    ...change,
+    timing,
+    slots: parsed.slots,
+    epoch,
+  }
+}
+
+const jobOf = (world: World, slot: Slot): JobModel | undefined => world.jobs.find(([each]) => each === slot)?.[1]
+
+function withJob(world: World, slot: Slot, job: JobModel | undefined): World {
+  const others = world.jobs.filter(([each]) => each !== slot)
+  const jobs = job === undefined ? others : [...others, [slot, job] as const]
+  return { ...world, jobs: jobs.toSorted(([a], [b]) => a - b) }
+}
+
+const ended = (world: World): readonly RunOutcome[] =>
+  world.jobs
+    .filter(([, { state, hasDone }]) => state === 'Ended' && hasDone)
+    .map(([slot]) => ({ slot, succeeded: true, reason: 'Succeeded', finishedAtMs: slot * 1000 }))
+
+/** Everything that one decision of a leader may depend on. */
+function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation: Mutation): Step {
+  const knowledge: Knowledge = {
+    placed: new Set(leader.placed),
+    removed: new Map(leader.removed),
+    ended: ended(world),
+    looked: new Map(leader.looked?.map(([slot, state]) => [slot, { state }])),
+  }
+  const step = nextStep(leader.seen?.ledger, planOf(scenario, world.edits, leader.epoch), knowledge, world.nowSlot * 1000)
+  return mutation.step?.(step, leader.seen?.ledger, world) ?? step
+}
+
+function lookedAt(job: JobModel | undefined): LookedAt['state'] {
+  if (job === undefined) return 'Absent'
+  return ({ Ready: 'Waiting', Running: 'Active', Ended: 'Ended' } as const)[job.state]
+}
+
+/** The broker's part of a step, and what the leader learns by it. Every step is one atomic script there. */
+function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mutation: Mutation): World {
+  const withLeader = (changed: World, next: LeaderModel): World => ({ ...changed, leaders: changed.leaders.with(at, next) })
+  const idle: LeaderModel = {
+    epoch: leader.epoch,
+    placed: leader.placed,
+    removed: leader.removed,
+    ...(leader.seen && { seen: leader.seen }),
+  }
+  const ignorant: LeaderModel = { epoch: leader.epoch, placed: [], removed: [] }
+  const isFenced = leader.epoch < world.epoch && mutation.unfenced !== true
+  switch (step.kind) {
+    case 'Write':
+    case 'Delete': {
+      if (isFenced) return withLeader(world, ignorant)
+      if (leader.seen?.revision !== world.stored.revision && mutation.blindWrites !== true) return withLeader(world, ignorant)
+      if (step.kind === 'Write' && mutation.noWindow !== true) {
+        const nowMs = world.nowSlot * 1000
+        if (nowMs < (step.notBeforeMs ?? -Infinity) || nowMs >= (step.beforeMs ?? Infinity)) return withLeader(world, idle)
+      }
+      const stored = { revision: world.stored.revision + 1, ledger: step.kind === 'Write' ? step.ledger : undefined }
+      return withLeader({ ...world, stored }, { ...idle, seen: stored })
+    }
+    case 'Place': {
+      if (isFenced) return withLeader(world, ignorant)
+      let next = world
+      for (const slot of step.slots) {
+        const job = jobOf(next, slot)
+        if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, adds: 1 })
+      }
+      const removed = leader.removed.filter(([slot]) => !step.slots.includes(slot))
+      return withLeader(next, { ...idle, placed: [...new Set([...leader.placed, ...step.slots])].toSorted((a, b) => a - b), removed })
+    }
+    case 'Remove': {
+      if (isFenced) return withLeader(world, ignorant)
+      let next = world
+      const results = step.slots.map((slot) => {
+        const job = jobOf(next, slot)
+        if (job === undefined) return [slot, 'Absent'] as const
+        if (job.state !== 'Ready' || job.runs > 0) return [slot, 'Started'] as const
+        next = withJob(next, slot, undefined)
+        return [slot, 'Removed'] as const
+      })
+      const others = leader.removed.filter(([slot]) => !step.slots.includes(slot))
+      const placed = leader.placed.filter((slot) => !step.slots.includes(slot))
+      return withLeader(next, { ...idle, placed, removed: [...others, ...results].toSorted(([a], [b]) => a - b) })
+    }
+    case 'Acknowledge': {
+      if (isFenced) return withLeader(world, ignorant)
+      let next = world
+      for (const slot of step.slots) {
+        const job = jobOf(next, slot)
+        if (job?.state === 'Ended') next = withJob(next, slot, { ...job, hasDone: false })
+      }
+      return withLeader(next, idle)
+    }
+    case 'Look': {
+      const looked = step.slots.map((slot) => [slot, lookedAt(jobOf(world, slot))] as const)
+      return withLeader(world, { ...idle, looked })
+    }
+    default:
+      return withLeader(world, idle)
+  }
+}
+
+/** All that may happen next. */
+function successors(world: World, scenario: Scenario, mutation: Mutation): World[] {
+  const next: World[] = []
+  if (world.nowSlot < scenario.until * tick) next.push({ ...world, nowSlot: world.nowSlot + tick })
+  if (world.edits + 1 < scenario.plans.length) next.push({ ...world, edits: world.edits + 1 })
+  for (const [slot, job] of world.jobs) {
+    if (job.state === 'Ready' && slot <= world.nowSlot) next.push(withJob(world, slot, { ...job, state: 'Running', runs: job.runs + 1 }))
+    if (job.state === 'Running') next.push(withJob(world, slot, { ...job, state: 'Ended' }))
+  }
+  for (const [at, leader] of world.leaders.entries()) {
+    if (leader === undefined) continue
+    const put = (changed: LeaderModel): void => void next.push({ ...world, leaders: world.leaders.with(at, changed) })
+    if (leader.step !== undefined) next.push(carryOut(world, at, leader, leader.step, mutation))
+    else if (leader.seen === undefined) put({ epoch: leader.epoch, placed: [], removed: [], seen: world.stored })
+    else {
+      const step = decide(world, leader, scenario, mutation)
+      if (step.kind !== 'Wait') put({ ...leader, step })
+    }
+    if (world.crashes < scenario.crashes && (leader.seen !== undefined || leader.step !== undefined)) {
+      const lost: LeaderModel = { epoch: leader.epoch, placed: [], removed: [] }
+      next.push({ ...world, crashes: world.crashes + 1, leaders: world.leaders.with(at, lost) })
+    }
+  }
+  // A second leader comes, with a higher epoch; the first knows nothing of it.
+  if (world.leaders[1] === undefined) next.push({ ...world, epoch: 2, leaders: [world.leaders[0], { epoch: 2, placed: [], removed: [] }] })
+  return next
+}
+
+function broken(world: World, scenario: Scenario): string | undefined {
+  for (const [slot, { runs }] of world.jobs) if (runs > 1) return `slot ${slot} ran ${runs} times`
+  const { ledger } = world.stored
+  if (ledger === undefined) return undefined
+  for (const { slot, state } of ledger.open) {
+    const job = jobOf(world, slot)
+    if ((state === 'Placed' || state === 'Final') && job === undefined) return `slot ${slot} is ${state} and has no job`
+  }
+  for (const [slot, { state }] of world.jobs) {
+    const open = ledger.open.find((each) => each.slot === slot)
+    if (open === undefined && slot > ledger.cursor && scenario.plans[world.edits]?.deletion === undefined)
+      return `slot ${slot} has a job (${state}) that the ledger knows nothing of`
+  }
+  return undefined
+}
+
+/** A lone leader with the highest epoch, and workers that take what is due, until nothing changes any more. */
+function settle(world: World, scenario: Scenario, mutation: Mutation): World {
+  let current: World = {
+    ...world,
+    nowSlot: scenario.until * tick,
+    edits: scenario.plans.length - 1,
+    leaders: [undefined, { epoch: world.epoch, placed: [], removed: [] }],
+  }
+  for (let steps = 0; steps < 500; steps++) {
+    const job = current.jobs.find(([slot, { state }]) => state === 'Running' || (state === 'Ready' && slot <= current.nowSlot))
+    if (job !== undefined) {
+      const [slot, { state, runs }] = job
+      current = withJob(
+        current,
+        slot,
+        state === 'Running' ? { ...job[1], state: 'Ended' } : { ...job[1], state: 'Running', runs: runs + 1 },
+      )
+      continue
+    }
+    const leader = current.leaders[1]
+    if (leader === undefined) throw new Error('no leader')
+    const informed: LeaderModel = leader.seen === undefined ? { ...leader, seen: current.stored } : leader
+    const step = decide(current, informed, scenario, mutation)
+    if (step.kind === 'Wait' || (step.kind === 'Delete' && current.stored.ledger === undefined)) return current
+    current = carryOut({ ...current, leaders: [undefined, informed] }, 1, informed, step, mutation)
+  }
+  throw new Error('does not come to rest')
+}
+
+/** What is wrong with a world at rest. */
+function unaccounted(world: World, scenario: Scenario): string | undefined {
+  const { ledger } = world.stored
+  const last = scenario.plans.at(-1)
+  if (last?.deletion === 'Delete') {
+    if (ledger !== undefined) return 'the ledger is still there'
+    const left = world.jobs.find(([, { state }]) => state === 'Ready')
+    return left === undefined ? undefined : `the job of slot ${left[0]} is still there`
+  }
+  if (ledger === undefined) return 'there is no ledger'
+  const ran = world.jobs.filter(([, { runs }]) => runs === 1).length
+  if (ledger.dispatched !== ran) return `${ledger.dispatched} dispatched, ${ran} ran`
+  if (ledger.active.length > 0 && ledger.active.some(({ slot }) => slot <= world.nowSlot)) return 'a run that has ended counts as active'
+  if (ledger.open.some(({ slot, state }) => slot <= world.nowSlot && state !== 'Final')) return 'a due slot is open'
+  const missed = Object.values(ledger.missed).reduce((sum, { count }) => sum + count, 0)
+  const isEdited = scenario.plans.length > 1
+  const due = Math.floor(world.nowSlot / (2 * tick))
+  if (!isEdited && ran + missed !== due) return `${due} due, ${ran} dispatched, ${missed} missed`
+  return undefined
+}
+
+function explore(scenario: Scenario, mutation: Mutation = {}): { readonly states: number; readonly problem: string | undefined } {
+  const start: World = {
+    nowSlot: tick,
+    edits: 0,
+    stored: { revision: 0, ledger: undefined },
+    epoch: 1,
+    jobs: [],
+    leaders: [{ epoch: 1, placed: [], removed: [] }, undefined],
+    crashes: 0,
+  }
+  // Revisions only have to differ where a leader compares them: what is behind is behind.
+  const keyOf = (world: World): string =>
+    JSON.stringify({
+      ...world,
+      stored: world.stored.ledger,
+      leaders: world.leaders.map(
+        (leader) =>
+          leader && {
+            ...leader,
+            seen: leader.seen && { isCurrent: leader.seen.revision === world.stored.revision, ledger: leader.seen.ledger },
+          },
+      ),
+    })
+  const visited = new Set([keyOf(start)])
+  let frontier = [start]
+  const settled = new Map<string, string | undefined>()
+  while (frontier.length > 0) {
+    const following: World[] = []
+    for (const world of frontier) {
+      const problem = broken(world, scenario) ?? restProblem(world, scenario, mutation, settled)
+      if (problem !== undefined) return { states: visited.size, problem }
+      for (const next of successors(world, scenario, mutation)) {
+        const key = keyOf(next)
+        if (visited.has(key)) continue
+        visited.add(key)
+        following.push(next)
+      }
+    }
+    frontier = following
+  }
+  return { states: visited.size, problem: undefined }
+}
+
+/** The way to rest depends on the broker alone, so that it is looked for once per state of the broker. */
+function restProblem(world: World, scenario: Scenario, mutation: Mutation, settled: Map<string, string | undefined>): string | undefined {
+  const key = JSON.stringify([world.stored.ledger, world.jobs, world.epoch])
+  if (!settled.has(key)) {
+    let problem: string | undefined
+    try {
+      const rest = settle(world, scenario, mutation)
+      problem = broken(rest, scenario) ?? unaccounted(rest, scenario)
+    } catch (error) {
+      problem = String(error)
+    }
+    settled.set(key, problem)
+  }
+  return settled.get(key)
+}
+
+const scenarios: readonly Scenario[] = [
+  { name: 'one slot placed ahead', until: 3, crashes: 2, plans: [{}] },
+  { name: 'one slot decided at its time', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
+  { name: 'two slots, the second may overlap', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Forbid' }] },
+  { name: 'take-back by an edit of the template, racing with the start', until: 2, crashes: 1, plans: [{}, { generation: 'b' }] },
+  { name: 'suspended, racing with the start', until: 2, crashes: 1, plans: [{}, { suspended: true }] },
+  { name: 'suspended and resumed', until: 3, crashes: 0, plans: [{}, { suspended: true }, {}] },
+  { name: 'another timing', until: 2, crashes: 0, plans: [{}, { timing: { everySeconds: 3 * tick } }] },
+  { name: 'deleted, racing with the start', until: 2, crashes: 1, plans: [{}, { deletion: 'Delete' }] },
+]
+
+describe('every interleaving', () => {
+  it.each(scenarios)(
+    '$name',
+    (scenario) => {
+      const { states, problem } = explore(scenario)
+      process.stdout.write(`${scenario.name}: ${states} states\n`)
+      expect(problem).toBeUndefined()
+    },
+    120_000,
+  )
+})
+
+const asWritten = (step: Step, change: (ledger: Ledger) => Ledger): Step =>
+  step.kind === 'Write' ? { ...step, ledger: change(step.ledger) } : step
+
+const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly found: RegExp }>> = {
+  'writes are not fenced and not compared': { mutation: { unfenced: true, blindWrites: true }, found: /./u },
+  'a former leader is not fenced': { mutation: { unfenced: true }, found: /./u },
+  'jobs are placed before the intent is written': {
+    mutation: {
+      step: (step, ledger, world) => {
+        const slots =
+          step.kind === 'Write' && step.what === 'intend'
+            ? step.ledger.open.filter(({ state }) => state === 'Intended').map(({ slot }) => slot)
+            : []
+        return slots.some((slot) => jobOf(world, slot) === undefined) && ledger !== undefined ? { kind: 'Place', slots } : step
+      },
+    },
+    found: /./u,
+  },
+  'placed is written without placing': {
+    mutation: {
+      step: (step, ledger) =>
+        step.kind === 'Place' && ledger !== undefined
+          ? {
+              kind: 'Write',
+              what: 'placed',
+              ledger: { ...ledger, open: ledger.open.map((open) => ({ ...open, state: 'Placed' as const })) },
+            }
+          : step,
+    },
+    found: /has no job/u,
+  },
+  'the cursor moves before the slot is final': {
+    mutation: { step: (step) => asWritten(step, (ledger) => ({ ...ledger, cursor: ledger.cursor + 2 * tick })) },
+    found: /./u,
+  },
+  'jobs are taken back without Revoking': {
+    mutation: {
+      step: (step) =>
+        step.kind === 'Write' && step.what === 'revoke' ? { kind: 'Remove', slots: step.ledger.open.map(({ slot }) => slot) } : step,
+    },
+    found: /./u,
+  },
+  'an end is acknowledged before it is recorded': {
+    mutation: {
+      step: (step, _, world) =>
+        step.kind === 'Write' && step.what === 'record' ? { kind: 'Acknowledge', slots: ended(world).map(({ slot }) => slot) } : step,
+    },
+    found: /counts as active|due/u,
+  },
+  'a started job counts as taken back': {
+    mutation: {
+      step: (step) =>
+        step.kind === 'Write' && step.what === 'taken back'
+          ? asWritten(step, (ledger) => ({ ...ledger, dispatched: 0, open: [], active: [] }))
+          : step,
+    },
+    found: /./u,
+  },
+}
+
+describe('what would go wrong otherwise is found', () => {
+  it.each(Object.entries(mutations))(
+    '%s',
+    (_, { mutation, found }) => {
+      let problem: string | undefined
+      for (const scenario of scenarios) problem ??= explore(scenario, mutation).problem
+      expect(problem).toMatch(found)
+    },
+    120_000,
+  )
+})

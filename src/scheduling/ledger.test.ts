@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { knownSlot, type Ledger, parseLedger } from './ledger.ts'
+
+const full: Ledger = {
+  v: 1,
+  timing: { schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', suspended: false },
+  cursor: 100,
+  open: [{ slot: 200, state: 'Placed', generation: 'a/mail', epoch: 3 }],
+  active: [{ slot: 100, generation: 'a/mail', dispatchedAtMs: 100_250.5 }],
+  dispatched: 7,
+  lastDispatched: { slot: 100, atMs: 100_250 },
+  lastRun: {
+    slot: 0,
+    succeeded: false,
+    reason: 'AttemptsExhausted',
+    message: 'timeout',
+    attemptsMade: 4,
+    attempts: 4,
+    worker: 'w',
+    finishedAtMs: 9,
+  },
+  lastFailure: { slot: 0, succeeded: false, reason: 'AttemptsExhausted', finishedAtMs: 9 },
+  consecutiveFailures: 1,
+  missed: { Overlap: { count: 2, lastSlot: 50 } },
+  regressedAtMs: 40_000,
+}
+
+const damaged = (change: Record<string, unknown>): string => JSON.stringify({ ...full, ...change })
+
+describe('a stored ledger', () => {
+  it('is read as it was written', () => {
+    expect(parseLedger(JSON.stringify(full))).toEqual({ ok: true, ledger: full })
+  })
+
+  it('may have fields of a later version', () => {
+    const later = { ...full, colour: 'red', open: [{ ...full.open[0], size: 3 }] }
+    expect(parseLedger(JSON.stringify(later))).toEqual({ ok: true, ledger: full })
+  })
+
+  it.each([
+    ['no JSON', '{', /cannot be read/u],
+    ['a later format', damaged({ v: 2 }), /v is 2, 1 is understood/u],
+    ['no cursor', damaged({ cursor: null }), /cursor is not a number/u],
+    ['an unknown state', damaged({ open: [{ slot: 1, state: 'Lost', generation: 'a', epoch: 1 }] }), /open\.state is none of/u],
+    ['no list', damaged({ active: {} }), /active is not a list/u],
+    ['no timing', damaged({ timing: { suspended: false } }), /timing\.schedules is not a list/u],
+    ['a list', '[]', /the document is not an object/u],
+  ])('is refused: %s', (_, document, message) => {
+    expect(parseLedger(document)).toEqual({ ok: false, message: expect.stringMatching(message) as unknown })
+  })
+
+  it('knows the newest slot that it tells to be decided', () => {
+    expect(knownSlot(full)).toBe(100)
+    expect(knownSlot({ ...full, open: [{ slot: 300, state: 'Final', generation: 'a', epoch: 1 }] })).toBe(300)
+    expect(knownSlot({ ...full, lastDispatched: { slot: 150, atMs: 0 } })).toBe(150)
+  })
+})

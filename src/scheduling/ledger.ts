@@ -1,0 +1,171 @@
+import type { Slot } from '../contract/index.ts'
+import type { Timing } from './timing.ts'
+
+/**
+ * A slot between its intent and its end as an entry. `Intended`: its job may be there. `Placed`: its job is there, and waits for its
+ * time. `Revoking`: its job is being taken back; it may be gone, or have started. `Final`: dispatched; the cursor has not passed it yet.
+ */
+export type OpenSlot = {
+  readonly slot: Slot
+  readonly state: 'Intended' | 'Placed' | 'Revoking' | 'Final'
+  readonly generation: string
+  readonly epoch: number
+}
+
+export type ActiveRun = {
+  readonly slot: Slot
+  readonly generation: string
+  readonly dispatchedAtMs: number
+  readonly startedAtMs?: number
+}
+
+export type RunReason = 'Succeeded' | 'AttemptsExhausted' | 'JobRemoved' | 'PendingDeadlineExceeded' | 'RunDeadlineExceeded'
+
+/** How a run ended, as far as its job tells. */
+export type RunOutcome = {
+  readonly slot: Slot
+  readonly succeeded: boolean
+  readonly reason: RunReason
+  readonly message?: string
+  readonly attemptsMade?: number
+  readonly attempts?: number
+  readonly worker?: string
+  readonly startedAtMs?: number
+  readonly finishedAtMs: number
+}
+
+export type MissedReason =
+  'StartingDeadlineExceeded' | 'Superseded' | 'Skipped' | 'TooManyMissed' | 'Overlap' | 'Suspended' | 'ScheduleChanged' | 'LedgerRegressed'
+
+/** One look counts up to 100: after a long outage the count says "at least". */
+export type MissedRuns = { readonly count: number; readonly lastSlot: Slot }
+
+/** All that is known about the slots of one schedule. What is not open and above the cursor was not decided yet. */
+export type Ledger = {
+  readonly v: 1
+  /** What slots are judged by; another timing in the spec is adopted first. */
+  readonly timing: Timing & { readonly suspended: boolean }
+  /** A slot up to and including this moment is final, unless it is open. */
+  readonly cursor: Slot
+  readonly open: readonly OpenSlot[]
+  /** Dispatched and not known to have ended; the newest 1,000. */
+  readonly active: readonly ActiveRun[]
+  readonly dispatched: number
+  readonly lastDispatched?: { readonly slot: Slot; readonly atMs: number }
+  readonly lastRun?: RunOutcome
+  readonly lastSuccess?: RunOutcome
+  readonly lastFailure?: RunOutcome
+  readonly consecutiveFailures: number
+  readonly missed: Readonly<Partial<Record<MissedReason, MissedRuns>>>
+  /** The broker had lost what was known to have happened (it was restored from an older state): when that was found. */
+  readonly regressedAtMs?: number
+}
+
+/** The newest slot that a ledger tells to be decided. */
+export function knownSlot({ cursor, open, lastDispatched }: Ledger): Slot {
+  const finals = open.filter(({ state }) => state === 'Final').map(({ slot }) => slot)
+  return Math.max(cursor, lastDispatched?.slot ?? cursor, ...finals)
+}
+
+export type ParsedLedger = { readonly ok: true; readonly ledger: Ledger } | { readonly ok: false; readonly message: string }
+
+/** Unknown fields are left out. What cannot be read must not be written over: a later version may have written it. */
+export function parseLedger(document: string): ParsedLedger {
+  try {
+    return { ok: true, ledger: readLedger(JSON.parse(document)) }
+  } catch (error) {
+    return { ok: false, message: `the ledger cannot be read: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+function readLedger(value: unknown): Ledger {
+  const it = fields(value, 'the document')
+  if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, 1 is understood`)
+  const timing = fields(it['timing'], 'timing')
+  const last = it['lastDispatched'] === undefined ? undefined : fields(it['lastDispatched'], 'lastDispatched')
+  return {
+    v: 1,
+    timing: { ...readTiming(timing), suspended: timing['suspended'] === true },
+    cursor: finite(it['cursor'], 'cursor'),
+    open: list(it['open'], 'open').map((each) => ({
+      slot: finite(each['slot'], 'open.slot'),
+      state: oneOf(each['state'], ['Intended', 'Placed', 'Revoking', 'Final'], 'open.state'),
+      generation: text(each['generation'], 'open.generation'),
+      epoch: finite(each['epoch'], 'open.epoch'),
+    })),
+    active: list(it['active'], 'active').map((each) => ({
+      slot: finite(each['slot'], 'active.slot'),
+      generation: text(each['generation'], 'active.generation'),
+      dispatchedAtMs: finite(each['dispatchedAtMs'], 'active.dispatchedAtMs'),
+      ...optional('startedAtMs', each['startedAtMs'], finite),
+    })),
+    dispatched: finite(it['dispatched'], 'dispatched'),
+    ...(last && {
+      lastDispatched: { slot: finite(last['slot'], 'lastDispatched.slot'), atMs: finite(last['atMs'], 'lastDispatched.atMs') },
+    }),
+    ...optional('lastRun', it['lastRun'], readOutcome),
+    ...optional('lastSuccess', it['lastSuccess'], readOutcome),
+    ...optional('lastFailure', it['lastFailure'], readOutcome),
+    consecutiveFailures: finite(it['consecutiveFailures'], 'consecutiveFailures'),
+    missed: Object.fromEntries(
+      Object.entries(fields(it['missed'], 'missed')).map(([reason, entry]) => {
+        const { count, lastSlot } = fields(entry, `missed.${reason}`)
+        return [reason, { count: finite(count, `missed.${reason}.count`), lastSlot: finite(lastSlot, `missed.${reason}.lastSlot`) }]
+      }),
+    ),
+    ...optional('regressedAtMs', it['regressedAtMs'], finite),
+  }
+}
+
+function readTiming(it: Record<string, unknown>): Timing {
+  if (it['everySeconds'] !== undefined) return { everySeconds: finite(it['everySeconds'], 'timing.everySeconds') }
+  const { schedules } = it
+  if (!Array.isArray(schedules)) throw new TypeError('timing.schedules is not a list')
+  return { schedules: schedules.map((each) => text(each, 'timing.schedules')), timeZone: text(it['timeZone'], 'timing.timeZone') }
+}
+
+function readOutcome(value: unknown, name: string): RunOutcome {
+  const it = fields(value, name)
+  const reasons = ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'] as const
+  return {
+    slot: finite(it['slot'], `${name}.slot`),
+    succeeded: it['succeeded'] === true,
+    reason: oneOf(it['reason'], reasons, `${name}.reason`),
+    ...optional('message', it['message'], text),
+    ...optional('attemptsMade', it['attemptsMade'], finite),
+    ...optional('attempts', it['attempts'], finite),
+    ...optional('worker', it['worker'], text),
+    ...optional('startedAtMs', it['startedAtMs'], finite),
+    finishedAtMs: finite(it['finishedAtMs'], `${name}.finishedAtMs`),
+  }
+}
+
+function fields(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${name} is not an object`)
+  return value as Record<string, unknown>
+}
+
+function list(value: unknown, name: string): readonly Record<string, unknown>[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} is not a list`)
+  return value.map((each) => fields(each, name))
+}
+
+function finite(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new TypeError(`${name} is not a number`)
+  return value
+}
+
+function text(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw new TypeError(`${name} is not a string`)
+  return value
+}
+
+function oneOf<T extends string>(value: unknown, values: readonly T[], name: string): T {
+  const found = values.find((each) => each === value)
+  if (found === undefined) throw new TypeError(`${name} is none of ${values.join(', ')}`)
+  return found
+}
+
+function optional<K extends string, V>(key: K, value: unknown, read: (value: unknown, name: string) => V): { readonly [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: read(value, key) }) as { readonly [P in K]?: V }
+}

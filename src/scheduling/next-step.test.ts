@@ -1,0 +1,389 @@
+import { describe, expect, it } from 'vitest'
+import type { Slot } from '../contract/index.ts'
+import type { Ledger, RunOutcome } from './ledger.ts'
+import { nextStep } from './next-step.ts'
+import type { Knowledge, LookedAt, SchedulePlan } from './step.ts'
+import { parseTiming, type Timing } from './timing.ts'
+
+const minute = 60
+/** The creation of every schedule here; a slot is due each minute after it. */
+const start = 600_000
+const slot = (index: number): Slot => start + index * minute
+const everyMinute: Timing = { everySeconds: minute }
+
+function planOf(change: Partial<SchedulePlan> = {}): SchedulePlan {
+  const timing = change.timing ?? everyMinute
+  const parsed = parseTiming(timing)
+  if (!parsed.ok) throw new Error(parsed.message)
+  const rest = { suspended: false, concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a' } as const
+  return { ...rest, epoch: 1, createdAtMs: start * 1000, ...change, timing, slots: parsed.slots }
+}
+
+/** A broker in which nothing goes wrong, and a leader that does what it is told until it has to wait. */
+function home() {
+  const jobs = new Map<Slot, LookedAt>()
+  const ended: RunOutcome[] = []
+  const world = {
+    ledger: undefined as Ledger | undefined,
+    jobs,
+    untilMs: undefined as number | undefined,
+    /** Everything there is to do at a moment (seconds); answers what was done. A new leader each time: it remembers nothing. */
+    lead(at: number, plan = planOf()): readonly string[] {
+      const placed = new Set<Slot>()
+      const removed = new Map<Slot, 'Removed' | 'Started' | 'Absent'>()
+      const looked = new Map<Slot, LookedAt>()
+      const done: string[] = []
+      for (let count = 0; count < 300; count++) {
+        const knowledge: Knowledge = { placed, removed, looked, ended }
+        const step = nextStep(world.ledger, plan, knowledge, at * 1000)
+        world.untilMs = step.kind === 'Wait' ? step.untilMs : undefined
+        if (step.kind === 'Wait') return done
+        done.push(step.kind === 'Write' ? step.what : step.kind)
+        if (step.kind === 'Write') {
+          expect(at * 1000).toBeGreaterThanOrEqual(step.notBeforeMs ?? 0)
+          expect(at * 1000).toBeLessThan(step.beforeMs ?? Infinity)
+          world.ledger = step.ledger
+        } else if (step.kind === 'Delete') {
+          world.ledger = undefined
+          return done
+        } else {
+          for (const each of step.slots) {
+            const job = jobs.get(each)
+            if (step.kind === 'Place') {
+              placed.add(each)
+              if (job === undefined) jobs.set(each, { state: 'Waiting' })
+            } else if (step.kind === 'Remove') {
+              removed.set(
+                each,
+                job === undefined ? 'Absent' : job.state === 'Waiting' && job.startedAtMs === undefined ? 'Removed' : 'Started',
+              )
+              if (removed.get(each) === 'Removed') jobs.delete(each)
+            } else if (step.kind === 'Look') looked.set(each, job ?? { state: 'Absent' })
+            else ended.splice(0, ended.length, ...ended.filter((run) => run.slot !== each))
+          }
+        }
+      }
+      throw new Error(`does not come to rest: ${done.slice(-10).join(', ')}`)
+    },
+    begin(each: Slot, startedAtMs = each * 1000): void {
+      jobs.set(each, { state: 'Active', startedAtMs })
+    },
+    end(each: Slot, succeeded = true): void {
+      jobs.set(each, { state: 'Ended', startedAtMs: each * 1000 })
+      const reason = succeeded ? 'Succeeded' : 'AttemptsExhausted'
+      ended.push({ slot: each, succeeded, reason, ...(succeeded ? {} : { message: 'timeout' }), finishedAtMs: (each + 1) * 1000 })
+    },
+    get placed(): readonly Slot[] {
+      return [...jobs.keys()].toSorted((a, b) => a - b)
+    },
+    missed(reason: keyof Ledger['missed']) {
+      return world.ledger?.missed[reason]
+    },
+  }
+  return world
+}
+
+const forbid = { concurrencyPolicy: 'Forbid' } as const
+
+describe('a slot', () => {
+  it('is placed ahead: intent, job, placed; and dispatched when its time has come', () => {
+    const world = home()
+    expect(world.lead(start)).toEqual(['adopt', 'intend', 'Place', 'placed'])
+    expect(world.placed).toEqual([slot(1)])
+    expect(world.ledger).toMatchObject({ dispatched: 0, open: [{ slot: slot(1), state: 'Placed' }] })
+    world.lead(slot(1))
+    expect(world.ledger).toMatchObject({ dispatched: 1, cursor: slot(1), lastDispatched: { slot: slot(1) } })
+  })
+
+  it('is decided at its time where runs may not overlap', () => {
+    const world = home()
+    expect(world.lead(start, planOf(forbid))).toEqual(['adopt'])
+    expect(world.untilMs).toBe(slot(1) * 1000)
+    expect(world.lead(slot(1), planOf(forbid))).toEqual(['intend', 'Place', 'placed'])
+    expect(world.ledger).toMatchObject({ dispatched: 1, open: [], active: [{ slot: slot(1) }] })
+  })
+
+  it('before the creation was never due', () => {
+    const world = home()
+    world.lead(start + 30, planOf({ ...forbid, createdAtMs: (start + 20) * 1000 }))
+    expect(world.ledger).toMatchObject({ dispatched: 0, missed: {} })
+  })
+
+  it('costs nothing while nothing is due', () => {
+    const world = home()
+    world.lead(start)
+    expect(world.lead(start + 10)).toEqual([])
+  })
+})
+
+describe('the end of a run', () => {
+  it('is recorded, then acknowledged', () => {
+    const world = home()
+    world.lead(start, planOf(forbid))
+    world.lead(slot(1), planOf(forbid))
+    world.end(slot(1), false)
+    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['record', 'Acknowledge'])
+    expect(world.ledger).toMatchObject({ active: [], consecutiveFailures: 1, lastFailure: { slot: slot(1), message: 'timeout' } })
+  })
+
+  it('counts failures in a row', () => {
+    const world = home()
+    world.lead(start)
+    for (const [index, succeeded] of [false, false, true].entries()) {
+      world.lead(slot(index + 1))
+      world.end(slot(index + 1), succeeded)
+      world.lead(slot(index + 1) + 5)
+      expect(world.ledger?.consecutiveFailures).toBe(succeeded ? 0 : index + 1)
+    }
+  })
+
+  it('makes a slot final whose leader died between job and record', () => {
+    const world = home()
+    world.lead(start, planOf(forbid))
+    const intend = nextStep(
+      world.ledger,
+      planOf(forbid),
+      { placed: new Set(), removed: new Map(), looked: new Map(), ended: [] },
+      slot(1) * 1000,
+    )
+    if (intend.kind !== 'Write') throw new Error(intend.kind)
+    world.ledger = intend.ledger
+    world.end(slot(1))
+    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['record', 'Acknowledge'])
+    expect(world.ledger).toMatchObject({ dispatched: 1, active: [], open: [], lastSuccess: { slot: slot(1) } })
+  })
+
+  it('of a run that its deadline freed is acknowledged only', () => {
+    const world = home()
+    const plan = planOf({ ...forbid, runDeadlineSeconds: 20 })
+    world.lead(start, plan)
+    world.lead(slot(1), plan)
+    world.begin(slot(1))
+    world.lead(slot(1) + 20, plan)
+    expect(world.ledger).toMatchObject({ active: [], lastRun: { reason: 'RunDeadlineExceeded' } })
+    world.end(slot(1))
+    expect(world.lead(slot(1) + 25, plan)).toEqual(['Acknowledge'])
+    expect(world.ledger).toMatchObject({ lastRun: { reason: 'RunDeadlineExceeded' }, consecutiveFailures: 1 })
+  })
+})
+
+describe('after an outage', () => {
+  it.each([
+    ['Latest', 1, { Superseded: 59 }],
+    ['Skip', 1, { Skipped: 59 }],
+    ['All', 10, { TooManyMissed: 50 }],
+  ] as const)('%s dispatches %i of 60 slots', (missedRuns, dispatched, missed) => {
+    const world = home()
+    const plan = planOf({ missedRuns, timing: everyMinute })
+    // Nothing was placed ahead: the operator comes for the first time after an hour.
+    world.lead(slot(60) + 10, plan)
+    expect(world.ledger?.dispatched).toBe(dispatched)
+    expect(Object.fromEntries(Object.entries(world.ledger?.missed ?? {}).map(([reason, { count }]) => [reason, count]))).toEqual(missed)
+  })
+
+  it('looks at a bounded number of slots, however long it was', () => {
+    const world = home()
+    world.lead(start + 366 * 86_400, planOf({ timing: { everySeconds: 1 }, missedRuns: 'All' }))
+    expect(world.ledger?.dispatched).toBe(10)
+    expect(world.missed('TooManyMissed')?.lastSlot).toBe(start + 366 * 86_400 - 10)
+    expect(world.ledger?.cursor).toBe(start + 366 * 86_400)
+  })
+
+  it('what was placed ahead has run, and is dispatched in its own time', () => {
+    const world = home()
+    world.lead(start)
+    world.end(slot(1))
+    world.lead(slot(1) + 50)
+    expect(world.ledger).toMatchObject({ dispatched: 1, missed: {}, lastSuccess: { slot: slot(1) } })
+  })
+})
+
+describe('Forbid', () => {
+  it('misses what would overlap, and goes on after the end', () => {
+    const world = home()
+    for (const index of [0, 1, 2]) world.lead(slot(index), planOf(forbid))
+    expect(world.missed('Overlap')).toEqual({ count: 1, lastSlot: slot(2) })
+    world.end(slot(1))
+    world.lead(slot(2) + 5, planOf(forbid))
+    world.lead(slot(3), planOf(forbid))
+    expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(3) }] })
+  })
+
+  it('takes back what Allow had placed ahead', () => {
+    const world = home()
+    world.lead(start)
+    expect(world.lead(start + 5, planOf(forbid))).toEqual(['revoke', 'Remove', 'taken back'])
+    expect(world.placed).toEqual([])
+    expect(world.ledger).toMatchObject({ active: [], open: [] })
+  })
+})
+
+describe('an edit', () => {
+  it('of the template takes back what is not due and places it anew', () => {
+    const world = home()
+    world.lead(start)
+    expect(world.lead(start + 5, planOf({ generation: 'b' }))).toEqual(['revoke', 'Remove', 'taken back', 'intend', 'Place', 'placed'])
+    expect(world.ledger?.open).toMatchObject([{ slot: slot(1), state: 'Placed', generation: 'b' }])
+  })
+
+  it('of the template leaves alone what has started before its time (a worker whose clock is ahead)', () => {
+    const world = home()
+    world.lead(start)
+    world.begin(slot(1))
+    world.lead(start + 5, planOf({ generation: 'b' }))
+    expect(world.ledger).toMatchObject({ dispatched: 1, active: [{ slot: slot(1), generation: 'a' }] })
+    world.lead(slot(1) + 5, planOf({ generation: 'b' }))
+    expect(world.ledger).toMatchObject({ dispatched: 1, missed: {} })
+  })
+
+  it('of the timing never fires slots of the past', () => {
+    const world = home()
+    world.lead(start, planOf(forbid))
+    world.lead(slot(3) + 5, planOf({ ...forbid, timing: { everySeconds: 7 } }))
+    expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(3) + 5 })
+    expect(world.missed('ScheduleChanged')).toEqual({ count: 3, lastSlot: slot(3) })
+  })
+
+  it('of the timing takes back what the old one had placed', () => {
+    const world = home()
+    world.lead(start)
+    world.lead(start + 5, planOf({ timing: { everySeconds: 3600 } }))
+    expect(world.placed).not.toContain(slot(1))
+  })
+})
+
+describe('suspend', () => {
+  it('takes back what is placed, writes nothing meanwhile, and counts at the resume', () => {
+    const world = home()
+    world.lead(start)
+    world.lead(start + 5, planOf({ suspended: true }))
+    expect(world.placed).toEqual([])
+    expect(world.lead(slot(5), planOf({ suspended: true }))).toEqual([])
+    expect(world.untilMs).toBeUndefined()
+    world.lead(slot(5) + 5, planOf())
+    expect(world.missed('Suspended')).toEqual({ count: 5, lastSlot: slot(5) })
+    expect(world.ledger).toMatchObject({ dispatched: 0, open: [{ slot: slot(6), state: 'Placed' }] })
+  })
+
+  it('lets a run that is dispatched go on', () => {
+    const world = home()
+    world.lead(start)
+    world.lead(slot(1), planOf({ suspended: true }))
+    expect(world.ledger).toMatchObject({ dispatched: 1, active: [{ slot: slot(1) }] })
+  })
+})
+
+describe('a ledger that was lost', () => {
+  it('or put back fires nothing again', () => {
+    const world = home()
+    world.lead(start)
+    const snapshot = world.ledger
+    world.lead(slot(1))
+    world.lead(slot(2))
+    world.ledger = snapshot
+    world.jobs.clear()
+    world.lead(slot(3) + 5, planOf({ statusSlot: slot(2) }))
+    expect(world.placed).toEqual([slot(4)])
+    expect(world.missed('LedgerRegressed')?.lastSlot).toBe(slot(3))
+    expect(world.ledger?.regressedAtMs).toBe((slot(3) + 5) * 1000)
+  })
+
+  it('altogether fires nothing again', () => {
+    const world = home()
+    world.lead(slot(3) + 5, planOf({ ...forbid, statusSlot: slot(2) }))
+    expect(world.placed).toEqual([])
+    expect(world.missed('LedgerRegressed')).toEqual({ count: 1, lastSlot: slot(3) })
+    world.lead(slot(4), planOf({ ...forbid, statusSlot: slot(2) }))
+    expect(world.placed).toEqual([slot(4)])
+  })
+
+  it('takes back what came back with the snapshot and has not started', () => {
+    const world = home()
+    world.lead(start)
+    world.lead(slot(2) + 5, planOf({ statusSlot: slot(2) }))
+    expect(world.placed).toEqual([slot(3)])
+  })
+})
+
+describe('deletion', () => {
+  it('takes back what has not started, then deletes the ledger', () => {
+    const world = home()
+    world.lead(start)
+    expect(world.lead(start + 5, planOf({ deletion: 'Delete' }))).toEqual(['revoke', 'Remove', 'Delete'])
+    expect(world.placed).toEqual([])
+    expect(world.ledger).toBeUndefined()
+  })
+
+  it('leaves what runs', () => {
+    const world = home()
+    world.lead(start)
+    world.lead(slot(1))
+    world.begin(slot(1))
+    world.lead(slot(1) + 5, planOf({ deletion: 'Delete' }))
+    expect(world.placed).toEqual([slot(1)])
+  })
+
+  it('leaves all with Orphan', () => {
+    const world = home()
+    world.lead(start)
+    expect(world.lead(start + 5, planOf({ deletion: 'Orphan' }))).toEqual([])
+    expect(world.placed).toEqual([slot(1)])
+  })
+})
+
+describe('two clusters on one broker', () => {
+  it('with the same schedule continue one ledger', () => {
+    const world = home()
+    world.lead(start)
+    expect(world.lead(start + 5, planOf({ epoch: 2, createdAtMs: (start + 3) * 1000 }))).toEqual([])
+    world.lead(slot(1), planOf({ epoch: 2, createdAtMs: (start + 3) * 1000 }))
+    expect(world.ledger?.dispatched).toBe(1)
+  })
+})
+
+describe('what attacks on it have found', () => {
+  const nothing: Knowledge = { placed: new Set(), removed: new Map(), ended: [], looked: new Map() }
+  const written = (ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, at: number): Ledger => {
+    const step = nextStep(ledger, plan, knowledge, at * 1000)
+    if (step.kind !== 'Write') throw new Error(step.kind)
+    return step.ledger
+  }
+  const active = [{ slot: slot(1), generation: 'a', dispatchedAtMs: slot(1) * 1000 }]
+  const empty: Ledger = {
+    v: 1,
+    timing: { ...everyMinute, suspended: false },
+    cursor: start,
+    open: [],
+    active: [],
+    dispatched: 0,
+    consecutiveFailures: 0,
+    missed: {},
+  }
+
+  it('a job that was placed ahead ran in time while no operator was there: it is not late', () => {
+    const ledger: Ledger = { ...empty, open: [{ slot: slot(1), state: 'Placed', generation: 'a', epoch: 1 }], active }
+    expect(written(ledger, planOf(), nothing, slot(1) + 59).lastDispatched).toEqual({ slot: slot(1), atMs: slot(1) * 1000 })
+  })
+
+  it('deleted and created again in the middle: a running slot is counted once', () => {
+    const ledger: Ledger = { ...empty, cursor: slot(1), dispatched: 1, lastDispatched: { slot: slot(1), atMs: slot(1) * 1000 }, active }
+    const revoking = written(ledger, planOf({ deletion: 'Delete' }), nothing, slot(1) + 10)
+    const back = written(revoking, planOf(), { ...nothing, removed: new Map([[slot(1), 'Started']]) }, slot(1) + 11)
+    expect(back).toMatchObject({ dispatched: 1, active: [{ slot: slot(1) }], open: [] })
+  })
+
+  it('an intent that lands after the starting deadline is refused', () => {
+    const plan = planOf({ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 20 })
+    expect(nextStep(empty, plan, nothing, slot(1) * 1000 + 10_000)).toMatchObject({ what: 'intend', beforeMs: (slot(1) + 20) * 1000 + 1 })
+  })
+
+  it('a run that is gone without a trace does not block a schedule that forbids overlaps', () => {
+    const plan = planOf({ concurrencyPolicy: 'Forbid' })
+    const ledger: Ledger = { ...empty, cursor: slot(1), dispatched: 1, active }
+    expect(nextStep(ledger, plan, nothing, slot(2) * 1000)).toEqual({ kind: 'Look', slots: [slot(1)] })
+    const freed = written(ledger, plan, { ...nothing, looked: new Map([[slot(1), { state: 'Absent' }]]) }, slot(2))
+    expect(freed).toMatchObject({ active: [], lastRun: { slot: slot(1), reason: 'JobRemoved' }, missed: {} })
+    const overlapping = written(ledger, plan, { ...nothing, looked: new Map([[slot(1), { state: 'Active' }]]) }, slot(2))
+    expect(overlapping.missed).toEqual({ Overlap: { count: 1, lastSlot: slot(2) } })
+  })
+})

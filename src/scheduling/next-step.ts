@@ -1,0 +1,239 @@
+/**
+ * What to do next about the slots of one schedule: pure, from what is stored and what was learned since, to one step. Whoever carries out
+ * the step asks again, until the answer is to wait. Read it from top to bottom: what was begun is ended before anything new is begun.
+ */
+import type { Slot } from '../contract/index.ts'
+import { dueSlots } from './due-slots.ts'
+import { knownSlot, type Ledger, type OpenSlot } from './ledger.ts'
+import { nextWake, overdueRuns, slotsAhead } from './horizon.ts'
+import type { Knowledge, SchedulePlan, Step } from './step.ts'
+import { parseTiming, type Timing } from './timing.ts'
+import {
+  emptyLedger,
+  mostCounted,
+  withCursor,
+  withDispatched,
+  withIntents,
+  withMissed,
+  withOutcome,
+  withoutSlots,
+  withStates,
+} from './transitions.ts'
+
+export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step {
+  if (plan.deletion !== undefined) return afterDeletion(ledger, plan, knowledge)
+  if (ledger === undefined) return adopt(plan, nowMs)
+  return (
+    regressed(ledger, plan, nowMs) ??
+    recordEnds(ledger, plan, knowledge, nowMs) ??
+    acknowledge(knowledge) ??
+    finishIntents(ledger, plan, knowledge, nowMs) ??
+    finishTakingBack(ledger, plan, knowledge, nowMs) ??
+    retime(ledger, plan, nowMs) ??
+    takeBack(ledger, plan, nowMs) ??
+    freeOverdue(ledger, plan, knowledge, nowMs) ??
+    lookAtWhatIsInTheWay(ledger, plan, knowledge, nowMs) ??
+    moveOn(ledger, plan, nowMs) ?? { kind: 'Wait', untilMs: nextWake(ledger, plan, knowledge.looked, nowMs) }
+  )
+}
+
+/**
+ * Everything that has not started is taken back; what runs goes on, and its end is of no interest any more. By way of `Revoking`, so that a
+ * schedule of the same name that is created in the middle of this finds its ledger in order.
+ */
+function afterDeletion(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed }: Knowledge): Step {
+  if (deletion === 'Orphan') return { kind: 'Wait' }
+  if (ledger === undefined) return { kind: 'Delete' }
+  const begun = [...ledger.open, ...ledger.active].map(({ slot }) => slot)
+  const revoking = slotsIn(ledger, 'Revoking')
+  if (begun.some((slot) => !revoking.includes(slot))) {
+    const generations = new Map([...ledger.open, ...ledger.active].map(({ slot, generation }) => [slot, generation]))
+    const open = unique(begun).map((slot): OpenSlot => ({ slot, state: 'Revoking', generation: generations.get(slot) ?? '', epoch }))
+    return { kind: 'Write', what: 'revoke', ledger: { ...ledger, open: open.toSorted((a, b) => a.slot - b.slot) } }
+  }
+  const slots = revoking.filter((slot) => !removed.has(slot))
+  return slots.length > 0 ? { kind: 'Remove', slots } : { kind: 'Delete' }
+}
+
+/** Slots before the creation were never due. A ledger that is gone although runs are known of counts as regressed. */
+function adopt(plan: SchedulePlan, nowMs: number): Step {
+  if (plan.statusSlot !== undefined) {
+    return { kind: 'Write', what: 'regressed', ledger: startAnew(emptyLedger(plan.timing, plan.suspended, plan.statusSlot), plan, nowMs) }
+  }
+  const cursor = Math.min(Math.floor(plan.createdAtMs / 1000), slotAt(nowMs))
+  return { kind: 'Write', what: 'adopt', ledger: emptyLedger(plan.timing, plan.suspended, cursor) }
+}
+
+/** More is known to have been dispatched than is stored: the broker was restored from an older state. Nothing of that time fires again. */
+function regressed(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+  if (plan.statusSlot === undefined || plan.statusSlot <= knownSlot(ledger)) return undefined
+  return { kind: 'Write', what: 'regressed', ledger: startAnew(ledger, plan, nowMs) }
+}
+
+/** What is open is taken back where it still can be; what was due up to now, and is not known to have been dispatched, was missed. */
+function startAnew(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledger {
+  const { statusSlot = 0 } = plan
+  const known = Math.max(ledger.cursor, statusSlot)
+  const now = slotAt(nowMs)
+  const lost = plan.slots.between(known, now, mostCounted).filter((slot) => !ledger.open.some((open) => open.slot === slot))
+  const revoking = withStates(ledger, (open) => (open.state === 'Final' ? open : { ...open, state: 'Revoking', epoch: plan.epoch }))
+  const next = withMissed(withCursor(revoking, Math.max(known, now)), 'LedgerRegressed', lost)
+  return { ...next, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
+}
+
+/** An end of any slot that is not final yet makes it final: its job has run. One at a time, so that each is told of. */
+function recordEnds(ledger: Ledger, { epoch }: SchedulePlan, { ended }: Knowledge, nowMs: number): Step | undefined {
+  for (const outcome of ended.toSorted((a, b) => a.slot - b.slot)) {
+    const isOpen = ledger.open.some(({ slot, state }) => slot === outcome.slot && state !== 'Final')
+    if (!isOpen && !ledger.active.some(({ slot }) => slot === outcome.slot)) continue
+    const next = isOpen ? withDispatched(ledger, [outcome.slot], epoch, nowMs) : ledger
+    return { kind: 'Write', what: 'record', ledger: withCursor(withOutcome(next, outcome), next.cursor) }
+  }
+  return undefined
+}
+
+/** All that has arrived is recorded, or is of no interest: a run that was freed by its deadline, a repeated arrival. */
+function acknowledge({ ended }: Knowledge): Step | undefined {
+  return ended.length === 0 ? undefined : { kind: 'Acknowledge', slots: unique(ended.map(({ slot }) => slot)) }
+}
+
+/** Whoever wrote an intent may have died before or after its effect: the effect is repeated, which does nothing where it had happened. */
+function finishIntents(ledger: Ledger, { epoch }: SchedulePlan, { placed }: Knowledge, nowMs: number): Step | undefined {
+  const intended = slotsIn(ledger, 'Intended')
+  if (intended.length === 0) return undefined
+  const missing = intended.filter((slot) => !placed.has(slot))
+  if (missing.length > 0) return { kind: 'Place', slots: missing }
+  const due = intended.filter((slot) => slot <= slotAt(nowMs))
+  const next = withStates(withDispatched(ledger, due, epoch, nowMs), (open) =>
+    open.state === 'Intended' ? { ...open, state: 'Placed', epoch } : open,
+  )
+  return { kind: 'Write', what: 'placed', ledger: withCursor(next, next.cursor), ...notBefore(due) }
+}
+
+function finishTakingBack(ledger: Ledger, { epoch }: SchedulePlan, { removed }: Knowledge, nowMs: number): Step | undefined {
+  const revoking = slotsIn(ledger, 'Revoking')
+  if (revoking.length === 0) return undefined
+  const missing = revoking.filter((slot) => !removed.has(slot))
+  if (missing.length > 0) return { kind: 'Remove', slots: missing }
+  const last = ledger.lastDispatched?.slot ?? 0
+  const isKnown = (slot: Slot): boolean => slot <= ledger.cursor && slot <= last
+  const started = revoking.filter((slot) => removed.get(slot) === 'Started')
+  const back = revoking.filter((slot) => removed.get(slot) !== 'Started')
+  // Only a regressed ledger has passed what it takes back: such a slot is not decided again. Some are known to have been dispatched.
+  const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
+  const news = withDispatched(
+    ledger,
+    started.filter((slot) => !isKnown(slot)),
+    epoch,
+    nowMs,
+  )
+  // What was dispatched before its ledger was to be deleted, and runs, is counted already.
+  const settled = withStates(news, (open) => (started.includes(open.slot) ? { ...open, state: 'Final' } : open))
+  const next = withMissed(withoutSlots(settled, back), 'LedgerRegressed', lost)
+  return { kind: 'Write', what: 'taken back', ledger: withCursor(next, next.cursor) }
+}
+
+/** Another timing holds from now on. What the old one still had to dispatch is not made up for: an edit never fires anything. */
+function retime(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+  if (plan.suspended === ledger.timing.suspended && isSameTiming(plan.timing, ledger.timing)) return undefined
+  const now = slotAt(nowMs)
+  const old = parseTiming(ledger.timing)
+  const handled = new Set(ledger.open.map(({ slot }) => slot))
+  const due = old.ok ? old.slots.between(ledger.cursor, now, mostCounted).filter((slot) => !handled.has(slot)) : []
+  const placed = slotsIn(ledger, 'Placed')
+  const revoked = withStates(ledger, (open) =>
+    open.state === 'Placed' && open.slot > now ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,
+  )
+  const dispatched = placed.filter((slot) => slot <= now)
+  const settled = withDispatched(revoked, dispatched, plan.epoch, nowMs)
+  const missed = withMissed(settled, ledger.timing.suspended || plan.suspended ? 'Suspended' : 'ScheduleChanged', due)
+  const next = { ...withCursor(missed, now), timing: { ...plan.timing, suspended: plan.suspended } }
+  return {
+    kind: 'Write',
+    what: 'retime',
+    ledger: next,
+    ...window(
+      [...dispatched, now],
+      placed.filter((slot) => slot > now),
+    ),
+  }
+}
+
+/** Jobs that lie ready for later, and are made from what holds no longer. Those that are due are left alone. */
+function takeBack(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+  const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || plan.concurrencyPolicy === 'Forbid'
+  const stale = ledger.open.filter((open) => open.state === 'Placed' && open.slot > slotAt(nowMs) && isStale(open)).map(({ slot }) => slot)
+  if (stale.length === 0) return undefined
+  const next = withStates(ledger, (open) => (stale.includes(open.slot) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))
+  return { kind: 'Write', what: 'revoke', ledger: next, ...window([], stale) }
+}
+
+/** Runs that never start or never end give the schedule free; the one that never started is taken out of its queue. */
+function freeOverdue(ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step | undefined {
+  const { look, remove, outcomes } = overdueRuns(ledger, plan, knowledge, nowMs)
+  if (look.length > 0) return { kind: 'Look', slots: look }
+  if (remove.length > 0) return { kind: 'Remove', slots: remove }
+  return outcomes[0] === undefined ? undefined : { kind: 'Write', what: 'free', ledger: withOutcome(ledger, outcomes[0]) }
+}
+
+/** Before a slot is given up because a run is in its way: is that run still there? One that is gone is freed by the next step. */
+function lookAtWhatIsInTheWay(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
+  const unknown = ledger.active.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
+  if (plan.concurrencyPolicy === 'Allow' || unknown.length === 0) return undefined
+  const overlaps = dueSlots(ledger, plan, nowMs).missed.some(({ reason }) => reason === 'Overlap')
+  return overlaps ? { kind: 'Look', slots: unknown } : undefined
+}
+
+/** Placed slots whose time has come are dispatched; what else is due is dispatched or missed; and the jobs of the next 90 s are placed. */
+function moveOn(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+  const now = slotAt(nowMs)
+  const dispatched = slotsIn(ledger, 'Placed').filter((slot) => slot <= now)
+  let next = withDispatched(ledger, dispatched, plan.epoch, nowMs)
+  const due = dueSlots(next, plan, nowMs)
+  for (const { reason, slots } of due.missed) next = withMissed(next, reason, slots)
+  const ahead = slotsAhead(next, plan, nowMs)
+  next = withIntents(next, [...due.fire, ...ahead], { generation: plan.generation, epoch: plan.epoch, nowMs })
+  const passed = [...dispatched, ...due.fire, ...due.missed.map(({ slots }) => slots.lastSlot)]
+  next = withCursor(next, Math.max(ledger.cursor, ...passed))
+  if (passed.length === 0 && ahead.length === 0) return undefined
+  return {
+    kind: 'Write',
+    what: due.fire.length + ahead.length > 0 ? 'intend' : 'final',
+    ledger: next,
+    ...notBefore(passed),
+    ...inTime(due.fire, plan),
+  }
+}
+
+/** An intent that arrives after its deadline is refused. */
+function inTime(fire: readonly Slot[], { startingDeadlineSeconds }: SchedulePlan): { readonly beforeMs?: number } {
+  if (fire.length === 0 || startingDeadlineSeconds === undefined) return {}
+  return { beforeMs: (Math.min(...fire) + startingDeadlineSeconds) * 1000 + 1 }
+}
+
+function slotsIn(ledger: Ledger, state: 'Intended' | 'Placed' | 'Revoking'): readonly Slot[] {
+  return ledger.open.filter((open) => open.state === state).map(({ slot }) => slot)
+}
+
+function slotAt(nowMs: number): Slot {
+  return Math.floor(nowMs / 1000)
+}
+
+function isSameTiming(a: Timing, b: Timing): boolean {
+  if ('everySeconds' in a || 'everySeconds' in b) return 'everySeconds' in a && 'everySeconds' in b && a.everySeconds === b.everySeconds
+  return a.timeZone === b.timeZone && a.schedules.length === b.schedules.length && a.schedules.every((each, at) => each === b.schedules[at])
+}
+
+/** The broker's clock has to say that the newest of these is due. */
+function notBefore(slots: readonly Slot[]): { readonly notBeforeMs?: number } {
+  return slots.length === 0 ? {} : { notBeforeMs: Math.max(...slots) * 1000 }
+}
+
+/** … and that the oldest of those to come is not. */
+function window(past: readonly Slot[], future: readonly Slot[]): { readonly notBeforeMs?: number; readonly beforeMs?: number } {
+  return { ...notBefore(past), ...(future.length === 0 ? {} : { beforeMs: Math.min(...future) * 1000 }) }
+}
+
+function unique(slots: readonly Slot[]): readonly Slot[] {
+  return [...new Set(slots)]
+}

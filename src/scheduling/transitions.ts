@@ -1,0 +1,82 @@
+/** What may become of a ledger, one thing at a time; `nextStep` puts them together. */
+import type { Slot } from '../contract/index.ts'
+import type { ActiveRun, Ledger, MissedReason, MissedRuns, OpenSlot, RunOutcome } from './ledger.ts'
+import type { Timing } from './timing.ts'
+
+export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): Ledger {
+  return { v: 1, timing: { ...timing, suspended }, cursor, open: [], active: [], dispatched: 0, consecutiveFailures: 0, missed: {} }
+}
+
+export const mostActiveRuns = 1_000
+export const mostCounted = 100
+
+export function withMissed(ledger: Ledger, reason: MissedReason, slots: readonly Slot[] | MissedRuns): Ledger {
+  const added = 'count' in slots ? slots : { count: slots.length, lastSlot: slots.at(-1) ?? 0 }
+  if (added.count === 0) return ledger
+  const before = ledger.missed[reason]
+  const lastSlot = Math.max(before?.lastSlot ?? 0, added.lastSlot)
+  return { ...ledger, missed: { ...ledger.missed, [reason]: { count: (before?.count ?? 0) + added.count, lastSlot } } }
+}
+
+/** The slots are to be dispatched: from here on they count as active. */
+export function withIntents(ledger: Ledger, slots: readonly Slot[], by: { generation: string; epoch: number; nowMs: number }): Ledger {
+  const { generation, epoch, nowMs } = by
+  const intents = slots.map((slot): OpenSlot => ({ slot, state: 'Intended', generation, epoch }))
+  const runs = slots.map((slot): ActiveRun => ({ slot, dispatchedAtMs: Math.max(nowMs, slot * 1000), generation }))
+  return {
+    ...ledger,
+    open: inOrder([...ledger.open, ...intents]),
+    active: inOrder([...ledger.active, ...runs]).slice(-mostActiveRuns),
+  }
+}
+
+/** The slots' states as `change` says; undefined removes a slot. */
+export function withStates(ledger: Ledger, change: (open: OpenSlot) => OpenSlot | undefined): Ledger {
+  return { ...ledger, open: ledger.open.flatMap((open) => change(open) ?? []) }
+}
+
+/** The slots are dispatched for good. The cursor is moved by whoever knows that nothing before them is left to decide. */
+export function withDispatched(ledger: Ledger, slots: readonly Slot[], epoch: number, nowMs: number): Ledger {
+  const last = slots.at(-1)
+  if (last === undefined) return ledger
+  const known = ledger.lastDispatched
+  return {
+    ...withStates(ledger, (open) => (slots.includes(open.slot) ? { ...open, state: 'Final', epoch } : open)),
+    dispatched: ledger.dispatched + slots.length,
+    ...(known === undefined || last >= known.slot ? { lastDispatched: { slot: last, atMs: dispatchedAtMs(ledger, last, nowMs) } } : {}),
+  }
+}
+
+/** A job that was placed ahead could run at its slot's moment, whenever that is written down. */
+function dispatchedAtMs({ open }: Ledger, slot: Slot, nowMs: number): number {
+  const isIntent = open.some((each) => each.slot === slot && each.state === 'Intended')
+  return isIntent ? nowMs : Math.min(nowMs, slot * 1000)
+}
+
+export function withCursor(ledger: Ledger, cursor: Slot): Ledger {
+  const next = Math.max(ledger.cursor, cursor)
+  return { ...withStates(ledger, (open) => (open.state === 'Final' && open.slot <= next ? undefined : open)), cursor: next }
+}
+
+/** A taken-back slot is as if it had never been intended. */
+export function withoutSlots(ledger: Ledger, slots: readonly Slot[]): Ledger {
+  return {
+    ...withStates(ledger, (open) => (slots.includes(open.slot) ? undefined : open)),
+    active: ledger.active.filter((run) => !slots.includes(run.slot)),
+  }
+}
+
+/** The run has ended, in whatever order it was dispatched: the last run is the one whose end arrived last. */
+export function withOutcome(ledger: Ledger, outcome: RunOutcome): Ledger {
+  return {
+    ...ledger,
+    active: ledger.active.filter((run) => run.slot !== outcome.slot),
+    lastRun: outcome,
+    ...(outcome.succeeded ? { lastSuccess: outcome } : { lastFailure: outcome }),
+    consecutiveFailures: outcome.succeeded ? 0 : ledger.consecutiveFailures + 1,
+  }
+}
+
+function inOrder<T extends { readonly slot: Slot }>(entries: readonly T[]): readonly T[] {
+  return entries.toSorted((a, b) => a.slot - b.slot)
+}
