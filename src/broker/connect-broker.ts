@@ -1,17 +1,25 @@
 import { deadline } from '../clock/index.ts'
-import { queueKeys, taskmillKey } from '../contract/index.ts'
-import { errorMessage, taskmillError } from '../errors/index.ts'
-import { brokerError, failFastMs, openConnection, unreachable, type Connection } from './connection.ts'
-import type { Broker, BrokerInfo, BrokerOptions } from './port.ts'
+import { queueKeys } from '../contract/index.ts'
+import { errorMessage } from '../errors/index.ts'
+import { brokerError, unreachable } from './broker-error.ts'
+import { failFastMs, openConnection, type Connection } from './connection.ts'
+import { createEndedJobs } from './ended-jobs.ts'
+import { createLedgers } from './ledgers.ts'
+import { countOrphans, findLegacyRepeatables } from './look-at-queues.ts'
+import { createPlacedJobs } from './placed-jobs.ts'
+import type { Broker, BrokerOptions } from './port.ts'
 import { readQueues } from './read-queues.ts'
-import { callScript, loadScript } from './script.ts'
+import { readServerInfo } from './server-info.ts'
 
 const longestBlockMs = 10_000
-const raiseEpoch = loadScript('raise-epoch')
 
 /** Connects to a broker, in the background. Two connections at most: one for commands, and one that waits for events from the first watch on. */
-export function connectBroker({ address, keyPrefix, log, clock }: BrokerOptions): Broker {
-  const commands = openConnection({ address, name: 'taskmill:operator', silenceMs: failFastMs, log, clock })
+export function connectBroker({ address, keyPrefix, credentials, tls, log, clock }: BrokerOptions): Broker {
+  const access = { address, tls, log, clock, ...(credentials === undefined ? {} : { credentials: () => credentials }) }
+  const commands = openConnection({ ...access, name: 'taskmill:operator', silenceMs: failFastMs })
+  const ledgers = createLedgers(commands.redis, keyPrefix)
+  const placed = createPlacedJobs(commands.redis, keyPrefix)
+  const ended = createEndedJobs(commands.redis, keyPrefix)
   let watching: Connection | undefined
   let turn: Promise<unknown> = Promise.resolve()
 
@@ -45,7 +53,7 @@ export function connectBroker({ address, keyPrefix, log, clock }: BrokerOptions)
 
   const watch = async (cursors: ReadonlyMap<string, string>, blockMs: number, signal: AbortSignal) => {
     signal.throwIfAborted()
-    watching ??= openConnection({ address, name: 'taskmill:operator:watch', silenceMs: longestBlockMs + failFastMs, log, clock })
+    watching ??= openConnection({ ...access, name: 'taskmill:operator:watch', silenceMs: longestBlockMs + failFastMs })
     const connection = watching
     const queueOf = new Map([...cursors.keys()].map((queue) => [queueKeys(keyPrefix, queue).events, queue]))
     let interrupted: Promise<void> | undefined
@@ -80,17 +88,20 @@ export function connectBroker({ address, keyPrefix, log, clock }: BrokerOptions)
       }
     },
 
-    info: () =>
-      command(async () => {
-        const [server, memory] = await Promise.all([commands.redis.info('server'), commands.redis.info('memory')])
-        return parseInfo(`${server}\n${memory}`)
-      }),
+    countOrphans: (queues) => command(() => countOrphans(commands.redis, keyPrefix, queues)),
+    findLegacyRepeatables: (queues) => command(() => findLegacyRepeatables(commands.redis, keyPrefix, queues)),
+    info: () => command(() => readServerInfo(commands.redis)),
 
-    announceEpoch: (epoch) =>
-      command(async () => {
-        const [known] = await callScript(commands.redis, raiseEpoch, [{ keys: [taskmillKey(keyPrefix, 'epoch')], args: [epoch] }])
-        return Number(known)
-      }),
+    claimDispatch: (claims) => command(() => ledgers.claimDispatch(claims)),
+    releaseDispatch: (proof) => command(() => ledgers.releaseDispatch(proof)),
+    readLedgers: (names) => command(() => ledgers.readLedgers(names)),
+    writeLedger: (write) => command(() => ledgers.writeLedger(write)),
+    listOwners: (installation, cursor) => command(() => ledgers.listOwners(installation, cursor)),
+    placeJobs: (jobs, brokerTimeMs, proof) => command(() => placed.placeJobs(jobs, brokerTimeMs, proof)),
+    removePlaced: (ref, proof) => command(() => placed.removePlaced(ref, proof)),
+    lookAtPlaced: (refs) => command(() => placed.lookAtPlaced(refs)),
+    readEnded: (doneQueues) => command(() => ended.readEnded(doneQueues)),
+    acknowledgeEnded: (refs, proof) => command(() => ended.acknowledgeEnded(refs, proof)),
 
     async close() {
       commands.close()
@@ -98,14 +109,4 @@ export function connectBroker({ address, keyPrefix, log, clock }: BrokerOptions)
       await turn
     },
   }
-}
-
-function parseInfo(text: string): BrokerInfo {
-  const fields = new Map(text.split(/\r?\n/u).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
-  const version = fields.get('valkey_version') ?? fields.get('redis_version')
-  const evictionPolicy = fields.get('maxmemory_policy')
-  if (version === undefined || evictionPolicy === undefined) {
-    throw taskmillError('TM_BROKER_COMMAND_FAILED', 'the broker does not tell its version or its eviction policy')
-  }
-  return { version, evictionPolicy }
 }

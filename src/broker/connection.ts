@@ -1,11 +1,15 @@
-import { Redis } from 'ioredis'
-import { deadline, type Clock } from '../clock/index.ts'
-import { errorMessage, taskmillError, type TaskmillError } from '../errors/index.ts'
+import { Redis, type RedisOptions } from 'ioredis'
+import { deadline, type Clock, type TimerHandle } from '../clock/index.ts'
+import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { parseAddress } from './address.ts'
+import { connectionError, withoutAttachments, withTlsHint } from './broker-error.ts'
+import type { BrokerCredentials, BrokerTls } from './port.ts'
 
 /** A call to a broker that is away fails after this long at the latest. */
 export const failFastMs = 1_800
+/** How often to ask for the credentials while connected. */
+const askCredentialsMs = 2_000
 
 export type Connection = {
   readonly redis: Redis
@@ -21,6 +25,9 @@ export type ConnectionOptions = {
   readonly address: string
   /** Shown by `CLIENT LIST`. */
   readonly name: string
+  /** Asked before each connect, and while connected every 2 s; what changed is sent on the live connection. */
+  readonly credentials?: (() => BrokerCredentials | undefined) | undefined
+  readonly tls?: BrokerTls | undefined
   /** A command without any reply for this long means that the connection is dead, even if TCP has not noticed. */
   readonly silenceMs: number
   readonly log: Logger
@@ -31,11 +38,16 @@ export type ConnectionOptions = {
  * One connection that comes back by itself (after 50 ms, doubling up to 1 s), and on which no command is ever queued, resent or
  * left without an answer: what was under way when the connection broke rejects at once, and whoever sent it decides.
  */
-export function openConnection({ address, name, silenceMs, log, clock }: ConnectionOptions): Connection {
+export function openConnection(options: ConnectionOptions): Connection {
+  const { address, name, credentials = () => undefined, tls, silenceMs, log, clock } = options
   let lastError: Error | undefined
+  let wasReady = false
   let closed = false
+  let used = credentials()
   const redis = new Redis({
     ...parseAddress(address),
+    ...authentication(used),
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
     connectionName: name,
     // Replies keep one shape on every server, proxy and version.
     protocol: 2,
@@ -45,22 +57,62 @@ export function openConnection({ address, name, silenceMs, log, clock }: Connect
     maxRetriesPerRequest: 0,
     connectTimeout: failFastMs,
     socketTimeout: silenceMs,
-    retryStrategy: (times) => Math.min(50 * 2 ** (times - 1), 1_000),
+    retryStrategy: (times) => {
+      used = credentials()
+      Object.assign(redis.options, { username: undefined, password: undefined }, authentication(used))
+      return Math.min(50 * 2 ** (times - 1), 1_000)
+    },
+  })
+  // As ioredis does it, but without a word on the console where the user may not ask.
+  Object.assign(redis, {
+    _readyCheck: (answer: (error: Error | undefined, info?: object) => void) =>
+      void redis.info('persistence').then(
+        (info) => (/^loading:1/mu.test(info) ? answer(new Error('it is loading its data')) : answer(undefined, {})),
+        (error: Error) => (error.message.startsWith('NOPERM') ? answer(undefined, {}) : answer(error)),
+      ),
   })
   // One set of listeners for each queue that shares the connection, and for each job that waits for it. Not 0: BullMQ counts up from there.
   redis.setMaxListeners(10_000)
-  const onFailure = (error: Error) => {
-    if (lastError === undefined) log.warn({ address, connection: name, error: errorMessage(error) }, 'broker connection failed')
+  const explained = (error: Error) => (wasReady ? error : withTlsHint(error, tls !== undefined))
+  const onFailure = (failure: Error) => {
+    const error = explained(withoutAttachments(failure))
+    if (lastError === undefined) {
+      log.warn({ address, connection: name, error: errorMessage(connectionError(address, error)) }, 'broker connection failed')
+    }
     lastError = error
   }
   redis.on('error', onFailure)
   redis.on('close', () => {
-    if (lastError === undefined && !closed) onFailure(new Error('the connection was closed'))
+    if (lastError !== undefined || closed) return
+    onFailure(new Error('the connection was closed'))
   })
   redis.on('ready', () => {
+    wasReady = true
     if (lastError !== undefined) log.info({ address, connection: name }, 'broker connection is up')
     lastError = undefined
   })
+  let refused: BrokerCredentials | undefined
+  let timer: TimerHandle | undefined
+  /** Sends credentials that changed on the live connection; while they are refused it goes on as who it was before. */
+  const rotate = async () => {
+    const next = credentials()
+    if (redis.status === 'ready' && next !== undefined && !isSame(next, used)) {
+      try {
+        await (next.username === undefined ? redis.auth(next.password) : redis.auth(next.username, next.password))
+        used = next
+        log.info({ address, connection: name }, 'broker credentials changed')
+      } catch (error) {
+        const level = isSame(next, refused) ? 'debug' : 'warn'
+        log[level]({ address, connection: name, error: errorMessage(error) }, 'the broker refuses the changed credentials')
+        refused = next
+      }
+    }
+    armRotation()
+  }
+  const armRotation = () => {
+    if (options.credentials !== undefined && !closed) timer = clock.setTimeout(() => void rotate(), askCredentialsMs)
+  }
+  armRotation()
 
   const wait = (signal: AbortSignal, isPatient: boolean) =>
     new Promise<void>((resolve, reject) => {
@@ -73,9 +125,9 @@ export function openConnection({ address, name, silenceMs, log, clock }: Connect
         action()
       }
       const onReady = settle(resolve)
-      const onEnd = settle(() => reject(unreachable(address, new Error('the connection was closed'))))
+      const onEnd = settle(() => reject(connectionError(address, (!closed && lastError) || new Error('the connection was closed'))))
       const onAbort = settle(() => reject(signal.reason))
-      const onClose = settle(() => reject(unreachable(address, lastError)))
+      const onClose = settle(() => reject(connectionError(address, lastError)))
       if (redis.status === 'end') return onEnd()
       if (signal.aborted) return onAbort()
       redis.on('ready', onReady)
@@ -90,41 +142,34 @@ export function openConnection({ address, name, silenceMs, log, clock }: Connect
     back: (signal) => wait(signal, true),
     async ready() {
       if (redis.status === 'ready') return
-      if (lastError !== undefined) throw unreachable(address, lastError)
-      using limit = deadline(clock, failFastMs, { reason: () => unreachable(address, lastError ?? new Error('no answer')) })
+      if (lastError !== undefined) throw connectionError(address, lastError)
+      using limit = deadline(clock, failFastMs, { reason: () => connectionError(address, lastError ?? explained(new Error('no answer'))) })
       await wait(limit.signal, false)
     },
     close() {
       closed = true
+      if (timer !== undefined) clock.clearTimeout(timer)
       redis.disconnect()
     },
   }
 }
 
-export function unreachable(address: string, cause: unknown): TaskmillError {
-  return taskmillError('TM_BROKER_UNREACHABLE', `the broker at ${address} cannot be reached: ${errorMessage(cause)}`, {
-    cause,
-    details: { address },
-  })
+function isSame(a: BrokerCredentials | undefined, b: BrokerCredentials | undefined): boolean {
+  return a?.username === b?.username && a?.password === b?.password
 }
 
-const passingReplies = /^(LOADING|MASTERDOWN|READONLY|TRYAGAIN|CLUSTERDOWN|BUSY|NOREPLICAS) /u
-const connectionMessages =
-  /^(Connection is closed|Stream isn't writeable|Reached the max retries|Command aborted|Socket timeout|Command timed out)/u
-
-/** Whether trying again later can help: the connection broke, or the server says that it cannot answer for now. */
-export function isPassing(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  if (error.name === 'ReplyError') return passingReplies.test(error.message)
-  if (error.name === 'MaxRetriesPerRequestError' || error.name === 'AbortError' || connectionMessages.test(error.message)) return true
-  return 'code' in error && typeof error.code === 'string' && /^(E[A-Z]+|TM_BROKER_UNREACHABLE)$/u.test(error.code)
+function authentication(credentials: BrokerCredentials | undefined): Pick<RedisOptions, 'username' | 'password'> {
+  if (credentials === undefined) return {}
+  return { ...(credentials.username === undefined ? {} : { username: credentials.username }), password: credentials.password }
 }
 
-/** What a failed command means to a caller of the port. */
-export function brokerError(address: string, error: unknown): TaskmillError {
-  if (isPassing(error)) return unreachable(address, error)
-  return taskmillError('TM_BROKER_COMMAND_FAILED', `the broker at ${address} refused a command: ${errorMessage(error)}`, {
-    cause: error,
-    details: { address },
-  })
+function tlsOptions({ ca, cert, key, serverName }: BrokerTls): NonNullable<RedisOptions['tls']> {
+  return {
+    // Whatever the environment says.
+    rejectUnauthorized: true,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  }
 }

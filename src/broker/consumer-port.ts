@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
-import type { BrokerEndpoint } from './port.ts'
+import type { BrokerCredentials, BrokerTls } from './port.ts'
 
 /** A job as whoever processes it sees it. */
 export type ConsumerJob = {
@@ -22,7 +22,15 @@ export type ConsumerJob = {
  */
 export type ProcessJob = (job: ConsumerJob, context: { readonly signal: AbortSignal }) => Promise<unknown>
 
-export type ConsumerOptions = BrokerEndpoint & {
+export type ConsumerOptions = {
+  /** `host:port`; an IPv6 host in brackets. */
+  readonly address: string
+  /** BullMQ's `prefix`. */
+  readonly keyPrefix: string
+  /** Asked at each connect and every few seconds: what changed is sent on the live connections too, and interrupts nothing. */
+  readonly credentials?: (() => BrokerCredentials | undefined) | undefined
+  /** Absent: no TLS. */
+  readonly tls?: BrokerTls | undefined
   /** Taken in turns, so that no queue starves another. */
   readonly queues: readonly string[]
   /** Jobs at once over all queues together. */
@@ -51,6 +59,16 @@ export type DrainResult = {
   readonly abandoned: number
 }
 
+/** How a consumer is, for probes. */
+export type ConsumerHealth = {
+  /** Whether there was a connection to the broker since the start. */
+  readonly hasConnected: boolean
+  /** For how long there has been none; 0 while there is one. */
+  readonly awayMs: number
+  /** For how long nothing looked for jobs although the broker is there and a slot is free. Seconds are normal, a minute is a fault. */
+  readonly stuckMs: number
+}
+
 /** Runs the jobs of several queues in one set of slots, each at least once. */
 export type Consumer = {
   /** Begins to take jobs. Resolves when a drain has ended; never rejects because of the broker, however long it is away. */
@@ -62,4 +80,5 @@ export type Consumer = {
   drain(timeoutMs: number): Promise<DrainResult>
   /** Jobs that run now. */
   running(): number
+  health(): ConsumerHealth
 }

@@ -1,7 +1,9 @@
 import type { Job } from 'bullmq'
 import { deadline, sleep, type Deadline, type TimerHandle } from '../clock/index.ts'
 import { errorMessage } from '../errors/index.ts'
-import { isPassing, openConnection } from './connection.ts'
+import { isPassing } from './broker-error.ts'
+import { openConnection } from './connection.ts'
+import { createConsumerHealth } from './consumer-health.ts'
 import type { Consumer, ConsumerOptions, DrainResult } from './consumer-port.ts'
 import { createFetchPlan } from './fetch-plan.ts'
 import { createFetcher } from './fetcher.ts'
@@ -19,12 +21,12 @@ const patienceMs = 2_000
 
 /** Makes a consumer. It connects at once, with two connections however many queues there are, and takes no job before `run`. */
 export function createConsumer(options: ConsumerOptions): Consumer {
-  const { address, keyPrefix, queues, concurrency, name, instance, log, clock } = options
+  const { address, credentials, tls, keyPrefix, queues, concurrency, name, instance, log, clock } = options
   const { lockDurationMs = 30_000, stalledIntervalMs = 30_000, maxStalledCount = 3 } = options
   const stopped = new AbortController()
   const gaveUp = new AbortController()
-  const commands = openConnection({ address, name: `taskmill:worker:${name}`, silenceMs, log, clock })
-  const blocking = openConnection({ address, name: `taskmill:worker:${name}:wait`, silenceMs: 2 * silenceMs, log, clock })
+  const commands = openConnection({ address, credentials, tls, name: `taskmill:worker:${name}`, silenceMs, log, clock })
+  const blocking = openConnection({ address, credentials, tls, name: `taskmill:worker:${name}:wait`, silenceMs: 2 * silenceMs, log, clock })
   const shared = { keyPrefix, redis: commands.redis, name, lockDurationMs, stalledIntervalMs, maxStalledCount, log }
   const sources = new Map([...new Set(queues)].map((queue) => [queue, new QueueSource({ ...shared, queue })]))
   const plan = createFetchPlan([...sources.keys()])
@@ -57,6 +59,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       if (stopped.signal.aborted) lateJobs.push(slot)
     },
     isRunning: (id, token) => runs.get(token)?.id === id,
+  })
+  const health = createConsumerHealth({
+    redis: commands.redis,
+    clock,
+    lookedMs: fetcher.lookedMs,
+    isLooking: () => !stopped.signal.aborted && runs.size + fetcher.reserved() < concurrency,
   })
   const runDeps: JobRunDeps = {
     log,
@@ -210,6 +218,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return await draining.result
     },
     running: () => runs.size,
+    health,
   }
 }
 

@@ -2,7 +2,8 @@ import type { Job } from 'bullmq'
 import type { Clock } from '../clock/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { isPassing, type Connection } from './connection.ts'
+import { isPassing } from './broker-error.ts'
+import type { Connection } from './connection.ts'
 import type { FetchPlan } from './fetch-plan.ts'
 import type { MarkerWatch } from './marker-watch.ts'
 import type { QueueSource } from './queue-source.ts'
@@ -40,6 +41,8 @@ export type Fetcher = {
   start(): void
   /** Looks again what there is to do: to be called whenever a slot or a queue may have become free. */
   pump(): void
+  /** When it last looked what there is to do, on the monotonic clock. */
+  lookedMs(): number
   /** Slots that are reserved for fetches under way. */
   reserved(): number
   /** The reply to a fetch with that token was lost. */
@@ -54,6 +57,7 @@ export function createFetcher(deps: FetcherDeps): Fetcher {
   const suspects = new Map<QueueSource, Set<string>>()
   const underWay = new Set<Promise<void>>()
   let reserved = 0
+  let lookedMs = clock.monotonicNow()
   let isDown = true
   let isPeeking = false
   let isWatching = false
@@ -67,6 +71,7 @@ export function createFetcher(deps: FetcherDeps): Fetcher {
   }
 
   const pump = () => {
+    lookedMs = clock.monotonicNow()
     if (stopped.aborted || isDown || isPeeking) return
     const nowMs = clock.now()
     if (freeSlots() <= 0) return
@@ -182,6 +187,7 @@ export function createFetcher(deps: FetcherDeps): Fetcher {
     while (isDown && !stopped.aborted) {
       try {
         await commands.back(stopped)
+        lookedMs = clock.monotonicNow()
         await giveBackClaims()
         for (const queue of plan.queues) plan.ready(queue)
         isDown = false
@@ -211,6 +217,7 @@ export function createFetcher(deps: FetcherDeps): Fetcher {
   return {
     start: () => spawn(comeBack()),
     pump,
+    lookedMs: () => lookedMs,
     reserved: () => reserved,
     suspect(source, token) {
       suspect(source, token)

@@ -77,6 +77,7 @@ export type EndedJob = {
   readonly doneQueue: string
   readonly ledger: string
   readonly slot: Slot
+  /** `Removed`: somebody removed the job (or its queue) before it ended; nothing is known about it. */
   readonly outcome: 'Succeeded' | 'Failed' | 'Removed'
   /** Error message of a failure, at most 1,024 characters. */
   readonly message?: string
@@ -92,7 +93,7 @@ export type PlacedState = {
   readonly id: string
   /** `Waiting`: ready, delayed, prioritized or between two attempts. `Ended`: completed or failed. */
   readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
-  /** When its first attempt began, as far as the job tells (Unix ms). */
+  /** When its last attempt began (Unix ms); absent: none has. */
   readonly startedAtMs?: number
 }
 
@@ -107,18 +108,25 @@ export type BrokerLedgers = {
     ledgers: readonly string[],
   ): Promise<{ readonly stored: readonly (StoredLedger | undefined)[]; readonly brokerTimeMs: number }>
   writeLedger(write: LedgerWrite): Promise<LedgerAnswer>
-  /** All or nothing. */
-  placeJobs(jobs: readonly PlacedJob[], brokerTimeMs: number): Promise<void>
   /**
-   * Takes a placed job back. `Removed`: it will not run. `Started`: it runs, or has run, and stays. `Absent`: there is neither the job nor
-   * its done job.
+   * All or nothing, in one transaction that the proof has to hold in: what a frozen former leader still sends has no effect. A job that has
+   * a done job, or that has ended, is left alone whatever state it is in; one that waits without a done job gets one.
    */
-  removePlaced(ref: PlacedRef): Promise<'Removed' | 'Started' | 'Absent'>
+  placeJobs(jobs: readonly PlacedJob[], brokerTimeMs: number, proof: DispatchProof): Promise<'Placed' | 'Fenced'>
+  /**
+   * Takes a placed job back. `Removed`: it will not run, and neither it nor its done job is there any more. `Started`: it runs, or has run,
+   * or somebody else removed it: its end is, or will be, in the done queue. `Absent`: there is neither the job nor its done job. `Fenced`:
+   * the proof does not hold, nothing was done.
+   */
+  removePlaced(ref: PlacedRef, proof: DispatchProof): Promise<'Removed' | 'Started' | 'Absent' | 'Fenced'>
   lookAtPlaced(refs: readonly PlacedRef[]): Promise<readonly PlacedState[]>
   /** The ends that wait in these done queues, oldest first, at most 100 of each; `truncated` when there are more. */
   readEnded(doneQueues: readonly string[]): Promise<{ readonly ended: readonly EndedJob[]; readonly truncated: boolean }>
-  /** Removes done jobs whose ends are recorded. */
-  acknowledgeEnded(refs: readonly { readonly id: string; readonly doneQueue: string }[]): Promise<void>
+  /**
+   * Removes done jobs whose ends are recorded; again, or of a job that has not ended, does nothing. With the proof of who recorded them: what
+   * a frozen former leader takes for recorded may not be. Without one: ends that no ledger waits for.
+   */
+  acknowledgeEnded(refs: readonly { readonly id: string; readonly doneQueue: string }[], proof?: DispatchProof): Promise<'Done' | 'Fenced'>
   /** The markers of an installation, a page at a time; `cursor` '0' begins and ends. */
   listOwners(installation: string, cursor: string): Promise<{ readonly owners: ReadonlyMap<string, OwnerMarker>; readonly cursor: string }>
 }

@@ -1,7 +1,8 @@
 import type { Clock, TimerHandle } from '../clock/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { isPassing, type Connection } from './connection.ts'
+import { isPassing } from './broker-error.ts'
+import type { Connection } from './connection.ts'
 import type { JobRun } from './job-run.ts'
 import { callScript, loadScript } from './script.ts'
 

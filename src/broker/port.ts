@@ -1,12 +1,30 @@
 import type { Clock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
+import type { BrokerLedgers } from './ledger-port.ts'
 
-/** Where queues live: a standalone Redis or Valkey, and the prefix that their keys start with. */
+/** Who one is to a broker. Without a user name it is the server's user `default` (`requirepass`). */
+export type BrokerCredentials = { readonly username?: string; readonly password: string }
+
+/** How TLS is spoken, in PEM; `{}` means TLS with the authorities that the system trusts. */
+export type BrokerTls = {
+  /** Authorities to trust instead of the system's. */
+  readonly ca?: string
+  /** Certificate and key of the client, both or none. */
+  readonly cert?: string
+  readonly key?: string
+  /** What the server's certificate is checked against; the address's host by default. */
+  readonly serverName?: string
+}
+
+/** Where queues live: a standalone Redis or Valkey, how one gets in, and the prefix that their keys start with. */
 export type BrokerEndpoint = {
   /** `host:port`; an IPv6 host in brackets. */
   readonly address: string
   /** BullMQ's `prefix`. */
   readonly keyPrefix: string
+  readonly credentials?: BrokerCredentials | undefined
+  /** Absent: no TLS. */
+  readonly tls?: BrokerTls | undefined
 }
 
 /** What one queue holds, read at one instant of the broker's time. Counts are jobs, times are Unix ms. */
@@ -35,20 +53,31 @@ export type QueueReading = {
   readonly brokerTimeMs: number
 }
 
+/** What a server tells about itself. A server, or an ACL, that does not tell something leaves it out. */
 export type BrokerInfo = {
   /** Version of the server, such as `7.0.15`. */
-  readonly version: string
+  readonly version?: string
   /** `maxmemory-policy`; anything but `noeviction` can lose jobs. */
-  readonly evictionPolicy: string
+  readonly evictionPolicy?: string
+  readonly usedMemoryBytes?: number
+  /** 0: no limit. */
+  readonly maxMemoryBytes?: number
+  /** What survives a restart of the server: its append-only file, snapshots only, or nothing. */
+  readonly persistence?: 'AOF' | 'RDB' | 'None'
+  /** With AOF: `always`, `everysec` or `no`. */
+  readonly appendFsync?: string
+  /** The server's clock, about the middle of the call. */
+  readonly timeMs: number
 }
 
 /**
- * The operator's view of a broker. It reads, and never writes to a queue; the only key that it writes is the epoch.
+ * The operator's view of a broker: it reads queues, and dispatches slots (`BrokerLedgers`).
  *
- * Every call rejects with TM_BROKER_UNREACHABLE within 2 s while the broker is away, and with TM_BROKER_COMMAND_FAILED when the
- * broker refuses the command. The connections come back by themselves; a caller only calls again.
+ * Every call rejects with TM_BROKER_UNREACHABLE within 2 s while the broker is away, with TM_BROKER_UNAUTHORIZED when it does not accept the
+ * credentials or the user may not do what it takes, and with TM_BROKER_COMMAND_FAILED when it refuses a command for another reason. The
+ * connections come back by themselves; a caller only calls again.
  */
-export type Broker = {
+export type Broker = BrokerLedgers & {
   /** Reads many queues in one round trip, in the order given. All or nothing: it rejects when one of them cannot be read. */
   readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>
   /**
@@ -57,9 +86,11 @@ export type Broker = {
    * Rejects with the signal's reason when it aborts.
    */
   watchQueues(cursors: ReadonlyMap<string, string>, blockMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /** Active jobs that nobody holds a lock of, by queue; looks at the 100 that are active longest in each. Every queue has its entry. */
+  countOrphans(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
   info(): Promise<BrokerInfo>
-  /** Tells the broker the epoch of who leads, which it keeps if it is its highest; resolves with the highest that it knew before, 0 for none. */
-  announceEpoch(epoch: number): Promise<number>
+  /** Those of the queues that hold repeatable jobs of a BullMQ before 6, which BullMQ 6 does not understand. */
+  findLegacyRepeatables(queues: readonly string[]): Promise<readonly string[]>
   /** Ends the connections; calls under way reject. */
   close(): Promise<void>
 }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { queueKeys } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { isPassing } from './connection.ts'
+import { isPassing } from './broker-error.ts'
 import type { FetchOutcome } from './fetch-plan.ts'
 
 export type QueueSourceOptions = {

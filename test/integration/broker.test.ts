@@ -1,4 +1,4 @@
-import { Queue } from 'bullmq'
+import { Queue, Worker } from 'bullmq'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectBroker, type Broker } from '../../src/broker/index.ts'
@@ -159,8 +159,60 @@ describe('watchQueues', () => {
   })
 })
 
-test('info tells version and eviction policy', async () => {
-  expect(await broker.info()).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/u), evictionPolicy: 'noeviction' })
+describe('info', () => {
+  test('tells version, eviction policy, memory, durability and the time', async () => {
+    await redis.client.config('SET', 'maxmemory', '500mb')
+    const before = Date.now()
+    expect(await broker.info()).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/u),
+      evictionPolicy: 'noeviction',
+      usedMemoryBytes: expect.any(Number),
+      maxMemoryBytes: 500 * 1024 * 1024,
+      persistence: 'AOF',
+      appendFsync: 'always',
+      timeMs: expect.any(Number),
+    })
+    expect((await broker.info()).timeMs).toBeGreaterThanOrEqual(before - 5)
+    await redis.client.config('SET', 'maxmemory', '0')
+  })
+
+  test('tells a server with snapshots from one that keeps nothing', async () => {
+    await using own = await redisServer({ isDurable: false })
+    const mine = connectBroker({ address: own.address, keyPrefix, log: silentLogger, clock: systemClock })
+    expect(await mine.info()).toMatchObject({ persistence: 'None', maxMemoryBytes: 0 })
+    await own.client.config('SET', 'save', '3600 1')
+    const info = await mine.info()
+    expect(info).toMatchObject({ persistence: 'RDB' })
+    expect(info).not.toHaveProperty('appendFsync')
+    await mine.close()
+  })
+})
+
+test('countOrphans counts active jobs without a lock, among the 100 that are active longest', async () => {
+  const queue = openQueue('orphans')
+  await queue.addBulk(Array.from({ length: 8 }, () => ({ name: 'x', data: {} })))
+  const holder = new Worker('orphans', null, { connection: { port: redis.port, host: '127.0.0.1' }, prefix: keyPrefix })
+  const jobs = [await holder.getNextJob('t1'), await holder.getNextJob('t2'), await holder.getNextJob('t3')]
+  await redis.client.del(`bull:orphans:${jobs[1]!.id}:lock`)
+  await redis.client.lpush('bull:lost:active', ...Array.from({ length: 250 }, (_, index) => `j${index}`))
+  const names = ['orphans', 'lost', ...Array.from({ length: 40 }, (_, index) => `none-${index}`)]
+  const counts = await broker.countOrphans(names)
+  expect([...counts.keys()]).toEqual(names)
+  expect([counts.get('orphans'), counts.get('lost'), counts.get('none-39')]).toEqual([1, 100, 0])
+  await Promise.all([holder.close(true), queue.close()])
+})
+
+test('findLegacyRepeatables names the queues that hold repeatable jobs of BullMQ 5, and no others', async () => {
+  const queue = openQueue('modern')
+  await queue.upsertJobScheduler('every:minute:5', { every: 60_000 }, { name: 'x' })
+  await queue.upsertJobScheduler('a:b::c:* * * * *', { pattern: '0 * * * *' }, { name: 'x' })
+  await redis.client.zadd('bull:legacy-cron:repeat', 1, 'clean::::0 3 * * *')
+  await redis.client.zadd('bull:legacy-every:repeat', 1, 'clean:id:1700000000000:Europe/Berlin:60000')
+  await redis.client.zadd('bull:legacy-hashed:repeat', 1, '0b1c2d3e4f5061728394a5b6c7d8e9f0')
+  await redis.client.hset('bull:legacy-hashed:repeat:0b1c2d3e4f5061728394a5b6c7d8e9f0', { name: 'clean', pattern: '0 3 * * *' })
+  const names = ['modern', 'legacy-cron', 'none', 'legacy-every', 'legacy-hashed']
+  expect(await broker.findLegacyRepeatables(names)).toEqual(['legacy-cron', 'legacy-every', 'legacy-hashed'])
+  await queue.close()
 })
 
 describe('an absent broker', () => {

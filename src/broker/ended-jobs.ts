@@ -1,0 +1,99 @@
+import type { Redis } from 'ioredis'
+import { dispatcherKey, queueKeys, type DoneData } from '../contract/index.ts'
+import type { BrokerLedgers, EndedJob } from './ledger-port.ts'
+import { callScript, loadScript } from './script.ts'
+
+const readScript = loadScript('read-ended')
+const acknowledgeScript = loadScript('acknowledge-ended')
+
+const endsPerQueue = 100
+const queuesPerCall = 5
+const endsPerCall = 100
+const messageLength = 1_024
+
+type EndedReply = readonly [
+  id: string,
+  data: string,
+  outcome: EndedJob['outcome'],
+  message: string,
+  attemptsMade: string,
+  worker: string,
+  startedAtMs: string,
+  finishedAtMs: string,
+  opts: string,
+]
+
+/** The ends of tracked jobs, as they wait in the done queues. */
+export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerLedgers, 'readEnded' | 'acknowledgeEnded'> {
+  return {
+    async readEnded(doneQueues) {
+      const parts = split(doneQueues, queuesPerCall)
+      const replies = await callScript(
+        redis,
+        readScript,
+        parts.map((part) => ({ keys: part.map((queue) => queueKeys(keyPrefix, queue).base), args: [endsPerQueue] })),
+      )
+      const rows = (replies as readonly (readonly (readonly [number, ...EndedReply[]])[])[]).flat()
+      return {
+        ended: rows.flatMap(([, ...ended], index) => ended.flatMap((reply) => parse(reply, doneQueues[index] ?? ''))),
+        truncated: rows.some(([waiting]) => waiting > endsPerQueue),
+      }
+    },
+
+    async acknowledgeEnded(refs, proof) {
+      const dispatcher = proof === undefined ? '' : dispatcherKey(keyPrefix, proof.dispatcher)
+      const replies = await callScript(
+        redis,
+        acknowledgeScript,
+        split(refs, endsPerCall).map((part) => ({
+          keys: [
+            dispatcher,
+            ...part.flatMap(({ id, doneQueue }) => {
+              const { base } = queueKeys(keyPrefix, doneQueue)
+              return [base, base + id]
+            }),
+          ],
+          args: [proof?.epoch ?? '', proof?.holder ?? ''],
+        })),
+      )
+      return replies.includes('Fenced') ? 'Fenced' : 'Done'
+    },
+  }
+}
+
+/** What is not a done job of ours, or of a later version, is left to whoever put it there: nothing. */
+function parse(
+  [id, text, outcome, message, attemptsMade, worker, startedAtMs, finishedAtMs, opts]: EndedReply,
+  doneQueue: string,
+): EndedJob[] {
+  const data = parseJson(text) as Partial<DoneData> | null
+  if (data?.v !== 1 || typeof data.ledger !== 'string' || typeof data.slot !== 'number') return []
+  const { attempts } = (parseJson(opts) ?? {}) as { readonly attempts?: unknown }
+  return [
+    {
+      id,
+      doneQueue,
+      ledger: data.ledger,
+      slot: data.slot,
+      outcome,
+      ...(message === '' ? {} : { message: message.slice(0, messageLength) }),
+      ...(attemptsMade === '' ? {} : { attemptsMade: Number(attemptsMade) }),
+      ...(typeof attempts === 'number' ? { attempts } : {}),
+      ...(worker === '' ? {} : { worker }),
+      ...(startedAtMs === '' ? {} : { startedAtMs: Number(startedAtMs) }),
+      ...(finishedAtMs === '' ? {} : { finishedAtMs: Number(finishedAtMs) }),
+    },
+  ]
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function split<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, part) => all.slice(part * size, (part + 1) * size))
+}

@@ -1,0 +1,27 @@
+--[[
+  Looks where placed jobs are. Writes nothing.
+
+  KEYS      for each job: base of its done queue, base of its queue ('<prefix>:<queue>:'); at most 50 jobs
+  ARGV[i]   id of both jobs
+
+  Reply: for each job its state, 'Waiting', 'Active', 'Ended' or 'Absent', and when its last attempt began in ms, or ''.
+]]
+local reply = {}
+for i, id in ipairs(ARGV) do
+  local doneBase, base = KEYS[2 * i - 1], KEYS[2 * i]
+  local job = base .. id
+  local state
+  if redis.call('EXISTS', job) == 0 then
+    -- It was removed, or kept for no time: its end is in the done queue, or was acknowledged.
+    state = redis.call('EXISTS', doneBase .. id) == 1 and 'Ended' or 'Absent'
+  elseif redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then
+    state = 'Ended'
+  elseif redis.call('EXISTS', job .. ':lock') == 1 or redis.call('LPOS', base .. 'active', id) then
+    state = 'Active'
+  else
+    state = 'Waiting'
+  end
+  reply[2 * i - 1] = state
+  reply[2 * i] = redis.call('HGET', job, 'processedOn') or ''
+end
+return reply
