@@ -4,24 +4,26 @@ import type { Metrics } from '../observability/index.ts'
 
 export type Probes = { readonly port: number; close(): Promise<void> }
 
-/**
- * `/livez`: 200 while nothing is wrong that only a restart heals, else 503 with what it is. `/readyz`: 200 once `isReady`, 503 before; followers are ready too, their caches are warm.
- * `/metrics`: Prometheus text.
- */
+/** `/livez` and `/readyz`: 200 while there is nothing to say against it, else 503 with what there is. `/metrics`: Prometheus text. */
 export async function serveProbes(deps: {
   readonly port: number
-  readonly metrics: Metrics
-  readonly isReady: () => boolean
+  readonly metrics: Pick<Metrics, 'render' | 'contentType'>
+  /** What keeps the process from being ready, as sentences. */
+  readonly unready: () => readonly string[]
   /** What only a restart heals, as sentences. */
   readonly problems: () => readonly string[]
 }): Promise<Probes> {
-  const { metrics, isReady, problems } = deps
+  const { metrics, unready, problems } = deps
   const server = createServer((request, response) => {
     const path = request.url?.split('?', 1)[0]
-    if (path === '/livez') response.writeHead(problems().length === 0 ? 200 : 503).end(`${problems().join('\n') || 'ok'}\n`)
-    else if (path === '/readyz') response.writeHead(isReady() ? 200 : 503).end(isReady() ? 'ok\n' : 'caches are not synced\n')
+    if (path === '/livez') say(problems())
+    else if (path === '/readyz') say(unready())
     else if (path === '/metrics') void renderMetrics()
     else response.writeHead(404).end('/livez, /readyz, /metrics\n')
+
+    function say(objections: readonly string[]): void {
+      response.writeHead(objections.length === 0 ? 200 : 503).end(`${objections.join('\n') || 'ok'}\n`)
+    }
 
     async function renderMetrics(): Promise<void> {
       try {

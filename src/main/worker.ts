@@ -6,10 +6,12 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createConsumer } from '../broker/index.ts'
-import { systemClock } from '../clock/index.ts'
+import { systemClock as clock } from '../clock/index.ts'
+import { workerEnv } from '../contract/index.ts'
 import { errorMessage, hasCode, taskmillError } from '../errors/index.ts'
-import { createLogger } from '../observability/index.ts'
-import { parseTasksModule, parseWorkerConfig, runWorker, type Tasks } from '../worker/index.ts'
+import { createLogger, createWorkerMetrics } from '../observability/index.ts'
+import { createWorker, openBrokerAccess, parseTasksModule, parseWorkerConfig, type Tasks, type Worker } from '../worker/index.ts'
+import { serveProbes, type Probes } from './probes.ts'
 
 export type WorkerMain = {
   /** Arguments after the subcommand. */
@@ -35,8 +37,23 @@ export async function workerMain({ argv, env, stop, cwd = process.cwd() }: Worke
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   try {
     const config = parseWorkerConfig(env)
+    const access = openBrokerAccess(config, log)
     const tasks = await loadTasks(argv, cwd)
-    await runWorker({ config, tasks, signal: stop, hurry: hurry.signal, log, clock: systemClock, instance: randomUUID(), createConsumer })
+    const worker = createWorker({
+      config,
+      access,
+      tasks,
+      signal: stop,
+      hurry: hurry.signal,
+      log,
+      clock,
+      instance: randomUUID(),
+      createConsumer,
+      createMetrics: createWorkerMetrics,
+    })
+    const probes = config.httpPort === 0 ? undefined : await serve(config.httpPort, worker)
+    await worker.run()
+    await probes?.close()
     return 0
   } catch (error) {
     if (!hasCode(error, 'TM_CONFIG_INVALID', 'TM_TASKS_INVALID')) throw error
@@ -44,6 +61,14 @@ export async function workerMain({ argv, env, stop, cwd = process.cwd() }: Worke
     return 2
   } finally {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
+  }
+}
+
+async function serve(port: number, { metrics, unready, problems }: Worker): Promise<Probes> {
+  try {
+    return await serveProbes({ port, metrics, unready, problems })
+  } catch (error) {
+    throw taskmillError('TM_CONFIG_INVALID', `${workerEnv.httpPort} is ${port}, and nothing can be served there`, { cause: error })
   }
 }
 

@@ -30,7 +30,8 @@ const reconcileBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 export function createControllerMetrics(registry: Registry): (source: ControllerSource) => ControllerMetrics {
   const registers = [registry]
-  const sources: ControllerSource[] = []
+  /** The newest of a name: each term has its own. */
+  const sources = new Map<string, ControllerSource>()
   const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
     new Counter({ name, help, labelNames: [...labelNames], registers })
   const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
@@ -80,7 +81,7 @@ export function createControllerMetrics(registry: Registry): (source: Controller
       labelNames: ['name', 'controller'],
       registers,
       collect() {
-        for (const source of sources) this.set({ name: source.name, controller: source.name }, of(source.workingSeconds()))
+        for (const source of sources.values()) this.set({ name: source.name, controller: source.name }, of(source.workingSeconds()))
       },
     })
   perSource('workqueue_unfinished_work_seconds', 'Time spent so far on the keys being worked on, together.', (seconds) =>
@@ -91,7 +92,7 @@ export function createControllerMetrics(registry: Registry): (source: Controller
   )
 
   return (source) => {
-    sources.push(source)
+    sources.set(source.name, source)
     const controller = { controller: source.name }
     const queue = { name: source.name, controller: source.name }
     for (const result of ['success', 'error', 'requeue', 'requeue_after']) total.inc({ ...controller, result }, 0)

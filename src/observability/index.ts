@@ -8,3 +8,4 @@
 export { createLogger, silentLogger, type Logger, type LogLevel, logLevels } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
 export { loadTracer, type Tracer } from './tracer.ts'
+export { createWorkerMetrics, type TaskLabels, type TaskOutcome, type WorkerMetrics, type WorkerSlots } from './worker-metrics.ts'

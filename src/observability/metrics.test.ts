@@ -87,3 +87,14 @@ test('every hook moves its metric', async () => {
   expect(after).toContain('workqueue_unfinished_work_seconds{name="c",controller="c"} 4')
   expect(after).toContain('workqueue_longest_running_processor_seconds{name="c",controller="c"} 3')
 })
+
+test('tells no pools any more when the term is over, and goes on counting', async () => {
+  const metrics = createMetrics()
+  metrics.poolReplicas({ namespace: 'a', pool: 'b' }, 2, 1)
+  metrics.queueJobs({ namespace: 'a', broker: 'b', queue: 'c' }, { waiting: 1, prioritized: 0, delayed: 0, active: 0 })
+  metrics.controller({ name: 'c', concurrency: 1, workingSeconds: () => [] }).onAdd()
+  metrics.endTerm()
+  const text = await metrics.render()
+  expect(text).not.toMatch(/^taskmill_(pool|queue)_\w+\{/mu)
+  expect(text).toContain('workqueue_adds_total{name="c",controller="c"} 1')
+})

@@ -13,6 +13,7 @@ describe('parseWorkerConfig', () => {
       concurrency: 1,
       brokerAddress: 'redis:6379',
       brokerKeyPrefix: 'bull',
+      httpPort: 0,
       drainTimeoutMs: 30_000,
     })
   })
@@ -27,6 +28,10 @@ describe('parseWorkerConfig', () => {
         TASKMILL_CONCURRENCY: '20',
         TASKMILL_BROKER_ADDRESS: '[fd00::1]:6380',
         TASKMILL_BROKER_KEY_PREFIX: 'app',
+        TASKMILL_BROKER_CREDENTIALS: '/run/credentials',
+        TASKMILL_BROKER_TLS: '/run/tls',
+        TASKMILL_BROKER_TLS_SERVER_NAME: 'redis.shop',
+        TASKMILL_HTTP_PORT: '9090',
         TASKMILL_DRAIN_TIMEOUT_SECONDS: '0',
       }),
     ).toEqual({
@@ -37,6 +42,9 @@ describe('parseWorkerConfig', () => {
       concurrency: 20,
       brokerAddress: '[fd00::1]:6380',
       brokerKeyPrefix: 'app',
+      brokerCredentialsFolder: '/run/credentials',
+      brokerTls: { folder: '/run/tls', serverName: 'redis.shop' },
+      httpPort: 9090,
       drainTimeoutMs: 0,
     })
   })
@@ -47,6 +55,8 @@ describe('parseWorkerConfig', () => {
     [{ TASKMILL_QUEUES: ' , ' }, 'TASKMILL_QUEUES'],
     [{ TASKMILL_BROKER_ADDRESS: 'redis' }, 'TASKMILL_BROKER_ADDRESS is "redis": write host:port'],
     [{ TASKMILL_CONCURRENCY: '1.5' }, 'TASKMILL_CONCURRENCY is "1.5": write a whole number from 1 to 1000'],
+    [{ TASKMILL_HTTP_PORT: '65536' }, 'TASKMILL_HTTP_PORT is "65536": write a whole number from 0 to 65535'],
+    [{ TASKMILL_BROKER_TLS_SERVER_NAME: 'redis' }, 'TASKMILL_BROKER_TLS_SERVER_NAME is set, but TASKMILL_BROKER_TLS is not'],
     [{ TASKMILL_DRAIN_TIMEOUT_SECONDS: '-1' }, 'TASKMILL_DRAIN_TIMEOUT_SECONDS is "-1"'],
   ])('%j: names the variable and what to write', (wrong, message) => {
     expect(() => parseWorkerConfig({ ...minimal, ...wrong })).toThrow(message)

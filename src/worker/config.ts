@@ -10,6 +10,12 @@ export type WorkerConfig = {
   readonly concurrency: number
   readonly brokerAddress: string
   readonly brokerKeyPrefix: string
+  /** Folder with `username` and `password`; absent: none are needed. */
+  readonly brokerCredentialsFolder?: string
+  /** Absent: no TLS. */
+  readonly brokerTls?: { readonly folder: string; readonly serverName?: string }
+  /** Of `/livez`, `/readyz` and `/metrics`; 0: none are served. */
+  readonly httpPort: number
   readonly drainTimeoutMs: number
 }
 
@@ -50,6 +56,14 @@ export function parseWorkerConfig(env: Environment): WorkerConfig {
   if (brokerAddress !== '' && !/^(\[[0-9a-f:.]+\]|[^:\s[\]]+):\d{1,5}$/iu.test(brokerAddress)) {
     problems.push(`${workerEnv.brokerAddress} is ${JSON.stringify(brokerAddress)}: write host:port, such as redis:6379`)
   }
+  const credentialsFolder = text(workerEnv.brokerCredentialsFolder, '')
+  const tlsFolder = text(workerEnv.brokerTlsFolder, '')
+  const serverName = text(workerEnv.brokerTlsServerName, '')
+  if (serverName !== '' && tlsFolder === '') {
+    problems.push(
+      `${workerEnv.brokerTlsServerName} is set, but ${workerEnv.brokerTlsFolder} is not: write a folder, which may be empty, to use TLS`,
+    )
+  }
   const config: WorkerConfig = {
     pool: text(workerEnv.pool, ''),
     namespace: text(workerEnv.namespace, ''),
@@ -58,6 +72,9 @@ export function parseWorkerConfig(env: Environment): WorkerConfig {
     concurrency: integer(workerEnv.concurrency, 1, 1, 1_000),
     brokerAddress,
     brokerKeyPrefix: text(workerEnv.brokerKeyPrefix, 'bull'),
+    ...(credentialsFolder === '' ? {} : { brokerCredentialsFolder: credentialsFolder }),
+    ...(tlsFolder === '' ? {} : { brokerTls: { folder: tlsFolder, ...(serverName === '' ? {} : { serverName }) } }),
+    httpPort: integer(workerEnv.httpPort, 0, 0, 65_535),
     drainTimeoutMs: 1_000 * integer(workerEnv.drainTimeoutSeconds, 30, 0, 86_400),
   }
   if (problems.length > 0) throw taskmillError('TM_CONFIG_INVALID', problems.join('; '), { details: { problems } })

@@ -68,6 +68,41 @@ test('a failing job is tried again by its own attempts and backoff, then fails f
   expect(await hash('fixed')).toMatchObject({ failedReason: 'no luck 3', atm: '3' })
 })
 
+test('exponential backoff doubles the wait, and a run that is handed back meanwhile keeps its place in it', async () => {
+  await using queue = queueOf(redis, 'a')
+  await addJobs(queue, ['j'], { attempts: 4, backoff: { type: 'exponential', delay: 200 } })
+  const seen = journal()
+  const at: number[] = []
+  const failing = (isHandedBack: (attempt: number) => boolean) =>
+    startConsumer(redis, {
+      queues: ['a'],
+      async process(job, { signal }) {
+        seen.note('started', `${job.attempt}`)
+        if (isHandedBack(job.attempt)) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+        at.push(performance.now())
+        seen.note('ended', `${job.attempt}`)
+        throw new Error(`no luck ${job.attempt}`)
+      },
+    })
+  const first = failing((attempt) => attempt === 3)
+  while (seen.started.length < 3) await wait(5)
+  expect(await first.end()).toMatchObject({ handedBack: 1 })
+  await using _second = failing(() => false)
+  await seen.until(4)
+  expect(seen.started).toEqual(['1', '2', '3', '3', '4'])
+  for (const [index, delayMs] of [200, 400, 800].entries()) {
+    // The second wait is that before the run that was handed back.
+    const waitedMs = at[index + 1]! - at[index]!
+    expect(waitedMs).toBeGreaterThanOrEqual(delayMs - 5)
+    expect(waitedMs).toBeLessThan(delayMs + 1_000)
+  }
+  const stored = await eventually(
+    () => hash('j'),
+    (job) => 'finishedOn' in job,
+  )
+  expect(stored).toMatchObject({ failedReason: 'no luck 4', atm: '4' })
+})
+
 test('what cannot be repeated is not: unrecoverable errors, and what BullMQ gave up before', async () => {
   await using queue = queueOf(redis, 'a')
   await addJobs(queue, ['final', 'given-up'], { attempts: 5 })
