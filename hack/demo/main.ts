@@ -1,13 +1,14 @@
 /**
- * `make demo`: the chart and the quickstart on the local cluster, a burst of jobs, a live view, and a summary that the handlers
- * themselves counted. `make demo-down` removes it. The cluster and the image are there already (the Makefile sees to it).
+ * `make demo`: the chart, the quickstart and the assistant on the local cluster, a burst of jobs, schedules that fire, a live view, and a
+ * summary that the handlers themselves counted. `make demo-down` removes it. The cluster and the image are there already (the Makefile sees to it).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run } from '../cluster/command.ts'
 import { createProgress } from '../cluster/progress.ts'
 import { clusterEnvironment } from '../cluster-environment.ts'
 import { installRelease, removeRelease } from '../release.ts'
-import { demoNamespace, followBurst, observeDemo } from './observe.ts'
+import { followBurst, followPeople } from './follow.ts'
+import { observeDemo } from './observe.ts'
 import { emptyState, type DemoState } from './state.ts'
 import { problems, renderSummary } from './summary.ts'
 import { renderFrame, renderLine } from './view.ts'
@@ -23,9 +24,14 @@ async function demo(): Promise<number> {
   await progress.step('Helm chart: operator and Redis', { expectedSeconds: 15 }, () => installRelease(cluster, [], progress))
   await progress.step('quickstart: broker, pool, web site', { expectedSeconds: 5 }, async () => {
     await kubectl('apply', '-k', 'examples/quickstart')
-    await kubectl('-n', demoNamespace, 'wait', '--for=condition=Ready', 'taskbroker/default', '--timeout=60s')
-    await kubectl('-n', demoNamespace, 'rollout', 'status', 'deployment/site', '--timeout=120s')
-    await kubectl('-n', demoNamespace, 'wait', '--for=jsonpath={.status.reason}=ScaledToZero', 'workerpool/quickstart', '--timeout=60s')
+    await kubectl('-n', 'quickstart', 'wait', '--for=condition=Ready', 'taskbroker/default', '--timeout=60s')
+    await kubectl('-n', 'quickstart', 'rollout', 'status', 'deployment/site', '--timeout=120s')
+    await kubectl('-n', 'quickstart', 'wait', '--for=jsonpath={.status.reason}=ScaledToZero', 'workerpool/quickstart', '--timeout=60s')
+  })
+  await progress.step('assistant: five pools, eleven schedules', { expectedSeconds: 10 }, async () => {
+    await kubectl('apply', '-k', 'examples/assistant/overlays/small')
+    await kubectl('-n', 'assistant', 'wait', '--for=condition=Ready', 'taskbroker/default', '--timeout=60s')
+    await kubectl('-n', 'assistant', 'wait', '--for=condition=Ready', 'taskschedule', '--all', '--timeout=60s')
   })
 
   const state = emptyState(Date.now())
@@ -33,8 +39,10 @@ async function demo(): Promise<number> {
   const stop = new AbortController()
   try {
     await observeDemo(state, { kubeconfig, signal: stop.signal, onChange: view.changed })
-    const created = await kubectl('create', '-f', 'examples/quickstart/burst.yaml', '-o', 'name')
-    await followBurst(created.trim(), state, { env, onChange: view.changed })
+    const create = async (file: string): Promise<string> => (await kubectl('create', '-f', file, '-o', 'name')).trim()
+    const [people, burst] = await Promise.all([create('examples/assistant/people.yaml'), create('examples/quickstart/burst.yaml')])
+    const options = { env, onChange: view.changed }
+    await Promise.all([followPeople(people, state, options), followBurst(burst, state, options)])
     await untilAsleep(state)
     const scaledAtMs = firstScale(state)
     if (scaledAtMs !== undefined) state.firstScaleAtMs = scaledAtMs
@@ -71,7 +79,7 @@ function startView(state: DemoState): Disposable & { changed(): void; end(): voi
     if (!isStale && !out.isTTY) return
     isStale = false
     if (!out.isTTY) return void out.write(`${renderLine(state, Date.now())}\n`)
-    const frame = renderFrame(state, Date.now(), out.columns)
+    const frame = renderFrame(state, Date.now(), out.columns, out.rows)
     out.write(`${drawn === 0 ? '' : `\u001b[${drawn}A`}${frame.map((line) => `\u001b[2K${line}`).join('\n')}\n`)
     drawn = frame.length
   }
@@ -91,8 +99,8 @@ function startView(state: DemoState): Disposable & { changed(): void; end(): voi
 async function demoDown(): Promise<number> {
   const cluster = await clusterEnvironment()
   const progress = createProgress()
-  await progress.step('removing the quickstart', {}, () =>
-    run('kubectl', ['delete', 'namespace', demoNamespace, '--ignore-not-found'], { env: cluster.env }),
+  await progress.step('removing the examples', {}, () =>
+    run('kubectl', ['delete', 'namespace', 'quickstart', 'assistant', '--ignore-not-found'], { env: cluster.env }),
   )
   await progress.step('removing the release', {}, () => removeRelease(cluster))
   return 0

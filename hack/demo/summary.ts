@@ -1,24 +1,44 @@
-/** The end of the demo: what the handlers counted, held against the producer's list. Pure. */
+/** The end of the demo: what the handlers counted, held against the lists of the producers and the slots of the schedules. Pure. */
+import { accountOf, totalAccount } from './slots.ts'
 import type { DemoState } from './state.ts'
 
 export function renderSummary(state: DemoState, kubeconfig: string): readonly string[] {
   const { tally } = state
-  const row = (label: string, value: string): string => `  ${label.padEnd(34)} ${value}`
+  const { jobs, schedules, window } = state.assistant
+  const { counts = { plain: 0, priority: 0, delayed: 0 }, fromMs = 0, untilMs = 0 } = window ?? {}
+  const slots = totalAccount(state.assistant, untilMs)
+  const row = (label: string, value: number | string): string => `  ${label.padEnd(34)} ${value}`
   return [
     '',
-    'What the handlers wrote into a store of their own, held against the list of the producer:',
-    row('jobs added', String(tally.added)),
-    row('done', String(tally.done)),
-    row('lost', String(tally.missing)),
-    row('run twice', String(tally.twice)),
+    'Quickstart: what the handlers wrote into a store of their own, held against the list of the producer:',
+    row('jobs added', tally.added),
+    row('done', tally.done),
+    row('lost', tally.missing),
+    row('run twice', tally.twice),
     row('replicas over time', replicasOverTime(state)),
     row('first job added -> replicas written', span(state.firstAddedAtMs, state.firstScaleAtMs)),
     row('first job added -> first pod ready', span(state.firstAddedAtMs, state.firstReadyAtMs)),
     '',
-    'The cluster stays up. To try next:',
+    'Assistant, the jobs that people sent beside its schedules:',
+    row('added', `${jobs.added}: ${counts.plain} plain, ${counts.priority} with a priority, ${counts.delayed} delayed`),
+    row('done', jobs.done),
+    row('lost', jobs.missing),
+    row('run twice', jobs.twice),
+    row('begun in order of priority', `${jobs.inOrder} of ${counts.priority}`),
+    '',
+    `Assistant, the slots of its ${schedules.length} schedules within ${Math.round((untilMs - fromMs) / 1000)} s, computed from what the schedules say:`,
+    row('slots due', slots.due),
+    row('dispatched, and run', slots.ran),
+    row('missed, with a reason', slots.missed),
+    row('lost', slots.lost),
+    row('doubled', slots.doubled),
+    row('slot due -> handler begins', lateness(slots.lateMs)),
+    '',
+    'The cluster stays up, and the schedules go on. To try next:',
     `  export KUBECONFIG=${kubeconfig}`,
-    '  kubectl get workerpools,taskbrokers -A',
-    '  kubectl -n quickstart describe workerpool quickstart',
+    '  kubectl get wp,tsch,tmb -A',
+    '  kubectl -n assistant describe tsch sync-notion-pages',
+    '  kubectl -n quickstart describe wp quickstart',
     '  kubectl create -f examples/quickstart/burst.yaml && kubectl -n quickstart get pods -w',
     '',
     '  make demo-down removes the demo, make cluster-down the cluster.',
@@ -34,6 +54,11 @@ function replicasOverTime({ replicas, firstAddedAtMs }: DemoState): string {
     .join(' -> ')
 }
 
+function lateness(sortedMs: readonly number[]): string {
+  const at = (share: number): string => span(0, sortedMs[Math.min(sortedMs.length - 1, Math.floor(sortedMs.length * share))])
+  return sortedMs.length === 0 ? 'not seen' : `half of them within ${at(0.5)}, all within ${at(1)}`
+}
+
 function span(fromMs: number | undefined, toMs: number | undefined): string {
   if (fromMs === undefined || toMs === undefined) return 'not seen'
   const ms = toMs - fromMs
@@ -42,10 +67,23 @@ function span(fromMs: number | undefined, toMs: number | undefined): string {
 
 /** What makes the demo a failure, in words; empty when all is well. */
 export function problems(state: DemoState): readonly string[] {
-  const { tally, replicas } = state
+  const { tally, replicas, assistant } = state
+  const { jobs, schedules, window } = assistant
+  const untilMs = window?.untilMs ?? 0
+  const slots = totalAccount(assistant, untilMs)
+  const namesOf = (which: 'lost' | 'doubled'): string =>
+    schedules
+      .filter((schedule) => accountOf(schedule, assistant, untilMs)[which] > 0)
+      .map(({ name }) => name)
+      .join(', ')
   return [
     ...(tally.missing > 0 ? [`not done: ${tally.missing} of ${tally.added} jobs`] : []),
     ...(tally.twice > 0 ? [`run more than once: ${tally.twice} of ${tally.added} jobs`] : []),
     ...(replicas.at(-1)?.replicas === 0 ? [] : ['the pool did not go back to zero']),
+    ...(jobs.missing > 0 ? [`not done: ${jobs.missing} of ${jobs.added} jobs of people`] : []),
+    ...(jobs.twice > 0 ? [`run more than once: ${jobs.twice} of ${jobs.added} jobs of people`] : []),
+    ...(slots.due === 0 ? ['no slot was due'] : []),
+    ...(slots.lost > 0 ? [`lost: ${slots.lost} of ${slots.due} slots, of ${namesOf('lost')}`] : []),
+    ...(slots.doubled > 0 ? [`run more than once: ${slots.doubled} of ${slots.due} slots, of ${namesOf('doubled')}`] : []),
   ]
 }
