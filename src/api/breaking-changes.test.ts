@@ -4,11 +4,23 @@ import { parse } from 'yaml'
 import { breakingChanges, type Crd } from './breaking-changes.ts'
 import { crdOf, kinds, workerPool } from './index.ts'
 
+/** What sounds like a break, and holds for every object that there can have been; why, a person has to say. */
+const weighed: readonly string[] = [
+  // There was no targetRef, and template was required.
+  'spec: a rule is new: has(self.template) != has(self.targetRef)',
+  'spec: a rule is new: !(has(self.brokerEnv) && has(self.targetRef))',
+  'spec: a rule is new: has(self.targetRef) == has(oldSelf.targetRef)',
+  // A Deployment counts its pods in 32 bits.
+  'status.replicas: the format is int32 now',
+  'status.replicas: maximum was 9007199254740991, is 2147483647',
+]
+
 describe('since the last release', () => {
   it.each(readdirSync('test/compat/crds'))('%s broke nothing', (file) => {
     const released: Crd = parse(readFileSync(`test/compat/crds/${file}`, 'utf8'))
     const now = kinds.map(crdOf).find(({ metadata }) => metadata.name === released.metadata.name)
-    expect(now === undefined ? [`${file} is gone`] : breakingChanges(released, now)).toEqual([])
+    const breaks = now === undefined ? [`${file} is gone`] : breakingChanges(released, now)
+    expect(breaks.filter((sentence) => !weighed.includes(sentence))).toEqual([])
   })
 })
 
@@ -35,7 +47,7 @@ describe('what breaks', () => {
     ['version v1alpha1 has no status subresource any more', (_, crd) => (Object(crd.spec['versions'])[0].subresources = {})],
     ['spec.concurrency: is gone', (spec) => delete spec.properties['concurrency']],
     ['status.backlog: is gone', (_, __, status) => delete status.properties['backlog']],
-    ['spec: concurrency is required now', (spec) => (spec['required'] = ['queues', 'template', 'concurrency'])],
+    ['spec: concurrency is required now', (spec) => (spec['required'] = ['queues', 'concurrency'])],
     ['spec.concurrency: was integer, is string', (spec) => (fields(spec, 'concurrency')['type'] = 'string')],
     ['spec.concurrency: the default was 1, is 2', (spec) => (fields(spec, 'concurrency')['default'] = 2)],
     ['spec.concurrency: the default was 1, is none', (spec) => delete fields(spec, 'concurrency')['default']],
@@ -92,7 +104,14 @@ describe('what does not break', () => {
       'a choice more',
       (_, __, status) => (fields(fields(status, 'conditions').items, 'status')['enum'] = ['True', 'False', 'Unknown', 'New']),
     ],
-    ['a required field that became optional', (spec) => (spec['required'] = ['queues'])],
+    ['a required field that became optional', (spec) => (spec['required'] = [])],
+    [
+      'an optional field more in a default',
+      (spec) => {
+        fields(spec, 'scaling').properties['more'] = { type: 'integer', default: 3 } as never
+        Object(fields(spec, 'scaling')['default'])['more'] = 3
+      },
+    ],
     ['other columns', (_, crd) => (Object(crd.spec['versions'])[0].additionalPrinterColumns = [])],
     [
       'the order of a default',

@@ -44,13 +44,22 @@ function* ownBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
   yield* typeBreaks(before, after)
   yield* boundBreaks(before, after)
   yield* describedBreaks(before, after)
-  if (!same(before.default, after.default)) yield `the default was ${text(before.default)}, is ${text(after.default)}`
+  if (!same(before.default, withoutNewFields(before, after))) yield `the default was ${text(before.default)}, is ${text(after.default)}`
   for (const value of before.enum ?? []) if (after.enum?.includes(value) === false) yield `${value} is no choice any more`
   if (before.enum === undefined && after.enum !== undefined) yield 'only some values are admitted'
   if (after.pattern !== undefined && after.pattern !== before.pattern) yield `the pattern was ${before.pattern ?? 'none'}`
   for (const name of after.required ?? []) if (before.required?.includes(name) !== true) yield `${name} is required now`
   const rules = new Set(rulesOf(before).map(({ rule }) => rule))
   for (const { rule } of rulesOf(after)) if (!rules.has(rule)) yield `a rule is new: ${rule}`
+}
+
+/** A default that is the sum of its fields' defaults grows with them; what the new field means where it is left out is its own affair. */
+function withoutNewFields(before: JsonSchema, after: JsonSchema): JsonValue | undefined {
+  if (typeof after.default !== 'object' || after.default === null || Array.isArray(after.default)) return after.default
+  const known = Object.entries(after.default).filter(
+    ([name, value]) => before.properties?.[name] !== undefined || !same(value, after.properties?.[name]?.default),
+  )
+  return Object.fromEntries(known) as JsonValue
 }
 
 function* typeBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {

@@ -28,7 +28,7 @@ export function crdOf(kind: Kind) {
           name: apiVersion,
           served: true,
           storage: true,
-          subresources: { status: {} },
+          subresources: { status: {}, ...(kind.scale === undefined ? {} : { scale: kind.scale }) },
           additionalPrinterColumns: kind.columns,
           schema: { openAPIV3Schema: writtenRoot(kind) },
         },

@@ -9,12 +9,13 @@ const rules: ScalingRules = {
   concurrency: 4,
   scaleDownWindowSeconds: 60,
 }
-const demand = (backlog: number, active = 0): Signal => ({ known: true, demand: { backlog, active } })
+const demand = (backlog: number, active = 0, orphaned = 0): Signal => ({ known: true, demand: { backlog, active, orphaned } })
 const unknown: Signal = { known: false, message: 'connect ECONNREFUSED', sinceMs: Date.UTC(2026, 0, 1) }
 const input = (part: Partial<ScalingInput>): ScalingInput => ({
   rules,
   signal: demand(0),
   current: 0,
+  unschedulable: 0,
   history: emptyHistory,
   nowMs: 0,
   ...part,
@@ -41,6 +42,27 @@ describe('one decision', () => {
       name: 'unknown demand still obeys an edited minReplicas',
       part: { signal: unknown, current: 1, rules: { ...rules, minReplicas: 3 } },
       want: { replicas: 3, wanted: 1, limit: 'TooFewReplicas' },
+    },
+    {
+      name: 'orphaned jobs forbid zero, and ask for one replica whatever their number',
+      part: { signal: demand(0, 0, 900) },
+      want: { replicas: 1, wanted: 1 },
+    },
+    { name: 'orphaned jobs add nothing where others are', part: { signal: demand(120, 0, 900) }, want: { replicas: 3, wanted: 3 } },
+    {
+      name: 'nothing is added while pods wait for a node',
+      part: { signal: demand(400), current: 3, unschedulable: 2 },
+      want: { replicas: 3, wanted: 8, limit: 'UnschedulablePods' },
+    },
+    {
+      name: 'pods that wait for a node are no reason to keep them',
+      part: { signal: demand(50), current: 5, unschedulable: 2, rules: { ...rules, scaleDownWindowSeconds: 0 } },
+      want: { replicas: 1, wanted: 1 },
+    },
+    {
+      name: 'minReplicas is what people want, room or not',
+      part: { current: 1, unschedulable: 1, rules: { ...rules, minReplicas: 3 } },
+      want: { replicas: 3, wanted: 0, limit: 'UnschedulablePods' },
     },
     {
       name: 'the first look never scales in: what was there counts as recommended',
@@ -112,6 +134,18 @@ describe('words', () => {
     {
       part: { current: 7 },
       want: '7 replicas: no jobs; kept until 1970-01-01T00:01:00Z by the scale-down window of 60 s.',
+    },
+    {
+      part: { signal: demand(0, 0, 3) },
+      want: '1 replica: 3 active jobs without a worker, which only a replica gives back.',
+    },
+    {
+      part: { signal: demand(10, 0, 1) },
+      want: '1 replica: 10 jobs (10 waiting, 0 running) need 1 at 50 per replica; 1 active job without a worker.',
+    },
+    {
+      part: { signal: demand(400), current: 3, unschedulable: 2 },
+      want: '3 replicas: 400 jobs (400 waiting, 0 running) need 8 at 50 per replica. 2 pods cannot be scheduled; adding no more. Next: add a node or lower requests.',
     },
     { part: { rules: { ...rules, minReplicas: 1 } }, want: '1 replica: no jobs; minReplicas is 1.' },
     {

@@ -21,6 +21,8 @@ export type ScalingInput = {
   readonly signal: Signal
   /** Replicas of the Deployment now; 0 when there is none yet. */
   readonly current: number
+  /** Pods for which no node has room. */
+  readonly unschedulable: number
   readonly history: RecommendationHistory
   readonly nowMs: number
 }
@@ -29,29 +31,32 @@ export type ScalingDecision = {
   readonly replicas: number
   /** Replicas that the demand alone asks for; `current` while the demand is unknown. */
   readonly wanted: number
-  /** Set when minReplicas or maxReplicas changed the answer; HPA's words. */
-  readonly limit?: 'TooFewReplicas' | 'TooManyReplicas'
+  /** Set when minReplicas or maxReplicas changed the answer (HPA's words), or when the nodes are full. */
+  readonly limit?: 'TooFewReplicas' | 'TooManyReplicas' | 'UnschedulablePods'
   /** Set while the scale-down window keeps more replicas than wanted: when it lets go (Unix ms). */
   readonly heldUntilMs?: number
   readonly history: RecommendationHistory
 }
 
 /**
- * wanted = max(1, ceil((backlog + active) / targetBacklogPerReplica), ceil(active / concurrency)), or 0 without any job.
+ * wanted = max(1, ceil((backlog + active) / targetBacklogPerReplica), ceil(active / concurrency)), or 0 without any job; orphaned jobs
+ * alone ask for one replica.
  *
  * The second term keeps a slot for every running job, so that scaling in does not ask running jobs to leave. The answer is the
- * highest `wanted` of the scale-down window, between minReplicas and maxReplicas. While the queues cannot be read the replicas stay,
- * and the window starts again when they can.
+ * highest `wanted` of the scale-down window, between minReplicas and maxReplicas, and no more than there are while pods wait for a node.
+ * While the queues cannot be read the replicas stay, and the window starts again when they can.
  */
-export function decideReplicas({ rules, signal, current, history, nowMs }: ScalingInput): ScalingDecision {
+export function decideReplicas({ rules, signal, current, unschedulable, history, nowMs }: ScalingInput): ScalingDecision {
   const windowMs = rules.scaleDownWindowSeconds * 1000
   const wanted = signal.known ? replicasFor(signal.demand, rules) : current
   const started = history.entries.length === 0 ? recordRecommendation(history, current, nowMs, windowMs) : history
   const next = recordRecommendation(started, wanted, nowMs, windowMs)
   const stabilized = stabilizedReplicas(next, windowMs)
-  const replicas = Math.min(Math.max(stabilized.replicas, rules.minReplicas), rules.maxReplicas)
+  const asked = Math.min(Math.max(stabilized.replicas, rules.minReplicas), rules.maxReplicas)
+  const isCrowded = unschedulable > 0 && asked >= current
+  const replicas = isCrowded ? Math.max(current, rules.minReplicas) : asked
   const held = stabilized.untilMs !== undefined && replicas > Math.max(wanted, rules.minReplicas)
-  const limit = limitOf(wanted, stabilized.replicas, rules)
+  const limit = isCrowded ? 'UnschedulablePods' : limitOf(wanted, stabilized.replicas, rules)
   return {
     replicas,
     wanted,
@@ -63,7 +68,7 @@ export function decideReplicas({ rules, signal, current, history, nowMs }: Scali
 
 function replicasFor(demand: Demand, rules: ScalingRules): number {
   const jobs = demand.backlog + demand.active
-  if (jobs === 0) return 0
+  if (jobs === 0) return demand.orphaned > 0 ? 1 : 0
   return Math.max(1, Math.ceil(jobs / rules.targetBacklogPerReplica), Math.ceil(demand.active / rules.concurrency))
 }
 

@@ -6,26 +6,32 @@ const load = (part: Partial<QueueLoad>): QueueLoad => ({
   prioritized: 0,
   dueDelayed: 0,
   active: 0,
+  orphaned: 0,
   paused: false,
   ...part,
 })
 
 it.each([
-  { name: 'no queues', queues: [], want: { backlog: 0, active: 0 } },
+  { name: 'no queues', queues: [], want: { backlog: 0, active: 0, orphaned: 0 } },
   {
     name: 'waiting, prioritized and due delayed jobs are backlog',
     queues: [load({ waiting: 3, prioritized: 2, dueDelayed: 4, active: 1 })],
-    want: { backlog: 9, active: 1 },
+    want: { backlog: 9, active: 1, orphaned: 0 },
   },
   {
     name: 'a paused queue contributes only what runs',
     queues: [load({ waiting: 100, active: 2, paused: true, oldestReadyAtMs: 5 }), load({ waiting: 1, oldestReadyAtMs: 9 })],
-    want: { backlog: 1, active: 2, oldestReadyAtMs: 9 },
+    want: { backlog: 1, active: 2, orphaned: 0, oldestReadyAtMs: 9 },
   },
   {
     name: 'the oldest over all queues',
     queues: [load({ waiting: 1, oldestReadyAtMs: 20 }), load({ waiting: 1, oldestReadyAtMs: 10 }), load({})],
-    want: { backlog: 2, active: 0, oldestReadyAtMs: 10 },
+    want: { backlog: 2, active: 0, orphaned: 0, oldestReadyAtMs: 10 },
+  },
+  {
+    name: 'orphaned jobs are told apart, also those of a paused queue',
+    queues: [load({ active: 5, orphaned: 2 }), load({ waiting: 9, active: 3, orphaned: 3, paused: true })],
+    want: { backlog: 0, active: 3, orphaned: 5 },
   },
 ])('$name', ({ queues, want }) => {
   expect(demandOf(queues)).toEqual(want)

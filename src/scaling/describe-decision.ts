@@ -11,12 +11,15 @@ export function describeDecision(input: ScalingInput, decision: ScalingDecision)
 }
 
 /** The same without the number in front, for where the number is said already. */
-export function explainDecision({ rules, signal }: ScalingInput, decision: ScalingDecision): string {
+export function explainDecision({ rules, signal, unschedulable }: ScalingInput, decision: ScalingDecision): string {
   if (!signal.known) {
     const since = signal.sinceMs === undefined ? '' : ` since ${clockTime(signal.sinceMs)}`
     return `held, the queues cannot be read${since} (${signal.message}).`
   }
   const cause = causeOf(signal.demand, decision.wanted, rules.targetBacklogPerReplica)
+  if (decision.limit === 'UnschedulablePods') {
+    return `${cause}. ${plural(unschedulable, 'pod')} cannot be scheduled; adding no more. Next: add a node or lower requests.`
+  }
   if (decision.limit === 'TooManyReplicas') {
     return `${cause}, limited by maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room.`
   }
@@ -29,9 +32,11 @@ export function explainDecision({ rules, signal }: ScalingInput, decision: Scali
 
 function causeOf(demand: Demand, wanted: number, target: number): string {
   const jobs = demand.backlog + demand.active
-  if (jobs === 0) return 'no jobs'
+  const orphans = `${plural(demand.orphaned, 'active job')} without a worker`
+  if (jobs === 0) return demand.orphaned === 0 ? 'no jobs' : `${orphans}, which only a replica gives back`
   const parts = `${count(demand.backlog)} waiting, ${count(demand.active)} running`
-  return `${plural(jobs, 'job')} (${parts}) need ${count(wanted)} at ${count(target)} per replica`
+  const need = `${plural(jobs, 'job')} (${parts}) need ${count(wanted)} at ${count(target)} per replica`
+  return demand.orphaned === 0 ? need : `${need}; ${orphans}`
 }
 
 function plural(value: number, noun: string): string {

@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/index.ts'
+import type { Broker, QueueReading } from '../broker/index.ts'
 import { sleep, type Clock, type TimerHandle } from '../clock/index.ts'
 import { hasCode, taskmillError, TaskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
@@ -8,6 +8,9 @@ import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type Step } 
 const blockMs = 5_000
 /** After news, so that a flood of events costs twenty reads a second and not thousands. */
 const newsGapMs = 50
+
+/** Of each queue the broker looks at that many active jobs, the longest active ones: when all of them are orphans, so are the others. */
+const orphansLookedAt = 100
 
 export type BrokerFeed = {
   /** What to read from now on; `true` for queues whose first job has to be seen at once, because nobody works on them. */
@@ -34,6 +37,7 @@ export type BrokerFeedDeps = {
 export function createBrokerFeed({ broker, clock, log, passMs, onChange }: BrokerFeedDeps): BrokerFeed {
   const stopped = new AbortController()
   const snapshots = new Map<string, QueueSnapshot>()
+  const orphansCountedAtMs = new Map<string, number>()
   const toRead = new Set<string>()
   let wanted: ReadonlyMap<string, boolean> = new Map()
   let reading: Promise<void> | undefined
@@ -66,7 +70,10 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
   const readBatch = async (batch: readonly string[]): Promise<string[]> => {
     try {
       const readings = await broker.readQueues(batch)
-      return readings.flatMap((each) => keep(each.queue, afterReading(snapshots.get(each.queue), each, clock.now())))
+      const orphaned = await orphansOf(readings)
+      return readings.flatMap((each) =>
+        keep(each.queue, afterReading(snapshots.get(each.queue), each, orphaned.get(each.queue) ?? 0, clock.now())),
+      )
     } catch (error) {
       if (batch.length > 1 && hasCode(error, 'TM_BROKER_COMMAND_FAILED'))
         return (await Promise.all(batch.map((queue) => readBatch([queue])))).flat()
@@ -74,6 +81,32 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
         error instanceof TaskmillError ? error : taskmillError('TM_BROKER_COMMAND_FAILED', 'reading queues failed', { cause: error })
       return batch.flatMap((queue) => keep(queue, afterFailure(snapshots.get(queue), failure, clock.now())))
     }
+  }
+
+  /**
+   * Looks at the locks of active jobs only where nobody may be at work on them: in queues at zero, and from then on until the orphans that
+   * were found are gone. Once a pass at most; in between, what was counted last holds.
+   */
+  const orphansOf = async (readings: readonly QueueReading[]): Promise<ReadonlyMap<string, number>> => {
+    const orphaned = new Map<string, number>()
+    const toCount: string[] = []
+    for (const { queue, active } of readings) {
+      const before = snapshots.get(queue)
+      const known = before?.ok ? Math.min(before.orphaned, active) : 0
+      if (active === 0 || (wanted.get(queue) !== true && known === 0)) continue
+      const countedAtMs = orphansCountedAtMs.get(queue)
+      if (countedAtMs !== undefined && clock.now() - countedAtMs < passMs / 2) orphaned.set(queue, known)
+      else toCount.push(queue)
+    }
+    if (toCount.length === 0) return orphaned
+    const counted = await broker.countOrphans(toCount)
+    for (const queue of toCount) {
+      orphansCountedAtMs.set(queue, clock.now())
+      const { active = 0 } = readings.find((each) => each.queue === queue) ?? {}
+      const found = counted.get(queue) ?? 0
+      orphaned.set(queue, found >= orphansLookedAt ? active : Math.min(found, active))
+    }
+    return orphaned
   }
 
   const keep = (queue: string, { next, isChanged }: Step): string[] => {
@@ -147,7 +180,7 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     want(queues) {
       const before = wanted
       wanted = new Map(queues)
-      for (const queue of snapshots.keys()) if (!wanted.has(queue)) snapshots.delete(queue)
+      for (const known of [snapshots, orphansCountedAtMs]) for (const queue of known.keys()) if (!wanted.has(queue)) known.delete(queue)
       if (passTimer === undefined && wanted.size > 0) pass()
       else void request([...wanted.keys()].filter((queue) => !before.has(queue)))
       if (wanted.size === 0 && passTimer !== undefined) {

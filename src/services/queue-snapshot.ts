@@ -3,7 +3,13 @@ import type { TaskmillError } from '../errors/index.ts'
 
 /** The newest knowledge of one queue. An unreadable queue is not an empty queue: it keeps its last reading, marked as such. */
 export type QueueSnapshot =
-  | { readonly ok: true; readonly reading: QueueReading; readonly readAtMs: number }
+  | {
+      readonly ok: true
+      readonly reading: QueueReading
+      /** Active jobs whose worker is gone; 0 also where nobody counted them, because workers are at work on the queue. */
+      readonly orphaned: number
+      readonly readAtMs: number
+    }
   | {
       readonly ok: false
       readonly error: TaskmillError
@@ -16,8 +22,9 @@ export type QueueSnapshot =
 export type Step = { readonly next: QueueSnapshot; readonly isChanged: boolean }
 
 /** A reading came in. */
-export function afterReading(previous: QueueSnapshot | undefined, reading: QueueReading, nowMs: number): Step {
-  return { next: { ok: true, reading, readAtMs: nowMs }, isChanged: !previous?.ok || differs(previous.reading, reading) }
+export function afterReading(previous: QueueSnapshot | undefined, reading: QueueReading, orphaned: number, nowMs: number): Step {
+  const isChanged = !previous?.ok || previous.orphaned !== orphaned || differs(previous.reading, reading)
+  return { next: { ok: true, reading, orphaned, readAtMs: nowMs }, isChanged }
 }
 
 /** A read failed. Failing on for the same reason changes nothing. */

@@ -9,9 +9,16 @@ import { createBrokers, createSignals } from './index.ts'
 function fakeBroker(now: () => number) {
   const queues = new Map<string, Partial<QueueReading>>()
   const calls: string[][] = []
+  const counts: string[][] = []
   const watchers = new Set<(queue: string) => void>()
-  const state = { failure: undefined as Error | undefined, refused: new Set<string>(), watched: [] as string[], closed: false }
-  const broker: Broker = {
+  const state = {
+    failure: undefined as Error | undefined,
+    refused: new Set<string>(),
+    orphans: new Map<string, number>(),
+    watched: [] as string[],
+    closed: false,
+  }
+  const broker: Pick<Broker, 'readQueues' | 'watchQueues' | 'countOrphans' | 'close'> = {
     async readQueues(names) {
       calls.push([...names])
       if (state.failure !== undefined) throw state.failure
@@ -45,15 +52,18 @@ function fakeBroker(now: () => number) {
         signal.addEventListener('abort', onAbort)
         watchers.add(wake)
       }),
-    info: async () => ({ version: '7.0.15', evictionPolicy: 'noeviction' }),
-    announceEpoch: async () => 0,
+    async countOrphans(names) {
+      counts.push([...names])
+      return new Map(names.map((name) => [name, state.orphans.get(name) ?? 0]))
+    },
     async close() {
       state.closed = true
     },
   }
   return {
-    broker,
+    broker: broker as Broker,
     calls,
+    counts,
     state,
     set: (queue: string, what: Partial<QueueReading>) => queues.set(queue, what),
     emit: (queue: string) => [...watchers].forEach((wake) => wake(queue)),
@@ -206,5 +216,47 @@ test('a pool that moves to another broker takes its queues along', async () => {
   expect(connections()).toBe(2)
   expect(state.closed).toBe(true)
   expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true })
+  await signals.stop()
+})
+
+test('orphans are counted in queues at zero that have active jobs, once a pass, and on until they are gone', async () => {
+  const { clock, signals, subscribe, set, counts, told, emit, state } = world()
+  set('busy', { active: 4 })
+  subscribe('ns/busy', ['busy'])
+  subscribe('ns/zero', ['mail'], true)
+  await clock.advance(3_000)
+  expect(counts).toEqual([])
+
+  set('mail', { active: 2 })
+  state.orphans.set('mail', 2)
+  await clock.advance(1_000)
+  expect(counts.splice(0)).toEqual([['mail']])
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ ok: true, orphaned: 2, reading: { active: 2 } })
+  expect(told).toContain('ns/zero')
+
+  // News is read at once, and costs no other look at the locks.
+  emit('mail')
+  await clock.advance(100)
+  expect(counts).toEqual([])
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 2 })
+
+  // No longer at zero: the replica that was woken has not given them back yet.
+  subscribe('ns/zero', ['mail'], false)
+  await clock.advance(2_000)
+  expect(counts.splice(0)).toEqual([['mail'], ['mail']])
+  state.orphans.delete('mail')
+  await clock.advance(3_000)
+  expect(counts).toEqual([['mail']])
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 0, reading: { active: 2 } })
+  await signals.stop()
+})
+
+test('where all of the looked at jobs are orphans, so are the others', async () => {
+  const { clock, signals, subscribe, set, state } = world()
+  set('mail', { active: 900 })
+  state.orphans.set('mail', 100)
+  subscribe('ns/zero', ['mail'], true)
+  await clock.advance(0)
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 900 })
   await signals.stop()
 })

@@ -3,7 +3,7 @@ import type { Clock } from '../clock/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { createBrokerFeed, type BrokerFeed } from './broker-feed.ts'
-import type { BrokerLease, Brokers } from './brokers.ts'
+import { fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
 import type { QueueSnapshot } from './queue-snapshot.ts'
 
 /** What one pool wants to know. */
@@ -92,7 +92,7 @@ export function createSignals({ brokers, clock, log, passMs = 1_000 }: SignalsDe
   return {
     subscribe(subscription, onChange) {
       const { key, brokerKey } = subscription
-      const id = JSON.stringify([brokerKey.address, brokerKey.keyPrefix])
+      const id = fingerprintOf(brokerKey)
       if (sourceOf.has(key) && sourceOf.get(key) !== id) unsubscribe(key)
       const source = sources.get(id) ?? open(brokerKey)
       sources.set(id, source)

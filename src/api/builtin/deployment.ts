@@ -6,9 +6,18 @@ export type Deployment = KubeObject & { readonly spec: DeploymentSpec; readonly 
 
 export type DeploymentSpec = {
   readonly replicas?: number
-  readonly selector: { readonly matchLabels: { readonly [label: string]: string } }
+  readonly selector: LabelSelector
   readonly template: PodTemplate
   readonly [field: string]: unknown
+}
+
+export type LabelSelector = {
+  readonly matchLabels?: { readonly [label: string]: string }
+  readonly matchExpressions?: readonly {
+    readonly key: string
+    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist'
+    readonly values?: readonly string[]
+  }[]
 }
 
 /** Counters that are 0 are missing from the JSON. */

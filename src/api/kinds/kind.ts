@@ -26,6 +26,8 @@ export type Kind<Spec extends AnySchema = AnySchema, Status extends AnySchema = 
   readonly status: Status
   /** Rules that need more than one of metadata, spec and status. */
   readonly rules?: readonly ValidationRule[]
+  /** Where the scale subresource (`kubectl scale`) finds its numbers; the first needs a default, or GET …/scale fails. */
+  readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath: string }
   readonly conditions: ConditionRegistry
   readonly events: EventRegistry
 }

@@ -9,7 +9,8 @@ const labelValue = string({ description: 'Value of the label or annotation.', ma
 export const podTemplate = openObject({
   description:
     'Template of the worker pods, as in a Deployment: any field of a PodTemplateSpec. The container named `worker`, or else the first one, ' +
-    'runs the tasks and gets the TASKMILL_… environment. The API server checks the template when the Deployment is applied; what it ' +
+    "runs the tasks and gets the TASKMILL_… environment, the broker's credentials as files, and `terminationMessagePolicy: FallbackToLogsOnError` " +
+    '(its last words are shown in the condition Ready when it fails); what the template sets itself stays. The API server checks the template when the Deployment is applied; what it ' +
     'refuses is shown in the condition Ready (TemplateInvalid).',
   fields: {
     metadata: optional(

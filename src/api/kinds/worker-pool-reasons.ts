@@ -6,7 +6,11 @@ export const workerPoolConditions = {
     meaning: 'Whether the pool does, or can at once do, the work of its queues. It never depends on how jobs end.',
     reasons: {
       DeploymentAvailable: { status: 'True', meaning: 'The Deployment has the pods that it needs, and they work on the queues.' },
-      ScaledToZero: { status: 'True', meaning: 'There is no work and minReplicas is 0: no pod runs. The next job starts one.' },
+      ScaledToZero: {
+        status: 'True',
+        meaning:
+          'No pod runs: there is no work and minReplicas is 0, so that the next job starts one; or ScalingActive is False (ScalingDisabled), and people wanted none.',
+      },
       DeploymentProgressing: {
         status: 'False',
         meaning:
@@ -15,11 +19,16 @@ export const workerPoolConditions = {
       DeploymentUnavailable: {
         status: 'False',
         meaning:
-          "Pods cannot be created, or do not become ready. The message is the Deployment's own (quota, pod security, image); correct the template or the namespace.",
+          'Pods cannot be created, or do not become ready. The message is that of the Deployment (quota, pod security) or of the container that fails (image, crash, missing Secret); correct the template or the namespace.',
       },
       DeploymentNotOwned: {
         status: 'False',
-        meaning: 'A Deployment with the name of the pool exists and belongs to somebody else. Rename the pool, or delete that Deployment.',
+        meaning:
+          'A Deployment with the name of the pool exists and belongs to somebody else, or the one of targetRef is scaled by another pool. Rename the pool, delete that Deployment, or name another one.',
+      },
+      TargetNotFound: {
+        status: 'False',
+        meaning: 'The Deployment of targetRef does not exist. Create it in this namespace; the pool goes on by itself.',
       },
       TemplateInvalid: {
         status: 'False',
@@ -28,6 +37,11 @@ export const workerPoolConditions = {
       BrokerNotFound: {
         status: 'False',
         meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; the pool goes on by itself.',
+      },
+      BrokerNotReady: {
+        status: 'False',
+        meaning:
+          'A Secret of the TaskBroker is missing, forbidden or not usable, so the queues cannot be read. The replicas are held. `kubectl describe tmb` says which.',
       },
       BrokerUnreachable: {
         status: 'False',
@@ -41,6 +55,7 @@ export const workerPoolConditions = {
     reasons: {
       DeploymentProgressing: { status: 'True', meaning: 'A new template is rolled out, or the first pods start.' },
       WaitingForBroker: { status: 'True', meaning: 'The broker is missing or does not answer; the pool goes on by itself when it does.' },
+      WaitingForTarget: { status: 'True', meaning: 'The Deployment of targetRef is missing; the pool goes on by itself when it is there.' },
       WaitingForQueueMetrics: { status: 'True', meaning: 'The queues have not been read yet.' },
     },
   },
@@ -50,7 +65,8 @@ export const workerPoolConditions = {
       TemplateInvalid: { status: 'True', meaning: 'The API server refused the pod template. Correct the field that the message names.' },
       DeploymentNotOwned: {
         status: 'True',
-        meaning: 'The Deployment with the name of the pool belongs to somebody else. Rename the pool, or delete that Deployment.',
+        meaning:
+          'The Deployment of the pool belongs to somebody else or is scaled by another pool. Rename the pool, delete that Deployment, or name another one.',
       },
       ProgressDeadlineExceeded: {
         status: 'True',
@@ -60,9 +76,14 @@ export const workerPoolConditions = {
     },
   },
   ScalingActive: {
-    meaning: 'Whether the queues can be read, so that a number of replicas can be computed.',
+    meaning: 'Whether the replicas follow the queues: they can be read, and nobody has switched scaling off.',
     reasons: {
       ValidMetricFound: { status: 'True', meaning: 'All queues of the pool were read.' },
+      ScalingDisabled: {
+        status: 'False',
+        meaning:
+          'The pool is in mode Manual or DryRun, or somebody scaled the Deployment itself to 0. The message says which, and what ends it.',
+      },
       FailedGetQueueMetrics: {
         status: 'False',
         meaning: 'At least one queue cannot be read. The replicas are held: an unreadable queue is not an empty one.',
@@ -71,11 +92,15 @@ export const workerPoolConditions = {
     },
   },
   ScalingLimited: {
-    meaning: 'Whether minReplicas or maxReplicas changed the number of replicas.',
+    meaning: 'Whether something else than the queues limits the number of replicas: minReplicas, maxReplicas or the nodes.',
     reasons: {
       TooManyReplicas: {
         status: 'True',
         meaning: 'The queues ask for more than maxReplicas. Raise it if the cluster and the broker have room.',
+      },
+      UnschedulablePods: {
+        status: 'True',
+        meaning: 'Pods wait for a node that has room for them. No more are added until they have one. Add a node or lower the requests.',
       },
       TooFewReplicas: { status: 'True', meaning: 'The queues ask for less than minReplicas.' },
       DesiredWithinRange: { status: 'False', meaning: 'The number that the queues ask for is within minReplicas and maxReplicas.' },
@@ -96,7 +121,12 @@ export const workerPoolEvents = {
   DeploymentNotOwned: {
     type: 'Warning',
     action: 'Create',
-    meaning: 'A Deployment with the name of the pool belongs to somebody else. Rename the pool, or delete that Deployment.',
+    meaning: 'The Deployment of the pool belongs to somebody else or is scaled by another pool. The note says what to do.',
+  },
+  TargetNotFound: {
+    type: 'Warning',
+    action: 'Scale',
+    meaning: 'The Deployment of targetRef does not exist. Create it in this namespace, or correct the name.',
   },
   TemplateInvalid: {
     type: 'Warning',
@@ -109,6 +139,11 @@ export const workerPoolEvents = {
     type: 'Warning',
     action: 'Connect',
     meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace.',
+  },
+  BrokerNotReady: {
+    type: 'Warning',
+    action: 'Connect',
+    meaning: 'A Secret of the TaskBroker cannot be used; the replicas are held. `kubectl describe tmb` says which.',
   },
   BrokerUnreachable: {
     type: 'Warning',

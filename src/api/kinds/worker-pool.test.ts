@@ -8,17 +8,22 @@ describe('WorkerPool', () => {
   it('is read with its defaults', () => {
     expectTypeOf<WorkerPoolSpec['brokerRef']['name']>().toEqualTypeOf<string>()
     expectTypeOf<WorkerPoolSpec['scaling']['behavior']['scaleDown']['stabilizationWindowSeconds']>().toEqualTypeOf<number>()
-    expectTypeOf<WorkerPoolSpec['template']['spec']['containers'][number]['name']>().toEqualTypeOf<string>()
+    expectTypeOf<NonNullable<WorkerPoolSpec['template']>['spec']['containers'][number]['name']>().toEqualTypeOf<string>()
     expectTypeOf<WorkerPoolStatus['observedGeneration']>().toEqualTypeOf<number>()
     expectTypeOf<WorkerPoolStatus['backlog']>().toEqualTypeOf<number | undefined>()
   })
 
-  it('is written with queues and a template only', () => {
+  it('is written with queues, and a template or a target, only', () => {
     const least: InferWritten<typeof workerPool.spec> = {
       queues: [{ name: 'email' }],
       template: { spec: { containers: [{ name: 'worker', image: 'app:1' }], terminationGracePeriodSeconds: 5 } },
     }
-    expect(Object.keys(least)).toEqual(workerPool.spec.json.required)
+    const onTarget: InferWritten<typeof workerPool.spec> = { queues: [{ name: 'email' }], targetRef: { name: 'email-worker' } }
+    expect([Object.keys(least), Object.keys(onTarget)]).toEqual([
+      ['queues', 'template'],
+      ['queues', 'targetRef'],
+    ])
+    expect(workerPool.spec.json.required).toEqual(['queues'])
   })
 
   it('admits the queue names that the workers admit', () => {

@@ -1,5 +1,6 @@
 import type { Resource } from '../object.ts'
-import { dateTime, type Infer, integer, listMap, object, optional, string } from '../schema/index.ts'
+import { dateTime, enumeration, type Infer, integer, listMap, object, optional, string } from '../schema/index.ts'
+import { brokerEnv } from './broker-env.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { podTemplate } from './pod-template.ts'
@@ -46,7 +47,7 @@ const scaleDown = object({
 const scaling = object({
   description:
     'How many replicas the pool has: the jobs that wait, are due or run, divided by targetBacklogPerReplica, within minReplicas and maxReplicas. ' +
-    'While a queue cannot be read the number is held.',
+    'While a queue cannot be read the number is held. Whoever scales the Deployment itself to 0 takes it out of scaling until it has another number.',
   default: {},
   rules: [
     {
@@ -56,6 +57,14 @@ const scaling = object({
     },
   ],
   fields: {
+    mode: enumeration({
+      description:
+        'Who decides the number. Auto: Taskmill writes what the queues ask for. DryRun: it says in status.decision what it would write, and ' +
+        'leaves the replicas alone. Manual: people do, by spec.replicas or the scale subresource, whatever minReplicas and maxReplicas say; ' +
+        'the number that is found stays until another one is written.',
+      values: ['Auto', 'DryRun', 'Manual'],
+      default: 'Auto',
+    }),
     minReplicas: integer({
       description: 'Fewest replicas. 0 lets the pool sleep without pods; the next job wakes it.',
       minimum: 0,
@@ -77,9 +86,46 @@ const scaling = object({
   },
 })
 
+const targetRef = object({
+  description:
+    'An existing Deployment in the same namespace, of which only the replicas are written. It gets the label taskmill.dev/pool and the ' +
+    'annotation taskmill.dev/written-replicas, which are taken back when the pool goes or targets another one. Its pods get no environment.',
+  fields: {
+    kind: enumeration({ description: 'What is scaled.', values: ['Deployment'], default: 'Deployment' }),
+    name: string({
+      description: 'Name of the Deployment.',
+      minLength: 1,
+      maxLength: 253,
+      pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+      example: 'email-worker',
+    }),
+  },
+})
+
 const spec = object({
   description: 'What the pool should be.',
+  rules: [
+    { rule: 'has(self.template) != has(self.targetRef)', message: 'exactly one of template and targetRef must be set' },
+    {
+      rule: '!(has(self.brokerEnv) && has(self.targetRef))',
+      message: 'brokerEnv needs a template: nothing is injected into the pods of a Deployment that targetRef names',
+      fieldPath: '.brokerEnv',
+    },
+    {
+      rule: 'has(self.targetRef) == has(oldSelf.targetRef)',
+      message: 'a pool cannot change between template and targetRef: its pods would be left behind. Create another WorkerPool.',
+      reason: 'FieldValueForbidden',
+    },
+  ],
   fields: {
+    replicas: integer({
+      description:
+        'Replicas that people want while scaling.mode is Manual; what `kubectl scale` writes. Without effect in the other modes, and also in ' +
+        'Manual as long as it is the number that was there when Manual began: then the replicas are held as they are.',
+      minimum: 0,
+      maximum: mostReplicas,
+      default: 0,
+    }),
     brokerRef,
     queues,
     concurrency: integer({
@@ -96,7 +142,9 @@ const spec = object({
       maximum: 86_400,
       default: 30,
     }),
-    template: podTemplate,
+    brokerEnv: optional(brokerEnv),
+    template: optional(podTemplate),
+    targetRef: optional(targetRef),
   },
 })
 
@@ -108,14 +156,31 @@ const status = object({
   fields: {
     conditions: optional(conditionList),
     observedGeneration,
-    desiredReplicas: replicaCount('Replicas that the operator wants now.'),
-    replicas: replicaCount('Pods that the Deployment has.'),
+    desiredReplicas: replicaCount('Replicas that the operator wants now, or would want in DryRun.'),
+    // The scale subresource admits no more.
+    replicas: optional(integer({ description: 'Pods that the Deployment has.', minimum: 0, maximum: 2 ** 31 - 1 })),
+    selector: optional(
+      string({
+        description: 'Label selector of the pods, as the scale subresource wants it.',
+        maxLength: 4096,
+        example: 'taskmill.dev/pool=email',
+      }),
+    ),
+    ignoredReplicas: replicaCount('The spec.replicas that is not acted upon, because nobody has written another one since Manual began.'),
     readyReplicas: replicaCount('Pods that are ready.'),
     ready: optional(string({ description: 'Ready pods of desired pods.', maxLength: 32, example: '5/7' })),
     busy: optional(string({ description: 'Running jobs of the slots of all ready pods.', maxLength: 40, example: '18/20' })),
     backlog: optional(
       integer({
         description: 'Jobs that could run now and do not: waiting, prioritized and due delayed ones, rounded to three digits.',
+        minimum: 0,
+        maximum: maxCount,
+      }),
+    ),
+    orphaned: optional(
+      integer({
+        description:
+          'Jobs that are active without a worker: theirs died, or was removed, and nobody gave them back yet. They keep the pool from resting at 0. Missing when there are none.',
         minimum: 0,
         maximum: maxCount,
       }),
@@ -137,7 +202,7 @@ export const workerPool = declareKind({
   singular: 'workerpool',
   shortNames: ['wp'],
   description:
-    'A WorkerPool runs worker pods for queues and scales them with the work. It owns one Deployment of its own name. ' +
+    'A WorkerPool runs worker pods for queues and scales them with the work. It owns one Deployment of its own name, or scales an existing one. ' +
     'With minReplicas 0 (the default) no pod runs while there is no work.',
   nameMaxLength: maxLabelValueLength,
   columns: [
@@ -146,11 +211,13 @@ export const workerPool = declareKind({
     { name: 'Busy', type: 'string', jsonPath: '.status.busy', description: 'Running jobs of all slots.' },
     { name: 'Backlog', type: 'integer', jsonPath: '.status.backlog', description: 'Jobs that could run now and do not.' },
     { name: 'Oldest', type: 'date', jsonPath: '.status.oldestJobTime', description: 'How long the oldest of them waits.' },
+    { name: 'Mode', type: 'string', jsonPath: '.spec.scaling.mode', description: 'Who decides the number of replicas.' },
     { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The reason that matters most now.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Age of the pool.' },
   ],
   spec,
   status,
+  scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
   conditions: workerPoolConditions,
   events: workerPoolEvents,
 })

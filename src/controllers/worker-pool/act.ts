@@ -17,7 +17,13 @@ import { currentReplicas, type DeploymentState } from './world.ts'
 export const fieldManagers = { template: 'taskmill-worker-pool', replicas: 'taskmill-replicas' } as const
 
 /** What was applied last to a Deployment; a newer generation means that somebody else changed it since. */
-export type Applied = { readonly uid: string; readonly template: DeploymentApply; readonly generation: number }
+export type Applied = {
+  readonly uid: string
+  readonly template: DeploymentApply
+  readonly generation: number
+  /** What the API server warned of when it took the template. */
+  readonly warnings: readonly string[]
+}
 
 export type ActDeps = {
   readonly client: KubeClient
@@ -29,31 +35,35 @@ export type ActDeps = {
 export type Outcome = {
   readonly applied: Applied
   /** What was done to the template, if anything. */
-  readonly did?: 'created' | 'updated'
+  readonly did?: 'created' | 'updated' | undefined
 }
 
 export async function actOnDeployment(
   deps: ActDeps,
-  plan: Plan & { readonly deployment: DeploymentApply },
+  plan: Pick<Plan, 'replicas' | 'scale'> & { readonly deployment: DeploymentApply },
   state: DeploymentState,
   applied: Applied | undefined,
 ): Promise<Outcome> {
   const wanted = plan.deployment
-  const replicas = plan.scale?.to ?? currentReplicas(state)
+  const replicas = plan.replicas ?? currentReplicas(state)
+  const warnings = new Set<string>()
+  const onWarning = (text: string) => void warnings.add(text)
   if (state.kind !== 'Owned') {
-    const created = await applyTemplate(deps, wanted, await createDeployment(deps, wanted, replicas))
+    const created = await applyTemplate(deps, wanted, await createDeployment(deps, wanted, replicas, onWarning), onWarning)
     const owned = await writeReplicas(deps, created, replicas)
-    return { applied: remember(owned, wanted), did: 'created' }
+    return { applied: remember(owned, wanted, [...warnings]), did: 'created' }
   }
   const isCurrent =
     applied?.uid === state.object.metadata.uid &&
     isDeepStrictEqual(applied?.template, wanted) &&
     (state.object.metadata.generation ?? 0) <= (applied?.generation ?? -1)
-  const applying = isCurrent ? state.object : await applyTemplate(deps, wanted, state.object)
+  const applying = isCurrent ? state.object : await applyTemplate(deps, wanted, state.object, onWarning)
   const changed = !isCurrent && applying.metadata.generation !== state.object.metadata.generation
   // The first look after a start finishes what a killed creation may have left out.
-  const scaled = plan.scale === undefined && applied !== undefined ? applying : await writeReplicas(deps, applying, replicas)
-  return { applied: remember(scaled, wanted), ...(changed ? { did: 'updated' as const } : {}) }
+  const isToWrite = plan.replicas !== undefined && (plan.scale !== undefined || applied === undefined)
+  const scaled = isToWrite ? await writeReplicas(deps, applying, replicas) : applying
+  const remembered = remember(scaled, wanted, isCurrent ? (applied?.warnings ?? []) : [...warnings])
+  return { applied: remembered, did: changed ? 'updated' : undefined }
 }
 
 /**
@@ -61,18 +71,28 @@ export async function actOnDeployment(
  * template's next apply, should this process be killed here. Not forced: should somebody else have created one of this name in the
  * same moment, the conflict is ours to see.
  */
-function createDeployment(deps: ActDeps, wanted: DeploymentApply, replicas: number): Promise<Deployment> {
+function createDeployment(
+  deps: ActDeps,
+  wanted: DeploymentApply,
+  replicas: number,
+  onWarning: (text: string) => void,
+): Promise<Deployment> {
   const body = {
     ...wanted,
     metadata: { ...wanted.metadata, annotations: { [annotations.writtenReplicas]: String(replicas) } },
     spec: { ...wanted.spec, replicas },
   }
-  return apply(deps, body, { fieldManager: fieldManagers.replicas, fieldValidation: 'Strict' })
+  return apply(deps, body, { fieldManager: fieldManagers.replicas, fieldValidation: 'Strict', onWarning })
 }
 
-function applyTemplate(deps: ActDeps, wanted: DeploymentApply, current: Deployment): Promise<Deployment> {
+function applyTemplate(
+  deps: ActDeps,
+  wanted: DeploymentApply,
+  current: Deployment,
+  onWarning: (text: string) => void,
+): Promise<Deployment> {
   const body = { ...wanted, metadata: { ...wanted.metadata, uid: current.metadata.uid } }
-  return apply(deps, body, { fieldManager: fieldManagers.template, force: true, fieldValidation: 'Strict' })
+  return apply(deps, body, { fieldManager: fieldManagers.template, force: true, fieldValidation: 'Strict', onWarning })
 }
 
 async function apply({ client, signal, onWritten }: ActDeps, body: Body<Deployment>, options: ApplyOptions): Promise<Deployment> {
@@ -84,14 +104,20 @@ async function apply({ client, signal, onWritten }: ActDeps, body: Body<Deployme
 /**
  * Writes the replicas against the version that the decision saw. When only the status moved on in the meantime (pods come and go all
  * the time), the same write is repeated against the newest version; when somebody wrote the spec, the conflict goes up and the pool is
- * decided anew.
+ * decided anew. `labels` go with them on a Deployment whose template is not ours.
  */
-async function writeReplicas(deps: ActDeps, current: Deployment, replicas: number): Promise<Deployment> {
+export async function writeReplicas(
+  deps: ActDeps,
+  current: Deployment,
+  replicas: number,
+  labels?: Readonly<Record<string, string>>,
+): Promise<Deployment> {
   const { client, signal } = deps
   const write = (resourceVersion: string | undefined): Promise<Deployment> => {
     const { name, namespace, uid } = current.metadata
-    const metadata = { name, namespace, uid, resourceVersion, annotations: { [annotations.writtenReplicas]: String(replicas) } }
-    return apply(deps, { metadata, spec: { replicas } }, { fieldManager: fieldManagers.replicas, force: true })
+    const marks = { ...(labels === undefined ? {} : { labels }), annotations: { [annotations.writtenReplicas]: String(replicas) } }
+    const body = { metadata: { name, namespace, uid, resourceVersion, ...marks }, spec: { replicas } }
+    return apply(deps, body, { fieldManager: fieldManagers.replicas, force: true })
   }
   try {
     return await write(current.metadata.resourceVersion)
@@ -99,11 +125,12 @@ async function writeReplicas(deps: ActDeps, current: Deployment, replicas: numbe
     if (!hasCode(error, 'TM_KUBE_CONFLICT')) throw error
     const newest = await client.get(deployments, current.metadata.namespace, current.metadata.name, { signal })
     const sameSpec = newest.metadata.uid === current.metadata.uid && newest.metadata.generation === current.metadata.generation
-    if (!sameSpec) throw error
+    const sameLabels = isDeepStrictEqual(newest.metadata.labels, current.metadata.labels)
+    if (!sameSpec || !sameLabels) throw error
     return write(newest.metadata.resourceVersion)
   }
 }
 
-function remember(deployment: Deployment, template: DeploymentApply): Applied {
-  return { uid: deployment.metadata.uid ?? '', template, generation: deployment.metadata.generation ?? 0 }
+function remember(deployment: Deployment, template: DeploymentApply, warnings: readonly string[]): Applied {
+  return { uid: deployment.metadata.uid ?? '', template, generation: deployment.metadata.generation ?? 0, warnings }
 }

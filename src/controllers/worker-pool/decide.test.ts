@@ -1,13 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import type { WorkerPoolStatus } from '../../api/index.ts'
 import { decide } from './decide.ts'
-import { deploymentOf, loadOf, nowMs, worldOf } from './fixtures.ts'
+import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, targetPool, worldOf } from './fixtures.ts'
 import type { World } from './world.ts'
 
 const facts = (status: WorkerPoolStatus): Record<string, string> =>
   Object.fromEntries((status.conditions ?? []).map(({ type, status: holds, reason }) => [type, `${holds} ${reason}`]))
 
-const owned = (replicas: number, status = {}): World['deployment'] => ({ kind: 'Owned', object: deploymentOf(replicas, status) })
+const owned = (replicas: number, status = {}, written?: number): World['deployment'] => ({
+  kind: 'Owned',
+  object: deploymentOf(replicas, status, written),
+})
+const manual = (replicas: number, ignoredReplicas?: number): Partial<World> => ({
+  pool: poolOf({ replicas, ...scalingOf({ mode: 'Manual' }) }),
+  status: { observedGeneration: 2, desiredReplicas: 4, ...(ignoredReplicas === undefined ? {} : { ignoredReplicas }) },
+})
 const waiting = (jobs: number, active = 0): World['signals'] => ({
   kind: 'Read',
   queues: [loadOf({ waiting: jobs, active, ...(jobs > 0 ? { oldestReadyAtMs: nowMs - 42_000 } : {}) })],
@@ -119,6 +126,125 @@ describe('decide', () => {
       reason: 'DeploymentUnavailable',
       facts: { Ready: 'False DeploymentUnavailable', Stalled: 'True ProgressDeadlineExceeded' },
     },
+    {
+      name: 'leaves alone what people scaled to 0 past the pool',
+      world: { deployment: owned(0, {}, 4), signals: waiting(100) },
+      reason: 'ScalingDisabled',
+      facts: { Ready: 'True ScaledToZero', ScalingActive: 'False ScalingDisabled' },
+    },
+    {
+      name: 'wakes from a zero of its own',
+      world: { deployment: owned(0, {}, 0), signals: waiting(100) },
+      scale: '0 -> 2',
+      reason: 'DeploymentProgressing',
+      facts: { ScalingActive: 'True ValidMetricFound', Reconciling: 'True DeploymentProgressing' },
+    },
+    {
+      name: 'wakes from a zero without an account of who wrote it',
+      world: { deployment: owned(0), signals: waiting(100) },
+      scale: '0 -> 2',
+      reason: 'DeploymentProgressing',
+      facts: { ScalingActive: 'True ValidMetricFound', Reconciling: 'True DeploymentProgressing' },
+    },
+    {
+      name: 'says in DryRun what it would do, and does not',
+      world: {
+        pool: poolOf(scalingOf({ mode: 'DryRun' })),
+        deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }),
+        signals: waiting(100),
+      },
+      reason: 'DeploymentAvailable',
+      facts: { Ready: 'True DeploymentAvailable', ScalingActive: 'False ScalingDisabled', ScalingLimited: 'False DesiredWithinRange' },
+    },
+    {
+      name: 'holds in Manual what it found',
+      world: { ...manual(0, 0), deployment: owned(4, { readyReplicas: 4, updatedReplicas: 4 }), signals: waiting(500) },
+      reason: 'DeploymentAvailable',
+      facts: { Ready: 'True DeploymentAvailable', ScalingActive: 'False ScalingDisabled' },
+    },
+    {
+      name: 'follows in Manual what was written since',
+      world: { ...manual(2, 0), deployment: owned(4, { readyReplicas: 4, updatedReplicas: 4 }), signals: waiting(500) },
+      scale: '4 -> 2',
+      reason: 'DeploymentAvailable',
+      facts: { Ready: 'True DeploymentAvailable', ScalingActive: 'False ScalingDisabled' },
+    },
+    {
+      name: 'follows in Manual from then on, also back to the number that was ignored',
+      world: { ...manual(0), deployment: owned(4, { readyReplicas: 4, updatedReplicas: 4 }) },
+      scale: '4 -> 0',
+      reason: 'ScaledToZero',
+      facts: { Ready: 'True ScaledToZero', ScalingActive: 'False ScalingDisabled' },
+    },
+    {
+      name: 'creates in Manual again what was deleted, as it was',
+      world: { ...manual(0, 0), deployment: { kind: 'Missing' } },
+      scale: '0 -> 4',
+      reason: 'DeploymentProgressing',
+      facts: { Ready: 'False DeploymentProgressing', Reconciling: 'True DeploymentProgressing' },
+    },
+    {
+      name: 'has in Manual no limits but those of people',
+      world: { ...manual(50), deployment: owned(4, { readyReplicas: 4, updatedReplicas: 4 }) },
+      scale: '4 -> 50',
+      reason: 'DeploymentAvailable',
+      facts: { Ready: 'True DeploymentAvailable', Reconciling: 'True DeploymentProgressing' },
+    },
+    {
+      name: 'leaves a zero by hand alone in Manual',
+      world: { ...manual(3), deployment: owned(0, {}, 3) },
+      reason: 'ScalingDisabled',
+      facts: { ScalingActive: 'False ScalingDisabled' },
+    },
+    {
+      name: 'ends a zero by hand with another number for the pool',
+      world: { ...manual(2), deployment: owned(0, {}, 3) },
+      scale: '0 -> 2',
+      reason: 'DeploymentProgressing',
+      facts: { ScalingActive: 'False ScalingDisabled', Reconciling: 'True DeploymentProgressing' },
+    },
+    {
+      name: 'wakes one replica for orphaned jobs',
+      world: { signals: { kind: 'Read', queues: [loadOf({ active: 900, orphaned: 900 })] } },
+      scale: '0 -> 1',
+      reason: 'DeploymentProgressing',
+      facts: { ScalingActive: 'True ValidMetricFound', Reconciling: 'True DeploymentProgressing' },
+    },
+    {
+      name: 'holds the replicas while a Secret of the broker cannot be used',
+      world: {
+        deployment: owned(4, { readyReplicas: 4, updatedReplicas: 4 }),
+        signals: { kind: 'Blocked', message: 'Secret "x" does not exist' },
+      },
+      reason: 'BrokerNotReady',
+      facts: { Ready: 'False BrokerNotReady', Reconciling: 'True WaitingForBroker', ScalingActive: 'False FailedGetQueueMetrics' },
+    },
+    {
+      name: 'waits for its target',
+      world: { pool: targetPool(), deployment: { kind: 'Missing' } },
+      reason: 'TargetNotFound',
+      facts: { Ready: 'False TargetNotFound', Reconciling: 'True WaitingForTarget' },
+    },
+    {
+      name: 'adds nothing while pods wait for a node',
+      world: {
+        deployment: owned(3, { readyReplicas: 1, updatedReplicas: 3 }),
+        signals: waiting(400),
+        trouble: { unschedulable: 2, unschedulableWords: '2 of 3 pods Pending: Insufficient memory', words: 'pod p: Unschedulable' },
+      },
+      reason: 'UnschedulablePods',
+      facts: { Ready: 'True DeploymentAvailable', ScalingLimited: 'True UnschedulablePods', Reconciling: 'True DeploymentProgressing' },
+    },
+    {
+      name: 'says why no pod works',
+      world: {
+        deployment: owned(3, { updatedReplicas: 3 }),
+        signals: waiting(150),
+        trouble: { unschedulable: 0, words: 'pod p, container worker: CrashLoopBackOff. Next: look' },
+      },
+      reason: 'DeploymentUnavailable',
+      facts: { Ready: 'False DeploymentUnavailable', Reconciling: 'True DeploymentProgressing' },
+    },
   ]
 
   it.each(rows)('$name', (row) => {
@@ -143,6 +269,28 @@ describe('decide', () => {
       oldestJobTime: '2026-11-23T02:59:18Z',
       decision: '7 replicas: 330 jobs (312 waiting, 18 running) need 7 at 50 per replica.',
     })
+  })
+
+  it('says in words what DryRun, Manual and people do', () => {
+    const decided = (world: Partial<World>) => decide(worldOf(world)).status.decision
+    const ready = { readyReplicas: 4, updatedReplicas: 4 }
+    expect(decided({ pool: poolOf(scalingOf({ mode: 'DryRun' })), deployment: owned(1), signals: waiting(100) })).toBe(
+      'DryRun, would write 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica. Now 1.',
+    )
+    expect(decided({ ...manual(0, 0), deployment: owned(4, ready), signals: waiting(100) })).toBe(
+      '4 replicas: found when scaling.mode became Manual, held until another number is written (kubectl scale workerpool email --replicas=N). ' +
+        'The queues ask for 4 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica; kept until 2026-11-23T03:01:00Z by the scale-down window of 60 s.',
+    )
+    expect(decided({ deployment: owned(0, {}, 4) })).toMatch(/^0 replicas: somebody scaled Deployment "email" to 0, Taskmill wrote 4 last/u)
+    const { scale } = decide(worldOf({ deployment: owned(2, {}, 4), signals: waiting(500) }))
+    expect(scale?.because).toMatch(/^2 was written by hand, 4 by Taskmill; 500 jobs/u)
+  })
+
+  it('shows what the API server warned of', () => {
+    const { status } = decide(
+      worldOf({ warnings: ['would violate PodSecurity'], deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }) }),
+    )
+    expect(status.conditions?.[0]?.message).toBe('1 of 1 pods are ready. The API server warns: would violate PodSecurity')
   })
 
   it('rounds the backlog to three digits', () => {

@@ -2,23 +2,26 @@
  * What to do for one pool: pure, from a world to a plan. Read it from top to bottom: first what makes acting impossible, then how many
  * replicas, then what people should read about it.
  */
-import { poolCondition, type WorkerPoolStatus } from '../../api/index.ts'
+import type { WorkerPoolStatus } from '../../api/index.ts'
 import {
   decideReplicas,
   demandOf,
-  explainDecision,
   type RecommendationHistory,
   type ScalingDecision,
   type ScalingInput,
   type Signal,
 } from '../../scaling/index.ts'
+import { blockerOf } from './blockers.ts'
 import { deploymentFor, type DeploymentApply } from './deployment.ts'
-import { blockedStatus, scaledStatus, type Blocker } from './status.ts'
+import { intentOf } from './intent.ts'
+import { blockedStatus, scaledStatus } from './status.ts'
 import { currentReplicas, type QueueSignals, type World } from './world.ts'
 
 export type Plan = {
-  /** The Deployment as it should be; left out while nothing can be decided about it. */
+  /** The Deployment as it should be, of a pool with a template; left out while nothing can be decided about it. */
   readonly deployment?: DeploymentApply
+  /** The replicas to have in it; left out while they are nobody's to write. */
+  readonly replicas?: number
   /** A change of replicas to write, and why, in words. */
   readonly scale?: { readonly from: number; readonly to: number; readonly because: string }
   readonly status: WorkerPoolStatus
@@ -34,49 +37,17 @@ export function decide(world: World): Plan {
   }
   const input = scalingInput(world)
   const decision = decideReplicas(input)
+  const intent = intentOf(world, input, decision)
   const from = currentReplicas(world.deployment)
   return {
-    ...(world.broker === undefined ? {} : { deployment: deploymentFor(world.pool, world.broker) }),
-    ...(decision.replicas === from ? {} : { scale: { from, to: decision.replicas, because: explainDecision(input, decision) } }),
-    status: scaledStatus(world, input, decision),
+    ...(world.broker === undefined || world.pool.spec.targetRef !== undefined
+      ? {}
+      : { deployment: deploymentFor(world.pool, world.broker) }),
+    ...(intent.isHeld ? {} : { replicas: intent.replicas }),
+    ...(intent.replicas === from ? {} : { scale: { from, to: intent.replicas, because: intent.because } }),
+    status: scaledStatus(world, input, decision, intent),
     history: decision.history,
     ...again(world, decision),
-  }
-}
-
-/** What keeps the pool from being acted upon until somebody changes something, the most telling first. */
-function blockerOf({ pool, broker, deployment, refusal }: World): Blocker | undefined {
-  if (deployment.kind === 'Foreign') {
-    const message = `Deployment "${pool.metadata.name}" exists and belongs to ${deployment.owner}. Next: delete or rename it, or rename this WorkerPool`
-    return {
-      ready: poolCondition('Ready', 'DeploymentNotOwned', message),
-      standing: poolCondition('Stalled', 'DeploymentNotOwned', message),
-    }
-  }
-  if (broker === undefined) {
-    const message = `TaskBroker "${pool.spec.brokerRef.name}" does not exist in this namespace. Next: create it`
-    return {
-      ready: poolCondition('Ready', 'BrokerNotFound', message),
-      standing: poolCondition('Reconciling', 'WaitingForBroker', message),
-    }
-  }
-  switch (refusal?.kind) {
-    case 'Invalid': {
-      const message = `${refusal.message}. Next: correct spec.template`
-      return {
-        ready: poolCondition('Ready', 'TemplateInvalid', message),
-        standing: poolCondition('Stalled', 'TemplateInvalid', message),
-      }
-    }
-    case 'Forbidden': {
-      const message = `the Deployment is refused: ${refusal.message}. Next: look at the namespace's quotas and at the operator's role; it is tried again`
-      return {
-        ready: poolCondition('Ready', 'DeploymentUnavailable', message),
-        standing: poolCondition('Reconciling', 'DeploymentProgressing', message),
-      }
-    }
-    default:
-      return undefined
   }
 }
 
@@ -92,6 +63,7 @@ function scalingInput(world: World): ScalingInput {
     },
     signal: signalOf(world.signals),
     current: currentReplicas(world.deployment),
+    unschedulable: world.trouble?.unschedulable ?? 0,
     history: world.history,
     nowMs: world.nowMs,
   }
@@ -103,6 +75,8 @@ function signalOf(signals: QueueSignals): Signal {
       return { known: true, demand: demandOf(signals.queues) }
     case 'Unreadable':
       return { known: false, message: signals.message, sinceMs: signals.sinceMs }
+    case 'Blocked':
+      return { known: false, message: signals.message }
     case 'Pending':
       return { known: false, message: 'not read yet' }
   }

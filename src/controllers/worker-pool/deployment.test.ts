@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import type { TaskBroker } from '../../api/index.ts'
 import { deploymentFor } from './deployment.ts'
 import { broker, poolOf } from './fixtures.ts'
 
@@ -28,6 +29,7 @@ it('injects what the worker has to know', () => {
     TASKMILL_QUEUES: 'a,b',
     TASKMILL_CONCURRENCY: '4',
     TASKMILL_DRAIN_TIMEOUT_SECONDS: '300',
+    TASKMILL_HTTP_PORT: '9090',
     TASKMILL_BROKER_ADDRESS: 'redis:6379',
     TASKMILL_BROKER_KEY_PREFIX: 'bull',
   })
@@ -61,5 +63,123 @@ it('keeps the labels and annotations of the template', () => {
   expect(deploymentFor(poolOf({ template }), broker).spec.template['metadata']).toEqual({
     labels: { team: 'mail', 'taskmill.dev/pool': 'email' },
     annotations: { note: 'x' },
+  })
+})
+
+describe('a broker with Secrets', () => {
+  type Mounted = { name: string; mountPath: string }
+  type Spec = { containers: (Container & { volumeMounts?: Mounted[]; terminationMessagePolicy?: string })[]; volumes?: object[] }
+  const podOf = (spec: Partial<TaskBroker['spec']>, pool = poolOf()): Spec =>
+    deploymentFor(pool, { ...broker, spec: { ...broker.spec, ...spec } }).spec.template['spec'] as Spec
+  const credentialsSecretRef = { name: 'redis-auth' }
+  const folder = '/var/run/secrets/taskmill.dev/broker'
+
+  it('mounts nothing where there are none', () => {
+    const { containers, volumes } = podOf({})
+    expect([volumes, containers[0]?.volumeMounts]).toEqual([undefined, undefined])
+  })
+
+  it('mounts the credentials, and names their folder', () => {
+    const { containers, volumes } = podOf({ credentialsSecretRef })
+    expect(volumes).toEqual([{ name: 'taskmill-broker-credentials', secret: { secretName: 'redis-auth' } }])
+    expect(containers[0]?.volumeMounts).toEqual([
+      { name: 'taskmill-broker-credentials', mountPath: `${folder}/credentials`, readOnly: true },
+    ])
+    expect(environmentOf(containers[0])).toMatchObject({ TASKMILL_BROKER_CREDENTIALS: `${folder}/credentials` })
+  })
+
+  it.each([
+    { tls: {}, volume: { emptyDir: {} }, env: {} },
+    {
+      tls: { caSecretRef: { name: 'ca' }, serverName: 'redis.acme.dev' },
+      volume: { projected: { sources: [{ secret: { name: 'ca', items: [{ key: 'ca.crt', path: 'ca.crt' }] } }] } },
+      env: { TASKMILL_BROKER_TLS_SERVER_NAME: 'redis.acme.dev' },
+    },
+    {
+      tls: { clientCertificateSecretRef: { name: 'me' } },
+      volume: {
+        projected: {
+          sources: [
+            {
+              secret: {
+                name: 'me',
+                items: [
+                  { key: 'tls.crt', path: 'tls.crt' },
+                  { key: 'tls.key', path: 'tls.key' },
+                ],
+              },
+            },
+          ],
+        },
+      },
+      env: {},
+    },
+  ])('mounts what TLS needs: $tls', ({ tls, volume, env }) => {
+    const { containers, volumes } = podOf({ tls })
+    expect(volumes).toEqual([{ name: 'taskmill-broker-tls', ...volume }])
+    expect(environmentOf(containers[0])).toMatchObject({ TASKMILL_BROKER_TLS: `${folder}/tls`, ...env })
+  })
+
+  it('leaves to the template what it mounts itself', () => {
+    const volumes = [
+      { name: 'taskmill-broker-credentials', emptyDir: {} },
+      { name: 'data', emptyDir: {} },
+    ]
+    const pool = poolOf({ template: { spec: { containers: [{ name: 'worker' }], volumes } } })
+    expect(podOf({ credentialsSecretRef }, pool).volumes).toEqual(volumes)
+  })
+
+  it('keeps the last words of a container that fails, unless the template says otherwise', () => {
+    expect(podOf({}).containers[0]?.terminationMessagePolicy).toBe('FallbackToLogsOnError')
+    const containers = [{ name: 'worker', terminationMessagePolicy: 'File' }]
+    expect(podOf({}, poolOf({ template: { spec: { containers } } })).containers[0]?.terminationMessagePolicy).toBe('File')
+  })
+
+  const fromSecret = (name: string, key: string) => ({ name, valueFrom: { secretKeyRef: { name: 'redis-auth', key } } })
+  it.each<{ name: string; spec: Partial<TaskBroker['spec']>; brokerEnv: object; want: readonly object[] }>([
+    { name: 'a URL', spec: {}, brokerEnv: { url: 'REDIS_URL' }, want: [{ name: 'REDIS_URL', value: 'redis://redis:6379' }] },
+    { name: 'a URL with TLS', spec: { tls: {} }, brokerEnv: { url: 'U' }, want: [{ name: 'U', value: 'rediss://redis:6379' }] },
+    {
+      name: 'a URL with a password that has no name of its own',
+      spec: { credentialsSecretRef },
+      brokerEnv: { url: 'U' },
+      want: [
+        fromSecret('TASKMILL_BROKER_URL_PASSWORD', 'password'),
+        { name: 'U', value: 'redis://:$(TASKMILL_BROKER_URL_PASSWORD)@redis:6379' },
+      ],
+    },
+    {
+      name: 'everything',
+      spec: { credentialsSecretRef, standalone: { address: '[fd00::7]:6380' } },
+      brokerEnv: { url: 'U', address: 'A', host: 'H', port: 'P', username: 'N', password: 'S', keyPrefix: 'X' },
+      want: [
+        { name: 'A', value: '[fd00::7]:6380' },
+        { name: 'H', value: 'fd00::7' },
+        { name: 'P', value: '6380' },
+        { name: 'X', value: 'bull' },
+        fromSecret('N', 'username'),
+        fromSecret('S', 'password'),
+        { name: 'U', value: 'redis://$(N):$(S)@[fd00::7]:6380' },
+      ],
+    },
+    {
+      name: 'no login where the broker has none',
+      spec: {},
+      brokerEnv: { url: 'U', username: 'N', password: 'S' },
+      want: [{ name: 'U', value: 'redis://redis:6379' }],
+    },
+  ])('brokerEnv: $name', ({ spec, brokerEnv, want }) => {
+    const env = podOf(spec, poolOf({ brokerEnv })).containers[0]?.env ?? []
+    expect(env.filter(({ name }) => !name.startsWith('TASKMILL_') || name.endsWith('URL_PASSWORD'))).toEqual(want)
+  })
+
+  it("puts the template's own variables last, so that they can refer to ours", () => {
+    const env = [{ name: 'CELERY_BROKER_URL', value: '$(U)/0' }]
+    const pool = poolOf({ brokerEnv: { url: 'U' }, template: { spec: { containers: [{ name: 'worker', env }] } } })
+    expect(
+      podOf({}, pool)
+        .containers[0]?.env?.slice(-2)
+        .map(({ name }) => name),
+    ).toEqual(['U', 'CELERY_BROKER_URL'])
   })
 })

@@ -3,10 +3,9 @@
  * `spec.replicas`, which belongs to a field manager of its own.
  */
 import { deployments, workerPools, apiVersionOf, type OwnerReference, type TaskBroker, type WorkerPool } from '../../api/index.ts'
-import { labels, workerEnv } from '../../contract/index.ts'
-
-type Env = { readonly name: string; readonly value?: string; readonly valueFrom?: unknown }
-type Container = { readonly name: string; readonly env?: readonly Env[]; readonly [field: string]: unknown }
+import { labels } from '../../contract/index.ts'
+import { injected, type PodSpec } from './injection.ts'
+import { namespaceOf } from './ownership.ts'
 
 /** Time that the kubelet grants beyond the drain: the worker hands back what is left and closes its connections in it. */
 const closingSeconds = 10
@@ -28,11 +27,10 @@ export type DeploymentApply = {
   }
 }
 
+/** Of a pool with a template. The broker's Secrets are only named: who may read them is the kubelet. */
 export function deploymentFor(pool: WorkerPool, broker: TaskBroker): DeploymentApply {
   const own = { [labels.pool]: pool.metadata.name }
-  const { metadata, spec } = pool.spec.template
-  const containers = spec.containers as readonly Container[]
-  const worker = containers.find((container) => container.name === 'worker') ?? containers[0]
+  const { metadata, spec } = pool.spec.template ?? { spec: { containers: [] } }
   const graceSeconds = pool.spec.drainTimeoutSeconds + closingSeconds
   const declaredGrace = spec['terminationGracePeriodSeconds']
   return {
@@ -49,10 +47,7 @@ export function deploymentFor(pool: WorkerPool, broker: TaskBroker): DeploymentA
       template: {
         metadata: { ...metadata, labels: { ...metadata?.labels, ...own } },
         spec: {
-          ...spec,
-          containers: containers.map((container) =>
-            container === worker ? withEnvironment(container, environmentOf(pool, broker)) : container,
-          ),
+          ...injected(spec as PodSpec, pool, broker),
           terminationGracePeriodSeconds: typeof declaredGrace === 'number' ? Math.max(declaredGrace, graceSeconds) : graceSeconds,
         },
       },
@@ -60,7 +55,7 @@ export function deploymentFor(pool: WorkerPool, broker: TaskBroker): DeploymentA
   }
 }
 
-export function ownerReference(pool: WorkerPool): OwnerReference {
+function ownerReference(pool: WorkerPool): OwnerReference {
   return {
     apiVersion: apiVersionOf(workerPools),
     kind: workerPools.kind,
@@ -68,29 +63,4 @@ export function ownerReference(pool: WorkerPool): OwnerReference {
     uid: pool.metadata.uid ?? '',
     controller: true,
   }
-}
-
-export function namespaceOf(pool: WorkerPool): string {
-  return pool.metadata.namespace ?? ''
-}
-
-function environmentOf(pool: WorkerPool, broker: TaskBroker): readonly Env[] {
-  const { spec } = pool
-  return [
-    { name: workerEnv.pool, value: pool.metadata.name },
-    { name: workerEnv.namespace, value: namespaceOf(pool) },
-    { name: workerEnv.pod, valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
-    { name: workerEnv.queues, value: spec.queues.map((queue) => queue.name).join(',') },
-    { name: workerEnv.concurrency, value: String(spec.concurrency) },
-    { name: workerEnv.drainTimeoutSeconds, value: String(spec.drainTimeoutSeconds) },
-    { name: workerEnv.brokerAddress, value: broker.spec.standalone.address },
-    { name: workerEnv.brokerKeyPrefix, value: broker.spec.keyPrefix },
-  ]
-}
-
-/** What the template sets itself wins: who writes TASKMILL_QUEUES into the template means it. */
-function withEnvironment(container: Container, injected: readonly Env[]): Container {
-  const declared = container.env ?? []
-  const names = new Set(declared.map((each) => each.name))
-  return { ...container, env: [...declared, ...injected.filter((each) => !names.has(each.name))] }
 }

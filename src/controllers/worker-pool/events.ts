@@ -1,7 +1,14 @@
 import { findCondition, poolEvent, type WantedEvent, type WorkerPoolStatus } from '../../api/index.ts'
 
 /** Reasons of Ready that are worth an Event when they come. */
-const tellable = ['BrokerNotFound', 'BrokerUnreachable', 'DeploymentNotOwned', 'TemplateInvalid'] as const
+const tellable = [
+  'BrokerNotFound',
+  'BrokerNotReady',
+  'BrokerUnreachable',
+  'DeploymentNotOwned',
+  'TargetNotFound',
+  'TemplateInvalid',
+] as const
 
 /** Events for what changed between two statuses; nothing while the same facts hold. */
 export function transitionEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
@@ -10,7 +17,9 @@ export function transitionEvents(before: WorkerPoolStatus | undefined, after: Wo
   if (ready === undefined || ready.reason === was) return []
   const reason = tellable.find((each) => each === ready.reason)
   if (reason !== undefined) return [poolEvent(reason, ready.message)]
-  return was === 'BrokerUnreachable' ? [poolEvent('BrokerReachable', 'the queues are read again; scaling goes on')] : []
+  return was === 'BrokerUnreachable' || was === 'BrokerNotReady'
+    ? [poolEvent('BrokerReachable', 'the queues are read again; scaling goes on')]
+    : []
 }
 
 /** `2 -> 7: 312 jobs …`, as the note of ScaledUp or ScaledDown. */

@@ -11,10 +11,12 @@ export function poolOf(spec: Partial<WorkerPool['spec']> = {}): WorkerPool {
     kind: 'WorkerPool',
     metadata: { name: 'email', namespace: 'acme', uid: 'pool-uid', generation: 3 },
     spec: {
+      replicas: 0,
       brokerRef: { name: 'default' },
       queues: [{ name: 'email_tasks' }],
       concurrency: 4,
       scaling: {
+        mode: 'Auto',
         minReplicas: 0,
         maxReplicas: 10,
         targetBacklogPerReplica: 50,
@@ -27,14 +29,24 @@ export function poolOf(spec: Partial<WorkerPool['spec']> = {}): WorkerPool {
   }
 }
 
+/** A pool that scales a Deployment which exists. */
+export function targetPool(spec: Partial<WorkerPool['spec']> = {}): WorkerPool {
+  const { template: _, ...rest } = poolOf().spec
+  return { ...poolOf(), spec: { ...rest, targetRef: { kind: 'Deployment', name: 'theirs' }, ...spec } }
+}
+
+export function scalingOf(part: Partial<WorkerPool['spec']['scaling']>): Pick<WorkerPool['spec'], 'scaling'> {
+  return { scaling: { ...poolOf().spec.scaling, ...part } }
+}
+
 export const broker: TaskBroker = {
   apiVersion: 'taskmill.dev/v1alpha1',
   kind: 'TaskBroker',
   metadata: { name: 'default', namespace: 'acme', uid: 'broker-uid', generation: 1 },
-  spec: { standalone: { address: 'redis:6379' }, keyPrefix: 'bull' },
+  spec: { standalone: { address: 'redis:6379' }, keyPrefix: 'bull', dispatch: 'Active' },
 }
 
-export function deploymentOf(replicas: number, status: DeploymentStatus = {}): Deployment {
+export function deploymentOf(replicas: number, status: DeploymentStatus = {}, written?: number): Deployment {
   const matchLabels = { 'taskmill.dev/pool': 'email' }
   return {
     apiVersion: 'apps/v1',
@@ -45,6 +57,7 @@ export function deploymentOf(replicas: number, status: DeploymentStatus = {}): D
       uid: 'deployment-uid',
       generation: 1,
       resourceVersion: '10',
+      ...(written === undefined ? {} : { annotations: { 'taskmill.dev/written-replicas': String(written) } }),
       ownerReferences: [{ apiVersion: 'taskmill.dev/v1alpha1', kind: 'WorkerPool', name: 'email', uid: 'pool-uid', controller: true }],
     },
     spec: { replicas, selector: { matchLabels }, template: { spec: { containers: [{ name: 'worker' }] } } },
@@ -53,7 +66,7 @@ export function deploymentOf(replicas: number, status: DeploymentStatus = {}): D
 }
 
 export function loadOf(part: Partial<PoolQueue>): PoolQueue {
-  return { waiting: 0, prioritized: 0, delayed: 0, dueDelayed: 0, active: 0, paused: false, ...part }
+  return { waiting: 0, prioritized: 0, delayed: 0, dueDelayed: 0, active: 0, orphaned: 0, paused: false, ...part }
 }
 
 export function worldOf(part: Partial<World> = {}): World {
@@ -63,6 +76,8 @@ export function worldOf(part: Partial<World> = {}): World {
     broker,
     deployment: { kind: 'Owned', object: deploymentOf(0) },
     signals: { kind: 'Read', queues: [loadOf({})] },
+    trouble: undefined,
+    warnings: [],
     history: emptyHistory,
     refusal: undefined,
     nowMs,

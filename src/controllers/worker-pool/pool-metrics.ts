@@ -1,6 +1,6 @@
 import type { WorkerPoolStatus } from '../../api/index.ts'
 import type { Metrics } from '../../observability/index.ts'
-import { namespaceOf } from './deployment.ts'
+import { namespaceOf } from './ownership.ts'
 import type { World } from './world.ts'
 
 type QueueLabels = Parameters<Metrics['forgetQueue']>[0]

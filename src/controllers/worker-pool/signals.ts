@@ -1,26 +1,25 @@
-import type { TaskBroker, WorkerPool } from '../../api/index.ts'
-import type { QueueSnapshot, Signals } from '../../services/index.ts'
+import type { WorkerPool } from '../../api/index.ts'
+import type { BrokerState, QueueSnapshot, Signals } from '../../services/index.ts'
 import { currentReplicas, type DeploymentState, type QueueSignals } from './world.ts'
 
 /**
  * Asks for the pool's queues to be read (asking again costs nothing) and returns what is known of them now. A pool at zero replicas
- * says so: its next job has to be seen at once.
+ * says so: its next job has to be seen at once. `broker`: how to get in, as far as is known; undefined when there is none.
  */
 export function readSignals(
   signals: Signals,
   key: string,
-  world: { readonly pool: WorkerPool; readonly broker: TaskBroker | undefined; readonly deployment: DeploymentState },
+  world: { readonly pool: WorkerPool; readonly broker: BrokerState | undefined; readonly deployment: DeploymentState },
   onChange: () => void,
 ): QueueSignals {
   const { pool, broker, deployment } = world
-  if (broker === undefined) {
+  if (broker?.kind !== 'Known') {
     signals.unsubscribe(key)
-    return { kind: 'Pending' }
+    return broker?.kind === 'Blocked' ? { kind: 'Blocked', message: broker.message } : { kind: 'Pending' }
   }
-  const { standalone, keyPrefix } = broker.spec
   const queues = pool.spec.queues.map((queue) => queue.name)
   const atZero = currentReplicas(deployment) === 0
-  signals.subscribe({ key, brokerKey: { address: standalone.address, keyPrefix }, queues, atZero }, onChange)
+  signals.subscribe({ key, brokerKey: broker.endpoint, queues, atZero }, onChange)
   return combine(queues, signals.snapshot(key))
 }
 
@@ -28,6 +27,6 @@ function combine(queues: readonly string[], known: ReadonlyMap<string, QueueSnap
   const snapshots = queues.map((queue) => known.get(queue))
   const unreadable = snapshots.find((snapshot) => snapshot?.ok === false)
   if (unreadable?.ok === false) return { kind: 'Unreadable', message: unreadable.error.message, sinceMs: unreadable.sinceMs }
-  const readings = snapshots.flatMap((snapshot) => (snapshot?.ok === true ? [snapshot.reading] : []))
+  const readings = snapshots.flatMap((snapshot) => (snapshot?.ok === true ? [{ ...snapshot.reading, orphaned: snapshot.orphaned }] : []))
   return readings.length < queues.length ? { kind: 'Pending' } : { kind: 'Read', queues: readings }
 }

@@ -1,7 +1,9 @@
 /** What people read about a pool: conditions, columns and the decision in words. Pure. */
 import { kubeTime, poolCondition, setConditions, type WantedCondition, type WorkerPoolStatus } from '../../api/index.ts'
-import { describeDecision, explainDecision, type ScalingDecision, type ScalingInput } from '../../scaling/index.ts'
+import { explainDecision, type ScalingDecision, type ScalingInput } from '../../scaling/index.ts'
 import { deploymentHealth, type Health } from './deployment-health.ts'
+import { ignoredReplicas, type Intent } from './intent.ts'
+import { selectorOf } from './ownership.ts'
 import { currentReplicas, type World } from './world.ts'
 
 /** Why a pool cannot be acted upon; `standing` says whether it waits for something or for somebody. */
@@ -19,40 +21,41 @@ export function blockedStatus(world: World, { ready, standing }: Blocker): Worke
   }
 }
 
-export function scaledStatus(world: World, input: ScalingInput, decision: ScalingDecision): WorkerPoolStatus {
+export function scaledStatus(world: World, input: ScalingInput, decision: ScalingDecision, intent: Intent): WorkerPoolStatus {
   const { signal, rules } = input
   const signals = signalHealth(world)
-  const health = signals.health ?? deploymentHealth(world.deployment, decision.replicas)
-  const limited = limitedCondition(decision, rules)
-  const able =
-    decision.heldUntilMs === undefined
-      ? poolCondition('AbleToScale', 'ReadyForNewScale', 'nothing keeps the replicas from following the demand')
-      : poolCondition('AbleToScale', 'ScaleDownStabilized', explainDecision(input, decision))
+  const atZero = intent.disabled ?? 'no jobs; the next job wakes the pool'
+  const health = signals.health ?? deploymentHealth(world, intent.replicas, atZero)
+  const active = intent.disabled === undefined ? signals.active : poolCondition('ScalingActive', 'ScalingDisabled', intent.disabled)
+  // What the queues ask for limits nothing while people decide.
+  const isTheirs = world.pool.spec.scaling.mode === 'Manual' || intent.isHumanZero === true
+  const scaling = isTheirs ? [] : [ableCondition(input, decision), limitedCondition(world, decision, rules)]
   const ready = readyReplicas(world)
   return {
     ...observed(world),
-    desiredReplicas: decision.replicas,
-    ready: `${ready}/${decision.replicas}`,
+    desiredReplicas: intent.desired,
+    ready: `${ready}/${intent.replicas}`,
     ...(signal.known
       ? {
           busy: `${signal.demand.active}/${ready * rules.concurrency}`,
           backlog: rounded(signal.demand.backlog),
+          ...(signal.demand.orphaned === 0 ? {} : { orphaned: signal.demand.orphaned }),
           ...(signal.demand.oldestReadyAtMs === undefined ? {} : { oldestJobTime: kubeTime(signal.demand.oldestReadyAtMs) }),
         }
-      : keep(world, ['busy', 'backlog', 'oldestJobTime'])),
-    reason: tellingReason(health.ready, [signals.active, limited, able]),
-    decision: describeDecision(input, decision),
-    ...(decision.replicas === currentReplicas(world.deployment) || world.deployment.kind === 'Missing'
+      : keep(world, ['busy', 'backlog', 'orphaned', 'oldestJobTime'])),
+    reason: intent.isHumanZero === true ? active.reason : tellingReason(health.ready, scaling),
+    decision: intent.decision,
+    ...(intent.replicas === currentReplicas(world.deployment) || world.deployment.kind === 'Missing'
       ? keep(world, ['lastScaleTime'])
       : { lastScaleTime: kubeTime(world.nowMs) }),
-    conditions: conditions(world, [
-      health.ready,
-      ...(health.standing === undefined ? [] : [health.standing]),
-      signals.active,
-      able,
-      limited,
-    ]),
+    conditions: conditions(world, [health.ready, ...(health.standing === undefined ? [] : [health.standing]), active, ...scaling]),
   }
+}
+
+function ableCondition(input: ScalingInput, decision: ScalingDecision): WantedCondition {
+  return decision.heldUntilMs === undefined
+    ? poolCondition('AbleToScale', 'ReadyForNewScale', 'nothing keeps the replicas from following the demand')
+    : poolCondition('AbleToScale', 'ScaleDownStabilized', explainDecision(input, decision))
 }
 
 function signalHealth(world: World): { readonly active: WantedCondition; readonly health?: Health } {
@@ -70,6 +73,17 @@ function signalHealth(world: World): { readonly active: WantedCondition; readonl
         },
       }
     }
+    case 'Blocked': {
+      const next = `Next: kubectl describe taskbroker ${world.pool.spec.brokerRef.name}`
+      const message = `the queues cannot be read, the replicas are held: ${signals.message}. ${next}`
+      return {
+        active: poolCondition('ScalingActive', 'FailedGetQueueMetrics', message),
+        health: {
+          ready: poolCondition('Ready', 'BrokerNotReady', message),
+          standing: poolCondition('Reconciling', 'WaitingForBroker', message),
+        },
+      }
+    }
     case 'Unreadable': {
       const next = `Next: kubectl describe taskbroker ${world.pool.spec.brokerRef.name}`
       const message = `the queues cannot be read, the replicas are held: ${signals.message}. ${next}`
@@ -84,8 +98,14 @@ function signalHealth(world: World): { readonly active: WantedCondition; readonl
   }
 }
 
-function limitedCondition(decision: ScalingDecision, rules: ScalingInput['rules']): WantedCondition {
+function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: ScalingInput['rules']): WantedCondition {
   switch (decision.limit) {
+    case 'UnschedulablePods':
+      return poolCondition(
+        'ScalingLimited',
+        'UnschedulablePods',
+        `${trouble?.unschedulableWords ?? ''}. Next: add a node or lower requests`,
+      )
     case 'TooManyReplicas':
       return poolCondition(
         'ScalingLimited',
@@ -101,6 +121,8 @@ function limitedCondition(decision: ScalingDecision, rules: ScalingInput['rules'
 
 /** The REASON column: the first thing that is not as one would wish, or why all is well. Resting at minReplicas is as one would wish. */
 function tellingReason(ready: WantedCondition, others: readonly WantedCondition[]): string {
+  const crowded = others.find(({ reason }) => reason === 'UnschedulablePods')
+  if (crowded !== undefined && ready.reason.startsWith('Deployment')) return crowded.reason
   if (ready.status !== 'True') return ready.reason
   const telling = others.find(({ reason }) => reason === 'TooManyReplicas' || reason === 'ScaleDownStabilized')
   return (telling ?? ready).reason
@@ -110,12 +132,17 @@ function conditions(world: World, wanted: readonly WantedCondition[]): NonNullab
   return setConditions(world.status?.conditions, wanted, world.nowMs, world.pool.metadata.generation)
 }
 
-function observed(world: World): Pick<WorkerPoolStatus, 'observedGeneration' | 'replicas' | 'readyReplicas'> {
-  const status = world.deployment.kind === 'Owned' ? world.deployment.object.status : undefined
+type Observed = Pick<WorkerPoolStatus, 'observedGeneration' | 'replicas' | 'readyReplicas' | 'selector' | 'ignoredReplicas'>
+
+function observed(world: World): Observed {
+  const object = world.deployment.kind === 'Owned' ? world.deployment.object : undefined
+  const ignored = ignoredReplicas(world)
   return {
     observedGeneration: world.pool.metadata.generation ?? 0,
-    replicas: status?.replicas ?? 0,
+    replicas: object?.status?.replicas ?? 0,
     readyReplicas: readyReplicas(world),
+    ...(object === undefined ? keep(world, ['selector']) : { selector: selectorOf(object.spec.selector) }),
+    ...(ignored === undefined ? {} : { ignoredReplicas: ignored }),
   }
 }
 
@@ -141,6 +168,8 @@ function keep<K extends keyof WorkerPoolStatus>(world: World, fields: readonly K
 /** What makes a status worth writing at once; all the rest are gauges. */
 export function transitionOf(status: WorkerPoolStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
-  const isComplete = status.readyReplicas === status.desiredReplicas
-  return [status.observedGeneration, status.desiredReplicas, isComplete, status.reason, facts]
+  const [ready, wanted] = (status.ready ?? '').split('/')
+  const { observedGeneration, desiredReplicas, replicas, ignoredReplicas: ignored, selector, reason } = status
+  // Whoever scales through /scale waits for the number of replicas.
+  return [observedGeneration, desiredReplicas, ready === wanted, String(replicas) === wanted, ignored, selector, reason, facts]
 }

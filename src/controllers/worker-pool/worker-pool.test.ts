@@ -34,6 +34,7 @@ function setup() {
       }
       return server.deployment
     },
+    list: async () => ({ items: [], resourceVersion: '1' }),
     applyStatus: async () => ({}),
   }
   const clock = fakeClock(nowMs)
@@ -41,12 +42,18 @@ function setup() {
     client,
     pools: { get: () => poolOf() },
     brokers: { get: () => broker },
+    directory: { get: () => ({ kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }) },
     deployments: { get: () => cache.deployment },
     signals: {
       subscribe: unused,
       unsubscribe: unused,
       snapshot: () =>
-        new Map([['email_tasks', { ok: true, reading: { queue: 'email_tasks', ...loadOf({ waiting: load.waiting }) }, readAtMs: nowMs }]]),
+        new Map([
+          [
+            'email_tasks',
+            { ok: true, reading: { queue: 'email_tasks', ...loadOf({ waiting: load.waiting }) }, orphaned: 0, readAtMs: nowMs },
+          ],
+        ]),
     },
     events: { event: unused },
     metrics: createMetrics(),

@@ -11,19 +11,23 @@ import {
 } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
+import { labels } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
 import { createConsistency } from '../../runtime/index.ts'
 import { emptyHistory, type RecommendationHistory } from '../../scaling/index.ts'
-import { createStatusWriter, type Signals, type WriteBudget } from '../../services/index.ts'
+import { createStatusWriter, type BrokerDirectory, type Signals, type WriteBudget } from '../../services/index.ts'
+import { actOnTarget, releaseTarget } from './act-on-target.ts'
 import { actOnDeployment, fieldManagers, type Applied } from './act.ts'
 import { decide, type Plan } from './decide.ts'
-import { deploymentFor, namespaceOf, type DeploymentApply } from './deployment.ts'
+import { deploymentFor, type DeploymentApply } from './deployment.ts'
 import { scaleEvent, transitionEvents } from './events.ts'
+import { deploymentKeyOf, deploymentNameOf, isLeftBy, namespaceOf, strangerOf } from './ownership.ts'
+import { createPodWatch, type Look } from './pod-watch.ts'
 import { createPoolMetrics } from './pool-metrics.ts'
 import { readSignals } from './signals.ts'
 import { transitionOf } from './status.ts'
-import { stateOf, type DeploymentState, type Refusal, type World } from './world.ts'
+import type { DeploymentState, Refusal, World } from './world.ts'
 
 export type WorkerPoolDeps = {
   readonly client: KubeClient
@@ -32,6 +36,8 @@ export type WorkerPoolDeps = {
   /** Deployments that carry the pool label. */
   readonly deployments: Informer<Deployment>
   readonly signals: Signals
+  /** How to get into the brokers; "namespace/name" of a TaskBroker. */
+  readonly directory: Pick<BrokerDirectory, 'get'>
   readonly events: EventRecorder
   readonly metrics: Metrics
   readonly clock: Clock
@@ -45,13 +51,17 @@ export type WorkerPoolDeps = {
 type Memory = {
   history: RecommendationHistory
   applied?: Applied
-  refused?: { readonly template: DeploymentApply; readonly refusal: Refusal }
+  /** The target that this process has worked for, once it has looked for others that were left marked. */
+  target?: string
+  refused?: { readonly template: DeploymentApply | undefined; readonly refusal: Refusal }
 }
 
 export type ReconcileContext = { readonly signal: AbortSignal; readonly log: Logger }
 
 /** What is in the way is not watched (a Deployment of somebody else, a quota, a role): look again at this pace whether it is gone. */
 const recheckMs = 30_000
+/** A target without our label is not watched either: one that is missing, or that DryRun does not touch. */
+const targetRecheckMs = 5_000
 
 export function createWorkerPoolController(deps: WorkerPoolDeps): {
   reconcile(key: string, context: ReconcileContext): Promise<{ readonly requeueAfterMs?: number }>
@@ -59,6 +69,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
   const { client, pools, brokers, signals, events, metrics, clock } = deps
   const memories = new Map<string, Memory>()
   const poolMetrics = createPoolMetrics(metrics)
+  const podWatch = createPodWatch({ client, clock })
   const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
   const status = createStatusWriter<WorkerPool>({
     client,
@@ -72,60 +83,76 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
   function forget(key: string): void {
     signals.unsubscribe(key)
     memories.delete(key)
-    consistency.clear(key)
     status.forget(key)
+    podWatch.forget(key)
     poolMetrics.forget(key)
   }
 
-  async function gather(key: string, pool: WorkerPool, memory: Memory, signal: AbortSignal): Promise<World> {
-    const broker = brokers.get(`${namespaceOf(pool)}/${pool.spec.brokerRef.name}`)
-    const deployment = await deploymentOf(key, pool, signal)
+  /** What was added to Deployments that this pool targets no more is taken back; every mark is in the cache, whoever made it and when. */
+  async function release(key: string, pool: WorkerPool | undefined, signal: AbortSignal): Promise<void> {
+    const [namespace = '', name = ''] = key.split('/')
+    const left = deps.deployments.list(namespace).filter((object) => isLeftBy(object, name, pool))
+    await Promise.all(left.map((object) => releaseTarget(client, object, signal)))
+  }
+
+  async function gather(key: string, pool: WorkerPool, memory: Memory, context: ReconcileContext): Promise<World & { look: Look }> {
+    const brokerKey = `${namespaceOf(pool)}/${pool.spec.brokerRef.name}`
+    const broker = brokers.get(brokerKey)
+    const deployment = await deploymentOf(pool, context.signal)
+    const look = await podWatch.look(key, deployment.kind === 'Owned' ? deployment.object : undefined, context)
+    const state = broker === undefined ? undefined : deps.directory.get(brokerKey)
     return {
       pool,
       status: status.latest(key, pool),
       broker,
       deployment,
-      signals: readSignals(signals, key, { pool, broker, deployment }, () => deps.enqueue(key)),
+      signals: readSignals(signals, key, { pool, broker: state, deployment }, () => deps.enqueue(key)),
+      trouble: look.trouble,
+      warnings: memory.applied?.warnings ?? [],
       history: memory.history,
-      refusal: broker === undefined ? undefined : refusalOf(memory, deploymentFor(pool, broker)),
+      refusal: broker === undefined || pool.spec.template === undefined ? undefined : refusalOf(memory, deploymentFor(pool, broker)),
       nowMs: clock.now(),
+      look,
     }
   }
 
   /** From the cache; from the API server when that shows none (one of somebody else is not watched), or is older than what we wrote. */
-  async function deploymentOf(key: string, pool: WorkerPool, signal: AbortSignal): Promise<DeploymentState> {
+  async function deploymentOf(pool: WorkerPool, signal: AbortSignal): Promise<DeploymentState> {
+    const key = deploymentKeyOf(pool)
     const cached = deps.deployments.get(key)
     if (cached !== undefined && consistency.ready(key)) return stateOf(cached, pool)
     try {
-      return stateOf(await client.get(deployments, namespaceOf(pool), pool.metadata.name, { signal }), pool)
+      return stateOf(await client.get(deployments, namespaceOf(pool), deploymentNameOf(pool), { signal }), pool)
     } catch (error) {
-      if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return { kind: 'Missing' }
-      throw error
+      if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
+      consistency.clear(key)
+      return { kind: 'Missing' }
     }
   }
 
-  /** The Deployment as planned; undefined when the API server refused it, which the next look tells people. */
-  async function act(
-    key: string,
-    plan: Plan,
-    world: World,
-    memory: Memory,
-    context: ReconcileContext,
-  ): Promise<readonly WantedEvent[] | undefined> {
+  function stateOf(object: Deployment, pool: WorkerPool): DeploymentState {
+    const owner = strangerOf(object, pool, (name) => pools.get(`${namespaceOf(pool)}/${name}`))
+    return owner === undefined ? { kind: 'Owned', object } : { kind: 'Foreign', owner }
+  }
+
+  /** Carries out the plan. Undefined when the API server refused it, which the next look tells people. */
+  async function act(plan: Plan, world: World, memory: Memory, context: ReconcileContext): Promise<readonly WantedEvent[] | undefined> {
     const { deployment } = plan
-    if (deployment === undefined) return []
+    const key = deploymentKeyOf(world.pool)
+    const onWritten = ({ metadata }: Deployment) => consistency.wroteAt(key, 'deployments', metadata.resourceVersion)
+    const acting = { client, signal: context.signal, onWritten }
+    const scaled = plan.scale === undefined ? [] : [scaleEvent(plan.scale)]
     try {
-      const outcome = await actOnDeployment(
-        { client, signal: context.signal, onWritten: ({ metadata }) => consistency.wroteAt(key, 'deployments', metadata.resourceVersion) },
-        { ...plan, deployment },
-        world.deployment,
-        memory.applied,
-      )
+      if (deployment === undefined) {
+        if (world.deployment.kind !== 'Owned' || world.pool.spec.targetRef === undefined) return []
+        await actOnTarget(acting, world.pool, plan, world.deployment.object)
+        return scaled
+      }
+      const outcome = await actOnDeployment(acting, { ...plan, deployment }, world.deployment, memory.applied)
       memory.applied = outcome.applied
-      const did = outcome.did === undefined ? [] : [templateEvent(outcome.did, deployment.metadata.name)]
-      return plan.scale === undefined ? did : [...did, scaleEvent(plan.scale)]
+      return outcome.did === undefined ? scaled : [templateEvent(outcome.did, deployment.metadata.name), ...scaled]
     } catch (error) {
-      if (!hasCode(error, 'TM_KUBE_INVALID', 'TM_KUBE_FORBIDDEN')) throw error
+      if (!hasCode(error, 'TM_KUBE_FORBIDDEN') && (deployment === undefined || !hasCode(error, 'TM_KUBE_INVALID'))) throw error
       const kind = hasCode(error, 'TM_KUBE_INVALID') ? 'Invalid' : 'Forbidden'
       memory.refused = { template: deployment, refusal: { kind, message: errorMessage(error) } }
       return undefined
@@ -137,21 +164,28 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
       const pool = pools.get(key)
       if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
         forget(key)
+        if (pool === undefined) await release(key, undefined, context.signal)
         return {}
       }
       const memory = memories.get(key) ?? { history: emptyHistory }
       memories.set(key, memory)
-      const world = await gather(key, pool, memory, context.signal)
+      const target = pool.spec.targetRef?.name
+      if (target !== undefined && memory.target !== target) {
+        await release(key, pool, context.signal)
+        memory.target = target
+      }
+      const { look, ...world } = await gather(key, pool, memory, context)
       if (isBeforeFirstReading(world)) return {}
 
       let plan = decide(world)
-      const happened = await act(key, plan, world, memory, context)
+      const happened = await act(plan, world, memory, context)
       // Told at once: should the status not be written, the next look finds these done and would not tell them.
       for (const event of happened ?? []) events.event(pool, event)
       if (plan.scale !== undefined && happened !== undefined) {
         context.log.info({ pool: key, from: plan.scale.from, to: plan.scale.to, because: plan.scale.because }, 'scaled')
       }
       if (happened === undefined) plan = decide({ ...world, refusal: memory.refused?.refusal })
+      else if (plan.deployment !== undefined) plan = { ...plan, status: warned(world, plan, memory) }
       memory.history = plan.history
 
       const written = await status.write(key, pool, plan.status, context.signal)
@@ -159,7 +193,13 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
       poolMetrics.report(key, world, plan.status)
       const isForeign = world.deployment.kind === 'Foreign'
       const isForbidden = happened === undefined && memory.refused?.refusal.kind === 'Forbidden'
-      return soonest([plan.againAfterMs, written.againAfterMs, isForeign || isForbidden ? recheckMs : undefined])
+      return soonest([
+        plan.againAfterMs,
+        written.againAfterMs,
+        look.againAfterMs,
+        isForeign || isForbidden ? recheckMs : undefined,
+        isUnwatchedTarget(world) ? targetRecheckMs : undefined,
+      ])
     },
   }
 }
@@ -167,6 +207,19 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
 /** Right after a start, what people read stays until the queues were read: a moment later, they are told. */
 function isBeforeFirstReading({ broker, signals, status }: World): boolean {
   return broker !== undefined && signals.kind === 'Pending' && findCondition(status?.conditions, 'Ready') !== undefined
+}
+
+/** What the API server warned of in this very look belongs into this very status. */
+function warned(world: World, plan: Plan, { applied }: Memory): Plan['status'] {
+  const warnings = applied?.warnings ?? []
+  return isDeepStrictEqual(warnings, world.warnings) ? plan.status : decide({ ...world, warnings }).status
+}
+
+/** A target is watched by the label that we put on it. */
+function isUnwatchedTarget({ pool, deployment }: World): boolean {
+  if (pool.spec.targetRef === undefined) return false
+  const isMarked = deployment.kind === 'Owned' && deployment.object.metadata.labels?.[labels.pool] === pool.metadata.name
+  return deployment.kind === 'Missing' || (deployment.kind === 'Owned' && !isMarked)
 }
 
 /** The API server's answer to exactly this template, if trying again cannot change it. */

@@ -1,12 +1,15 @@
 import type { Deployment, TaskBroker, WorkerPool, WorkerPoolStatus } from '../../api/index.ts'
 import type { QueueLoad, RecommendationHistory } from '../../scaling/index.ts'
+import { writtenReplicas } from './ownership.ts'
+import type { PodTrouble } from './pod-trouble.ts'
 
 /**
  * The queues of a pool as far as they are known now. One unreadable queue makes the whole unreadable: never scale on partial data.
- * `Pending`: nothing was read since this process began to look.
+ * `Pending`: nothing was read since this process began to look. `Blocked`: the broker's credentials are not to be had.
  */
 export type QueueSignals =
   | { readonly kind: 'Pending' }
+  | { readonly kind: 'Blocked'; readonly message: string }
   | { readonly kind: 'Unreadable'; readonly message: string; readonly sinceMs: number }
   | { readonly kind: 'Read'; readonly queues: readonly PoolQueue[] }
 
@@ -21,6 +24,10 @@ export type World = {
   readonly broker: TaskBroker | undefined
   readonly deployment: DeploymentState
   readonly signals: QueueSignals
+  /** What is the matter with the pods, as far as somebody has looked. */
+  readonly trouble: PodTrouble | undefined
+  /** What the API server warned of when it took the Deployment as it is now. */
+  readonly warnings: readonly string[]
   readonly history: RecommendationHistory
   readonly refusal: Refusal | undefined
   readonly nowMs: number
@@ -31,8 +38,9 @@ export type Refusal = { readonly kind: 'Invalid' | 'Forbidden'; readonly message
 
 export type DeploymentState =
   | { readonly kind: 'Missing' }
-  /** One of this name exists and belongs to somebody else. */
+  /** There is one of this name, and it is somebody else's. */
   | { readonly kind: 'Foreign'; readonly owner: string }
+  /** The pool's own, or its target. */
   | { readonly kind: 'Owned'; readonly object: Deployment }
 
 /** Replicas that the pool's Deployment asks for now. */
@@ -40,9 +48,10 @@ export function currentReplicas(deployment: DeploymentState): number {
   return deployment.kind === 'Owned' ? (deployment.object.spec.replicas ?? 1) : 0
 }
 
-/** A Deployment is the pool's when this very pool (by UID, not only by name) is its controller. */
-export function stateOf(object: Deployment, pool: WorkerPool): DeploymentState {
-  const controller = object.metadata.ownerReferences?.find((owner) => owner.controller === true)
-  if (controller?.uid === pool.metadata.uid) return { kind: 'Owned', object }
-  return { kind: 'Foreign', owner: controller === undefined ? 'nobody that Taskmill knows' : `${controller.kind} "${controller.name}"` }
+/**
+ * Somebody scaled the Deployment itself to 0: it asks for none, and its annotation says that we wrote another number. Who it was, nobody
+ * knows: the API server keeps no field manager of a 0 that was written through /scale.
+ */
+export function isHumanZero(object: Deployment): boolean {
+  return object.spec.replicas === 0 && (writtenReplicas(object) ?? 0) !== 0
 }

@@ -1,0 +1,112 @@
+/** What keeps a pool's pods from working, in the words of the kubelet, the scheduler and the container itself. Pure. */
+import type { ContainerState, ContainerStatus, Pod } from '../../api/index.ts'
+
+export type PodTrouble = {
+  /** Pods for which no node has room. */
+  readonly unschedulable: number
+  /** `2 of 7 pods Pending: Insufficient memory`. */
+  readonly unschedulableWords?: string
+  /** The most telling failure, and what to do next. */
+  readonly words?: string
+}
+
+type Failure = { readonly pod: string; readonly rank: number; readonly words: string; readonly next: string }
+
+/** What a message may take of what a container or the scheduler said. */
+const maxQuoteLength = 400
+
+/** A pod that is being deleted says nothing about those that are wanted. */
+export function troubleOf(all: readonly Pod[]): PodTrouble {
+  const pods = all.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+  const waiting = pods.flatMap((pod) => unschedulableWords(pod) ?? [])
+  const failures = pods.flatMap((pod) => failureOf(pod) ?? []).toSorted((a, b) => a.rank - b.rank || a.pod.localeCompare(b.pod))
+  const [first] = failures
+  const [why] = waiting
+  return {
+    unschedulable: waiting.length,
+    ...(why === undefined ? {} : { unschedulableWords: `${waiting.length} of ${pods.length} pods Pending: ${why}` }),
+    ...(first === undefined ? {} : { words: `${othersWords(failures.length)}${first.words}. Next: ${first.next}` }),
+  }
+}
+
+function othersWords(count: number): string {
+  return count === 1 ? '' : `${count} pods have trouble, such as `
+}
+
+function unschedulableWords(pod: Pod): string | undefined {
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+  if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable') return undefined
+  return quoted(scheduled.message ?? 'no node has room')
+}
+
+function failureOf(pod: Pod): Failure | undefined {
+  const { name } = pod.metadata
+  const { status } = pod
+  const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
+  const [worst] = containers.flatMap((container) => containerFailure(name, container) ?? []).toSorted((a, b) => a.rank - b.rank)
+  if (worst !== undefined) return worst
+  if (status?.phase === 'Failed') {
+    const words = `pod ${name}: ${status.reason ?? 'Failed'}${colon(status.message)}`
+    return { pod: name, rank: 4, words, next: `kubectl describe pod ${name}` }
+  }
+  const unschedulable = unschedulableWords(pod)
+  if (unschedulable === undefined) return undefined
+  return { pod: name, rank: 5, words: `pod ${name}: Unschedulable: ${unschedulable}`, next: 'add a node or lower the requests' }
+}
+
+/** Waiting reasons that pass by themselves in a healthy start. */
+const harmless: readonly string[] = ['ContainerCreating', 'PodInitializing']
+
+function containerFailure(pod: string, { name, ready, state, lastState }: ContainerStatus): Failure | undefined {
+  const subject = `pod ${pod}, container ${name}`
+  const ended = endOf(state) ?? endOf(lastState)
+  const reason = state?.waiting?.reason
+  const logs = `kubectl logs ${pod} -c ${name}${endOf(state) === undefined ? ' --previous' : ''}`
+  if (reason === 'CrashLoopBackOff' || (reason === undefined && ready !== true && ended !== undefined)) {
+    const isOutOfMemory = ended?.reason === 'OOMKilled'
+    const words = [...(reason === undefined ? [] : [reason]), ...endWords(ended)].join(', ')
+    const next = isOutOfMemory ? "raise the container's limits.memory or lower spec.concurrency" : logs
+    return { pod, rank: isOutOfMemory ? 1 : 2, words: `${subject}: ${words}${colon(ended?.message)}`, next }
+  }
+  if (reason === undefined || harmless.includes(reason)) return undefined
+  return { pod, rank: 0, words: `${subject}: ${reason}${colon(state?.waiting?.message)}`, next: nextFor(reason, pod) }
+}
+
+/** How it ended, when it ended badly. */
+function endOf(state: ContainerState | undefined): ContainerState['terminated'] {
+  const terminated = state?.terminated
+  return terminated === undefined || (terminated.exitCode === 0 && terminated.reason !== 'OOMKilled') ? undefined : terminated
+}
+
+function endWords(ended: ContainerState['terminated']): readonly string[] {
+  if (ended === undefined) return ['the container ends with exit code 0, a worker should go on']
+  const { exitCode, reason } = ended
+  return [...(reason === undefined || reason === 'Error' ? [] : [reason]), `exit code ${exitCode}`]
+}
+
+function nextFor(reason: string, pod: string): string {
+  switch (reason) {
+    case 'ErrImagePull':
+    case 'ImagePullBackOff':
+    case 'InvalidImageName':
+    case 'ErrImageNeverPull':
+      return 'correct the image, or the pull secret and the registry'
+    case 'CreateContainerConfigError':
+      return 'create the Secret or ConfigMap that is named, or correct the reference'
+    case 'CreateContainerError':
+    case 'RunContainerError':
+      return "correct the container's command, args or mounts"
+    default:
+      return `kubectl describe pod ${pod}`
+  }
+}
+
+function colon(message: string | undefined): string {
+  return message === undefined || message.trim() === '' ? '' : `: ${quoted(message)}`
+}
+
+/** In one line, of its end as much as fits: there a container says why. */
+function quoted(message: string): string {
+  const line = message.trim().replaceAll(/\s+/gu, ' ').replace(/\.$/u, '')
+  return line.length <= maxQuoteLength ? line : `…${line.slice(1 - maxQuoteLength)}`
+}
