@@ -91,7 +91,6 @@ describe('the rules themselves', () => {
     ['maxItems', of({ names: list })],
     ['list type', of({ names: { description: 'A list of things.', type: 'array', maxItems: 3, items: item } })],
     ['required in its items', of({ names: { ...list, maxItems: 3, items: of({ name: text }) } })],
-    ['type', of({ on: foreign('boolean') })],
     ['type', of({ load: foreign('number') })],
     ['both properties and additionalProperties', of({ name: text }, { additionalProperties: text, maxProperties: 1 })],
     ['maxProperties', { description: 'A map of texts.', type: 'object', additionalProperties: text }],

@@ -25,7 +25,7 @@ function childrenOf(path: string, schema: JsonSchema): readonly Child[] {
 function* ownViolations(schema: JsonSchema, always: boolean): Iterable<string> {
   if (!/^[A-Z0-9].{8,}[.…]$/su.test(schema.description)) yield 'the description is not a sentence'
   const intOrString = schema['x-kubernetes-int-or-string'] === true
-  const known = intOrString ? schema.type === undefined : ['object', 'array', 'string', 'integer'].includes(schema.type ?? '')
+  const known = intOrString ? schema.type === undefined : ['object', 'array', 'string', 'integer', 'boolean'].includes(schema.type ?? '')
   if (!known) yield `type ${schema.type}: use an enum or an integer`
   if (schema.type === 'string' || intOrString) yield* stringViolations(schema)
   if (schema.type === 'integer' || intOrString) yield* integerViolations(schema)

@@ -3,12 +3,14 @@ import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { leases } from '../api/index.ts'
 import { systemClock } from '../clock/index.ts'
+import { taskmillError } from '../errors/index.ts'
 import { createKubeClient } from '../kube/index.ts'
 import { fenced } from './fence.ts'
 
 /** An API server that asks once to try again, in which moment the lease is lost if `loses` says so. */
 async function setup(loses: boolean) {
   const lease = { trusted: true }
+  const term = new AbortController()
   const sent: string[] = []
   const server = createServer((request, response) => {
     sent.push(`${request.method} ${request.headers.authorization}`)
@@ -21,12 +23,12 @@ async function setup(loses: boolean) {
     server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     credentials: async () => ({ token: 'of-the-connection' }),
   }
-  const client = createKubeClient({ ...fenced(connection, { isTrusted: () => lease.trusted }), clock: systemClock })
+  const client = createKubeClient({ ...fenced(connection, { isTrusted: () => lease.trusted }, term.signal), clock: systemClock })
   onTestFinished(async () => {
     await client.close()
     server.close()
   })
-  return { lease, sent, write: () => client.apply(leases, { metadata: { namespace: 'a', name: 'b' } }, { fieldManager: 'test' }) }
+  return { lease, term, sent, write: () => client.apply(leases, { metadata: { namespace: 'a', name: 'b' } }, { fieldManager: 'test' }) }
 }
 
 test('a leader sends, with the credentials of the connection, and repeats when it is asked to', async () => {
@@ -46,4 +48,18 @@ test('a write that waits to be repeated is not repeated after the lease is lost'
   const { sent, write } = await setup(true)
   await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
   expect(sent).toHaveLength(1)
+})
+
+test('what is left of a term sends nothing in the next one', async () => {
+  const { term, sent, write } = await setup(false)
+  term.abort(taskmillError('TM_LEASE_LOST', 'lost'))
+  await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
+  expect(sent).toEqual([])
+})
+
+test('a term that is stopped in order still says what it has to say', async () => {
+  const { term, sent, write } = await setup(false)
+  term.abort(new Error('received SIGTERM'))
+  await write()
+  expect(sent).toHaveLength(2)
 })

@@ -7,10 +7,15 @@ it('needs only what the pod knows of itself', () => {
   expect(operatorConfig(env)).toEqual({
     identity: 'op-1',
     lease: { namespace: 'taskmill-system', name: 'taskmill-operator' },
+    installation: 'default',
     watchNamespaces: [],
     httpPort: 8080,
     logLevel: 'info',
   })
+})
+
+it('takes the name of an installation', () => {
+  expect(operatorConfig({ ...env, TASKMILL_INSTALLATION: 'blue' }).installation).toBe('blue')
 })
 
 it('takes a list of namespaces', () => {
@@ -22,6 +27,8 @@ it.each([
   { bad: { POD_NAMESPACE: undefined }, want: 'POD_NAMESPACE is not set' },
   { bad: { TASKMILL_HTTP_PORT: '70000' }, want: 'TASKMILL_HTTP_PORT is "70000"; it takes a port, 0 to 65535' },
   { bad: { TASKMILL_HTTP_PORT: '80a' }, want: 'TASKMILL_HTTP_PORT is "80a"' },
+  { bad: { TASKMILL_INSTALLATION: 'Blue' }, want: 'TASKMILL_INSTALLATION is "Blue"; it takes lower case letters, digits and dashes' },
+  { bad: { TASKMILL_INSTALLATION: 'a/b' }, want: 'TASKMILL_INSTALLATION is "a/b"' },
   { bad: { TASKMILL_LOG_LEVEL: 'loud' }, want: 'TASKMILL_LOG_LEVEL is "loud"; it takes debug, info, warn, error' },
 ])('$want', ({ bad, want }) => {
   expect(() => operatorConfig({ ...env, ...bad })).toThrow(want)

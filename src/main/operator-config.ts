@@ -1,3 +1,4 @@
+import { installationPattern } from '../contract/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import { logLevels, type LogLevel } from '../observability/index.ts'
 
@@ -6,6 +7,8 @@ export type OperatorConfig = {
   /** Who this process is in the Lease and in Events. A container that restarts in its pod keeps it, and so takes over at once. */
   readonly identity: string
   readonly lease: { readonly namespace: string; readonly name: string }
+  /** First part of the names under which schedules are known in a broker: tells strangers apart that share one. */
+  readonly installation: string
   /** Empty means all. */
   readonly watchNamespaces: readonly string[]
   readonly httpPort: number
@@ -15,7 +18,8 @@ export type OperatorConfig = {
 type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * `POD_NAME` and `POD_NAMESPACE` (required, by fieldRef), `TASKMILL_LEASE_NAME` (default taskmill-operator), `TASKMILL_HTTP_PORT`
+ * `POD_NAME` and `POD_NAMESPACE` (required, by fieldRef), `TASKMILL_LEASE_NAME` (default taskmill-operator), `TASKMILL_INSTALLATION`
+ * (default default), `TASKMILL_HTTP_PORT`
  * (default 8080; 0 takes a free one), `TASKMILL_WATCH_NAMESPACES` (separated by commas; default all), `TASKMILL_LOG_LEVEL` (debug, info, warn, error; default info).
  * Throws TM_CONFIG_INVALID with the name of the variable and what to write.
  */
@@ -26,6 +30,7 @@ export function operatorConfig(env: Env): OperatorConfig {
       namespace: required(env, 'POD_NAMESPACE', 'the namespace of the pod, by fieldRef metadata.namespace'),
       name: env['TASKMILL_LEASE_NAME'] ?? 'taskmill-operator',
     },
+    installation: installation(env['TASKMILL_INSTALLATION'] ?? 'default'),
     watchNamespaces: (env['TASKMILL_WATCH_NAMESPACES'] ?? '').split(',').filter((name) => name !== ''),
     httpPort: port(env['TASKMILL_HTTP_PORT'] ?? '8080'),
     logLevel: level(env['TASKMILL_LOG_LEVEL'] ?? 'info'),
@@ -36,6 +41,14 @@ function required(env: Env, name: string, what: string): string {
   const value = env[name]
   if (value === undefined || value === '') throw taskmillError('TM_CONFIG_INVALID', `${name} is not set; it takes ${what}`)
   return value
+}
+
+function installation(value: string): string {
+  if (installationPattern.test(value)) return value
+  throw taskmillError(
+    'TM_CONFIG_INVALID',
+    `TASKMILL_INSTALLATION is "${value}"; it takes lower case letters, digits and dashes, at most 63, for example default`,
+  )
 }
 
 function port(value: string): number {

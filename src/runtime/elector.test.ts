@@ -322,3 +322,36 @@ test('every term has a higher epoch: of another process, of the same one, and ab
   await clock.advance(60_000)
   expect(again.elector.epoch()).toBe(41)
 })
+
+test.each([
+  ['is as it was', (lease: LeaseRecord | undefined) => lease],
+  ['was deleted', () => undefined],
+])('after a loss the same elector leads another term with a higher epoch, when the lease %s', async (_, become) => {
+  const clock = fakeClock()
+  const { state, port } = memoryLease()
+  const elector = createElector({ lease: port, identity: 'a', clock, log: silentLogger, rng: () => 0.5 })
+  const epochs: number[] = []
+  const lead = async (leading: AbortSignal) => {
+    epochs.push(elector.epoch())
+    await new Promise((resolve) => leading.addEventListener('abort', resolve))
+  }
+  const stop = new AbortController()
+  const first = elector.run(stop.signal, lead).catch((error: { code: string }) => error.code)
+  await clock.advance(5_000)
+  state.broken = true
+  await clock.advance(20_000)
+  expect([await first, elector.isTrusted()]).toEqual(['TM_LEASE_LOST', false])
+  const second = elector.run(stop.signal, lead)
+  await clock.advance(5_000)
+  expect([epochs.length, elector.isTrusted()]).toEqual([1, false])
+  state.broken = false
+  state.set(become(state.get()))
+  await clock.advance(3_000)
+  expect([epochs, state.get()?.epoch, elector.isTrusted()]).toEqual([[1, 2], 2, true])
+  await clock.advance(60_000)
+  expect(elector.epoch()).toBe(2)
+  stop.abort()
+  await clock.advance(0)
+  await second
+  expect([state.get()?.holder, clock.pending()]).toEqual(['', []])
+})

@@ -16,7 +16,7 @@ export type Elector = {
    * Waits for the lease, then calls `lead` and renews until it resolves, also while it winds down after the abort of `signal`;
    * then releases the lease and resolves. The signal given to `lead` aborts with `signal`, or with TM_LEASE_LOST when the lease
    * could not be renewed in time; then `run` rejects with the same at once. When `lead` rejects, `run` does, and the lease is
-   * left to expire, because the work may not have ended. Once.
+   * left to expire, because the work may not have ended. May be called again when it has ended and so has the work: for the next term.
    */
   run(signal: AbortSignal, lead: (leading: AbortSignal) => Promise<void>): Promise<void>
   /** Whether this process may still believe that it is the only leader, at this moment. */
@@ -178,6 +178,8 @@ export function createElector(deps: ElectorDeps): Elector {
 
   async function run(signal: AbortSignal, lead: (leading: AbortSignal) => Promise<void>): Promise<void> {
     hooks.onLeading?.(false)
+    // What was known of the lease may be long ago.
+    held = undefined
     if (!(await acquire(signal))) return
     trusted = true
     hooks.onLeading?.(true)
@@ -205,6 +207,8 @@ export function createElector(deps: ElectorDeps): Elector {
       await release()
     } finally {
       trusted = false
+      // Whatever becomes of the Lease, the next term of this process has a number of its own.
+      lowestEpoch = Math.max(lowestEpoch, epoch + 1)
       ended.abort()
       keeping.catch(() => {})
       signal.removeEventListener('abort', onStop)

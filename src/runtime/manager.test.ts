@@ -38,6 +38,7 @@ const setup = (
   /** The contract of the real one, won and lost by hand. */
   const elector: Pick<Elector, 'run'> = {
     async run(signal, lead) {
+      if (signal.aborted) return
       const leading = new AbortController()
       const lost = new Promise<never>((_, reject) => {
         election.lose = () => {
@@ -64,7 +65,7 @@ const setup = (
     clock,
     log: silentLogger,
     warm: Object.entries(parts.warm).map(part),
-    leading: Object.entries(parts.leading).map(part),
+    leading: () => Object.entries(parts.leading).map(part),
     ...more,
   })
   const run = manager.run(stop.signal)
@@ -128,18 +129,73 @@ test('what cannot be listed in time ends the process and is named', async () => 
   expect(log).toContain('TM_CACHE_SYNC_TIMEOUT')
 })
 
-test('a lost lease aborts everything at once and ends the process', async () => {
-  const { clock, log, election, result } = setup({
+test('a lost lease ends the term at once; when all that acted has ended, the process follows, and leads again with new parts', async () => {
+  const { clock, log, stop, election, manager, result } = setup({
     warm: { pods: {} },
-    leading: { brokers: { endAfterMs: 9_000 }, scaler: { endAfterMs: 9_000 } },
+    leading: { brokers: { endAfterMs: 9_000 }, scaler: { endAfterMs: 4_000 } },
   })
   await clock.advance(0)
   election.win()
   await clock.advance(1_000)
+  const afterFirst = log.length
   election.lose()
-  expect(log.slice(4)).toEqual(['-scaler', '-brokers', '-pods'])
-  expect(await result).toBe('TM_LEASE_LOST')
-  expect(log).not.toContain('lease released')
+  expect(log.slice(afterFirst)).toEqual(['-scaler', '-brokers'])
+  await clock.advance(8_999)
+  election.win()
+  expect(log.slice(afterFirst)).toEqual(['-scaler', '-brokers', 'scaler ended'])
+  await clock.advance(1)
+  expect(manager.phase()).toBe('following')
+  const afterLoss = log.length
+  election.win()
+  await clock.advance(0)
+  expect([log.slice(afterLoss), manager.phase()]).toEqual([['lease taken', '+brokers', '+scaler'], 'leading'])
+  // The grace of the first term is not what is left for the stop.
+  await clock.advance(60_000)
+  const afterSecond = log.length
+  stop.abort()
+  await clock.advance(20_000)
+  expect(log.slice(afterSecond)).toEqual(['-scaler', 'scaler ended', '-brokers', 'brokers ended', 'lease released', '-pods', 'pods ended'])
+  expect([await result, clock.pending()]).toEqual(['resolved', []])
+})
+
+test('what does not end within the grace after a lost lease ends the process', async () => {
+  const { clock, log, election, result } = setup(
+    { warm: { pods: {} }, leading: { brokers: {}, scaler: { endAfterMs: 50_000 } } },
+    { gracefulTimeoutMs: 10_000 },
+  )
+  await clock.advance(0)
+  election.win()
+  await clock.advance(0)
+  election.lose()
+  await clock.advance(9_999)
+  expect(log).not.toContain('-pods')
+  await clock.advance(1)
+  expect(await result).toBe('TM_SHUTDOWN_TIMEOUT')
+  expect(log).toContain('-pods')
+})
+
+test('an error with which a part ends after the lease was lost is not one of the process', async () => {
+  const { clock, stop, election, manager, result } = setup({ warm: {}, leading: { scaler: { endAfterMs: 9_000, failAfterMs: 2_000 } } })
+  await clock.advance(0)
+  election.win()
+  await clock.advance(1_000)
+  election.lose()
+  await clock.advance(2_000)
+  expect(manager.phase()).toBe('following')
+  stop.abort()
+  await clock.advance(0)
+  expect(await result).toBe('resolved')
+})
+
+test('a stop while a lost term winds down is a stop', async () => {
+  const { clock, log, stop, election, result } = setup({ warm: { pods: {} }, leading: { scaler: { endAfterMs: 5_000 } } })
+  await clock.advance(0)
+  election.win()
+  await clock.advance(0)
+  election.lose()
+  stop.abort()
+  await clock.advance(5_000)
+  expect([log.slice(3), await result, clock.pending()]).toEqual([['-scaler', 'scaler ended', '-pods', 'pods ended'], 'resolved', []])
 })
 
 test('a part that fails stops the others in order and is what the process fails with', async () => {
@@ -175,7 +231,7 @@ test('a signal that has aborted before starts nothing that leads', async () => {
   const manager = createManager({
     elector: { run: async () => Promise.reject(new Error('asked for the lease')) },
     warm: [],
-    leading: [],
+    leading: () => [],
     clock,
     log: silentLogger,
   })

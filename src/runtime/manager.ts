@@ -1,5 +1,5 @@
 import { deadline, type Clock, type Deadline } from '../clock/index.ts'
-import { hasCode, taskmillError } from '../errors/index.ts'
+import { errorMessage, hasCode, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { Elector } from './elector.ts'
 import type { Startable } from './startable.ts'
@@ -13,10 +13,10 @@ export type ManagerPhase = 'starting' | 'following' | 'leading' | 'stopping'
  *
  * Guarantees: nothing leads before all warm parts are synced; the stop goes the other way, one part after the other, each
  * only asked to when those started after it have ended; the lease is released after all that acts has ended, or else left to expire. When the lease is lost,
- * everything is aborted at once, without grace, and `run` rejects: the process has to end.
+ * all leading parts are aborted at once; when they have ended, the process follows again and may lead another term, with new leading parts.
  */
 export type Manager = {
-  /** Resolves after a stop by the signal. Rejects with TM_LEASE_LOST, TM_CACHE_SYNC_TIMEOUT, TM_SHUTDOWN_TIMEOUT, or what a part failed with. Once. */
+  /** Resolves after a stop by the signal. Rejects with TM_CACHE_SYNC_TIMEOUT, TM_SHUTDOWN_TIMEOUT, or what a part failed with. Once. */
   run(signal: AbortSignal): Promise<void>
   phase(): ManagerPhase
 }
@@ -24,7 +24,8 @@ export type Manager = {
 export type ManagerDeps = {
   readonly elector: Pick<Elector, 'run'>
   readonly warm: readonly Startable[]
-  readonly leading: readonly Startable[]
+  /** Makes the leading parts of one term; they are used once. The signal aborts when the term ends. What it rejects with ends the process, unless the term is over. */
+  readonly leading: (term: AbortSignal) => readonly Startable[] | Promise<readonly Startable[]>
   readonly clock: Clock
   readonly log: Logger
   /** Default 2 min. */
@@ -40,6 +41,7 @@ export function createManager(deps: ManagerDeps): Manager {
   /** Aborts by the caller's signal or because a part failed. */
   const stop = new AbortController()
   const running = new Set<Part>()
+  const warm = new Set<Part>()
   let phase: ManagerPhase = 'starting'
   let failure: { readonly error: unknown } | undefined
   let grace: Deadline | undefined
@@ -49,6 +51,10 @@ export function createManager(deps: ManagerDeps): Manager {
     running.add(part)
     startable.start(part.stop.signal)
     startable.stopped?.catch((error: unknown) => {
+      if (hasCode(part.stop.signal.reason, 'TM_LEASE_LOST')) {
+        log.warn({ part: part.name, reason: errorMessage(error) }, 'a part ended with an error after the lease was lost')
+        return
+      }
       log.error({ part: part.name, err: error }, 'a part of the process failed')
       failure ??= { error }
       stop.abort(error)
@@ -93,19 +99,22 @@ export function createManager(deps: ManagerDeps): Manager {
     if (late.length > 0) throw taskmillError('TM_SHUTDOWN_TIMEOUT', `not ended within ${gracefulTimeoutMs / 1000} s: ${late.join(', ')}`)
   }
 
-  function abortAll(reason: unknown): void {
+  /** All at once, without waiting. */
+  function abort(parts: readonly Part[], reason: unknown): void {
     phase = 'stopping'
-    for (const part of [...running].toReversed()) part.stop.abort(reason)
-    running.clear()
+    for (const part of parts.toReversed()) {
+      part.stop.abort(reason)
+      running.delete(part)
+    }
   }
 
   async function lead(leading: AbortSignal): Promise<void> {
     phase = 'leading'
     const parts: Part[] = []
     // At once, not when the loop below gets to it: somebody else may lead very soon.
-    leading.addEventListener('abort', () => hasCode(leading.reason, 'TM_LEASE_LOST') && abortAll(leading.reason), { once: true })
+    leading.addEventListener('abort', () => hasCode(leading.reason, 'TM_LEASE_LOST') && abort(parts, leading.reason), { once: true })
     try {
-      for (const [index, startable] of deps.leading.entries()) {
+      for (const [index, startable] of (await deps.leading(leading)).entries()) {
         if (leading.aborted) break
         const part = start(startable, index)
         parts.push(part)
@@ -113,9 +122,35 @@ export function createManager(deps: ManagerDeps): Manager {
       }
       if (!leading.aborted) await new Promise((resolve) => leading.addEventListener('abort', resolve, { once: true }))
     } catch (error) {
-      failure ??= { error }
+      if (!hasCode(leading.reason, 'TM_LEASE_LOST')) failure ??= { error }
     }
-    if (!hasCode(leading.reason, 'TM_LEASE_LOST')) await stopAll(parts)
+    await stopAll(parts)
+  }
+
+  /** Term after term, until the stop. */
+  async function leadInTurns(): Promise<void> {
+    const term = { winding: Promise.resolve() }
+    for (;;) {
+      phase = 'following'
+      try {
+        return await elector.run(stop.signal, (leading) => (term.winding = lead(leading)))
+      } catch (error) {
+        if (!hasCode(error, 'TM_LEASE_LOST')) throw error
+        abort(
+          [...running].filter((part) => !warm.has(part)),
+          error,
+        )
+        log.warn({ reason: errorMessage(error) }, 'not leading any more')
+        await term.winding
+        log.info({}, 'all that acted has ended, following again')
+        if (!stop.signal.aborted) endGrace()
+      }
+    }
+  }
+
+  function endGrace(): void {
+    grace?.[Symbol.dispose]()
+    grace = undefined
   }
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -123,19 +158,16 @@ export function createManager(deps: ManagerDeps): Manager {
     signal.addEventListener('abort', onStop, { once: true })
     if (signal.aborted) onStop()
     try {
-      const warm = deps.warm.map(start)
-      if (await synced(warm, stop.signal)) {
-        phase = 'following'
-        await elector.run(stop.signal, lead)
-      }
-      await stopAll(warm)
+      for (const part of deps.warm.map(start)) warm.add(part)
+      if (await synced([...warm], stop.signal)) await leadInTurns()
+      await stopAll([...warm])
     } catch (error) {
-      abortAll(error)
+      abort([...running], error)
       throw failure?.error ?? error
     } finally {
       phase = 'stopping'
       signal.removeEventListener('abort', onStop)
-      grace?.[Symbol.dispose]()
+      endGrace()
     }
     if (failure) throw failure.error
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Broker, BrokerEndpoint } from '../broker/index.ts'
 
 /** A broker on loan. It stays connected until the last lease of its endpoint has been released. */
@@ -10,21 +11,19 @@ export type BrokerLease = {
 export type Brokers = {
   /** Lends the broker of that endpoint; the first lease connects, in the background. */
   acquire(endpoint: BrokerEndpoint): BrokerLease
-  /** Those that are on loan now. */
-  all(): readonly Broker[]
   /** Closes all, whoever still holds them. */
   close(): Promise<void>
 }
 
 type Shared = { readonly broker: Broker; leases: number }
 
-/** One broker per endpoint and prefix, however many resources use it: the operator's connections do not grow with what it manages. */
+/** One broker per endpoint, prefix and way in, however many resources use it: the operator's connections do not grow with what it manages. */
 export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoint) => Broker }): Brokers {
   const shared = new Map<string, Shared>()
   return {
-    acquire({ address, keyPrefix }) {
-      const id = JSON.stringify([address, keyPrefix])
-      const entry = shared.get(id) ?? { broker: deps.connect({ address, keyPrefix }), leases: 0 }
+    acquire(endpoint) {
+      const id = fingerprintOf(endpoint)
+      const entry = shared.get(id) ?? { broker: deps.connect(endpoint), leases: 0 }
       shared.set(id, entry)
       entry.leases++
       let isHeld = true
@@ -39,11 +38,21 @@ export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoin
         },
       }
     },
-    all: () => [...shared.values()].map(({ broker }) => broker),
     async close() {
       const all = [...shared.values()]
       shared.clear()
       await Promise.all(all.map(({ broker }) => broker.close()))
     },
   }
+}
+
+/** The same for the same server, prefix, credentials and TLS, and for nothing else. It tells nothing of the credentials. */
+export function fingerprintOf({ address, keyPrefix, credentials, tls }: BrokerEndpoint): string {
+  const parts = [
+    address,
+    keyPrefix,
+    credentials === undefined ? null : [credentials.username, credentials.password],
+    tls === undefined ? null : [tls.ca, tls.cert, tls.key, tls.serverName],
+  ]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

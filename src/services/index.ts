@@ -3,9 +3,22 @@
  * status. Guarantees: the number of connections and of round trips does not grow with the number of resources; a queue that cannot be
  * read is told apart from an empty one; `stop` leaves nothing running. Does not: decide anything.
  */
-export { createBrokers, type BrokerLease, type Brokers } from './brokers.ts'
-export { createEpochs } from './epochs.ts'
+export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
+export { createBrokers, fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
+export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
 export { createSignals, type Signals, type SignalsDeps, type SignalSubscription } from './signals.ts'
 export type { QueueSnapshot } from './queue-snapshot.ts'
+export {
+  createSlotDriver,
+  emptyLedgerMemory,
+  generationOf,
+  type LedgerMemory,
+  type SlotDriver,
+  type SlotDriverDeps,
+  type Visit,
+  type VisitResult,
+} from './slot-driver.ts'
 export { createStatusWriter, type StatusWriter } from './status-writer.ts'
+export { createSweep, type Sweep, type SweepDeps } from './sweep.ts'
+export { createTracking, type TrackedSchedule, type Tracking, type TrackingDeps } from './tracking.ts'
 export { createWriteBudget, type WriteBudget } from './write-budget.ts'

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { kinds } from '../../src/api/index.ts'
 
-const folderOf: Readonly<Record<string, string>> = { WorkerPool: 'worker-pool', TaskBroker: 'task-broker' }
+const folderOf: Readonly<Record<string, string>> = { WorkerPool: 'worker-pool', TaskBroker: 'task-broker', TaskSchedule: 'task-schedule' }
 
 const declared = kinds.flatMap((kind) => [
   ...Object.entries(kind.conditions).flatMap(([type, { reasons }]) =>

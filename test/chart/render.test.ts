@@ -75,10 +75,10 @@ describe.each(Object.entries(variants))('%s', (_, values) => {
     }
   })
 
-  it('gives no right on Secrets, no wildcard, and no right to delete to the operator', async () => {
+  it('gives the operator Secrets by name only, no wildcard, and no right to delete', async () => {
     for (const role of (await renderChart(...values)).filter(({ kind }) => kind.endsWith('Role'))) {
       for (const rule of role.rules ?? []) {
-        expect(rule.resources).not.toContain('secrets')
+        if (rule.resources.includes('secrets')) expect([rule.resources, rule.verbs]).toEqual([['secrets'], ['get']])
         for (const list of [rule.apiGroups, rule.resources, rule.verbs]) expect(list).not.toContain('*')
         if (role.metadata.name.includes('operator')) expect(rule.verbs).not.toContain('delete')
       }
@@ -100,6 +100,7 @@ describe('the operator', () => {
       TASKMILL_LOG_LEVEL: 'info',
       TASKMILL_HTTP_PORT: '8080',
       TASKMILL_LEASE_NAME: 'taskmill-operator',
+      TASKMILL_INSTALLATION: 'default',
       TASKMILL_WATCH_NAMESPACES: '',
     })
     expect([operator.livenessProbe.httpGet?.path, operator.readinessProbe.httpGet?.path]).toEqual(['/livez', '/readyz'])
@@ -143,7 +144,7 @@ describe('the operator', () => {
           .toSorted(),
       )
       const parts = bound.map((id) => id.split('taskmill-operator-')[1] ?? '').toSorted()
-      expect(parts).toEqual(['events', 'leader-election', 'task-broker', 'worker-pool'])
+      expect(parts).toEqual(['events', 'identity', 'leader-election', 'task-broker', 'task-schedule', 'worker-pool'])
     }
   })
 
@@ -238,7 +239,7 @@ describe('the service monitor', () => {
 
 describe('what stays after helm uninstall', () => {
   it('is the CRDs, unless one asks otherwise, and the volume of the Redis', async () => {
-    const crds = ['CustomResourceDefinition//taskbrokers.taskmill.dev', 'CustomResourceDefinition//workerpools.taskmill.dev']
+    const crds = ['taskbrokers', 'taskschedules', 'workerpools'].map((plural) => `CustomResourceDefinition//${plural}.taskmill.dev`)
     expect(await kept()).toEqual(crds)
     expect(await kept('crds.keep=false')).toEqual([])
     expect(await kept('crds.install=false', 'redis.enabled=true', 'redis.persistence.enabled=true')).toEqual([

@@ -14,6 +14,9 @@ describe('wrong values', () => {
     ['operator.watchNamespaces={Mail}', '/operator/watchNamespaces/0'],
     ['operator.resources.limits.memory=lots', '/operator/resources/limits/memory'],
     ['operator.podLabels.on=true', '/operator/podLabels/on'],
+    ['installation=Blue', '/installation'],
+    ['installation=a/b', '/installation'],
+    ['installation=', '/installation'],
     ['image.tag=a b', '/image/tag'],
     ['image.tag=20261123', '/image/tag'],
     ['image.digest=sha256:12', '/image/digest'],
@@ -40,6 +43,7 @@ describe('wrong values', () => {
   it.each([
     'global.anything=1',
     'operator.replicas=0',
+    'installation=blue',
     'operator.resources.limits.cpu=2',
     'image.registry=registry.example.com:5000/mirror',
     'image.tag=7',

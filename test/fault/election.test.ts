@@ -65,15 +65,23 @@ const deployment = (name: string, holds: (object: Deployment | undefined) => boo
   observe(client, deployments, { namespace, name }, holds)
 const writesSince = ({ proxy }: Candidate, atMs: number) => proxy.sent.filter((sent) => sent.atMs >= atMs && sent.method !== 'GET')
 
+/** Waits until the process has begun to lead for the n-th time. */
+async function terms({ operator }: Candidate, count: number): Promise<void> {
+  const begun = () => operator.lines.filter(({ msg }) => msg === 'leading').length
+  await expect.poll(begun, { timeout: 60_000 }).toBeGreaterThanOrEqual(count)
+}
+
 async function epochOfLease(): Promise<number> {
   const lease = await client.get(leases, namespace, 'taskmill-operator')
   return Number(lease.metadata.annotations?.['taskmill.dev/epoch'])
 }
 
+const dispatcher = `bull:.taskmill:dispatcher:default/${namespace}`
+
 /** The broker knows the epoch of the Lease a second or so after the leader changed. */
 async function epochEverywhere(): Promise<number> {
   for (;;) {
-    const [lease, broker] = await Promise.all([epochOfLease(), commands.get('bull:.taskmill:epoch')])
+    const [lease, broker] = await Promise.all([epochOfLease(), commands.hget(dispatcher, 'epoch')])
     if (lease > 0 && String(lease) === broker) return lease
     await sleep(100)
   }
@@ -92,7 +100,7 @@ const moments = [
   { round: 2, when: 'it happens to be', path: undefined },
 ]
 
-it.each(moments)('a leader frozen beyond its lease, when $when, sends nothing when it wakes up, and ends', async ({ round, path }) => {
+it.each(moments)('a leader frozen beyond its lease, when $when, sends nothing when it wakes up, and follows', async ({ round, path }) => {
   const first = await candidate()
   await first.operator.logged('leading')
   const epoch = await epochEverywhere()
@@ -127,13 +135,21 @@ it.each(moments)('a leader frozen beyond its lease, when $when, sends nothing wh
   const before = await ownWrites()
   first.operator.signal('SIGCONT')
   const awakeMs = performance.now()
-  expect(await first.operator.exited).toBe(1)
+  await first.operator.logged('all that acted has ended, following again')
   console.log(
-    `round ${round}: taken over after ${Math.round(takenOverMs)} ms, ended ${Math.round(performance.now() - awakeMs)} ms after waking`,
+    `round ${round}: taken over after ${Math.round(takenOverMs)} ms, following ${Math.round(performance.now() - awakeMs)} ms after waking`,
   )
+  await sleep(5_000)
   expect(writesSince(first, awakeMs)).toEqual([])
   expect(await ownWrites()).toEqual(before)
+
+  // The same process, another term.
   await second.operator.stop()
+  await terms(first, 2)
+  await Promise.all(names.map((name) => commands.del(`bull:${name}:wait`)))
+  await addJobs(names[0] ?? '', 4)
+  await expect.poll(() => writesSince(first, awakeMs).length, { timeout: 20_000 }).toBeGreaterThan(0)
+  await first.operator.stop()
 })
 
 it('a killed leader is followed after its lease, and a stopped one at once; each term has a higher epoch', async () => {
@@ -172,7 +188,7 @@ it('a killed leader is followed after its lease, and a stopped one at once; each
   await last.operator.stop()
 })
 
-it('a leader that is cut off from the API server ends before another one leads, and nothing of it arrives', async () => {
+it('a leader that is cut off from the API server has stepped down before another one leads, and nothing of it arrives', async () => {
   const first = await candidate()
   await first.operator.logged('leading')
   const second = await candidate()
@@ -180,21 +196,48 @@ it('a leader that is cut off from the API server ends before another one leads, 
   await deployment('cut', (object) => object?.spec.replicas === 0)
 
   const order: string[] = []
-  const ended = first.operator.exited.then(() => order.push('the first has ended'))
+  const ended = first.operator.logged('all that acted has ended, following again').then(() => order.push('the first has stepped down'))
   const taken = second.operator.logged('leading').then(() => order.push('the second leads'))
   first.proxy.cut()
   const cutMs = performance.now()
   await addJobs('cut', 5)
   await Promise.all([ended, taken])
-  expect(order).toEqual(['the first has ended', 'the second leads'])
+  expect(order).toEqual(['the first has stepped down', 'the second leads'])
   await deployment('cut', (object) => object?.spec.replicas === 5)
+  first.proxy.mend()
+  await sleep(5_000)
   expect(writesSince(first, cutMs)).toEqual([])
   await second.operator.stop()
+  await terms(first, 2)
+  await first.operator.stop()
+})
+
+it('the API server away for 20 s leaves the same process leading, and what was waiting happens soon after', async () => {
+  const only = await candidate()
+  await only.operator.logged('leading')
+  await createPool(client, namespace, 'away', { queues: [{ name: 'away' }], scaling })
+  await deployment('away', (object) => object?.spec.replicas === 0)
+  const epoch = await epochEverywhere()
+  only.proxy.cut()
+  await addJobs('away', 4)
+  await sleep(20_000)
+  expect((await client.get(deployments, namespace, 'away')).spec.replicas).toBe(0)
+  only.proxy.mend()
+  const mendedMs = performance.now()
+  await deployment('away', (object) => object?.spec.replicas === 4)
+  const tookMs = performance.now() - mendedMs
+  console.log(`acting again ${Math.round(tookMs)} ms after the API server was back`)
+  expect(tookMs).toBeLessThan(15_000)
+  await terms(only, 2)
+  expect(await epochEverywhere()).toBeGreaterThan(epoch)
+  expect(only.operator.lines.filter(({ msg }) => msg === 'operator started')).toHaveLength(1)
+  expect(await fetchText(only.operator, '/livez')).toEqual({ status: 200, text: 'ok\n' })
+  await only.operator.stop()
 })
 
 it('a broker that has seen more than the Lease is outbid', async () => {
   const known = await epochOfLease()
-  await commands.set('bull:.taskmill:epoch', known + 40)
+  await commands.hset(dispatcher, { epoch: known + 40, by: 'somebody', holder: '' })
   const { operator } = await candidate()
   await operator.logged('leading')
   await operator.logged('a broker has seen an epoch that is not lower, outbidding it')

@@ -15,6 +15,7 @@ export function valueOf(schema: JsonSchema, field: string): Arbitrary<unknown> {
   if (schema['x-kubernetes-int-or-string'] === true) return fc.oneof(integerOf(schema), textOf(schema, field))
   if (schema.type === 'integer') return integerOf(schema)
   if (schema.type === 'string') return textOf(schema, field)
+  if (schema.type === 'boolean') return fc.boolean()
   if (schema.type === 'array') return listOf(schema, field)
   return objectOf(schema)
 }

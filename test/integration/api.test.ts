@@ -5,12 +5,12 @@ import { parse } from 'yaml'
 import { waitUntil } from '../../hack/cluster/api-request.ts'
 import { run } from '../../hack/cluster/command.ts'
 import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { type JsonSchema, type Kind, kinds, taskBroker, workerPool } from '../../src/api/index.ts'
+import { type JsonSchema, type Kind, kinds, taskBroker, taskSchedule, workerPool } from '../../src/api/index.ts'
 import { tools } from '../chart/helm.ts'
 import { ask } from './api-answer.ts'
 import { badManifests, refusable } from './api-bad-manifests.ts'
 import { type BadValue, badValues, fieldsWithRules, setAt } from './api-bad-values.ts'
-import { fullBroker, fullPool, leastBroker, leastPool } from './api-objects.ts'
+import { fullBroker, fullPool, fullSchedule, leastBroker, leastPool, leastSchedule, targetPool } from './api-objects.ts'
 
 const root = join(import.meta.dirname, '../..')
 const group = '/apis/taskmill.dev/v1alpha1/namespaces/default'
@@ -32,11 +32,14 @@ beforeAll(async () => {
   for (const [plural, full] of [
     ['taskbrokers', fullBroker],
     ['workerpools', fullPool],
+    ['workerpools', targetPool],
+    ['taskschedules', fullSchedule],
   ] as const) {
+    const { name } = full.metadata
     expect(await ask(cluster, 'POST', `${group}/${plural}?fieldValidation=Strict`, full)).toMatchObject({ status: 201 })
-    const stored = (await ask(cluster, 'GET', `${group}/${plural}/full`)).body
+    const stored = (await ask(cluster, 'GET', `${group}/${plural}/${name}`)).body
     expect(
-      await ask(cluster, 'PUT', `${group}/${plural}/full/status?fieldValidation=Strict`, { ...stored, status: full.status }),
+      await ask(cluster, 'PUT', `${group}/${plural}/${name}/status?fieldValidation=Strict`, { ...stored, status: full.status }),
     ).toMatchObject({ status: 200 })
   }
 })
@@ -59,9 +62,11 @@ describe('defaults', () => {
     expect({ spec: body.spec, status: body.status }).toEqual({
       spec: {
         ...leastPool.spec,
+        replicas: 0,
         brokerRef: { name: 'default' },
         concurrency: 1,
         scaling: {
+          mode: 'Auto',
           minReplicas: 0,
           maxReplicas: 10,
           targetBacklogPerReplica: 10,
@@ -81,6 +86,7 @@ describe('defaults', () => {
     })
     expect(body.spec['brokerRef']).toEqual({ name: 'default' })
     expect(body.spec['scaling']).toEqual({
+      mode: 'Auto',
       minReplicas: 0,
       maxReplicas: 3,
       targetBacklogPerReplica: 10,
@@ -91,9 +97,32 @@ describe('defaults', () => {
   it('fill in a TaskBroker', async () => {
     const { body } = await ask(cluster, 'POST', `${group}/taskbrokers`, leastBroker)
     expect({ spec: body.spec, status: body.status }).toEqual({
-      spec: { ...leastBroker.spec, keyPrefix: 'bull' },
+      spec: { ...leastBroker.spec, keyPrefix: 'bull', dispatch: 'Active' },
       status: { observedGeneration: -1 },
     })
+  })
+
+  it('fill in a TaskSchedule of which only the interval and the task were written', async () => {
+    const { body } = await ask(cluster, 'POST', `${group}/taskschedules?fieldValidation=Strict`, leastSchedule)
+    expect({ spec: body.spec, status: body.status }).toEqual({
+      spec: {
+        ...leastSchedule.spec,
+        brokerRef: { name: 'default' },
+        timeZone: 'UTC',
+        suspend: false,
+        concurrencyPolicy: 'Allow',
+        missedRuns: 'Latest',
+        missedRunsLimit: 10,
+        deletionPolicy: 'Delete',
+        engine: 'Taskmill',
+        task: { ...leastSchedule.spec.task, retry: { maxRetries: 0, initialDelaySeconds: 10 } },
+      },
+      status: { observedGeneration: -1 },
+    })
+  })
+
+  it('leave a payload as it was written', async () => {
+    expect((await ask(cluster, 'GET', `${group}/taskschedules/full`)).body.spec).toEqual(fullSchedule.spec)
   })
 
   it('leave everything else of a pod template as it was written', async () => {
@@ -101,18 +130,57 @@ describe('defaults', () => {
   })
 })
 
+const { targetRef, ...besideTarget } = workerPool.spec.json.properties ?? {}
+const withTemplate = { ...workerPool, spec: { ...workerPool.spec, json: { ...workerPool.spec.json, properties: besideTarget } } }
+
+const { everySeconds, ...besideInterval } = taskSchedule.spec.json.properties ?? {}
+const withSchedules = { ...taskSchedule, spec: { ...taskSchedule.spec, json: { ...taskSchedule.spec.json, properties: besideInterval } } }
+
 describe('bad values are refused with the field', () => {
   it.each(casesOf(taskBroker, fullBroker, 'spec'))('$title', ({ field, change }) => refuses('taskbrokers', 'spec', field, change))
-  it.each(casesOf(workerPool, fullPool, 'spec'))('$title', ({ field, change }) => refuses('workerpools', 'spec', field, change))
+  it.each(casesOf(withTemplate, fullPool, 'spec'))('$title', ({ field, change }) => refuses('workerpools', 'spec', field, change))
+  it.each(badValues(targetRef as JsonSchema, targetPool.spec.targetRef, ['spec', 'targetRef']))('$title', ({ field, change }) =>
+    refuses('workerpools', 'target', field, change),
+  )
+  it.each(casesOf(withSchedules, fullSchedule, 'spec'))('$title', ({ field, change }) => refuses('taskschedules', 'spec', field, change))
+  it.each(badValues(everySeconds as JsonSchema, leastSchedule.spec.everySeconds, ['spec', 'everySeconds']))('$title', ({ field, change }) =>
+    refuses('taskschedules', 'target', field, change),
+  )
+  it.each(casesOf(taskSchedule, fullSchedule, 'status'))('$title', ({ field, change }) => refuses('taskschedules', 'status', field, change))
   it.each(casesOf(taskBroker, fullBroker, 'status'))('$title', ({ field, change }) => refuses('taskbrokers', 'status', field, change))
   it.each(casesOf(workerPool, fullPool, 'status'))('$title', ({ field, change }) => refuses('workerpools', 'status', field, change))
 })
 
 describe('bounds themselves are good values', () => {
-  it.each(atBounds(workerPool.spec.json, ['spec']))('%s = %i', async (_, value, path) => {
+  it.each(atBounds(withTemplate.spec.json, ['spec']))('%s = %i', async (_, value, path) => {
     const pool = renamed(fullPool)
     setAt(pool, path, value)
     expect(await ask(cluster, 'POST', `${group}/workerpools?dryRun=All`, pool)).toMatchObject({ status: 201 })
+  })
+})
+
+describe('bounds of a schedule are good values', () => {
+  it.each(atBounds(withSchedules.spec.json, ['spec']))('%s = %i', async (_, value, path) => {
+    const schedule = renamed(fullSchedule)
+    setAt(schedule, path, value)
+    expect(await ask(cluster, 'POST', `${group}/taskschedules?dryRun=All`, schedule)).toMatchObject({ status: 201 })
+  })
+})
+
+describe('the scale subresource', () => {
+  it('says what spec.replicas says, and writes it', async () => {
+    const path = `${group}/workerpools/full/scale`
+    type Scale = {
+      readonly spec: { readonly replicas?: number }
+      readonly status: { readonly replicas: number; readonly selector?: string }
+    }
+    const { body } = await ask<Scale>(cluster, 'GET', path)
+    expect(body).toMatchObject({ spec: { replicas: 3 }, status: { replicas: 7, selector: 'taskmill.dev/pool=full' } })
+    await kubectl('scale', 'wp', 'full', '--replicas=5')
+    expect((await ask<Scale>(cluster, 'GET', path)).body.spec.replicas).toBe(5)
+    await kubectl('scale', 'wp', 'full', '--replicas=3')
+    // A pool that nobody scaled is no error either.
+    expect(await ask(cluster, 'GET', `${group}/workerpools/target/scale`)).toMatchObject({ status: 200 })
   })
 })
 
@@ -121,6 +189,13 @@ const words: readonly (readonly [field: string, plural: string, values: readonly
   ['spec.queues[0].name', 'workerpools', ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n']],
   ['spec.brokerRef.name', 'workerpools', ['Default', '-a', 'a_b']],
   ['spec.scaling', 'workerpools', [{ minReplicas: 11 }, { minReplicas: 5, maxReplicas: 4 }], 'spec.scaling.minReplicas'],
+  ['spec.targetRef', 'workerpools', ['Email', '-a', 'a_b', 'a/b'].map((name) => ({ name })), 'spec.targetRef.name'],
+  ['spec', 'workerpools', [{ queues: [{ name: 'a' }] }, { queues: [{ name: 'a' }], targetRef: { name: 'a' } }]],
+  ...['url', 'address', 'host', 'port', 'username', 'password', 'keyPrefix'].map(
+    (name) => [`spec.brokerEnv.${name}`, 'workerpools', ['A-B', '1A', 'A B', '$(A)']] as const,
+  ),
+  ['spec.task.queue', 'taskschedules', ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n']],
+  ['spec.brokerRef', 'taskschedules', [{ name: 'other' }, undefined]],
   ['spec.brokerRef', 'workerpools', [{ name: 'other' }, undefined]],
   ['spec.keyPrefix', 'taskbrokers', ['a b', '*', 'a*', ':a', 'other', undefined]],
   [
@@ -141,6 +216,10 @@ const words: readonly (readonly [field: string, plural: string, values: readonly
       '-a:1',
     ],
   ],
+  ['spec.credentialsSecretRef.name', 'taskbrokers', ['', 'Auth', 'a_b', '-a', 'a/b', '../a']],
+  ['spec.tls.caSecretRef.name', 'taskbrokers', ['', 'CA', 'a/b']],
+  ['spec.tls.clientCertificateSecretRef.name', 'taskbrokers', ['', 'Client', 'a/b']],
+  ['spec.tls.serverName', 'taskbrokers', ['', 'a b', '-a', 'redis:6379']],
   ['status.conditions[0].type', 'workerpools', ['not a type']],
   ['status.conditions[0].reason', 'workerpools', ['not a reason', '9', 'a-b']],
 ]
@@ -152,7 +231,9 @@ describe('patterns and rules', () => {
       ...fieldsWithRules(spec.json, ['spec']),
       ...fieldsWithRules(status.json, ['status']),
     ])
-    expect(new Set(declared)).toEqual(new Set([...words.map(([field]) => field), ...conditions]))
+    expect(new Set(declared)).toEqual(
+      new Set([...words.map(([field]) => (field === 'spec.targetRef' ? `${field}.name` : field)), ...conditions]),
+    )
   })
 
   it.each(words.flatMap(([field, plural, values, named]) => values.map((value) => [field, value, plural, named ?? field] as const)))(
@@ -218,35 +299,66 @@ describe('kubectl', () => {
       .trim()
       .split('\n')
       .map((line) => line.trim().split(/\s{2,}/u))
-    expect(head).toEqual(['NAME', 'READY', 'DESIRED', 'BUSY', 'BACKLOG', 'OLDEST', 'REASON', 'AGE'])
+    expect(head).toEqual(['NAME', 'READY', 'DESIRED', 'BUSY', 'BACKLOG', 'OLDEST', 'MODE', 'REASON', 'AGE'])
     expect(row?.slice(0, 5)).toEqual(['full', '5/7', '7', '18/20', '312'])
     expect(row?.[5]).toMatch(/^\d+[smhd]/u)
-    expect((await kubectl('get', 'tmb', 'full')).split('\n')[0]).toMatch(/^NAME +REACHABLE +VERSION +EVICTION +AGE/u)
+    expect((await kubectl('get', 'tmb', 'full')).split('\n')[0]).toMatch(/^NAME +REACHABLE +VERSION +MEMORY +EVICTION +DISPATCH +AGE/u)
+    const schedules = (await kubectl('get', 'tsch', 'full')).trim().split('\n')
+    expect(schedules[0]).toMatch(/^NAME +SCHEDULE +TZ +ACTIVE +LAST +RESULT +FAILS +NEXT +REASON$/u)
+    expect(schedules[1]).toMatch(
+      /^full +0 1 \* \* 0; @daily +Europe\/Berlin +0 +\d+[smhdy]\S* +Failed +3 +2026-11-29T00:00Z +AttemptsExhausted$/u,
+    )
     const all = await kubectl('get', 'taskmill', '--output=name')
     expect(all.trim().split('\n').toSorted()).toEqual(
-      ['full', 'least'].flatMap((name) => [`taskbroker.taskmill.dev/${name}`, `workerpool.taskmill.dev/${name}`]).toSorted(),
+      [
+        ...['full', 'least'].flatMap((name) => [
+          `taskbroker.taskmill.dev/${name}`,
+          `workerpool.taskmill.dev/${name}`,
+          `taskschedule.taskmill.dev/${name}`,
+        ]),
+        'workerpool.taskmill.dev/target',
+      ].toSorted(),
     )
   })
 })
 
-function casesOf(kind: Kind, full: { spec: unknown; status: unknown }, part: 'spec' | 'status'): readonly BadValue[] {
+function casesOf(
+  kind: Pick<Kind, 'spec' | 'status'>,
+  full: { spec: unknown; status: unknown },
+  part: 'spec' | 'status',
+): readonly BadValue[] {
   const schema = kind[part].json
   // The API server ignores a status that is no object: nothing was said then.
   return badValues(schema, full[part], [part]).filter(({ field, title }) => !(field === 'status' && title.endsWith('of another type')))
 }
 
 /** Makes the full object bad, as a new one, as a change of its spec or of its status, and wants an answer that names the field. */
-async function refuses(plural: string, how: 'spec' | 'update' | 'status', field: string, change: (object: object) => void): Promise<void> {
+async function refuses(
+  plural: string,
+  how: 'spec' | 'target' | 'update' | 'status',
+  field: string,
+  change: (object: object) => void,
+): Promise<void> {
   const query = 'dryRun=All&fieldValidation=Strict'
-  const object =
-    how === 'spec' ? renamed(plural === 'workerpools' ? fullPool : fullBroker) : (await ask(cluster, 'GET', `${group}/${plural}/full`)).body
+  const isNew = how === 'spec' || how === 'target'
+  const full = (how === 'target' ? otherUnionMember : fullOf)[plural]
+  if (full === undefined) throw new Error(`no good object of ${plural}`)
+  const object = isNew ? renamed(full) : (await ask(cluster, 'GET', `${group}/${plural}/full`)).body
   change(object)
-  const place = how === 'spec' ? '' : how === 'update' ? '/full' : '/full/status'
-  const answer = await ask(cluster, how === 'spec' ? 'POST' : 'PUT', `${group}/${plural}${place}?${query}`, object)
+  const place = isNew ? '' : how === 'update' ? '/full' : '/full/status'
+  const answer = await ask(cluster, isNew ? 'POST' : 'PUT', `${group}/${plural}${place}?${query}`, object)
   expect(answer.status).toBeGreaterThanOrEqual(400)
   expect(answer.status).toBeLessThan(500)
   expect(answer.body.message).toContain(field)
 }
+
+const fullOf: Readonly<Record<string, object & { readonly metadata: object }>> = {
+  taskbrokers: fullBroker,
+  workerpools: fullPool,
+  taskschedules: fullSchedule,
+}
+/** What cannot be in one object with the rest. */
+const otherUnionMember: typeof fullOf = { workerpools: targetPool, taskschedules: leastSchedule }
 
 function renamed<T extends { readonly metadata: object }>(object: T): T {
   return { ...structuredClone(object), metadata: { name: 'other' } }

@@ -1,6 +1,6 @@
-import type { TaskBroker, WorkerPool } from '../../src/api/index.ts'
+import type { TaskBroker, TaskSchedule, WorkerPool } from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
-import { taskBrokers, workerPools } from '../../src/api/index.ts'
+import { taskBrokers, taskSchedules, workerPools } from '../../src/api/index.ts'
 
 type Deep<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Deep<T[K]> } : T
 
@@ -20,4 +20,15 @@ export async function createPool(
   const template = { spec: { containers: [{ name: 'worker', image: 'localhost/none:1' }] } }
   const pool = { metadata: { namespace, name }, spec: { template, ...spec } }
   return client.create(workerPools, pool as unknown as WorkerPool, { fieldManager: 'test', fieldValidation: 'Strict' })
+}
+
+/** A TaskSchedule as a person writes it. */
+export async function createSchedule(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  spec: Deep<TaskSchedule['spec']> & { readonly task: Deep<TaskSchedule['spec']['task']> },
+): Promise<TaskSchedule> {
+  const schedule = { metadata: { namespace, name }, spec }
+  return client.create(taskSchedules, schedule as unknown as TaskSchedule, { fieldManager: 'test', fieldValidation: 'Strict' })
 }

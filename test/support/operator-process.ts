@@ -22,9 +22,13 @@ export function startOperator(options: {
   readonly kubeconfig: string
   readonly identity?: string
   readonly namespace?: string
+  /** What else stands in its environment. */
+  readonly env?: Readonly<Record<string, string>>
+  /** What Node runs; by default the command line of the product. */
+  readonly entry?: readonly string[]
 }): OperatorProcess {
-  const { kubeconfig, identity = 'operator-0', namespace = 'default' } = options
-  const child = spawn(process.execPath, ['src/main/cli.ts', 'operator'], {
+  const { kubeconfig, identity = 'operator-0', namespace = 'default', entry = ['src/main/cli.ts', 'operator'] } = options
+  const child = spawn(process.execPath, entry, {
     env: {
       ...process.env,
       KUBECONFIG: kubeconfig,
@@ -32,6 +36,7 @@ export function startOperator(options: {
       POD_NAMESPACE: namespace,
       TASKMILL_HTTP_PORT: '0',
       TASKMILL_LOG_LEVEL: 'debug',
+      ...options.env,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

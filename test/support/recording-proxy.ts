@@ -17,12 +17,16 @@ export type RecordingProxy = AsyncDisposable & {
   next(holds: (sent: Sent) => boolean): Promise<Sent>
   /** From now on nothing gets through, in either direction. */
   cut(): void
+  /** Ends the cut. */
+  mend(): void
 }
 
-/** Writes are answered this late, so that one can be in flight when a test wants it. */
-const answerAfterMs = 100
-
-export async function startRecordingProxy(controlPlane: ControlPlane, name: string): Promise<RecordingProxy> {
+/** `answerAfterMs`: writes are answered this late, so that one can be in flight when a test wants it. */
+export async function startRecordingProxy(
+  controlPlane: ControlPlane,
+  name: string,
+  { answerAfterMs = 100 }: { readonly answerAfterMs?: number } = {},
+): Promise<RecordingProxy> {
   const { ca, cert, key } = controlPlane
   const agent = new Agent({ keepAlive: true, ca, cert, key })
   const sent: Sent[] = []
@@ -74,6 +78,9 @@ export async function startRecordingProxy(controlPlane: ControlPlane, name: stri
     cut() {
       isCut = true
       server.closeAllConnections()
+    },
+    mend() {
+      isCut = false
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

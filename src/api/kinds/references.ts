@@ -18,3 +18,18 @@ export const brokerRef = object({
     }),
   },
 })
+
+/** A Secret of the namespace, read by its name only. The description says which keys count. */
+export function secretRef(options: { readonly description: string }) {
+  return object({
+    ...options,
+    fields: {
+      name: string({
+        description: 'Name of the Secret.',
+        minLength: 1,
+        maxLength: 253,
+        pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+      }),
+    },
+  })
+}

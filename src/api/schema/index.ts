@@ -6,6 +6,6 @@
  */
 export { listMap, map, object, openObject, set, union } from './containers.ts'
 export type { JsonSchema, JsonValue, ValidationRule } from './json-schema.ts'
-export { dateTime, enumeration, integer, intOrString, quantity, string } from './scalars.ts'
+export { boolean, dateTime, enumeration, integer, intOrString, quantity, string } from './scalars.ts'
 export { optional } from './schema.ts'
 export type { AnySchema, Infer, InferWritten } from './schema.ts'

@@ -7,7 +7,7 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 export type JsonSchema = {
   readonly description: string
   /** Missing only where `x-kubernetes-int-or-string` says it. */
-  readonly type?: 'object' | 'array' | 'string' | 'integer'
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean'
   readonly format?: 'date-time' | 'int32' | 'int64'
   readonly default?: JsonValue
   readonly example?: JsonValue

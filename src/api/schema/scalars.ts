@@ -22,6 +22,13 @@ export function enumeration<const V extends string>(options: EnumOptions<V> & { 
   return schemaOf({ type: 'string', enum: options.values }, options)
 }
 
+/** Yes or no, only where a third state is unthinkable: `suspend`. */
+export function boolean(options: Described & { readonly default: boolean }): Schema<boolean, boolean, 'defaulted'>
+export function boolean(options: Described): Schema<boolean, boolean, 'required'>
+export function boolean(options: Described & { readonly default?: boolean }): Schema<boolean> {
+  return schemaOf({ type: 'boolean' }, options)
+}
+
 type IntegerOptions = Described & { readonly minimum: number; readonly maximum: number }
 
 const MAX_INT32 = 2 ** 31 - 1

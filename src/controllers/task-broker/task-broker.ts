@@ -1,27 +1,42 @@
 import { taskBrokers, type TaskBroker } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
-import { errorMessage } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
-import { createStatusWriter, type BrokerLease, type Brokers, type WriteBudget } from '../../services/index.ts'
-import { decide, transitionOf, type Look } from './decide.ts'
+import {
+  createStatusWriter,
+  type BrokerDirectory,
+  type Brokers,
+  type BrokerState,
+  type Dispatchers,
+  type WriteBudget,
+} from '../../services/index.ts'
+import { createConnections } from './connections.ts'
+import { decide, transitionOf } from './decide.ts'
+import type { Look } from './world.ts'
 
 export type TaskBrokerDeps = {
   readonly client: KubeClient
   readonly taskBrokers: Informer<TaskBroker>
+  /** The queues that the pools and schedules of a TaskBroker name. */
+  readonly queuesOf: (key: string) => readonly string[]
   /** The shared connections. */
   readonly brokers: Brokers
+  /** Resolved here and nowhere else. */
+  readonly directory: BrokerDirectory
+  readonly dispatchers: Dispatchers
+  readonly installation: string
   readonly events: EventRecorder
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
 }
 
-const lookEveryMs = { reachable: 10_000, away: 2_000 } as const
+/** Redis does not announce what happens to it, nor does anybody a Secret that comes. */
+const lookEveryMs = { Answered: 10_000, Failed: 2_000, Blocked: 5_000 } as const satisfies Record<Look['kind'], number>
 
 export function createTaskBrokerController(deps: TaskBrokerDeps): {
   reconcile(key: string, context: { readonly signal: AbortSignal }): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, brokers, events, clock } = deps
+  const { client, directory, dispatchers, installation, events, clock } = deps
   const status = createStatusWriter<TaskBroker>({
     client,
     resource: taskBrokers,
@@ -30,25 +45,33 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): {
     transitionOf,
     budget: deps.statusBudget,
   })
+  const connections = createConnections(deps)
 
-  const leases = new Map<string, BrokerLease & { readonly address: string }>()
+  /** What the broker says. A Secret that is of no use is likely to be corrected; refused credentials may be those of yesterday, so the Secret is looked at once more. */
+  async function lookAt(
+    key: string,
+    broker: TaskBroker,
+    signal: AbortSignal,
+  ): Promise<{ readonly state: BrokerState; readonly look: Look }> {
+    const state = await directory.resolve(key, broker, { force: directory.get(key).kind === 'Blocked', signal })
+    const look = await lookThrough(key, state)
+    if (look.kind !== 'Failed' || look.reason !== 'AuthenticationFailed') return { state, look }
+    const fresh = await directory.resolve(key, broker, { force: true, signal })
+    return fresh === state ? { state, look } : { state: fresh, look: await lookThrough(key, fresh) }
+  }
 
-  /** The connection of a TaskBroker, which follows its address; the prefix never changes. */
-  async function leaseOf(key: string, { spec }: TaskBroker): Promise<BrokerLease> {
-    const { address } = spec.standalone
-    const held = leases.get(key)
-    if (held?.address === address) return held
-    const lease = brokers.acquire({ address, keyPrefix: spec.keyPrefix })
-    leases.set(key, { ...lease, address })
-    await held?.release()
-    return lease
+  async function lookThrough(key: string, state: BrokerState): Promise<Look> {
+    if (state.kind === 'Known') return await connections.look(key, state.endpoint)
+    await connections.forget(key)
+    if (state.kind === 'Blocked') return state
+    throw new TypeError('a resolved TaskBroker is known or blocked')
   }
 
   async function forget(key: string): Promise<void> {
     status.forget(key)
-    const held = leases.get(key)
-    leases.delete(key)
-    await held?.release()
+    dispatchers.forget(key)
+    directory.forget(key)
+    await connections.forget(key)
   }
 
   return {
@@ -58,20 +81,17 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): {
         await forget(key)
         return {}
       }
-      const look = await lookAt(await leaseOf(key, broker))
+      const { state, look } = await lookAt(key, broker, signal)
+      signal.throwIfAborted()
+      if (state.kind === 'Known') {
+        const { dispatch } = broker.spec
+        dispatchers.want(key, { endpoint: state.endpoint, namespace: broker.metadata.namespace ?? '', dispatch })
+      } else dispatchers.forget(key)
       const before = status.latest(key, broker)
-      const plan = decide({ broker, status: before, look, nowMs: clock.now() })
-      await status.write(key, broker, plan.status, signal)
+      const plan = decide({ broker, status: before, look, dispatch: dispatchers.state(key), installation, nowMs: clock.now() })
       for (const event of plan.events) events.event(broker, event)
-      return { requeueAfterMs: look.reachable ? lookEveryMs.reachable : lookEveryMs.away }
+      const written = await status.write(key, broker, plan.status, signal)
+      return { requeueAfterMs: Math.min(lookEveryMs[look.kind], written.againAfterMs ?? Infinity) }
     },
-  }
-}
-
-async function lookAt({ broker }: BrokerLease): Promise<Look> {
-  try {
-    return { reachable: true, ...(await broker.info()) }
-  } catch (error) {
-    return { reachable: false, message: errorMessage(error) }
   }
 }

@@ -1,0 +1,71 @@
+import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
+import type { Slot } from '../../contract/index.ts'
+import type { Change, Ledger } from '../../scheduling/index.ts'
+import { describeRegression, describeRun } from './status.ts'
+import { shortTime } from './times.ts'
+
+/** Reasons of Ready that are worth an Event when they come. */
+const tellable = [
+  'BrokerNotFound',
+  'BrokerNotUsable',
+  'BrokerUnreachable',
+  'InvalidSchedule',
+  'InvalidTimeZone',
+  'InvalidExpression',
+  'PayloadTooLarge',
+  'Suspended',
+] as const
+
+/** Events for what changed between two statuses; nothing while the same facts hold. */
+export function transitionEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
+  const was = findCondition(before?.conditions, 'Ready')?.reason
+  const ready = findCondition(after.conditions, 'Ready')
+  if (ready === undefined || ready.reason === was) return []
+  const reason = tellable.find((each) => each === ready.reason)
+  if (reason !== undefined) return [scheduleEvent(reason, ready.message)]
+  return was === 'Suspended' && ready.status === 'True' ? [scheduleEvent('Resumed', ready.message)] : []
+}
+
+/** What was missed since it was last told, by reason. */
+export type Untold = Map<string, { count: number; lastSlot: Slot; toldAtMs: number | undefined }>
+
+const tellEveryMs = 600_000
+
+/**
+ * Failures as they come; of missed slots the first of a reason, and then at most every ten minutes how many there were since: a schedule
+ * whose slots are all missed must not bury the other news.
+ */
+export function changeEvents(changes: readonly Change[], ledger: Ledger, untold: Untold, nowMs: number): readonly WantedEvent[] {
+  const events: WantedEvent[] = []
+  for (const change of changes) {
+    if (change.kind === 'Regressed') {
+      events.push(scheduleEvent('LedgerRegressed', describeRegression(ledger)))
+    } else if (change.kind === 'RunEnded' && !change.run.succeeded) {
+      events.push(scheduleEvent('RunFailed', `${change.run.reason}: ${describeRun(change.run)}`))
+    } else if (change.kind === 'Missed') {
+      const entry = untold.get(change.reason)
+      untold.set(change.reason, {
+        count: (entry?.count ?? 0) + change.count,
+        lastSlot: change.lastSlot,
+        toldAtMs: entry?.toldAtMs,
+      })
+    }
+  }
+  for (const [reason, entry] of untold) {
+    if (entry.count === 0 || (entry.toldAtMs !== undefined && nowMs - entry.toldAtMs < tellEveryMs)) continue
+    events.push(missedEvent(reason, entry, ledger))
+    untold.set(reason, { ...entry, count: 0, toldAtMs: nowMs })
+  }
+  return events
+}
+
+function missedEvent(
+  reason: string,
+  { count, lastSlot }: { readonly count: number; readonly lastSlot: Slot },
+  ledger: Ledger,
+): WantedEvent {
+  const slots = count === 1 ? `slot ${shortTime(lastSlot)}` : `${count} slots, the newest ${shortTime(lastSlot)}`
+  const [active] = ledger.active
+  const overlap = reason === 'Overlap' && active !== undefined ? `, run ${shortTime(active.slot)} is active` : ''
+  return scheduleEvent('RunMissed', `${slots}: ${reason}${overlap}`)
+}

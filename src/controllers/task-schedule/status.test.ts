@@ -1,0 +1,133 @@
+import { expect, it } from 'vitest'
+import { findCondition, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
+import { type Ledger, parseTiming } from '../../scheduling/index.ts'
+import { statusOf, transitionOf } from './status.ts'
+import { timingOf } from './understand.ts'
+import type { World } from './world.ts'
+
+const nowMs = Date.UTC(2026, 10, 28, 12)
+const slotAt = (time: string): number => Date.parse(time) / 1000
+
+function scheduleOf(spec: Partial<TaskSchedule['spec']> = {}): TaskSchedule {
+  return {
+    apiVersion: 'taskmill.dev/v1alpha1',
+    kind: 'TaskSchedule',
+    metadata: { name: 'bkup', namespace: 'acme', uid: 'u', generation: 3 },
+    spec: {
+      brokerRef: { name: 'default' },
+      schedules: ['0 1 * * 0'],
+      timeZone: 'Europe/Berlin',
+      suspend: false,
+      concurrencyPolicy: 'Allow',
+      missedRuns: 'Latest',
+      missedRunsLimit: 10,
+      deletionPolicy: 'Delete',
+      engine: 'Taskmill',
+      task: { type: 'backup', queue: 'files', retry: { maxRetries: 0, initialDelaySeconds: 10 } },
+      ...spec,
+    },
+  }
+}
+
+const ledger: Ledger = {
+  v: 1,
+  timing: { schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', suspended: false },
+  cursor: slotAt('2026-11-22T00:00:00Z'),
+  open: [],
+  active: [],
+  dispatched: 9,
+  lastDispatched: { slot: slotAt('2026-11-22T00:00:00Z'), atMs: Date.parse('2026-11-22T00:00:00.100Z') },
+  consecutiveFailures: 0,
+  missed: {},
+}
+
+function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']> = {}): TaskScheduleStatus {
+  const schedule = scheduleOf(spec)
+  const parsed = parseTiming(timingOf(schedule))
+  if (!parsed.ok) throw new Error(parsed.message)
+  return statusOf({ schedule, status: undefined, situation: { kind: 'Driven' }, slots: parsed.slots, ledger, nowMs, ...part })
+}
+const facts = (status: TaskScheduleStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
+const messageOf = (status: TaskScheduleStatus, type: string) => findCondition(status.conditions, type)?.message
+
+it('says when it is due next, as people read it', () => {
+  const status = statusFor()
+  expect(messageOf(status, 'Ready')).toBe('next 2026-11-29T00:00Z (01:00 Europe/Berlin)')
+  expect(status).toMatchObject({
+    schedule: '0 1 * * 0',
+    timeZone: 'Europe/Berlin',
+    next: '2026-11-29T00:00Z',
+    lastScheduleTime: '2026-11-22T00:00:00Z',
+    reason: 'SlotScheduled',
+  })
+  expect(status.nextRuns).toHaveLength(5)
+  expect(facts(status)).toEqual(['Ready True SlotScheduled', 'Late False InTime'])
+})
+
+it('is Ready after a failure, which has its own condition and the REASON column', () => {
+  const slot = slotAt('2026-11-22T00:00:00Z')
+  const run = {
+    slot,
+    succeeded: false,
+    reason: 'AttemptsExhausted',
+    message: 'timeout',
+    attemptsMade: 4,
+    attempts: 4,
+    worker: 'file-7d9c-x2',
+    finishedAtMs: nowMs,
+  } as const
+  const status = statusFor({ ledger: { ...ledger, lastRun: run, lastFailure: run, consecutiveFailures: 3 } })
+  expect(facts(status)).toEqual(['Ready True SlotScheduled', 'LastRunSucceeded False AttemptsExhausted', 'Late False InTime'])
+  expect(messageOf(status, 'LastRunSucceeded')).toBe('slot 2026-11-22T00:00Z, 4/4 attempts: "timeout" on file-7d9c-x2')
+  expect(status).toMatchObject({ lastResult: 'Failed', lastFailureMessage: 'timeout', consecutiveFailures: 3, reason: 'AttemptsExhausted' })
+})
+
+it.each<[World['situation'], readonly string[]]>([
+  [{ kind: 'NoBroker' }, ['Ready False BrokerNotFound', 'Reconciling True WaitingForBroker']],
+  [{ kind: 'NotUsable', message: 'm' }, ['Ready False BrokerNotUsable', 'Reconciling True WaitingForBroker']],
+  [{ kind: 'Unreachable', message: 'm' }, ['Ready False BrokerUnreachable', 'Reconciling True WaitingForBroker']],
+  [{ kind: 'Pending' }, ['Ready Unknown WaitingForDispatch', 'Reconciling True WaitingForDispatch']],
+  [{ kind: 'Standby', heldBy: 'other' }, ['Ready True Standby']],
+  [
+    { kind: 'Invalid', fault: { reason: 'InvalidSchedule', message: 'm' } },
+    ['Ready False InvalidSchedule', 'Stalled True InvalidSchedule'],
+  ],
+])('says what keeps it: %j', (situation, expected) => {
+  const status = statusFor({ situation })
+  expect(facts(status)?.slice(0, expected.length)).toEqual(expected)
+  expect(status.reason).toBe(expected[0]?.split(' ')[2])
+})
+
+it('names no slot to come while it is suspended', () => {
+  const status = statusFor({}, { suspend: true })
+  expect(facts(status)?.[0]).toBe('Ready True Suspended')
+  expect(status).not.toHaveProperty('next')
+})
+
+it('is late when a slot is due for longer than 30 s, or was dispatched so late', () => {
+  const due = Date.parse('2026-11-29T00:00:00Z')
+  expect(facts(statusFor({ nowMs: due + 30_000 }))).toContain('Late False InTime')
+  expect(facts(statusFor({ nowMs: due + 31_000 }))).toContain('Late True SlotOverdue')
+  const late = { ...ledger, lastDispatched: { slot: ledger.cursor, atMs: ledger.cursor * 1000 + 90_000 } }
+  expect(messageOf(statusFor({ ledger: late }), 'Late')).toBe('slot 2026-11-22T00:00Z was dispatched 90 s after it was due')
+})
+
+it('tells for a day that the ledger had regressed', () => {
+  const regressed = { ...ledger, regressedAtMs: nowMs - 86_000_000 }
+  expect(facts(statusFor({ ledger: regressed }))).toContain('LedgerRegressed True LedgerBehind')
+  expect(facts(statusFor({ ledger: { ...regressed, regressedAtMs: nowMs - 87_000_000 } }))).not.toContain(
+    'LedgerRegressed True LedgerBehind',
+  )
+})
+
+it('keeps what it knew while no ledger can be read', () => {
+  const before = statusFor()
+  const status = statusFor({ status: before, ledger: undefined, situation: { kind: 'Unreachable', message: 'm' } })
+  expect(status).toMatchObject({ lastScheduleTime: '2026-11-22T00:00:00Z', activeRuns: 0 })
+  expect(facts(status)).toContain('Late False InTime')
+})
+
+it('does not take the passing of slots for a transition', () => {
+  const later = statusFor({ nowMs: nowMs + 7 * 86_400_000, ledger: { ...ledger, cursor: slotAt('2026-11-29T00:00:00Z'), dispatched: 10 } })
+  expect(transitionOf(later)).toEqual(transitionOf(statusFor()))
+})

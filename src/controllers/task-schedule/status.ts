@@ -1,0 +1,216 @@
+/** What people read about a schedule: pure, from a world to a status. */
+import {
+  findCondition,
+  kubeTime,
+  scheduleCondition,
+  setConditions,
+  type TaskSchedule,
+  type TaskScheduleStatus,
+  type WantedCondition,
+} from '../../api/index.ts'
+import { slotTime } from '../../contract/index.ts'
+import type { Ledger, RunOutcome } from '../../scheduling/index.ts'
+import { localTime, shortTime } from './times.ts'
+import type { World } from './world.ts'
+
+const shownRuns = 5
+/** Later than this is late. */
+export const lateMs = 30_000
+const regressionShownMs = 86_400_000
+
+export function statusOf(world: World): TaskScheduleStatus {
+  const { schedule, status, nowMs, ledger } = world
+  const next = nextSlots(world)
+  const { ready, standing } = health(world, next)
+  const last = ledger?.lastRun
+  const wanted = [
+    ready,
+    ...standing,
+    ...(ledger === undefined ? carried(world, ['LastRunSucceeded', 'Late', 'LedgerRegressed']) : outcomes(world, ledger)),
+  ]
+  const [first] = next
+  return {
+    ...(ledger === undefined ? carriedFields(status) : ledgerFields(ledger)),
+    observedGeneration: schedule.metadata.generation ?? 0,
+    schedule: scheduleText(schedule),
+    ...(schedule.spec.everySeconds === undefined ? { timeZone: schedule.spec.timeZone } : {}),
+    ...(first === undefined ? {} : { next: shortTime(first), nextRuns: next.map(slotTime) }),
+    reason: tellingReason(ready, wanted, last),
+    conditions: setConditions(status?.conditions, wanted, nowMs, schedule.metadata.generation),
+  }
+}
+
+function scheduleText({ spec }: TaskSchedule): string {
+  return spec.everySeconds === undefined ? (spec.schedules ?? []).join('; ') : `every ${spec.everySeconds}s`
+}
+
+/** None while nothing would be dispatched at them. */
+function nextSlots({ schedule, slots, situation, nowMs }: World): readonly number[] {
+  if (slots === undefined || schedule.spec.suspend || situation.kind === 'Standby') return []
+  const next: number[] = []
+  for (let after = Math.floor(nowMs / 1000); next.length < shownRuns;) {
+    const slot = slots.next(after)
+    if (slot === undefined) break
+    next.push(slot)
+    after = slot
+  }
+  return next
+}
+
+type Health = { readonly ready: WantedCondition; readonly standing: readonly WantedCondition[] }
+
+function health({ schedule, situation }: World, [next]: readonly number[]): Health {
+  const broker = schedule.spec.brokerRef.name
+  switch (situation.kind) {
+    case 'Invalid': {
+      const { reason, message } = situation.fault
+      return { ready: scheduleCondition('Ready', reason, message), standing: [scheduleCondition('Stalled', reason, message)] }
+    }
+    case 'NoBroker': {
+      const message = `TaskBroker "${broker}" does not exist in this namespace. Next: create it`
+      return waitingForBroker(scheduleCondition('Ready', 'BrokerNotFound', message))
+    }
+    case 'NotUsable':
+      return waitingForBroker(scheduleCondition('Ready', 'BrokerNotUsable', situation.message))
+    case 'Unreachable': {
+      const message = `nothing can be dispatched: ${situation.message}. Next: kubectl describe taskbroker ${broker}`
+      return waitingForBroker(scheduleCondition('Ready', 'BrokerUnreachable', message))
+    }
+    case 'Unreadable': {
+      const message = `${situation.message}. It is not written over. Next: run the version that wrote it, or delete this TaskSchedule's ledger in the broker`
+      return {
+        ready: scheduleCondition('Ready', 'LedgerUnreadable', message),
+        standing: [scheduleCondition('Stalled', 'LedgerUnreadable', message)],
+      }
+    }
+    case 'Pending': {
+      const message = 'the dispatch of this namespace is being claimed at the broker'
+      return {
+        ready: scheduleCondition('Ready', 'WaitingForDispatch', message),
+        standing: [scheduleCondition('Reconciling', 'WaitingForDispatch', message)],
+      }
+    }
+    case 'Standby': {
+      const message =
+        situation.heldBy === undefined
+          ? `spec.dispatch of TaskBroker "${broker}" is Standby: this cluster dispatches nothing`
+          : `another cluster dispatches here: ${situation.heldBy}`
+      return { ready: scheduleCondition('Ready', 'Standby', message), standing: [] }
+    }
+    case 'Driven':
+      return { ready: driven(schedule, next), standing: [] }
+  }
+}
+
+function driven({ spec }: TaskSchedule, next: number | undefined): WantedCondition {
+  if (spec.suspend) return scheduleCondition('Ready', 'Suspended', 'spec.suspend is true: slots are not dispatched')
+  if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'no slot is to come')
+  return scheduleCondition('Ready', 'SlotScheduled', `next ${shortTime(next)}${localTime(next, spec.timeZone)}`)
+}
+
+function waitingForBroker(ready: WantedCondition): Health {
+  return { ready, standing: [scheduleCondition('Reconciling', 'WaitingForBroker', ready.message)] }
+}
+
+function outcomes(world: World, ledger: Ledger): readonly WantedCondition[] {
+  const regression = regressed(world, ledger)
+  return [
+    ...(ledger.lastRun === undefined ? [] : [lastRun(ledger.lastRun)]),
+    late(world, ledger),
+    ...(regression === undefined ? [] : [regression]),
+  ]
+}
+
+function lastRun(run: RunOutcome): WantedCondition {
+  return scheduleCondition('LastRunSucceeded', conditionReasons[run.reason], describeRun(run))
+}
+
+const conditionReasons = {
+  Succeeded: 'Succeeded',
+  AttemptsExhausted: 'AttemptsExhausted',
+  JobRemoved: 'JobRemoved',
+  PendingDeadlineExceeded: 'PendingDeadlineExceeded',
+  RunDeadlineExceeded: 'RunDeadlineExceeded',
+} as const
+
+/** `4/4 attempts: "timeout" on file-7d9c-x2`, as far as it is known. */
+export function describeRun({ slot, succeeded, attemptsMade, attempts, message, worker }: RunOutcome): string {
+  const tries = attemptsMade === undefined ? '' : `, ${attemptsMade}/${attempts ?? attemptsMade} attempts`
+  const said = succeeded || message === undefined ? '' : `: ${JSON.stringify(message)}`
+  return `slot ${shortTime(slot)}${tries}${said}${worker === undefined ? '' : ` on ${worker}`}`
+}
+
+function late({ schedule, slots, nowMs }: World, { cursor, open, lastDispatched }: Ledger): WantedCondition {
+  const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
+  let due = slots?.next(cursor)
+  while (due !== undefined && done.has(due)) due = slots?.next(due)
+  if (due !== undefined && !schedule.spec.suspend && due * 1000 + lateMs < nowMs) {
+    return scheduleCondition('Late', 'SlotOverdue', `slot ${shortTime(due)} is due and not dispatched`)
+  }
+  const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - lastDispatched.slot * 1000
+  if (lastDispatched !== undefined && delayMs > lateMs) {
+    const words = `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due`
+    return scheduleCondition('Late', 'DispatchedLate', words)
+  }
+  return scheduleCondition('Late', 'InTime', 'no slot is overdue')
+}
+
+function regressed({ nowMs }: World, ledger: Ledger): WantedCondition | undefined {
+  const { regressedAtMs } = ledger
+  if (regressedAtMs === undefined || nowMs - regressedAtMs > regressionShownMs) return undefined
+  return scheduleCondition('LedgerRegressed', 'LedgerBehind', describeRegression(ledger))
+}
+
+export function describeRegression({ cursor, missed }: Ledger): string {
+  const lost = missed['LedgerRegressed']?.count ?? 0
+  return `the broker lost what it had acknowledged: ${lost} slots are missed, and nothing up to ${shortTime(cursor)} is fired again. Next: look at the persistence of the broker`
+}
+
+function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
+  const { open, active, lastDispatched, lastRun: last, lastSuccess, lastFailure, consecutiveFailures, missed } = ledger
+  return {
+    activeRuns: active.filter(({ slot }) => open.every((each) => each.slot !== slot || each.state === 'Final')).length,
+    ...(lastDispatched === undefined ? {} : { lastScheduleTime: slotTime(lastDispatched.slot) }),
+    ...(last === undefined ? {} : { lastResult: last.succeeded ? 'Succeeded' : 'Failed' }),
+    ...(lastSuccess === undefined ? {} : { lastSuccessTime: kubeTime(lastSuccess.finishedAtMs) }),
+    ...(lastFailure === undefined ? {} : { lastFailureTime: kubeTime(lastFailure.finishedAtMs) }),
+    ...(lastFailure?.message === undefined ? {} : { lastFailureMessage: lastFailure.message.slice(0, 2048) }),
+    consecutiveFailures,
+    missedRuns: Object.entries(missed)
+      .map(([reason, { count, lastSlot }]) => ({ reason, count, lastSlotTime: slotTime(lastSlot) }))
+      .toSorted((a, b) => (a.reason < b.reason ? -1 : 1)),
+  }
+}
+
+/** What stays as it was while no ledger could be read. */
+function carriedFields(status: TaskScheduleStatus | undefined): Partial<TaskScheduleStatus> {
+  const {
+    conditions: _conditions,
+    next: _next,
+    nextRuns: _nextRuns,
+    reason: _reason,
+    timeZone: _timeZone,
+    ...kept
+  } = status ?? { observedGeneration: -1 }
+  return kept
+}
+
+function carried({ status }: World, types: readonly string[]): readonly WantedCondition[] {
+  return types.flatMap((type) => {
+    const condition = findCondition(status?.conditions, type)
+    return condition === undefined ? [] : [{ type, status: condition.status, reason: condition.reason, message: condition.message }]
+  })
+}
+
+/** The REASON column: the first thing that is not as one would wish, or why all is well. */
+function tellingReason(ready: WantedCondition, all: readonly WantedCondition[], last: RunOutcome | undefined): string {
+  if (ready.status !== 'True' || ready.reason !== 'SlotScheduled') return ready.reason
+  if (last !== undefined && !last.succeeded) return last.reason
+  return all.find(({ type, status }) => (type === 'Late' || type === 'LedgerRegressed') && status === 'True')?.reason ?? ready.reason
+}
+
+/** What makes a status worth writing at once; all the rest are gauges. */
+export function transitionOf(status: TaskScheduleStatus): unknown {
+  const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
+  return [status.observedGeneration, status.reason, status.schedule, facts]
+}

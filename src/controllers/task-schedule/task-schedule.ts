@@ -1,0 +1,332 @@
+import { findCondition, taskSchedules, type TaskBroker, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
+import type { BrokerEndpoint, DispatchProof } from '../../broker/index.ts'
+import type { Clock } from '../../clock/index.ts'
+import { doneQueue, ledgerName, type OwnerMarker, type Slot } from '../../contract/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
+import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import type { Logger, Metrics } from '../../observability/index.ts'
+import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
+import {
+  type BrokerDirectory,
+  type BrokerLease,
+  type Brokers,
+  createStatusWriter,
+  type Dispatchers,
+  emptyLedgerMemory,
+  fingerprintOf,
+  type LedgerMemory,
+  type SlotDriver,
+  type Tracking,
+  type VisitResult,
+  type WriteBudget,
+} from '../../services/index.ts'
+import { changeEvents, transitionEvents, type Untold } from './events.ts'
+import { createScheduleMetrics } from './schedule-metrics.ts'
+import { statusOf, transitionOf } from './status.ts'
+import { understand, type Understood } from './understand.ts'
+import type { Situation, World } from './world.ts'
+
+export type TaskScheduleDeps = {
+  readonly client: KubeClient
+  readonly schedules: Informer<TaskSchedule>
+  readonly taskBrokers: Informer<TaskBroker>
+  readonly directory: BrokerDirectory
+  readonly dispatchers: Dispatchers
+  readonly brokers: Brokers
+  readonly tracking: Tracking
+  readonly driver: SlotDriver
+  readonly events: EventRecorder
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
+  readonly installation: string
+  /** UID of kube-system. */
+  readonly cluster: string
+  /** Asks for another look at a schedule. */
+  readonly enqueue: (key: string) => void
+  /** What a deleted schedule left in a broker could not be removed now. */
+  readonly onLeftBehind: () => void
+}
+
+/** What is remembered of a schedule between two looks; all of it can be lost, at the price of a read. */
+type Memory = {
+  /** The object as it was last seen: when it is deleted, this says where its ledger is. */
+  schedule: TaskSchedule
+  understood: Understood
+  readonly ledger: LedgerMemory
+  /** The newest that was read, for people to read while nothing can be. */
+  shown?: Ledger | undefined
+  readonly untold: Untold
+  lease?: (BrokerLease & { readonly fingerprint: string }) | undefined
+  /** In the name of which turn the ledger was read; another turn reads anew. */
+  proof?: DispatchProof | undefined
+  /** Since when nobody has said whose turn it is. */
+  undecidedSinceMs?: number | undefined
+}
+
+type Drive = { readonly situation: Situation; readonly againAfterMs?: number | undefined }
+type Context = { readonly signal: AbortSignal; readonly log: Logger }
+
+/** A broker that is away is asked again at this pace; a turn that was lost, sooner. */
+const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadable: 30_000 } as const
+/** So long, what people read stays while it is found out whose turn it is: usually one moment later they are told. */
+const undecidedMs = 10_000
+
+export function createTaskScheduleController(deps: TaskScheduleDeps): {
+  reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
+} {
+  const { client, schedules, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, clock, installation } = deps
+  const memories = new Map<string, Memory>()
+  const metrics = createScheduleMetrics(deps.metrics)
+  const status = createStatusWriter<TaskSchedule>({
+    client,
+    resource: taskSchedules,
+    fieldManager: 'taskmill-task-schedule',
+    clock,
+    transitionOf,
+    budget: deps.statusBudget,
+  })
+
+  function remember(key: string, schedule: TaskSchedule): Memory {
+    const known = memories.get(key)
+    const { uid, generation } = schedule.metadata
+    if (known !== undefined) {
+      const isSame = known.schedule.metadata.uid === uid && known.schedule.metadata.generation === generation
+      if (!isSame) known.understood = understand(schedule)
+      known.schedule = schedule
+      return known
+    }
+    const memory: Memory = { schedule, understood: understand(schedule), ledger: emptyLedgerMemory(), untold: new Map() }
+    memories.set(key, memory)
+    return memory
+  }
+
+  async function release(memory: Memory): Promise<void> {
+    const { lease } = memory
+    memory.lease = undefined
+    memory.ledger.seen = undefined
+    await lease?.release()
+  }
+
+  /** The connection to the broker, which follows its address and credentials. */
+  async function leaseOf(memory: Memory, endpoint: BrokerEndpoint): Promise<BrokerLease> {
+    const fingerprint = fingerprintOf(endpoint)
+    if (memory.lease?.fingerprint === fingerprint) return memory.lease
+    const lease = { ...brokers.acquire(endpoint), fingerprint }
+    await release(memory)
+    memory.lease = lease
+    return lease
+  }
+
+  /** What can be done about it, as far as the caches say. */
+  function situationOf(
+    schedule: TaskSchedule,
+    understood: Understood,
+  ): Situation | { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
+    if (!understood.ok) return { kind: 'Invalid', fault: understood.fault }
+    const brokerKey = brokerKeyOf(schedule)
+    if (taskBrokers.get(brokerKey) === undefined) return { kind: 'NoBroker' }
+    const place = directory.get(brokerKey)
+    if (place.kind === 'Blocked') return { kind: 'NotUsable', message: place.message }
+    const turn = dispatchers.state(brokerKey)
+    if (turn.kind === 'Standby') return { kind: 'Standby', heldBy: turn.heldBy }
+    if (turn.kind === 'Pending' || place.kind === 'Unknown') return { kind: 'Pending' }
+    return { kind: 'Turn', endpoint: place.endpoint, proof: turn.proof }
+  }
+
+  async function drive(key: string, memory: Memory, context: Context): Promise<Drive> {
+    const { schedule, understood } = memory
+    const situation = situationOf(schedule, understood)
+    if (situation.kind !== 'Turn' || !understood.ok) {
+      tracking.untrack(key)
+      if (situation.kind === 'NoBroker') await release(memory)
+      memory.proof = undefined
+      memory.ledger.seen = undefined
+      const known = situation.kind === 'Turn' ? ({ kind: 'Pending' } as const) : situation
+      // Whether a broker that does not answer the claim is away, only asking it tells.
+      return {
+        situation: known.kind === 'Pending' ? await explainPending(memory, known) : known,
+        againAfterMs: known.kind === 'Pending' ? retryMs.undecided : undefined,
+      }
+    }
+    const { endpoint, proof } = situation
+    const names = namesOf(key)
+    tracking.track({ key, endpoint, ...names }, () => deps.enqueue(key))
+    const lastSlot = lastKnownSlot(status.latest(key, schedule), memory.shown)
+    const plan = { ...understood.plan, ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }), epoch: proof.epoch }
+    try {
+      const result = await visit(key, memory, { plan, proof, endpoint, isWanted: () => schedules.get(key) !== undefined }, context)
+      return afterVisit(memory, result, endpoint)
+    } catch (error) {
+      if (hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) return { situation: failedExpression(errorMessage(error)) }
+      if (hasCode(error, 'TM_LEDGER_UNREADABLE')) {
+        return { situation: { kind: 'Unreadable', message: errorMessage(error) }, againAfterMs: retryMs.unreadable }
+      }
+      if (!hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')) throw error
+      return { situation: { kind: 'Unreachable', message: errorMessage(error) }, againAfterMs: retryMs.unreachable }
+    }
+  }
+
+  /** A claim that is not answered: the broker is away, or has just been asked. */
+  async function explainPending(memory: Memory, pending: Situation): Promise<Situation> {
+    const place = directory.get(brokerKeyOf(memory.schedule))
+    memory.undecidedSinceMs ??= clock.monotonicNow()
+    if (place.kind !== 'Known' || clock.monotonicNow() - memory.undecidedSinceMs < retryMs.undecided) return pending
+    try {
+      const lease = await leaseOf(memory, place.endpoint)
+      await lease.broker.readLedgers([])
+      return pending
+    } catch (error) {
+      return { kind: 'Unreachable', message: errorMessage(error) }
+    }
+  }
+
+  function afterVisit(memory: Memory, result: VisitResult, endpoint: BrokerEndpoint): Drive {
+    if (result.kind === 'Fenced') return { situation: { kind: 'Pending' }, againAfterMs: retryMs.fenced }
+    if (result.kind !== 'Waiting') return { situation: { kind: 'Driven' }, againAfterMs: 0 }
+    const broker = memory.lease?.fingerprint === fingerprintOf(endpoint) ? memory.lease.broker : undefined
+    const nowMs = broker === undefined ? clock.now() : driver.brokerNow(broker)
+    return { situation: { kind: 'Driven' }, againAfterMs: result.untilMs === undefined ? undefined : Math.max(0, result.untilMs - nowMs) }
+  }
+
+  async function visit(
+    key: string,
+    memory: Memory,
+    how: {
+      readonly plan: SchedulePlan
+      readonly proof: DispatchProof
+      readonly endpoint: BrokerEndpoint
+      readonly isWanted: () => boolean
+    },
+    { signal, log }: Context,
+  ): Promise<VisitResult> {
+    const { plan, proof, endpoint, isWanted } = how
+    const { schedule, understood } = memory
+    const names = namesOf(key)
+    const { broker } = await leaseOf(memory, endpoint)
+    if (memory.proof?.epoch !== proof.epoch) memory.ledger.seen = undefined
+    memory.proof = proof
+    return driver.visit({
+      ...names,
+      broker,
+      proof,
+      plan,
+      marker: markerOf(schedule),
+      memory: memory.ledger,
+      jobOf(slot) {
+        if (!understood.ok) throw new TypeError('a schedule that is not understood places nothing')
+        return understood.jobOf(names.ledger, names.doneQueue, slot)
+      },
+      ended: () => tracking.ended(key),
+      onAcknowledged: (slots) => tracking.acknowledged(key, slots),
+      onChanges(changes, ledger) {
+        metrics.count(schedule, changes)
+        for (const event of changeEvents(changes, ledger, memory.untold, clock.now())) events.event(schedule, event)
+        for (const change of changes) log.debug({ schedule: key, ...change }, 'a ledger has changed')
+      },
+      isWanted,
+      signal,
+    })
+  }
+
+  /** The schedule is gone: its ledger goes too, unless it is to stay; what cannot be removed now is left to the sweep. */
+  async function remove(key: string, context: Context): Promise<void> {
+    const memory = memories.get(key)
+    if (memory === undefined) return deps.onLeftBehind()
+    try {
+      const { schedule, understood } = memory
+      const endpoint = directory.get(brokerKeyOf(schedule))
+      const turn = dispatchers.state(brokerKeyOf(schedule))
+      if (turn.kind === 'Active' && endpoint.kind === 'Known' && understood.ok) {
+        const plan: SchedulePlan = { ...understood.plan, epoch: turn.proof.epoch, deletion: schedule.spec.deletionPolicy }
+        const isWanted = () => schedules.get(key) === undefined
+        let result: VisitResult
+        do result = await visit(key, memory, { plan, proof: turn.proof, endpoint: endpoint.endpoint, isWanted }, context)
+        while (result.kind === 'Busy')
+        if (result.kind === 'Fenced') deps.onLeftBehind()
+      } else if (turn.kind !== 'Standby') {
+        deps.onLeftBehind()
+      }
+    } catch (error) {
+      context.signal.throwIfAborted()
+      context.log.warn({ schedule: key, error: errorMessage(error) }, 'a deleted schedule leaves its ledger to the sweep')
+      deps.onLeftBehind()
+    } finally {
+      tracking.untrack(key)
+      status.forget(key)
+      metrics.forget(key)
+      memories.delete(key)
+      await release(memory)
+    }
+  }
+
+  function namesOf(key: string): { readonly ledger: string; readonly doneQueue: string } {
+    const [namespace = '', name = ''] = key.split('/')
+    return { ledger: ledgerName(installation, namespace, name), doneQueue: doneQueue(installation, namespace) }
+  }
+
+  function markerOf({ metadata, spec }: TaskSchedule): OwnerMarker {
+    const { deletionPolicy } = spec
+    return { v: 1, cluster: deps.cluster, kind: 'TaskSchedule', namespace: metadata.namespace ?? '', name: metadata.name, deletionPolicy }
+  }
+
+  /** While it is being found out whose turn it is, people go on reading what they read before. */
+  function isUndecided({ undecidedSinceMs }: Memory, { situation, status: before }: World): boolean {
+    if (situation.kind !== 'Pending' || undecidedSinceMs === undefined) return false
+    return findCondition(before?.conditions, 'Ready') !== undefined && clock.monotonicNow() - undecidedSinceMs < undecidedMs
+  }
+
+  return {
+    async reconcile(key, context) {
+      const schedule = schedules.get(key)
+      if (schedule === undefined || schedule.metadata.deletionTimestamp !== undefined) {
+        await remove(key, context)
+        return {}
+      }
+      const memory = remember(key, schedule)
+      const { situation, againAfterMs } = await drive(key, memory, context)
+      memory.shown = memory.ledger.seen?.ledger ?? memory.shown
+      if (situation.kind === 'Pending') memory.undecidedSinceMs ??= clock.monotonicNow()
+      else memory.undecidedSinceMs = undefined
+      const before: TaskScheduleStatus | undefined = status.latest(key, schedule)
+      const world: World = {
+        schedule,
+        status: before,
+        situation,
+        slots: memory.understood.ok ? memory.understood.plan.slots : undefined,
+        ledger: memory.shown,
+        nowMs: memory.lease === undefined ? clock.now() : driver.brokerNow(memory.lease.broker),
+      }
+      if (isUndecided(memory, world)) return { requeueAfterMs: againAfterMs ?? retryMs.undecided }
+
+      const after = statusOf(world)
+      const written = await status.write(key, schedule, after, context.signal)
+      for (const event of transitionEvents(before, after)) events.event(schedule, event)
+      const [next] = after.nextRuns ?? []
+      metrics.report(schedule, next === undefined ? undefined : Date.parse(next) / 1000, world.ledger)
+      return soonest([againAfterMs, written.againAfterMs])
+    },
+  }
+}
+
+/** One that held for the slot it was tried with, and fails for the one that is due. */
+function failedExpression(message: string): Situation {
+  return { kind: 'Invalid', fault: { reason: 'InvalidExpression', message: `spec.task.payload: ${message}` } }
+}
+
+/** The newest slot that was dispatched, by what people read and by what this process saw: a ledger that knows less has lost it. */
+function lastKnownSlot(status: TaskScheduleStatus | undefined, ledger: Ledger | undefined): Slot | undefined {
+  const told = Date.parse(status?.lastScheduleTime ?? '') / 1000
+  const newest = Math.max(Number.isNaN(told) ? 0 : told, ledger?.lastDispatched?.slot ?? 0)
+  return newest === 0 ? undefined : newest
+}
+
+function brokerKeyOf({ metadata, spec }: TaskSchedule): string {
+  return `${metadata.namespace ?? ''}/${spec.brokerRef.name}`
+}
+
+function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
+  const known = delays.filter((delay) => delay !== undefined)
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
+}

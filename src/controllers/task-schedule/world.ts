@@ -1,0 +1,31 @@
+import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
+import type { Ledger, SlotSource } from '../../scheduling/index.ts'
+import type { Fault } from './understand.ts'
+
+/** What can be done about a schedule now. */
+export type Situation =
+  | { readonly kind: 'Invalid'; readonly fault: Fault }
+  | { readonly kind: 'NoBroker' }
+  /** A Secret of the TaskBroker is missing or wrong. */
+  | { readonly kind: 'NotUsable'; readonly message: string }
+  /** Nobody has said yet whose turn it is. */
+  | { readonly kind: 'Pending' }
+  | { readonly kind: 'Standby'; readonly heldBy: string | undefined }
+  | { readonly kind: 'Unreachable'; readonly message: string }
+  /** What is stored is damaged, or was written by a later version. */
+  | { readonly kind: 'Unreadable'; readonly message: string }
+  | { readonly kind: 'Driven' }
+
+/** Everything that the status of a schedule says, gathered before it is said. */
+export type World = {
+  readonly schedule: TaskSchedule
+  /** The status that was written last. */
+  readonly status: TaskScheduleStatus | undefined
+  readonly situation: Situation
+  /** Undefined while the spec cannot be understood. */
+  readonly slots: SlotSource | undefined
+  /** The newest that is known; undefined: none was read. */
+  readonly ledger: Ledger | undefined
+  /** On the broker's clock. */
+  readonly nowMs: number
+}

@@ -1,0 +1,72 @@
+import {
+  deployments,
+  taskBrokers,
+  taskSchedules,
+  workerPools,
+  type Deployment,
+  type KubeObject,
+  type TaskBroker,
+  type TaskSchedule,
+  type WorkerPool,
+} from '../api/index.ts'
+import type { Clock } from '../clock/index.ts'
+import { labels } from '../contract/index.ts'
+import { createInformerOfNamespaces, type Informer, type KubeClient } from '../kube/index.ts'
+import type { Logger, Metrics } from '../observability/index.ts'
+import type { Startable } from '../runtime/index.ts'
+
+/** What the operator knows of the cluster, whether it leads or follows: the caches are warm when it takes over. */
+export type Caches = {
+  readonly pools: Informer<WorkerPool, 'byBroker'>
+  readonly schedules: Informer<TaskSchedule, 'byBroker'>
+  readonly taskBrokers: Informer<TaskBroker>
+  /** Those that carry the pool label. */
+  readonly deployments: Informer<Deployment>
+}
+
+export function createCaches(deps: {
+  readonly client: KubeClient
+  readonly clock: Clock
+  readonly log: Logger
+  readonly rng: () => number
+  /** Empty: all. */
+  readonly namespaces: readonly string[]
+  readonly metrics: Metrics
+}): Caches {
+  const { metrics, ...informerDeps } = deps
+  return {
+    pools: createInformerOfNamespaces<WorkerPool, 'byBroker'>({
+      ...informerDeps,
+      resource: workerPools,
+      onRelist: metrics.relists(workerPools.plural),
+      indexes: { byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`] },
+    }),
+    schedules: createInformerOfNamespaces<TaskSchedule, 'byBroker'>({
+      ...informerDeps,
+      resource: taskSchedules,
+      onRelist: metrics.relists(taskSchedules.plural),
+      indexes: { byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`] },
+    }),
+    taskBrokers: createInformerOfNamespaces<TaskBroker>({
+      ...informerDeps,
+      resource: taskBrokers,
+      onRelist: metrics.relists(taskBrokers.plural),
+    }),
+    deployments: createInformerOfNamespaces<Deployment>({
+      ...informerDeps,
+      resource: deployments,
+      labelSelector: labels.pool,
+      onRelist: metrics.relists(deployments.plural),
+    }),
+  }
+}
+
+/** The caches as parts of the process. */
+export function partsOf(caches: Caches): readonly (Startable & { readonly synced: Promise<void> })[] {
+  return Object.entries(caches).map(([name, { start, synced, stopped }]) => ({ name: `cache of ${name}`, start, synced, stopped }))
+}
+
+/** `namespace/name` of each. */
+export function keysOf(objects: readonly KubeObject[]): readonly string[] {
+  return objects.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`)
+}

@@ -1,0 +1,296 @@
+import type { Broker, DispatchProof, EndedJob, PlacedJob, PlacedRef, StoredLedger } from '../broker/index.ts'
+import type { Clock } from '../clock/index.ts'
+import { type OwnerMarker, type Slot, slotJobId } from '../contract/index.ts'
+import { taskmillError } from '../errors/index.ts'
+import type { Logger } from '../observability/index.ts'
+import {
+  type Change,
+  changesBetween,
+  type Knowledge,
+  type Ledger,
+  type LookedAt,
+  nextStep,
+  parseLedger,
+  type RunOutcome,
+  type SchedulePlan,
+  type Step,
+} from '../scheduling/index.ts'
+
+/** What one process remembers of a ledger between two visits. Losing it costs one read. */
+export type LedgerMemory = {
+  /** What is stored as far as is known; undefined: not read in this term, or not since something went wrong. */
+  seen:
+    | { readonly revision: number; readonly ledger: Ledger | undefined; readonly deletionPolicy: OwnerMarker['deletionPolicy'] | undefined }
+    | undefined
+  /** In which that was learned. */
+  epoch?: number
+  readonly placed: Set<Slot>
+  readonly removed: Map<Slot, 'Removed' | 'Started' | 'Absent'>
+  readonly looked: Map<Slot, LookedAt>
+}
+
+export type Visit = {
+  readonly broker: Broker
+  readonly proof: DispatchProof
+  readonly marker: OwnerMarker
+  readonly ledger: string
+  readonly doneQueue: string
+  readonly plan: SchedulePlan
+  readonly memory: LedgerMemory
+  readonly jobOf: (slot: Slot) => PlacedJob
+  readonly ended: () => readonly EndedJob[]
+  readonly onAcknowledged: (slots: readonly Slot[]) => void
+  readonly onChanges: (changes: readonly Change[], ledger: Ledger) => void
+  /** Asked before each step. */
+  readonly isWanted?: () => boolean
+  readonly signal: AbortSignal
+}
+
+/** `Waiting` until a moment of the broker's clock, or until something happens. `Busy`: there is more to do, but others want their turn. */
+export type VisitResult =
+  | { readonly kind: 'Waiting'; readonly untilMs: number | undefined }
+  | { readonly kind: 'Busy' }
+  | { readonly kind: 'Deleted' }
+  /** Somebody else dispatches here now. */
+  | { readonly kind: 'Fenced' }
+  | { readonly kind: 'Unwanted' }
+
+/**
+ * Carries out what the state machine of `scheduling` asks for, one step after the other, against a broker. It decides nothing.
+ *
+ * Guarantees: every write is a compare-and-swap on what was seen, with the proof; after anything that leaves doubt (a conflict, an
+ * error, a fence) the ledger is read again before the next step; a ledger at rest costs no round trip. A ledger that cannot be read
+ * (TM_LEDGER_UNREADABLE) is never written over.
+ */
+export type SlotDriver = {
+  visit(visit: Visit): Promise<VisitResult>
+  /** The broker's clock, by what it said last; this process's own before it said anything. */
+  brokerNow(broker: Broker): number
+}
+
+export type SlotDriverDeps = {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Called before and after every write and effect, so that a test can end the process there. */
+  readonly at?: (point: string) => void
+}
+
+const maxSteps = 100
+
+export function emptyLedgerMemory(): LedgerMemory {
+  return { seen: undefined, placed: new Set(), removed: new Map(), looked: new Map() }
+}
+
+export function createSlotDriver({ clock, log, at = () => undefined }: SlotDriverDeps): SlotDriver {
+  const offsets = new WeakMap<Broker, number>()
+  const heard = (broker: Broker, brokerTimeMs: number) => void offsets.set(broker, brokerTimeMs - clock.now())
+  const brokerNow = (broker: Broker) => clock.now() + (offsets.get(broker) ?? 0)
+
+  async function look({ broker, ledger, memory, proof }: Visit): Promise<NonNullable<LedgerMemory['seen']>> {
+    // Between two terms somebody else may have written, and acted.
+    if (memory.seen !== undefined && memory.epoch === proof.epoch) return memory.seen
+    memory.epoch = proof.epoch
+    const { stored, brokerTimeMs } = await broker.readLedgers([ledger])
+    heard(broker, brokerTimeMs)
+    forgetEffects(memory)
+    return (memory.seen = seenOf(stored[0]))
+  }
+
+  async function write(
+    visit: Visit,
+    step: { readonly what: string; readonly ledger: Ledger | undefined } & Window,
+  ): Promise<'Written' | 'Refused' | 'Fenced'> {
+    const { broker, memory, marker, proof } = visit
+    const seen = await look(visit)
+    const { deletionPolicy } = marker
+    // A reply that is lost leaves open what is stored.
+    memory.seen = undefined
+    at(`before write ${step.what}`)
+    const answer = await broker.writeLedger({
+      ledger: visit.ledger,
+      expectedRevision: seen.revision,
+      document: step.ledger === undefined ? undefined : JSON.stringify({ ...step.ledger, deletionPolicy }),
+      marker,
+      proof,
+      notBeforeMs: step.notBeforeMs,
+      beforeMs: step.beforeMs,
+    })
+    at(`after write ${step.what}`)
+    heard(broker, answer.brokerTimeMs)
+    if (answer.outcome === 'Fenced') return 'Fenced'
+    memory.seen = seenOf(answer.stored)
+    if (answer.outcome === 'Written') {
+      if (step.ledger !== undefined) visit.onChanges(changesOf(seen.ledger, step.ledger, endedOf(visit, brokerNow(broker))), step.ledger)
+      return 'Written'
+    }
+    if (answer.outcome === 'Conflict') forgetEffects(memory)
+    log.debug({ ledger: visit.ledger, write: step.what, outcome: answer.outcome }, 'a write to a ledger was refused, looking again')
+    return 'Refused'
+  }
+
+  const refOf = (visit: Visit, slot: Slot): PlacedRef => {
+    const open = visit.memory.seen?.ledger?.open.find((each) => each.slot === slot)
+    const active = visit.memory.seen?.ledger?.active.find((each) => each.slot === slot)
+    const queue = queueOfGeneration(open?.generation ?? active?.generation ?? visit.plan.generation)
+    return { id: slotJobId(visit.ledger, slot), doneQueue: visit.doneQueue, queue }
+  }
+
+  /** What happens outside of the ledger. */
+  async function effect(visit: Visit, step: Extract<Step, { readonly slots: readonly Slot[] }>): Promise<'Done' | 'Fenced'> {
+    const { broker, memory, proof } = visit
+    switch (step.kind) {
+      case 'Place': {
+        const jobs = step.slots.map(visit.jobOf)
+        at('before place')
+        const outcome = await broker.placeJobs(jobs, brokerNow(broker), proof)
+        at('after place')
+        if (outcome === 'Fenced') return 'Fenced'
+        for (const slot of step.slots) {
+          memory.placed.add(slot)
+          memory.removed.delete(slot)
+        }
+        return 'Done'
+      }
+      case 'Remove': {
+        at('before remove')
+        const results = await Promise.all(step.slots.map((slot) => broker.removePlaced(refOf(visit, slot), proof)))
+        at('after remove')
+        for (const [index, slot] of step.slots.entries()) {
+          const result = results[index] ?? 'Absent'
+          if (result === 'Fenced') return 'Fenced'
+          memory.removed.set(slot, result)
+          memory.placed.delete(slot)
+        }
+        return 'Done'
+      }
+      case 'Look': {
+        const states = await broker.lookAtPlaced(step.slots.map((slot) => refOf(visit, slot)))
+        for (const [index, slot] of step.slots.entries()) memory.looked.set(slot, states[index] ?? { state: 'Absent' })
+        return 'Done'
+      }
+      case 'Acknowledge': {
+        at('before acknowledge')
+        const refs = step.slots.map((slot) => ({ id: slotJobId(visit.ledger, slot), doneQueue: visit.doneQueue }))
+        const outcome = await broker.acknowledgeEnded(refs, proof)
+        at('after acknowledge')
+        if (outcome === 'Fenced') return 'Fenced'
+        visit.onAcknowledged(step.slots)
+        return 'Done'
+      }
+    }
+  }
+
+  async function steps(visit: Visit): Promise<VisitResult> {
+    const { broker, plan } = visit
+    for (let count = 0; count < maxSteps; count++) {
+      visit.signal.throwIfAborted()
+      if (visit.isWanted?.() === false) return { kind: 'Unwanted' }
+      const seen = await look(visit)
+      const nowMs = brokerNow(broker)
+      const step = nextStep(seen.ledger, plan, knowledgeOf(visit, nowMs), nowMs)
+      if (step.kind === 'Wait') {
+        const isMarked = seen.ledger === undefined || plan.deletion !== undefined || seen.deletionPolicy === visit.marker.deletionPolicy
+        if (isMarked) return { kind: 'Waiting', untilMs: step.untilMs }
+        if ((await write(visit, { what: 'marker', ledger: seen.ledger })) === 'Fenced') return fenced(visit)
+      } else if (step.kind === 'Write' || step.kind === 'Delete') {
+        if (step.kind === 'Delete' && seen.revision === 0) return { kind: 'Deleted' }
+        const answer = await write(visit, step.kind === 'Delete' ? { what: 'delete', ledger: undefined } : step)
+        if (answer === 'Fenced') return fenced(visit)
+        if (answer === 'Written' && step.kind === 'Delete') return { kind: 'Deleted' }
+      } else if ((await effect(visit, step)) === 'Fenced') {
+        return fenced(visit)
+      }
+    }
+    return { kind: 'Busy' }
+  }
+
+  return {
+    brokerNow,
+    async visit(visit) {
+      // What an active run is doing changes by itself.
+      visit.memory.looked.clear()
+      try {
+        const result = await steps(visit)
+        prune(visit.memory)
+        return result
+      } catch (error) {
+        visit.memory.seen = undefined
+        forgetEffects(visit.memory)
+        throw error
+      }
+    },
+  }
+}
+
+type Window = { readonly notBeforeMs?: number | undefined; readonly beforeMs?: number | undefined }
+
+/** Which template a job was made from, and where it was put: enough to find it when the template has changed. */
+export function generationOf(hash: string, queue: string): string {
+  return `${hash}/${queue}`
+}
+
+function queueOfGeneration(generation: string): string {
+  return generation.slice(generation.indexOf('/') + 1)
+}
+
+function forgetEffects(memory: LedgerMemory): void {
+  memory.placed.clear()
+  memory.removed.clear()
+  memory.looked.clear()
+}
+
+/** Only what is open can still be asked about. */
+function prune({ seen, placed, removed }: LedgerMemory): void {
+  const open = new Set(seen?.ledger?.open.map(({ slot }) => slot))
+  for (const slot of placed) if (!open.has(slot)) placed.delete(slot)
+  for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
+}
+
+function seenOf(stored: StoredLedger | undefined): NonNullable<LedgerMemory['seen']> {
+  if (stored === undefined) return { revision: 0, ledger: undefined, deletionPolicy: undefined }
+  const parsed = parseLedger(stored.document)
+  if (!parsed.ok) throw taskmillError('TM_LEDGER_UNREADABLE', parsed.message)
+  const { deletionPolicy } = JSON.parse(stored.document) as { readonly deletionPolicy?: OwnerMarker['deletionPolicy'] }
+  return { revision: stored.revision, ledger: parsed.ledger, deletionPolicy }
+}
+
+function fenced({ memory }: Visit): VisitResult {
+  memory.seen = undefined
+  forgetEffects(memory)
+  return { kind: 'Fenced' }
+}
+
+function knowledgeOf(visit: Visit, nowMs: number): Knowledge {
+  const { placed, removed, looked } = visit.memory
+  return { placed, removed, looked, ended: endedOf(visit, nowMs) }
+}
+
+function endedOf({ ended }: Visit, nowMs: number): readonly RunOutcome[] {
+  return ended().map((job) => outcomeOf(job, nowMs))
+}
+
+/** One write may record several ends, of which a ledger itself tells only the last. */
+function changesOf(before: Ledger | undefined, after: Ledger, ended: readonly RunOutcome[]): readonly Change[] {
+  const wasActive = new Set(before?.active.map(({ slot }) => slot))
+  const isActive = new Set(after.active.map(({ slot }) => slot))
+  const recorded = ended.filter(({ slot }) => wasActive.has(slot) && !isActive.has(slot))
+  const changes = changesBetween(before, after)
+  const known = new Set(changes.flatMap((change) => (change.kind === 'RunEnded' ? [change.run.slot] : [])))
+  return [...changes, ...recorded.filter(({ slot }) => !known.has(slot)).map((run) => ({ kind: 'RunEnded' as const, run }))]
+}
+
+function outcomeOf(job: EndedJob, nowMs: number): RunOutcome {
+  const { slot, outcome, message, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
+  const reasons = { Succeeded: 'Succeeded', Failed: 'AttemptsExhausted', Removed: 'JobRemoved' } as const
+  return {
+    slot,
+    succeeded: outcome === 'Succeeded',
+    reason: reasons[outcome],
+    ...(message === undefined ? {} : { message }),
+    ...(attemptsMade === undefined ? {} : { attemptsMade }),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(worker === undefined ? {} : { worker }),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    finishedAtMs: finishedAtMs ?? nowMs,
+  }
+}

@@ -1,0 +1,122 @@
+/** What the tests of schedules need: servers, an operator, plain BullMQ workers whose handlers keep their own books. */
+import { Worker, type Job } from 'bullmq'
+import { Redis } from 'ioredis'
+import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
+import { type RedisOptions, type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
+import { events, findCondition, taskSchedules, type Event, type TaskSchedule } from '../../src/api/index.ts'
+import type { KubeClient } from '../../src/kube/index.ts'
+import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { createBroker } from '../support/manifests.ts'
+import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+
+export type ScheduleHome = {
+  readonly controlPlane: ControlPlane
+  readonly redis: RedisServer
+  readonly client: KubeClient
+  /** A plain connection for what a test looks at. */
+  readonly commands: Redis
+  operator: OperatorProcess
+  readonly namespace: string
+  /** Resolves with the first state of the schedule that satisfies `holds`. */
+  schedule(name: string, holds: (object: TaskSchedule) => boolean): Promise<TaskSchedule>
+  /** Events of the schedule, by reason. */
+  eventsOf(name: string, reason: string): Promise<readonly Event[]>
+  consume(queue: string, handler: (job: Job) => Promise<unknown>, concurrency?: number): Consumer
+  stop(): Promise<void>
+}
+
+/** Every run, in order of their start, by the handlers' own books. */
+export type Consumer = {
+  readonly runs: { readonly id: string; readonly data: unknown; readonly name: string; readonly atMs: number }[]
+  /** Resolves when there were that many runs. */
+  ran(count: number): Promise<void>
+  close(): Promise<void>
+}
+
+export async function scheduleHome(options: { readonly redis?: RedisOptions } = {}): Promise<ScheduleHome> {
+  const namespace = 'default'
+  const [controlPlane, redis] = await Promise.all([startControlPlane(), startRedis(options.redis)])
+  const client = await connectCluster(controlPlane.kubeconfig)
+  await installCrds(client)
+  const commands = new Redis({ host: redis.host, port: redis.port, maxRetriesPerRequest: null, retryStrategy: () => 50 })
+  commands.on('error', () => undefined)
+  const consumers = new Set<Consumer>()
+  await createBroker(client, namespace, redis.address)
+  const home: ScheduleHome = {
+    controlPlane,
+    redis,
+    client,
+    commands,
+    namespace,
+    operator: startOperator({ kubeconfig: controlPlane.kubeconfig }),
+    async schedule(name, holds) {
+      const found = await observe(client, taskSchedules, { namespace, name }, (object) => object !== undefined && holds(object))
+      if (found === undefined) throw new Error(`no schedule ${name}`)
+      return found
+    },
+    async eventsOf(name, reason) {
+      const { items } = await client.list<Event>(events, { namespace })
+      return items.filter((event) => event.regarding.name === name && event.reason === reason)
+    },
+    consume(queue, handler, concurrency = 10) {
+      const consumer = startConsumer({ host: redis.host, port: redis.port }, queue, handler, concurrency)
+      consumers.add(consumer)
+      return consumer
+    },
+    async stop() {
+      await home.operator.stop()
+      await Promise.all([...consumers].map((consumer) => consumer.close()))
+      commands.disconnect()
+      await client.close()
+      await Promise.all([redis.stop(), controlPlane.stop()])
+    },
+  }
+  return home
+}
+
+function startConsumer(
+  connection: { readonly host: string; readonly port: number },
+  queue: string,
+  handler: (job: Job) => Promise<unknown>,
+  concurrency: number,
+): Consumer {
+  const runs: Consumer['runs'] = []
+  const waiting = new Set<() => void>()
+  const worker = new Worker(
+    queue,
+    (job) => {
+      runs.push({ id: job.id ?? '', data: job.data, name: job.name, atMs: Date.now() })
+      for (const look of waiting) look()
+      return handler(job)
+    },
+    { connection: { ...connection, maxRetriesPerRequest: null }, concurrency },
+  )
+  worker.on('error', () => undefined)
+  return {
+    runs,
+    ran: (count) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (runs.length < count) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+      }),
+    close: () => worker.close(true),
+  }
+}
+
+export function reasonOf(object: TaskSchedule, type: string): string | undefined {
+  return findCondition(object.status?.conditions, type)?.reason
+}
+
+export function messageOf(object: TaskSchedule, type: string): string | undefined {
+  return findCondition(object.status?.conditions, type)?.message
+}
+
+/** The slots of runs, in order, as Unix seconds. */
+export function slotsOf({ runs }: Consumer): readonly number[] {
+  return runs.map(({ id }) => Date.parse(id.replace(/^.*\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/u, '$1-$2-$3T$4:$5:$6Z')) / 1000)
+}

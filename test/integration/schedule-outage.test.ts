@@ -1,0 +1,183 @@
+/** Schedules while something is away: the operator, the broker, the ledger, the namespace, the turn to dispatch. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { taskBrokers, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
+import { namespaces, observe } from '../support/cluster-client.ts'
+import { createBroker, createSchedule } from '../support/manifests.ts'
+import { startOperator } from '../support/operator-process.ts'
+import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from './schedule-home.ts'
+
+let home: ScheduleHome
+
+beforeAll(async () => {
+  home = await scheduleHome({ redis: { appendonly: 'always' } })
+})
+
+afterAll(() => home?.stop())
+
+const create = (name: string, spec: Parameters<typeof createSchedule>[3]): Promise<TaskSchedule> =>
+  createSchedule(home.client, home.namespace, name, spec)
+const remove = (name: string): Promise<unknown> => home.client.delete(taskSchedules, home.namespace, name)
+const missedOf = (object: TaskSchedule): Readonly<Record<string, number>> =>
+  Object.fromEntries((object.status?.missedRuns ?? []).map(({ reason, count }) => [reason, count]))
+const ledgerKey = (namespace: string, name: string): string => `bull:.taskmill:ledger:default/${namespace}/${name}`
+
+async function restartOperator(meanwhile: () => Promise<void>): Promise<void> {
+  await home.operator.stop()
+  await meanwhile()
+  home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+}
+
+describe('slots that fell due while no operator was there', () => {
+  it('run as missedRuns says, and the others are counted with their reasons', async () => {
+    const names = ['latest', 'skip', 'all', 'too-late']
+    const consumers = Object.fromEntries(names.map((name) => [name, home.consume(name, async () => undefined)]))
+    const task = (queue: string) => ({ type: 'x', queue })
+    let createdAt = 0
+    let outageEnd = 0
+    await restartOperator(async () => {
+      await create('latest', { everySeconds: 10, task: task('latest') })
+      await create('skip', { everySeconds: 10, missedRuns: 'Skip', task: task('skip') })
+      await create('all', { everySeconds: 10, missedRuns: 'All', missedRunsLimit: 2, task: task('all') })
+      const last = await create('too-late', { everySeconds: 10, missedRuns: 'All', startingDeadlineSeconds: 12, task: task('too-late') })
+      createdAt = Date.parse(last.metadata.creationTimestamp ?? '') / 1000
+      await sleep(45_000)
+      outageEnd = Date.now() / 1000
+    })
+    const states = Object.fromEntries(
+      await Promise.all(
+        names.map(async (name) => {
+          await consumers[name]?.ran(1)
+          return [name, await home.schedule(name, (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded')] as const
+        }),
+      ),
+    )
+    /** Slots of the outage; those that ran were told late, in order, and none twice. */
+    const slots = (name: string) => slotsOf(consumers[name] ?? { runs: [], ran: async () => undefined, close: async () => undefined })
+    for (const name of names) {
+      const ran = slots(name)
+      const missed = missedOf(states[name] as TaskSchedule)
+      const due = Math.floor((ran.at(-1) ?? 0) / 10) - Math.floor(createdAt / 10)
+      const made = ran.filter((slot) => slot <= outageEnd)
+      expect([name, new Set(ran).size]).toEqual([name, ran.length])
+      expect([name, due]).toEqual([name, ran.length + Object.values(missed).reduce((sum, count) => sum + count, 0)])
+      expect(ran).toEqual(ran.toSorted((a, b) => a - b))
+      if (name === 'latest') expect([made.length, Object.keys(missed)]).toEqual([expect.any(Number), ['Superseded']])
+      if (name === 'skip') expect(missed['Skipped']).toBeGreaterThan(0)
+      if (name === 'all') expect(missed['TooManyMissed']).toBeGreaterThan(0)
+      if (name === 'too-late') expect(missed['StartingDeadlineExceeded']).toBeGreaterThan(0)
+    }
+    await expect.poll(() => home.eventsOf('latest', 'RunMissed').then((found) => found.length), { timeout: 20_000 }).toBe(1)
+    const [event] = await home.eventsOf('latest', 'RunMissed')
+    expect(event?.note).toMatch(/^\d+ slots, the newest \S+: Superseded$/u)
+    await Promise.all(names.map(remove))
+  })
+})
+
+describe('a broker that is away', () => {
+  it('is said to be, also that a slot is overdue, and afterwards things go on', async () => {
+    const consumer = home.consume('away', async () => undefined)
+    await create('away', { everySeconds: 5, concurrencyPolicy: 'Forbid', task: { type: 'x', queue: 'away' } })
+    await consumer.ran(1)
+    await home.schedule('away', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
+    await home.redis.kill()
+    // Killed while this one ran, its worker could not say that it had ended: then it runs again.
+    const interrupted = slotsOf(consumer).at(-1)
+    const object = await home.schedule('away', (each) => reasonOf(each, 'Ready') === 'BrokerUnreachable')
+    expect(reasonOf(object, 'Reconciling')).toBe('WaitingForBroker')
+    expect(messageOf(object, 'Ready')).toContain('Next: kubectl describe taskbroker default')
+    const late = await home.schedule('away', (each) => reasonOf(each, 'Late') === 'SlotOverdue')
+    expect(late.status?.reason).toBe('BrokerUnreachable')
+    const before = consumer.runs.length
+    await home.redis.restart()
+    await consumer.ran(before + 2)
+    await home.schedule('away', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
+    const slots = slotsOf(consumer).filter((slot) => slot !== interrupted)
+    expect(new Set(slots).size).toBe(slots.length)
+    await remove('away')
+  })
+})
+
+describe('a ledger that is lost', () => {
+  it('fires nothing again, and says so', async () => {
+    const consumer = home.consume('lost', async () => undefined)
+    await create('lost', { everySeconds: 2, task: { type: 'x', queue: 'lost' } })
+    await consumer.ran(4)
+    await home.schedule('lost', (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded' && each.status?.lastScheduleTime !== undefined)
+    await home.commands.del(ledgerKey(home.namespace, 'lost'))
+    const object = await home.schedule('lost', (each) => reasonOf(each, 'LedgerRegressed') === 'LedgerBehind')
+    expect(reasonOf(object, 'Ready')).toBe('SlotScheduled')
+    const before = consumer.runs.length
+    await consumer.ran(before + 3)
+    const slots = slotsOf(consumer)
+    expect(new Set(slots).size).toBe(slots.length)
+    await expect.poll(() => home.eventsOf('lost', 'LedgerRegressed').then((found) => found.length), { timeout: 20_000 }).toBe(1)
+    await remove('lost')
+  })
+})
+
+describe('a ledger that cannot be read', () => {
+  it('is not written over, and people are told', async () => {
+    const document = JSON.stringify({ v: 2, surprise: true })
+    await home.commands.hset(ledgerKey(home.namespace, 'newer'), { revision: '7', document })
+    await create('newer', { everySeconds: 2, task: { type: 'x', queue: 'newer' } })
+    const object = await home.schedule('newer', (each) => reasonOf(each, 'Stalled') === 'LedgerUnreadable')
+    expect(messageOf(object, 'Ready')).toContain('v is 2, 1 is understood')
+    expect(await home.commands.hget(ledgerKey(home.namespace, 'newer'), 'document')).toBe(document)
+    await home.commands.del(ledgerKey(home.namespace, 'newer'))
+    await home.schedule('newer', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
+    await remove('newer')
+  })
+})
+
+describe('what is deleted while nobody looks', () => {
+  it('is swept at the next contact: a schedule, and a namespace with its broker', async () => {
+    const namespace = 'gone'
+    await home.client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+    await createBroker(home.client, namespace, home.redis.address)
+    const task = { type: 'x', queue: 'gone' }
+    await createSchedule(home.client, namespace, 'in-namespace', { everySeconds: 30, task })
+    await create('alone', { everySeconds: 30, task })
+    await create('kept', { everySeconds: 30, deletionPolicy: 'Orphan', task })
+    const places = [ledgerKey(namespace, 'in-namespace'), ledgerKey(home.namespace, 'alone'), ledgerKey(home.namespace, 'kept')] as const
+    await expect.poll(() => home.commands.exists([...places]), { timeout: 20_000 }).toBe(3)
+    await expect.poll(() => home.commands.zcard('bull:gone:delayed'), { timeout: 20_000 }).toBeGreaterThanOrEqual(3)
+    await restartOperator(async () => {
+      await Promise.all([remove('alone'), remove('kept')])
+      await home.client.delete(namespaces, undefined, namespace)
+      await observe(home.client, namespaces, { name: namespace }, (object) => object === undefined)
+    })
+    await expect.poll(() => home.commands.exists([...places]), { timeout: 60_000 }).toBe(1)
+    expect(await home.commands.hkeys('bull:.taskmill:owners:default')).toEqual(['default/default/kept'])
+    const delayed = await home.commands.zrange('bull:gone:delayed', 0, -1)
+    expect(delayed.every((id) => id.startsWith('tm/default/default/kept/'))).toBe(true)
+    await home.commands.del([ledgerKey(home.namespace, 'kept'), 'bull:.taskmill:owners:default'])
+  })
+})
+
+describe('Standby', () => {
+  it('dispatches nothing, and goes on where it was when it is Active again', async () => {
+    const setDispatch = (dispatch: 'Active' | 'Standby') => {
+      const broker = {
+        metadata: { namespace: home.namespace, name: 'default' },
+        spec: { standalone: { address: home.redis.address }, dispatch },
+      }
+      return home.client.apply(taskBrokers, broker, { fieldManager: 'test', force: true })
+    }
+    const consumer = home.consume('waiting', async () => undefined)
+    await create('waiting', { everySeconds: 3, concurrencyPolicy: 'Forbid', task: { type: 'x', queue: 'waiting' } })
+    await consumer.ran(1)
+    await setDispatch('Standby')
+    const object = await home.schedule('waiting', (each) => reasonOf(each, 'Ready') === 'Standby')
+    expect(object.status?.reason).toBe('Standby')
+    const before = consumer.runs.length
+    await sleep(7000)
+    expect(consumer.runs.length).toBe(before)
+    await setDispatch('Active')
+    await consumer.ran(before + 2)
+    await home.schedule('waiting', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
+    const slots = slotsOf(consumer)
+    expect(new Set(slots).size).toBe(slots.length)
+    await remove('waiting')
+  })
+})

@@ -1,0 +1,92 @@
+/** Schedules from `kubectl apply` to the runs in plain BullMQ workers, and what people read about them. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { taskSchedules } from '../../src/api/index.ts'
+import { createSchedule } from '../support/manifests.ts'
+import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from './schedule-home.ts'
+
+let home: ScheduleHome
+
+beforeAll(async () => {
+  home = await scheduleHome()
+})
+
+afterAll(() => home?.stop())
+
+/** The operator's metrics with these labels. */
+async function metricsOf(labels: string): Promise<ReadonlyMap<string, number>> {
+  const { port } = await home.operator.logged('operator started')
+  const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text()
+  const lines = text.split('\n').filter((line) => line.includes(labels))
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
+}
+
+describe('a schedule', () => {
+  it('adds one job a slot, on time, with the slot in its payload, and tells of its success', async () => {
+    const consumer = home.consume('ticks', async () => 'done')
+    await createSchedule(home.client, home.namespace, 'tick', {
+      everySeconds: 2,
+      task: { type: 'tick', queue: 'ticks', payload: { at: '$(slot)', deep: [{ text: 'for $(slot)' }], n: 1 } },
+    })
+    await consumer.ran(5)
+    const slots = slotsOf(consumer)
+    expect(slots.slice(0, 5)).toEqual(Array.from({ length: 5 }, (_, index) => (slots[0] ?? 0) + 2 * index))
+    for (const [index, { id, data, name, atMs }] of consumer.runs.entries()) {
+      const slot = new Date((slots[index] ?? 0) * 1000).toISOString().replace('.000Z', 'Z')
+      expect(name).toBe('tick')
+      expect(id).toMatch(/^tm\/default\/default\/tick\/\d{8}T\d{6}Z$/u)
+      expect(data).toEqual({ at: slot, deep: [{ text: `for ${slot}` }], n: 1 })
+      expect(atMs).toBeGreaterThanOrEqual((slots[index] ?? 0) * 1000)
+    }
+    const object = await home.schedule('tick', (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded')
+    expect(object.status).toMatchObject({
+      schedule: 'every 2s',
+      observedGeneration: 1,
+      consecutiveFailures: 0,
+      lastResult: 'Succeeded',
+      reason: 'SlotScheduled',
+    })
+    expect(object.status).not.toHaveProperty('timeZone')
+    expect(object.status?.nextRuns).toHaveLength(5)
+    expect(reasonOf(object, 'Ready')).toBe('SlotScheduled')
+    expect(reasonOf(object, 'Late')).toBe('InTime')
+    await home.client.delete(taskSchedules, home.namespace, 'tick')
+  })
+
+  it('says when it is due next, in its own time zone', async () => {
+    await createSchedule(home.client, home.namespace, 'sunday', {
+      schedules: ['0 1 * * 0', '30 2 1 JAN *'],
+      timeZone: 'Europe/Berlin',
+      task: { type: 'backup', queue: 'files' },
+    })
+    const { status } = await home.schedule('sunday', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
+    expect(status).toMatchObject({ schedule: '0 1 * * 0; 30 2 1 JAN *', timeZone: 'Europe/Berlin', activeRuns: 0, missedRuns: [] })
+    expect(status?.next).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/u)
+    expect(status?.nextRuns?.map((run) => run.slice(0, 16))).toContain(status?.next?.slice(0, 16))
+    const object = await home.schedule('sunday', () => true)
+    expect(messageOf(object, 'Ready')).toMatch(/^next \d{4}-\d\d-\d\dT\d\d:\d\dZ \((01:00|02:30) Europe\/Berlin\)$/u)
+  })
+
+  it('tells a failure with its message and its attempts, and is Ready all the same', async () => {
+    const consumer = home.consume('failing', () => Promise.reject(new Error('the mailbox is full')))
+    await createSchedule(home.client, home.namespace, 'failing', {
+      everySeconds: 3,
+      task: { type: 'send', queue: 'failing', retry: { maxRetries: 1, initialDelaySeconds: 0 } },
+    })
+    const object = await home.schedule('failing', (each) => reasonOf(each, 'LastRunSucceeded') === 'AttemptsExhausted')
+    expect(messageOf(object, 'LastRunSucceeded')).toMatch(/^slot \S+, 2\/2 attempts: "the mailbox is full"/u)
+    expect(object.status).toMatchObject({ lastResult: 'Failed', lastFailureMessage: 'the mailbox is full', reason: 'AttemptsExhausted' })
+    expect(reasonOf(object, 'Ready')).toBe('SlotScheduled')
+    await expect.poll(() => home.eventsOf('failing', 'RunFailed').then((found) => found.length), { timeout: 20_000 }).toBeGreaterThan(0)
+    const [event] = await home.eventsOf('failing', 'RunFailed')
+    expect(event).toMatchObject({ type: 'Warning', note: expect.stringContaining('AttemptsExhausted: slot') })
+    expect(consumer.runs.length).toBeGreaterThanOrEqual(2)
+    const labels = 'namespace="default",schedule="failing"'
+    const series = await metricsOf(labels)
+    expect(series.get(`taskmill_schedule_runs_total{${labels},outcome="AttemptsExhausted"}`)).toBeGreaterThan(0)
+    expect(series.get(`taskmill_schedule_dispatch_delay_seconds_count{${labels}}`)).toBeGreaterThan(0)
+    expect(series.get(`taskmill_schedule_next_run_timestamp_seconds{${labels}}`)).toBeGreaterThan(Date.now() / 1000 - 10)
+    expect(series.get(`taskmill_schedule_last_run_timestamp_seconds{${labels}}`)).toBeLessThan(Date.now() / 1000 + 10)
+    await home.client.delete(taskSchedules, home.namespace, 'failing')
+    await expect.poll(() => metricsOf(labels).then((left) => [...left.keys()]), { timeout: 20_000 }).toEqual([])
+  })
+})
