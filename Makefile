@@ -11,7 +11,7 @@ CACHE := $(or $(TASKMILL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskmill)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / && $$1 != "help" { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: node-ready ## a cluster, the chart and 2,050 real jobs, live; the cluster stays up
+demo: node-ready ## a cluster, the chart, real jobs and schedules, live; the cluster stays up
 	@node hack/demo/main.ts
 
 demo-down: setup-node ## take away what the demo installed; the cluster stays up

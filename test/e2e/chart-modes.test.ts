@@ -60,7 +60,9 @@ describe('for the whole cluster', () => {
     expect(pods).toContain(`pod/${await leader()}\n`)
     expect(await roles()).toEqual([
       'ClusterRole <none> events',
+      'ClusterRole <none> identity',
       'ClusterRole <none> task-broker',
+      'ClusterRole <none> task-schedule',
       'ClusterRole <none> worker-pool',
       'Role taskmill-system leader-election',
     ])
@@ -82,7 +84,9 @@ describe('for one namespace', () => {
     expect(await roles()).toEqual([
       'Role quickstart events',
       'Role quickstart task-broker',
+      'Role quickstart task-schedule',
       'Role quickstart worker-pool',
+      'Role taskmill-system identity',
       'Role taskmill-system leader-election',
     ])
     await createPool(elsewhere, 'not-watched')

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { clusterEnvironment, type ClusterEnvironment } from '../../hack/cluster-environment.ts'
 import { run } from '../../hack/cluster/command.ts'
-import { followBurst } from '../../hack/demo/observe.ts'
+import { followBurst } from '../../hack/demo/follow.ts'
 import { emptyState } from '../../hack/demo/state.ts'
 import { installRelease } from '../../hack/release.ts'
 
@@ -55,7 +55,7 @@ describe('a burst on real pods', () => {
     await scaled
     highest = await replicas()
     const columns = await inNamespace('get', 'workerpools')
-    expect(columns).toMatch(/^NAME +READY +DESIRED +BUSY +BACKLOG +OLDEST +REASON +AGE\nquickstart +\d\/6 +6 +\d+\/\d+ +\d+ /u)
+    expect(columns).toMatch(/^NAME +READY +DESIRED +BUSY +BACKLOG +OLDEST +MODE +REASON +AGE\nquickstart +\d\/6 +6 +\d+\/\d+ +\d+ /u)
     await followed
     expect(state.tally).toEqual({ added: 1520, done: 1520, missing: 0, twice: 0 })
     expect(highest).toBe(6)
@@ -91,7 +91,7 @@ describe('a burst on real pods', () => {
 
 describe('what people ask', () => {
   it('kubectl explain has a text for every field asked for', async () => {
-    for (const path of ['workerpool', 'workerpool.spec.scaling.behavior', 'wp.spec.drainTimeoutSeconds', 'tmb.spec.standalone.address']) {
+    for (const path of ['workerpool', 'workerpool.spec.scaling.behavior', 'wp.spec.drainTimeoutSeconds', 'tmb.spec.standalone.address', 'tsch.spec.missedRuns']) {
       const text = await kubectl('explain', path)
       expect(text).toMatch(/DESCRIPTION:\n +\S/u)
     }
@@ -99,7 +99,7 @@ describe('what people ask', () => {
 
   it('the category shows everything of Taskmill', async () => {
     const all = await inNamespace('get', 'taskmill')
-    expect(all).toMatch(/^taskbroker\.taskmill\.dev\/default +True +\d+\.\d+\.\d+ +noeviction /mu)
+    expect(all).toMatch(/^taskbroker\.taskmill\.dev\/default +True +\d+\.\d+\.\d+ +\S+ +noeviction +Active /mu)
     expect(all).toMatch(/^workerpool\.taskmill\.dev\/quickstart /mu)
   })
 

@@ -59,7 +59,7 @@ export function startConsumer(
 }
 
 /** A producer's view of one queue; closed with the test. */
-export function queueOf(redis: RedisServer, name: string): Queue & AsyncDisposable {
+export function queueOf(redis: { readonly port: number }, name: string): Queue & AsyncDisposable {
   const queue = new Queue(name, { connection: { port: redis.port, host: '127.0.0.1' } })
   queue.on('error', () => undefined)
   return Object.assign(queue, { [Symbol.asyncDispose]: () => queue.close() })
