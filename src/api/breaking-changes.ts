@@ -59,7 +59,7 @@ function withoutNewFields(before: JsonSchema, after: JsonSchema): JsonValue | un
   const known = Object.entries(after.default).filter(
     ([name, value]) => before.properties?.[name] !== undefined || !same(value, after.properties?.[name]?.default),
   )
-  return Object.fromEntries(known) as JsonValue
+  return Object.fromEntries(known)
 }
 
 function* typeBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {

@@ -1,10 +1,26 @@
-/** `make bench`: prints figures and ratios against a peer in the same run; it never passes or fails by time. */
+/**
+ * `make bench`: prints figures and ratios against a peer in the same run; it never passes or fails by time.
+ * `node test/bench/main.ts wake idle` runs only those; WAKES, BURSTS and IDLE_SECONDS say how often and how long.
+ */
 import { benchConsumer } from './consumer.ts'
+import { benchIdle } from './idle.ts'
 import { benchReconcile } from './reconcile.ts'
 import { benchReflector } from './reflector.ts'
+import { benchSchedules } from './schedules.ts'
 import { benchWake } from './wake.ts'
 
-await benchWake(Number(process.env['ROUNDS'] ?? 40))
-await benchConsumer()
-await benchReconcile(20)
-await benchReflector()
+const setting = (name: string, standard: number): number => Number(process.env[name] ?? standard)
+
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  wake: () => benchWake(setting('WAKES', 40), setting('BURSTS', 15)),
+  schedules: benchSchedules,
+  idle: () => benchIdle(setting('IDLE_SECONDS', 60)),
+  consumer: benchConsumer,
+  reconcile: () => benchReconcile(20),
+  reflector: benchReflector,
+}
+
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benches)
+const unknown = chosen.filter((name) => !Object.hasOwn(benches, name))
+if (unknown.length > 0) throw new Error(`no such benchmark: ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`)
+for (const name of chosen) await benches[name]?.()

@@ -91,7 +91,13 @@ describe('a burst on real pods', () => {
 
 describe('what people ask', () => {
   it('kubectl explain has a text for every field asked for', async () => {
-    for (const path of ['workerpool', 'workerpool.spec.scaling.behavior', 'wp.spec.drainTimeoutSeconds', 'tmb.spec.standalone.address', 'tsch.spec.missedRuns']) {
+    for (const path of [
+      'workerpool',
+      'workerpool.spec.scaling.behavior',
+      'wp.spec.drainTimeoutSeconds',
+      'tmb.spec.standalone.address',
+      'tsch.spec.missedRuns',
+    ]) {
       const text = await kubectl('explain', path)
       expect(text).toMatch(/DESCRIPTION:\n +\S/u)
     }

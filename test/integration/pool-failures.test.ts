@@ -43,10 +43,14 @@ async function podsOf(name: string, count: number): Promise<readonly Pod[]> {
 }
 
 const setStatus = ({ metadata }: Pod, status: NonNullable<Pod['status']>) =>
-  client.applyStatus(pods, { metadata: { namespace, name: metadata.name, uid: metadata.uid }, status } as never, {
-    fieldManager: 'kubelet',
-    force: true,
-  })
+  client.applyStatus(
+    pods,
+    { metadata: { namespace, name: metadata.name, uid: metadata.uid }, status },
+    {
+      fieldManager: 'kubelet',
+      force: true,
+    },
+  )
 
 it('shows the words of a container that crashes', async () => {
   await createPool(client, namespace, 'crash', { queues: [{ name: 'crash' }], scaling: { minReplicas: 1 } })

@@ -133,7 +133,7 @@ it('a template that was changed by hand is applied back, a Deployment that was d
   const before = await deployment('drift', ({ spec }) => spec.replicas === 2)
   const containers = [{ name: 'worker', image: 'localhost/other:2' }]
   const other = { metadata: { namespace, name: 'drift' }, spec: { template: { spec: { containers } } } }
-  await client.apply(deployments, other as never, { fieldManager: 'somebody', force: true })
+  await client.apply(deployments, other, { fieldManager: 'somebody', force: true })
   await deployment('drift', ({ spec, metadata }) => JSON.stringify(spec.template).includes('none:1') && (metadata.generation ?? 0) > 2)
   await client.delete(deployments, namespace, 'drift')
   const again = await deployment('drift', ({ metadata, spec }) => metadata.uid !== before?.metadata.uid && spec.replicas === 2)

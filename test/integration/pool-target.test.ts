@@ -78,7 +78,7 @@ it('leaves its target for another one', async () => {
   await poolOn('mover', 'first', { scaling: { minReplicas: 3 } })
   await deployment('first', ({ spec }) => spec.replicas === 3)
   const to = { metadata: { namespace, name: 'mover' }, spec: { targetRef: { name: 'second' } } }
-  await client.apply(workerPools, to as never, { fieldManager: 'test', force: true })
+  await client.apply(workerPools, to, { fieldManager: 'test', force: true })
   await deployment('second', ({ spec, metadata }) => spec.replicas === 3 && metadata.labels?.[marks.label] === 'mover')
   const freed = await deployment('first', isFree)
   expect(freed?.spec.replicas).toBe(3)

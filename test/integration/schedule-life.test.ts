@@ -122,7 +122,7 @@ describe('an edit', () => {
     const slots = [...slotsOf(consumer), ...slotsOf(moved)]
     expect(slots).toEqual(slots.map((_, index) => (slots[0] ?? 0) + 2 * index))
     const versions = [...consumer.runs, ...moved.runs].map(({ data }) => (data as { version: number }).version)
-    expect(versions).toEqual(versions.toSorted())
+    expect(versions).toEqual(versions.toSorted((a, b) => a - b))
     await remove('edited')
   })
 

@@ -149,7 +149,7 @@ describe('what is deleted while nobody looks', () => {
     })
     await expect.poll(() => home.commands.exists([...places]), { timeout: 60_000 }).toBe(1)
     expect(await home.commands.hkeys('bull:.taskmill:owners:default')).toEqual(['default/default/kept'])
-    const delayed = await home.commands.zrange('bull:gone:delayed', 0, -1)
+    const delayed = await home.commands.zrange('bull:gone:delayed', '0', '-1')
     expect(delayed.every((id) => id.startsWith('tm/default/default/kept/'))).toBe(true)
     await home.commands.del([ledgerKey(home.namespace, 'kept'), 'bull:.taskmill:owners:default'])
   })

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisOptions, type RedisServer } from '../../hack/cluster/redis.ts'
-import { deployments, events, findCondition, secrets, taskBrokers, workerPools, type Secret, type TaskBroker } from '../../src/api/index.ts'
+import { deployments, events, findCondition, secrets, taskBrokers, workerPools, type TaskBroker } from '../../src/api/index.ts'
 import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
@@ -41,14 +41,14 @@ const fieldManager = 'test'
 const create = (name: string, spec: object) =>
   client.create(taskBrokers, { metadata: { namespace, name }, spec } as unknown as TaskBroker, { fieldManager, fieldValidation: 'Strict' })
 const change = (name: string, spec: object) =>
-  client.apply(taskBrokers, { metadata: { namespace, name }, spec } as never, { fieldManager, force: true })
+  client.apply(taskBrokers, { metadata: { namespace, name }, spec }, { fieldManager, force: true })
 const putSecret = (name: string, values: Record<string, string>) =>
   client.apply(
     secrets,
     {
       metadata: { namespace, name },
       data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
-    } as never,
+    },
     { fieldManager, force: true },
   )
 
@@ -187,7 +187,7 @@ describe('TLS', () => {
         metadata: { namespace, name: 'client' },
         type: 'kubernetes.io/tls',
         data: Object.fromEntries(Object.entries(client1).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
-      } as Secret,
+      },
       { fieldManager },
     )
     const tls = { caSecretRef: { name: 'ca' }, clientCertificateSecretRef: { name: 'client' } }

@@ -4,7 +4,7 @@
  */
 import { deployments, workerPools, apiVersionOf, type OwnerReference, type TaskBroker, type WorkerPool } from '../../api/index.ts'
 import { labels } from '../../contract/index.ts'
-import { injected, type PodSpec } from './injection.ts'
+import { injected } from './injection.ts'
 import { namespaceOf } from './ownership.ts'
 
 /** Time that the kubelet grants beyond the drain: the worker hands back what is left and closes its connections in it. */
@@ -47,7 +47,7 @@ export function deploymentFor(pool: WorkerPool, broker: TaskBroker): DeploymentA
       template: {
         metadata: { ...metadata, labels: { ...metadata?.labels, ...own } },
         spec: {
-          ...injected(spec as PodSpec, pool, broker),
+          ...injected(spec, pool, broker),
           terminationGracePeriodSeconds: typeof declaredGrace === 'number' ? Math.max(declaredGrace, graceSeconds) : graceSeconds,
         },
       },
