@@ -180,6 +180,21 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
     }
   }
 
+  /** Ends that nobody is going to record: before the ledger goes, so that who dies in between begins again. */
+  async function forgetEnds({ broker, ledger, doneQueue, onAcknowledged }: Visit): Promise<void> {
+    for (;;) {
+      const { ended, truncated } = await broker.readEnded([doneQueue])
+      const ours = ended.filter((job) => job.ledger === ledger)
+      if (ours.length > 0) {
+        at('before acknowledge')
+        await broker.acknowledgeEnded(ours.map(({ id }) => ({ id, doneQueue })))
+        at('after acknowledge')
+        onAcknowledged(ours.map(({ slot }) => slot))
+      }
+      if (!truncated || ours.length === 0) return
+    }
+  }
+
   async function steps(visit: Visit): Promise<VisitResult> {
     const { broker, plan } = visit
     for (let count = 0; count < maxSteps; count++) {
@@ -194,6 +209,7 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
         if ((await write(visit, { what: 'marker', ledger: seen.ledger })) === 'Fenced') return fenced(visit)
       } else if (step.kind === 'Write' || step.kind === 'Delete') {
         if (step.kind === 'Delete' && seen.revision === 0) return { kind: 'Deleted' }
+        if (step.kind === 'Delete') await forgetEnds(visit)
         const answer = await write(visit, step.kind === 'Delete' ? { what: 'delete', ledger: undefined } : step)
         if (answer === 'Fenced') return fenced(visit)
         if (answer === 'Written' && step.kind === 'Delete') return { kind: 'Deleted' }
@@ -241,7 +257,9 @@ function forgetEffects(memory: LedgerMemory): void {
 
 /** Only what is open can still be asked about. */
 function prune({ seen, placed, removed }: LedgerMemory): void {
-  const open = new Set(seen?.ledger?.open.map(({ slot }) => slot))
+  // Deleted: what had started by then is of interest to whoever waits for its end.
+  if (seen?.ledger === undefined) return
+  const open = new Set(seen.ledger.open.map(({ slot }) => slot))
   for (const slot of placed) if (!open.has(slot)) placed.delete(slot)
   for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
 }

@@ -1,6 +1,6 @@
 import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../broker/index.ts'
 import type { Clock, TimerHandle } from '../clock/index.ts'
-import { dispatcherName, doneQueue, type OwnerMarker } from '../contract/index.ts'
+import { dispatcherName, doneQueue, type OwnerMarker, slotJobId } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
@@ -61,6 +61,8 @@ export function createSweep(deps: SweepDeps): Sweep {
   const { brokers, driver, clock, log, installation, everyMs = 3_600_000 } = deps
   const known = new Map<string, BrokerEndpoint>()
   const due = new Set<string>()
+  /** Runs that go on although their schedule is gone, by broker and done queue: somebody has to take away the news of their end. */
+  const goingOn = new Map<string, Map<string, Set<string>>>()
   /** Something was added to `due` while a pass ran. */
   let isNew = false
   const stopped = Promise.withResolvers<void>()
@@ -110,7 +112,7 @@ export function createSweep(deps: SweepDeps): Sweep {
         }
         cursor = page.cursor
       } while (cursor !== '0' && !isStopping())
-      return isComplete
+      return (await removeEnds(lease.broker, fingerprintOf(endpoint))) && isComplete
     } finally {
       await lease.release()
     }
@@ -123,21 +125,28 @@ export function createSweep(deps: SweepDeps): Sweep {
 
   async function removeRemains(broker: Broker, endpoint: BrokerEndpoint, ledger: string, marker: OwnerMarker): Promise<boolean> {
     const turn = deps.turnIn(marker.namespace, endpoint)
-    if (turn.kind === 'Ours') return removeLedger(broker, ledger, marker, turn.proof)
+    if (turn.kind === 'Ours') return removeLedger(broker, endpoint, ledger, marker, turn.proof)
     if (turn.kind !== 'None') return turn.kind === 'Elsewhere'
     const proof = { dispatcher: dispatcherName(installation, marker.namespace), epoch: deps.epoch(), holder: deps.holder }
     const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs }
     const [answer] = await broker.claimDispatch([claim])
     if (answer?.kind !== 'Held') return answer?.kind === 'HeldByOther'
     try {
-      return await removeLedger(broker, ledger, marker, proof)
+      return await removeLedger(broker, endpoint, ledger, marker, proof)
     } finally {
       // Unless somebody has created a TaskBroker there meanwhile, whose turn it is now.
       if (deps.turnIn(marker.namespace, endpoint).kind === 'None') await broker.releaseDispatch(proof)
     }
   }
 
-  async function removeLedger(broker: Broker, ledger: string, marker: OwnerMarker, proof: DispatchProof): Promise<boolean> {
+  async function removeLedger(
+    broker: Broker,
+    endpoint: BrokerEndpoint,
+    ledger: string,
+    marker: OwnerMarker,
+    proof: DispatchProof,
+  ): Promise<boolean> {
+    const queue = doneQueue(installation, marker.namespace)
     const { stored, brokerTimeMs } = await broker.readLedgers([ledger])
     const plan = deletionPlan(stored[0]?.document, proof.epoch, brokerTimeMs)
     const visit = () =>
@@ -147,7 +156,7 @@ export function createSweep(deps: SweepDeps): Sweep {
         marker,
         ledger,
         plan,
-        doneQueue: doneQueue(installation, marker.namespace),
+        doneQueue: queue,
         memory,
         jobOf() {
           throw new TypeError('a sweep places nothing')
@@ -161,8 +170,29 @@ export function createSweep(deps: SweepDeps): Sweep {
     const memory = emptyLedgerMemory()
     let result = await visit()
     while (result.kind === 'Busy') result = await visit()
-    if (result.kind === 'Deleted') log.info({ ledger }, 'removed what a schedule that is gone had left in the broker')
+    if (result.kind === 'Deleted') {
+      const started = [...memory.removed].filter(([, answer]) => answer === 'Started').map(([slot]) => slotJobId(ledger, slot))
+      expectEnds(fingerprintOf(endpoint), queue, started)
+      log.info({ ledger, goingOn: started.length }, 'removed what a schedule that is gone had left in the broker')
+    }
     return result.kind !== 'Fenced'
+  }
+
+  function expectEnds(id: string, queue: string, jobs: readonly string[]): void {
+    if (jobs.length === 0) return
+    const queues = goingOn.get(id) ?? new Map<string, Set<string>>()
+    goingOn.set(id, queues.set(queue, new Set([...(queues.get(queue) ?? []), ...jobs])))
+  }
+
+  /** Returns whether all have come. No ledger waits for them, so that no proof is needed. */
+  async function removeEnds(broker: Broker, id: string): Promise<boolean> {
+    const queues = goingOn.get(id) ?? new Map<string, Set<string>>()
+    const { ended } = queues.size === 0 ? { ended: [] } : await broker.readEnded([...queues.keys()])
+    const come = ended.filter((job) => queues.get(job.doneQueue)?.has(job.id))
+    if (come.length > 0) await broker.acknowledgeEnded(come)
+    for (const job of come) queues.get(job.doneQueue)?.delete(job.id)
+    for (const [queue, jobs] of queues) if (jobs.size === 0) queues.delete(queue)
+    return queues.size === 0
   }
 
   return {
