@@ -8,5 +8,5 @@
 export { annotations, labels, workerEnv } from './names.ts'
 export { dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, taskmillKey } from './keys.ts'
 export type { QueueKeys, QueuePart } from './keys.ts'
-export { dispatcherName, doneQueue, installationPattern, ledgerName, slotJobId, slotTime } from './runs.ts'
+export { dispatcherName, doneQueue, installationPattern, ledgerName, slotJobId, slotName, slotTime } from './runs.ts'
 export type { DoneData, OwnerMarker, Slot } from './runs.ts'
