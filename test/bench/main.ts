@@ -12,7 +12,7 @@ import { benchWake } from './wake.ts'
 const setting = (name: string, standard: number): number => Number(process.env[name] ?? standard)
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
-  wake: () => benchWake(setting('WAKES', 40), setting('BURSTS', 15)),
+  wake: () => benchWake(setting('WAKES', 30), setting('BURSTS', 12)),
   schedules: benchSchedules,
   idle: () => benchIdle(setting('IDLE_SECONDS', 60)),
   consumer: benchConsumer,

@@ -11,12 +11,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments, findCondition, workerPools, type Deployment, type WorkerPool } from '../../src/api/index.ts'
-import { systemClock } from '../../src/clock/index.ts'
-import { createInformer } from '../../src/kube/index.ts'
-import { silentLogger } from '../../src/observability/index.ts'
 import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { watchReplicas } from '../support/replica-watch.ts'
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts'
 
 const namespace = 'default'
@@ -40,7 +38,7 @@ beforeAll(async () => {
   await createBroker(client, namespace, redis.address)
 })
 
-/** The kubelet's part: an operator that ends, killed or because it lost its Lease, is started again in its pod. */
+/** The kubelet's part: an operator that is killed is started again in its pod. */
 function launch(): OperatorProcess {
   const launched = startOperator({ kubeconfig: controlPlane.kubeconfig })
   void launched.exited.then(() => {
@@ -58,24 +56,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** Every number of replicas that a Deployment was seen to ask for, in order. */
-function recordReplicas(name: string): readonly number[] {
-  const seen: number[] = []
-  const informer = createInformer<Deployment>({
-    client,
-    resource: deployments,
-    namespace,
-    clock: systemClock,
-    log: silentLogger,
-    rng: Math.random,
-  })
-  informer.onChange((key, object) => {
-    const replicas = object?.spec.replicas
-    if (key === `${namespace}/${name}` && replicas !== undefined && seen.at(-1) !== replicas) seen.push(replicas)
-  })
-  informer.start(stopWatching.signal)
-  return seen
-}
+/** Every number of replicas that a Deployment is seen to ask for from now on, in order. */
+const recordReplicas = (name: string): readonly number[] => watchReplicas(client, namespace, stopWatching.signal).record(name)
 
 function queueOf(name: string): Queue {
   const queue = new Queue(name, { connection: { host: redis.host, port: redis.port } })
