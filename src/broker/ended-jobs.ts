@@ -41,7 +41,8 @@ export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerLed
     },
 
     async acknowledgeEnded(refs, proof) {
-      const dispatcher = proof === undefined ? '' : dispatcherKey(keyPrefix, proof.dispatcher)
+      // Without a proof any key of ours stands in for the record: an ACL allows no others.
+      const dispatcher = dispatcherKey(keyPrefix, proof?.dispatcher ?? '')
       const replies = await callScript(
         redis,
         acknowledgeScript,

@@ -77,6 +77,10 @@ describe('the operator', () => {
     ['watch', 'taskmill.dev', 'taskbrokers'],
     ['patch', 'taskmill.dev', 'workerpools', 'status'],
     ['patch', 'taskmill.dev', 'taskbrokers', 'status'],
+    ['list', 'taskmill.dev', 'taskschedules'],
+    ['patch', 'taskmill.dev', 'taskschedules', 'status'],
+    ['get', '', 'secrets'],
+    ['list', '', 'pods'],
     ['create', 'apps', 'deployments'],
     ['patch', 'apps', 'deployments'],
     ['create', 'events.k8s.io', 'events'],
@@ -87,8 +91,9 @@ describe('the operator', () => {
   })
 
   it.each([
-    ['get', '', 'secrets'],
-    ['list', '', 'pods'],
+    ['list', '', 'secrets'],
+    ['watch', '', 'secrets'],
+    ['get', '', 'namespaces'],
     ['create', '', 'pods'],
     ['delete', 'apps', 'deployments'],
     ['get', 'taskmill.dev', 'workerpools'],
