@@ -1,0 +1,33 @@
+/** The operator of a benchmark: compiled and at the log level of production, and never silently gone. */
+import { spawnSync } from 'node:child_process'
+import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+
+/** What Node takes in a container with the chart's limit of 512 MiB; on the whole machine it would let garbage lie for longer. */
+const heapMb = 256
+let isBuilt = false
+
+export function startBenchedOperator(kubeconfig: string): OperatorProcess {
+  build()
+  const entry = [`--max-old-space-size=${heapMb}`, 'dist/main/cli.js', 'operator']
+  const operator = startOperator({ kubeconfig, entry, env: { TASKMILL_LOG_LEVEL: 'info' } })
+  let isWanted = true
+  void operator.exited.then((code) => {
+    if (!isWanted) return
+    console.error(`the operator ended with ${code}`, operator.lines.slice(-5))
+    process.exit(1)
+  })
+  return {
+    ...operator,
+    async [Symbol.asyncDispose]() {
+      isWanted = false
+      await operator[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function build(): void {
+  if (isBuilt) return
+  const { status } = spawnSync(process.execPath, ['hack/build.ts'], { stdio: 'inherit' })
+  if (status !== 0) throw new Error('the operator could not be compiled')
+  isBuilt = true
+}

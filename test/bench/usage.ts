@@ -1,0 +1,21 @@
+/** What a process costs and does, told by the kernel and by its own metrics. */
+import { readFileSync } from 'node:fs'
+
+/** What the kernel counts of a process; it counts in hundredths of a second. */
+export function usageOf(pid: number): { readonly cpuSeconds: number; readonly rssMb: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const [userTicks = 0, systemTicks = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number)
+  const rssKb = Number(/^VmRSS:\s+(\d+)/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  return { cpuSeconds: (userTicks + systemTicks) / 100, rssMb: rssKb / 1024 }
+}
+
+/** The sum over all series of a counter whose labels match. */
+export async function countedBy(port: unknown, metric: string, labels = ''): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text()
+  const series = text.split('\n').filter((line) => line.startsWith(`${metric}{`) && line.includes(labels))
+  return series.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+}
