@@ -1,0 +1,207 @@
+/**
+ * The operator is killed between any two statements that matter for a slot, once at every point, and started again; each time the world must
+ * come out right. Runs are plain BullMQ workers'. The points and the seed are printed; SEED=… repeats which occurrence of each point it is.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
+import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
+import { taskSchedules } from '../../src/api/index.ts'
+import type { WriteName } from '../../src/scheduling/index.ts'
+import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
+import { random } from '../support/random.ts'
+import {
+  applySchedule,
+  connectRedis,
+  createHome,
+  deleteSchedule,
+  forgetLedger,
+  idleQueue,
+  ledgerOf,
+  oneAtATime,
+  placedAhead,
+  queue,
+  runsOf,
+  settle,
+  slotsRun,
+  untilLedger,
+  untilMarked,
+  untilMoreRan,
+  untilNothingRemains,
+  type Home,
+  type ScheduleSpec,
+} from '../support/schedule-home.ts'
+
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+/** So many worlds at once, each with an operator of its own. */
+const atOnce = 6
+const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
+const recordFile = join(folder, 'runs')
+let controlPlane: ControlPlane
+let redis: RedisServer
+let commands: Redis
+let client: Awaited<ReturnType<typeof connectCluster>>
+let worker: PlainWorker
+const operators: OperatorProcess[] = []
+
+beforeAll(async () => {
+  console.log(`SEED=${seed}`)
+  ;[controlPlane, redis] = await Promise.all([startControlPlane({ controllerManager: false }), startRedis({ appendonly: 'everysec' })])
+  commands = connectRedis(redis)
+  client = await connectCluster(controlPlane.kubeconfig)
+  await installCrds(client)
+  worker = startPlainWorker({ redis, queues: [queue], recordFile })
+})
+
+afterAll(async () => {
+  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop(), client?.close()])
+  commands?.disconnect()
+  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+  rmSync(folder, { recursive: true })
+})
+
+function launch(namespace: string, killAt = ''): OperatorProcess {
+  const operator = startOperator({
+    kubeconfig: controlPlane.kubeconfig,
+    namespace,
+    entry: ['test/support/operator-with-kill-points.ts'],
+    env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt },
+  })
+  operators.push(operator)
+  return operator
+}
+
+/** How often each point was reached. */
+function pointsOf(operator: OperatorProcess): ReadonlyMap<string, number> {
+  const reached = operator.lines.filter((line) => line.msg === 'point' || line.msg === 'struck')
+  return new Map(reached.map((line) => [String(line['point']), Number(line['count'])]))
+}
+
+const ahead = placedAhead(3)
+const alone = oneAtATime(2)
+const failing = oneAtATime(4, { task: { type: 'fail', retry: { maxRetries: 1, initialDelaySeconds: 0 } } })
+/** Nobody works on its queue. */
+const stuck = oneAtATime(2, { pendingDeadlineSeconds: 1, task: { type: 'record', queue: idleQueue } })
+
+/** Every write that there is: the compiler asks for one that is new, and the test for a way to reach it. */
+const writes = {
+  adopt: true,
+  retime: true,
+  intend: true,
+  placed: true,
+  final: true,
+  record: true,
+  revoke: true,
+  'taken back': true,
+  free: true,
+  regressed: true,
+  marker: true,
+  delete: true,
+} as const satisfies Record<WriteName | 'marker' | 'delete', true>
+const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'place', 'remove', 'acknowledge'].flatMap((what) => [
+  `before ${what}`,
+  `after ${what}`,
+])
+
+/**
+ * All that can befall a schedule: placed ahead, one at a time, a failure, a run that nobody starts, an edit with its take-back, a ledger that
+ * is lost, a deletion. Resolves with what went wrong.
+ */
+async function live(home: Home): Promise<readonly string[]> {
+  const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, failing }
+  const names = Object.keys(specs)
+  const createdAt = Object.fromEntries(
+    await Promise.all(Object.entries(specs).map(async ([name, spec]) => [name, await applySchedule(home, name, spec)] as const)),
+  )
+  await Promise.all([applySchedule(home, 'doomed', ahead), applySchedule(home, 'stuck', stuck), applySchedule(home, 'forgotten', alone)])
+  await Promise.all([
+    ...['ahead', 'alone', 'doomed', 'forgotten'].map((name) => untilMoreRan(home, name, 2)),
+    ...['failing', 'stuck'].map((name) => untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0)),
+    observe(client, taskSchedules, { ...home, name: 'forgotten' }, (object) => object?.status?.lastScheduleTime !== undefined),
+  ])
+
+  const before = await ledgerOf(home, 'ahead')
+  const generations = new Set(before?.open.map((open) => open.generation))
+  const edited = { ...ahead, task: { ...ahead.task, payload: { edited: true } } }
+  await Promise.all([applySchedule(home, 'ahead', edited), deleteSchedule(home, 'doomed'), forgetLedger(home, 'forgotten')])
+  await untilLedger(home, 'ahead', 'the slots of the new generation', ({ open }) => {
+    const placed = open.filter((each) => each.state === 'Placed')
+    return placed.length > 3 && placed.every((each) => !generations.has(each.generation))
+  })
+  await untilLedger(home, 'forgotten', 'said to have regressed', ({ regressedAtMs }) => regressedAtMs !== undefined)
+  await Promise.all(['ahead', 'alone', 'forgotten'].map((name) => untilMoreRan(home, name, 1)))
+
+  const accounts = await Promise.all(
+    names.map(async (name) => {
+      const spec = name === 'ahead' ? edited : (specs[name] ?? ahead)
+      return { name, ...(await settle(home, name, spec, createdAt[name] ?? 0)) }
+    }),
+  )
+  // At rest, so that there is nothing else to write than whether it is to stay after its deletion.
+  for (const deletionPolicy of ['Orphan', 'Delete'] as const) {
+    await applySchedule(home, 'alone', { ...alone, suspend: true, deletionPolicy })
+    await untilMarked(home, 'alone', deletionPolicy)
+  }
+  await Promise.all([...names, 'stuck', 'forgotten'].map((name) => deleteSchedule(home, name)))
+  const doubled = ['doomed', 'forgotten'].filter((name) => runsOf(home, name).length > slotsRun(home, name).size)
+  return [
+    ...accounts.flatMap(({ name, wrong, missed }) => [
+      ...wrong.map((each) => `${name}: ${each}`),
+      ...('LedgerRegressed' in missed ? [`${name}: the ledger is said to have regressed`] : []),
+    ]),
+    ...doubled.map((name) => `${name}: a slot ran twice`),
+    ...(slotsRun(home, 'stuck').size > 0 ? ['stuck: ran, though nobody works on its queue'] : []),
+    ...(await untilNothingRemains(home).then(
+      () => [],
+      (error: unknown) => [String(error)],
+    )),
+  ]
+}
+
+const homeOf = (namespace: string): Home => ({ client, commands, namespace, recordFile })
+let points: ReadonlyMap<string, number>
+
+it('nothing is killed: all points are reached', async () => {
+  const home = await createHome(homeOf('alive'), redis)
+  const operator = launch(home.namespace)
+  expect(await live(home)).toEqual([])
+  await operator.stop()
+  points = pointsOf(operator)
+  console.log(`${points.size} points: ${[...points].map(([point, count]) => `${point} (${count})`).join(', ')}`)
+  expect([...points.keys()].toSorted()).toEqual(declared.toSorted())
+})
+
+it('killed at every point, and started again', { timeout: 600_000 }, async () => {
+  const rng = random(seed)
+  const left = [...points].map(([point, count], index) => ({
+    namespace: `killed-${index}`,
+    // Not only the first time, and early enough to be reached again though the kill changes what follows.
+    killAt: `${point}#${1 + Math.floor(rng() * Math.min(5, Math.ceil(count / 3)))}`,
+  }))
+  const outcomes: Record<string, readonly string[]> = {}
+  async function run({ namespace, killAt }: { readonly namespace: string; readonly killAt: string }): Promise<void> {
+    const home = await createHome(homeOf(namespace), redis)
+    const operator = launch(namespace, killAt)
+    let again: OperatorProcess | undefined
+    const restarted = operator.exited.then(() => (again = launch(namespace)))
+    const wrong = await live(home).catch((error: unknown) => [String(error)])
+    // The last points come with the deletion.
+    const isReached = operator.lines.some((line) => line.msg === 'struck')
+    await operator.kill()
+    await restarted
+    await again?.stop()
+    outcomes[killAt] = isReached ? wrong : [...wrong, 'never reached']
+  }
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) await run(next)
+    }),
+  )
+  expect(Object.fromEntries(Object.entries(outcomes).filter(([, wrong]) => wrong.length > 0))).toEqual({})
+  console.log(`killed at ${Object.keys(outcomes).join(', ')}`)
+})
