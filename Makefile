@@ -29,8 +29,8 @@ check: setup-node ## generated files, types, lint, unused code, architecture
 generate: setup-node ## write CRDs and API reference from the sources
 	@node hack/generate.ts
 
-bench: setup ## benchmarks, as tables
-	@node test/bench/main.ts
+bench: setup ## benchmarks, as tables; BENCHES="wake idle" runs some
+	@node test/bench/main.ts $(BENCHES)
 
 image: setup ## the image localhost/taskmill:dev
 	@node hack/image/main.ts product

@@ -78,7 +78,7 @@ export type Term = Pick<Process, 'caches' | 'metrics' | 'clock' | 'log' | 'rng' 
 
 /** What a term begins with waits behind what people change. */
 const startPriority = -100
-const reconcilesAtOnce = 8
+const reconcilesAtOnce = 16
 const gaugeWritesPerSecond = 10
 
 /** The parts of a term in the order of their start; they stop the other way round. */

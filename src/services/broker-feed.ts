@@ -8,6 +8,8 @@ import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type Step } 
 const blockMs = 5_000
 /** After news, so that a flood of events costs twenty reads a second and not thousands. */
 const newsGapMs = 50
+/** After news, the same queues are looked at again. */
+const followUpMs = [100, 250, 500] as const
 
 /** Of each queue the broker looks at that many active jobs, the longest active ones: when all of them are orphans, so are the others. */
 const orphansLookedAt = 100
@@ -43,6 +45,7 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
   let reading: Promise<void> | undefined
   let passTimer: TimerHandle | undefined
   let dueTimer: TimerHandle | undefined
+  const followUps = new Set<TimerHandle>()
   /** Interrupts the watch, or its wait for something to watch, when what is to be watched changes. */
   let rewatch = new AbortController()
   let watchedNames = ''
@@ -115,6 +118,23 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     return isChanged ? [queue] : []
   }
 
+  const hasJobs = (queue: string): boolean => {
+    const snapshot = snapshots.get(queue)
+    return snapshot?.ok === true && hasDemand(snapshot.reading)
+  }
+
+  /** A burst takes a moment to arrive: what the first look saw may have been its beginning, and the watch ends when the pool wakes. */
+  const followUp = (queues: readonly string[]) => {
+    if (followUps.size > 0 || queues.length === 0) return
+    for (const afterMs of followUpMs) {
+      const timer = clock.setTimeout(() => {
+        followUps.delete(timer)
+        void request(queues)
+      }, afterMs)
+      followUps.add(timer)
+    }
+  }
+
   const pass = () => {
     passTimer = clock.setTimeout(pass, passMs)
     void request(wanted.keys())
@@ -148,6 +168,7 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
           const news = await broker.watchQueues(cursors, blockMs, interrupt)
           if (news.size === 0) continue
           await request(news.keys())
+          followUp([...news.keys()].filter(hasJobs))
           await sleep(clock, newsGapMs, stopped.signal)
         }
       } catch (error) {
@@ -193,7 +214,7 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     snapshot: (queue) => snapshots.get(queue),
     async stop() {
       stopped.abort()
-      for (const timer of [passTimer, dueTimer]) if (timer !== undefined) clock.clearTimeout(timer)
+      for (const timer of [passTimer, dueTimer, ...followUps]) if (timer !== undefined) clock.clearTimeout(timer)
       await Promise.all([watching, reading])
     },
   }

@@ -177,6 +177,25 @@ test('a flood of events costs a bounded number of reads', async () => {
   await signals.stop()
 })
 
+test('a burst is looked at again while it arrives, though the pool that it woke is not watched any more', async () => {
+  const { clock, signals, subscribe, set, emit, told, calls } = world()
+  subscribe('ns/a', ['mail'], true)
+  await clock.advance(0)
+  told.length = 0
+  set('mail', { waiting: 20 })
+  emit('mail')
+  await clock.advance(1)
+  expect(told.splice(0)).toEqual(['ns/a'])
+  subscribe('ns/a', ['mail'], false)
+  set('mail', { waiting: 500 })
+  calls.length = 0
+  await clock.advance(100)
+  expect(told).toEqual(['ns/a'])
+  await clock.advance(800)
+  expect(calls).toHaveLength(3)
+  await signals.stop()
+})
+
 test('a pool at zero is told when its next delayed job is due by the clock of the broker', async () => {
   const { clock, signals, subscribe, set, told } = world()
   set('mail', { delayed: 1, nextDueAtMs: clock.now() + 7_000 + 300 })
