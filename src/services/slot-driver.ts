@@ -196,10 +196,13 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
   }
 
   async function steps(visit: Visit): Promise<VisitResult> {
-    const { broker, plan } = visit
+    const { broker, plan, memory } = visit
+    /** Whether the broker itself said in this visit what is stored. */
+    let isFresh = false
     for (let count = 0; count < maxSteps; count++) {
       visit.signal.throwIfAborted()
       if (visit.isWanted?.() === false) return { kind: 'Unwanted' }
+      isFresh ||= memory.seen === undefined
       const seen = await look(visit)
       const nowMs = brokerNow(broker)
       const step = nextStep(seen.ledger, plan, knowledgeOf(visit, nowMs), nowMs)
@@ -211,8 +214,12 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
         if (step.kind === 'Delete' && seen.revision === 0) return { kind: 'Deleted' }
         if (step.kind === 'Delete') await forgetEnds(visit)
         const answer = await write(visit, step.kind === 'Delete' ? { what: 'delete', ledger: undefined } : step)
+        isFresh = true
         if (answer === 'Fenced') return fenced(visit)
         if (answer === 'Written' && step.kind === 'Delete') return { kind: 'Deleted' }
+      } else if (step.kind === 'Acknowledge' && !isFresh) {
+        // What is acknowledged is gone: a broker that came back with an older ledger may still have to record it.
+        memory.seen = undefined
       } else if ((await effect(visit, step)) === 'Fenced') {
         return fenced(visit)
       }
