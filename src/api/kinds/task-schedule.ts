@@ -78,7 +78,7 @@ const spec = object({
     }),
     missedRuns: enumeration({
       description:
-        'What becomes of slots that were not dispatched in time, after an outage for example. Latest: the newest of them runs. Skip: none that is later than 30 s runs. All: they all run, in order, up to missedRunsLimit.',
+        'What becomes of slots that were not dispatched in time, after an outage for example. Latest: the newest of them runs. Skip: none that is later than 30 s runs. All: they all run, in order, up to missedRunsLimit; with Forbid the first of them, while it runs the others are Overlap.',
       values: ['Latest', 'Skip', 'All'],
       default: 'Latest',
     }),
@@ -95,7 +95,7 @@ const spec = object({
       'A run that no worker has started so long after its dispatch is taken back and counts as failed, which frees a schedule with Forbid.',
     ),
     runDeadlineSeconds: deadline(
-      'A run that has not ended so long after its start counts as failed, which frees a schedule with Forbid. The job itself goes on.',
+      'A run that has not ended so long after the start of its current attempt counts as failed, which frees a schedule with Forbid. The job itself goes on.',
     ),
     deletionPolicy: enumeration({
       description:
