@@ -120,7 +120,7 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
     if (answer.outcome === 'Fenced') return 'Fenced'
     memory.seen = seenOf(answer.stored)
     if (answer.outcome === 'Written') {
-      if (step.ledger !== undefined) visit.onChanges(changesOf(seen.ledger, step.ledger, endedOf(visit, brokerNow(broker))), step.ledger)
+      if (step.ledger !== undefined) visit.onChanges(changesBetween(seen.ledger, step.ledger), step.ledger)
       return 'Written'
     }
     if (answer.outcome === 'Conflict') forgetEffects(memory)
@@ -285,23 +285,9 @@ function fenced({ memory }: Visit): VisitResult {
   return { kind: 'Fenced' }
 }
 
-function knowledgeOf(visit: Visit, nowMs: number): Knowledge {
-  const { placed, removed, looked } = visit.memory
-  return { placed, removed, looked, ended: endedOf(visit, nowMs) }
-}
-
-function endedOf({ ended }: Visit, nowMs: number): readonly RunOutcome[] {
-  return ended().map((job) => outcomeOf(job, nowMs))
-}
-
-/** One write may record several ends, of which a ledger itself tells only the last. */
-function changesOf(before: Ledger | undefined, after: Ledger, ended: readonly RunOutcome[]): readonly Change[] {
-  const wasActive = new Set(before?.active.map(({ slot }) => slot))
-  const isActive = new Set(after.active.map(({ slot }) => slot))
-  const recorded = ended.filter(({ slot }) => wasActive.has(slot) && !isActive.has(slot))
-  const changes = changesBetween(before, after)
-  const known = new Set(changes.flatMap((change) => (change.kind === 'RunEnded' ? [change.run.slot] : [])))
-  return [...changes, ...recorded.filter(({ slot }) => !known.has(slot)).map((run) => ({ kind: 'RunEnded' as const, run }))]
+function knowledgeOf({ memory, ended }: Visit, nowMs: number): Knowledge {
+  const { placed, removed, looked } = memory
+  return { placed, removed, looked, ended: ended().map((job) => outcomeOf(job, nowMs)) }
 }
 
 function outcomeOf(job: EndedJob, nowMs: number): RunOutcome {

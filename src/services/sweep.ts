@@ -1,6 +1,6 @@
 import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../broker/index.ts'
 import type { Clock, TimerHandle } from '../clock/index.ts'
-import { dispatcherName, doneQueue, type OwnerMarker, slotJobId } from '../contract/index.ts'
+import { dispatcherName, doneQueue, type OwnerMarker, type Slot, slotJobId } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
@@ -162,18 +162,23 @@ export function createSweep(deps: SweepDeps): Sweep {
           throw new TypeError('a sweep places nothing')
         },
         ended: () => [],
-        onAcknowledged: () => undefined,
+        onAcknowledged(slots) {
+          for (const slot of slots) acknowledged.add(slot)
+        },
         onChanges: () => undefined,
         isWanted: () => !deps.exists(marker.namespace, marker.name),
         signal: signal ?? AbortSignal.abort(),
       })
     const memory = emptyLedgerMemory()
+    /** Had ended already, and their ends are gone with the ledger. */
+    const acknowledged = new Set<Slot>()
     let result = await visit()
     while (result.kind === 'Busy') result = await visit()
     if (result.kind === 'Deleted') {
-      const started = [...memory.removed].filter(([, answer]) => answer === 'Started').map(([slot]) => slotJobId(ledger, slot))
-      expectEnds(fingerprintOf(endpoint), queue, started)
-      log.info({ ledger, goingOn: started.length }, 'removed what a schedule that is gone had left in the broker')
+      const stillRun = [...memory.removed].filter(([slot, answer]) => answer === 'Started' && !acknowledged.has(slot))
+      const jobs = stillRun.map(([slot]) => slotJobId(ledger, slot))
+      expectEnds(fingerprintOf(endpoint), queue, jobs)
+      log.info({ ledger, goingOn: jobs.length }, 'removed what a schedule that is gone had left in the broker')
     }
     return result.kind !== 'Fenced'
   }
