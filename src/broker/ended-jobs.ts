@@ -67,7 +67,7 @@ function parse(
   [id, text, outcome, message, attemptsMade, worker, startedAtMs, finishedAtMs, opts]: EndedReply,
   doneQueue: string,
 ): EndedJob[] {
-  const data = parseJson(text) as Partial<DoneData> | null
+  const data = parseJson(text) as Partial<Extract<DoneData, { readonly slot: unknown }>> | null
   if (data?.v !== 1 || typeof data.ledger !== 'string' || typeof data.slot !== 'number') return []
   const { attempts } = (parseJson(opts) ?? {}) as { readonly attempts?: unknown }
   return [

@@ -6,7 +6,18 @@
  * no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
-export { dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, taskmillKey } from './keys.ts'
-export type { QueueKeys, QueuePart } from './keys.ts'
-export { dispatcherName, doneQueue, installationPattern, ledgerName, slotJobId, slotName, slotTime } from './runs.ts'
-export type { DoneData, OwnerMarker, Slot } from './runs.ts'
+export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, runKey, taskmillKey } from './keys.ts'
+export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
+export {
+  dispatcherName,
+  doneQueue,
+  installationPattern,
+  ledgerName,
+  nodeJobId,
+  ownerOf,
+  runName,
+  slotJobId,
+  slotName,
+  slotTime,
+} from './runs.ts'
+export type { CountIncrement, DoneData, OwnerMarker, Slot, SubjectKind } from './runs.ts'

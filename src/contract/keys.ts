@@ -1,3 +1,5 @@
+import type { SubjectKind } from './runs.ts'
+
 /**
  * What a queue may be called: no colon (BullMQ's separator), no leading dot (Taskmill's own keys), no braces (hash tags of
  * a Cluster), no comma or white space (the list in the worker's environment), at most 128 characters.
@@ -55,7 +57,28 @@ export function dispatcherKey(prefix: string, dispatcher: string): string {
   return taskmillKey(prefix, 'dispatcher', dispatcher)
 }
 
-/** The owner markers of one installation: a hash from the ledger's name to an `OwnerMarker`. */
+/** The decision log of one run: a list of JSON entries, the oldest first. */
+export function runKey(prefix: string, run: string): string {
+  return taskmillKey(prefix, 'run', run)
+}
+
+/**
+ * Ends of one subject within one hour (whole hours since 1970): a hash from `<minute of the hour>:<Succeeded|Failed>` to how many. It goes
+ * 26 hours after its last increment.
+ */
+export function countsKey(prefix: string, place: CountsPlace, hour: number | ''): string {
+  const { installation, namespace, subjectKind, subject } = place
+  return taskmillKey(prefix, 'counts', `${installation}/${namespace}/${subjectKind}/${subject}`, String(hour))
+}
+
+export type CountsPlace = {
+  readonly installation: string
+  readonly namespace: string
+  readonly subjectKind: SubjectKind
+  readonly subject: string
+}
+
+/** The owner markers of one installation: a hash from the name of the ledger or run to an `OwnerMarker`. */
 export function ownersKey(prefix: string, installation: string): string {
   return taskmillKey(prefix, 'owners', installation)
 }

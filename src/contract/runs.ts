@@ -1,6 +1,7 @@
 /**
- * The names under which slots, their jobs and their ledgers are known in a broker. They are derived from installation, namespace and name
- * and never from a UID: a restored backup, or the second cluster of a blue/green pair, continues where the first one was.
+ * The names under which slots and runs, their jobs, and what is stored about them are known in a broker. They are derived from installation,
+ * namespace and name: a restored backup, or the second cluster of a blue/green pair, continues where the first one was. Only the jobs of a
+ * run's nodes carry something of a UID, the token, which its log remembers.
  */
 
 /** A moment at which a schedule is due: whole seconds since 1970, UTC. */
@@ -34,6 +35,25 @@ export function slotJobId(ledger: string, slot: Slot): string {
   return `tm/${ledger}/${slotName(slot)}`
 }
 
+/** The whole name of a run in a broker: `default/assistant/run/x7k2p`. No ledger can have it. */
+export function runName(installation: string, namespace: string, name: string): string {
+  return `${installation}/${namespace}/run/${name}`
+}
+
+/**
+ * The id of a node's job, and of the small job that waits for its end: `tm/default/assistant/run/x7k2p/1f0c9b2e/fetch`. The token is that of
+ * the object which began the run, so that a run that was deleted and created again under its name never meets the jobs of the former one.
+ */
+export function nodeJobId(run: string, token: string, node: string): string {
+  return `tm/${run}/${token}/${node}`
+}
+
+/** Whether a ledger or a run has this name, and of which object it is. */
+export function ownerOf(owner: string): { readonly kind: OwnerMarker['kind']; readonly namespace: string; readonly name: string } {
+  const [, namespace = '', name = '', run] = owner.split('/')
+  return run === undefined ? { kind: 'TaskSchedule', namespace, name } : { kind: 'TaskExecution', namespace, name: run }
+}
+
 /**
  * The queue in which the ends of tracked jobs of one namespace arrive. It starts with a dot, which no queue of people may, and nobody
  * works on it but the operator that dispatches.
@@ -42,16 +62,28 @@ export function doneQueue(installation: string, namespace: string): string {
   return `.taskmill-done/${installation}/${namespace}`
 }
 
-/** What the job in the done queue carries as its data. */
-export type DoneData = { readonly v: 1; readonly ledger: string; readonly slot: Slot }
+/** What the job in the done queue carries as its data: whose end it tells. */
+export type DoneData =
+  | { readonly v: 1; readonly ledger: string; readonly slot: Slot }
+  | { readonly v: 1; readonly run: string; readonly token: string; readonly node: string }
 
-/** Who wrote a ledger last, kept in one hash per installation, so that what a deleted namespace left behind can be found. */
+/** Who wrote a ledger or a run's log last, kept in one hash per installation, so that what a deleted namespace left behind can be found. */
 export type OwnerMarker = {
   readonly v: 1
   /** UID of the namespace kube-system of the cluster that wrote it. */
   readonly cluster: string
-  readonly kind: 'TaskSchedule'
+  readonly kind: 'TaskSchedule' | 'TaskExecution'
   readonly namespace: string
   readonly name: string
   readonly deletionPolicy: 'Delete' | 'Orphan'
+}
+
+/** Of what ends are counted by the minute: of all tracked jobs of a queue, of a schedule's runs, of the runs of a graph. */
+export type SubjectKind = 'Queue' | 'TaskSchedule' | 'TaskDependency'
+
+/** One end, as it is counted. A run that timed out has failed; one that was cancelled, skipped or omitted is not counted. */
+export type CountIncrement = {
+  readonly subjectKind: SubjectKind
+  readonly subject: string
+  readonly outcome: 'Succeeded' | 'Failed'
 }
