@@ -11,7 +11,6 @@ export type { QueueSnapshot } from './queue-snapshot.ts'
 export {
   createSlotDriver,
   emptyLedgerMemory,
-  generationOf,
   type LedgerMemory,
   type SlotDriver,
   type SlotDriverDeps,

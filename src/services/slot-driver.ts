@@ -11,6 +11,7 @@ import {
   type LookedAt,
   nextStep,
   parseLedger,
+  queueOfGeneration,
   type RunOutcome,
   type SchedulePlan,
   type Step,
@@ -246,15 +247,6 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
 }
 
 type Window = { readonly notBeforeMs?: number | undefined; readonly beforeMs?: number | undefined }
-
-/** Which template a job was made from, and where it was put: enough to find it when the template has changed. */
-export function generationOf(hash: string, queue: string): string {
-  return `${hash}/${queue}`
-}
-
-function queueOfGeneration(generation: string): string {
-  return generation.slice(generation.indexOf('/') + 1)
-}
 
 function forgetEffects(memory: LedgerMemory): void {
   memory.placed.clear()

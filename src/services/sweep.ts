@@ -3,9 +3,9 @@ import type { Clock, TimerHandle } from '../clock/index.ts'
 import { dispatcherName, doneQueue, type OwnerMarker, type Slot, slotJobId } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
+import { generationOf, parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
 import { type Brokers, fingerprintOf } from './brokers.ts'
-import { emptyLedgerMemory, generationOf, type SlotDriver } from './slot-driver.ts'
+import { emptyLedgerMemory, type SlotDriver } from './slot-driver.ts'
 
 /**
  * Removes from brokers what schedules left that are gone: those deleted while no operator looked, and those whose namespace went as a whole.

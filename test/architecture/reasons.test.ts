@@ -12,8 +12,9 @@ const declared = kinds.flatMap((kind) => [
   ...Object.keys(kind.events).map((reason) => ({ kind: kind.kind, what: 'Event', reason })),
 ])
 
-it.each(declared)('$kind: $what $reason is said by the controller', ({ kind, reason }) => {
-  const sources = globSync(`src/controllers/${folderOf[kind] ?? ''}/*.ts`).filter((path) => !path.endsWith('.test.ts'))
+it.each(declared)('$kind: $what $reason is said by the controller, or by the plan that it follows', ({ kind, reason }) => {
+  const name = folderOf[kind] ?? ''
+  const sources = globSync([`src/controllers/${name}/*.ts`, `src/plans/${name}.ts`]).filter((path) => !path.endsWith('.test.ts'))
   expect(sources.length).toBeGreaterThan(0)
   expect(sources.map((path) => readFileSync(path, 'utf8')).join('\n')).toContain(`'${reason}'`)
 })

@@ -26,14 +26,16 @@ export const table: Readonly<Record<string, Row>> = {
   scheduling: { types: ['api'], packages: ['croner'], pure: true },
   kube: { types: ['api'], packages: ['undici', '@kubernetes/client-node'] },
   broker: { types: ['api'], packages: ['bullmq', 'ioredis'] },
+  // Not `pure`: it hashes with node:crypto. Time, chance and environment are kept out of it like everywhere.
+  plans: { values: ['api', ...pureRules], types: ['broker'] },
   runtime: { values: ['retry'] },
-  services: { values: ['api', ...pureRules], types: ports },
-  'controllers/*': { values: ['api', ...pureRules, 'runtime', 'services'], types: ports },
+  services: { values: ['api', ...pureRules, 'plans'], types: ports },
+  'controllers/*': { values: ['api', ...pureRules, 'plans', 'runtime', 'services'], types: ports },
   worker: { values: ['retry'], types: ['broker'] },
   client: { values: ['retry'], types: ['broker'] },
   tasks: { values: ['retry'], types: ['broker'] },
   server: { values: ['api', ...pureRules, 'services'], types: ports },
-  cli: { values: ['api', ...pureRules, 'services'], types: ports },
+  cli: { values: ['api', ...pureRules, 'plans', 'services'], types: ports },
   main: { values: ['*'], packages: ['*'] },
 }
 

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { findCondition, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
+import { timingOf } from '../../plans/index.ts'
 import { type Ledger, parseTiming } from '../../scheduling/index.ts'
 import { statusOf, transitionOf } from './status.ts'
-import { timingOf } from './understand.ts'
 import type { World } from './world.ts'
 
 const nowMs = Date.UTC(2026, 10, 28, 12)

@@ -5,6 +5,7 @@ import { doneQueue, ledgerName, type OwnerMarker, type Slot } from '../../contra
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
+import { summaryOf, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import {
   type BrokerDirectory,
@@ -23,7 +24,6 @@ import {
 import { changeEvents, transitionEvents, type Untold } from './events.ts'
 import { createScheduleMetrics } from './schedule-metrics.ts'
 import { statusOf, transitionOf } from './status.ts'
-import { understand, type Understood } from './understand.ts'
 import type { Situation, World } from './world.ts'
 
 export type TaskScheduleDeps = {
@@ -53,7 +53,7 @@ export type TaskScheduleDeps = {
 type Memory = {
   /** The object as it was last seen: when it is deleted, this says where its ledger is. */
   schedule: TaskSchedule
-  understood: Understood
+  understood: UnderstoodSchedule
   readonly ledger: LedgerMemory
   /** The newest that was read, for people to read while nothing can be. */
   shown?: Ledger | undefined
@@ -93,11 +93,11 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const { uid, generation } = schedule.metadata
     if (known !== undefined) {
       const isSame = known.schedule.metadata.uid === uid && known.schedule.metadata.generation === generation
-      if (!isSame) known.understood = understand(schedule)
+      if (!isSame) known.understood = understandSchedule(schedule)
       known.schedule = schedule
       return known
     }
-    const memory: Memory = { schedule, understood: understand(schedule), ledger: emptyLedgerMemory(), untold: new Map() }
+    const memory: Memory = { schedule, understood: understandSchedule(schedule), ledger: emptyLedgerMemory(), untold: new Map() }
     memories.set(key, memory)
     return memory
   }
@@ -122,9 +122,9 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
   /** What can be done about it, as far as the caches say. */
   function situationOf(
     schedule: TaskSchedule,
-    understood: Understood,
+    understood: UnderstoodSchedule,
   ): Situation | { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
-    if (!understood.ok) return { kind: 'Invalid', fault: understood.fault }
+    if (!understood.ok) return { kind: 'Invalid', fault: summaryOf(understood.faults) }
     const brokerKey = brokerKeyOf(schedule)
     if (taskBrokers.get(brokerKey) === undefined) return { kind: 'NoBroker' }
     const place = directory.get(brokerKey)

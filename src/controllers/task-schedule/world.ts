@@ -1,10 +1,10 @@
 import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
+import type { ScheduleFaultReason } from '../../plans/index.ts'
 import type { Ledger, SlotSource } from '../../scheduling/index.ts'
-import type { Fault } from './understand.ts'
 
 /** What can be done about a schedule now. */
 export type Situation =
-  | { readonly kind: 'Invalid'; readonly fault: Fault }
+  | { readonly kind: 'Invalid'; readonly fault: { readonly reason: ScheduleFaultReason; readonly message: string } }
   | { readonly kind: 'NoBroker' }
   /** A Secret of the TaskBroker is missing or wrong. */
   | { readonly kind: 'NotUsable'; readonly message: string }

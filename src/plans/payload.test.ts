@@ -3,9 +3,9 @@ import { compilePayload } from './payload.ts'
 
 const slot = '2026-11-29T00:00:00Z'
 const evaluated = (payload: unknown): unknown => {
-  const compiled = compilePayload(payload, 'spec.task.payload')
-  if (!compiled.ok) throw new Error(`${compiled.field}: ${compiled.message}`)
-  return compiled.payload.evaluate(slot)
+  const compiled = compilePayload(payload, 'spec.task.payload', ['slot'])
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.faults))
+  return compiled.payload.evaluate({ slot })
 }
 
 it('fills in the slot wherever a text asks for it, and leaves all else as it is', () => {
@@ -36,5 +36,6 @@ it.each([
   [{ a: '$(slot' }, 'spec.task.payload.a', 'not closed'],
   [{ a: '$()' }, 'spec.task.payload.a', 'empty'],
 ])('says at once what is wrong with %j, and where', (payload, field, message) => {
-  expect(compilePayload(payload, 'spec.task.payload')).toMatchObject({ ok: false, field, message: expect.stringContaining(message) })
+  const faults = [{ field, message: expect.stringContaining(message) }]
+  expect(compilePayload(payload, 'spec.task.payload', ['slot'])).toMatchObject({ ok: false, faults })
 })

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { taskSchedule, type TaskSchedule, withDefaults } from '../api/index.ts'
+import { summaryOf } from './fault.ts'
+import { understandSchedule } from './task-schedule.ts'
+
+type Spec = Partial<Parameters<typeof withDefaults<typeof taskSchedule>>[1]['spec']>
+
+function scheduleOf(spec: Spec = {}): TaskSchedule {
+  const task = { type: 'backup', queue: 'files', payload: { at: '$(slot)' } }
+  return withDefaults(taskSchedule, {
+    apiVersion: 'taskmill.dev/v1alpha1',
+    kind: 'TaskSchedule',
+    metadata: { name: 'bkup', namespace: 'acme' },
+    spec: { task, ...(spec.everySeconds === undefined ? { schedules: ['0 1 * * 0'] } : {}), ...spec },
+  })
+}
+
+function faultsOf(spec: Spec): readonly (readonly [string, string])[] {
+  const understood = understandSchedule(scheduleOf(spec))
+  return understood.ok ? [] : understood.faults.map(({ reason, field }) => [reason, field])
+}
+
+const withPayload = (payload: Readonly<Record<string, unknown>>): Spec => ({ task: { type: 'backup', queue: 'files', payload } })
+
+it('makes the job of a slot', () => {
+  const slot = Date.UTC(2026, 10, 29) / 1000
+  const retry = { maxRetries: 2, initialDelaySeconds: 60 }
+  const schedule = scheduleOf({ task: { type: 'backup', queue: 'files', priority: 100, payload: { at: '$(slot)' }, retry } })
+  const understood = understandSchedule(schedule)
+  expect(understood.ok && understood.jobOf('default/acme/bkup', 'done', slot)).toEqual({
+    id: 'tm/default/acme/bkup/20261129T000000Z',
+    doneQueue: 'done',
+    ledger: 'default/acme/bkup',
+    slot,
+    queue: 'files',
+    name: 'backup',
+    data: { at: '2026-11-29T00:00:00Z' },
+    dueAtMs: slot * 1000,
+    attempts: 3,
+    backoffMs: 60_000,
+    bullPriority: 1,
+  })
+})
+
+describe('what is wrong is named with its field', () => {
+  it.each<[string, Spec, readonly (readonly [string, string])[]]>([
+    ['nothing', {}, []],
+    ['an interval', { everySeconds: 60 }, []],
+    ['each expression', { schedules: ['0 1 * * 0', 'x', '0 0 30 2 *'] }, [2, 1].map((at) => ['InvalidSchedule', `spec.schedules[${at}]`])],
+    ['the time zone', { timeZone: 'Mars/Base' }, [['InvalidTimeZone', 'spec.timeZone']]],
+    ['each text', withPayload({ a: '$(x)', b: ['$('] }), ['a', 'b[0]'].map((at) => ['InvalidExpression', `spec.task.payload.${at}`])],
+    ['what fails for every slot', withPayload({ a: '$(int(slot))' }), [['InvalidExpression', 'spec.task.payload']]],
+    ['the size', withPayload({ a: 'x'.repeat(262_144) }), [['PayloadTooLarge', 'spec.task.payload']]],
+    [
+      'all of it at once',
+      { timeZone: 'Mars/Base', ...withPayload({ a: '$(x)' }) },
+      [
+        ['InvalidTimeZone', 'spec.timeZone'],
+        ['InvalidExpression', 'spec.task.payload.a'],
+      ],
+    ],
+  ])('%s', (_, spec, want) => {
+    expect(new Set(faultsOf(spec))).toEqual(new Set(want))
+  })
+})
+
+it('says the first fault of many in a condition, and how many more there are', () => {
+  const fault = (field: string) => ({ reason: `Bad${field}`, field, message: 'is wrong' })
+  expect(summaryOf([fault('a')])).toEqual({ reason: 'Bada', message: 'a: is wrong' })
+  expect(summaryOf([fault('a'), fault('b'), fault('c'), fault('d'), fault('e')])).toEqual({
+    reason: 'Bada',
+    message: 'a: is wrong. b: is wrong. c: is wrong. 2 more',
+  })
+})

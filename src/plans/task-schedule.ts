@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto'
+import { maxPayloadBytes, type TaskSchedule } from '../api/index.ts'
+import type { PlacedJob } from '../broker/index.ts'
+import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
+import { errorMessage } from '../errors/index.ts'
+import { generationOf, parseTiming, type SchedulePlan, type SlotSource, type Timing } from '../scheduling/index.ts'
+import { type Fault, hasFaults, type Understood } from './fault.ts'
+import { compilePayload, type Payload } from './payload.ts'
+
+/** All of a plan that follows from the object alone. */
+type StaticPlan = Omit<SchedulePlan, 'epoch' | 'statusSlot'>
+
+export type ScheduleFaultReason = 'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidExpression' | 'PayloadTooLarge'
+
+export type UnderstoodSchedule = Understood<
+  { readonly plan: StaticPlan; readonly jobOf: (ledger: string, doneQueue: string, slot: Slot) => PlacedJob },
+  ScheduleFaultReason
+>
+
+/** A slot like any other, to try the expressions with before one is due. */
+const trialSlot: Slot = Date.UTC(2026, 10, 29) / 1000
+
+export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
+  const faults: Fault<ScheduleFaultReason>[] = []
+  const timing = timingOf(schedule)
+  const slots = understandTiming(timing, faults)
+  const payload = understandPayload(schedule.spec.task, faults)
+  if (hasFaults(faults)) return { ok: false, faults }
+  if (slots === undefined || payload === undefined) throw new TypeError('neither understood nor faulty')
+
+  const { spec, metadata } = schedule
+  const { task, concurrencyPolicy, missedRuns, missedRunsLimit, startingDeadlineSeconds, pendingDeadlineSeconds, runDeadlineSeconds } = spec
+  return {
+    ok: true,
+    plan: {
+      timing,
+      slots,
+      suspended: spec.suspend,
+      concurrencyPolicy,
+      missedRuns,
+      missedRunsLimit,
+      ...(startingDeadlineSeconds === undefined ? {} : { startingDeadlineSeconds }),
+      ...(pendingDeadlineSeconds === undefined ? {} : { pendingDeadlineSeconds }),
+      ...(runDeadlineSeconds === undefined ? {} : { runDeadlineSeconds }),
+      generation: generationOf(hashOf(task), task.queue),
+      createdAtMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
+    },
+    jobOf: (ledger, doneQueue, slot) => ({
+      id: slotJobId(ledger, slot),
+      doneQueue,
+      ledger,
+      slot,
+      queue: task.queue,
+      name: task.type,
+      data: payload.evaluate({ slot: slotTime(slot) }),
+      dueAtMs: slot * 1000,
+      attempts: task.retry.maxRetries + 1,
+      ...(task.retry.maxRetries === 0 ? {} : { backoffMs: task.retry.initialDelaySeconds * 1000 }),
+      ...(task.priority === undefined ? {} : { bullPriority: 101 - task.priority }),
+    }),
+  }
+}
+
+export function timingOf({ spec }: TaskSchedule): Timing {
+  return spec.everySeconds === undefined
+    ? { schedules: spec.schedules ?? [], timeZone: spec.timeZone }
+    : { everySeconds: spec.everySeconds }
+}
+
+/** Its slots, or undefined with a fault for each expression that is wrong. */
+function understandTiming(timing: Timing, faults: Fault<ScheduleFaultReason>[]): SlotSource | undefined {
+  const parsed = parseTiming(timing)
+  if (parsed.ok) return parsed.slots
+  if ('everySeconds' in timing || parsed.field === 'timeZone' || timing.schedules.length === 0) {
+    const reason = parsed.field === 'timeZone' ? 'InvalidTimeZone' : 'InvalidSchedule'
+    faults.push({ reason, field: `spec.${parsed.field}`, message: parsed.message })
+    return undefined
+  }
+  for (const [index, expression] of timing.schedules.entries()) {
+    const one = parseTiming({ schedules: [expression], timeZone: timing.timeZone })
+    if (!one.ok) faults.push({ reason: 'InvalidSchedule', field: `spec.schedules[${index}]`, message: one.message })
+  }
+  return undefined
+}
+
+function understandPayload(task: TaskSchedule['spec']['task'], faults: Fault<ScheduleFaultReason>[]): Payload | undefined {
+  const field = 'spec.task.payload'
+  const compiled = compilePayload(task.payload ?? {}, field, ['slot'])
+  if (!compiled.ok) {
+    faults.push(...compiled.faults.map((fault) => ({ reason: 'InvalidExpression' as const, ...fault })))
+    return undefined
+  }
+  // Expressions that compile and fail, and payloads that grow too large, are found now and not when a slot is due.
+  try {
+    const bytes = Buffer.byteLength(JSON.stringify(compiled.payload.evaluate({ slot: slotTime(trialSlot) })))
+    if (bytes <= maxPayloadBytes) return compiled.payload
+    const message = `${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
+    faults.push({ reason: 'PayloadTooLarge', field, message })
+  } catch (error) {
+    faults.push({ reason: 'InvalidExpression', field, message: errorMessage(error) })
+  }
+  return undefined
+}
+
+/** The same for the same template, whatever the order in which its fields were written. */
+function hashOf(task: TaskSchedule['spec']['task']): string {
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(task)))
+    .digest('hex')
+    .slice(0, 16)
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(fields.map(([name, own]) => [name, sorted(own)]))
+}
