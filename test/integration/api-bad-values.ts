@@ -48,6 +48,27 @@ export function setAt(object: object, path: Path, value: unknown): void {
   Reflect.set(parent, last, value)
 }
 
+/** The schema below a path; a number stands for the entries of a list. */
+export function schemaAt(schema: JsonSchema, path: Path): JsonSchema {
+  return path.reduce((own: JsonSchema, step) => {
+    const child = typeof step === 'number' ? own.items : own.properties?.[step]
+    if (child === undefined) throw new Error(`no schema at ${fieldOf(path)}`)
+    return child
+  }, schema)
+}
+
+/** The schema without the fields at these paths. */
+export function without(schema: JsonSchema, paths: readonly Path[]): JsonSchema {
+  return paths.reduce(withoutOne, schema)
+}
+
+function withoutOne(schema: JsonSchema, [step, ...rest]: Path): JsonSchema {
+  if (typeof step === 'number') return schema.items === undefined ? schema : { ...schema, items: withoutOne(schema.items, rest) }
+  const { [step ?? '']: child, ...others } = schema.properties ?? {}
+  if (step === undefined || child === undefined) throw new Error(`no field ${step} to leave out`)
+  return { ...schema, properties: rest.length === 0 ? others : { ...others, [step]: withoutOne(child, rest) } }
+}
+
 function childOf(value: unknown, step: string | number): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined
 }

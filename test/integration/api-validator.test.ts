@@ -8,15 +8,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { waitUntil } from '../../hack/cluster/api-request.ts'
 import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { createValidator, crdOf, type Kind, kinds, withDefaults } from '../../src/api/index.ts'
+import { createValidator, crdOf, type Kind, withDefaults } from '../../src/api/index.ts'
 import { evaluateRule } from '../../src/expressions/index.ts'
 import { ask } from './api-answer.ts'
 import { badValues } from './api-bad-values.ts'
 import { valueOf } from './api-generated.ts'
-import { fullBroker, fullPool, fullSchedule } from './api-objects.ts'
+import { type Good, kindCases } from './api-kinds/index.ts'
 import { fullProbe, probe } from './api-probe.ts'
 
-type Full = { readonly apiVersion: string; readonly kind: string; readonly metadata: { readonly name: string }; readonly status: object }
+type Full = Good & { readonly status: object }
 type Refusal = { readonly details?: { readonly causes?: readonly { readonly field: string }[] } }
 
 const group = '/apis/taskmill.dev/v1alpha1/namespaces/default'
@@ -26,9 +26,7 @@ const runs = 40
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const validate = createValidator({ evaluateRule })
 const cases: readonly (readonly [string, Kind, Full])[] = [
-  ['TaskBroker', kindNamed('TaskBroker'), fullBroker],
-  ['WorkerPool', kindNamed('WorkerPool'), fullPool],
-  ['TaskSchedule', kindNamed('TaskSchedule'), fullSchedule],
+  ...kindCases.map(({ kind, full }) => [kind.kind, kind, full] as const),
   ['Probe', probe, fullProbe],
 ]
 const count = { admitted: 0, refused: 0 }
@@ -157,10 +155,4 @@ function changesOf(specs: fc.Arbitrary<unknown>, stored: object): fc.Arbitrary<u
     ...stored,
     ...Object.fromEntries(Object.entries(Object(spec)).filter(([field]) => taken(field))),
   }))
-}
-
-function kindNamed(name: string): Kind {
-  const kind = kinds.find((each) => each.kind === name)
-  if (kind === undefined) throw new Error(`no kind ${name}`)
-  return kind
 }

@@ -1,0 +1,206 @@
+import { taskSchedule } from '../../../src/api/index.ts'
+import { apiVersion, conditions, type KindCase } from './kind-case.ts'
+
+const least = {
+  apiVersion,
+  kind: 'TaskSchedule',
+  metadata: { name: 'least' },
+  spec: { everySeconds: 900, task: { type: 'backup', queue: 'files' } },
+  status: {},
+}
+
+/** Of schedules and everySeconds there is only one. */
+const full = {
+  apiVersion,
+  kind: 'TaskSchedule',
+  metadata: { name: 'full' },
+  spec: {
+    brokerRef: { name: 'mail' },
+    schedules: ['0 1 * * 0', '@daily'],
+    timeZone: 'Europe/Berlin',
+    suspend: false,
+    concurrencyPolicy: 'Forbid',
+    missedRuns: 'All',
+    missedRunsLimit: 5,
+    startingDeadlineSeconds: 21_600,
+    pendingDeadlineSeconds: 600,
+    runDeadlineSeconds: 3600,
+    deletionPolicy: 'Orphan',
+    engine: 'Taskmill',
+    task: {
+      type: 'backup-user-data',
+      queue: 'file_tasks',
+      payload: { retainDays: 30, slot: '$(slot)', deep: [{ any: [null, true, 1.5] }] },
+      priority: 50,
+      retry: { maxRetries: 3, initialDelaySeconds: 3600 },
+    },
+  },
+  status: {
+    conditions,
+    observedGeneration: 1,
+    schedule: '0 1 * * 0; @daily',
+    timeZone: 'Europe/Berlin',
+    nextRuns: ['2026-11-29T00:00:00Z', '2026-11-29T23:00:00Z'],
+    next: '2026-11-29T00:00Z',
+    activeRuns: 0,
+    lastScheduleTime: '2026-01-01T08:00:00Z',
+    lastSuccessTime: '2026-01-01T07:00:05Z',
+    lastFailureTime: '2026-01-01T08:00:05Z',
+    lastFailureMessage: 'the disk is full',
+    lastResult: 'Failed',
+    consecutiveFailures: 3,
+    missedRuns: [{ reason: 'Overlap', count: 2, lastSlotTime: '2026-01-01T06:00:00Z' }],
+    reason: 'AttemptsExhausted',
+  },
+}
+
+export const taskScheduleCase: KindCase = {
+  kind: taskSchedule,
+  full,
+  alternatives: [{ path: ['spec', 'everySeconds'], object: least }],
+  least: {
+    object: least,
+    spec: {
+      ...least.spec,
+      brokerRef: { name: 'default' },
+      timeZone: 'UTC',
+      suspend: false,
+      concurrencyPolicy: 'Allow',
+      missedRuns: 'Latest',
+      missedRunsLimit: 10,
+      deletionPolicy: 'Delete',
+      engine: 'Taskmill',
+      task: { ...least.spec.task, retry: { maxRetries: 0, initialDelaySeconds: 10 } },
+    },
+  },
+  words: [
+    { field: 'spec', values: [{ schedules: ['0 1 * * *'], everySeconds: 900, task: least.spec.task }] },
+    { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
+    { field: 'spec.brokerRef', values: [{ name: 'other' }, undefined] },
+    { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
+    { field: 'status.conditions[0].type', values: ['not a type'] },
+    { field: 'status.conditions[0].reason', values: ['not a reason', '9', 'a-b'] },
+  ],
+  columns: {
+    heading: ['NAME', 'SCHEDULE', 'TZ', 'ACTIVE', 'LAST', 'RESULT', 'FAILS', 'NEXT', 'REASON'],
+    row: /^full +0 1 \* \* 0; @daily +Europe\/Berlin +0 +\d+[smhdy]\S* +Failed +3 +2026-11-29T00:00Z +AttemptsExhausted$/u,
+  },
+  badManifests: [
+    {
+      title: 'a schedule with two ways of saying when',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["0 1 * * *"]
+          everySeconds: 900
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.schedules: Invalid value: "object": exactly one of schedules, everySeconds must be set',
+    },
+    {
+      title: 'an interval in a time zone',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: quarterly }
+        spec:
+          everySeconds: 900
+          timeZone: Europe/Berlin
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.timeZone: Invalid value: "object": timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z, the same everywhere. Remove timeZone',
+    },
+    {
+      title: 'a schedule that moves to another broker',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: full }
+        spec:
+          brokerRef: { name: other }
+          schedules: ["0 1 * * *"]
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.brokerRef: Forbidden: brokerRef cannot be changed: the ledger would be left behind. Create another TaskSchedule for the other broker.',
+    },
+    {
+      title: 'a concurrency policy of another tool',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["0 1 * * *"]
+          concurrencyPolicy: Enqueue
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.concurrencyPolicy: Unsupported value: "Enqueue": supported values: "Allow", "Forbid"',
+    },
+    {
+      title: 'runs to catch up with in other words',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["0 1 * * *"]
+          missedRuns: Catchup
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.missedRuns: Unsupported value: "Catchup": supported values: "Latest", "Skip", "All"',
+    },
+    {
+      title: 'a deletion policy of garbage collection',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["0 1 * * *"]
+          deletionPolicy: Foreground
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.deletionPolicy: Unsupported value: "Foreground": supported values: "Delete", "Orphan"',
+    },
+    {
+      title: 'an engine that does not exist',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["0 1 * * *"]
+          engine: Celery
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.engine: Unsupported value: "Celery": supported values: "Taskmill"',
+    },
+    {
+      title: 'a condition of a TaskSchedule that is neither true nor false',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: full }
+        status:
+          conditions:
+            - { type: Ready, status: Perhaps, reason: Fine, message: hm, lastTransitionTime: "2026-11-23T08:00:00Z" }
+      `,
+      answer: 'status.conditions[0].status: Unsupported value: "Perhaps": supported values: "True", "False", "Unknown"',
+    },
+    {
+      title: 'a last result that is none',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: full }
+        status:
+          lastResult: Maybe
+      `,
+      answer: 'status.lastResult: Unsupported value: "Maybe": supported values: "Succeeded", "Failed"',
+    },
+  ],
+}
