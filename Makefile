@@ -17,7 +17,7 @@ demo: node-ready ## a cluster, the chart, real jobs and schedules, live; the clu
 demo-down: setup-node ## take away what the demo installed; the cluster stays up
 	@node hack/demo/main.ts down
 
-test: node-ready ## everything that CI runs
+test: setup ## everything that CI runs; the node comes up when the last suite needs it
 	@node hack/test.ts
 
 test-fast: setup ## the part of the tests that needs no node, about two minutes

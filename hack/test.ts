@@ -1,18 +1,23 @@
 /**
  * `make test` and `make test-fast`: the checks and all suites, one after the other (two cores), and a closing line
- * `N passed, N failed` that counts tests and checks. `--fast` leaves out what needs a node.
+ * `N passed, N failed` that counts tests and checks. `--fast` leaves out what needs a node, which is otherwise brought up
+ * when the first suite needs it: until then the machine belongs to the suites, whatever was left running on the node.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChecks } from './check.ts'
+import { ensureBinaries } from './cluster/binaries.ts'
+import { createProgress } from './cluster/progress.ts'
+import { ensureTools } from './cluster/tools.ts'
 
 type Count = { readonly passed: number; readonly failed: number }
 type VitestReport = { readonly numPassedTests: number; readonly numFailedTests: number; readonly numTotalTests: number }
 
 const fast = process.argv.includes('--fast')
-const suites = ['unit', 'chart', 'integration', ...(fast ? [] : ['fault', 'e2e'])]
+const suites = ['unit', 'chart', 'integration', ...(fast ? [] : ['fault'])]
+const suitesOnTheNode = fast ? [] : ['e2e']
 const reports = mkdtempSync(join(tmpdir(), 'taskmill-test-'))
 
 /** A suite that ends badly without a failed test (an import error, an unhandled rejection) counts as one failure; so does an empty one. */
@@ -36,7 +41,19 @@ function readReport(file: string): VitestReport | undefined {
 
 console.log('checks')
 const counts: Count[] = [runChecks()]
+// Before a suite has to wait for them: on a new machine they are built.
+const progress = createProgress()
+await Promise.all([ensureBinaries(progress), ensureTools(progress)])
 for (const suite of suites) {
+  console.log(`\n${suite}`)
+  counts.push(runSuite(suite))
+}
+if (suitesOnTheNode.length > 0) {
+  console.log('\nthe node, with the images')
+  const { status } = spawnSync('make', ['node-ready'], { stdio: 'inherit' })
+  if (status !== 0) counts.push({ passed: 0, failed: 1 })
+}
+for (const suite of suitesOnTheNode) {
   console.log(`\n${suite}`)
   counts.push(runSuite(suite))
 }
