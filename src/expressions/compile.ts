@@ -2,6 +2,7 @@ import { Environment, type ParseResult } from '@marcbachmann/cel-js'
 import { taskmillError } from '../errors/index.ts'
 import { explain, tooCostly } from './explain.ts'
 import { defaultLimits, meterOf, type ExpressionLimits } from './meter.ts'
+import { type Use, usesOf } from './uses.ts'
 import { fromCel, toCel } from './values.ts'
 
 export type CompileOptions = {
@@ -12,6 +13,10 @@ export type CompileOptions = {
 
 /** A compiled expression; can be evaluated any number of times. */
 export type Expression = {
+  /** What it uses of the variables. */
+  readonly uses: readonly Use[]
+  /** CEL's name of the type of its value; `dyn` where that is not known before the evaluation. */
+  readonly type: string
   /** JSON in, JSON out. Throws TM_EXPRESSION_FAILED or TM_EXPRESSION_TOO_COSTLY. */
   evaluate(variables: Readonly<Record<string, unknown>>): unknown
 }
@@ -28,15 +33,20 @@ export function compileAt(source: string, offset: number, options: CompileOption
   if (source.trim() === '') throw taskmillError('TM_EXPRESSION_INVALID', 'the expression is empty')
   if (source.length > limits.sourceLength) throw tooCostly(`the expression is longer than ${limits.sourceLength} characters; split it up`)
   let parsed: ParseResult
+  let type = 'dyn'
   try {
     parsed = environment(names, limits).parse(source)
     const check = parsed.check()
     if (check.error !== undefined) throw check.error
+    type = check.type ?? type
   } catch (error) {
     throw explain(error, 'compile', source, offset, names)
   }
+  const uses = usesOf(parsed.ast, names)
   const meter = meterOf(parsed.ast, limits)
   return {
+    uses,
+    type,
     evaluate(variables) {
       meter.reset()
       try {

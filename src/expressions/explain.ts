@@ -39,6 +39,7 @@ export function explain(
 function hintFor(code: string, what: string, source: string, names: readonly string[]): string | undefined {
   switch (code) {
     case 'unknown_variable':
+      if (/\w\.\w+-\w/u.test(source)) return 'a name with a dash in it stands in brackets: nodes["with-dash"]'
       return names.length === 0
         ? 'no names are known here; texts stand in quotes'
         : `known here: ${names.join(', ')}; texts stand in quotes`

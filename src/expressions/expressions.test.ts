@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compile, compileTemplate, evaluateRule } from './index.ts'
+import { compile, compileDocument, compileTemplate, compileText, evaluateRule } from './index.ts'
 
 const run = (source: string, values: Record<string, unknown> = {}) => compile(source, { variables: Object.keys(values) }).evaluate(values)
 const fill = (source: string, values: Record<string, unknown> = {}) =>
@@ -63,12 +63,97 @@ describe('templates', () => {
   })
 })
 
+describe('texts', () => {
+  it.each([
+    ['plain', 'plain'],
+    ['$(n)', '3'],
+    ['$(items)', '["a"]'],
+    ['--n=$(n)', '--n=3'],
+    ['$$(HOME)', '$(HOME)'],
+  ])('%s', (source, want) => {
+    expect(compileText(source, { variables: ['n', 'items'] }).evaluate({ n: 3, items: ['a'] })).toBe(want)
+  })
+
+  it('null has no place in one', () => {
+    expect(thrown(() => compileText('$(null)', { variables: [] }).evaluate({})).message).toContain('null has no place in a text')
+  })
+})
+
+describe('documents', () => {
+  const variables = ['n', 'items']
+  it('every text is filled in, however deep, and what is no text is left', () => {
+    const value = { a: '$(n)', b: [{ c: 'n=$(n)', d: 1, e: null }, true], __proto: '$(items)', $: {} }
+    const compiled = compileDocument(value, 'payload', { variables })
+    expect(compiled.ok && compiled.document.evaluate({ n: 3, items: ['a'] })).toEqual({
+      a: 3,
+      b: [{ c: 'n=3', d: 1, e: null }, true],
+      __proto: ['a'],
+      $: {},
+    })
+    expect(compiled.ok && compiled.document.uses).toEqual([
+      { use: ['n'], field: 'payload.a' },
+      { use: ['n'], field: 'payload.b[0].c' },
+      { use: ['items'], field: 'payload.__proto' },
+    ])
+  })
+
+  it('all that is wrong is said with its place', () => {
+    const deep = Array.from({ length: 5_000 }).reduce<unknown>((inner) => [inner], 'x')
+    const compiled = compileDocument({ a: '$(x)', b: ['$(', '$(1 +)'], deep }, 'payload', { variables })
+    expect(!compiled.ok && compiled.faults.map(({ field }) => field)).toEqual([
+      'payload.a',
+      'payload.b[0]',
+      'payload.b[1]',
+      `payload.deep${'[0]'.repeat(99)}`,
+    ])
+  })
+})
+
+describe('what an expression uses, and what it yields', () => {
+  it.each([
+    ['1 + 2', [], 'int'],
+    [
+      'a.b.c > 0 && a.b.c < d.e',
+      [
+        ['a', 'b', 'c'],
+        ['d', 'e'],
+      ],
+      'bool',
+    ],
+    ['a["x-y"].b', [['a', 'x-y', 'b']], 'dyn'],
+    ['has(a.b.c) || a.?b[?"c"].orValue(true)', [['a', 'b', 'c']], 'bool'],
+    ['a[d].b', [['a'], ['d']], 'dyn'],
+    ['a.all(k, a[k].x == d.y)', [['a'], ['d', 'y']], 'bool'],
+    ['[1].map(x, x + d.e)', [['d', 'e']], 'list<int>'],
+    [
+      'a.b.startsWith(d.e)',
+      [
+        ['a', 'b'],
+        ['d', 'e'],
+      ],
+      'bool',
+    ],
+    ['"a.b" + string(d)', [['d']], 'string'],
+    ['{"k": a.b}["k"]', [['a', 'b']], 'dyn'],
+    ['a[0].b', [['a']], 'dyn'],
+  ])('%s', (source, uses, type) => {
+    const compiled = compile(source, { variables: ['a', 'd'] })
+    expect(compiled.uses).toEqual(uses)
+    expect(compiled.type).toBe(type)
+  })
+
+  it('of a text with several', () => {
+    expect(compileTemplate('$(a.b) and $(d)', { variables: ['a', 'd'] })).toMatchObject({ uses: [['a', 'b'], ['d']], type: 'string' })
+  })
+})
+
 describe('what is wrong is said with its place and with what to write', () => {
   it.each([
     ['1 +', 'TM_EXPRESSION_INVALID', 'unexpected token: EOF at character 4; something is missing at its end'],
     ['a = 1', 'TM_EXPRESSION_INVALID', 'equality is =='],
     ['a > 1 & a < 2', 'TM_EXPRESSION_INVALID', 'and is &&'],
     ['b + 1', 'TM_EXPRESSION_INVALID', 'unknown variable: b at character 1; known here: a'],
+    ['a.b-c.d', 'TM_EXPRESSION_INVALID', 'unknown variable: c at character 5; a name with a dash in it stands in brackets'],
     ['1 + "x"', 'TM_EXPRESSION_INVALID', 'no such overload: int + string at character 1; both sides need the same type'],
     ['nope(a)', 'TM_EXPRESSION_INVALID', "found no matching overload for 'nope(dyn)'"],
     ['a.c', 'TM_EXPRESSION_FAILED', 'no such key: c at character 3; ask with has(…) first'],

@@ -7,6 +7,8 @@
  * Does not: know types of variables beyond what they hold; integers are exact within 2^53 only, as everywhere in JSON.
  */
 export { compile, type CompileOptions, type Expression } from './compile.ts'
-export { compileTemplate } from './template.ts'
+export { compileDocument, type CompiledDocument, type DocumentFault } from './document.ts'
+export { compileTemplate, compileText, type TextExpression } from './template.ts'
 export { evaluateRule } from './rule.ts'
 export type { ExpressionLimits } from './meter.ts'
+export type { Use } from './uses.ts'

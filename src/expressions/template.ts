@@ -10,7 +10,23 @@ export function compileTemplate(source: string, options: CompileOptions): Expres
   const parts = split(source).map((part) => (typeof part === 'string' ? part : compileAt(part.source, part.offset, options)))
   const [first] = parts
   if (parts.length === 1 && first !== undefined && typeof first !== 'string') return first
-  return { evaluate: (variables) => parts.map((part) => (typeof part === 'string' ? part : textOf(part.evaluate(variables)))).join('') }
+  return textFrom(parts)
+}
+
+/** The same where only a text can stand: also a text that is one expression becomes a text. */
+export function compileText(source: string, options: CompileOptions): TextExpression {
+  return textFrom([compileTemplate(source, options)])
+}
+
+/** An expression that yields a text. */
+export type TextExpression = Omit<Expression, 'evaluate'> & { evaluate(variables: Readonly<Record<string, unknown>>): string }
+
+function textFrom(parts: readonly (string | Expression)[]): TextExpression {
+  return {
+    uses: parts.flatMap((part) => (typeof part === 'string' ? [] : part.uses)),
+    type: 'string',
+    evaluate: (variables) => parts.map((part) => (typeof part === 'string' ? part : textOf(part.evaluate(variables)))).join(''),
+  }
 }
 
 type Embedded = { readonly source: string; readonly offset: number }
