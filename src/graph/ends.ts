@@ -1,0 +1,77 @@
+/** How the ends of nodes and of the run are told. */
+import type { Ended, Finished } from './entry.ts'
+import type { PlanNode } from './plan.ts'
+import type { Removal } from './run.ts'
+import type { NodeEnd } from './step.ts'
+import { type NodeState, outcomeOf, type RunState, type Totals } from './transitions.ts'
+
+/** Bytes of a result as JSON that are kept in the log. */
+export const maxResultBytes = 16_384
+const maxMessageLength = 1_024
+
+/** An end as it is kept: messages are cut, and a result that is too large is left out, which the message says. */
+export function recorded({ result, message, ...end }: NodeEnd, nowMs: number): Ended {
+  const bytes = result === undefined ? 0 : new TextEncoder().encode(JSON.stringify(result)).length
+  const isKept = bytes <= maxResultBytes
+  const note = isKept ? undefined : `its result of ${bytes} bytes is not kept; up to ${maxResultBytes} are`
+  const said = [message?.slice(0, maxMessageLength), note].filter((each) => each !== undefined)
+  return {
+    v: 1,
+    kind: 'Ended',
+    atMs: nowMs,
+    ...end,
+    ...(said.length === 0 ? {} : { message: said.join('; ') }),
+    ...(result === undefined || !isKept ? {} : { result }),
+  }
+}
+
+/** The end of a node whose effect was taken back, or cannot be. */
+export function stopped(spec: PlanNode, { why, ofRun }: NonNullable<NodeState['stopping']>, removal: Removal, nowMs: number): Ended {
+  const cause =
+    why === 'Cancelled' ? 'the run was cancelled' : ofRun ? 'the time of the run was over' : `it took longer than ${spec.timeoutSeconds} s`
+  const where =
+    spec.task === undefined ? 'its Job goes on' : `its job goes on in queue ${spec.task.queue}, where it runs; its end will not count`
+  return {
+    v: 1,
+    kind: 'Ended',
+    atMs: nowMs,
+    node: spec.name,
+    outcome: why,
+    reason: why === 'Cancelled' ? 'RunCancelled' : ofRun ? 'RunTimedOut' : 'TimeoutExceeded',
+    message: removal === 'Running' ? `${cause}; ${where}` : cause,
+  }
+}
+
+/** The end of the run, once all its nodes are final. */
+export function finishedOf({ totals, graph }: RunState, nowMs: number): Finished {
+  const outcome = outcomeOf(totals)
+  const { reason, message } = reasonOf(outcome, totals, graph.nodes.length)
+  return { v: 1, kind: 'Finished', atMs: nowMs, outcome, reason, message }
+}
+
+function reasonOf(outcome: Finished['outcome'], totals: Totals, count: number): { readonly reason: string; readonly message: string } {
+  switch (outcome) {
+    case 'Succeeded':
+      return { reason: 'Succeeded', message: `${totals.succeeded} of ${count} ${nodes(count)} succeeded` }
+    case 'Failed': {
+      const [first] = totals.failures
+      const told = totals.failures.map(({ node, reason, message }) => `${node}: ${reason}${message === undefined ? '' : `, ${message}`}`)
+      const more = totals.failedRequired - told.length
+      const text = [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
+      return { reason: first?.reason ?? 'Failed', message: text.slice(0, maxMessageLength) }
+    }
+    case 'TimedOut':
+      return {
+        reason: 'TimeoutExceeded',
+        message: `its time was over before all nodes had ended; ${totals.succeeded} of ${count} succeeded`,
+      }
+    case 'Cancelled':
+      return { reason: 'Cancelled', message: `it was cancelled; ${totals.succeeded} of ${count} ${nodes(count)} succeeded before` }
+    case 'Skipped':
+      return { reason: 'Skipped', message: 'no node had to run: the conditions of all of them were false' }
+  }
+}
+
+function nodes(count: number): string {
+  return count === 1 ? 'node' : 'nodes'
+}

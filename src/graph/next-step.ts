@@ -1,0 +1,170 @@
+/**
+ * What to do next about a run: pure, from its log, from what was learned since and from the time, to one step. Whoever carries out the step
+ * asks again, until the answer is to wait. One append carries all that can be said at the moment: ends, and the starts that follow from them.
+ */
+import { errorMessage } from '../errors/index.ts'
+import { decideNode, effectOf } from './decide-node.ts'
+import { draftOn, type Draft } from './draft.ts'
+import type { Begun, Ended, StopReason } from './entry.ts'
+import { finishedOf, recorded, stopped } from './ends.ts'
+import { beginWith, emptyRun, type Run } from './run.ts'
+import type { RunKnowledge, RunStep } from './step.ts'
+import type { RunState } from './transitions.ts'
+
+/** Results of ends may be large. */
+const maxEndsAtOnce = 100
+/** Payloads may be large. */
+const maxEffectsAtOnce = 50
+
+export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
+  if (knowledge.desired === 'Deleted') return afterDeletion(run, knowledge)
+  const { state, begun } = run
+  if (state === undefined || begun === undefined) return begin(knowledge, nowMs)
+  return (
+    decide(run, state, begun, knowledge, nowMs) ??
+    place(run, state, begun, nowMs) ??
+    takeBack(run, state) ??
+    acknowledge(knowledge) ?? { kind: 'Wait', untilMs: nextDeadline(run, state, begun) }
+  )
+}
+
+/** Nobody waits for it any more: what has not ended is taken back, what was told is forgotten, and at last the log. */
+function afterDeletion(run: Run, knowledge: RunKnowledge): RunStep {
+  const nodes = namesOf(
+    run.state,
+    [...run.active].filter((index) => !run.removed.has(index)),
+  )
+  return nodes.length > 0 ? { kind: 'Remove', nodes } : (acknowledge(knowledge) ?? { kind: 'Delete' })
+}
+
+function begin(knowledge: RunKnowledge, nowMs: number): RunStep {
+  if (knowledge.begin === undefined) return acknowledge(knowledge) ?? { kind: 'Wait' }
+  const { token, graph } = knowledge.begin
+  const begun: Begun = { v: 1, kind: 'Begun', atMs: nowMs, token, plan: graph.plan }
+  const run = emptyRun()
+  beginWith(run, begun, graph)
+  const entries = run.state === undefined ? [] : draftFor(run, run.state, begun, { ...knowledge, ended: [] }, nowMs).entries
+  return { kind: 'Append', what: 'begin', entries: [begun, ...entries] }
+}
+
+/** All that is to be written down now, and all that follows from it. */
+function decide(run: Run, state: RunState, begun: Begun, knowledge: RunKnowledge, nowMs: number): RunStep | undefined {
+  const { what, entries } = draftFor(run, state, begun, knowledge, nowMs)
+  return what === undefined ? undefined : { kind: 'Append', what, entries }
+}
+
+function draftFor(run: Run, state: RunState, begun: Begun, knowledge: RunKnowledge, nowMs: number): Draft {
+  const draft = draftOn(run, state)
+  recordEnds(draft, knowledge, nowMs)
+  endRefused(draft, run, nowMs)
+  endStopped(draft, run, nowMs)
+  stopRun(draft, begun, knowledge, nowMs)
+  stopNodes(draft, run, nowMs)
+  advance(draft, begun, nowMs)
+  return draft
+}
+
+/** An end of any node that is not final yet makes it final: its effect has happened, and a real end wins over one that is being made. */
+function recordEnds(draft: Draft, { ended }: RunKnowledge, nowMs: number): void {
+  for (const end of ended) {
+    const index = draft.graph.indexOf.get(end.node)
+    if (index === undefined || draft.node(index).phase === 'Final') continue
+    if (draft.entries.length >= maxEndsAtOnce) return
+    draft.add('end', recorded(end, nowMs))
+  }
+}
+
+function endRefused(draft: Draft, run: Run, nowMs: number): void {
+  for (const [index, { reason, message }] of run.refused) {
+    if (draft.isFull || draft.node(index).phase !== 'Started') continue
+    draft.add('refused', { ...endedAs('Failed', nameOf(draft, index), nowMs), reason, message })
+  }
+}
+
+function endStopped(draft: Draft, run: Run, nowMs: number): void {
+  for (const [index, removal] of run.removed) {
+    const { phase, stopping } = draft.node(index)
+    // One that has ended meanwhile is told, or will be.
+    if (draft.isFull || phase !== 'Stopping' || stopping === undefined || removal === 'Ended') continue
+    const spec = draft.graph.nodes[index]?.spec
+    if (spec !== undefined) draft.add('stopped', stopped(spec, stopping, removal, nowMs))
+  }
+}
+
+/** Once all its nodes are final, neither comes in time. */
+function stopRun(draft: Draft, begun: Begun, { desired }: RunKnowledge, nowMs: number): void {
+  const { pending, cancellingAtMs, timedOutAtMs } = draft.totals
+  if (draft.isFull || pending === 0 || cancellingAtMs !== undefined || timedOutAtMs !== undefined) return
+  if (desired === 'Cancelled') draft.add('cancel', { v: 1, kind: 'Cancelling', atMs: nowMs })
+  else if (nowMs >= runDeadline(begun)) draft.add('timeout', { v: 1, kind: 'TimedOut', atMs: nowMs })
+}
+
+function stopNodes(draft: Draft, run: Run, nowMs: number): void {
+  const { pending, cancellingAtMs, timedOutAtMs } = draft.totals
+  const stop = (index: number, why: StopReason): void => {
+    if (draft.isFull || draft.node(index).phase !== 'Started') return
+    draft.add('stop', { v: 1, kind: 'Stopping', atMs: nowMs, node: nameOf(draft, index), why })
+  }
+  if (pending > 0 && cancellingAtMs !== undefined) for (const index of run.running) stop(index, 'Cancelled')
+  else if (pending > 0 && timedOutAtMs !== undefined) for (const index of run.running) stop(index, 'TimedOut')
+  else for (const { node } of run.deadlines.passed(nowMs)) stop(node, 'TimedOut')
+}
+
+/** Whatever can be decided is decided, down to the end of the run. */
+function advance(draft: Draft, begun: Begun, nowMs: number): void {
+  for (const index of draft.ready) {
+    if (draft.isFull) return
+    if (draft.node(index).phase === 'Pending') draft.add('advance', decideNode(draft, begun, index, nowMs))
+  }
+  const { pending, pendingFinally, finished } = draft.totals
+  if (!draft.isFull && pending + pendingFinally === 0 && finished === undefined) draft.add('advance', finishedOf(draft, nowMs))
+}
+
+/** Whoever wrote the intent may have died before or after its effect: it is repeated, which does nothing where it had happened. */
+function place(run: Run, state: RunState, begun: Begun, nowMs: number): RunStep | undefined {
+  const nodes: Extract<RunStep, { kind: 'Place' }>['nodes'][number][] = []
+  for (const index of run.unplaced) {
+    if (nodes.length === maxEffectsAtOnce) break
+    const name = nameOf(state, index)
+    try {
+      nodes.push({ name, ...effectOf(state, begun, index) })
+    } catch (error) {
+      // Another version decided that it could start.
+      const entry: Ended = { ...endedAs('Failed', name, nowMs), reason: 'InvalidExpression', message: errorMessage(error) }
+      return { kind: 'Append', what: 'refused', entries: [entry] }
+    }
+  }
+  return nodes.length === 0 ? undefined : { kind: 'Place', nodes }
+}
+
+function takeBack(run: Run, state: RunState): RunStep | undefined {
+  const nodes = namesOf(state, [...run.unremoved])
+  return nodes.length === 0 ? undefined : { kind: 'Remove', nodes }
+}
+
+/** All that has arrived is recorded, or is of no interest: a node that was stopped, a repeated arrival. */
+function acknowledge({ ended }: RunKnowledge): RunStep | undefined {
+  return ended.length === 0 ? undefined : { kind: 'Acknowledge', nodes: [...new Set(ended.map(({ node }) => node))] }
+}
+
+function nextDeadline(run: Run, { totals }: RunState, begun: Begun): number | undefined {
+  const isOpen = totals.pending > 0 && totals.cancellingAtMs === undefined && totals.timedOutAtMs === undefined
+  const atMs = Math.min(isOpen ? runDeadline(begun) : Infinity, run.deadlines.first()?.atMs ?? Infinity)
+  return atMs === Infinity ? undefined : atMs
+}
+
+function runDeadline({ atMs, plan }: Begun): number {
+  return plan.timeoutSeconds === undefined ? Infinity : atMs + plan.timeoutSeconds * 1000
+}
+
+function namesOf(state: RunState | undefined, indexes: readonly number[]): readonly string[] {
+  return state === undefined ? [] : indexes.slice(0, maxEffectsAtOnce).map((index) => nameOf(state, index))
+}
+
+function nameOf({ graph }: RunState, index: number): string {
+  return graph.nodes[index]?.spec.name ?? ''
+}
+
+function endedAs(outcome: 'Failed', node: string, atMs: number): Pick<Ended, 'v' | 'kind' | 'atMs' | 'node' | 'outcome'> {
+  return { v: 1, kind: 'Ended', atMs, node, outcome }
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import { failed, nodeOf, planOf, stageOf, succeeded } from './fixtures.ts'
+import { emptyRun, foldRun, nextRunStep, nodesOf, viewOf, type Run } from './index.ts'
+
+const plan = planOf(
+  [
+    nodeOf('a', [], { timeoutSeconds: 5 }),
+    nodeOf('b', ['a Completed']),
+    nodeOf('c', [], { required: false }),
+    nodeOf('d', ['c Failed'], { job: { spec: { template: {} } } }),
+    nodeOf('e', ['b', 'd']),
+  ],
+  { finally: [nodeOf('z')], timeoutSeconds: 100, onNodeFailure: 'Continue', slot: '2026-11-29T00:00:00Z', parameters: { x: [1] } },
+)
+
+/** One log with every kind of entry. */
+function logged(): readonly string[] {
+  const stage = stageOf(plan)
+  stage.play(0)
+  stage.play(1, { ended: [failed('c', { message: 'no', attempts: 3, attemptsMade: 3, worker: 'w', startedAtMs: 1, finishedAtMs: 2 })] })
+  stage.play(5_000)
+  stage.play(6_000, { ended: [succeeded('b', { result: [1, { x: null }] })] })
+  stage.play(100_000)
+  stage.play(100_001, { ended: [succeeded('z')] })
+  return stage.log
+}
+
+const folded = (documents: readonly string[], run?: Run): Run => {
+  const result = foldRun(documents, run)
+  if (!result.ok) throw new Error(result.message)
+  return result.run
+}
+
+describe('a log', () => {
+  it('folded in pieces is the same as folded whole, after every entry', () => {
+    const log = logged()
+    expect(new Set(log.map((document) => (JSON.parse(document) as { kind: string }).kind)).size).toBe(6)
+    for (let cut = 0; cut <= log.length; cut++) {
+      const run = folded(log.slice(cut), folded(log.slice(0, cut)))
+      const whole = folded(log)
+      expect([nodesOf(run), viewOf(run), run.length]).toEqual([nodesOf(whole), viewOf(whole), log.length])
+    }
+  })
+
+  it('says where the run is, and every prefix of it says what comes next', () => {
+    const log = logged()
+    const steps = log.map((_, length) => nextRunStep(folded(log.slice(0, length)), { desired: 'Running', ended: [] }, 0).kind)
+    expect(steps).not.toContain('Delete')
+    expect(viewOf(folded(log))).toMatchObject({
+      nodes: 6,
+      final: 6,
+      running: 0,
+      failed: 2,
+      isTimedOut: true,
+      finished: { outcome: 'Failed' },
+    })
+    expect(viewOf(emptyRun())).toBeUndefined()
+  })
+
+  it('with fields that this version does not know is read without them', () => {
+    const log = logged()
+    const later = log.map((document) => JSON.stringify({ later: { than: 'this' }, ...(JSON.parse(document) as object) }))
+    expect(nodesOf(folded(later))).toEqual(nodesOf(folded(log)))
+  })
+
+  it.each<[string, (log: readonly string[]) => readonly string[], string]>([
+    ['of a later version', (log) => [...log, '{"v":2,"kind":"Ended"}'], 'v is 2, 1 is understood'],
+    ['with an unknown kind', (log) => [...log, '{"v":1,"kind":"Paused","atMs":1}'], 'kind is "Paused"'],
+    ['that is damaged', (log) => [...log, '{'], 'JSON'],
+    ['without its begin', (log) => log.slice(1), 'Started stands before Begun'],
+    ['begun twice', (log) => [log[0] ?? '', ...log], 'Begun stands in it twice'],
+    ['of another plan', (log) => [...log, '{"v":1,"kind":"Started","atMs":1,"node":"x"}'], 'there is no node x'],
+    ['with a damaged plan', ([begun = '']) => [begun.replace('"name":"a"', '"name":"b"')], 'called b too'],
+    ['with a node that does nothing', ([begun = '']) => [begun.replace('"job"', '"jab"')], 'not exactly one of task and job'],
+    [
+      'with an unknown outcome',
+      (log) => [...log, '{"v":1,"kind":"Ended","atMs":1,"node":"a","outcome":"Lost","reason":"x"}'],
+      'outcome is "Lost"',
+    ],
+  ])('%s is not read, and so not written over', (_, change, message) => {
+    const result = foldRun(change(logged()))
+    expect(!result.ok && result.message).toContain(message)
+  })
+})

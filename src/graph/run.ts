@@ -1,0 +1,156 @@
+import { errorMessage } from '../errors/index.ts'
+import { compileGraph, type Graph } from './compile.ts'
+import { createDeadlines, type Deadlines } from './deadlines.ts'
+import type { Begun, RunEntry } from './entry.ts'
+import { parseEntry } from './parse-entry.ts'
+import { applyTo, beginOf, firstOf, type NodeState, type RunState } from './transitions.ts'
+
+/** What taking back the effect of a node came to. `Running`: it cannot be interrupted. `Ended`: its end is, or will be, told. */
+export type Removal = 'Removed' | 'Running' | 'Ended' | 'Absent'
+
+/** Why the effect of a node can never be had. */
+export type Refusal = { readonly reason: string; readonly message: string }
+
+/**
+ * One run as this process knows it: its log, folded, and what was learned of effects since. It is changed in place, so that an entry costs
+ * what it changes; whoever is in doubt folds the log anew, and with that has forgotten what was learned.
+ */
+export type Run = {
+  /** Entries that are folded: what the next append expects to find. */
+  length: number
+  begun: Begun | undefined
+  state: RunState | undefined
+  /** About which can be decided. */
+  readonly ready: Set<number>
+  /** Started or stopping. */
+  readonly active: Set<number>
+  readonly running: Set<number>
+  /** Started, and not known to have its effect. */
+  readonly unplaced: Set<number>
+  /** Stopping, and not known what has become of its effect. */
+  readonly unremoved: Set<number>
+  readonly removed: Map<number, Removal>
+  readonly refused: Map<number, Refusal>
+  readonly deadlines: Deadlines
+}
+
+export function emptyRun(): Run {
+  return {
+    length: 0,
+    begun: undefined,
+    state: undefined,
+    ready: new Set(),
+    active: new Set(),
+    running: new Set(),
+    unplaced: new Set(),
+    unremoved: new Set(),
+    removed: new Map(),
+    refused: new Map(),
+    deadlines: createDeadlines(),
+  }
+}
+
+export type FoldedRun = { readonly ok: true; readonly run: Run } | { readonly ok: false; readonly message: string }
+
+/**
+ * Folds entries as they are stored into a run, in their order, from `run.length` on. A log that cannot be read must not be written to: a
+ * later version may have written it.
+ */
+export function foldRun(documents: readonly string[], run: Run = emptyRun()): FoldedRun {
+  try {
+    for (const document of documents) applyEntry(run, parseEntry(document))
+    return { ok: true, run }
+  } catch (error) {
+    return { ok: false, message: `entry ${run.length} of the run's log cannot be read: ${errorMessage(error)}` }
+  }
+}
+
+/** The entry is stored: the run is changed by it. */
+export function applyEntry(run: Run, entry: RunEntry): Run {
+  if (entry.kind === 'Begun') begin(run, entry)
+  else if (run.state === undefined) throw new TypeError(`${entry.kind} stands before Begun`)
+  else applyTo(run.state, entry)
+  run.length += 1
+  return run
+}
+
+function begin(run: Run, entry: Begun): void {
+  if (run.begun !== undefined) throw new TypeError('Begun stands in it twice')
+  const compiled = compileGraph(entry.plan)
+  if (!compiled.ok) throw new TypeError(compiled.faults.map(({ field, message }) => `${field}: ${message}`).join('; '))
+  beginWith(run, entry, compiled.graph)
+}
+
+export function beginWith(run: Run, entry: Begun, graph: Graph): void {
+  run.begun = entry
+  run.state = stateOf(run, graph)
+  for (const index of firstOf(graph)) run.ready.add(index)
+}
+
+/** Keeps what the next step asks for beside the state. */
+function stateOf(run: Run, graph: Graph): RunState {
+  const { nodes, totals } = beginOf(graph)
+  const states: NodeState[] = [...nodes]
+  const nodeAt = (index: number): NodeState => states[index] ?? { phase: 'Final', unmet: 0 }
+  return {
+    graph,
+    totals,
+    node: nodeAt,
+    makeReady: (index) => void run.ready.add(index),
+    setNode(index, state) {
+      const before = nodeAt(index).phase
+      states[index] = state
+      if (state.phase === before) return
+      run.ready.delete(index)
+      put(run.active, index, state.phase === 'Started' || state.phase === 'Stopping')
+      put(run.running, index, state.phase === 'Started')
+      put(run.unplaced, index, state.phase === 'Started')
+      put(run.unremoved, index, state.phase === 'Stopping')
+      run.removed.delete(index)
+      run.refused.delete(index)
+      const { timeoutSeconds } = graph.nodes[index]?.spec ?? {}
+      if (state.phase === 'Started' && timeoutSeconds !== undefined) {
+        run.deadlines.add({ atMs: (state.startedAtMs ?? 0) + timeoutSeconds * 1000, node: index })
+      }
+      for (
+        let first = run.deadlines.first();
+        first !== undefined && nodeAt(first.node).phase !== 'Started';
+        first = run.deadlines.first()
+      ) {
+        run.deadlines.removeFirst()
+      }
+    },
+  }
+}
+
+function put(set: Set<number>, index: number, isIn: boolean): void {
+  if (isIn) set.add(index)
+  else set.delete(index)
+}
+
+/** The effects of these nodes are there, or have been. */
+export function notePlaced(run: Run, nodes: readonly string[]): void {
+  for (const index of indexesOf(run, nodes)) {
+    run.unplaced.delete(index)
+    run.removed.delete(index)
+  }
+}
+
+/** What taking back the effect of a node came to. */
+export function noteRemoved(run: Run, node: string, removal: Removal): void {
+  for (const index of indexesOf(run, [node])) {
+    run.unremoved.delete(index)
+    run.removed.set(index, removal)
+    // Whoever still wants it has to place it again.
+    if (run.running.has(index)) run.unplaced.add(index)
+  }
+}
+
+/** The effect of a node was refused for good. */
+export function noteRefused(run: Run, node: string, refusal: Refusal): void {
+  for (const index of indexesOf(run, [node])) run.refused.set(index, refusal)
+}
+
+function indexesOf(run: Run, nodes: readonly string[]): readonly number[] {
+  return nodes.map((node) => run.state?.graph.indexOf.get(node)).filter((index) => index !== undefined && run.active.has(index)) as number[]
+}

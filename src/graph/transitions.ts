@@ -1,0 +1,165 @@
+/** What an entry changes: the same for what is stored and for what is only being planned. */
+import type { Graph } from './compile.ts'
+import type { Ended, Finished, RunEntry, RunOutcome, StopReason } from './entry.ts'
+import type { EdgeCondition, NodeOutcome } from './plan.ts'
+
+export type NodeState = {
+  readonly phase: 'Pending' | 'Started' | 'Stopping' | 'Final'
+  /** Edges whose upstream node is not final yet. */
+  readonly unmet: number
+  /** The first upstream node that ended otherwise than its edge asks. */
+  readonly broken?: number
+  /** It reacts to a failure, or follows what does: `onNodeFailure: Stop` does not stop it. */
+  readonly reacts?: boolean
+  readonly startedAtMs?: number
+  /** `ofRun`: because the run as a whole is stopped. */
+  readonly stopping?: { readonly why: StopReason; readonly ofRun: boolean }
+  readonly ended?: Ended
+}
+
+export type Totals = {
+  /** Nodes that are not final, `finally` apart. */
+  readonly pending: number
+  readonly pendingFinally: number
+  readonly started: number
+  readonly succeeded: number
+  /** Failed, or timed out by themselves. */
+  readonly failed: number
+  readonly failedRequired: number
+  /** The first few of those. */
+  readonly failures: readonly Ended[]
+  /** `onNodeFailure: Stop`, and a required node has failed. */
+  readonly isStopped: boolean
+  readonly cancellingAtMs?: number
+  readonly timedOutAtMs?: number
+  /** By the time at which the last node but those of `finally` was final. */
+  readonly nodesOutcome?: RunOutcome
+  readonly finished?: Finished
+}
+
+/** What holds the state of a run, and may hold it on top of another one. */
+export type RunState = {
+  readonly graph: Graph
+  totals: Totals
+  node(index: number): NodeState
+  setNode(index: number, state: NodeState): void
+  /** It can be decided about this node now. */
+  makeReady(index: number): void
+}
+
+const maxFailures = 3
+
+export function beginOf(graph: Graph): { readonly nodes: readonly NodeState[]; readonly totals: Totals } {
+  const pending = graph.plan.nodes.length
+  return {
+    nodes: graph.nodes.map(({ upstream }) => ({ phase: 'Pending', unmet: upstream.length })),
+    totals: {
+      pending,
+      pendingFinally: graph.plan.finally.length,
+      started: 0,
+      succeeded: 0,
+      failed: 0,
+      failedRequired: 0,
+      failures: [],
+      isStopped: false,
+      ...(pending === 0 ? { nodesOutcome: 'Skipped' } : {}),
+    },
+  }
+}
+
+/** Those about which can be decided right after the begin. */
+export function firstOf({ nodes, plan }: Graph): readonly number[] {
+  return [...nodes.keys()].filter((index) => nodes[index]?.upstream.length === 0 && (index < plan.nodes.length || plan.nodes.length === 0))
+}
+
+export function applyTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun' }>): void {
+  const { totals } = state
+  switch (entry.kind) {
+    case 'Started': {
+      const index = indexOf(state, entry.node)
+      state.setNode(index, { ...state.node(index), phase: 'Started', startedAtMs: entry.atMs })
+      state.totals = { ...totals, started: totals.started + 1 }
+      return
+    }
+    case 'Stopping': {
+      const index = indexOf(state, entry.node)
+      const ofRun = totals.cancellingAtMs !== undefined || totals.timedOutAtMs !== undefined
+      state.setNode(index, { ...state.node(index), phase: 'Stopping', stopping: { why: entry.why, ofRun } })
+      return
+    }
+    case 'Ended':
+      return end(state, indexOf(state, entry.node), entry)
+    case 'Cancelling':
+      state.totals = { ...totals, cancellingAtMs: entry.atMs }
+      return
+    case 'TimedOut':
+      state.totals = { ...totals, timedOutAtMs: entry.atMs }
+      return
+    case 'Finished':
+      state.totals = { ...totals, finished: entry }
+  }
+}
+
+function indexOf({ graph }: RunState, name: string): number {
+  const index = graph.indexOf.get(name)
+  if (index === undefined) throw new TypeError(`there is no node ${name} in the plan`)
+  return index
+}
+
+/** An end that is told a second time changes nothing. */
+function end(state: RunState, index: number, entry: Ended): void {
+  const node = state.node(index)
+  const of = state.graph.nodes[index]
+  if (of === undefined || node.phase === 'Final') return
+  state.setNode(index, { ...node, phase: 'Final', ended: entry })
+  const isFailure = entry.outcome === 'Failed' || (entry.outcome === 'TimedOut' && node.stopping?.ofRun !== true)
+  state.totals = countEnd(state, entry, isFailure && of.spec.required, isFailure, of.isFinally)
+  const passesOn = node.reacts === true && entry.outcome !== 'Omitted'
+  for (const edge of of.downstream) meet(state, edge.node, { from: index, condition: edge.condition, outcome: entry.outcome, passesOn })
+  if (!of.isFinally && state.totals.pending === 0) {
+    state.totals = { ...state.totals, nodesOutcome: outcomeOf(state.totals) }
+    for (let each = state.graph.plan.nodes.length; each < state.graph.nodes.length; each++) state.makeReady(each)
+  }
+}
+
+function countEnd({ totals, graph }: RunState, entry: Ended, isRequired: boolean, isFailure: boolean, isFinally: boolean): Totals {
+  return {
+    ...totals,
+    pending: totals.pending - (isFinally ? 0 : 1),
+    pendingFinally: totals.pendingFinally - (isFinally ? 1 : 0),
+    succeeded: totals.succeeded + (entry.outcome === 'Succeeded' ? 1 : 0),
+    failed: totals.failed + (isFailure ? 1 : 0),
+    failedRequired: totals.failedRequired + (isRequired ? 1 : 0),
+    failures: isRequired && totals.failures.length < maxFailures ? [...totals.failures, entry] : totals.failures,
+    isStopped: totals.isStopped || (isRequired && graph.plan.onNodeFailure === 'Stop'),
+  }
+}
+
+type Met = { readonly from: number; readonly condition: EdgeCondition; readonly outcome: NodeOutcome; readonly passesOn: boolean }
+
+function meet(state: RunState, index: number, { from, condition, outcome, passesOn }: Met): void {
+  const node = state.node(index)
+  const breaks = !holds(condition, outcome)
+  const reacts = node.reacts === true || passesOn || (condition !== 'Succeeded' && isFailed(outcome))
+  const unmet = node.unmet - 1
+  state.setNode(index, { ...node, unmet, reacts, ...(breaks && node.broken === undefined ? { broken: from } : {}) })
+  if (node.phase !== 'Pending' || node.broken !== undefined) return
+  if (breaks || unmet === 0) state.makeReady(index)
+}
+
+function isFailed(outcome: NodeOutcome): boolean {
+  return outcome === 'Failed' || outcome === 'TimedOut'
+}
+
+function holds(condition: EdgeCondition, outcome: NodeOutcome): boolean {
+  return condition === 'Completed' || (condition === 'Failed' ? isFailed(outcome) : outcome === 'Succeeded')
+}
+
+/** Over all required nodes that have ended so far, wherever they stand in the graph. */
+export function outcomeOf(totals: Totals): RunOutcome {
+  if (totals.failedRequired > 0) return 'Failed'
+  if (totals.nodesOutcome !== undefined) return totals.nodesOutcome
+  if (totals.timedOutAtMs !== undefined) return 'TimedOut'
+  if (totals.cancellingAtMs !== undefined) return 'Cancelled'
+  return totals.started === 0 && totals.failed === 0 ? 'Skipped' : 'Succeeded'
+}

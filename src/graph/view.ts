@@ -1,0 +1,65 @@
+import type { Ended, Finished } from './entry.ts'
+import type { NodeOutcome } from './plan.ts'
+import type { Run } from './run.ts'
+
+/** A node as people are told of it. `Stopping`: its effect is being taken back. */
+export type NodeView = {
+  readonly name: string
+  readonly isFinally: boolean
+  readonly required: boolean
+  readonly state: 'Pending' | 'Running' | 'Stopping' | NodeOutcome
+  /** When its effect was decided on. */
+  readonly startedAtMs?: number | undefined
+  /** By when it has to have ended. */
+  readonly untilMs?: number | undefined
+  readonly ended?: Ended | undefined
+  /** While it is pending: the upstream nodes that are not final. */
+  readonly waitsFor: readonly string[]
+}
+
+/** All nodes in the order of the plan, `finally` last; none of a run that has not begun. */
+export function nodesOf({ state }: Run): readonly NodeView[] {
+  if (state === undefined) return []
+  const { nodes } = state.graph
+  return nodes.map(({ spec, isFinally, upstream }, index) => {
+    const { phase, startedAtMs, ended } = state.node(index)
+    const waiting = phase === 'Pending' ? upstream.filter(({ node }) => state.node(node).phase !== 'Final') : []
+    return {
+      name: spec.name,
+      isFinally,
+      required: spec.required,
+      state: ended?.outcome ?? (phase === 'Started' ? 'Running' : phase === 'Stopping' ? phase : 'Pending'),
+      startedAtMs,
+      untilMs: startedAtMs === undefined || spec.timeoutSeconds === undefined ? undefined : startedAtMs + spec.timeoutSeconds * 1000,
+      ended,
+      waitsFor: [...new Set(waiting.map(({ node }) => nodes[node]?.spec.name ?? ''))],
+    }
+  })
+}
+
+/** A run as a whole. */
+export type RunView = {
+  readonly nodes: number
+  readonly final: number
+  readonly running: number
+  /** Nodes that failed or timed out, required or not. */
+  readonly failed: number
+  readonly isCancelling: boolean
+  readonly isTimedOut: boolean
+  readonly finished: Finished | undefined
+}
+
+/** In O(1); undefined: it has not begun. */
+export function viewOf({ state, active }: Run): RunView | undefined {
+  if (state === undefined) return undefined
+  const { pending, pendingFinally, failed, cancellingAtMs, timedOutAtMs, finished } = state.totals
+  return {
+    nodes: state.graph.nodes.length,
+    final: state.graph.nodes.length - pending - pendingFinally,
+    running: active.size,
+    failed,
+    isCancelling: cancellingAtMs !== undefined,
+    isTimedOut: timedOutAtMs !== undefined,
+    finished,
+  }
+}
