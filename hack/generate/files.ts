@@ -1,6 +1,8 @@
 import { stringify } from 'yaml'
 import { crdOf, kinds, maxCrdBytes } from '../../src/api/index.ts'
+import { metricGroups } from '../../src/observability/index.ts'
 import { chartReadme } from './chart-readme.ts'
+import { metricsPage } from './metrics-page.ts'
 import { referencePage } from './reference-page.ts'
 
 /** Folders in which every file is generated, so that a file that nothing generates is a leftover. */
@@ -21,6 +23,7 @@ export async function generatedFiles(read: (path: string) => Promise<string>): P
     files.set(`charts/taskmill/templates/crds/${name}`, chartTemplate(crd))
   }
   files.set('docs/api.md', referencePage(kinds))
+  files.set('docs/metrics.md', metricsPage(metricGroups))
   const [readme, values] = await Promise.all([read('charts/taskmill/README.md'), read('charts/taskmill/values.yaml')])
   files.set('charts/taskmill/README.md', chartReadme(readme, values))
   return files

@@ -1,4 +1,5 @@
 import { apiGroup, apiVersion, describeBounds, describeDefault, type JsonSchema, type Kind } from '../../src/api/index.ts'
+import { code, table } from './markdown.ts'
 
 /** `docs/api.md`: everything that can be written and read, as tables. */
 export function referencePage(kinds: readonly Kind[]): string {
@@ -83,16 +84,4 @@ function exampleOf(schema: JsonSchema): string {
 
 function rulesOf(schema: JsonSchema): readonly string[] {
   return (schema['x-kubernetes-validations'] ?? []).map(({ message }) => `*Rule: ${message.replace(/\.$/u, '')}.*`)
-}
-
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [headings, headings.map(() => '---'), ...rows].map(tableLine).join('\n')
-}
-
-function tableLine(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-}
-
-function code(text: string): string {
-  return `\`${text}\``
 }

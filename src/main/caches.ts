@@ -12,7 +12,7 @@ import {
 import type { Clock } from '../clock/index.ts'
 import { labels } from '../contract/index.ts'
 import { createInformerOfNamespaces, type Informer, type KubeClient } from '../kube/index.ts'
-import type { Logger, Metrics } from '../observability/index.ts'
+import type { Logger, MetricOwner, Metrics } from '../observability/index.ts'
 import type { Startable } from '../runtime/index.ts'
 
 /** What the operator knows of the cluster, whether it leads or follows: the caches are warm when it takes over. */
@@ -58,6 +58,19 @@ export function createCaches(deps: {
       labelSelector: labels.pool,
       onRelist: metrics.relists(deployments.plural),
     }),
+  }
+}
+
+/** Series of an object go with it: at once, and whatever was told after that, before the next reader sees it. */
+export function tieMetrics(metrics: Metrics, caches: Caches): void {
+  const cacheOf: Readonly<Record<MetricOwner, Pick<Informer<KubeObject>, 'get' | 'onChange'>>> = {
+    TaskBroker: caches.taskBrokers,
+    TaskSchedule: caches.schedules,
+    WorkerPool: caches.pools,
+  }
+  metrics.keepOnly((kind, key) => cacheOf[kind].get(key) !== undefined)
+  for (const [kind, cache] of Object.entries(cacheOf) as [MetricOwner, (typeof cacheOf)[MetricOwner]][]) {
+    cache.onChange((key, current) => (current === undefined ? metrics.of(kind, key).forget() : undefined))
   }
 }
 

@@ -4,7 +4,7 @@ import { systemClock as clock } from '../clock/index.ts'
 import { createKubeClient, createLease, loadKubeConfig } from '../kube/index.ts'
 import { createLogger, createMetrics, loadTracer } from '../observability/index.ts'
 import { createElector, createLiveness, createManager } from '../runtime/index.ts'
-import { createCaches, partsOf } from './caches.ts'
+import { createCaches, partsOf, tieMetrics } from './caches.ts'
 import { createClusterId } from './cluster-id.ts'
 import { controllersOf } from './controllers.ts'
 import { leaseWithEpoch } from './lease-with-epoch.ts'
@@ -28,7 +28,8 @@ export type OperatorInputs = {
 export async function runOperator({ env, stop, version, at = () => {} }: OperatorInputs): Promise<void> {
   const config = operatorConfig(env)
   const log = createLogger({ level: config.logLevel })
-  const metrics = createMetrics()
+  const metrics = createMetrics({ now: clock.now })
+  metrics.set('taskmill_build_info', { version }, 1)
   const rng = Math.random
   const loaded = await loadKubeConfig({ env, readFile: (path) => readFile(path, 'utf8'), clock })
   const tracer = await loadTracer(version)
@@ -44,6 +45,7 @@ export async function runOperator({ env, stop, version, at = () => {} }: Operato
   })
   const caches = createCaches({ client, clock, log, rng, namespaces: config.watchNamespaces, metrics })
   const cacheParts = partsOf(caches)
+  tieMetrics(metrics, caches)
   const clusterId = createClusterId({
     client,
     namespace: config.watchNamespaces.length === 0 ? 'kube-system' : config.lease.namespace,

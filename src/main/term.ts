@@ -137,7 +137,7 @@ export function partsOfTerm(
   })
   return [
     atEnd('client', async () => {
-      metrics.endTerm()
+      metrics.forgetObjects()
       await ownClient.close()
     }),
     // The last Events go out when the controllers have ended, while the lease is still held.

@@ -1,5 +1,5 @@
-/** Metrics of the controllers and their queues: controller-runtime's names, labels and meaning. Every series is there from the start, at 0. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { controllerMetrics } from './metrics/controllers.ts'
+import type { Series } from './registry.ts'
 
 type Outcome = 'success' | 'error' | 'requeue_after'
 type Failure = 'error' | 'terminal' | 'panic' | 'timeout'
@@ -24,101 +24,69 @@ export type ControllerSource = {
   readonly workingSeconds: () => readonly number[]
 }
 
-/** Those of Kubernetes' workqueue: 10 ns to 1,000 s. */
-const queueBuckets = Array.from({ length: 12 }, (_, power) => 10 ** (power - 8))
-const reconcileBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const failures = {
+  terminal: 'controller_runtime_terminal_reconcile_errors_total',
+  panic: 'controller_runtime_reconcile_panics_total',
+  timeout: 'controller_runtime_reconcile_timeouts_total',
+} as const
 
-export function createControllerMetrics(registry: Registry): (source: ControllerSource) => ControllerMetrics {
-  const registers = [registry]
+/** Every series of a controller is there from the start, at 0. */
+export function createControllerMetrics(
+  series: Series<typeof controllerMetrics> & { beforeRead(refresh: () => void): void },
+): (source: ControllerSource) => ControllerMetrics {
   /** The newest of a name: each term has its own. */
   const sources = new Map<string, ControllerSource>()
-  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
-    new Counter({ name, help, labelNames: [...labelNames], registers })
-  const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
-    new Gauge({ name, help, labelNames: [...labelNames], registers })
-
-  const total = counter('controller_runtime_reconcile_total', 'Reconciliations per controller, by result.', ['controller', 'result'])
-  const errors = counter('controller_runtime_reconcile_errors_total', 'Reconciliations that failed, for whatever reason.', ['controller'])
-  const failures = {
-    terminal: counter('controller_runtime_terminal_reconcile_errors_total', 'Those that failed for good and are not repeated.', [
-      'controller',
-    ]),
-    panic: counter('controller_runtime_reconcile_panics_total', 'Those that failed because of a mistake in the program.', ['controller']),
-    timeout: counter('controller_runtime_reconcile_timeouts_total', 'Those that were aborted because they took too long.', ['controller']),
-  }
-  const fallbacks = counter('taskmill_fallback_reconciles_total', 'Keys that were enqueued by the hourly fallback.', ['controller'])
-  const maximum = gauge('controller_runtime_max_concurrent_reconciles', 'How many keys may be reconciled at once.', ['controller'])
-  const active = gauge('controller_runtime_active_workers', 'How many keys are being reconciled.', ['controller'])
-  const time = new Histogram({
-    name: 'controller_runtime_reconcile_time_seconds',
-    help: 'Time that one reconciliation took.',
-    labelNames: ['controller'],
-    buckets: reconcileBuckets,
-    registers,
+  series.beforeRead(() => {
+    for (const { name, workingSeconds } of sources.values()) {
+      const queue = { name, controller: name }
+      const seconds = workingSeconds()
+      series.set(
+        'workqueue_unfinished_work_seconds',
+        queue,
+        seconds.reduce((sum, each) => sum + each, 0),
+      )
+      series.set('workqueue_longest_running_processor_seconds', queue, Math.max(0, ...seconds))
+    }
   })
-
-  const depth = gauge('workqueue_depth', 'Keys that are due and not taken.', ['name', 'controller'])
-  const adds = counter('workqueue_adds_total', 'Keys added, also those that were there already.', ['name', 'controller'])
-  const retries = counter('workqueue_retries_total', 'Keys added again after a failure.', ['name', 'controller'])
-  const queued = new Histogram({
-    name: 'workqueue_queue_duration_seconds',
-    help: 'From being due to being taken.',
-    labelNames: ['name', 'controller'],
-    buckets: queueBuckets,
-    registers,
-  })
-  const worked = new Histogram({
-    name: 'workqueue_work_duration_seconds',
-    help: 'From being taken to being done.',
-    labelNames: ['name', 'controller'],
-    buckets: queueBuckets,
-    registers,
-  })
-  const perSource = (name: string, help: string, of: (seconds: readonly number[]) => number) =>
-    new Gauge({
-      name,
-      help,
-      labelNames: ['name', 'controller'],
-      registers,
-      collect() {
-        for (const source of sources.values()) this.set({ name: source.name, controller: source.name }, of(source.workingSeconds()))
-      },
-    })
-  perSource('workqueue_unfinished_work_seconds', 'Time spent so far on the keys being worked on, together.', (seconds) =>
-    seconds.reduce((sum, each) => sum + each, 0),
-  )
-  perSource('workqueue_longest_running_processor_seconds', 'Time spent so far on the key that has taken longest.', (seconds) =>
-    Math.max(0, ...seconds),
-  )
 
   return (source) => {
-    sources.set(source.name, source)
-    const controller = { controller: source.name }
-    const queue = { name: source.name, controller: source.name }
-    for (const result of ['success', 'error', 'requeue', 'requeue_after']) total.inc({ ...controller, result }, 0)
-    for (const each of [errors, ...Object.values(failures), fallbacks]) each.inc(controller, 0)
-    for (const each of [adds, retries]) each.inc(queue, 0)
-    for (const each of [queued, worked]) each.zero(queue)
-    time.zero(controller)
-    depth.set(queue, 0)
-    active.set(controller, 0)
-    maximum.set(controller, source.concurrency)
+    const { name } = source
+    const isFirst = !sources.has(name)
+    sources.set(name, source)
+    const controller = { controller: name }
+    const queue = { name, controller: name }
+    for (const result of ['success', 'error', 'requeue', 'requeue_after']) {
+      series.add('controller_runtime_reconcile_total', { ...controller, result }, 0)
+    }
+    series.add('controller_runtime_reconcile_errors_total', controller, 0)
+    for (const each of Object.values(failures)) series.add(each, controller, 0)
+    series.add('taskmill_fallback_reconciles_total', controller, 0)
+    series.add('workqueue_adds_total', queue, 0)
+    series.add('workqueue_retries_total', queue, 0)
+    if (isFirst) {
+      series.open('workqueue_queue_duration_seconds', queue)
+      series.open('workqueue_work_duration_seconds', queue)
+      series.open('controller_runtime_reconcile_time_seconds', controller)
+    }
+    series.set('workqueue_depth', queue, 0)
+    series.set('controller_runtime_active_workers', controller, 0)
+    series.set('controller_runtime_max_concurrent_reconciles', controller, source.concurrency)
     return {
-      onReconcile(outcome, seconds) {
-        total.inc({ ...controller, result: outcome })
-        time.observe(controller, seconds)
+      onReconcile(result, seconds) {
+        series.add('controller_runtime_reconcile_total', { ...controller, result })
+        series.observe('controller_runtime_reconcile_time_seconds', controller, seconds)
       },
       onFailure(kind) {
-        errors.inc(controller)
-        if (kind !== 'error') failures[kind].inc(controller)
+        series.add('controller_runtime_reconcile_errors_total', controller)
+        if (kind !== 'error') series.add(failures[kind], controller)
       },
-      onActive: (workers) => active.set(controller, workers),
-      onFallback: (keys) => fallbacks.inc(controller, keys),
-      onDepth: (keys) => depth.set(queue, keys),
-      onAdd: () => adds.inc(queue),
-      onTaken: (seconds) => queued.observe(queue, seconds),
-      onDone: (seconds) => worked.observe(queue, seconds),
-      onRetry: () => retries.inc(queue),
+      onActive: (workers) => series.set('controller_runtime_active_workers', controller, workers),
+      onFallback: (keys) => series.add('taskmill_fallback_reconciles_total', controller, keys),
+      onDepth: (keys) => series.set('workqueue_depth', queue, keys),
+      onAdd: () => series.add('workqueue_adds_total', queue),
+      onTaken: (seconds) => series.observe('workqueue_queue_duration_seconds', queue, seconds),
+      onDone: (seconds) => series.observe('workqueue_work_duration_seconds', queue, seconds),
+      onRetry: () => series.add('workqueue_retries_total', queue),
     }
   }
 }

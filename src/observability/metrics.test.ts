@@ -8,7 +8,7 @@ const lines = async (metrics: ReturnType<typeof createMetrics>) =>
 const withoutBuckets = (all: readonly string[]) => all.filter((line) => !line.includes('_bucket{'))
 
 test('all series of a controller, of the election and of the client are there from the start, at 0', async () => {
-  const metrics = createMetrics()
+  const metrics = createMetrics({ now: () => 0 })
   metrics.controller({ name: 'c', concurrency: 8, workingSeconds: () => [] })
   metrics.election('l')
   metrics.apiRequests('h')
@@ -43,7 +43,7 @@ test('all series of a controller, of the election and of the client are there fr
 })
 
 test('every hook moves its metric', async () => {
-  const metrics = createMetrics()
+  const metrics = createMetrics({ now: () => 0 })
   const hooks = metrics.controller({ name: 'c', concurrency: 1, workingSeconds: () => [1, 3] })
   const before = new Set(await lines(metrics))
   hooks.onReconcile('error', 2)
@@ -86,15 +86,4 @@ test('every hook moves its metric', async () => {
   ])
   expect(after).toContain('workqueue_unfinished_work_seconds{name="c",controller="c"} 4')
   expect(after).toContain('workqueue_longest_running_processor_seconds{name="c",controller="c"} 3')
-})
-
-test('tells no pools any more when the term is over, and goes on counting', async () => {
-  const metrics = createMetrics()
-  metrics.poolReplicas({ namespace: 'a', pool: 'b' }, 2, 1)
-  metrics.queueJobs({ namespace: 'a', broker: 'b', queue: 'c' }, { waiting: 1, prioritized: 0, delayed: 0, active: 0 })
-  metrics.controller({ name: 'c', concurrency: 1, workingSeconds: () => [] }).onAdd()
-  metrics.endTerm()
-  const text = await metrics.render()
-  expect(text).not.toMatch(/^taskmill_(pool|queue)_\w+\{/mu)
-  expect(text).toContain('workqueue_adds_total{name="c",controller="c"} 1')
 })

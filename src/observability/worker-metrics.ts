@@ -1,5 +1,6 @@
 /** Metrics of a worker: what it ran and what it has room for. Which pod it is, Prometheus adds as a label of the target. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { workerGroups } from './metrics/all.ts'
+import { createMetricRegistry } from './registry.ts'
 
 /**
  * How one run of a handler ended. `retried`: failed, and the job has attempts left. `failed`: for good. `interrupted`: taken away by a drain or a
@@ -25,47 +26,20 @@ export type WorkerSlots = {
 }
 
 const outcomes: readonly TaskOutcome[] = ['succeeded', 'retried', 'failed', 'interrupted']
-/** 5 ms to an hour. */
-const durationBuckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
 
 export function createWorkerMetrics({ slots, busy }: WorkerSlots): WorkerMetrics {
-  const registry = new Registry()
-  const registers = [registry]
-  collectDefaultMetrics({ register: registry })
-  const labelNames = ['queue', 'type', 'outcome']
-  const total = new Counter({
-    name: 'taskmill_tasks_total',
-    help: 'Runs of handlers that ended: succeeded, retried (failed with attempts left), failed (for good), interrupted (runs again elsewhere).',
-    labelNames,
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'taskmill_task_duration_seconds',
-    help: 'Time that one run of a handler took, by how it ended.',
-    labelNames,
-    buckets: durationBuckets,
-    registers,
-  })
-  const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value())
-      },
-    })
-  gauge('taskmill_worker_slots', 'Jobs that this worker runs at once at most.', () => slots)
-  gauge('taskmill_worker_busy', 'Jobs that this worker has: running, or about to be stored.', busy)
+  const metrics = createMetricRegistry(workerGroups, () => 0)
+  metrics.set('taskmill_worker_slots', {}, slots)
+  metrics.beforeRead(() => metrics.set('taskmill_worker_busy', {}, busy()))
   return {
     taskStarted(labels) {
-      for (const outcome of outcomes) total.inc({ ...labels, outcome }, 0)
+      for (const outcome of outcomes) metrics.add('taskmill_tasks_total', { ...labels, outcome }, 0)
     },
     taskEnded(labels, outcome, seconds) {
-      total.inc({ ...labels, outcome })
-      duration.observe({ ...labels, outcome }, seconds)
+      metrics.add('taskmill_tasks_total', { ...labels, outcome })
+      metrics.observe('taskmill_task_duration_seconds', { ...labels, outcome }, seconds)
     },
-    render: () => registry.metrics(),
-    contentType: registry.contentType,
+    render: metrics.render,
+    contentType: metrics.contentType,
   }
 }

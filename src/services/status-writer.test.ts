@@ -5,7 +5,12 @@ import type { KubeClient } from '../kube/index.ts'
 import { createStatusWriter } from './status-writer.ts'
 import { createWriteBudget } from './write-budget.ts'
 
-type Thing = KubeObject & { readonly status?: { readonly state: string; readonly gauge: number } }
+type Thing = KubeObject & { readonly status?: Status }
+type Status = {
+  readonly state: string
+  readonly gauge: number
+  readonly conditions?: readonly { readonly type: string; readonly status: string }[]
+}
 const things: Resource<Thing> = { group: 'test', version: 'v1', kind: 'Thing', plural: 'things', namespaced: true }
 const thing = (status?: Thing['status'], uid = 'u1'): Thing => ({
   apiVersion: 'test/v1',
@@ -17,6 +22,7 @@ const thing = (status?: Thing['status'], uid = 'u1'): Thing => ({
 function setup() {
   const clock = fakeClock()
   const stored: unknown[] = []
+  const told: (readonly string[])[] = []
   const applyStatus: KubeClient['applyStatus'] = async (_resource, object) => {
     stored.push((object as unknown as Thing).status)
     return object as never
@@ -29,12 +35,14 @@ function setup() {
     clock,
     transitionOf: (status) => status.state,
     budget: createWriteBudget({ clock, perSecond: 10 }),
+    conditionMetrics: (key, conditions) => told.push([key, ...conditions.map(({ type, status }) => `${type} ${status}`)]),
   })
   return {
     clock,
     stored,
+    told,
     writer,
-    write: (status: { state: string; gauge: number }, object = thing()) => writer.write('n/a', object, status),
+    write: (status: Status, object = thing()) => writer.write('n/a', object, status),
   }
 }
 
@@ -52,6 +60,15 @@ it('writes nothing that is there already, also right after a start', async () =>
   const { stored, write } = setup()
   expect(await write({ gauge: 1, state: 'a' }, thing({ state: 'a', gauge: 1 }))).toEqual({})
   expect(stored).toEqual([])
+})
+
+it('tells the conditions of every look, whether they are written or not', async () => {
+  const { stored, told, write } = setup()
+  const conditions = [{ type: 'Ready', status: 'True' }]
+  await write({ state: 'a', gauge: 1, conditions }, thing({ state: 'a', gauge: 1, conditions }))
+  await write({ state: 'a', gauge: 1 }, thing({ state: 'a', gauge: 1 }))
+  expect(stored).toEqual([])
+  expect(told).toEqual([['n/a', 'Ready True'], ['n/a']])
 })
 
 it('coalesces gauges: says when they are due, and writes the newest value then', async () => {

@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { KubeObject, Resource } from '../api/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { KubeClient } from '../kube/index.ts'
+import type { ConditionMetrics } from '../observability/index.ts'
 import type { WriteBudget } from './write-budget.ts'
 
 export type StatusWriter<T extends StatusObject> = {
@@ -21,6 +22,7 @@ export type StatusWriter<T extends StatusObject> = {
 }
 
 type StatusObject = KubeObject & { readonly status?: unknown }
+type WithConditions = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
 type Written<T extends StatusObject> = {
   readonly uid: string | undefined
   readonly status: NonNullable<T['status']>
@@ -35,10 +37,12 @@ export function createStatusWriter<T extends StatusObject>(deps: {
   readonly transitionOf: (status: NonNullable<T['status']>) => unknown
   /** Shared by all writers of the process. */
   readonly budget: WriteBudget
+  /** Where the conditions are told as metrics, at once; kinds that come and go by the thousand leave it out. */
+  readonly conditionMetrics?: ConditionMetrics
   /** Default 30 s. */
   readonly gaugeIntervalMs?: number
 }): StatusWriter<T> {
-  const { client, resource, fieldManager, clock, transitionOf, budget, gaugeIntervalMs = 30_000 } = deps
+  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000 } = deps
   const written = new Map<string, Written<T>>()
 
   const remembered = (key: string, object: T): Written<T> | undefined => {
@@ -50,6 +54,7 @@ export function createStatusWriter<T extends StatusObject>(deps: {
     latest: (key, object) => remembered(key, object)?.status ?? object.status,
     forget: (key) => void written.delete(key),
     async write(key, object, status, signal) {
+      conditionMetrics?.(key, (status as WithConditions).conditions ?? [])
       const before = remembered(key, object)
       const known = before?.status ?? (object.status as NonNullable<T['status']> | undefined)
       if (known !== undefined && isDeepStrictEqual(known, status)) return {}

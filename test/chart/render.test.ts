@@ -233,7 +233,7 @@ describe('the service monitor', () => {
       'serviceMonitor.interval=1m',
     )
     expect(monitor?.metadata.labels).toMatchObject({ release: 'prometheus', 'app.kubernetes.io/component': 'operator' })
-    expect(monitor?.spec?.endpoints).toEqual([{ port: 'http', path: '/metrics', interval: '1m' }])
+    expect(monitor?.spec?.endpoints).toEqual([{ port: 'http', path: '/metrics', honorLabels: true, interval: '1m' }])
   })
 })
 

@@ -1,6 +1,7 @@
 import { taskBrokers, type TaskBroker } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
 import {
   createStatusWriter,
   type BrokerDirectory,
@@ -9,6 +10,7 @@ import {
   type Dispatchers,
   type WriteBudget,
 } from '../../services/index.ts'
+import { tellBroker } from './broker-metrics.ts'
 import { createConnections } from './connections.ts'
 import { decide, transitionOf } from './decide.ts'
 import type { Look } from './world.ts'
@@ -25,6 +27,7 @@ export type TaskBrokerDeps = {
   readonly dispatchers: Dispatchers
   readonly installation: string
   readonly events: EventRecorder
+  readonly metrics: Metrics
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
@@ -36,7 +39,7 @@ const lookEveryMs = { Answered: 10_000, Failed: 2_000, Blocked: 5_000 } as const
 export function createTaskBrokerController(deps: TaskBrokerDeps): {
   reconcile(key: string, context: { readonly signal: AbortSignal }): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, directory, dispatchers, installation, events, clock } = deps
+  const { client, directory, dispatchers, installation, events, metrics, clock } = deps
   const status = createStatusWriter<TaskBroker>({
     client,
     resource: taskBrokers,
@@ -44,6 +47,7 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): {
     clock,
     transitionOf,
     budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(metrics, 'TaskBroker'),
   })
   const connections = createConnections(deps)
 
@@ -88,8 +92,10 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): {
         dispatchers.want(key, { endpoint: state.endpoint, namespace: broker.metadata.namespace ?? '', dispatch })
       } else dispatchers.forget(key)
       const before = status.latest(key, broker)
-      const plan = decide({ broker, status: before, look, dispatch: dispatchers.state(key), installation, nowMs: clock.now() })
+      const dispatch = dispatchers.state(key)
+      const plan = decide({ broker, status: before, look, dispatch, installation, nowMs: clock.now() })
       for (const event of plan.events) events.event(broker, event)
+      tellBroker(metrics, key, look, dispatch)
       const written = await status.write(key, broker, plan.status, signal)
       return { requeueAfterMs: Math.min(lookEveryMs[look.kind], written.againAfterMs ?? Infinity) }
     },

@@ -1,32 +1,54 @@
-import type { TaskSchedule } from '../../api/index.ts'
+import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
 import type { Metrics } from '../../observability/index.ts'
-import type { Change, Ledger } from '../../scheduling/index.ts'
+import type { Change, MissedReason, RunReason } from '../../scheduling/index.ts'
 
-export type ScheduleMetrics = {
-  /** `next` in Unix seconds. */
-  report(schedule: TaskSchedule, next: number | undefined, ledger: Ledger | undefined): void
-  count(schedule: TaskSchedule, changes: readonly Change[]): void
-  forget(key: string): void
+/** All there are: series that stay at 0 are told too. */
+const outcomes: Readonly<Record<RunReason, true>> = {
+  Succeeded: true,
+  AttemptsExhausted: true,
+  JobRemoved: true,
+  PendingDeadlineExceeded: true,
+  RunDeadlineExceeded: true,
+}
+const missedReasons: Readonly<Record<MissedReason, true>> = {
+  LedgerRegressed: true,
+  Overlap: true,
+  ScheduleChanged: true,
+  Skipped: true,
+  StartingDeadlineExceeded: true,
+  Superseded: true,
+  Suspended: true,
+  TooManyMissed: true,
 }
 
-/** The metrics of schedules; the series of one that is gone are removed. */
-export function createScheduleMetrics(metrics: Metrics): ScheduleMetrics {
-  const labelsOf = ({ metadata }: TaskSchedule) => ({ namespace: metadata.namespace ?? '', schedule: metadata.name })
-  return {
-    report(schedule, next, ledger) {
-      metrics.scheduleTimes(labelsOf(schedule), { next, last: ledger?.lastDispatched?.slot })
-    },
-    count(schedule, changes) {
-      const labels = labelsOf(schedule)
-      for (const change of changes) {
-        if (change.kind === 'Dispatched') metrics.slotDispatched(labels, Math.max(0, change.atMs / 1000 - change.slot))
-        else if (change.kind === 'Missed') metrics.slotsMissed(labels, change.reason, change.count)
-        else if (change.kind === 'RunEnded') metrics.runEnded(labels, change.run.reason)
-      }
-    },
-    forget(key) {
-      const [namespace = '', schedule = ''] = key.split('/')
-      metrics.forgetSchedule({ namespace, schedule })
-    },
+/** What a schedule is like now. */
+export function tellSchedule(metrics: Metrics, key: string, { metadata, spec }: TaskSchedule, status: TaskScheduleStatus): void {
+  const series = metrics.of('TaskSchedule', key)
+  for (const outcome of Object.keys(outcomes)) series.add('taskmill_schedule_runs_total', { outcome }, 0)
+  for (const reason of Object.keys(missedReasons)) series.add('taskmill_schedule_missed_total', { reason }, 0)
+  series.open('taskmill_schedule_dispatch_delay_seconds', {})
+  const [next] = status.nextRuns ?? []
+  series.set('taskmill_schedule_next_run_timestamp_seconds', {}, seconds(next))
+  series.set('taskmill_schedule_last_run_timestamp_seconds', {}, seconds(status.lastScheduleTime))
+  // An alert on what never succeeded needs a moment to count from.
+  const lastSuccess = seconds(status.lastSuccessTime ?? metadata.creationTimestamp)
+  series.set('taskmill_schedule_last_success_timestamp_seconds', {}, lastSuccess)
+  series.set('taskmill_schedule_consecutive_failures', {}, status.consecutiveFailures ?? 0)
+  series.set('taskmill_schedule_active_runs', {}, status.activeRuns ?? 0)
+  series.set('taskmill_schedule_suspended', {}, spec.suspend ? 1 : 0)
+}
+
+/** What a write to the ledger made true. */
+export function countChanges(metrics: Metrics, key: string, changes: readonly Change[]): void {
+  const series = metrics.of('TaskSchedule', key)
+  for (const change of changes) {
+    if (change.kind === 'Dispatched') {
+      series.observe('taskmill_schedule_dispatch_delay_seconds', {}, Math.max(0, change.atMs / 1000 - change.slot))
+    } else if (change.kind === 'Missed') series.add('taskmill_schedule_missed_total', { reason: change.reason }, change.count)
+    else if (change.kind === 'RunEnded') series.add('taskmill_schedule_runs_total', { outcome: change.run.reason })
   }
+}
+
+function seconds(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Date.parse(time) / 1000
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock/index.ts'
 import { doneQueue, ledgerName, type OwnerMarker, type Slot } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
-import type { Logger, Metrics } from '../../observability/index.ts'
+import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { summaryOf, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import {
@@ -22,7 +22,7 @@ import {
   type WriteBudget,
 } from '../../services/index.ts'
 import { changeEvents, transitionEvents, type Untold } from './events.ts'
-import { createScheduleMetrics } from './schedule-metrics.ts'
+import { countChanges, tellSchedule } from './schedule-metrics.ts'
 import { statusOf, transitionOf } from './status.ts'
 import type { Situation, World } from './world.ts'
 
@@ -76,9 +76,8 @@ const undecidedMs = 10_000
 export function createTaskScheduleController(deps: TaskScheduleDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, schedules, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, clock, installation } = deps
+  const { client, schedules, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, metrics, clock, installation } = deps
   const memories = new Map<string, Memory>()
-  const metrics = createScheduleMetrics(deps.metrics)
   const status = createStatusWriter<TaskSchedule>({
     client,
     resource: taskSchedules,
@@ -86,6 +85,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     clock,
     transitionOf,
     budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(metrics, 'TaskSchedule'),
   })
 
   function remember(key: string, schedule: TaskSchedule): Memory {
@@ -221,7 +221,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       ended: () => tracking.ended(key),
       onAcknowledged: (slots) => tracking.acknowledged(key, slots),
       onChanges(changes, ledger) {
-        metrics.count(schedule, changes)
+        countChanges(metrics, key, changes)
         for (const event of changeEvents(changes, ledger, memory.untold, clock.now())) events.event(schedule, event)
         for (const change of changes) log.debug({ schedule: key, ...change }, 'a ledger has changed')
       },
@@ -255,7 +255,6 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     } finally {
       tracking.untrack(key)
       status.forget(key)
-      metrics.forget(key)
       memories.delete(key)
       await release(memory)
     }
@@ -303,8 +302,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const after = statusOf(world)
       const written = await status.write(key, schedule, after, context.signal)
       for (const event of transitionEvents(before, after)) events.event(schedule, event)
-      const [next] = after.nextRuns ?? []
-      metrics.report(schedule, next === undefined ? undefined : Date.parse(next) / 1000, world.ledger)
+      tellSchedule(metrics, key, schedule, after)
       return soonest([againAfterMs, written.againAfterMs])
     },
   }

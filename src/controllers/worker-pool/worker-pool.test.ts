@@ -56,7 +56,7 @@ function setup() {
         ]),
     },
     events: { event: unused },
-    metrics: createMetrics(),
+    metrics: createMetrics({ now: () => 0 }),
     clock,
     enqueue: unused,
   } as unknown as WorkerPoolDeps)

@@ -13,7 +13,7 @@ import type { Clock } from '../../clock/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import { labels } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
-import type { Logger, Metrics } from '../../observability/index.ts'
+import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { createConsistency } from '../../runtime/index.ts'
 import { emptyHistory, type RecommendationHistory } from '../../scaling/index.ts'
 import { createStatusWriter, type BrokerDirectory, type Signals, type WriteBudget } from '../../services/index.ts'
@@ -24,7 +24,7 @@ import { deploymentFor, type DeploymentApply } from './deployment.ts'
 import { scaleEvent, transitionEvents } from './events.ts'
 import { deploymentKeyOf, deploymentNameOf, isLeftBy, namespaceOf, strangerOf } from './ownership.ts'
 import { createPodWatch, type Look } from './pod-watch.ts'
-import { createPoolMetrics } from './pool-metrics.ts'
+import { tellPool } from './pool-metrics.ts'
 import { readSignals } from './signals.ts'
 import { transitionOf } from './status.ts'
 import type { DeploymentState, Refusal, World } from './world.ts'
@@ -68,7 +68,6 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
 } {
   const { client, pools, brokers, signals, events, metrics, clock } = deps
   const memories = new Map<string, Memory>()
-  const poolMetrics = createPoolMetrics(metrics)
   const podWatch = createPodWatch({ client, clock })
   const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
   const status = createStatusWriter<WorkerPool>({
@@ -78,6 +77,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
     clock,
     transitionOf,
     budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(metrics, 'WorkerPool'),
   })
 
   function forget(key: string): void {
@@ -85,7 +85,6 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
     memories.delete(key)
     status.forget(key)
     podWatch.forget(key)
-    poolMetrics.forget(key)
   }
 
   /** What was added to Deployments that this pool targets no more is taken back; every mark is in the cache, whoever made it and when. */
@@ -190,7 +189,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
 
       const written = await status.write(key, pool, plan.status, context.signal)
       for (const event of transitionEvents(world.status, plan.status)) events.event(pool, event)
-      poolMetrics.report(key, world, plan.status)
+      tellPool(metrics, key, world, plan.status)
       const isForeign = world.deployment.kind === 'Foreign'
       const isForbidden = happened === undefined && memory.refused?.refusal.kind === 'Forbidden'
       return soonest([

@@ -1,0 +1,36 @@
+import { labelNamesOf, type MetricDeclaration, type MetricGroup } from '../../src/observability/index.ts'
+import { code, table } from './markdown.ts'
+
+/** `docs/metrics.md`: everything that Prometheus reads from the operator and the workers. */
+export function metricsPage(groups: readonly MetricGroup[]): string {
+  return `${[
+    '<!-- Generated from src/observability/metrics by `make generate`. Do not edit. -->',
+    '# Metrics',
+    'The operator and each worker serve them as `/metrics`. Series with a `namespace` belong to an object: they are there from the moment that the ' +
+      'leading operator knows the object until it is deleted, and begin anew with the next leader; the other operators have none. Prometheus has to ' +
+      'keep these labels (`honor_labels: true`, which the ServiceMonitor of the chart sets), else the namespace of the operator takes their place. ' +
+      'Nothing here is ever told by pod, job or run.',
+    ...groups.flatMap(section),
+  ].join('\n\n')}\n`
+}
+
+function section(group: MetricGroup): readonly string[] {
+  return [`## ${group.title}`, group.about, table(['metric', 'type', 'labels', 'meaning'], rows(group))]
+}
+
+function rows(group: MetricGroup): readonly (readonly string[])[] {
+  return Object.entries(group.metrics).map(([name, metric]) => [
+    code(name),
+    [metric.type === 'Age' ? 'gauge' : metric.type.toLowerCase(), unitOf(name)].filter(Boolean).join(', '),
+    labelNamesOf(group, metric).map(code).join(' '),
+    [metric.help, metric.advice === undefined ? '' : `**What to do:** ${metric.advice}`, bucketsOf(metric)].filter(Boolean).join(' '),
+  ])
+}
+
+function unitOf(name: string): string {
+  return /_(seconds|bytes)(?:_total)?$/u.exec(name)?.[1] ?? ''
+}
+
+function bucketsOf({ buckets }: MetricDeclaration): string {
+  return buckets === undefined ? '' : `Buckets: ${buckets.map(String).join(', ')}.`
+}

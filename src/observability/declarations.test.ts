@@ -1,0 +1,49 @@
+/** What has to hold for every metric, whoever declares it. */
+import { expect, it } from 'vitest'
+import { labelNamesOf, metricGroups, type MetricGroup } from './index.ts'
+
+const declared = (metricGroups as readonly MetricGroup[]).flatMap((group) =>
+  Object.entries(group.metrics).map(([name, metric]) => ({ name, metric, group, labels: labelNamesOf(group, metric) })),
+)
+type Declared = (typeof declared)[number]
+const offenders = (isRight: (each: Declared) => boolean) => declared.filter((each) => !isRight(each)).map(({ name }) => name)
+
+/** Labels whose values nobody bounds: a pod, a job, a run. */
+const unbounded = ['pod', 'worker', 'job', 'id', 'uid', 'run', 'execution', 'slot', 'message', 'error', 'node']
+
+it('each is declared once', () => {
+  const names = declared.map(({ name }) => name)
+  expect(names.length).toBeGreaterThan(40)
+  expect(new Set(names).size).toBe(names.length)
+})
+
+it('names are as Prometheus wants them, and end in base units', () => {
+  const ours = /^(?:taskmill|controller_runtime|workqueue|leader_election|rest_client|process|nodejs)_[a-z0-9_]+$/u
+  expect(offenders(({ name }) => ours.test(name))).toEqual([])
+  expect(offenders(({ name, metric }) => (metric.type === 'Counter') === name.endsWith('_total'))).toEqual([])
+  expect(offenders(({ name, metric }) => !['Age', 'Histogram'].includes(metric.type) || name.endsWith('_seconds'))).toEqual([])
+  expect(offenders(({ name }) => !/_(?:ms|milliseconds|minutes|hours|kb|mb|percent|count|sum|bucket)$/u.test(name))).toEqual([])
+})
+
+it('help and advice are sentences', () => {
+  expect(offenders(({ metric }) => metric.help.endsWith('.'))).toEqual([])
+  expect(offenders(({ metric }) => metric.advice?.endsWith('.') ?? true)).toEqual([])
+})
+
+it('labels are few words with few values', () => {
+  expect(offenders(({ labels }) => labels.every((label) => /^[a-z][a-z_]*$/u.test(label) && !unbounded.includes(label)))).toEqual([])
+  expect(offenders(({ labels }) => new Set(labels).size === labels.length && labels.length <= 4)).toEqual([])
+})
+
+it('what has a namespace goes with an object, and nothing else does', () => {
+  expect(offenders(({ group, labels }) => labels.includes('namespace') === (group.owners !== undefined))).toEqual([])
+  expect(offenders(({ group }) => group.owners === undefined || group.object?.[0] === 'namespace')).toEqual([])
+})
+
+it('buckets ascend, and are not many', () => {
+  const isRight = ({ metric: { type, buckets = [] } }: Declared) =>
+    type === 'Histogram'
+      ? buckets.length > 1 && buckets.length <= 16 && buckets.every((bound, index) => bound > (buckets[index - 1] ?? 0))
+      : buckets.length === 0
+  expect(offenders(isRight)).toEqual([])
+})

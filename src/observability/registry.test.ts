@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest'
+import { declareMetrics } from './declaration.ts'
+import { createMetricRegistry } from './registry.ts'
+
+const thingMetrics = declareMetrics({
+  title: 'Things',
+  about: '',
+  owners: ['Thing'],
+  object: ['namespace', 'thing'],
+  metrics: {
+    thing_size_bytes: { type: 'Gauge', help: 'Size.' },
+    thing_idle_seconds: { type: 'Age', help: 'Idle.', labels: ['part'] },
+    thing_falls_total: { type: 'Counter', help: 'Falls.', labels: ['how'] },
+    thing_rests_seconds: { type: 'Histogram', help: 'Rests.', buckets: [1] },
+  },
+})
+const shelfMetrics = declareMetrics({
+  title: 'Shelves',
+  about: '',
+  owners: ['Thing', 'Box'],
+  object: ['namespace'],
+  metrics: { shelf_things: { type: 'Gauge', help: 'Things.', labels: ['shelf'] } },
+})
+const houseMetrics = declareMetrics({
+  title: 'House',
+  about: '',
+  metrics: { house_doors: { type: 'Gauge', help: 'Doors.' } },
+})
+
+function setup() {
+  let nowMs = 10_000
+  const groups = [thingMetrics, shelfMetrics, houseMetrics] as const
+  const metrics = createMetricRegistry<(typeof groups)[number]>(groups, () => nowMs)
+  return {
+    metrics,
+    pass: (ms: number) => (nowMs += ms),
+    async lines() {
+      const text = await metrics.render()
+      return text.split('\n').filter((line) => /^(?:thing|shelf|house)_/u.test(line))
+    },
+  }
+}
+
+/** A series of each type. */
+function tellAll({ metrics }: ReturnType<typeof setup>, key: string): void {
+  const series = metrics.of('Thing', key)
+  series.set('thing_size_bytes', {}, 7)
+  series.since('thing_idle_seconds', { part: 'lid' }, 4_000)
+  series.add('thing_falls_total', { how: 'flat' })
+  series.observe('thing_rests_seconds', {}, 0.5)
+  series.set('shelf_things', { shelf: 'top' }, 1)
+}
+
+describe('the series of an object', () => {
+  it('carry its names, whatever is told', async () => {
+    const house = setup()
+    tellAll(house, 'acme/ball')
+    house.pass(2_000)
+    expect(await house.lines()).toEqual([
+      'thing_size_bytes{namespace="acme",thing="ball"} 7',
+      'thing_idle_seconds{namespace="acme",thing="ball",part="lid"} 8',
+      'thing_falls_total{namespace="acme",thing="ball",how="flat"} 1',
+      'thing_rests_seconds_bucket{le="1",namespace="acme",thing="ball"} 1',
+      'thing_rests_seconds_bucket{le="+Inf",namespace="acme",thing="ball"} 1',
+      'thing_rests_seconds_sum{namespace="acme",thing="ball"} 0.5',
+      'thing_rests_seconds_count{namespace="acme",thing="ball"} 1',
+      'shelf_things{namespace="acme",shelf="top"} 1',
+      'house_doors 0',
+    ])
+  })
+
+  it('go with it, all of them, and nobody else does', async () => {
+    const house = setup()
+    tellAll(house, 'acme/ball')
+    tellAll(house, 'acme/balloon')
+    house.metrics.of('Thing', 'acme/ball').forget()
+    const left = await house.lines()
+    expect(left.filter((line) => line.includes('"ball"'))).toEqual([])
+    expect(left.filter((line) => line.includes('"balloon"'))).toHaveLength(7)
+  })
+
+  it('that were told after the object had gone are not seen by the next reader', async () => {
+    const house = setup()
+    house.metrics.keepOnly((kind, key) => kind === 'Thing' && key === 'acme/ball')
+    tellAll(house, 'acme/ball')
+    tellAll(house, 'acme/gone')
+    house.metrics.of('Box', 'acme/ball').set('shelf_things', { shelf: 'low' }, 1)
+    const left = await house.lines()
+    expect(left.filter((line) => line.includes('gone') || line.includes('low'))).toEqual([])
+    expect(left).toContain('shelf_things{namespace="acme",shelf="top"} 1')
+  })
+
+  it('stay while another object tells them as well', async () => {
+    const house = setup()
+    house.metrics.of('Thing', 'acme/ball').set('shelf_things', { shelf: 'top' }, 1)
+    house.metrics.of('Box', 'acme/box').set('shelf_things', { shelf: 'top' }, 2)
+    house.metrics.of('Thing', 'acme/ball').forget()
+    expect(await house.lines()).toContain('shelf_things{namespace="acme",shelf="top"} 2')
+    house.metrics.of('Box', 'acme/box').forget()
+    expect(await house.lines()).toEqual(['house_doors 0'])
+  })
+
+  it('end one by one: a value that is not there, and what is retained no more', async () => {
+    const house = setup()
+    tellAll(house, 'acme/ball')
+    const series = house.metrics.of('Thing', 'acme/ball')
+    series.set('thing_size_bytes', {}, undefined)
+    series.since('thing_idle_seconds', { part: 'lid' }, undefined)
+    series.add('thing_falls_total', { how: 'deep' }, 3)
+    series.retain('thing_falls_total', ({ how }) => how !== 'flat')
+    const left = (await house.lines()).filter((line) => /^thing_(?!rests)/u.test(line))
+    expect(left).toEqual(['thing_falls_total{namespace="acme",thing="ball",how="deep"} 3'])
+  })
+
+  it('are dropped at once when somebody else tells them, and begin anew', async () => {
+    const house = setup()
+    tellAll(house, 'acme/ball')
+    house.metrics.set('house_doors', {}, 2)
+    house.metrics.forgetObjects()
+    expect(await house.lines()).toEqual(['house_doors 2'])
+    tellAll(house, 'acme/ball')
+    expect(await house.lines()).toContain('thing_falls_total{namespace="acme",thing="ball",how="flat"} 1')
+  })
+})
+
+it('opens a histogram once, and keeps what it has seen', async () => {
+  const house = setup()
+  const series = house.metrics.of('Thing', 'acme/ball')
+  series.open('thing_rests_seconds', {})
+  expect(await house.lines()).toContain('thing_rests_seconds_count{namespace="acme",thing="ball"} 0')
+  series.observe('thing_rests_seconds', {}, 3)
+  series.open('thing_rests_seconds', {})
+  expect(await house.lines()).toContain('thing_rests_seconds_count{namespace="acme",thing="ball"} 1')
+})
+
+it('never tells a negative age', async () => {
+  const house = setup()
+  house.metrics.of('Thing', 'acme/ball').since('thing_idle_seconds', { part: 'lid' }, 11_000)
+  expect(await house.lines()).toContain('thing_idle_seconds{namespace="acme",thing="ball",part="lid"} 0')
+})
+
+it('lets nothing be told that is not declared: neither names nor labels compile, nor metrics of other kinds', () => {
+  const { metrics } = setup()
+  const series = metrics.of('Thing', 'acme/ball')
+  // @ts-expect-error no such metric
+  expect(() => series.set('thing_weight', {}, 1)).toThrow('thing_weight is not declared')
+  // @ts-expect-error not a gauge
+  expect(() => series.set('thing_falls_total', { how: 'flat' }, 1)).toThrow()
+  // @ts-expect-error no such label
+  expect(() => series.set('thing_size_bytes', { colour: 'red' }, 1)).toThrow()
+  // @ts-expect-error boxes have no size
+  const other: () => unknown = () => metrics.of('Box', 'acme/box').set('thing_size_bytes', {}, 1)
+  // @ts-expect-error an object's metric is not the process's
+  const loose: () => unknown = () => metrics.set('thing_size_bytes', {}, 1)
+  // @ts-expect-error no such kind
+  const stranger: () => unknown = () => metrics.of('House', 'acme/house')
+  expect([other, loose, stranger]).toHaveLength(3)
+})
