@@ -3,12 +3,14 @@ import { queueKeys } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import { brokerError, unreachable } from './broker-error.ts'
 import { failFastMs, openConnection, type Connection } from './connection.ts'
+import { createCounts } from './counts.ts'
 import { createEndedJobs } from './ended-jobs.ts'
 import { createLedgers } from './ledgers.ts'
 import { countOrphans, findLegacyRepeatables } from './look-at-queues.ts'
 import { createPlacedJobs } from './placed-jobs.ts'
 import type { Broker, BrokerOptions } from './port.ts'
 import { readQueues } from './read-queues.ts'
+import { createRuns } from './runs.ts'
 import { readServerInfo } from './server-info.ts'
 
 const longestBlockMs = 10_000
@@ -18,6 +20,8 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
   const access = { address, tls, log, clock, ...(credentials === undefined ? {} : { credentials: () => credentials }) }
   const commands = openConnection({ ...access, name: 'taskmill:operator', silenceMs: failFastMs })
   const ledgers = createLedgers(commands.redis, keyPrefix)
+  const runs = createRuns(commands.redis, keyPrefix)
+  const counts = createCounts(commands.redis, keyPrefix)
   const placed = createPlacedJobs(commands.redis, keyPrefix)
   const ended = createEndedJobs(commands.redis, keyPrefix)
   let watching: Connection | undefined
@@ -96,9 +100,14 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     releaseDispatch: (proof) => command(() => ledgers.releaseDispatch(proof)),
     readLedgers: (names) => command(() => ledgers.readLedgers(names)),
     writeLedger: (write) => command(() => ledgers.writeLedger(write)),
+    readRun: (run, from) => command(() => runs.readRun(run, from)),
+    appendRun: (append) => command(() => runs.appendRun(append)),
+    deleteRun: (run, expectedLength, proof) => command(() => runs.deleteRun(run, expectedLength, proof)),
+    readCounts: (installation, requests) => command(() => counts.readCounts(installation, requests)),
     listOwners: (installation, cursor) => command(() => ledgers.listOwners(installation, cursor)),
     placeJobs: (jobs, brokerTimeMs, proof) => command(() => placed.placeJobs(jobs, brokerTimeMs, proof)),
     removePlaced: (ref, proof) => command(() => placed.removePlaced(ref, proof)),
+    cancelPlaced: (ref, proof) => command(() => placed.cancelPlaced(ref, proof)),
     lookAtPlaced: (refs) => command(() => placed.lookAtPlaced(refs)),
     readEnded: (doneQueues) => command(() => ended.readEnded(doneQueues)),
     acknowledgeEnded: (refs, proof) => command(() => ended.acknowledgeEnded(refs, proof)),

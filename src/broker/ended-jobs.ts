@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, queueKeys, type DoneData } from '../contract/index.ts'
-import type { BrokerLedgers, EndedJob } from './ledger-port.ts'
+import { dispatcherKey, queueKeys } from '../contract/index.ts'
+import type { BrokerJobs, EndedJob } from './job-port.ts'
 import { callScript, loadScript } from './script.ts'
 
 const readScript = loadScript('read-ended')
@@ -10,12 +10,15 @@ const endsPerQueue = 100
 const queuesPerCall = 5
 const endsPerCall = 100
 const messageLength = 1_024
+const mostResultBytes = 16_384
 
 type EndedReply = readonly [
   id: string,
   data: string,
   outcome: EndedJob['outcome'],
   message: string,
+  result: string,
+  resultBytes: number,
   attemptsMade: string,
   worker: string,
   startedAtMs: string,
@@ -24,14 +27,14 @@ type EndedReply = readonly [
 ]
 
 /** The ends of tracked jobs, as they wait in the done queues. */
-export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerLedgers, 'readEnded' | 'acknowledgeEnded'> {
+export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerJobs, 'readEnded' | 'acknowledgeEnded'> {
   return {
     async readEnded(doneQueues) {
       const parts = split(doneQueues, queuesPerCall)
       const replies = await callScript(
         redis,
         readScript,
-        parts.map((part) => ({ keys: part.map((queue) => queueKeys(keyPrefix, queue).base), args: [endsPerQueue] })),
+        parts.map((part) => ({ keys: part.map((queue) => queueKeys(keyPrefix, queue).base), args: [endsPerQueue, mostResultBytes] })),
       )
       const rows = (replies as readonly (readonly (readonly [number, ...EndedReply[]])[])[]).flat()
       return {
@@ -62,22 +65,20 @@ export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerLed
   }
 }
 
-/** What is not a done job of ours, or of a later version, is left to whoever put it there: nothing. */
-function parse(
-  [id, text, outcome, message, attemptsMade, worker, startedAtMs, finishedAtMs, opts]: EndedReply,
-  doneQueue: string,
-): EndedJob[] {
-  const data = parseJson(text) as Partial<Extract<DoneData, { readonly slot: unknown }>> | null
-  if (data?.v !== 1 || typeof data.ledger !== 'string' || typeof data.slot !== 'number') return []
+function parse(reply: EndedReply, doneQueue: string): EndedJob[] {
+  const [id, text, outcome, message, result, resultBytes, attemptsMade, worker, startedAtMs, finishedAtMs, opts] = reply
+  const of = whose(text)
+  if (of === undefined) return []
   const { attempts } = (parseJson(opts) ?? {}) as { readonly attempts?: unknown }
   return [
     {
+      ...of,
       id,
       doneQueue,
-      ledger: data.ledger,
-      slot: data.slot,
       outcome,
       ...(message === '' ? {} : { message: message.slice(0, messageLength) }),
+      ...(of.kind === 'Slot' || result === '' ? {} : { result: parseJson(result) }),
+      ...(resultBytes <= mostResultBytes ? {} : { resultBytes }),
       ...(attemptsMade === '' ? {} : { attemptsMade: Number(attemptsMade) }),
       ...(typeof attempts === 'number' ? { attempts } : {}),
       ...(worker === '' ? {} : { worker }),
@@ -85,6 +86,20 @@ function parse(
       ...(finishedAtMs === '' ? {} : { finishedAtMs: Number(finishedAtMs) }),
     },
   ]
+}
+
+type Whose =
+  | { readonly kind: 'Slot'; readonly owner: string; readonly slot: number }
+  | { readonly kind: 'Node'; readonly owner: string; readonly token: string; readonly node: string }
+
+/** What is not a done job of ours, or of a later version, is left to whoever put it there: undefined. */
+function whose(text: string): Whose | undefined {
+  const data = parseJson(text) as Readonly<Record<string, unknown>> | null
+  if (data?.['v'] !== 1) return undefined
+  const { ledger, slot, run, token, node } = data
+  if (typeof ledger === 'string' && typeof slot === 'number') return { kind: 'Slot', owner: ledger, slot }
+  if (typeof run === 'string' && typeof token === 'string' && typeof node === 'string') return { kind: 'Node', owner: run, token, node }
+  return undefined
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,4 @@
-import type { OwnerMarker, Slot } from '../contract/index.ts'
+import type { CountIncrement, OwnerMarker } from '../contract/index.ts'
 
 /** Proof of who is allowed to write: refused when somebody else dispatches, or a higher epoch was seen. */
 export type DispatchProof = {
@@ -39,6 +39,8 @@ export type LedgerWrite = {
   /** Written only while the broker's clock says at least this, and less than that (Unix ms). */
   readonly notBeforeMs?: number | undefined
   readonly beforeMs?: number | undefined
+  /** Ends that the write records, counted in the same moment, in the namespace of the marker. */
+  readonly counts?: readonly CountIncrement[]
 }
 
 /** `Conflict`: another revision is there, see `stored`. `Fenced`: the proof does not hold. Only `Written` changed anything. */
@@ -47,54 +49,6 @@ export type LedgerAnswer = {
   /** What is stored now; undefined: nothing. */
   readonly stored: StoredLedger | undefined
   readonly brokerTimeMs: number
-}
-
-/** One job of a slot, to be placed together with its done job in one transaction. Placing again what is there does nothing. */
-export type PlacedJob = {
-  /** `slotJobId`; the same in both queues. */
-  readonly id: string
-  readonly doneQueue: string
-  readonly ledger: string
-  readonly slot: Slot
-  readonly queue: string
-  /** Task type. */
-  readonly name: string
-  readonly data: unknown
-  /** Not before this moment (Unix ms); in the past: at once. */
-  readonly dueAtMs: number
-  /** Attempts in all, and the first delay of the exponential backoff. */
-  readonly attempts: number
-  readonly backoffMs?: number | undefined
-  /** BullMQ's number: 0 or absent is plain; else 1 (first) to 100. */
-  readonly bullPriority?: number | undefined
-}
-
-export type PlacedRef = { readonly id: string; readonly doneQueue: string; readonly queue: string }
-
-/** The end of a tracked job, until it is acknowledged. */
-export type EndedJob = {
-  readonly id: string
-  readonly doneQueue: string
-  readonly ledger: string
-  readonly slot: Slot
-  /** `Removed`: somebody removed the job (or its queue) before it ended; nothing is known about it. */
-  readonly outcome: 'Succeeded' | 'Failed' | 'Removed'
-  /** Error message of a failure, at most 1,024 characters. */
-  readonly message?: string
-  /** What the job itself says, where it is still kept. */
-  readonly attemptsMade?: number
-  readonly attempts?: number
-  readonly worker?: string
-  readonly startedAtMs?: number
-  readonly finishedAtMs?: number
-}
-
-export type PlacedState = {
-  readonly id: string
-  /** `Waiting`: ready, delayed, prioritized or between two attempts. `Ended`: completed or failed. */
-  readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
-  /** When its last attempt began (Unix ms); absent: none has. */
-  readonly startedAtMs?: number
 }
 
 /** What the dispatch of slots needs from a broker. Errors as those of `Broker`. */
@@ -108,25 +62,6 @@ export type BrokerLedgers = {
     ledgers: readonly string[],
   ): Promise<{ readonly stored: readonly (StoredLedger | undefined)[]; readonly brokerTimeMs: number }>
   writeLedger(write: LedgerWrite): Promise<LedgerAnswer>
-  /**
-   * All or nothing, in one transaction that the proof has to hold in: what a frozen former leader still sends has no effect. A job that has
-   * a done job, or that has ended, is left alone whatever state it is in; one that waits without a done job gets one.
-   */
-  placeJobs(jobs: readonly PlacedJob[], brokerTimeMs: number, proof: DispatchProof): Promise<'Placed' | 'Fenced'>
-  /**
-   * Takes a placed job back. `Removed`: it will not run, and neither it nor its done job is there any more. `Started`: it runs, or has run,
-   * or somebody else removed it: its end is, or will be, in the done queue. `Absent`: there is neither the job nor its done job. `Fenced`:
-   * the proof does not hold, nothing was done.
-   */
-  removePlaced(ref: PlacedRef, proof: DispatchProof): Promise<'Removed' | 'Started' | 'Absent' | 'Fenced'>
-  lookAtPlaced(refs: readonly PlacedRef[]): Promise<readonly PlacedState[]>
-  /** The ends that wait in these done queues, oldest first, at most 100 of each; `truncated` when there are more. */
-  readEnded(doneQueues: readonly string[]): Promise<{ readonly ended: readonly EndedJob[]; readonly truncated: boolean }>
-  /**
-   * Removes done jobs whose ends are recorded; again, or of a job that has not ended, does nothing. With the proof of who recorded them: what
-   * a frozen former leader takes for recorded may not be. Without one: ends that no ledger waits for.
-   */
-  acknowledgeEnded(refs: readonly { readonly id: string; readonly doneQueue: string }[], proof?: DispatchProof): Promise<'Done' | 'Fenced'>
   /** The markers of an installation, a page at a time; `cursor` '0' begins and ends. */
   listOwners(installation: string, cursor: string): Promise<{ readonly owners: ReadonlyMap<string, OwnerMarker>; readonly cursor: string }>
 }

@@ -1,12 +1,14 @@
 import type { Redis } from 'ioredis'
 import { dispatcherKey, ledgerKey, ownersKey, type OwnerMarker } from '../contract/index.ts'
+import { countKeys, countOutcomes } from './counts.ts'
 import type { BrokerLedgers, DispatchAnswer, LedgerAnswer, StoredLedger } from './ledger-port.ts'
+import { installationOf, parseMarker } from './markers.ts'
 import { callScript, loadScript } from './script.ts'
 
 const claimScript = loadScript('claim-dispatch')
 const releaseScript = loadScript('release-dispatch')
 const readScript = loadScript('read-ledgers')
-const writeScript = loadScript('write-ledger')
+const writeScript = loadScript('write-ledger', 'count-ends')
 
 const keysPerCall = 50
 const ownersPerPage = 200
@@ -45,10 +47,15 @@ export function createLedgers(
       return { stored, brokerTimeMs: (replies.at(-1) as readonly [number])[0] }
     },
 
-    async writeLedger({ ledger, expectedRevision, document, marker, proof, notBeforeMs, beforeMs }): Promise<LedgerAnswer> {
+    async writeLedger({ ledger, expectedRevision, document, marker, proof, notBeforeMs, beforeMs, counts = [] }): Promise<LedgerAnswer> {
       const [reply] = await callScript(redis, writeScript, [
         {
-          keys: [dispatcherKey(keyPrefix, proof.dispatcher), ledgerKey(keyPrefix, ledger), ownersKey(keyPrefix, installationOf(ledger))],
+          keys: [
+            dispatcherKey(keyPrefix, proof.dispatcher),
+            ledgerKey(keyPrefix, ledger),
+            ownersKey(keyPrefix, installationOf(ledger)),
+            ...countKeys(keyPrefix, installationOf(ledger), marker.namespace, counts),
+          ],
           args: [
             proof.epoch,
             proof.holder,
@@ -59,6 +66,7 @@ export function createLedgers(
             JSON.stringify(marker),
             notBeforeMs === undefined ? '' : Math.ceil(notBeforeMs),
             beforeMs === undefined ? '' : Math.ceil(beforeMs),
+            ...countOutcomes(counts),
           ],
         },
       ])
@@ -89,20 +97,6 @@ function parseClaim(reply: ClaimReply): DispatchAnswer {
 
 function parseStored([revision, document]: readonly [number, string] | readonly []): StoredLedger | undefined {
   return revision === undefined ? undefined : { revision, document: document ?? '' }
-}
-
-/** A marker of a later version, or of nobody that is known here, is left alone: undefined. */
-function parseMarker(text: string): OwnerMarker | undefined {
-  try {
-    const marker = JSON.parse(text) as Partial<OwnerMarker> | null
-    return marker?.v === 1 && marker.kind === 'TaskSchedule' ? (marker as OwnerMarker) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function installationOf(ledger: string): string {
-  return ledger.slice(0, ledger.indexOf('/'))
 }
 
 function chunks<T>(all: readonly T[]): T[][] {

@@ -2,12 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRedisBackend, FlowProducer, QueueKeys, type FlowJob, type JobsOptions } from 'bullmq'
 import type { ChainableCommander, Redis } from 'ioredis'
 import { dispatcherKey, queueKeys, taskmillKey, type DoneData } from '../contract/index.ts'
-import type { BrokerLedgers, DispatchProof, PlacedJob, PlacedState } from './ledger-port.ts'
-import { callScript, loadScript } from './script.ts'
+import type { BrokerJobs, CancelAnswer, PlacedJob, PlacedRef, PlacedState } from './job-port.ts'
+import type { DispatchProof } from './ledger-port.ts'
+import { callScript, loadScript, type Script } from './script.ts'
 
 const beginScript = loadScript('place-begin')
 const endScript = loadScript('place-end')
 const removeScript = loadScript('remove-placed')
+const cancelScript = loadScript('cancel-placed')
 const lookScript = loadScript('look-at-placed')
 
 const looksPerCall = 50
@@ -23,10 +25,13 @@ type Entries = Parameters<ReturnType<typeof createRedisBackend>['addFlow']>[0]
 type Outcome = 'Placed' | 'Fenced'
 
 /**
- * Jobs of slots: placed as flows of BullMQ, each the child of a done job, over the connection that the broker has. BullMQ makes the jobs;
+ * Tracked jobs: placed as flows of BullMQ, each the child of a done job, over the connection that the broker has. BullMQ makes the jobs;
  * the transaction that they are added in is ours, because it has to be refused as a whole when the proof does not hold.
  */
-export function createPlacedJobs(redis: Redis, keyPrefix: string): Pick<BrokerLedgers, 'placeJobs' | 'removePlaced' | 'lookAtPlaced'> {
+export function createPlacedJobs(
+  redis: Redis,
+  keyPrefix: string,
+): Pick<BrokerJobs, 'placeJobs' | 'removePlaced' | 'cancelPlaced' | 'lookAtPlaced'> {
   /** What BullMQ does not hand on from a call to its transaction. */
   const placing = new AsyncLocalStorage<{ readonly proof: DispatchProof; outcome?: Outcome }>()
   let producer: FlowProducer | undefined
@@ -89,6 +94,16 @@ export function createPlacedJobs(redis: Redis, keyPrefix: string): Pick<BrokerLe
     return outcomeOf((await transaction.exec().catch(throwFirst)) ?? [])
   }
 
+  const takeOut = async (
+    script: Script,
+    { id, doneQueue, queue }: PlacedRef,
+    { dispatcher, epoch, holder }: DispatchProof,
+  ): Promise<unknown> => {
+    const keys = [dispatcherKey(keyPrefix, dispatcher), queueKeys(keyPrefix, doneQueue).base, queueKeys(keyPrefix, queue).base]
+    const [reply] = await callScript(redis, script, [{ keys, args: [epoch, holder, id] }])
+    return reply
+  }
+
   return {
     async placeJobs(jobs, brokerTimeMs, proof) {
       if (jobs.length === 0) return 'Placed'
@@ -98,10 +113,12 @@ export function createPlacedJobs(redis: Redis, keyPrefix: string): Pick<BrokerLe
       return call.outcome
     },
 
-    async removePlaced({ id, doneQueue, queue }, { dispatcher, epoch, holder }) {
-      const keys = [dispatcherKey(keyPrefix, dispatcher), queueKeys(keyPrefix, doneQueue).base, queueKeys(keyPrefix, queue).base]
-      const [reply] = await callScript(redis, removeScript, [{ keys, args: [epoch, holder, id] }])
-      return reply as 'Removed' | 'Started' | 'Absent' | 'Fenced'
+    async removePlaced(ref, proof) {
+      return (await takeOut(removeScript, ref, proof)) as 'Removed' | 'Started' | 'Absent' | 'Fenced'
+    },
+
+    async cancelPlaced(ref, proof) {
+      return (await takeOut(cancelScript, ref, proof)) as CancelAnswer
     },
 
     async lookAtPlaced(refs) {
@@ -142,10 +159,14 @@ function outcomeOf(results: readonly (readonly [Error | null, unknown])[]): Outc
   return results[0]?.[1] as Outcome
 }
 
+/** What a worker may know about where its job comes from. */
+function originOf(done: DoneData): object {
+  return 'slot' in done ? { ledger: done.ledger, slot: done.slot } : { run: done.run, node: done.node }
+}
+
 function flowOf(job: PlacedJob, prefix: string, brokerTimeMs: number): FlowJob {
-  const { id, doneQueue, ledger, slot, queue, name, data, dueAtMs, attempts, backoffMs, bullPriority = 0 } = job
+  const { id, doneQueue, done, queue, name, data, dueAtMs, attempts, backoffMs, bullPriority = 0 } = job
   const timestamp = Math.round(brokerTimeMs)
-  const done: DoneData = { v: 1, ledger, slot }
   const opts: JobsOptions & { readonly taskmill: object } = {
     jobId: id,
     // Together exactly the time at which it is due, on the broker's clock.
@@ -157,7 +178,7 @@ function flowOf(job: PlacedJob, prefix: string, brokerTimeMs: number): FlowJob {
     removeOnComplete: { age: keptSeconds.completed },
     removeOnFail: { age: keptSeconds.failed },
     ignoreDependencyOnFailure: true,
-    taskmill: { ledger, slot },
+    taskmill: originOf(done),
   }
   return {
     name: 'done',

@@ -1,6 +1,8 @@
 import type { Clock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
+import type { BrokerJobs } from './job-port.ts'
 import type { BrokerLedgers } from './ledger-port.ts'
+import type { BrokerRuns } from './run-port.ts'
 
 /** Who one is to a broker. Without a user name it is the server's user `default` (`requirepass`). */
 export type BrokerCredentials = { readonly username?: string; readonly password: string }
@@ -71,29 +73,31 @@ export type BrokerInfo = {
 }
 
 /**
- * The operator's view of a broker: it reads queues, and dispatches slots (`BrokerLedgers`).
+ * The operator's view of a broker: it reads queues, and dispatches slots and runs (`BrokerLedgers`, `BrokerRuns`, `BrokerJobs`).
  *
  * Every call rejects with TM_BROKER_UNREACHABLE within 2 s while the broker is away, with TM_BROKER_UNAUTHORIZED when it does not accept the
  * credentials or the user may not do what it takes, and with TM_BROKER_COMMAND_FAILED when it refuses a command for another reason. The
  * connections come back by themselves; a caller only calls again.
  */
-export type Broker = BrokerLedgers & {
-  /** Reads many queues in one round trip, in the order given. All or nothing: it rejects when one of them cannot be read. */
-  readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>
-  /**
-   * Waits until something happened in a queue after its cursor (a `streamId`), at most `blockMs` (which may not exceed 10 s).
-   * Returns only the queues with news, with a cursor to go on from. One call at a time per broker; the others wait for their turn.
-   * Rejects with the signal's reason when it aborts.
-   */
-  watchQueues(cursors: ReadonlyMap<string, string>, blockMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
-  /** Active jobs that nobody holds a lock of, by queue; looks at the 100 that are active longest in each. Every queue has its entry. */
-  countOrphans(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
-  info(): Promise<BrokerInfo>
-  /** Those of the queues that hold repeatable jobs of a BullMQ before 6, which BullMQ 6 does not understand. */
-  findLegacyRepeatables(queues: readonly string[]): Promise<readonly string[]>
-  /** Ends the connections; calls under way reject. */
-  close(): Promise<void>
-}
+export type Broker = BrokerLedgers &
+  BrokerRuns &
+  BrokerJobs & {
+    /** Reads many queues in one round trip, in the order given. All or nothing: it rejects when one of them cannot be read. */
+    readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>
+    /**
+     * Waits until something happened in a queue after its cursor (a `streamId`), at most `blockMs` (which may not exceed 10 s).
+     * Returns only the queues with news, with a cursor to go on from. One call at a time per broker; the others wait for their turn.
+     * Rejects with the signal's reason when it aborts.
+     */
+    watchQueues(cursors: ReadonlyMap<string, string>, blockMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+    /** Active jobs that nobody holds a lock of, by queue; looks at the 100 that are active longest in each. Every queue has its entry. */
+    countOrphans(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
+    info(): Promise<BrokerInfo>
+    /** Those of the queues that hold repeatable jobs of a BullMQ before 6, which BullMQ 6 does not understand. */
+    findLegacyRepeatables(queues: readonly string[]): Promise<readonly string[]>
+    /** Ends the connections; calls under way reject. */
+    close(): Promise<void>
+  }
 
 /** What `connectBroker` needs. */
 export type BrokerOptions = BrokerEndpoint & { readonly log: Logger; readonly clock: Clock }

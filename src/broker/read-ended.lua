@@ -3,10 +3,11 @@
 
   KEYS[i]   base of a done queue: '<prefix>:<queue>:'
   ARGV[1]   how many to read of each
+  ARGV[2]   how many bytes of a node's return value are read
 
   Reply: for each queue { how many wait, ended 1, ended 2, ... }; each ended is
-    { id, data of the done job, 'Succeeded' or 'Failed' or 'Removed', error message, then of the job as far as it is kept, else '':
-      atm, pb, processedOn, finishedOn, opts }
+    { id, data of the done job, 'Succeeded' or 'Failed' or 'Removed', error message, return value or '' (JSON; of nodes only), its bytes,
+      then of the job as far as it is kept, else '': atm, pb, processedOn, finishedOn, opts }
 ]]
 local reply = {}
 for i, base in ipairs(KEYS) do
@@ -15,9 +16,13 @@ for i, base in ipairs(KEYS) do
     local done = base .. id
     local data = redis.call('HGET', done, 'data')
     if data then
-      local outcome, message, job = 'Removed', '', redis.call('HKEYS', done .. ':processed')[1]
+      local outcome, message, result, bytes, job = 'Removed', '', '', 0, redis.call('HKEYS', done .. ':processed')[1]
       if job then
         outcome = 'Succeeded'
+        if string.find(data, '"node":', 1, true) then
+          bytes = redis.call('HSTRLEN', done .. ':processed', job)
+          if bytes <= tonumber(ARGV[2]) then result = redis.call('HGET', done .. ':processed', job) end
+        end
       else
         local failed = redis.call('HGETALL', done .. ':failed')
         if failed[1] then
@@ -25,7 +30,7 @@ for i, base in ipairs(KEYS) do
         end
       end
       local kept = job and redis.call('HMGET', job, 'atm', 'pb', 'processedOn', 'finishedOn', 'opts') or {}
-      row[#row + 1] = { id, data, outcome, message, kept[1] or '', kept[2] or '', kept[3] or '', kept[4] or '', kept[5] or '' }
+      row[#row + 1] = { id, data, outcome, message, result, bytes, kept[1] or '', kept[2] or '', kept[3] or '', kept[4] or '', kept[5] or '' }
     end
   end
   reply[i] = row

@@ -7,9 +7,9 @@ export type Script = { readonly source: string; readonly sha: string }
 
 export type ScriptCall = { readonly keys: readonly string[]; readonly args: readonly (string | number)[] }
 
-/** Loads `<name>.lua`. */
-export function loadScript(name: string): Script {
-  const source = readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
+/** Loads `<name>.lua`, with the functions of other files put in front of it. */
+export function loadScript(name: string, ...parts: readonly string[]): Script {
+  const source = [...parts, name].map((part) => readFileSync(new URL(`./${part}.lua`, import.meta.url), 'utf8')).join('\n')
   return { source, sha: createHash('sha1').update(source).digest('hex') }
 }
 

@@ -1,9 +1,11 @@
 --[[
-  Writes or deletes a ledger if the proof holds, the revision is the expected one, and the server's time lies in the window.
+  Writes or deletes a ledger if the proof holds, the revision is the expected one, and the server's time lies in the window; and counts the
+  ends that the write records.
 
   KEYS[1]   the dispatcher's record: hash of epoch, holder
   KEYS[2]   the ledger: hash of revision, document
   KEYS[3]   the owner markers of the installation: hash from ledger to marker
+  KEYS[4..] for each end to count: its subject's counts, without the hour
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   expected revision, 0 for none
   ARGV[4]   'Write' or 'Delete'
@@ -11,6 +13,7 @@
   ARGV[6]   name of the ledger
   ARGV[7]   marker
   ARGV[8]   not before, ARGV[9] before: in ms, or '' for no bound
+  ARGV[10..] for each end to count its outcome
 
   Reply: { outcome, the server's time in ms, revision and document that were found, if any }.
 ]]
@@ -31,6 +34,7 @@ local function outcome()
     redis.call('HSET', KEYS[2], 'revision', string.format('%.0f', tonumber(ARGV[3]) + 1), 'document', ARGV[5])
     if redis.call('HGET', KEYS[3], ARGV[6]) ~= ARGV[7] then redis.call('HSET', KEYS[3], ARGV[6], ARGV[7]) end
   end
+  countEnds(nowMs, KEYS, 4, ARGV, 10)
   return 'Written'
 end
 

@@ -59,7 +59,7 @@ function taskScheduleParts(term: Term): readonly Startable[] {
   const namespaceOf = (key: string) => key.slice(0, key.indexOf('/'))
   const isGone = (ledger: string) => schedules.get(keyOfLedger(ledger)) === undefined
   const tracking = createTracking({ ...term, isGone })
-  const driver = createSlotDriver({ clock, log, at })
+  const driver = createSlotDriver({ clock, log, at, outcomes: term.outcomes })
   const sweep = createSweep({
     ...term,
     driver,

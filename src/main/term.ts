@@ -21,11 +21,13 @@ import {
   createBrokerDirectory,
   createBrokers,
   createDispatchers,
+  createOutcomes,
   createSignals,
   createWriteBudget,
   type BrokerDirectory,
   type Brokers,
   type Dispatchers,
+  type Outcomes,
   type Signals,
   type WriteBudget,
 } from '../services/index.ts'
@@ -60,6 +62,8 @@ export type Term = Pick<Process, 'caches' | 'metrics' | 'clock' | 'log' | 'rng' 
   readonly directory: BrokerDirectory
   readonly dispatchers: Dispatchers
   readonly signals: Signals
+  /** Who is told at once of what was counted. */
+  readonly outcomes: Outcomes
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
   readonly installation: string
@@ -110,6 +114,7 @@ export function partsOfTerm(
     directory: createBrokerDirectory({ readSecret: readSecretBy(client), clock, log }),
     dispatchers,
     signals,
+    outcomes: createOutcomes({ log }),
     statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
     installation,
     cluster,

@@ -48,8 +48,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
     jobOf: (ledger, doneQueue, slot) => ({
       id: slotJobId(ledger, slot),
       doneQueue,
-      ledger,
-      slot,
+      done: { v: 1, ledger, slot },
       queue: task.queue,
       name: task.type,
       data: payload.evaluate({ slot: slotTime(slot) }),

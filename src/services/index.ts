@@ -6,6 +6,8 @@
 export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
 export { createBrokers, fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
+export { createOutcomes, type Outcomes, type RecordedOutcome } from './outcomes.ts'
+export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
 export { createSignals, type Signals, type SignalsDeps, type SignalSubscription } from './signals.ts'
 export type { QueueSnapshot } from './queue-snapshot.ts'
 export {
@@ -17,7 +19,8 @@ export {
   type Visit,
   type VisitResult,
 } from './slot-driver.ts'
+export type { SlotExecutor, SlotRef } from './slot-executor.ts'
 export { createStatusWriter, type StatusWriter } from './status-writer.ts'
 export { createSweep, type Sweep, type SweepDeps } from './sweep.ts'
-export { createTracking, type TrackedSchedule, type Tracking, type TrackingDeps } from './tracking.ts'
+export { createTracking, type TrackedOwner, type Tracking, type TrackingDeps } from './tracking.ts'
 export { createWriteBudget, type WriteBudget } from './write-budget.ts'

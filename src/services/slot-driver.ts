@@ -1,6 +1,6 @@
-import type { Broker, DispatchProof, EndedJob, PlacedJob, PlacedRef, StoredLedger } from '../broker/index.ts'
+import type { Broker, DispatchProof, StoredLedger } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
-import { type OwnerMarker, type Slot, slotJobId } from '../contract/index.ts'
+import type { CountIncrement, OwnerMarker, Slot } from '../contract/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import {
@@ -11,11 +11,11 @@ import {
   type LookedAt,
   nextStep,
   parseLedger,
-  queueOfGeneration,
-  type RunOutcome,
   type SchedulePlan,
   type Step,
 } from '../scheduling/index.ts'
+import type { Outcomes } from './outcomes.ts'
+import type { SlotExecutor, SlotRef } from './slot-executor.ts'
 
 /** What one process remembers of a ledger between two visits. Losing it costs one read. */
 export type LedgerMemory = {
@@ -35,12 +35,10 @@ export type Visit = {
   readonly proof: DispatchProof
   readonly marker: OwnerMarker
   readonly ledger: string
-  readonly doneQueue: string
   readonly plan: SchedulePlan
   readonly memory: LedgerMemory
-  readonly jobOf: (slot: Slot) => PlacedJob
-  readonly ended: () => readonly EndedJob[]
-  readonly onAcknowledged: (slots: readonly Slot[]) => void
+  /** All that may carry out a run of this ledger, also from a former template. */
+  readonly executors: readonly SlotExecutor[]
   readonly onChanges: (changes: readonly Change[], ledger: Ledger) => void
   /** Asked before each step. */
   readonly isWanted?: () => boolean
@@ -72,6 +70,8 @@ export type SlotDriver = {
 export type SlotDriverDeps = {
   readonly clock: Clock
   readonly log: Logger
+  /** Is told of every run whose end was recorded, and thereby counted. */
+  readonly outcomes?: Pick<Outcomes, 'tell'> | undefined
   /** Called before and after every write and effect, so that a test can end the process there. */
   readonly at?: (point: string) => void
 }
@@ -82,7 +82,7 @@ export function emptyLedgerMemory(): LedgerMemory {
   return { seen: undefined, placed: new Set(), removed: new Map(), looked: new Map() }
 }
 
-export function createSlotDriver({ clock, log, at = () => undefined }: SlotDriverDeps): SlotDriver {
+export function createSlotDriver({ clock, log, outcomes, at = () => undefined }: SlotDriverDeps): SlotDriver {
   const offsets = new WeakMap<Broker, number>()
   const heard = (broker: Broker, brokerTimeMs: number) => void offsets.set(broker, brokerTimeMs - clock.now())
   const brokerNow = (broker: Broker) => clock.now() + (offsets.get(broker) ?? 0)
@@ -104,6 +104,8 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
     const { broker, memory, marker, proof } = visit
     const seen = await look(visit)
     const { deletionPolicy } = marker
+    const changes = step.ledger === undefined ? [] : changesBetween(seen.ledger, step.ledger)
+    const counts = countsOf(visit, seen.ledger, changes)
     // A reply that is lost leaves open what is stored.
     memory.seen = undefined
     at(`before write ${step.what}`)
@@ -115,13 +117,15 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
       proof,
       notBeforeMs: step.notBeforeMs,
       beforeMs: step.beforeMs,
+      counts,
     })
     at(`after write ${step.what}`)
     heard(broker, answer.brokerTimeMs)
     if (answer.outcome === 'Fenced') return 'Fenced'
     memory.seen = seenOf(answer.stored)
     if (answer.outcome === 'Written') {
-      if (step.ledger !== undefined) visit.onChanges(changesBetween(seen.ledger, step.ledger), step.ledger)
+      outcomes?.tell(marker.namespace, counts)
+      if (step.ledger !== undefined) visit.onChanges(changes, step.ledger)
       return 'Written'
     }
     if (answer.outcome === 'Conflict') forgetEffects(memory)
@@ -129,23 +133,15 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
     return 'Refused'
   }
 
-  const refOf = (visit: Visit, slot: Slot): PlacedRef => {
-    const open = visit.memory.seen?.ledger?.open.find((each) => each.slot === slot)
-    const active = visit.memory.seen?.ledger?.active.find((each) => each.slot === slot)
-    const queue = queueOfGeneration(open?.generation ?? active?.generation ?? visit.plan.generation)
-    return { id: slotJobId(visit.ledger, slot), doneQueue: visit.doneQueue, queue }
-  }
-
   /** What happens outside of the ledger. */
   async function effect(visit: Visit, step: Extract<Step, { readonly slots: readonly Slot[] }>): Promise<'Done' | 'Fenced'> {
-    const { broker, memory, proof } = visit
+    const { memory } = visit
     switch (step.kind) {
       case 'Place': {
-        const jobs = step.slots.map(visit.jobOf)
         at('before place')
-        const outcome = await broker.placeJobs(jobs, brokerNow(broker), proof)
+        const answers = await Promise.all(byExecutor(visit, step.slots).map(([executor, refs]) => executor.place(refs)))
         at('after place')
-        if (outcome === 'Fenced') return 'Fenced'
+        if (answers.includes('Fenced')) return 'Fenced'
         for (const slot of step.slots) {
           memory.placed.add(slot)
           memory.removed.delete(slot)
@@ -154,45 +150,32 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
       }
       case 'Remove': {
         at('before remove')
-        const results = await Promise.all(step.slots.map((slot) => broker.removePlaced(refOf(visit, slot), proof)))
+        const answers = await ask(visit, step.slots, (executor, refs) => executor.remove(refs))
         at('after remove')
-        for (const [index, slot] of step.slots.entries()) {
-          const result = results[index] ?? 'Absent'
-          if (result === 'Fenced') return 'Fenced'
-          memory.removed.set(slot, result)
+        for (const [slot, answer] of answers) {
+          if (answer === 'Fenced') return 'Fenced'
+          memory.removed.set(slot, answer)
           memory.placed.delete(slot)
         }
         return 'Done'
       }
       case 'Look': {
-        const states = await broker.lookAtPlaced(step.slots.map((slot) => refOf(visit, slot)))
-        for (const [index, slot] of step.slots.entries()) memory.looked.set(slot, states[index] ?? { state: 'Absent' })
+        for (const [slot, state] of await ask(visit, step.slots, (executor, refs) => executor.look(refs))) memory.looked.set(slot, state)
         return 'Done'
       }
       case 'Acknowledge': {
+        const nowMs = brokerNow(visit.broker)
         at('before acknowledge')
-        const refs = step.slots.map((slot) => ({ id: slotJobId(visit.ledger, slot), doneQueue: visit.doneQueue }))
-        const outcome = await broker.acknowledgeEnded(refs, proof)
+        const answers = await Promise.all(
+          visit.executors.map(async (executor) => {
+            const known = new Set(executor.ended(nowMs).map(({ slot }) => slot))
+            const slots = step.slots.filter((slot) => known.has(slot))
+            return slots.length === 0 ? 'Done' : await executor.acknowledge(slots)
+          }),
+        )
         at('after acknowledge')
-        if (outcome === 'Fenced') return 'Fenced'
-        visit.onAcknowledged(step.slots)
-        return 'Done'
+        return answers.includes('Fenced') ? 'Fenced' : 'Done'
       }
-    }
-  }
-
-  /** Ends that nobody is going to record: before the ledger goes, so that who dies in between begins again. */
-  async function forgetEnds({ broker, ledger, doneQueue, onAcknowledged }: Visit): Promise<void> {
-    for (;;) {
-      const { ended, truncated } = await broker.readEnded([doneQueue])
-      const ours = ended.filter((job) => job.ledger === ledger)
-      if (ours.length > 0) {
-        at('before acknowledge')
-        await broker.acknowledgeEnded(ours.map(({ id }) => ({ id, doneQueue })))
-        at('after acknowledge')
-        onAcknowledged(ours.map(({ slot }) => slot))
-      }
-      if (!truncated || ours.length === 0) return
     }
   }
 
@@ -213,7 +196,8 @@ export function createSlotDriver({ clock, log, at = () => undefined }: SlotDrive
         if ((await write(visit, { what: 'marker', ledger: seen.ledger })) === 'Fenced') return fenced(visit)
       } else if (step.kind === 'Write' || step.kind === 'Delete') {
         if (step.kind === 'Delete' && seen.revision === 0) return { kind: 'Deleted' }
-        if (step.kind === 'Delete') await forgetEnds(visit)
+        // Before the ledger goes, so that who dies in between begins again.
+        if (step.kind === 'Delete') await Promise.all(visit.executors.map((executor) => executor.forget()))
         const answer = await write(visit, step.kind === 'Delete' ? { what: 'delete', ledger: undefined } : step)
         isFresh = true
         if (answer === 'Fenced') return fenced(visit)
@@ -277,23 +261,49 @@ function fenced({ memory }: Visit): VisitResult {
   return { kind: 'Fenced' }
 }
 
-function knowledgeOf({ memory, ended }: Visit, nowMs: number): Knowledge {
+function knowledgeOf({ memory, executors }: Visit, nowMs: number): Knowledge {
   const { placed, removed, looked } = memory
-  return { placed, removed, looked, ended: ended().map((job) => outcomeOf(job, nowMs)) }
+  return { placed, removed, looked, ended: executors.flatMap((executor) => executor.ended(nowMs)) }
 }
 
-function outcomeOf(job: EndedJob, nowMs: number): RunOutcome {
-  const { slot, outcome, message, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
-  const reasons = { Succeeded: 'Succeeded', Failed: 'AttemptsExhausted', Removed: 'JobRemoved' } as const
-  return {
-    slot,
-    succeeded: outcome === 'Succeeded',
-    reason: reasons[outcome],
-    ...(message === undefined ? {} : { message }),
-    ...(attemptsMade === undefined ? {} : { attemptsMade }),
-    ...(attempts === undefined ? {} : { attempts }),
-    ...(worker === undefined ? {} : { worker }),
-    ...(startedAtMs === undefined ? {} : { startedAtMs }),
-    finishedAtMs: finishedAtMs ?? nowMs,
-  }
+function generationIn(ledger: Ledger | undefined, slot: Slot): string | undefined {
+  return (ledger?.open.find((each) => each.slot === slot) ?? ledger?.active.find((each) => each.slot === slot))?.generation
+}
+
+/** The slots with the templates that they are made from, each with who carries it out. */
+function byExecutor({ executors, memory, plan }: Visit, slots: readonly Slot[]): readonly (readonly [SlotExecutor, readonly SlotRef[]])[] {
+  const refs = slots.map((slot) => ({ slot, generation: generationIn(memory.seen?.ledger, slot) ?? plan.generation }))
+  const groups = Map.groupBy(refs, ({ generation }) => {
+    const executor = executors.find((each) => each.runs(generation))
+    if (executor === undefined) throw new TypeError(`nothing runs slots of the generation ${generation}`)
+    return executor
+  })
+  return [...groups]
+}
+
+async function ask<T>(
+  visit: Visit,
+  slots: readonly Slot[],
+  question: (executor: SlotExecutor, refs: readonly SlotRef[]) => Promise<readonly T[]>,
+): Promise<readonly (readonly [Slot, T])[]> {
+  const groups = byExecutor(visit, slots)
+  const answers = await Promise.all(
+    groups.map(async ([executor, refs]) => {
+      const all = await question(executor, refs)
+      return refs.flatMap(({ slot }, index) => all.slice(index, index + 1).map((answer) => [slot, answer] as const))
+    }),
+  )
+  return answers.flat()
+}
+
+/** Every run whose end a write records: one of its schedule, and of what its executor names. */
+function countsOf({ marker, executors }: Visit, before: Ledger | undefined, changes: readonly Change[]): readonly CountIncrement[] {
+  return changes.flatMap((change): readonly CountIncrement[] => {
+    if (change.kind !== 'RunEnded') return []
+    const { slot, succeeded } = change.run
+    const generation = generationIn(before, slot)
+    const others = generation === undefined ? [] : (executors.find((each) => each.runs(generation))?.subjects(generation) ?? [])
+    const outcome: CountIncrement['outcome'] = succeeded ? 'Succeeded' : 'Failed'
+    return [{ subjectKind: 'TaskSchedule', subject: marker.name, outcome }, ...others.map((other) => ({ ...other, outcome }))]
+  })
 }

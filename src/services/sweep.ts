@@ -1,10 +1,11 @@
 import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../broker/index.ts'
 import type { Clock, TimerHandle } from '../clock/index.ts'
-import { dispatcherName, doneQueue, type OwnerMarker, type Slot, slotJobId } from '../contract/index.ts'
+import { dispatcherName, doneQueue, type OwnerMarker, slotJobId } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { generationOf, parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
 import { type Brokers, fingerprintOf } from './brokers.ts'
+import { createQueueSlots } from './queue-slots.ts'
 import { emptyLedgerMemory, type SlotDriver } from './slot-driver.ts'
 
 /**
@@ -156,27 +157,35 @@ export function createSweep(deps: SweepDeps): Sweep {
         marker,
         ledger,
         plan,
-        doneQueue: queue,
         memory,
-        jobOf() {
-          throw new TypeError('a sweep places nothing')
-        },
-        ended: () => [],
-        onAcknowledged(slots) {
-          for (const slot of slots) acknowledged.add(slot)
-        },
+        executors: [
+          createQueueSlots({
+            broker,
+            proof,
+            ledger,
+            doneQueue: queue,
+            jobOf() {
+              throw new TypeError('a sweep places nothing')
+            },
+            ended: () => [],
+            onAcknowledged(ids) {
+              for (const id of ids) acknowledged.add(id)
+            },
+            now: () => driver.brokerNow(broker),
+          }),
+        ],
         onChanges: () => undefined,
         isWanted: () => !deps.exists(marker.namespace, marker.name),
         signal: signal ?? AbortSignal.abort(),
       })
     const memory = emptyLedgerMemory()
     /** Had ended already, and their ends are gone with the ledger. */
-    const acknowledged = new Set<Slot>()
+    const acknowledged = new Set<string>()
     let result = await visit()
     while (result.kind === 'Busy') result = await visit()
     if (result.kind === 'Deleted') {
-      const stillRun = [...memory.removed].filter(([slot, answer]) => answer === 'Started' && !acknowledged.has(slot))
-      const jobs = stillRun.map(([slot]) => slotJobId(ledger, slot))
+      const started = [...memory.removed].filter(([, answer]) => answer === 'Started').map(([slot]) => slotJobId(ledger, slot))
+      const jobs = started.filter((id) => !acknowledged.has(id))
       expectEnds(fingerprintOf(endpoint), queue, jobs)
       log.info({ ledger, goingOn: jobs.length }, 'removed what a schedule that is gone had left in the broker')
     }

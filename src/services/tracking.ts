@@ -1,6 +1,6 @@
-import type { BrokerEndpoint, EndedJob } from '../broker/index.ts'
+import type { Broker, BrokerEndpoint, EndedJob } from '../broker/index.ts'
 import type { Clock, TimerHandle } from '../clock/index.ts'
-import type { Slot } from '../contract/index.ts'
+import { ownerOf } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
@@ -9,33 +9,30 @@ import type { Signals } from './signals.ts'
 /** A done queue of a broker. */
 export type DonePlace = { readonly doneQueue: string; readonly endpoint: BrokerEndpoint }
 
-/** What is to be known of the ends of one schedule's runs. */
-export type TrackedSchedule = DonePlace & {
-  /** `namespace/name`. */
-  readonly key: string
-  readonly ledger: string
-}
+/** Whose ends are to be known: a ledger or a run, by its name in the broker. */
+export type TrackedOwner = DonePlace & { readonly owner: string }
 
 /**
  * Learns within milliseconds when a tracked job has ended, from any worker.
  *
  * Guarantees: an end is told until it is acknowledged, and again after a restart; one stream read watches the done queues of all
- * schedules of a broker, and nothing is read while nothing ends. What belongs to a schedule that is gone, ledger and all, is removed.
+ * owners of a broker, and nothing is read while nothing ends. What belongs to a schedule or run that is gone, ledger or log and all, is
+ * removed.
  * Does not: record anything.
  */
 export type Tracking = {
   /**
-   * Watches this done queue until it is taken back (undefined), whether there are schedules or not: runs of a schedule that was deleted
+   * Watches this done queue until it is taken back (undefined), whether there are owners or not: jobs of one that was deleted
    * end too. `key` names who asks; again with the same place costs nothing.
    */
   keep(key: string, place: DonePlace | undefined): void
   /** Asking again with the same values costs nothing. `onEnded` is called when there is something new in `ended`. */
-  track(schedule: TrackedSchedule, onEnded: () => void): void
-  untrack(key: string): void
+  track(tracked: TrackedOwner, onEnded: () => void): void
+  untrack(owner: string): void
   /** The ends that are known and not acknowledged. */
-  ended(key: string): readonly EndedJob[]
-  /** They are recorded, and their done jobs were removed. */
-  acknowledged(key: string, slots: readonly Slot[]): void
+  ended(owner: string): readonly EndedJob[]
+  /** These jobs' ends are recorded, and their done jobs were removed. */
+  acknowledged(owner: string, ids: readonly string[]): void
   stop(): Promise<void>
 }
 
@@ -44,8 +41,8 @@ export type TrackingDeps = {
   readonly signals: Signals
   readonly clock: Clock
   readonly log: Logger
-  /** By ledger: whether its schedule is known not to exist. */
-  readonly isGone: (ledger: string) => boolean
+  /** Whether the object of this ledger or run is known not to exist. */
+  readonly isGone: (owner: string) => boolean
 }
 
 /** One done queue of one broker, and who waits for ends in it. */
@@ -54,8 +51,9 @@ type Place = {
   readonly doneQueue: string
   readonly lease: BrokerLease
   readonly keepers: Set<string>
-  readonly watchers: Map<string, { readonly key: string; readonly onEnded: () => void }>
-  /** By ledger. */
+  /** By owner. */
+  readonly watchers: Map<string, () => void>
+  /** By owner. */
   ended: Map<string, EndedJob[]>
   truncated: boolean
   reading: Promise<void> | undefined
@@ -69,7 +67,7 @@ const retryMs = 2_000
 export function createTracking({ brokers, signals, clock, log, isGone }: TrackingDeps): Tracking {
   const places = new Map<string, Place>()
   const kept = new Map<string, Place>()
-  const tracked = new Map<string, { readonly place: Place; readonly ledger: string }>()
+  const tracked = new Map<string, Place>()
   const ending = new Set<Promise<void>>()
 
   const placeOf = ({ doneQueue, endpoint }: DonePlace): Place => {
@@ -136,34 +134,33 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
     const { ended, truncated } = await broker.readEnded([place.doneQueue])
     const before = place.ended
     place.truncated = truncated
-    place.ended = Map.groupBy(ended, ({ ledger }) => ledger)
-    for (const [ledger, jobs] of place.ended) {
-      const known = new Set(before.get(ledger)?.map(({ slot }) => slot))
-      if (jobs.some(({ slot }) => !known.has(slot))) place.watchers.get(ledger)?.onEnded()
+    place.ended = Map.groupBy(ended, ({ owner }) => owner)
+    for (const [owner, jobs] of place.ended) {
+      const known = new Set(before.get(owner)?.map(({ id }) => id))
+      if (jobs.some(({ id }) => !known.has(id))) place.watchers.get(owner)?.()
     }
     await forgetStrangers(place)
   }
 
-  /** Ends for which nobody waits: when schedule and ledger are gone, nobody ever will. */
+  /** Ends for which nobody waits: when the object and what was stored of it are gone, nobody ever will. */
   async function forgetStrangers({ lease, ended, watchers, doneQueue }: Place): Promise<void> {
-    const strangers = [...ended.keys()].filter((ledger) => !watchers.has(ledger) && isGone(ledger))
+    const strangers = [...ended.keys()].filter((owner) => !watchers.has(owner) && isGone(owner))
     if (strangers.length === 0) return
-    const { stored } = await lease.broker.readLedgers(strangers)
-    const lost = strangers.filter((_, index) => stored[index] === undefined)
-    const refs = lost.flatMap((ledger) => (ended.get(ledger) ?? []).map(({ id }) => ({ id, doneQueue })))
+    const lost = await notStored(lease.broker, strangers)
+    const refs = lost.flatMap((owner) => (ended.get(owner) ?? []).map(({ id }) => ({ id, doneQueue })))
     if (refs.length === 0) return
     await lease.broker.acknowledgeEnded(refs)
-    for (const ledger of lost) ended.delete(ledger)
-    log.info({ queue: doneQueue, jobs: refs.length }, 'ends of runs whose schedule is gone were removed')
+    for (const owner of lost) ended.delete(owner)
+    log.info({ queue: doneQueue, jobs: refs.length }, 'ends of jobs whose schedule or run is gone were removed')
   }
 
-  const untrack = (key: string) => {
-    const entry = tracked.get(key)
-    if (entry === undefined) return
-    tracked.delete(key)
-    entry.place.watchers.delete(entry.ledger)
-    closeIfIdle(entry.place)
-    if (entry.place.ended.has(entry.ledger)) refresh(entry.place)
+  const untrack = (owner: string) => {
+    const place = tracked.get(owner)
+    if (place === undefined) return
+    tracked.delete(owner)
+    place.watchers.delete(owner)
+    closeIfIdle(place)
+    if (place.ended.has(owner)) refresh(place)
   }
 
   return {
@@ -177,26 +174,23 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
       before?.keepers.delete(key)
       if (before !== undefined) closeIfIdle(before)
     },
-    track(schedule, onEnded) {
-      const { key, ledger } = schedule
-      const place = placeOf(schedule)
-      if (tracked.get(key)?.place === place) return
-      untrack(key)
-      place.watchers.set(ledger, { key, onEnded })
-      tracked.set(key, { place, ledger })
+    track(wanted, onEnded) {
+      const { owner } = wanted
+      const place = placeOf(wanted)
+      if (tracked.get(owner) === place) return
+      untrack(owner)
+      place.watchers.set(owner, onEnded)
+      tracked.set(owner, place)
     },
     untrack,
-    ended(key) {
-      const entry = tracked.get(key)
-      return entry?.place.ended.get(entry.ledger) ?? []
-    },
-    acknowledged(key, slots) {
-      const entry = tracked.get(key)
-      if (entry === undefined) return
-      const { place, ledger } = entry
-      const left = (place.ended.get(ledger) ?? []).filter(({ slot }) => !slots.includes(slot))
-      if (left.length === 0) place.ended.delete(ledger)
-      else place.ended.set(ledger, left)
+    ended: (owner) => tracked.get(owner)?.ended.get(owner) ?? [],
+    acknowledged(owner, ids) {
+      const place = tracked.get(owner)
+      if (place === undefined) return
+      const gone = new Set(ids)
+      const left = (place.ended.get(owner) ?? []).filter(({ id }) => !gone.has(id))
+      if (left.length === 0) place.ended.delete(owner)
+      else place.ended.set(owner, left)
       if (place.truncated) refresh(place)
     },
     async stop() {
@@ -205,6 +199,18 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
       await Promise.all(ending)
     },
   }
+}
+
+/** Those of which the broker has neither a ledger nor a log. */
+async function notStored(broker: Broker, owners: readonly string[]): Promise<readonly string[]> {
+  const isRun = (owner: string) => ownerOf(owner).kind === 'TaskExecution'
+  const ledgers = owners.filter((owner) => !isRun(owner))
+  const runs = owners.filter(isRun)
+  const [{ stored }, logs] = await Promise.all([
+    broker.readLedgers(ledgers),
+    Promise.all(runs.map((run) => broker.readRun(run, Number.MAX_SAFE_INTEGER))),
+  ])
+  return [...ledgers.filter((_, index) => stored[index] === undefined), ...runs.filter((_, index) => logs[index]?.length === 0)]
 }
 
 function signalKey(id: string): string {

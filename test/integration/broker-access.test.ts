@@ -7,6 +7,7 @@ import { createConsumer, type Broker, type BrokerCredentials, type ConsumerOptio
 import { systemClock } from '../../src/clock/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { done, eventually, firstSlot, jobOf, lead, open, plainWorker, proof, refOf, writeOf } from './ledger-home.ts'
+import { appendOf, nodeJobOf, nodeRefOf, run } from './run-home.ts'
 
 const never = new AbortController().signal
 const console_ = vi.spyOn(console, 'warn')
@@ -16,16 +17,25 @@ afterEach(() => console_.mockClear())
 async function useAll(broker: Broker, queue = 'used'): Promise<void> {
   await lead(broker)
   const { brokerTimeMs } = await broker.readLedgers(['default/team/report'])
-  expect((await broker.writeLedger(writeOf({}))).outcome).toBe('Written')
+  const counts = [{ subjectKind: 'Queue', subject: queue, outcome: 'Failed' }] as const
+  expect((await broker.writeLedger(writeOf({ counts }))).outcome).toBe('Written')
+  expect(await broker.appendRun(appendOf({ counts }))).toMatchObject({ outcome: 'Written' })
+  expect(await broker.readRun(run, 0)).toMatchObject({ length: 1 })
+  const minute = Math.floor(brokerTimeMs / 60_000)
+  const request = { namespace: 'team', subjectKind: 'Queue', subject: queue, fromMinute: minute, toMinute: minute + 1 } as const
+  expect((await broker.readCounts('default', [request])).counts).toMatchObject([{ failed: 2 }])
   await broker.placeJobs(
     [
       jobOf(queue, firstSlot),
       jobOf(queue, firstSlot + 1, { dueAtMs: brokerTimeMs + 60_000 }),
       jobOf(queue, firstSlot + 2, { bullPriority: 1 }),
+      nodeJobOf(queue, 'a'),
     ],
     brokerTimeMs,
     proof,
   )
+  expect(await broker.cancelPlaced(nodeRefOf(queue, 'a'), proof)).toBe('Removed')
+  expect(await broker.deleteRun(run, 1, proof)).toMatchObject({ outcome: 'Written' })
   expect(await broker.removePlaced(refOf(queue, firstSlot), proof)).toBe('Removed')
   expect(await broker.lookAtPlaced([refOf(queue, firstSlot + 1)])).toMatchObject([{ state: 'Waiting' }])
   await broker.readEnded([done])

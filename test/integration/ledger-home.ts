@@ -44,10 +44,10 @@ export async function lead(broker: Broker, of: DispatchProof = proof): Promise<v
   if (answer?.kind !== 'Held') throw new Error(`not held: ${JSON.stringify(answer)}`)
 }
 
-export const jobOf = (queue: string, slot: Slot, more: Partial<PlacedJob> = {}): PlacedJob => ({
+export const jobOf = (queue: string, slot: Slot, more: Partial<PlacedJob> = {}): PlacedJob & { readonly slot: Slot } => ({
   id: slotJobId(ledger, slot),
   doneQueue: done,
-  ledger,
+  done: { v: 1, ledger, slot },
   slot,
   queue,
   name: 'report',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
-import type { Broker, DispatchProof, EndedJob, PlacedJob } from '../../src/broker/index.ts'
+import type { Broker, DispatchProof, EndedSlot, PlacedJob } from '../../src/broker/index.ts'
 import { slotJobId, type Slot } from '../../src/contract/index.ts'
 import { clientOf, done, eventually, firstSlot, jobOf, lead, ledger, open, plainQueue, plainWorker, proof, refOf } from './ledger-home.ts'
 
@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 const nowMs = async () => (await broker.readLedgers([])).brokerTimeMs
 const place = async (...jobs: readonly PlacedJob[]) => await broker.placeJobs(jobs, await nowMs(), proof)
-const endsOf = async () => (await broker.readEnded([done])).ended
+const endsOf = async () => (await broker.readEnded([done])).ended.filter((end) => end.kind === 'Slot')
 const ended = (count: number) =>
   eventually(async () => {
     const ends = await endsOf()
@@ -233,13 +233,13 @@ describe('placing', () => {
     let seen: unknown
     await using worker = plainWorker(redis.port, job.queue, () => undefined)
     worker.on('active', ({ name: type, data }) => (seen = { type, data }))
-    expect(await ended(1)).toMatchObject([{ id: job.id, ledger, slot: firstSlot, outcome: 'Succeeded' }])
+    expect(await ended(1)).toMatchObject([{ id: job.id, owner: ledger, slot: firstSlot, outcome: 'Succeeded' }])
     expect(seen).toEqual({ type: name, data: job.data })
   })
 })
 
 describe('ends', () => {
-  const byOutcome = (ends: readonly EndedJob[]) => Object.fromEntries(ends.map(({ slot, ...end }) => [slot - firstSlot, end]))
+  const byOutcome = (ends: readonly EndedSlot[]) => Object.fromEntries(ends.map(({ slot, ...end }) => [slot - firstSlot, end]))
 
   test('tell how it went: success, failure after its retries, removal, an emptied and an obliterated queue', async () => {
     const [gone, drained] = [`${queue}-gone`, `${queue}-drained`]
@@ -287,7 +287,14 @@ describe('ends', () => {
     await runs(queue, 1)
     await plain.remove(slotJobId(ledger, firstSlot))
     const [end] = await ended(1)
-    expect(end).toEqual({ id: slotJobId(ledger, firstSlot), doneQueue: done, ledger, slot: firstSlot, outcome: 'Succeeded' })
+    expect(end).toEqual({
+      kind: 'Slot',
+      id: slotJobId(ledger, firstSlot),
+      doneQueue: done,
+      owner: ledger,
+      slot: firstSlot,
+      outcome: 'Succeeded',
+    })
   })
 
   test('acknowledging a job that has not ended changes nothing', async () => {
@@ -315,11 +322,11 @@ describe('ends', () => {
     await using plain = plainQueue(redis.port, queue)
     for (const slot of slots) await plain.remove(slotJobId(ledger, slot))
     const first = await broker.readEnded(['.taskmill-done/default/empty', done])
-    expect(first.ended.map(({ slot }) => slot)).toEqual(slots.slice(0, 100))
+    expect(first.ended.map(({ id }) => id)).toEqual(slots.slice(0, 100).map((slot) => slotJobId(ledger, slot)))
     expect(first.truncated).toBe(true)
     await broker.acknowledgeEnded(first.ended)
     const second = await broker.readEnded([done])
-    expect(second.ended.map(({ slot }) => slot)).toEqual(slots.slice(100))
+    expect(second.ended.map(({ id }) => id)).toEqual(slots.slice(100).map((slot) => slotJobId(ledger, slot)))
     expect(second.truncated).toBe(false)
   })
 

@@ -11,6 +11,7 @@ import {
   type BrokerDirectory,
   type BrokerLease,
   type Brokers,
+  createQueueSlots,
   createStatusWriter,
   type Dispatchers,
   emptyLedgerMemory,
@@ -47,6 +48,8 @@ export type TaskScheduleDeps = {
   readonly enqueue: (key: string) => void
   /** What a deleted schedule left in a broker could not be removed now. */
   readonly onLeftBehind: () => void
+  /** As of the driver. */
+  readonly at?: ((point: string) => void) | undefined
 }
 
 /** What is remembered of a schedule between two looks; all of it can be lost, at the price of a read. */
@@ -139,7 +142,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const { schedule, understood } = memory
     const situation = situationOf(schedule, understood)
     if (situation.kind !== 'Turn' || !understood.ok) {
-      tracking.untrack(key)
+      tracking.untrack(namesOf(key).ledger)
       if (situation.kind === 'NoBroker') await release(memory)
       memory.proof = undefined
       memory.ledger.seen = undefined
@@ -152,7 +155,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     }
     const { endpoint, proof } = situation
     const names = namesOf(key)
-    tracking.track({ key, endpoint, ...names }, () => deps.enqueue(key))
+    tracking.track({ owner: names.ledger, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
     const lastSlot = lastKnownSlot(status.latest(key, schedule), memory.shown)
     const plan = { ...understood.plan, ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }), epoch: proof.epoch }
     try {
@@ -208,18 +211,27 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     if (memory.proof?.epoch !== proof.epoch) memory.ledger.seen = undefined
     memory.proof = proof
     return driver.visit({
-      ...names,
+      ledger: names.ledger,
       broker,
       proof,
       plan,
       marker: markerOf(schedule),
       memory: memory.ledger,
-      jobOf(slot) {
-        if (!understood.ok) throw new TypeError('a schedule that is not understood places nothing')
-        return understood.jobOf(names.ledger, names.doneQueue, slot)
-      },
-      ended: () => tracking.ended(key),
-      onAcknowledged: (slots) => tracking.acknowledged(key, slots),
+      executors: [
+        createQueueSlots({
+          ...names,
+          broker,
+          proof,
+          jobOf(slot) {
+            if (!understood.ok) throw new TypeError('a schedule that is not understood places nothing')
+            return understood.jobOf(names.ledger, names.doneQueue, slot)
+          },
+          ended: () => tracking.ended(names.ledger),
+          onAcknowledged: (ids) => tracking.acknowledged(names.ledger, ids),
+          now: () => driver.brokerNow(broker),
+          at: deps.at,
+        }),
+      ],
       onChanges(changes, ledger) {
         countChanges(metrics, key, changes)
         for (const event of changeEvents(changes, ledger, memory.untold, clock.now())) events.event(schedule, event)
@@ -253,7 +265,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       context.log.warn({ schedule: key, error: errorMessage(error) }, 'a deleted schedule leaves its ledger to the sweep')
       deps.onLeftBehind()
     } finally {
-      tracking.untrack(key)
+      tracking.untrack(namesOf(key).ledger)
       status.forget(key)
       memories.delete(key)
       await release(memory)

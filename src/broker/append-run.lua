@@ -1,0 +1,25 @@
+--[[
+  Appends to the decision log of a run if the proof holds and the log is as long as expected, and counts the ends that it records.
+
+  KEYS[1]   the dispatcher's record: hash of epoch, holder
+  KEYS[2]   the log: list of entries
+  KEYS[3]   the owner markers of the installation: hash from run to marker
+  KEYS[4..] for each end to count: its subject's counts, without the hour
+  ARGV[1]   epoch, ARGV[2] holder: the proof
+  ARGV[3]   expected length, 0 for none
+  ARGV[4]   name of the run
+  ARGV[5]   marker
+  ARGV[6..] for each end to count its outcome, then the entries
+
+  Reply: { 'Written', 'Conflict' or 'Fenced', the server's time in ms, the log's length as it is now }.
+]]
+local time = redis.call('TIME')
+local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local proof = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
+local length = redis.call('LLEN', KEYS[2])
+if proof[1] ~= ARGV[1] or proof[2] ~= ARGV[2] then return { 'Fenced', nowMs, length } end
+if length ~= tonumber(ARGV[3]) then return { 'Conflict', nowMs, length } end
+for i = 6 + #KEYS - 3, #ARGV do length = redis.call('RPUSH', KEYS[2], ARGV[i]) end
+if redis.call('HGET', KEYS[3], ARGV[4]) ~= ARGV[5] then redis.call('HSET', KEYS[3], ARGV[4], ARGV[5]) end
+countEnds(nowMs, KEYS, 4, ARGV, 6)
+return { 'Written', nowMs, length }
