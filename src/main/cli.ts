@@ -6,6 +6,7 @@ const usage = `taskmill <command>
 
   operator                   run the operator (in the cluster; the chart does this)
   worker --tasks FILE        run the tasks of a JavaScript module as a worker of a WorkerPool
+  lint [FILE | FOLDER | -]…  judge manifests without a cluster
   --version                  print the version
 `
 
@@ -21,6 +22,12 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
     case 'worker': {
       const { workerMain } = await import('./worker.ts')
       return workerMain({ argv: rest, env: process.env, stop })
+    }
+    case 'lint': {
+      const { lintMain } = await import('./lint.ts')
+      const { stdout, stderr, env } = process
+      const write = { out: (text: string) => stdout.write(text), err: (text: string) => stderr.write(text) }
+      return lintMain({ argv: rest, write, isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' })
     }
     case '--version':
       process.stdout.write(`${version()}\n`)

@@ -1,4 +1,4 @@
-/** Something in an object that its author has to correct, in the words of its conditions. */
+/** Something in an object that its author has to correct, in the words of its conditions and of `taskmill lint`. */
 export type Fault<Reason extends string = string> = {
   /** The reason of Stalled. */
   readonly reason: Reason
@@ -25,5 +25,5 @@ const shownFaults = 3
 export function summaryOf<Reason extends string>(faults: Faults<Reason>): { readonly reason: Reason; readonly message: string } {
   const shown = faults.slice(0, shownFaults).map(({ field, message }) => `${field}: ${message}`)
   const more = faults.length - shown.length
-  return { reason: faults[0].reason, message: [...shown, ...(more === 0 ? [] : [`${more} more`])].join('. ') }
+  return { reason: faults[0].reason, message: [...shown, ...(more === 0 ? [] : [`${more} more, which taskmill lint names`])].join('. ') }
 }

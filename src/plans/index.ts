@@ -8,4 +8,5 @@
  * Does not: follow references, or read a clock.
  */
 export { type Fault, type Faults, summaryOf, type Understood } from './fault.ts'
+export { faultsOf } from './faults-of.ts'
 export { type ScheduleFaultReason, timingOf, understandSchedule, type UnderstoodSchedule } from './task-schedule.ts'

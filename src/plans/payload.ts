@@ -1,4 +1,3 @@
-import { errorMessage } from '../errors/index.ts'
 import { compileTemplate, type Expression } from '../expressions/index.ts'
 
 type Variables = Readonly<Record<string, unknown>>
@@ -38,8 +37,13 @@ function compileText(source: string, field: string, { names, faults }: Scope): P
   try {
     expression = compileTemplate(source, { variables: names })
   } catch (error) {
-    faults.push({ field, message: errorMessage(error) })
+    faults.push({ field, message: wordsOf(error) })
     return () => undefined
   }
   return (variables) => expression.evaluate(variables)
+}
+
+/** What is wrong in one sentence, without the parser's own words that it was made of. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto'
 import { maxPayloadBytes, type TaskSchedule } from '../api/index.ts'
 import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
-import { errorMessage } from '../errors/index.ts'
 import { generationOf, parseTiming, type SchedulePlan, type SlotSource, type Timing } from '../scheduling/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
-import { compilePayload, type Payload } from './payload.ts'
+import { compilePayload, type Payload, wordsOf } from './payload.ts'
 
 /** All of a plan that follows from the object alone. */
 type StaticPlan = Omit<SchedulePlan, 'epoch' | 'statusSlot'>
@@ -96,7 +95,7 @@ function understandPayload(task: TaskSchedule['spec']['task'], faults: Fault<Sch
     const message = `${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
     faults.push({ reason: 'PayloadTooLarge', field, message })
   } catch (error) {
-    faults.push({ reason: 'InvalidExpression', field, message: errorMessage(error) })
+    faults.push({ reason: 'InvalidExpression', field, message: wordsOf(error) })
   }
   return undefined
 }

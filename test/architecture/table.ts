@@ -28,6 +28,7 @@ export const table: Readonly<Record<string, Row>> = {
   broker: { types: ['api'], packages: ['bullmq', 'ioredis'] },
   // Not `pure`: it hashes with node:crypto. Time, chance and environment are kept out of it like everywhere.
   plans: { values: ['api', ...pureRules], types: ['broker'] },
+  lint: { values: ['api', 'plans'], packages: ['yaml'] },
   runtime: { values: ['retry'] },
   services: { values: ['api', ...pureRules, 'plans'], types: ports },
   'controllers/*': { values: ['api', ...pureRules, 'plans', 'runtime', 'services'], types: ports },

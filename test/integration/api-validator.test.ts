@@ -5,11 +5,12 @@
 import fc from 'fast-check'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { waitUntil } from '../../hack/cluster/api-request.ts'
 import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
 import { createValidator, crdOf, type Kind, withDefaults } from '../../src/api/index.ts'
 import { evaluateRule } from '../../src/expressions/index.ts'
+import { lint } from '../../src/lint/index.ts'
 import { ask } from './api-answer.ts'
 import { badValues } from './api-bad-values.ts'
 import { valueOf } from './api-generated.ts'
@@ -132,6 +133,15 @@ async function agrees(kind: Kind, { method, place, object, oldObject, part }: Tr
   const unknown = problems.filter(({ message }) => message.startsWith('is not a field'))
   const said = (unknown.length > 0 ? unknown : problems).map(({ path }) => path)
   const refused = answer.status >= 400
+  if (method === 'POST' && kind !== probe) {
+    const written = stringify(object, { version: '1.1' })
+    // Lint may find more: what a controller would not understand.
+    const found = new Set(
+      lint([{ path: 'a.yaml', text: written, isNamed: true }], { isComplete: false }).findings.map((each) => each.field),
+    )
+    expect(new Set([...found, ...problems.map(({ path }) => path)]), written).toEqual(found)
+    if (refused) expect(found.size, written).toBeGreaterThan(0)
+  }
   count[refused ? 'refused' : 'admitted'] += 1
   expect(new Set(said), `${fault ?? 'as it is'}: ${answer.body.message}`).toEqual(fieldsOf(answer))
   if (fault !== undefined) expect([fault, refused]).toEqual([fault, true])

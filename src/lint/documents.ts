@@ -1,0 +1,101 @@
+/** From texts to the objects in them. Only what speaks of Taskmill is parsed: the other manifests of a repository cost nothing. */
+import { apiGroup, kinds } from '../api/index.ts'
+import type { Finding, Source } from './finding.ts'
+import { bracesOf, offsetOf, parseYaml, type YamlDocument } from './yaml.ts'
+
+/** An object that a text has, of whatever kind. */
+export type Written = {
+  readonly source: Source
+  readonly value: Readonly<Record<string, unknown>>
+  /** Where a field of it is written. */
+  at(field: string): Pick<Finding, 'line' | 'column'>
+}
+
+export type Documents = { readonly written: readonly Written[]; readonly findings: readonly Finding[]; readonly skipped: number }
+
+const names = kinds.map(({ kind }) => kind).join('|')
+/** Not the CRDs, in which the kinds are named too. */
+const speaksOfTaskmill = new RegExp(
+  `\\bapiVersion["']?\\s*:\\s*["']?${apiGroup.replaceAll('.', '\\.')}/|^kind\\s*:\\s*["']?(?:${names})\\b|"kind"\\s*:\\s*"(?:${names})"`,
+  'mu',
+)
+
+export function documentsOf(source: Source): Documents {
+  const parts = partsOf(source.text)
+  const ours = parts.filter(({ text }) => speaksOfTaskmill.test(text))
+  const all = ours.map((part) => documentsIn(source, part))
+  return {
+    written: all.flatMap(({ written }) => written),
+    findings: all.flatMap(({ findings }) => findings),
+    skipped: parts.length - ours.length,
+  }
+}
+
+type Part = { readonly text: string; readonly offset: number }
+
+/** A line of dashes ends a document wherever it stands. Parts without a word in them are none. */
+function partsOf(text: string): readonly Part[] {
+  const starts = [0, ...Array.from(text.matchAll(/^---(?=\s|$)/gmu), ({ index }) => index)]
+  return starts
+    .map((offset, index) => ({ text: text.slice(offset, starts[index + 1]), offset }))
+    .filter((part) => /^(?!---|#|\s*$).*\S|^---[^\S\n]+[^#\s]/mu.test(part.text))
+}
+
+function documentsIn(source: Source, part: Part): Pick<Documents, 'written' | 'findings'> {
+  const positionAt = (offset: number) => positionIn(source.text, part.offset + offset)
+  const documents = parseYaml(part.text)
+  const broken = documents.flatMap(({ errors }) => errors)[0]
+  const braces = broken === undefined ? documents.map(bracesOf).find((offset) => offset !== undefined) : undefined
+  if (broken !== undefined || braces !== undefined) {
+    const template = braces ?? templateAt(part.text)
+    const finding: Omit<Finding, 'line' | 'column'> =
+      template === undefined
+        ? { path: source.path, severity: 'error', message: `is not YAML: ${wordsOf(broken?.message ?? '')}` }
+        : {
+            path: source.path,
+            severity: source.isNamed ? 'error' : 'warning',
+            message: 'is a template, which only its rendered text can be judged of. Next: helm template CHART | taskmill lint -',
+          }
+    return { written: [], findings: [{ ...finding, ...positionAt(template ?? broken?.pos[0] ?? 0) }] }
+  }
+  return {
+    written: documents.flatMap((document) => objectsIn(source, document, positionAt)),
+    findings: [],
+  }
+}
+
+function wordsOf(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1)
+}
+
+/** Braces outside of comments and quotes, as far as a text that is no YAML has any. */
+function templateAt(text: string): number | undefined {
+  const found = /^(?![^\S\n]*#)[^'"\n]*?\{\{/mu.exec(text)
+  return found === null ? undefined : found.index + found[0].length - 2
+}
+
+/** The object, or those of a List such as `kubectl get --output=yaml` prints. */
+function objectsIn(
+  source: Source,
+  document: YamlDocument,
+  positionAt: (offset: number) => Pick<Finding, 'line' | 'column'>,
+): readonly Written[] {
+  const value: unknown = document.toJS()
+  if (!isObject(value)) return []
+  const items = typeof value['kind'] === 'string' && value['kind'].endsWith('List') ? value['items'] : undefined
+  const own = Array.isArray(items)
+    ? items.map((item: unknown, index) => ({ item, steps: ['items', index] as const }))
+    : [{ item: value as unknown, steps: [] as const }]
+  return own.flatMap(({ item, steps }) =>
+    isObject(item) ? [{ source, value: item, at: (field: string) => positionAt(offsetOf(document, steps, field)) }] : [],
+  )
+}
+
+function positionIn(text: string, offset: number): Pick<Finding, 'line' | 'column'> {
+  const before = text.slice(0, offset)
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

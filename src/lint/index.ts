@@ -1,0 +1,12 @@
+/**
+ * `taskmill lint`: judges manifests without a cluster, by the rules that decide in one: the schemas with their defaults and CEL rules, and
+ * what `plans` understands. Beside them what only the whole set shows: names that nobody has, and names that two have.
+ *
+ * Guarantees: what the API server or a controller refuses of a new object is found, at the field that they name; every finding has its line
+ * and column; what lint passes the API server admits.
+ * Does not: read files or talk to anything; know what a change would change (immutable fields), what of a pod template is wrong beyond
+ * the parts that Taskmill uses, or Secrets, Deployments and other objects that are not ours.
+ */
+export type { Finding, Report, Severity, Source } from './finding.ts'
+export { lint, type LintOptions } from './lint.ts'
+export { countsOf, type Format, formats, renderReport, summaryLine } from './render.ts'

@@ -1,0 +1,226 @@
+import { describe, expect, it } from 'vitest'
+import { lint } from './lint.ts'
+import { renderReport } from './render.ts'
+
+type Files = Readonly<Record<string, string>>
+
+/** Findings as people read them. Files are named by a person, unless they are in a folder. */
+function said(files: string | Files, options: { readonly isComplete?: boolean } = {}): readonly string[] {
+  const all = typeof files === 'string' ? { 'a.yaml': files } : files
+  const sources = Object.entries(all).map(([path, text]) => ({ path, text, isNamed: !path.includes('/') }))
+  const lines = renderReport(lint(sources, { isComplete: false, ...options }), 'text', { isColoured: false })
+  return lines.split('\n').slice(0, -1)
+}
+
+const broker = (name = 'default', more = '') =>
+  `apiVersion: taskmill.dev/v1alpha1\nkind: TaskBroker\nmetadata: {name: ${name}${more}}\nspec: {standalone: {address: "redis:6379"}}\n`
+const pool = (queue: string, more = '') => `apiVersion: taskmill.dev/v1alpha1
+kind: WorkerPool
+metadata: {name: ${queue}${more}}
+spec:
+  queues: [{name: ${queue}}]
+  template: {spec: {containers: [{name: worker}]}}
+`
+const schedule = (spec: string, name = 'nightly') =>
+  `apiVersion: taskmill.dev/v1alpha1\nkind: TaskSchedule\nmetadata: {name: ${name}}\nspec:\n${spec}`
+const task = '  task: {type: backup, queue: files}\n'
+
+describe('one manifest', () => {
+  it.each<[title: string, text: string, findings: readonly string[]]>([
+    ['that is good', broker(), []],
+    [
+      'with a field that is missing, at the closest one above',
+      schedule('  everySeconds: 60\n  task:\n    type: backup\n'),
+      ['a.yaml:6:3 error TaskSchedule/nightly spec.task.queue: is required'],
+    ],
+    [
+      'with a field that there is not, and values out of bounds',
+      pool('files').replace('spec:\n', 'spec:\n  concurency: 4\n  scaling:\n    maxReplicas: 0\n'),
+      [
+        'a.yaml:5:3 error WorkerPool/files spec.concurency: is not a field; see the reference for the ones that are',
+        'a.yaml:7:5 error WorkerPool/files spec.scaling.maxReplicas: must be at least 1',
+      ],
+    ],
+    [
+      'with a word that is none to YAML, as kubectl reads it',
+      schedule('  everySeconds: 60\n  concurrencyPolicy: no\n  task: {type: on, queue: 0o17}\n'),
+      [
+        'a.yaml:6:3 error TaskSchedule/nightly spec.concurrencyPolicy: must be string, is boolean; put it in quotes',
+        'a.yaml:7:10 error TaskSchedule/nightly spec.task.type: must be string, is boolean; put it in quotes',
+      ],
+    ],
+    [
+      'with a rule of the schema that is broken',
+      schedule(`  everySeconds: 60\n  timeZone: Europe/Berlin\n${task}`),
+      [
+        'a.yaml:6:3 error TaskSchedule/nightly spec.timeZone: timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z, the same everywhere. Remove timeZone',
+      ],
+    ],
+    [
+      'with expressions of cron that the controller does not understand, each at its place',
+      schedule(`  schedules:\n  - "0 1 * * *"\n  - "0 0 30 2 *"\n  - "@every 5m"\n${task}`),
+      [
+        'a.yaml:7:5 error TaskSchedule/nightly spec.schedules[1]: "0 0 30 2 *" is never due: there is no such day; correct day-of-month or month',
+        'a.yaml:8:5 error TaskSchedule/nightly spec.schedules[2]: "@every 5m" is not a cron expression; use everySeconds instead',
+      ],
+    ],
+    [
+      'with an expression, under a name with dots and brackets',
+      schedule('  everySeconds: 60\n  task:\n    type: t\n    queue: q\n    payload:\n      a.b: {"c[0]": ["x", $(slott)]}\n'),
+      [
+        'a.yaml:10:27 error TaskSchedule/nightly spec.task.payload.a.b.c[0][1]: unknown variable: slott at character 3; known here: slot; texts stand in quotes',
+      ],
+    ],
+    [
+      'with a part that is written elsewhere in it',
+      pool('files').replace('spec:\n', 'x-scaling: &s {minReplicas: 5, maxReplicas: 2}\nspec:\n  scaling: *s\n'),
+      [
+        'a.yaml:4:1 error WorkerPool/files x-scaling: is not a field; see the reference for the ones that are',
+        'a.yaml:4:16 error WorkerPool/files spec.scaling.minReplicas: minReplicas must not exceed maxReplicas (10 where it is left out)',
+      ],
+    ],
+    ['of another kind', 'apiVersion: apps/v1\nkind: Deployment\n', []],
+    ['that has not our group', 'apiVersion: tekton.dev/v1\nkind: TaskSchedule\nmetadata: {name: a}\n', []],
+    [
+      'of a kind that there is not',
+      broker().replace('TaskBroker', 'TaskBrokr'),
+      [
+        expect.stringMatching(
+          /^a\.yaml:2:1 error TaskBrokr\/default kind: TaskBrokr is no kind of taskmill\.dev; did you mean "TaskBroker"\?; there are /u,
+        ),
+      ],
+    ],
+    [
+      'of another version',
+      broker().replace('v1alpha1', 'v1'),
+      ['a.yaml:1:1 error TaskBroker/default apiVersion: must be taskmill.dev/v1alpha1, is taskmill.dev/v1'],
+    ],
+    [
+      'of a group that is misspelt',
+      broker().replace('taskmill', 'taskmil'),
+      ['a.yaml:1:1 error TaskBroker/default apiVersion: must be taskmill.dev/v1alpha1, is taskmil.dev/v1alpha1'],
+    ],
+    [
+      'without a group',
+      broker().replace(/^.*\n/u, ''),
+      ['a.yaml:1:1 error TaskBroker/default apiVersion: is required: write taskmill.dev/v1alpha1'],
+    ],
+  ])('%s', (_, text, findings) => {
+    expect(said(text)).toEqual(findings)
+  })
+})
+
+describe('texts', () => {
+  it('of several documents, comments and empty ones among them', () => {
+    const text = `# a head\n---\n${broker()}---\n# nothing\n---\nkind: ConfigMap\napiVersion: v1\ndata: {x: "{{ y }}"}\n--- # the pool\n${pool('files').replace('[{name: files}]', '[{name: "a:b"}]')}`
+    expect(said(text)).toEqual([expect.stringMatching(/^a\.yaml:18:13 error WorkerPool\/files spec\.queues\[0\]\.name: must match/u)])
+    expect(lint([{ path: 'a.yaml', text, isNamed: true }], { isComplete: false })).toMatchObject({ manifests: 2, skipped: 1, files: 1 })
+  })
+
+  it('of JSON, and lists of objects', () => {
+    const items = [JSON.parse('{"apiVersion":"taskmill.dev/v1alpha1","kind":"TaskBroker","metadata":{"name":"A"},"spec":{}}')]
+    const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 2)
+    expect(said({ 'list.json': text }).map((line) => line.replace(/:.*?(?=metadata|spec)/u, ' ').replace(/ must.*/u, ''))).toEqual(
+      ['list.json spec.standalone: is required', 'list.json metadata.name:'].toSorted(() => -1),
+    )
+  })
+
+  it('that are no YAML', () => {
+    expect(said(`${broker()}  bad: [\n`)).toEqual([expect.stringMatching(/^a\.yaml:5:\d+ error is not YAML: /u)])
+    expect(said(`${broker()}metadata: {name: twice}\n`)).toEqual(['a.yaml:5:1 error is not YAML: map keys must be unique'])
+  })
+
+  it.each([
+    ['a value', pool('files').replace('{name: files}', '{name: {{ .Values.name }}}'), '3:18'],
+    ['a line', `${broker()}{{- if .Values.pool }}\n`, '5:1'],
+    ['a whole name', broker().replace('metadata: {name: default}', 'metadata:\n  name: {{ .Release.Name }}'), '4:9'],
+  ])('that Helm has to render: %s', (_, text, at) => {
+    const words = 'is a template, which only its rendered text can be judged of. Next: helm template CHART | taskmill lint -'
+    expect(said(text)).toEqual([`a.yaml:${at} error ${words}`])
+    // Whoever names a folder did not ask for it.
+    expect(said({ 'chart/a.yaml': text })).toEqual([`chart/a.yaml:${at} warning ${words}`])
+  })
+
+  it('with braces that are only text', () => {
+    expect(said(schedule('  everySeconds: 60\n  task: {type: t, queue: q, payload: {body: "Dear {{ name }}", n: \'{{x}}\'}}\n'))).toEqual(
+      [],
+    )
+  })
+
+  it('that kustomize patches others with', () => {
+    const files = {
+      'base/kustomization.yaml': 'patches: [{path: more.yaml}]\npatchesStrategicMerge: [other.yaml]\n',
+      'base/more.yaml': pool('files').replace(/ {2}queues.*\n/u, ''),
+      'base/other.yaml': schedule('  suspend: true\n'),
+    }
+    expect(said(files)).toEqual([])
+    expect(lint([], { isComplete: false })).toMatchObject({ manifests: 0, files: 0, patches: 0 })
+  })
+})
+
+describe('names that nobody has', () => {
+  const other = schedule('  everySeconds: 60\n  brokerRef: {name: mial}\n  task: {type: t, queue: flies}\n')
+
+  it('are nothing where no others of the kind are beside it: they live elsewhere', () => {
+    expect(said(other)).toEqual([])
+    expect(said({ 'a/broker.yaml': broker('mail'), 'b/schedule.yaml': other })).toEqual([])
+  })
+
+  it('are a warning beside others of the kind', () => {
+    expect(said({ 'a/broker.yaml': broker('mail'), 'a/schedule.yaml': other })).toEqual([
+      'a/schedule.yaml:6:15 warning TaskSchedule/nightly spec.brokerRef.name: TaskBroker "mial" is not among these manifests; did you mean "mail"?',
+    ])
+    const files = pool('files').replace('spec:\n', 'spec:\n  brokerRef: {name: mial}\n')
+    expect(said({ 'a/pool.yaml': files, 'a/schedule.yaml': other })).toEqual([
+      'a/schedule.yaml:7:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "flies"; did you mean "files"?',
+    ])
+    expect(
+      said({ 'a/pool.yaml': pool('files'), 'a/schedule.yaml': schedule('  everySeconds: 60\n  task: {type: t, queue: other}\n') }),
+    ).toEqual([
+      'a/schedule.yaml:6:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "other"; fine where other workers do',
+    ])
+  })
+
+  it('are found in another folder, not in another namespace', () => {
+    const here = pool('files', ', namespace: acme')
+    expect(said({ 'a/pool.yaml': here, 'b/broker.yaml': broker('default', ', namespace: acme') }, { isComplete: true })).toEqual([])
+    expect(said({ 'a/pool.yaml': here, 'a/broker.yaml': broker('default', ', namespace: other') }, { isComplete: true })).toEqual([
+      'a/pool.yaml:4:1 error WorkerPool/files spec.brokerRef.name: TaskBroker "default" is not among these manifests; create it, or correct the name',
+    ])
+    const named = { 'k/kustomization.yaml': 'namespace: acme\nresources: [broker.yaml]\n', 'k/broker.yaml': broker() }
+    expect(said({ ...named, 'a/pool.yaml': here }, { isComplete: true })).toEqual([])
+    expect(said({ ...named, 'a/pool.yaml': pool('files', ', namespace: x') }, { isComplete: true })).toHaveLength(1)
+  })
+
+  it('are errors in a set that is complete, but for queues, on which others may work', () => {
+    expect(said(other, { isComplete: true })).toEqual([
+      'a.yaml:6:15 error TaskSchedule/nightly spec.brokerRef.name: TaskBroker "mial" is not among these manifests; create it, or correct the name',
+      'a.yaml:7:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "flies"; fine where other workers do',
+    ])
+  })
+})
+
+describe('names that two have', () => {
+  const twice = (where: string) =>
+    `${where} error TaskBroker/default metadata.name: TaskBroker "default" is there already, at a/1.yaml:3: the later one would replace it`
+
+  it('are an error in one folder, and in another one only where all meets', () => {
+    expect(said({ 'a/1.yaml': broker(), 'a/2.yaml': broker() })).toEqual([twice('a/2.yaml:3:12')])
+    expect(said({ 'a/1.yaml': broker(), 'b/2.yaml': broker() })).toEqual([])
+    expect(said({ 'a/1.yaml': broker(), 'b/2.yaml': broker() }, { isComplete: true })).toEqual([twice('b/2.yaml:3:12')])
+    expect(said({ 'a/1.yaml': broker(), 'a/2.yaml': broker('default', ', namespace: acme') })).toEqual([])
+  })
+})
+
+it('renders annotations of GitHub, and colours for people', () => {
+  const report = lint([{ path: 'a,b.yaml', text: schedule(`  schedules: ["100% *"]\n${task}`), isNamed: true }], { isComplete: false })
+  expect(renderReport(report, 'github', { isColoured: false })).toMatch(
+    /^::error file=a%2Cb\.yaml,line=5,col=15,title=TaskSchedule\/nightly::spec\.schedules\[0\]: "100%25 \*" has 2 fields, .*\n$/u,
+  )
+  expect(renderReport(report, 'text', { isColoured: true })).toContain(' \u001B[31merror\u001B[0m ')
+  expect(JSON.parse(renderReport(report, 'json', { isColoured: true }))).toMatchObject({
+    errors: 1,
+    warnings: 0,
+    findings: [{ line: 5, column: 15 }],
+  })
+})

@@ -1,0 +1,65 @@
+import type { Finding, Report, Severity } from './finding.ts'
+
+export type Format = 'text' | 'github' | 'json'
+export const formats: readonly Format[] = ['text', 'github', 'json']
+
+const colours: Readonly<Record<Severity, number>> = { error: 31, warning: 33 }
+
+/** What goes to standard output; a line for each finding, except as JSON. */
+export function renderReport(report: Report, format: Format, options: { readonly isColoured: boolean }): string {
+  switch (format) {
+    case 'text':
+      return linesOf(report.findings.map((finding) => asText(finding, options.isColoured)))
+    case 'github':
+      return linesOf(report.findings.map(asAnnotation))
+    case 'json':
+      return `${JSON.stringify({ ...report, ...countsOf(report) }, undefined, 2)}\n`
+  }
+}
+
+export function countsOf({ findings }: Report): { readonly errors: number; readonly warnings: number } {
+  const errors = findings.filter(({ severity }) => severity === 'error').length
+  return { errors, warnings: findings.length - errors }
+}
+
+/** The whole in one line, for people. */
+export function summaryLine(report: Report): string {
+  const { errors, warnings } = countsOf(report)
+  const { manifests, files, skipped, patches } = report
+  const found =
+    manifests === 0
+      ? `no manifest of taskmill.dev in ${counted(files, 'file')}`
+      : `${counted(manifests, 'manifest')} in ${counted(files, 'file')}`
+  const beside = [
+    ...(skipped === 0 ? [] : [`${counted(skipped, 'document')} of other kinds`]),
+    ...(patches === 0
+      ? []
+      : [`${counted(patches, 'patch', 'patches')} of kustomize (judge the whole with: kubectl kustomize FOLDER | taskmill lint -)`]),
+  ]
+  return `${found}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}${beside.length === 0 ? '' : `. Skipped: ${beside.join(', ')}`}\n`
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
+function linesOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function asText({ path, line, column, severity, object, field, message }: Finding, isColoured: boolean): string {
+  const word = isColoured ? `\u001B[${colours[severity]}m${severity}\u001B[0m` : severity
+  const subject = [object, field].filter((each) => each !== undefined && each !== '').join(' ')
+  return `${path}:${line}:${column} ${word} ${subject === '' ? '' : `${subject}: `}${message}`
+}
+
+/** A command of GitHub's workflows, which shows it at the line of the change. */
+function asAnnotation({ path, line, column, severity, object, field, message }: Finding): string {
+  const title = object === undefined ? '' : `,title=${escaped(object, /[%\r\n:,]/gu)}`
+  const words = field === undefined ? message : `${field}: ${message}`
+  return `::${severity} file=${escaped(path, /[%\r\n:,]/gu)},line=${line},col=${column}${title}::${escaped(words, /[%\r\n]/gu)}`
+}
+
+function escaped(text: string, special: RegExp): string {
+  return text.replaceAll(special, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}

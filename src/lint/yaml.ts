@@ -1,0 +1,87 @@
+/** YAML as kubectl reads it, with the position of everything. */
+import { type Document, isAlias, isCollection, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments, type Tags } from 'yaml'
+
+/** What kubectl's parser knows: booleans, octals and merge keys of YAML 1.1, but no times and no numbers to the base of 60. */
+const withoutTimes = (tags: Tags): Tags =>
+  tags.filter(
+    (tag) => typeof tag !== 'object' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME')),
+  )
+
+export type YamlDocument = Document.Parsed
+
+/** Usually one; YAML lets several stand in a text without a line of dashes between them. */
+export function parseYaml(text: string): readonly YamlDocument[] {
+  const documents = parseAllDocuments(text, { version: '1.1', merge: true, customTags: withoutTimes, prettyErrors: false })
+  return 'empty' in documents ? [] : documents
+}
+
+/** The offset at which the field is written; of a field that is not there, that of the closest one above it. */
+export function offsetOf(document: YamlDocument, steps: readonly (string | number)[], field: string): number {
+  let node: unknown = document.contents
+  let offset = startOf(node) ?? 0
+  for (const step of steps) [node, offset] = childAt(document, node, String(step), offset)
+  let rest = field
+  while (rest !== '') {
+    const step = nextStep(document, node, rest)
+    if (step === undefined) return offset
+    ;[node, offset] = childAt(document, node, step.name, offset)
+    rest = step.rest
+  }
+  return offset
+}
+
+type Step = { readonly name: string; readonly rest: string }
+
+/** Names may have dots and brackets in them, so the document says which of the possible ones is meant: the longest that is there. */
+function nextStep(document: YamlDocument, node: unknown, path: string): Step | undefined {
+  const value = resolved(document, node)
+  const names = isSeq(value) ? value.items.map((_, index) => String(index)) : isMap(value) ? value.items.map(keyOf) : []
+  return names
+    .flatMap((name) => {
+      const written = [name, `.${name}`, `[${name}]`].find((each) => path.startsWith(each) && /^(?:$|[.[])/u.test(path.slice(each.length)))
+      return written === undefined ? [] : [{ name, rest: path.slice(written.length) }]
+    })
+    .toSorted((a, b) => a.rest.length - b.rest.length)[0]
+}
+
+/** The value under a name or index, and where it is written: a field at its name. */
+function childAt(document: YamlDocument, node: unknown, name: string, otherwise: number): [unknown, number] {
+  const value = resolved(document, node)
+  if (isSeq(value)) {
+    const item: unknown = value.items[Number(name)]
+    return [item, startOf(item) ?? otherwise]
+  }
+  const pair = isMap(value) ? value.items.find((each) => keyOf(each) === name) : undefined
+  return pair === undefined ? [undefined, otherwise] : [pair.value, startOf(pair.key) ?? otherwise]
+}
+
+function resolved(document: YamlDocument, node: unknown): unknown {
+  return isAlias(node) ? node.resolve(document) : node
+}
+
+function keyOf({ key }: Pair): string {
+  return isScalar(key) ? String(key.value) : String(key)
+}
+
+function startOf(node: unknown): number | undefined {
+  return (node as Node | undefined | null)?.range?.[0]
+}
+
+/** A map with a map for a name: nobody writes that, but `{{ .Values.name }}` reads like it. */
+export function bracesOf(document: YamlDocument): number | undefined {
+  return bracesIn(document.contents)
+}
+
+function bracesIn(node: unknown): number | undefined {
+  if (isSeq(node)) return firstOf(node.items, bracesIn)
+  if (!isMap(node)) return undefined
+  return node.items.some(({ key }) => isCollection(key)) ? startOf(node) : firstOf(node.items, ({ value }) => bracesIn(value))
+}
+
+function firstOf<T>(items: readonly T[], find: (item: T) => number | undefined): number | undefined {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

@@ -1,0 +1,80 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lintMain } from './lint.ts'
+
+const good = 'apiVersion: taskmill.dev/v1alpha1\nkind: TaskBroker\nmetadata: {name: default}\nspec: {standalone: {address: "redis:6379"}}\n'
+const bad = good.replace('redis:6379', 'redis')
+const unsure = `${good}---\napiVersion: taskmill.dev/v1alpha1\nkind: TaskSchedule\nmetadata: {name: a}\nspec: {everySeconds: 9, brokerRef: {name: x}, task: {type: t, queue: q}}\n`
+
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'taskmill-lint-'))
+  const files = {
+    'good/a.yaml': good,
+    'good/b.txt': bad,
+    'good/.git/c.yaml': bad,
+    'good/node_modules/d.yaml': bad,
+    'bad/deep/e.yml': bad,
+    'bad/f.json': '{"apiVersion": "taskmill.dev/v1alpha1", "kind": "WorkerPol"}',
+    'unsure.yaml': unsure,
+  }
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+})
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function call(...argv: readonly string[]) {
+  const said = { out: '', err: '' }
+  const write = { out: (text: string) => void (said.out += text), err: (text: string) => void (said.err += text) }
+  const args = argv.map((each) => (each.startsWith('-') ? each : join(folder, each)))
+  return { code: lintMain({ argv: args, write, isColoured: false }), ...said }
+}
+
+describe('the exit code', () => {
+  it.each<[code: number, what: string, argv: readonly string[]]>([
+    [0, 'nothing to correct', ['good']],
+    [1, 'an error in a folder', ['good', 'bad']],
+    [1, 'an error in a file', ['bad/deep/e.yml']],
+    [0, 'a warning', ['unsure.yaml']],
+    [1, 'a warning, strictly', ['--strict', 'unsure.yaml']],
+    [1, 'a name that is missing in a complete set', ['--complete', 'unsure.yaml']],
+    [0, 'help', ['--help']],
+    [2, 'a path that is not there', ['nowhere']],
+    [2, 'an option that there is not', ['--fix', 'good']],
+    [2, 'a format that there is not', ['--format=xml', 'good']],
+  ])('%i: %s', (code, _, argv) => {
+    expect(call(...argv).code).toBe(code)
+  })
+})
+
+it('finds manifests in folders, below them too, and leaves alone what is hidden or installed', () => {
+  const { out, err } = call('good', 'bad')
+  expect(out.replaceAll(`${folder}/`, '')).toMatch(
+    /^bad\/deep\/e\.yml:4:21 error TaskBroker\/default spec\.standalone\.address: must be host:port.*\nbad\/f\.json:1:\d+ error WorkerPol\/\(no name\) kind: WorkerPol is no kind .*\n$/u,
+  )
+  expect(err).toBe('3 manifests in 3 files: 2 errors, 0 warnings\n')
+})
+
+it('judges a file that is named whatever its name, and says when there was nothing to judge', () => {
+  expect(call('good/b.txt').err).toBe('1 manifest in 1 file: 1 error, 0 warnings\n')
+  const nothing = spawnSync(process.execPath, ['src/main/cli.ts', 'lint', '-'], { input: 'kind: Pod\napiVersion: v1\n', encoding: 'utf8' })
+  expect(nothing).toMatchObject({ status: 0, stdout: '', stderr: expect.stringContaining('no manifest of taskmill.dev in 1 file: ') })
+})
+
+it('is a command that reads standard input', () => {
+  const { status, stdout } = spawnSync(process.execPath, ['src/main/cli.ts', 'lint', '--format=github', '-'], {
+    input: bad,
+    encoding: 'utf8',
+  })
+  expect([status, stdout]).toEqual([
+    1,
+    expect.stringMatching(/^::error file=stdin,line=4,col=21,title=TaskBroker\/default::spec\.standalone\.address: /u),
+  ])
+})

@@ -1,0 +1,104 @@
+/** `taskmill lint`: argv, files, standard input and output of the linter enter here. */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, normalize } from 'node:path'
+import { parseArgs } from 'node:util'
+import { errorMessage } from '../errors/index.ts'
+import { countsOf, type Format, formats, lint, renderReport, type Source, summaryLine } from '../lint/index.ts'
+
+const usage = `taskmill lint [FILE | FOLDER | -]…
+
+  Judges manifests without a cluster; a folder with all its *.yaml, *.yml and *.json, - is standard input. Default: the current folder.
+
+  --format text|github|json  text (default); annotations of GitHub's workflows; one JSON document
+  --complete                 everything that meets in a cluster is here: what a manifest names and is not here is an error
+  --strict                   warnings count like errors
+`
+
+export type LintMain = {
+  /** Arguments after the subcommand. */
+  readonly argv: readonly string[]
+  readonly write: { out(text: string): void; err(text: string): void }
+  readonly isColoured: boolean
+}
+
+class WrongCall extends Error {}
+
+/** The exit code: 0 nothing to correct, 1 errors (or warnings, with --strict), 2 called wrongly. */
+export function lintMain({ argv, write, isColoured }: LintMain): number {
+  try {
+    const { paths, format, isComplete, isStrict, isHelp } = parse(argv)
+    if (isHelp) {
+      write.out(usage)
+      return 0
+    }
+    const report = lint(paths.flatMap(sourcesAt), { isComplete })
+    write.out(renderReport(report, format, { isColoured }))
+    if (format !== 'json') write.err(summaryLine(report))
+    const { errors, warnings } = countsOf(report)
+    return errors > 0 || (isStrict && warnings > 0) ? 1 : 0
+  } catch (error) {
+    if (!(error instanceof WrongCall)) throw error
+    write.err(`taskmill lint: ${error.message}\n\n${usage}`)
+    return 2
+  }
+}
+
+type Call = {
+  readonly paths: readonly string[]
+  readonly format: Format
+  readonly isComplete: boolean
+  readonly isStrict: boolean
+  readonly isHelp: boolean
+}
+
+function parse(argv: readonly string[]): Call {
+  const { values, positionals } = parsed(argv)
+  const format = formats.find((each) => each === values.format)
+  if (format === undefined) throw new WrongCall(`there is no format ${JSON.stringify(values.format)}, only ${formats.join(', ')}`)
+  const paths = [...new Set(positionals.length === 0 ? ['.'] : positionals.map((path) => (path === '-' ? path : normalize(path))))]
+  return { paths, format, isComplete: values.complete, isStrict: values.strict, isHelp: values.help }
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        format: { type: 'string', default: 'text' },
+        complete: { type: 'boolean', default: false },
+        strict: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    throw new WrongCall(errorMessage(error))
+  }
+}
+
+function sourcesAt(path: string): readonly Source[] {
+  if (path === '-') return [{ path: 'stdin', text: readFileSync(0, 'utf8'), isNamed: true }]
+  let isFolder: boolean
+  try {
+    isFolder = statSync(path).isDirectory()
+  } catch (error) {
+    throw new WrongCall(`cannot read ${path}: ${errorMessage(error)}`)
+  }
+  return isFolder ? filesIn(path).map((file) => read(file, false)) : [read(path, true)]
+}
+
+function read(path: string, isNamed: boolean): Source {
+  return { path, text: readFileSync(path, 'utf8'), isNamed }
+}
+
+/** In alphabetical order. What begins with a dot, and node_modules, holds no manifests of people. */
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      if (entry.name.startsWith('.') || entry.name === 'node_modules') return []
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) return filesIn(path)
+      return /\.(?:ya?ml|json)$|^Kustomization$/u.test(entry.name) && (entry.isFile() || statSync(path).isFile()) ? [path] : []
+    })
+}

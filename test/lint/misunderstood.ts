@@ -1,0 +1,25 @@
+/** Manifests that the API server admits and a controller does not understand, and the field that both it and lint name. */
+type Misunderstood = { readonly kind: string; readonly reason: string; readonly field: string; readonly manifest: string }
+
+const schedule = (reason: string, field: string, spec: string): Misunderstood => ({
+  kind: 'TaskSchedule',
+  reason,
+  field,
+  manifest: `apiVersion: taskmill.dev/v1alpha1\nkind: TaskSchedule\nmetadata: {name: a}\nspec: ${spec}\n`,
+})
+
+export const misunderstood: readonly Misunderstood[] = [
+  schedule('InvalidSchedule', 'spec.schedules[0]', '{schedules: ["0 0 30 2 *"], task: {type: t, queue: q}}'),
+  schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
+  schedule('InvalidExpression', 'spec.task.payload.a', '{everySeconds: 9, task: {type: t, queue: q, payload: {a: $(slott)}}}'),
+  schedule('PayloadTooLarge', 'spec.task.payload', `{everySeconds: 9, task: {type: t, queue: q, payload: {a: ${'a'.repeat(262_144)}}}}`),
+]
+
+/** Reasons of Stalled that no manifest alone gives: what is in the cluster or in the broker decides. */
+export const needCluster: readonly string[] = [
+  'TaskBroker SecretInvalid',
+  'TaskSchedule LedgerUnreadable',
+  'WorkerPool DeploymentNotOwned',
+  'WorkerPool ProgressDeadlineExceeded',
+  'WorkerPool TemplateInvalid',
+]
