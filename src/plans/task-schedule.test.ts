@@ -30,8 +30,7 @@ it('makes the job of a slot', () => {
   expect(understood.ok && understood.jobOf('default/acme/bkup', 'done', slot)).toEqual({
     id: 'tm/default/acme/bkup/20261129T000000Z',
     doneQueue: 'done',
-    ledger: 'default/acme/bkup',
-    slot,
+    done: { v: 1, ledger: 'default/acme/bkup', slot },
     queue: 'files',
     name: 'backup',
     data: { at: '2026-11-29T00:00:00Z' },
