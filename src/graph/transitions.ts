@@ -83,7 +83,8 @@ export function applyTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun
     }
     case 'Stopping': {
       const index = indexOf(state, entry.node)
-      const ofRun = totals.cancellingAtMs !== undefined || totals.timedOutAtMs !== undefined
+      const isStopped = totals.cancellingAtMs !== undefined || totals.timedOutAtMs !== undefined
+      const ofRun = isStopped && state.graph.nodes[index]?.isFinally !== true
       state.setNode(index, { ...state.node(index), phase: 'Stopping', stopping: { why: entry.why, ofRun } })
       return
     }

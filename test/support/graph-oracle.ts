@@ -1,0 +1,104 @@
+/**
+ * What has to become of the nodes of a graph: a brute-force evaluator, written from the rules as people read them and independently of the
+ * product. It looks at every node again and again until nothing changes any more.
+ */
+export type OracleOutcome = 'Succeeded' | 'Failed' | 'TimedOut' | 'Cancelled' | 'Skipped' | 'Omitted'
+
+export type OracleNode = {
+  readonly name: string
+  readonly dependsOn: readonly { readonly name: string; readonly condition: 'Succeeded' | 'Failed' | 'Completed' }[]
+  /** What its `when` comes to. */
+  readonly when: 'true' | 'false' | 'fails'
+  readonly required: boolean
+  readonly isFinally: boolean
+}
+
+export type OracleGraph = { readonly nodes: readonly OracleNode[]; readonly onNodeFailure: 'Stop' | 'Continue' }
+
+export type OracleState = {
+  readonly nodes: ReadonlyMap<string, OracleOutcome | 'Running' | 'Pending'>
+  /** Every node that has started so far. */
+  readonly started: ReadonlySet<string>
+  readonly stop?: 'Cancelled' | 'TimedOut' | undefined
+  /** Nodes that timed out only because the run did. */
+  readonly timedOutWithRun: ReadonlySet<string>
+}
+
+export function oracleBegin(graph: OracleGraph, stop?: 'Cancelled'): OracleState {
+  const nodes = new Map(graph.nodes.map(({ name }) => [name, 'Pending' as const]))
+  return whatFollows(graph, { nodes, started: new Set(), stop, timedOutWithRun: new Set() })
+}
+
+/** These nodes ended, all at once. */
+export function oracleEnd(graph: OracleGraph, state: OracleState, ends: ReadonlyMap<string, OracleOutcome>, withRun = false): OracleState {
+  const timedOut = withRun ? [...ends].filter(([, outcome]) => outcome === 'TimedOut').map(([name]) => name) : []
+  return whatFollows(graph, {
+    ...state,
+    nodes: new Map([...state.nodes, ...ends]),
+    timedOutWithRun: new Set([...state.timedOutWithRun, ...timedOut]),
+  })
+}
+
+/** Nothing starts any more; what becomes of those that run is told by `oracleEnd`. */
+export function oracleStop(graph: OracleGraph, state: OracleState, stop: 'Cancelled' | 'TimedOut'): OracleState {
+  return whatFollows(graph, { ...state, stop })
+}
+
+const isFinal = (state: string | undefined): boolean => state !== 'Pending' && state !== 'Running'
+const isFailure = (state: string | undefined): boolean => state === 'Failed' || state === 'TimedOut'
+
+function whatFollows(graph: OracleGraph, from: OracleState): OracleState {
+  let state = from
+  for (;;) {
+    const changes = graph.nodes.flatMap((node) => {
+      const becomes = state.nodes.get(node.name) === 'Pending' ? decide(graph, state, node) : 'Pending'
+      return becomes === 'Pending' ? [] : [[node.name, becomes] as const]
+    })
+    const [first] = changes
+    if (first === undefined) return state
+    const started = first[1] === 'Running' ? new Set([...state.started, first[0]]) : state.started
+    state = { ...state, nodes: new Map([...state.nodes, first]), started }
+  }
+}
+
+function decide(graph: OracleGraph, state: OracleState, node: OracleNode): OracleOutcome | 'Running' | 'Pending' {
+  const { nodes } = state
+  if (node.isFinally) {
+    if (graph.nodes.some((each) => !each.isFinally && !isFinal(nodes.get(each.name)))) return 'Pending'
+    if (state.stop === 'Cancelled' && state.started.size === 0) return 'Omitted'
+  } else {
+    const isBroken = node.dependsOn.some(({ name, condition }) => {
+      const upstream = nodes.get(name)
+      if (!isFinal(upstream) || condition === 'Completed') return false
+      return condition === 'Succeeded' ? upstream !== 'Succeeded' : !isFailure(upstream)
+    })
+    if (isBroken) return 'Omitted'
+    if (node.dependsOn.some(({ name }) => !isFinal(nodes.get(name)))) return 'Pending'
+    if (state.stop !== undefined) return 'Omitted'
+    const isStopped = graph.onNodeFailure === 'Stop' && failures(graph, state).length > 0
+    if (isStopped && !reacts(graph, state, node)) return 'Omitted'
+  }
+  return node.when === 'true' ? 'Running' : node.when === 'false' ? 'Skipped' : 'Failed'
+}
+
+function reacts(graph: OracleGraph, state: OracleState, node: OracleNode): boolean {
+  return node.dependsOn.some(({ name, condition }) => {
+    const upstream = graph.nodes.find((each) => each.name === name)
+    if (condition !== 'Succeeded' && isFailure(state.nodes.get(name))) return true
+    return upstream !== undefined && state.nodes.get(name) !== 'Omitted' && reacts(graph, state, upstream)
+  })
+}
+
+function failures(graph: OracleGraph, { nodes, timedOutWithRun }: OracleState): readonly OracleNode[] {
+  return graph.nodes.filter(({ name, required }) => required && isFailure(nodes.get(name)) && !timedOutWithRun.has(name))
+}
+
+/** Undefined while any node is not final. */
+export function oracleOutcome(graph: OracleGraph, state: OracleState): string | undefined {
+  if ([...state.nodes.values()].some((each) => !isFinal(each))) return undefined
+  if (failures(graph, state).length > 0) return 'Failed'
+  if (state.stop !== undefined) return state.stop
+  const inGraph = graph.nodes.filter(({ isFinally }) => !isFinally)
+  const isIdle = inGraph.every(({ name }) => !state.started.has(name) && !isFailure(state.nodes.get(name)))
+  return isIdle ? 'Skipped' : 'Succeeded'
+}
