@@ -37,7 +37,7 @@ describe('one manifest', () => {
       'with a field that there is not, and values out of bounds',
       pool('files').replace('spec:\n', 'spec:\n  concurency: 4\n  scaling:\n    maxReplicas: 0\n'),
       [
-        'a.yaml:5:3 error WorkerPool/files spec.concurency: is not a field; see the reference for the ones that are',
+        'a.yaml:5:3 error WorkerPool/files spec.concurency: is not a field; see the reference for the ones that are; did you mean "concurrency"?',
         'a.yaml:7:5 error WorkerPool/files spec.scaling.maxReplicas: must be at least 1',
       ],
     ],
