@@ -14,10 +14,13 @@ local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
 if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then return 'Fenced' end
 
 if redis.call('EXISTS', job) == 0 then
-  -- It was removed, or kept for no time: its end is in the done queue, or was acknowledged.
+  -- It was removed, or kept for no time.
   return redis.call('EXISTS', done) == 1 and 'Ended' or 'Absent'
 end
-if redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then return 'Ended' end
+if redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then
+  -- A tombstone, when its end was acknowledged.
+  return redis.call('EXISTS', done) == 1 and 'Ended' or 'Absent'
+end
 if redis.call('EXISTS', job .. ':lock') == 1 or redis.call('LPOS', base .. 'active', id) then return 'Running' end
 
 local from = 'delayed'

@@ -80,8 +80,8 @@ export type BrokerJobs = {
   removePlaced(ref: PlacedRef, proof: DispatchProof): Promise<'Removed' | 'Started' | 'Absent' | 'Fenced'>
   /**
    * Takes a job out of its queue unless it runs right now, also between two attempts. `Removed`: neither it nor its done job is there any
-   * more. `Running`: it goes on, and its end will be in the done queue. `Ended`: its end is there, or was acknowledged. `Absent` and
-   * `Fenced` as above.
+   * more. `Running`: it goes on, and its end will be in the done queue. `Ended`: its end is there. `Absent`: there is nothing, or its
+   * end was acknowledged. `Fenced` as above.
    */
   cancelPlaced(ref: PlacedRef, proof: DispatchProof): Promise<CancelAnswer>
   lookAtPlaced(refs: readonly PlacedRef[]): Promise<readonly PlacedState[]>

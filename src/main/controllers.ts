@@ -7,7 +7,7 @@ import { createTaskBrokerController } from '../controllers/task-broker/index.ts'
 import { createTaskScheduleController } from '../controllers/task-schedule/index.ts'
 import { createWorkerPoolController, poolsOf } from '../controllers/worker-pool/index.ts'
 import type { Controller, Startable } from '../runtime/index.ts'
-import { createSlotDriver, createSweep, createTracking } from '../services/index.ts'
+import { createRunDriver, createSlotDriver, createSweep, createTracking } from '../services/index.ts'
 import { keysOf } from './caches.ts'
 import { atEnd, type Term } from './term.ts'
 
@@ -63,7 +63,8 @@ function taskScheduleParts(term: Term): readonly Startable[] {
   const sweep = createSweep({
     ...term,
     driver,
-    exists: (namespace, name) => schedules.get(`${namespace}/${name}`) !== undefined,
+    runDriver: createRunDriver({ clock, log, at, outcomes: term.outcomes }),
+    exists: (kind, namespace, name) => kind !== 'TaskSchedule' || schedules.get(`${namespace}/${name}`) !== undefined,
     turnIn: turnsOf(term),
   })
   const { reconcile } = createTaskScheduleController({

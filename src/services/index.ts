@@ -8,6 +8,7 @@ export { createBrokers, fingerprintOf, type BrokerLease, type Brokers } from './
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
 export { createOutcomes, type Outcomes, type RecordedOutcome } from './outcomes.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
+export { createRunDriver, type RunDriver, type RunMemory, type RunVisit, type RunVisitResult } from './run-driver.ts'
 export { createSignals, type Signals, type SignalsDeps, type SignalSubscription } from './signals.ts'
 export type { QueueSnapshot } from './queue-snapshot.ts'
 export {

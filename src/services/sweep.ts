@@ -6,13 +6,15 @@ import type { Logger } from '../observability/index.ts'
 import { generationOf, parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
 import { type Brokers, fingerprintOf } from './brokers.ts'
 import { createQueueSlots } from './queue-slots.ts'
+import type { RunDriver, RunMemory } from './run-driver.ts'
 import { emptyLedgerMemory, type SlotDriver } from './slot-driver.ts'
 
 /**
- * Removes from brokers what schedules left that are gone: those deleted while no operator looked, and those whose namespace went as a whole.
+ * Removes from brokers what schedules and runs left that are gone: those deleted while no operator looked, and those whose namespace went as a
+ * whole.
  *
  * Guarantees: only what this cluster wrote last, in namespaces that are watched, is touched, only with the turn to dispatch there, and not
- * what is to stay (`Orphan`). A schedule that comes back meanwhile keeps its ledger. A broker costs one pass when a leader first meets it, and
+ * what is to stay (`Orphan`). One that comes back meanwhile keeps its ledger or log. A broker costs one pass when a leader first meets it, and
  * one an hour.
  */
 export type Sweep = {
@@ -29,6 +31,7 @@ export type Sweep = {
 export type SweepDeps = {
   readonly brokers: Brokers
   readonly driver: SlotDriver
+  readonly runDriver: RunDriver
   readonly clock: Clock
   readonly log: Logger
   readonly installation: string
@@ -38,8 +41,8 @@ export type SweepDeps = {
   readonly holder: string
   readonly by: string
   readonly epoch: () => number
-  /** Whether the cache, which is complete, has the schedule. */
-  readonly exists: (namespace: string, name: string) => boolean
+  /** Whether the cache, which is complete, has the object. */
+  readonly exists: (kind: OwnerMarker['kind'], namespace: string, name: string) => boolean
   readonly isWatched: (namespace: string) => boolean
   /**
    * The turn that the dispatchers hold in a namespace. `Ours` with its proof; `None`: no TaskBroker of that namespace asks for one, so that
@@ -59,10 +62,10 @@ const retryMs = 15_000
 const patienceMs = 30_000
 
 export function createSweep(deps: SweepDeps): Sweep {
-  const { brokers, driver, clock, log, installation, everyMs = 3_600_000 } = deps
+  const { brokers, driver, runDriver, clock, log, installation, everyMs = 3_600_000 } = deps
   const known = new Map<string, BrokerEndpoint>()
   const due = new Set<string>()
-  /** Runs that go on although their schedule is gone, by broker and done queue: somebody has to take away the news of their end. */
+  /** Jobs that go on although their schedule or run is gone, by broker and done queue: somebody has to take away the news of their end. */
   const goingOn = new Map<string, Map<string, Set<string>>>()
   /** Something was added to `due` while a pass ran. */
   let isNew = false
@@ -108,8 +111,8 @@ export function createSweep(deps: SweepDeps): Sweep {
       let cursor = '0'
       do {
         const page = await lease.broker.listOwners(installation, cursor)
-        for (const [ledger, marker] of page.owners) {
-          if (isRemains(marker)) isComplete = (await removeRemains(lease.broker, endpoint, ledger, marker)) && isComplete
+        for (const [owner, marker] of page.owners) {
+          if (isRemains(marker)) isComplete = (await removeRemains(lease.broker, endpoint, owner, marker)) && isComplete
         }
         cursor = page.cursor
       } while (cursor !== '0' && !isStopping())
@@ -120,20 +123,21 @@ export function createSweep(deps: SweepDeps): Sweep {
   }
 
   function isRemains({ cluster, kind, namespace, name, deletionPolicy }: OwnerMarker): boolean {
-    const isOurs = cluster === deps.cluster && kind === 'TaskSchedule' && deletionPolicy === 'Delete'
-    return isOurs && deps.isWatched(namespace) && !deps.exists(namespace, name)
+    const isOurs = cluster === deps.cluster && deletionPolicy === 'Delete'
+    return isOurs && deps.isWatched(namespace) && !deps.exists(kind, namespace, name)
   }
 
-  async function removeRemains(broker: Broker, endpoint: BrokerEndpoint, ledger: string, marker: OwnerMarker): Promise<boolean> {
+  async function removeRemains(broker: Broker, endpoint: BrokerEndpoint, owner: string, marker: OwnerMarker): Promise<boolean> {
     const turn = deps.turnIn(marker.namespace, endpoint)
-    if (turn.kind === 'Ours') return removeLedger(broker, endpoint, ledger, marker, turn.proof)
+    const remove = marker.kind === 'TaskSchedule' ? removeLedger : removeRun
+    if (turn.kind === 'Ours') return remove(broker, endpoint, owner, marker, turn.proof)
     if (turn.kind !== 'None') return turn.kind === 'Elsewhere'
     const proof = { dispatcher: dispatcherName(installation, marker.namespace), epoch: deps.epoch(), holder: deps.holder }
     const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs }
     const [answer] = await broker.claimDispatch([claim])
     if (answer?.kind !== 'Held') return answer?.kind === 'HeldByOther'
     try {
-      return await removeLedger(broker, endpoint, ledger, marker, proof)
+      return await remove(broker, endpoint, owner, marker, proof)
     } finally {
       // Unless somebody has created a TaskBroker there meanwhile, whose turn it is now.
       if (deps.turnIn(marker.namespace, endpoint).kind === 'None') await broker.releaseDispatch(proof)
@@ -175,7 +179,7 @@ export function createSweep(deps: SweepDeps): Sweep {
           }),
         ],
         onChanges: () => undefined,
-        isWanted: () => !deps.exists(marker.namespace, marker.name),
+        isWanted: () => !deps.exists(marker.kind, marker.namespace, marker.name),
         signal: signal ?? AbortSignal.abort(),
       })
     const memory = emptyLedgerMemory()
@@ -188,6 +192,46 @@ export function createSweep(deps: SweepDeps): Sweep {
       const jobs = started.filter((id) => !acknowledged.has(id))
       expectEnds(fingerprintOf(endpoint), queue, jobs)
       log.info({ ledger, goingOn: jobs.length }, 'removed what a schedule that is gone had left in the broker')
+    }
+    return result.kind !== 'Fenced'
+  }
+
+  async function removeRun(
+    broker: Broker,
+    endpoint: BrokerEndpoint,
+    run: string,
+    marker: OwnerMarker,
+    proof: DispatchProof,
+  ): Promise<boolean> {
+    const queue = doneQueue(installation, marker.namespace)
+    const memory: RunMemory = { run: undefined }
+    const goingOnJobs = new Set<string>()
+    const visit = () =>
+      runDriver.visit({
+        broker,
+        proof,
+        marker,
+        run,
+        doneQueue: queue,
+        memory,
+        desired: 'Deleted',
+        ended: () => [],
+        onAcknowledged(ids) {
+          for (const id of ids) goingOnJobs.delete(id)
+        },
+        onGoingOn(ids) {
+          for (const id of ids) goingOnJobs.add(id)
+        },
+        onEntries: () => undefined,
+        subjects: [],
+        isWanted: () => !deps.exists(marker.kind, marker.namespace, marker.name),
+        signal: signal ?? AbortSignal.abort(),
+      })
+    let result = await visit()
+    while (result.kind === 'Busy') result = await visit()
+    if (result.kind === 'Deleted') {
+      expectEnds(fingerprintOf(endpoint), queue, [...goingOnJobs])
+      log.info({ run, goingOn: goingOnJobs.size }, 'removed what a run that is gone had left in the broker')
     }
     return result.kind !== 'Fenced'
   }

@@ -163,7 +163,7 @@ describe('cancelling', () => {
     await ended(3)
     expect(await cancel('runs')).toBe('Ended')
     await broker.acknowledgeEnded(await endsOf(), proof)
-    expect(await Promise.all(['runs', 'ends', 'fails'].map(cancel))).toEqual(['Ended', 'Ended', 'Ended'])
+    expect(await Promise.all(['runs', 'ends', 'fails'].map(cancel))).toEqual(['Absent', 'Absent', 'Absent'])
     await worker.close()
 
     await place(nodeJobOf(`${queue}-p`, 'parent'))
