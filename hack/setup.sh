@@ -57,6 +57,7 @@ system() {
   [ "$(uname -s)" = Linux ] || [ "${CLUSTER:-}" = existing ] || have kind ||
     die "the native cluster needs Linux; install Docker and kind, or set CLUSTER=existing with a KUBECONFIG"
   need redis-server redis-server
+  need promtool prometheus
   need openssl openssl
   need git git
   if [ "${CLUSTER:-}" != existing ] && [ "$(uname -s)" = Linux ]; then

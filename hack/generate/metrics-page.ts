@@ -10,6 +10,8 @@ export function metricsPage(groups: readonly MetricGroup[]): string {
       'leading operator knows the object until it is deleted, and begin anew with the next leader; the other operators have none. Prometheus has to ' +
       'keep these labels (`honor_labels: true`, which the ServiceMonitor of the chart sets), else the namespace of the operator takes their place. ' +
       'Nothing here is ever told by pod, job or run.',
+    'What to watch and what to do then: [operations.md](operations.md). The chart brings the alerts (`metrics.prometheusRule.enabled`) and a dashboard ' +
+      '(`metrics.dashboard.enabled`).',
     ...groups.flatMap(section),
   ].join('\n\n')}\n`
 }

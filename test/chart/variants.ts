@@ -20,6 +20,12 @@ export const variants: Readonly<Record<string, readonly string[]>> = {
     'operator.topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule',
   ],
   'with Prometheus': ['serviceMonitor.enabled=true', 'serviceMonitor.labels.release=prometheus', 'serviceMonitor.interval=1m'],
+  'with alerts and dashboard': [
+    'metrics.prometheusRule.enabled=true',
+    'metrics.prometheusRule.labels.release=prometheus',
+    'metrics.prometheusRule.runbookURL=https://wiki.example.com/taskmill',
+    'metrics.dashboard.enabled=true',
+  ],
   'with a closed network': [
     'networkPolicy.ingressFrom[0].namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name=monitoring',
     'networkPolicy.egress[0].to[0].ipBlock.cidr=10.0.0.0/8',
