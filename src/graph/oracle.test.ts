@@ -192,7 +192,12 @@ function play(chosen: Drawn): readonly string[] {
     const late = removal === 'Ended' ? names.filter((_, index) => index % 2 === 0) : []
     removals = (name) => (late.includes(name) ? 'Ended' : removal === 'Ended' ? 'Removed' : removal)
     settle()
-    state = oracleEnd(oracle, state, new Map(names.filter((name) => !late.includes(name)).map((name) => [name, outcome])), withRun)
+    state = oracleEnd(
+      oracle,
+      state,
+      new Map(names.filter((name) => !late.includes(name)).map((name) => [name, outcome])),
+      new Set(withRun ? names : []),
+    )
     if (late.length === 0) return
     ended = late.map(endOf)
     settle()

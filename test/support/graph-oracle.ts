@@ -30,8 +30,13 @@ export function oracleBegin(graph: OracleGraph, stop?: 'Cancelled'): OracleState
 }
 
 /** These nodes ended, all at once. */
-export function oracleEnd(graph: OracleGraph, state: OracleState, ends: ReadonlyMap<string, OracleOutcome>, withRun = false): OracleState {
-  const timedOut = withRun ? [...ends].filter(([, outcome]) => outcome === 'TimedOut').map(([name]) => name) : []
+export function oracleEnd(
+  graph: OracleGraph,
+  state: OracleState,
+  ends: ReadonlyMap<string, OracleOutcome>,
+  stoppedWithRun: ReadonlySet<string> = new Set(),
+): OracleState {
+  const timedOut = [...ends].filter(([name, outcome]) => outcome === 'TimedOut' && stoppedWithRun.has(name)).map(([name]) => name)
   return whatFollows(graph, {
     ...state,
     nodes: new Map([...state.nodes, ...ends]),
