@@ -3,6 +3,7 @@
  * `node test/bench/main.ts wake idle` runs only those; WAKES, BURSTS and IDLE_SECONDS say how often and how long.
  */
 import { benchConsumer } from './consumer.ts'
+import { benchGraph } from './graph.ts'
 import { benchIdle } from './idle.ts'
 import { benchReconcile } from './reconcile.ts'
 import { benchReflector } from './reflector.ts'
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   consumer: benchConsumer,
   reconcile: () => benchReconcile(20),
   reflector: benchReflector,
+  graph: async () => benchGraph(5),
 }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benches)
