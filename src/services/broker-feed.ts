@@ -6,17 +6,23 @@ import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type Step } 
 
 /** How long one blocking read waits: short enough to find out in time that its connection is dead. */
 const blockMs = 5_000
-/** After news, so that a flood of events costs twenty reads a second and not thousands. */
-const newsGapMs = 50
+/** After news, so that a flood of events costs twenty reads a second and not thousands; where each of them is waited for, a hundred. */
+const newsGapMs = { WhenEmpty: 50, Always: 10 } as const
 /** After news, the same queues are looked at again. */
 const followUpMs = [100, 250, 500] as const
 
 /** Of each queue the broker looks at that many active jobs, the longest active ones: when all of them are orphans, so are the others. */
 const orphansLookedAt = 100
 
+/**
+ * Beside the pass that reads every queue: `WhenEmpty`: the first job has to be seen at once, because nobody works on the queue. `Always`: every
+ * job has to be, whatever the queue holds already.
+ */
+export type WatchMode = 'Never' | 'WhenEmpty' | 'Always'
+
 export type BrokerFeed = {
-  /** What to read from now on; `true` for queues whose first job has to be seen at once, because nobody works on them. */
-  want(queues: ReadonlyMap<string, boolean>): void
+  /** What to read from now on. */
+  want(queues: ReadonlyMap<string, WatchMode>): void
   /** Undefined until the first read has ended. */
   snapshot(queue: string): QueueSnapshot | undefined
   stop(): Promise<void>
@@ -34,14 +40,14 @@ export type BrokerFeedDeps = {
 
 /**
  * Keeps the snapshots of one broker's queues fresh: all wanted queues each pass, in one round trip; a queue at zero also at once when
- * its stream has news, and when its next delayed job is due. Reads never overlap, so that no older reading overwrites a newer one.
+ * its stream has news, and when its next delayed job is due; what is always watched with each of its events. Reads never overlap, so that no older reading overwrites a newer one.
  */
 export function createBrokerFeed({ broker, clock, log, passMs, onChange }: BrokerFeedDeps): BrokerFeed {
   const stopped = new AbortController()
   const snapshots = new Map<string, QueueSnapshot>()
   const orphansCountedAtMs = new Map<string, number>()
   const toRead = new Set<string>()
-  let wanted: ReadonlyMap<string, boolean> = new Map()
+  let wanted: ReadonlyMap<string, WatchMode> = new Map()
   let reading: Promise<void> | undefined
   let passTimer: TimerHandle | undefined
   let dueTimer: TimerHandle | undefined
@@ -74,9 +80,11 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     try {
       const readings = await broker.readQueues(batch)
       const orphaned = await orphansOf(readings)
-      return readings.flatMap((each) =>
-        keep(each.queue, afterReading(snapshots.get(each.queue), each, orphaned.get(each.queue) ?? 0, clock.now())),
-      )
+      return readings.flatMap((each) => {
+        const before = snapshots.get(each.queue)
+        const step = afterReading(before, each, orphaned.get(each.queue) ?? 0, clock.now())
+        return keep(each.queue, { ...step, isChanged: step.isChanged || isNews(before, each) })
+      })
     } catch (error) {
       if (batch.length > 1 && hasCode(error, 'TM_BROKER_COMMAND_FAILED'))
         return (await Promise.all(batch.map((queue) => readBatch([queue])))).flat()
@@ -96,7 +104,7 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     for (const { queue, active } of readings) {
       const before = snapshots.get(queue)
       const known = before?.ok ? Math.min(before.orphaned, active) : 0
-      if (active === 0 || (wanted.get(queue) !== true && known === 0)) continue
+      if (active === 0 || (!isWatched(queue) && known === 0)) continue
       const countedAtMs = orphansCountedAtMs.get(queue)
       if (countedAtMs !== undefined && clock.now() - countedAtMs < passMs / 2) orphaned.set(queue, known)
       else toCount.push(queue)
@@ -111,6 +119,12 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     }
     return orphaned
   }
+
+  const isWatched = (queue: string) => (wanted.get(queue) ?? 'Never') !== 'Never'
+
+  /** One job came and another one went: it holds as many as before, and all the same something has happened. */
+  const isNews = (before: QueueSnapshot | undefined, { queue, streamId, waiting }: QueueReading) =>
+    wanted.get(queue) === 'Always' && waiting > 0 && before?.ok === true && before.reading.streamId !== streamId
 
   const keep = (queue: string, { next, isChanged }: Step): string[] => {
     if (!wanted.has(queue)) return []
@@ -140,12 +154,13 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     void request(wanted.keys())
   }
 
-  /** Queues at zero that were read and are empty; the others are found by the pass, or have been found already. */
+  /** Those of the watched queues that were read; one that is not empty is found by the pass, unless it is always watched. */
   const watchable = (): Map<string, string> => {
     const cursors = new Map<string, string>()
-    for (const [queue, atZero] of wanted) {
+    for (const [queue, mode] of wanted) {
       const snapshot = snapshots.get(queue)
-      if (atZero && snapshot?.ok && !hasDemand(snapshot.reading)) cursors.set(queue, snapshot.reading.streamId)
+      if (mode === 'Never' || !snapshot?.ok || (mode === 'WhenEmpty' && hasDemand(snapshot.reading))) continue
+      cursors.set(queue, snapshot.reading.streamId)
     }
     return cursors
   }
@@ -168,8 +183,9 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
           const news = await broker.watchQueues(cursors, blockMs, interrupt)
           if (news.size === 0) continue
           await request(news.keys())
-          followUp([...news.keys()].filter(hasJobs))
-          await sleep(clock, newsGapMs, stopped.signal)
+          const isAwaited = [...news.keys()].some((queue) => wanted.get(queue) === 'Always')
+          followUp([...news.keys()].filter((queue) => wanted.get(queue) === 'WhenEmpty' && hasJobs(queue)))
+          await sleep(clock, isAwaited ? newsGapMs.Always : newsGapMs.WhenEmpty, stopped.signal)
         }
       } catch (error) {
         if (interrupt.aborted) continue
@@ -184,16 +200,13 @@ export function createBrokerFeed({ broker, clock, log, passMs, onChange }: Broke
     if (dueTimer !== undefined) clock.clearTimeout(dueTimer)
     dueTimer = undefined
     let nextMs = Infinity
-    for (const [queue, atZero] of wanted) {
+    for (const queue of wanted.keys()) {
       const snapshot = snapshots.get(queue)
-      if (!atZero || !snapshot?.ok || snapshot.reading.nextDueAtMs === undefined) continue
+      if (!isWatched(queue) || !snapshot?.ok || snapshot.reading.nextDueAtMs === undefined) continue
       nextMs = Math.min(nextMs, snapshot.readAtMs + snapshot.reading.nextDueAtMs - snapshot.reading.brokerTimeMs)
     }
     if (nextMs === Infinity) return
-    dueTimer = clock.setTimeout(
-      () => void request([...wanted].filter(([, atZero]) => atZero).map(([queue]) => queue)),
-      nextMs - clock.now() + 1,
-    )
+    dueTimer = clock.setTimeout(() => void request([...wanted.keys()].filter(isWatched)), nextMs - clock.now() + 1)
   }
 
   const watching = watchLoop()

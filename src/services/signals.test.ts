@@ -196,6 +196,42 @@ test('a burst is looked at again while it arrives, though the pool that it woke 
   await signals.stop()
 })
 
+test('where every job counts a queue is watched on while it holds some, and one that took the place of another is told', async () => {
+  const { clock, signals, told, set, emit, state, calls } = world()
+  signals.subscribe({ key: 'done', brokerKey, queues: ['done'], atZero: true, everyJob: true }, () => told.push('done'))
+  await clock.advance(0)
+  told.length = 0
+  set('done', { waiting: 1, streamId: '1-0' })
+  emit('done')
+  await clock.advance(0)
+  expect(told).toEqual(['done'])
+  await clock.advance(10)
+  expect(state.watched).toEqual(['done'])
+  set('done', { waiting: 1, streamId: '2-0' })
+  emit('done')
+  await clock.advance(0)
+  expect(told).toEqual(['done', 'done'])
+  // Something happened in it, and it is empty: nobody has to look.
+  set('done', { waiting: 0, streamId: '2-0' })
+  await clock.advance(1_000)
+  told.length = 0
+  set('done', { streamId: '3-0' })
+  emit('done')
+  await clock.advance(10)
+  expect(told).toEqual([])
+  // A flood: at most a hundred reads a second, beside the pass.
+  await clock.advance(990)
+  calls.length = 0
+  for (let ms = 0; ms < 1_000; ms++) {
+    set('done', { waiting: 1, streamId: `4-${ms}` })
+    emit('done')
+    await clock.advance(1)
+  }
+  expect(calls.length).toBeGreaterThan(50)
+  expect(calls.length).toBeLessThanOrEqual(102)
+  await signals.stop()
+})
+
 test('a pool at zero is told when its next delayed job is due by the clock of the broker', async () => {
   const { clock, signals, subscribe, set, told } = world()
   set('mail', { delayed: 1, nextDueAtMs: clock.now() + 7_000 + 300 })

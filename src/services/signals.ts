@@ -2,7 +2,7 @@ import type { BrokerEndpoint } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { createBrokerFeed, type BrokerFeed } from './broker-feed.ts'
+import { createBrokerFeed, type BrokerFeed, type WatchMode } from './broker-feed.ts'
 import { fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
 import type { QueueSnapshot } from './queue-snapshot.ts'
 
@@ -14,6 +14,8 @@ export type SignalSubscription = {
   readonly queues: readonly string[]
   /** No worker runs: the first job has to be seen at once instead of within a pass. */
   readonly atZero: boolean
+  /** Every job has to be seen at once, however many there are. */
+  readonly everyJob?: boolean
 }
 
 export type Signals = {
@@ -72,9 +74,12 @@ export function createSignals({ brokers, clock, log, passMs = 1_000 }: SignalsDe
 
   /** A queue of several pools is at zero as soon as one of them is: each of them has to start its own workers. */
   const rewant = ({ feed, subscribers }: Source) => {
-    const wanted = new Map<string, boolean>()
-    for (const { queues, atZero } of subscribers.values()) {
-      for (const queue of queues) wanted.set(queue, atZero || wanted.get(queue) === true)
+    const wanted = new Map<string, WatchMode>()
+    for (const { queues, atZero, everyJob } of subscribers.values()) {
+      for (const queue of queues) {
+        const before = wanted.get(queue) ?? 'Never'
+        wanted.set(queue, everyJob === true ? 'Always' : before === 'Never' && atZero ? 'WhenEmpty' : before)
+      }
     }
     feed.want(wanted)
   }
@@ -99,7 +104,12 @@ export function createSignals({ brokers, clock, log, passMs = 1_000 }: SignalsDe
       sourceOf.set(key, id)
       const before = source.subscribers.get(key)
       source.subscribers.set(key, { ...subscription, onChange })
-      if (before?.atZero === subscription.atZero && before.queues.join() === subscription.queues.join()) return
+      if (
+        before?.atZero === subscription.atZero &&
+        before.everyJob === subscription.everyJob &&
+        before.queues.join() === subscription.queues.join()
+      )
+        return
       rewant(source)
     },
     unsubscribe,

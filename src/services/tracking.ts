@@ -87,7 +87,7 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
       timer: undefined,
     }
     places.set(id, place)
-    signals.subscribe({ key: signalKey(id), brokerKey: endpoint, queues: [doneQueue], atZero: true }, () => refresh(place))
+    signals.subscribe({ key: signalKey(id), brokerKey: endpoint, queues: [doneQueue], atZero: true, everyJob: true }, () => refresh(place))
     // What had ended before anybody asked.
     refresh(place)
     return place
