@@ -47,6 +47,7 @@ describe('one manifest', () => {
       [
         'a.yaml:6:3 error TaskSchedule/nightly spec.concurrencyPolicy: must be string, is boolean; put it in quotes',
         'a.yaml:7:10 error TaskSchedule/nightly spec.task.type: must be string, is boolean; put it in quotes',
+        'a.yaml:7:20 error TaskSchedule/nightly spec.task.queue: must be string, is integer; put it in quotes',
       ],
     ],
     [

@@ -2,16 +2,24 @@
 import { type Document, isAlias, isCollection, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments, type Tags } from 'yaml'
 
 /** What kubectl's parser knows: booleans, octals and merge keys of YAML 1.1, but no times and no numbers to the base of 60. */
-const withoutTimes = (tags: Tags): Tags =>
-  tags.filter(
+const kubectlTags = (tags: Tags): Tags => [
+  ...tags.filter(
     (tag) => typeof tag !== 'object' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME')),
-  )
+  ),
+  {
+    tag: 'tag:yaml.org,2002:int',
+    default: true,
+    format: 'OCT',
+    test: /^[-+]?0o[0-7_]+$/u,
+    resolve: (text: string) => parseInt(text.replaceAll(/[o_]/gu, ''), 8),
+  },
+]
 
 export type YamlDocument = Document.Parsed
 
 /** Usually one; YAML lets several stand in a text without a line of dashes between them. */
 export function parseYaml(text: string): readonly YamlDocument[] {
-  const documents = parseAllDocuments(text, { version: '1.1', merge: true, customTags: withoutTimes, prettyErrors: false })
+  const documents = parseAllDocuments(text, { version: '1.1', merge: true, customTags: kubectlTags, prettyErrors: false })
   return 'empty' in documents ? [] : documents
 }
 
