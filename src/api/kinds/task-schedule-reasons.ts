@@ -1,4 +1,5 @@
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
+import { overriddenCondition, overrideEvents } from './override.ts'
 
 const invalidSchedule = 'A schedule cannot be read, or never comes due. The message names the field and says what to write.'
 const invalidTimeZone = 'The text of spec.timeZone is no IANA time zone. Write one such as Europe/Berlin.'
@@ -13,7 +14,7 @@ export const taskScheduleConditions = {
     reasons: {
       SlotScheduled: { status: 'True', meaning: 'The next slot is known and will be dispatched; the message says when.' },
       NoSlotLeft: { status: 'True', meaning: 'No slot is to come: the schedules name only moments of the past.' },
-      Suspended: { status: 'True', meaning: '`spec.suspend` is true: nothing is dispatched until it is false.' },
+      Suspended: { status: 'True', meaning: '`spec.suspend` is true, or an override suspends it: nothing is dispatched until that ends.' },
       Standby: {
         status: 'True',
         meaning: 'The slots are left to another cluster on the same broker, or spec.dispatch of the TaskBroker is Standby.',
@@ -86,6 +87,7 @@ export const taskScheduleConditions = {
       InTime: { status: 'False', meaning: 'The last slot was dispatched in time, and none is overdue.' },
     },
   },
+  Overridden: overriddenCondition,
   LedgerRegressed: {
     meaning:
       'There only while True, for a day: the broker came back with an older ledger, or none, so that some slots could not be told from others.',
@@ -111,8 +113,13 @@ export const taskScheduleEvents = {
     action: 'Dispatch',
     meaning: 'The broker came back with an older ledger, or none. Nothing is fired again; look at the persistence of the broker.',
   },
-  Suspended: { type: 'Normal', action: 'Suspend', meaning: 'Slots are no longer dispatched, because spec.suspend is true.' },
-  Resumed: { type: 'Normal', action: 'Resume', meaning: 'Slots are dispatched again, because spec.suspend is false.' },
+  Suspended: {
+    type: 'Normal',
+    action: 'Suspend',
+    meaning: 'Slots are no longer dispatched, because spec.suspend is true or an override says so.',
+  },
+  Resumed: { type: 'Normal', action: 'Resume', meaning: 'Slots are dispatched again.' },
+  ...overrideEvents,
   BrokerNotFound: {
     type: 'Warning',
     action: 'Connect',

@@ -2,6 +2,7 @@ import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, optional, set, string } from '../schema/index.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { overrideDescription, overrideFields } from './override.ts'
 import { maxLabelValueLength } from './references.ts'
 import { taskScheduleConditions, taskScheduleEvents } from './task-schedule-reasons.ts'
 import { taskTemplate } from './task-template.ts'
@@ -25,6 +26,14 @@ const brokerRef = object({
 })
 
 const deadline = (description: string) => optional(integer({ description, minimum: 1, maximum: yearSeconds }))
+
+const override = object({
+  description: overrideDescription,
+  fields: {
+    ...overrideFields,
+    suspend: boolean({ description: 'Instead of suspend: true stops the dispatch, false lets a suspended schedule run for a while.' }),
+  },
+})
 
 const spec = object({
   description: 'When something runs, and under which policies. A change never fires slots of the past.',
@@ -109,6 +118,7 @@ const spec = object({
       default: 'Taskmill',
     }),
     task: taskTemplate,
+    override: optional(override),
   },
 })
 

@@ -1,4 +1,5 @@
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
+import { overriddenCondition, overrideEvents } from './override.ts'
 
 /** Where the HorizontalPodAutoscaler has a word for something, it is the HPA's word. */
 export const workerPoolConditions = {
@@ -82,7 +83,7 @@ export const workerPoolConditions = {
       ScalingDisabled: {
         status: 'False',
         meaning:
-          'The pool is in mode Manual or DryRun, or somebody scaled the Deployment itself to 0. The message says which, and what ends it.',
+          'The pool is in mode Manual or DryRun, an override says how many replicas there are, or somebody scaled the Deployment itself to 0. The message says which, and what ends it.',
       },
       FailedGetQueueMetrics: {
         status: 'False',
@@ -92,7 +93,7 @@ export const workerPoolConditions = {
     },
   },
   ScalingLimited: {
-    meaning: 'Whether something else than the queues limits the number of replicas: minReplicas, maxReplicas or the nodes.',
+    meaning: 'Whether something else than the backlog limits the number of replicas: minReplicas, maxReplicas, the nodes, or what the queues let run at once.',
     reasons: {
       TooManyReplicas: {
         status: 'True',
@@ -101,6 +102,11 @@ export const workerPoolConditions = {
       UnschedulablePods: {
         status: 'True',
         meaning: 'Pods wait for a node that has room for them. No more are added until they have one. Add a node or lower the requests.',
+      },
+      QueueConcurrencyLimited: {
+        status: 'True',
+        meaning:
+          'More jobs wait than a queue lets run at once (maxConcurrency of a TaskQueue, or the global concurrency that somebody set), so more replicas would find nothing to do. Raise that limit if what it protects has room.',
       },
       TooFewReplicas: { status: 'True', meaning: 'The queues ask for less than minReplicas.' },
       DesiredWithinRange: { status: 'False', meaning: 'The number that the queues ask for is within minReplicas and maxReplicas.' },
@@ -113,6 +119,7 @@ export const workerPoolConditions = {
       ScaleDownStabilized: { status: 'True', meaning: 'Fewer replicas would do, but were not enough for the whole scale-down window yet.' },
     },
   },
+  Overridden: overriddenCondition,
 } as const satisfies ConditionRegistry
 
 export const workerPoolEvents = {
@@ -151,6 +158,7 @@ export const workerPoolEvents = {
     meaning: 'The queues cannot be read; the replicas are held. `kubectl describe tmb` says why.',
   },
   BrokerReachable: { type: 'Normal', action: 'Connect', meaning: 'The queues can be read again; scaling goes on.' },
+  ...overrideEvents,
 } as const satisfies EventRegistry
 
 /** For example `poolCondition('Ready', 'ScaledToZero', '…')`. */

@@ -1,8 +1,9 @@
 import type { Resource } from '../object.ts'
-import { dateTime, enumeration, type Infer, integer, listMap, object, optional, string } from '../schema/index.ts'
+import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, optional, string } from '../schema/index.ts'
 import { brokerEnv } from './broker-env.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { overrideDescription, overrideFields } from './override.ts'
 import { podTemplate } from './pod-template.ts'
 import { brokerRef, maxLabelValueLength } from './references.ts'
 import { workerPoolConditions, workerPoolEvents } from './worker-pool-reasons.ts'
@@ -44,6 +45,42 @@ const scaleDown = object({
   },
 })
 
+const modes = ['Auto', 'DryRun', 'Manual'] as const
+
+const override = object({
+  description: overrideDescription,
+  rules: [
+    {
+      rule: 'has(self.mode) || has(self.replicas) || (has(self.suspend) && self.suspend)',
+      message: 'an override of a pool needs at least one of mode, replicas and suspend: true',
+    },
+    {
+      rule: "!has(self.replicas) || !has(self.mode) || self.mode == 'Manual'",
+      message: 'replicas are what people decide: leave mode out, or set it to Manual',
+      fieldPath: '.mode',
+    },
+    {
+      rule: '!has(self.suspend) || !self.suspend || (!has(self.mode) && !has(self.replicas))',
+      message: 'suspend is 0 replicas whatever the mode: leave mode and replicas out',
+      fieldPath: '.suspend',
+    },
+  ],
+  fields: {
+    ...overrideFields,
+    mode: optional(
+      enumeration({ description: 'Instead of scaling.mode. Manual without replicas holds the number that is found.', values: modes }),
+    ),
+    replicas: optional(
+      integer({
+        description: 'As many replicas, whatever the queues ask for and minReplicas and maxReplicas say.',
+        minimum: 0,
+        maximum: mostReplicas,
+      }),
+    ),
+    suspend: optional(boolean({ description: 'True: no pod. Those that run drain as at any scale-in.' })),
+  },
+})
+
 const scaling = object({
   description:
     'How many replicas the pool has: the jobs that wait, are due or run, divided by targetBacklogPerReplica, within minReplicas and maxReplicas. ' +
@@ -62,7 +99,7 @@ const scaling = object({
         'Who decides the number. Auto: Taskmill writes what the queues ask for. DryRun: it says in status.decision what it would write, and ' +
         'leaves the replicas alone. Manual: people do, by spec.replicas or the scale subresource, whatever minReplicas and maxReplicas say; ' +
         'the number that is found stays until another one is written.',
-      values: ['Auto', 'DryRun', 'Manual'],
+      values: modes,
       default: 'Auto',
     }),
     minReplicas: integer({
@@ -145,6 +182,7 @@ const spec = object({
     brokerEnv: optional(brokerEnv),
     template: optional(podTemplate),
     targetRef: optional(targetRef),
+    override: optional(override),
   },
 })
 
@@ -167,6 +205,9 @@ const status = object({
       }),
     ),
     ignoredReplicas: replicaCount('The spec.replicas that is not acted upon, because nobody has written another one since Manual began.'),
+    replicasBeforeOverride: replicaCount(
+      'Replicas to go back to when the override ends, where scaling.mode would not bring them back: it is DryRun, or Manual and holds what it found.',
+    ),
     readyReplicas: replicaCount('Pods that are ready.'),
     ready: optional(string({ description: 'Ready pods of desired pods.', maxLength: 32, example: '5/7' })),
     busy: optional(string({ description: 'Running jobs of the slots of all ready pods.', maxLength: 40, example: '18/20' })),

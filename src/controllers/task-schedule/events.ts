@@ -18,6 +18,17 @@ const tellable = [
 
 /** Events for what changed between two statuses; nothing while the same facts hold. */
 export function transitionEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
+  return [...overrideEvents(before, after), ...readyEvents(before, after)]
+}
+
+function overrideEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
+  const was = findCondition(before?.conditions, 'Overridden')
+  const now = findCondition(after.conditions, 'Overridden')
+  if (was?.message === now?.message) return []
+  return [now === undefined ? scheduleEvent('OverrideEnded', `over: ${was?.message ?? ''}`) : scheduleEvent('OverrideStarted', now.message)]
+}
+
+function readyEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
   const was = findCondition(before?.conditions, 'Ready')?.reason
   const ready = findCondition(after.conditions, 'Ready')
   if (ready === undefined || ready.reason === was) return []

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { findCondition, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
 import { timingOf } from '../../plans/index.ts'
 import { type Ledger, parseTiming } from '../../scheduling/index.ts'
+import { suspensionOf } from './override.ts'
 import { statusOf, transitionOf } from './status.ts'
 import type { World } from './world.ts'
 
@@ -45,7 +46,8 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
   const schedule = scheduleOf(spec)
   const parsed = parseTiming(timingOf(schedule))
   if (!parsed.ok) throw new Error(parsed.message)
-  return statusOf({ schedule, status: undefined, situation: { kind: 'Driven' }, slots: parsed.slots, ledger, nowMs, ...part })
+  const suspension = suspensionOf(schedule, nowMs)
+  return statusOf({ schedule, status: undefined, situation: { kind: 'Driven' }, suspension, slots: parsed.slots, ledger, nowMs, ...part })
 }
 const facts = (status: TaskScheduleStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
 const messageOf = (status: TaskScheduleStatus, type: string) => findCondition(status.conditions, type)?.message
@@ -130,4 +132,22 @@ it('keeps what it knew while no ledger can be read', () => {
 it('does not take the passing of slots for a transition', () => {
   const later = statusFor({ nowMs: nowMs + 7 * 86_400_000, ledger: { ...ledger, cursor: slotAt('2026-11-29T00:00:00Z'), dispatched: 10 } })
   expect(transitionOf(later)).toEqual(transitionOf(statusFor()))
+})
+
+it('says of an override what holds, until when, who wants it and why', () => {
+  const override = { until: '2026-11-28T13:00:00Z', by: 'alice', reason: 'the source is down' }
+  const suspended = statusFor({}, { override: { ...override, suspend: true } })
+  expect(facts(suspended)).toEqual(['Ready True Suspended', 'Overridden True OverrideActive', 'Late False InTime'])
+  expect(messageOf(suspended, 'Overridden')).toBe('suspended until 2026-11-28T13:00:00Z by alice: "the source is down"')
+  expect(messageOf(suspended, 'Ready')).toBe(
+    'spec.override: suspended until 2026-11-28T13:00:00Z by alice: "the source is down": slots are not dispatched. ' +
+      'Next: taskmill resume tsch/bkup ends it sooner',
+  )
+  expect(suspended).toMatchObject({ reason: 'OverrideActive' })
+  expect(suspended).not.toHaveProperty('nextRuns')
+  const resumed = statusFor({}, { suspend: true, override: { ...override, suspend: false } })
+  expect(facts(resumed)).toEqual(['Ready True SlotScheduled', 'Overridden True OverrideActive', 'Late False InTime'])
+  expect(resumed).toMatchObject({ reason: 'OverrideActive', next: '2026-11-29T00:00Z' })
+  const over = statusFor({}, { override: { ...override, until: '2026-11-28T11:00:00Z', suspend: true } })
+  expect(facts(over)).toEqual(['Ready True SlotScheduled', 'Late False InTime'])
 })

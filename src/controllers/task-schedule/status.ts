@@ -10,6 +10,7 @@ import {
 } from '../../api/index.ts'
 import { slotTime } from '../../contract/index.ts'
 import type { Ledger, RunOutcome } from '../../scheduling/index.ts'
+import { overriddenConditions, suspendedWords, type Suspension } from './override.ts'
 import { localTime, shortTime } from './times.ts'
 import type { World } from './world.ts'
 
@@ -26,6 +27,7 @@ export function statusOf(world: World): TaskScheduleStatus {
   const wanted = [
     ready,
     ...standing,
+    ...overriddenConditions(world.suspension),
     ...(ledger === undefined ? carried(world, ['LastRunSucceeded', 'Late', 'LedgerRegressed']) : outcomes(world, ledger)),
   ]
   const [first] = next
@@ -45,8 +47,8 @@ function scheduleText({ spec }: TaskSchedule): string {
 }
 
 /** None while nothing would be dispatched at them. */
-function nextSlots({ schedule, slots, situation, nowMs }: World): readonly number[] {
-  if (slots === undefined || schedule.spec.suspend || situation.kind === 'Standby') return []
+function nextSlots({ slots, situation, suspension, nowMs }: World): readonly number[] {
+  if (slots === undefined || suspension.isSuspended || situation.kind === 'Standby') return []
   const next: number[] = []
   for (let after = Math.floor(nowMs / 1000); next.length < shownRuns;) {
     const slot = slots.next(after)
@@ -59,7 +61,7 @@ function nextSlots({ schedule, slots, situation, nowMs }: World): readonly numbe
 
 type Health = { readonly ready: WantedCondition; readonly standing: readonly WantedCondition[] }
 
-function health({ schedule, situation }: World, [next]: readonly number[]): Health {
+function health({ schedule, situation, suspension }: World, [next]: readonly number[]): Health {
   const broker = schedule.spec.brokerRef.name
   switch (situation.kind) {
     case 'Invalid': {
@@ -98,14 +100,14 @@ function health({ schedule, situation }: World, [next]: readonly number[]): Heal
       return { ready: scheduleCondition('Ready', 'Standby', message), standing: [] }
     }
     case 'Driven':
-      return { ready: driven(schedule, next), standing: [] }
+      return { ready: driven(schedule, suspension, next), standing: [] }
   }
 }
 
-function driven({ spec }: TaskSchedule, next: number | undefined): WantedCondition {
-  if (spec.suspend) return scheduleCondition('Ready', 'Suspended', 'spec.suspend is true: slots are not dispatched')
+function driven(schedule: TaskSchedule, suspension: Suspension, next: number | undefined): WantedCondition {
+  if (suspension.isSuspended) return scheduleCondition('Ready', 'Suspended', suspendedWords(schedule, suspension))
   if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'no slot is to come')
-  return scheduleCondition('Ready', 'SlotScheduled', `next ${shortTime(next)}${localTime(next, spec.timeZone)}`)
+  return scheduleCondition('Ready', 'SlotScheduled', `next ${shortTime(next)}${localTime(next, schedule.spec.timeZone)}`)
 }
 
 function waitingForBroker(ready: WantedCondition): Health {
@@ -140,11 +142,11 @@ export function describeRun({ slot, succeeded, attemptsMade, attempts, message, 
   return `slot ${shortTime(slot)}${tries}${said}${worker === undefined ? '' : ` on ${worker}`}`
 }
 
-function late({ schedule, slots, nowMs }: World, { cursor, open, lastDispatched }: Ledger): WantedCondition {
+function late({ suspension, slots, nowMs }: World, { cursor, open, lastDispatched }: Ledger): WantedCondition {
   const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
   let due = slots?.next(cursor)
   while (due !== undefined && done.has(due)) due = slots?.next(due)
-  if (due !== undefined && !schedule.spec.suspend && due * 1000 + lateMs < nowMs) {
+  if (due !== undefined && !suspension.isSuspended && due * 1000 + lateMs < nowMs) {
     return scheduleCondition('Late', 'SlotOverdue', `slot ${shortTime(due)} is due and not dispatched`)
   }
   const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - lastDispatched.slot * 1000
@@ -204,9 +206,15 @@ function carried({ status }: World, types: readonly string[]): readonly WantedCo
 
 /** The REASON column: the first thing that is not as one would wish, or why all is well. */
 function tellingReason(ready: WantedCondition, all: readonly WantedCondition[], last: RunOutcome | undefined): string {
+  const override = all.find(({ type }) => type === 'Overridden')
+  if (ready.reason === 'Suspended' && override !== undefined) return override.reason
   if (ready.status !== 'True' || ready.reason !== 'SlotScheduled') return ready.reason
   if (last !== undefined && !last.succeeded) return last.reason
-  return all.find(({ type, status }) => (type === 'Late' || type === 'LedgerRegressed') && status === 'True')?.reason ?? ready.reason
+  return (
+    all.find(({ type, status }) => (type === 'Late' || type === 'LedgerRegressed') && status === 'True')?.reason ??
+    override?.reason ??
+    ready.reason
+  )
 }
 
 /** What makes a status worth writing at once; all the rest are gauges. */

@@ -23,6 +23,7 @@ import {
   type WriteBudget,
 } from '../../services/index.ts'
 import { changeEvents, transitionEvents, type Untold } from './events.ts'
+import { suspensionOf } from './override.ts'
 import { countChanges, tellSchedule } from './schedule-metrics.ts'
 import { statusOf, transitionOf } from './status.ts'
 import type { Situation, World } from './world.ts'
@@ -157,7 +158,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const names = namesOf(key)
     tracking.track({ owner: names.ledger, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
     const lastSlot = lastKnownSlot(status.latest(key, schedule), memory.shown)
-    const plan = { ...understood.plan, ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }), epoch: proof.epoch }
+    const suspended = suspensionOf(schedule, clock.now()).isSuspended
+    const plan = { ...understood.plan, suspended, ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }), epoch: proof.epoch }
     try {
       const result = await visit(key, memory, { plan, proof, endpoint, isWanted: () => schedules.get(key) !== undefined }, context)
       return afterVisit(memory, result, endpoint)
@@ -301,8 +303,10 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       if (situation.kind === 'Pending') memory.undecidedSinceMs ??= clock.monotonicNow()
       else memory.undecidedSinceMs = undefined
       const before: TaskScheduleStatus | undefined = status.latest(key, schedule)
+      const suspension = suspensionOf(schedule, clock.now())
       const world: World = {
         schedule,
+        suspension,
         status: before,
         situation,
         slots: memory.understood.ok ? memory.understood.plan.slots : undefined,
@@ -315,7 +319,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const written = await status.write(key, schedule, after, context.signal)
       for (const event of transitionEvents(before, after)) events.event(schedule, event)
       tellSchedule(metrics, key, schedule, after)
-      return soonest([againAfterMs, written.againAfterMs])
+      return soonest([againAfterMs, written.againAfterMs, suspension.endsInMs])
     },
   }
 }

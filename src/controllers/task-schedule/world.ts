@@ -1,6 +1,7 @@
 import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
 import type { ScheduleFaultReason } from '../../plans/index.ts'
 import type { Ledger, SlotSource } from '../../scheduling/index.ts'
+import type { Suspension } from './override.ts'
 
 /** What can be done about a schedule now. */
 export type Situation =
@@ -22,6 +23,7 @@ export type World = {
   /** The status that was written last. */
   readonly status: TaskScheduleStatus | undefined
   readonly situation: Situation
+  readonly suspension: Suspension
   /** Undefined while the spec cannot be understood. */
   readonly slots: SlotSource | undefined
   /** The newest that is known; undefined: none was read. */

@@ -54,6 +54,15 @@ describe('decide', () => {
       facts: { Ready: 'True DeploymentAvailable', ScalingLimited: 'True TooManyReplicas' },
     },
     {
+      name: 'says that a queue lets no more run at once',
+      world: {
+        deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }),
+        signals: { kind: 'Read', queues: [loadOf({ waiting: 996, active: 4, concurrency: 4 })] },
+      },
+      reason: 'QueueConcurrencyLimited',
+      facts: { Ready: 'True DeploymentAvailable', ScalingLimited: 'True QueueConcurrencyLimited' },
+    },
+    {
       name: 'is Ready while some pods are still missing, and says that it goes on',
       world: { deployment: owned(7, { readyReplicas: 5, updatedReplicas: 7 }), signals: waiting(350) },
       reason: 'DeploymentAvailable',
@@ -278,7 +287,7 @@ describe('decide', () => {
       'DryRun, would write 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica. Now 1.',
     )
     expect(decided({ ...manual(0, 0), deployment: owned(4, ready), signals: waiting(100) })).toBe(
-      '4 replicas: found when scaling.mode became Manual, held until another number is written (kubectl scale workerpool email --replicas=N). ' +
+      '4 replicas: found when Manual began, held until another number is written (kubectl scale workerpool email --replicas=N). ' +
         'The queues ask for 4 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica; kept until 2026-11-23T03:01:00Z by the scale-down window of 60 s.',
     )
     expect(decided({ deployment: owned(0, {}, 4) })).toMatch(/^0 replicas: somebody scaled Deployment "email" to 0, Taskmill wrote 4 last/u)

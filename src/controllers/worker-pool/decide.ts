@@ -13,7 +13,8 @@ import {
 } from '../../scaling/index.ts'
 import { blockerOf } from './blockers.ts'
 import { deploymentFor, type DeploymentApply } from './deployment.ts'
-import { intentOf } from './intent.ts'
+import { intentOf, type Intent } from './intent.ts'
+import { overrideOf } from './override.ts'
 import { blockedStatus, scaledStatus } from './status.ts'
 import { currentReplicas, type QueueSignals, type World } from './world.ts'
 
@@ -44,10 +45,10 @@ export function decide(world: World): Plan {
       ? {}
       : { deployment: deploymentFor(world.pool, world.broker) }),
     ...(intent.isHeld ? {} : { replicas: intent.replicas }),
-    ...(intent.replicas === from ? {} : { scale: { from, to: intent.replicas, because: intent.because } }),
+    ...(intent.replicas === from || intent.isHeld ? {} : { scale: { from, to: intent.replicas, because: intent.because } }),
     status: scaledStatus(world, input, decision, intent),
     history: decision.history,
-    ...again(world, decision),
+    ...again(world, decision, intent),
   }
 }
 
@@ -82,6 +83,8 @@ function signalOf(signals: QueueSignals): Signal {
   }
 }
 
-function again(world: World, decision: ScalingDecision): { readonly againAfterMs?: number } {
-  return decision.heldUntilMs === undefined ? {} : { againAfterMs: Math.max(0, decision.heldUntilMs - world.nowMs) }
+function again(world: World, { heldUntilMs }: ScalingDecision, { isToBeNoted }: Intent): { readonly againAfterMs?: number } {
+  const moments = [heldUntilMs === undefined ? undefined : heldUntilMs - world.nowMs, overrideOf(world)?.endsInMs, isToBeNoted && 0]
+  const known = moments.filter((moment) => moment !== undefined)
+  return known.length === 0 ? {} : { againAfterMs: Math.max(0, Math.min(...known)) }
 }

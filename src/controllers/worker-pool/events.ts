@@ -12,6 +12,17 @@ const tellable = [
 
 /** Events for what changed between two statuses; nothing while the same facts hold. */
 export function transitionEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
+  return [...readyEvents(before, after), ...overrideEvents(before, after)]
+}
+
+function overrideEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
+  const was = findCondition(before?.conditions, 'Overridden')
+  const now = findCondition(after.conditions, 'Overridden')
+  if (was?.message === now?.message) return []
+  return [now === undefined ? poolEvent('OverrideEnded', `over: ${was?.message ?? ''}`) : poolEvent('OverrideStarted', now.message)]
+}
+
+function readyEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
   const was = findCondition(before?.conditions, 'Ready')?.reason
   const ready = findCondition(after.conditions, 'Ready')
   if (ready === undefined || ready.reason === was) return []

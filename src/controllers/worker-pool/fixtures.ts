@@ -66,7 +66,7 @@ export function deploymentOf(replicas: number, status: DeploymentStatus = {}, wr
 }
 
 export function loadOf(part: Partial<PoolQueue>): PoolQueue {
-  return { waiting: 0, prioritized: 0, delayed: 0, dueDelayed: 0, active: 0, orphaned: 0, paused: false, ...part }
+  return { queue: 'email_tasks', waiting: 0, prioritized: 0, delayed: 0, dueDelayed: 0, active: 0, orphaned: 0, paused: false, ...part }
 }
 
 export function worldOf(part: Partial<World> = {}): World {

@@ -2,7 +2,8 @@
 import { kubeTime, poolCondition, setConditions, type WantedCondition, type WorkerPoolStatus } from '../../api/index.ts'
 import { explainDecision, type ScalingDecision, type ScalingInput } from '../../scaling/index.ts'
 import { deploymentHealth, type Health } from './deployment-health.ts'
-import { ignoredReplicas, type Intent } from './intent.ts'
+import { heldBefore, ignoredReplicas, type Intent } from './intent.ts'
+import { overriddenConditions, plural } from './override.ts'
 import { selectorOf } from './ownership.ts'
 import { currentReplicas, type World } from './world.ts'
 
@@ -27,9 +28,7 @@ export function scaledStatus(world: World, input: ScalingInput, decision: Scalin
   const atZero = intent.disabled ?? 'no jobs; the next job wakes the pool'
   const health = signals.health ?? deploymentHealth(world, intent.replicas, atZero)
   const active = intent.disabled === undefined ? signals.active : poolCondition('ScalingActive', 'ScalingDisabled', intent.disabled)
-  // What the queues ask for limits nothing while people decide.
-  const isTheirs = world.pool.spec.scaling.mode === 'Manual' || intent.isHumanZero === true
-  const scaling = isTheirs ? [] : [ableCondition(input, decision), limitedCondition(world, decision, rules)]
+  const scaling = intent.isTheirs === true ? [] : [ableCondition(input, decision), limitedCondition(world, decision, rules)]
   const ready = readyReplicas(world)
   return {
     ...observed(world),
@@ -43,7 +42,7 @@ export function scaledStatus(world: World, input: ScalingInput, decision: Scalin
           ...(signal.demand.oldestReadyAtMs === undefined ? {} : { oldestJobTime: kubeTime(signal.demand.oldestReadyAtMs) }),
         }
       : keep(world, ['busy', 'backlog', 'orphaned', 'oldestJobTime'])),
-    reason: intent.isHumanZero === true ? active.reason : tellingReason(health.ready, scaling),
+    reason: intent.isHumanZero === true ? active.reason : tellingReason(health.ready, [...overriddenConditions(world), ...scaling]),
     decision: intent.decision,
     ...(intent.replicas === currentReplicas(world.deployment) || world.deployment.kind === 'Missing'
       ? keep(world, ['lastScaleTime'])
@@ -112,6 +111,8 @@ function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: 
         'TooManyReplicas',
         `the queues ask for more than maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room`,
       )
+    case 'QueueConcurrencyLimited':
+      return poolCondition('ScalingLimited', 'QueueConcurrencyLimited', cappedWords(decision))
     case 'TooFewReplicas':
       return poolCondition('ScalingLimited', 'TooFewReplicas', `the queues ask for less than minReplicas ${rules.minReplicas}`)
     default:
@@ -119,30 +120,50 @@ function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: 
   }
 }
 
+/** `11 replicas would not help: queue "email" runs at most 4 jobs at once. Next: …` */
+function cappedWords({ capped }: ScalingDecision): string {
+  const limits = capped?.queues.map(({ queue, concurrency }) => `queue "${queue}" runs at most ${concurrency} at once`) ?? []
+  const next = 'Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room'
+  return `${plural(capped?.from ?? 0)} would find nothing to do: ${limits.join(', ')}. ${next}`
+}
+
+const tellingReasons: ReadonlySet<string> = new Set([
+  'OverrideActive',
+  'TooManyReplicas',
+  'QueueConcurrencyLimited',
+  'ScaleDownStabilized',
+])
+
 /** The REASON column: the first thing that is not as one would wish, or why all is well. Resting at minReplicas is as one would wish. */
 function tellingReason(ready: WantedCondition, others: readonly WantedCondition[]): string {
   const crowded = others.find(({ reason }) => reason === 'UnschedulablePods')
   if (crowded !== undefined && ready.reason.startsWith('Deployment')) return crowded.reason
   if (ready.status !== 'True') return ready.reason
-  const telling = others.find(({ reason }) => reason === 'TooManyReplicas' || reason === 'ScaleDownStabilized')
+  const telling = others.find(({ reason }) => tellingReasons.has(reason))
   return (telling ?? ready).reason
 }
 
 function conditions(world: World, wanted: readonly WantedCondition[]): NonNullable<WorkerPoolStatus['conditions']> {
-  return setConditions(world.status?.conditions, wanted, world.nowMs, world.pool.metadata.generation)
+  const all = [...wanted, ...overriddenConditions(world)]
+  return setConditions(world.status?.conditions, all, world.nowMs, world.pool.metadata.generation)
 }
 
-type Observed = Pick<WorkerPoolStatus, 'observedGeneration' | 'replicas' | 'readyReplicas' | 'selector' | 'ignoredReplicas'>
+type Observed = Pick<
+  WorkerPoolStatus,
+  'observedGeneration' | 'replicas' | 'readyReplicas' | 'selector' | 'ignoredReplicas' | 'replicasBeforeOverride'
+>
 
 function observed(world: World): Observed {
   const object = world.deployment.kind === 'Owned' ? world.deployment.object : undefined
   const ignored = ignoredReplicas(world)
+  const before = heldBefore(world)
   return {
     observedGeneration: world.pool.metadata.generation ?? 0,
     replicas: object?.status?.replicas ?? 0,
     readyReplicas: readyReplicas(world),
     ...(object === undefined ? keep(world, ['selector']) : { selector: selectorOf(object.spec.selector) }),
     ...(ignored === undefined ? {} : { ignoredReplicas: ignored }),
+    ...(before === undefined ? {} : { replicasBeforeOverride: before }),
   }
 }
 
@@ -169,7 +190,15 @@ function keep<K extends keyof WorkerPoolStatus>(world: World, fields: readonly K
 export function transitionOf(status: WorkerPoolStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
   const [ready, wanted] = (status.ready ?? '').split('/')
-  const { observedGeneration, desiredReplicas, replicas, ignoredReplicas: ignored, selector, reason } = status
+  const {
+    observedGeneration,
+    desiredReplicas,
+    replicas,
+    ignoredReplicas: ignored,
+    replicasBeforeOverride: before,
+    selector,
+    reason,
+  } = status
   // Whoever scales through /scale waits for the number of replicas.
-  return [observedGeneration, desiredReplicas, ready === wanted, String(replicas) === wanted, ignored, selector, reason, facts]
+  return [observedGeneration, desiredReplicas, ready === wanted, String(replicas) === wanted, ignored, before, selector, reason, facts]
 }

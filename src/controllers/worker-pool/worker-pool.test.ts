@@ -51,7 +51,7 @@ function setup() {
         new Map([
           [
             'email_tasks',
-            { ok: true, reading: { queue: 'email_tasks', ...loadOf({ waiting: load.waiting }) }, orphaned: 0, readAtMs: nowMs },
+            { ok: true, reading: loadOf({ waiting: load.waiting }), orphaned: 0, readAtMs: nowMs },
           ],
         ]),
     },

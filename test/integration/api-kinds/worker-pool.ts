@@ -1,6 +1,8 @@
 import { workerPool } from '../../../src/api/index.ts'
 import { apiVersion, conditions, type KindCase } from './kind-case.ts'
 
+const until = '2026-01-01T09:00:00Z'
+
 const template = { spec: { containers: [{ name: 'worker', image: 'app:1' }] } }
 
 const least = { apiVersion, kind: 'WorkerPool', metadata: { name: 'least' }, spec: { queues: [{ name: 'email' }], template } }
@@ -49,6 +51,7 @@ const full = {
         topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway' }],
       },
     },
+    override: { until, by: 'alice', reason: 'incident 4711', mode: 'Manual', replicas: 5, suspend: false },
   },
   status: {
     conditions,
@@ -58,6 +61,7 @@ const full = {
     readyReplicas: 5,
     selector: 'taskmill.dev/pool=full',
     ignoredReplicas: 3,
+    replicasBeforeOverride: 4,
     ready: '5/7',
     busy: '18/20',
     backlog: 312,
@@ -92,6 +96,9 @@ export const workerPoolCase: KindCase = {
     },
   },
   words: [
+    { field: 'spec.override', values: [{ until }, { until, suspend: false }] },
+    { field: 'spec.override', values: [{ until, mode: 'DryRun', replicas: 0 }], named: 'spec.override.mode' },
+    { field: 'spec.override', values: [{ until, suspend: true, mode: 'Auto' }], named: 'spec.override.suspend' },
     { field: 'spec.queues[0].name', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
     { field: 'spec.brokerRef', values: [{ name: 'other' }, undefined] },
@@ -110,6 +117,66 @@ export const workerPoolCase: KindCase = {
     row: /^full +5\/7 +7 +18\/20 +312 +\d+[smhdy]\S* +Auto +DeploymentAvailable +\S+$/u,
   },
   badManifests: [
+    {
+      title: 'an override that overrides nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: WorkerPool
+        metadata: { name: email }
+        spec:
+          queues: [{ name: email }]
+          template:
+            spec:
+              containers: [{ name: worker, image: "app:1" }]
+          override: { until: "2026-11-29T04:00:00Z", suspend: false }
+      `,
+      answer: 'spec.override: Invalid value: "object": an override of a pool needs at least one of mode, replicas and suspend: true',
+    },
+    {
+      title: 'replicas by hand that the queues decide',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: WorkerPool
+        metadata: { name: email }
+        spec:
+          queues: [{ name: email }]
+          template:
+            spec:
+              containers: [{ name: worker, image: "app:1" }]
+          override: { until: "2026-11-29T04:00:00Z", mode: Auto, replicas: 5 }
+      `,
+      answer: 'spec.override.mode: Invalid value: "object": replicas are what people decide: leave mode out, or set it to Manual',
+    },
+    {
+      title: 'a suspended pool with five replicas',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: WorkerPool
+        metadata: { name: email }
+        spec:
+          queues: [{ name: email }]
+          template:
+            spec:
+              containers: [{ name: worker, image: "app:1" }]
+          override: { until: "2026-11-29T04:00:00Z", suspend: true, replicas: 5 }
+      `,
+      answer: 'spec.override.suspend: Invalid value: "object": suspend is 0 replicas whatever the mode: leave mode and replicas out',
+    },
+    {
+      title: 'an override with a mode of its own',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: WorkerPool
+        metadata: { name: email }
+        spec:
+          queues: [{ name: email }]
+          template:
+            spec:
+              containers: [{ name: worker, image: "app:1" }]
+          override: { until: "2026-11-29T04:00:00Z", mode: Night }
+      `,
+      answer: 'spec.override.mode: Unsupported value: "Night": supported values: "Auto", "DryRun", "Manual"',
+    },
     {
       title: 'more replicas at least than at most',
       manifest: `
