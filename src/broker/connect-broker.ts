@@ -9,6 +9,7 @@ import { createLedgers } from './ledgers.ts'
 import { countOrphans, findLegacyRepeatables } from './look-at-queues.ts'
 import { createPlacedJobs } from './placed-jobs.ts'
 import type { Broker, BrokerOptions } from './port.ts'
+import { createQueueSettings } from './queue-settings.ts'
 import { readQueues } from './read-queues.ts'
 import { createRuns } from './runs.ts'
 import { readServerInfo } from './server-info.ts'
@@ -24,6 +25,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
   const counts = createCounts(commands.redis, keyPrefix)
   const placed = createPlacedJobs(commands.redis, keyPrefix)
   const ended = createEndedJobs(commands.redis, keyPrefix)
+  const settings = createQueueSettings(commands.redis, keyPrefix)
   let watching: Connection | undefined
   let turn: Promise<unknown> = Promise.resolve()
 
@@ -111,6 +113,10 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     lookAtPlaced: (refs) => command(() => placed.lookAtPlaced(refs)),
     readEnded: (doneQueues) => command(() => ended.readEnded(doneQueues)),
     acknowledgeEnded: (refs, proof) => command(() => ended.acknowledgeEnded(refs, proof)),
+
+    applyQueue: (apply) => command(() => settings.applyQueue(apply)),
+    releaseQueue: (claim) => command(() => settings.releaseQueue(claim)),
+    cleanQueue: (clean) => command(() => settings.cleanQueue(clean)),
 
     async close() {
       commands.close()

@@ -1,7 +1,7 @@
 /**
  * The broker: Redis or Valkey with BullMQ's queues. The only folder that knows bullmq and ioredis, and none of their types leaves it.
  *
- * The operator's side (`connectBroker`) reads many queues in one round trip, waits for their events, and dispatches slots and runs: ledgers,
+ * The operator's side (`connectBroker`) reads many queues in one round trip, waits for their events, keeps their settings, and dispatches slots and runs: ledgers,
  * logs, and jobs that are placed, taken back and tracked to their end, all of it only with the proof that it is this operator's turn. It
  * fails fast.
  * The worker's side (`createConsumer`) runs the jobs of several queues in one set of slots: at most `concurrency` at once, none fetched
@@ -21,5 +21,15 @@ export { createConsumer } from './create-consumer.ts'
 export type { Consumer, ConsumerHealth, ConsumerJob, ConsumerOptions, DrainResult, ProcessJob } from './consumer-port.ts'
 export type { BrokerLedgers, DispatchAnswer, DispatchClaim, DispatchProof, LedgerAnswer, LedgerWrite, StoredLedger } from './ledger-port.ts'
 export type { BrokerJobs, CancelAnswer, EndedJob, EndedNode, EndedSlot, PlacedJob, PlacedRef, PlacedState } from './job-port.ts'
+export type {
+  BrokerQueues,
+  CleanAnswer,
+  QueueAnswer,
+  QueueApply,
+  QueueChange,
+  QueueClaim,
+  QueueRetention,
+  QueueSettings,
+} from './queue-port.ts'
 export type { BrokerRuns, CountRequest, Counts, RunAnswer, RunAppend, StoredRun } from './run-port.ts'
 export type { Broker, BrokerCredentials, BrokerEndpoint, BrokerInfo, BrokerOptions, BrokerTls, QueueReading } from './port.ts'

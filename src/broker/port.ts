@@ -2,6 +2,7 @@ import type { Clock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { BrokerJobs } from './job-port.ts'
 import type { BrokerLedgers } from './ledger-port.ts'
+import type { BrokerQueues } from './queue-port.ts'
 import type { BrokerRuns } from './run-port.ts'
 
 /** Who one is to a broker. Without a user name it is the server's user `default` (`requirepass`). */
@@ -42,6 +43,14 @@ export type QueueReading = {
   /** When the first delayed job that is not due yet will be; absent when there is none. */
   readonly nextDueAtMs?: number
   readonly active: number
+  /** Jobs that failed for good and are still kept. */
+  readonly failed: number
+  /** Parents of flows that wait for their children. */
+  readonly waitingChildren: number
+  /** How many jobs were ever added, duplicates included; begins again when the queue is obliterated. */
+  readonly added: number
+  /** BullMQ's global concurrency: the most jobs that run at once, over all workers. */
+  readonly concurrency?: number
   /** The queue is paused: nobody takes its jobs. */
   readonly paused: boolean
   /**
@@ -73,7 +82,8 @@ export type BrokerInfo = {
 }
 
 /**
- * The operator's view of a broker: it reads queues, and dispatches slots and runs (`BrokerLedgers`, `BrokerRuns`, `BrokerJobs`).
+ * The operator's view of a broker: it reads queues, keeps their settings (`BrokerQueues`), and dispatches slots and runs (`BrokerLedgers`, `BrokerRuns`,
+ * `BrokerJobs`).
  *
  * Every call rejects with TM_BROKER_UNREACHABLE within 2 s while the broker is away, with TM_BROKER_UNAUTHORIZED when it does not accept the
  * credentials or the user may not do what it takes, and with TM_BROKER_COMMAND_FAILED when it refuses a command for another reason. The
@@ -81,6 +91,7 @@ export type BrokerInfo = {
  */
 export type Broker = BrokerLedgers &
   BrokerRuns &
+  BrokerQueues &
   BrokerJobs & {
     /** Reads many queues in one round trip, in the order given. All or nothing: it rejects when one of them cannot be read. */
     readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>

@@ -6,7 +6,8 @@
 
   Reply: { timeMs, queue 1, queue 2, ... }; each queue is
     { waiting, legacy paused list, prioritized, delayed, due delayed, next due ms or -1, active, 1 if paused else 0,
-      oldest ready since ms or -1, id of the last event or '0-0' }
+      oldest ready since ms or -1, id of the last event or '0-0', failed, flow parents that wait, how many were ever added,
+      global concurrency or '' }
 
   The layout is BullMQ's: a delayed job's score is its due time in ms * 4096 plus a counter, and BullMQ moves due jobs to
   'wait' from a running worker only, setting their 'delay' to 0. Hence the look at the options for the delay they were added with.
@@ -48,6 +49,7 @@ for i, base in ipairs(KEYS) do
     oldest = earlier(oldest, math.floor(tonumber(redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]) / 4096))
   end
 
+  local meta = redis.call('HMGET', base .. 'meta', 'paused', 'concurrency')
   local lastEvent = redis.call('XREVRANGE', base .. 'events', '+', '-', 'COUNT', 1)[1]
   reply[i + 1] = {
     redis.call('LLEN', base .. 'wait'),
@@ -57,9 +59,13 @@ for i, base in ipairs(KEYS) do
     due,
     nextDue[2] and math.floor(tonumber(nextDue[2]) / 4096) or -1,
     redis.call('LLEN', base .. 'active'),
-    redis.call('HEXISTS', base .. 'meta', 'paused'),
+    meta[1] and 1 or 0,
     oldest or -1,
     lastEvent and lastEvent[1] or '0-0',
+    redis.call('ZCARD', base .. 'failed'),
+    redis.call('ZCARD', base .. 'waiting-children'),
+    tonumber(redis.call('GET', base .. 'id') or '0'),
+    meta[2] or '',
   }
 end
 return reply

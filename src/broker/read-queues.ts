@@ -20,12 +20,29 @@ export async function readQueues(redis: Redis, keyPrefix: string, queues: readon
   return replies.flatMap((reply, index) => parseReply(chunks[index] ?? [], reply))
 }
 
-type QueueReply = readonly [number, number, number, number, number, number, number, number, number, string]
+type QueueReply = readonly [
+  wait: number,
+  legacyPaused: number,
+  prioritized: number,
+  delayed: number,
+  dueDelayed: number,
+  nextDueAtMs: number,
+  active: number,
+  paused: number,
+  oldestReadyAtMs: number,
+  streamId: string,
+  failed: number,
+  waitingChildren: number,
+  added: number,
+  concurrency: string,
+]
 
 function parseReply(queues: readonly string[], reply: unknown): QueueReading[] {
   const [brokerTimeMs, ...rows] = reply as readonly [number, ...QueueReply[]]
-  return rows.map(
-    ([wait, legacyPaused, prioritized, delayed, dueDelayed, nextDueAtMs, active, paused, oldestReadyAtMs, streamId], index) => ({
+  return rows.map((row, index) => {
+    const [wait, legacyPaused, prioritized, delayed, dueDelayed, nextDueAtMs, active, paused, oldestReadyAtMs, streamId, ...rest] = row
+    const [failed, waitingChildren, added, concurrency] = rest
+    return {
       queue: queues[index] ?? '',
       waiting: wait + legacyPaused,
       prioritized,
@@ -33,10 +50,14 @@ function parseReply(queues: readonly string[], reply: unknown): QueueReading[] {
       dueDelayed,
       ...(nextDueAtMs < 0 ? {} : { nextDueAtMs }),
       active,
+      failed,
+      waitingChildren,
+      added,
       paused: paused === 1,
+      ...(/^\d+$/u.test(concurrency) ? { concurrency: Number(concurrency) } : {}),
       ...(oldestReadyAtMs < 0 ? {} : { oldestReadyAtMs }),
       streamId,
       brokerTimeMs,
-    }),
-  )
+    }
+  })
 }

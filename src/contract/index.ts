@@ -6,7 +6,17 @@
  * no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
-export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, runKey, taskmillKey } from './keys.ts'
+export {
+  countsKey,
+  dispatcherKey,
+  ledgerKey,
+  ownersKey,
+  queueKeys,
+  queueNamePattern,
+  queueSettingsKey,
+  runKey,
+  taskmillKey,
+} from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
 export {
   dispatcherName,
@@ -15,6 +25,7 @@ export {
   ledgerName,
   nodeJobId,
   ownerOf,
+  queueOwner,
   runName,
   slotJobId,
   slotName,

@@ -78,7 +78,12 @@ export type CountsPlace = {
   readonly subject: string
 }
 
-/** The owner markers of one installation: a hash from the name of the ledger or run to an `OwnerMarker`. */
+/** What Taskmill applied to one queue, and for whom: a hash with `v`, `owner`, `createdAtMs`, `paused`, `concurrency` and `found`. */
+export function queueSettingsKey(prefix: string, queue: string): string {
+  return taskmillKey(prefix, 'queue', queue)
+}
+
+/** The owner markers of one installation: a hash from the name of the ledger, run or queue to an `OwnerMarker`. */
 export function ownersKey(prefix: string, installation: string): string {
   return taskmillKey(prefix, 'owners', installation)
 }

@@ -48,10 +48,16 @@ export function nodeJobId(run: string, token: string, node: string): string {
   return `tm/${run}/${token}/${node}`
 }
 
-/** Whether a ledger or a run has this name, and of which object it is. */
+/** Who decides about the settings of a queue, as it is known in a broker: `default/assistant/queue/email`. No ledger or run can have this name. */
+export function queueOwner(installation: string, namespace: string, name: string): string {
+  return `${installation}/${namespace}/queue/${name}`
+}
+
+/** Of which object a ledger, a run or what was applied to a queue is, by its name. */
 export function ownerOf(owner: string): { readonly kind: OwnerMarker['kind']; readonly namespace: string; readonly name: string } {
-  const [, namespace = '', name = '', run] = owner.split('/')
-  return run === undefined ? { kind: 'TaskSchedule', namespace, name } : { kind: 'TaskExecution', namespace, name: run }
+  const [, namespace = '', first = '', name] = owner.split('/')
+  if (name === undefined) return { kind: 'TaskSchedule', namespace, name: first }
+  return { kind: first === 'queue' ? 'TaskQueue' : 'TaskExecution', namespace, name }
 }
 
 /**
@@ -67,15 +73,17 @@ export type DoneData =
   | { readonly v: 1; readonly ledger: string; readonly slot: Slot }
   | { readonly v: 1; readonly run: string; readonly token: string; readonly node: string }
 
-/** Who wrote a ledger or a run's log last, kept in one hash per installation, so that what a deleted namespace left behind can be found. */
+/** Who wrote a ledger, a run's log or the settings of a queue last, kept in one hash per installation, so that what a deleted namespace left behind can be found. */
 export type OwnerMarker = {
   readonly v: 1
   /** UID of the namespace kube-system of the cluster that wrote it. */
   readonly cluster: string
-  readonly kind: 'TaskSchedule' | 'TaskExecution'
+  readonly kind: 'TaskSchedule' | 'TaskExecution' | 'TaskQueue'
   readonly namespace: string
   readonly name: string
   readonly deletionPolicy: 'Delete' | 'Orphan'
+  /** Of a TaskQueue: the queue that it is about. */
+  readonly queue?: string
 }
 
 /** Of what ends are counted by the minute: of all tracked jobs of a queue, of a schedule's runs, of the runs of a graph. */

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decideReplicas, describeDecision, emptyHistory, type ScalingInput, type ScalingRules, type Signal } from './index.ts'
+import {
+  decideReplicas,
+  describeDecision,
+  emptyHistory,
+  type LimitedQueue,
+  type ScalingInput,
+  type ScalingRules,
+  type Signal,
+} from './index.ts'
 
 const rules: ScalingRules = {
   minReplicas: 0,
@@ -10,6 +18,10 @@ const rules: ScalingRules = {
   scaleDownWindowSeconds: 60,
 }
 const demand = (backlog: number, active = 0, orphaned = 0): Signal => ({ known: true, demand: { backlog, active, orphaned } })
+const limited = (backlog: number, active: number, queues: readonly LimitedQueue[]): Signal => ({
+  known: true,
+  demand: { backlog, active, orphaned: 0, limited: queues },
+})
 const unknown: Signal = { known: false, message: 'connect ECONNREFUSED', sinceMs: Date.UTC(2026, 0, 1) }
 const input = (part: Partial<ScalingInput>): ScalingInput => ({
   rules,
@@ -31,6 +43,51 @@ describe('one decision', () => {
       name: 'capped by maxReplicas',
       part: { signal: demand(2000, 50) },
       want: { replicas: 10, wanted: 41, limit: 'TooManyReplicas' },
+    },
+    {
+      name: 'capped by what a queue lets run at once',
+      part: { signal: limited(400, 0, [{ queue: 'email', concurrency: 6, jobs: 400 }]) },
+      want: {
+        replicas: 2,
+        wanted: 2,
+        limit: 'QueueConcurrencyLimited',
+        capped: { from: 8, queues: [{ queue: 'email', concurrency: 6, jobs: 400 }] },
+      },
+    },
+    {
+      name: 'beside a queue without a limit only the limited jobs are left out',
+      part: { signal: limited(600, 0, [{ queue: 'email', concurrency: 4, jobs: 400 }]) },
+      want: {
+        replicas: 5,
+        wanted: 5,
+        limit: 'QueueConcurrencyLimited',
+        capped: { from: 12, queues: [{ queue: 'email', concurrency: 4, jobs: 400 }] },
+      },
+    },
+    {
+      name: 'a limit that no replica reaches changes nothing',
+      part: { signal: limited(120, 0, [{ queue: 'email', concurrency: 40, jobs: 120 }]) },
+      want: { replicas: 3, wanted: 3 },
+    },
+    {
+      name: 'jobs that run beyond a lowered limit keep their slots',
+      part: { signal: limited(400, 20, [{ queue: 'email', concurrency: 1, jobs: 420 }]) },
+      want: {
+        replicas: 5,
+        wanted: 5,
+        limit: 'QueueConcurrencyLimited',
+        capped: { from: 9, queues: [{ queue: 'email', concurrency: 1, jobs: 420 }] },
+      },
+    },
+    {
+      name: 'a queue that lets nothing run needs nobody',
+      part: { signal: limited(400, 0, [{ queue: 'email', concurrency: 0, jobs: 400 }]) },
+      want: {
+        replicas: 0,
+        wanted: 0,
+        limit: 'QueueConcurrencyLimited',
+        capped: { from: 8, queues: [{ queue: 'email', concurrency: 0, jobs: 400 }] },
+      },
     },
     {
       name: 'raised to minReplicas',
@@ -127,6 +184,10 @@ describe('words', () => {
   it.each([
     { part: {}, want: '0 replicas: no jobs. The next job wakes the pool.' },
     { part: { signal: demand(1) }, want: '1 replica: 1 job (1 waiting, 0 running) need 1 at 50 per replica.' },
+    {
+      part: { signal: limited(996, 4, [{ queue: 'email', concurrency: 4, jobs: 1000 }]) },
+      want: '1 replica: 1,000 jobs (996 waiting, 4 running) need 20 at 50 per replica, and 1 is enough: queue "email" runs at most 4 at once. Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room.',
+    },
     {
       part: { signal: demand(2000, 50) },
       want: '10 replicas: 2,050 jobs (2,000 waiting, 50 running) need 41 at 50 per replica, limited by maxReplicas 10. Next: raise spec.scaling.maxReplicas if the cluster has room.',

@@ -1,4 +1,4 @@
-import type { Demand } from './demand.ts'
+import type { Demand, LimitedQueue } from './demand.ts'
 import { recordRecommendation, stabilizedReplicas, type RecommendationHistory } from './stabilization.ts'
 
 /** What the pool's spec says about scaling. */
@@ -31,8 +31,10 @@ export type ScalingDecision = {
   readonly replicas: number
   /** Replicas that the demand alone asks for; `current` while the demand is unknown. */
   readonly wanted: number
-  /** Set when minReplicas or maxReplicas changed the answer (HPA's words), or when the nodes are full. */
-  readonly limit?: 'TooFewReplicas' | 'TooManyReplicas' | 'UnschedulablePods'
+  /** Set when minReplicas or maxReplicas changed the answer (HPA's words), when the nodes are full, or when a limit of the queues did. */
+  readonly limit?: 'TooFewReplicas' | 'TooManyReplicas' | 'UnschedulablePods' | 'QueueConcurrencyLimited'
+  /** Set when the concurrency of queues lowered `wanted`: from what, and which queues these are. */
+  readonly capped?: { readonly from: number; readonly queues: readonly LimitedQueue[] }
   /** Set while the scale-down window keeps more replicas than wanted: when it lets go (Unix ms). */
   readonly heldUntilMs?: number
   readonly history: RecommendationHistory
@@ -40,7 +42,8 @@ export type ScalingDecision = {
 
 /**
  * wanted = max(1, ceil((backlog + active) / targetBacklogPerReplica), ceil(active / concurrency)), or 0 without any job; orphaned jobs
- * alone ask for one replica.
+ * alone ask for one replica. Of a queue with a limit of running jobs no more jobs count than the replicas are meant to have whose slots
+ * fill that limit.
  *
  * The second term keeps a slot for every running job, so that scaling in does not ask running jobs to leave. The answer is the
  * highest `wanted` of the scale-down window, between minReplicas and maxReplicas, and no more than there are while pods wait for a node.
@@ -48,7 +51,8 @@ export type ScalingDecision = {
  */
 export function decideReplicas({ rules, signal, current, unschedulable, history, nowMs }: ScalingInput): ScalingDecision {
   const windowMs = rules.scaleDownWindowSeconds * 1000
-  const wanted = signal.known ? replicasFor(signal.demand, rules) : current
+  const uncapped = signal.known ? replicasFor(signal.demand, rules) : current
+  const wanted = signal.known ? replicasFor(signal.demand, rules, beyondLimits(signal.demand, rules)) : current
   const started = history.entries.length === 0 ? recordRecommendation(history, current, nowMs, windowMs) : history
   const next = recordRecommendation(started, wanted, nowMs, windowMs)
   const stabilized = stabilizedReplicas(next, windowMs)
@@ -56,24 +60,39 @@ export function decideReplicas({ rules, signal, current, unschedulable, history,
   const isCrowded = unschedulable > 0 && asked >= current
   const replicas = isCrowded ? Math.max(current, rules.minReplicas) : asked
   const held = stabilized.untilMs !== undefined && replicas > Math.max(wanted, rules.minReplicas)
-  const limit = isCrowded ? 'UnschedulablePods' : limitOf(wanted, stabilized.replicas, rules)
+  const limit = isCrowded ? 'UnschedulablePods' : limitOf(wanted, uncapped, stabilized.replicas, rules)
   return {
     replicas,
     wanted,
     ...(limit === undefined ? {} : { limit }),
+    ...(signal.known && wanted < uncapped ? { capped: { from: uncapped, queues: cappedQueues(signal.demand, rules) } } : {}),
     ...(held && stabilized.untilMs !== undefined ? { heldUntilMs: stabilized.untilMs } : {}),
     history: next,
   }
 }
 
-function replicasFor(demand: Demand, rules: ScalingRules): number {
-  const jobs = demand.backlog + demand.active
+function replicasFor(demand: Demand, rules: ScalingRules, without = 0): number {
+  const jobs = demand.backlog + demand.active - without
   if (jobs === 0) return demand.orphaned > 0 ? 1 : 0
   return Math.max(1, Math.ceil(jobs / rules.targetBacklogPerReplica), Math.ceil(demand.active / rules.concurrency))
 }
 
+/** Jobs of queues with a limit that no further replica would start. */
+function beyondLimits({ limited = [] }: Demand, rules: ScalingRules): number {
+  return limited.reduce((sum, queue) => sum + Math.max(0, queue.jobs - mostCounted(queue, rules)), 0)
+}
+
+function cappedQueues({ limited = [] }: Demand, rules: ScalingRules): readonly LimitedQueue[] {
+  return limited.filter((queue) => queue.jobs > mostCounted(queue, rules))
+}
+
+function mostCounted({ concurrency }: LimitedQueue, { concurrency: slots, targetBacklogPerReplica }: ScalingRules): number {
+  return Math.ceil(concurrency / slots) * targetBacklogPerReplica
+}
+
 /** Too many by what is asked for now; too few only when nothing else keeps more replicas. */
-function limitOf(wanted: number, stabilized: number, rules: ScalingRules): ScalingDecision['limit'] {
+function limitOf(wanted: number, uncapped: number, stabilized: number, rules: ScalingRules): ScalingDecision['limit'] {
   if (wanted > rules.maxReplicas) return 'TooManyReplicas'
+  if (wanted < uncapped) return 'QueueConcurrencyLimited'
   return stabilized < rules.minReplicas ? 'TooFewReplicas' : undefined
 }

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { demandOf, type QueueLoad } from './demand.ts'
 
 const load = (part: Partial<QueueLoad>): QueueLoad => ({
+  queue: 'email',
   waiting: 0,
   prioritized: 0,
   dueDelayed: 0,
@@ -27,6 +28,15 @@ it.each([
     name: 'the oldest over all queues',
     queues: [load({ waiting: 1, oldestReadyAtMs: 20 }), load({ waiting: 1, oldestReadyAtMs: 10 }), load({})],
     want: { backlog: 2, active: 0, orphaned: 0, oldestReadyAtMs: 10 },
+  },
+  {
+    name: 'a limit of running jobs is told with the jobs that it holds back',
+    queues: [
+      load({ waiting: 8, active: 4, orphaned: 1, concurrency: 3 }),
+      load({ queue: 'idle', active: 2, concurrency: 2 }),
+      load({ queue: 'paused', waiting: 9, concurrency: 1, paused: true }),
+    ],
+    want: { backlog: 8, active: 5, orphaned: 1, limited: [{ queue: 'email', concurrency: 3, jobs: 11 }] },
   },
   {
     name: 'orphaned jobs are told apart, also those of a paused queue',

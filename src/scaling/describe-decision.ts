@@ -16,12 +16,15 @@ export function explainDecision({ rules, signal, unschedulable }: ScalingInput, 
     const since = signal.sinceMs === undefined ? '' : ` since ${clockTime(signal.sinceMs)}`
     return `held, the queues cannot be read${since} (${signal.message}).`
   }
-  const cause = causeOf(signal.demand, decision.wanted, rules.targetBacklogPerReplica)
+  const cause = causeOf(signal.demand, decision, rules.targetBacklogPerReplica)
   if (decision.limit === 'UnschedulablePods') {
     return `${cause}. ${plural(unschedulable, 'pod')} cannot be scheduled; adding no more. Next: add a node or lower requests.`
   }
   if (decision.limit === 'TooManyReplicas') {
     return `${cause}, limited by maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room.`
+  }
+  if (decision.limit === 'QueueConcurrencyLimited' && decision.heldUntilMs === undefined) {
+    return `${cause}. Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room.`
   }
   if (decision.heldUntilMs !== undefined) {
     return `${cause}; kept until ${clockTime(decision.heldUntilMs)} by the scale-down window of ${rules.scaleDownWindowSeconds} s.`
@@ -30,13 +33,20 @@ export function explainDecision({ rules, signal, unschedulable }: ScalingInput, 
   return decision.replicas === 0 ? 'no jobs. The next job wakes the pool.' : `${cause}.`
 }
 
-function causeOf(demand: Demand, wanted: number, target: number): string {
+function causeOf(demand: Demand, { wanted, capped }: ScalingDecision, target: number): string {
   const jobs = demand.backlog + demand.active
   const orphans = `${plural(demand.orphaned, 'active job')} without a worker`
   if (jobs === 0) return demand.orphaned === 0 ? 'no jobs' : `${orphans}, which only a replica gives back`
   const parts = `${count(demand.backlog)} waiting, ${count(demand.active)} running`
-  const need = `${plural(jobs, 'job')} (${parts}) need ${count(wanted)} at ${count(target)} per replica`
+  const need = `${plural(jobs, 'job')} (${parts}) need ${count(capped?.from ?? wanted)} at ${count(target)} per replica${capWords(wanted, capped)}`
   return demand.orphaned === 0 ? need : `${need}; ${orphans}`
+}
+
+/** `, and 2 are enough: queue "email" runs at most 4 at once`. */
+function capWords(wanted: number, capped: ScalingDecision['capped']): string {
+  if (capped === undefined) return ''
+  const limits = capped.queues.map(({ queue, concurrency }) => `queue "${queue}" runs at most ${count(concurrency)} at once`)
+  return `, and ${count(wanted)} ${wanted === 1 ? 'is' : 'are'} enough: ${limits.join(', ')}`
 }
 
 function plural(value: number, noun: string): string {

@@ -6,7 +6,7 @@
  * as maxReplicas and the nodes allow; it is not 0 while jobs are active without a worker.
  * It does not know Deployments, brokers or clocks: all of it comes in as values.
  */
-export { demandOf, type Demand, type QueueLoad } from './demand.ts'
+export { demandOf, type Demand, type LimitedQueue, type QueueLoad } from './demand.ts'
 export { decideReplicas, type ScalingDecision, type ScalingInput, type ScalingRules, type Signal } from './decide-replicas.ts'
 export { describeDecision, explainDecision } from './describe-decision.ts'
 export { emptyHistory, type RecommendationHistory } from './stabilization.ts'

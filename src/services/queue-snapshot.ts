@@ -45,7 +45,9 @@ function differs(a: QueueReading, b: QueueReading): boolean {
     a.dueDelayed !== b.dueDelayed ||
     a.nextDueAtMs !== b.nextDueAtMs ||
     a.active !== b.active ||
+    a.failed !== b.failed ||
     a.paused !== b.paused ||
+    a.concurrency !== b.concurrency ||
     a.oldestReadyAtMs !== b.oldestReadyAtMs
   )
 }

@@ -93,7 +93,8 @@ export const workerPoolConditions = {
     },
   },
   ScalingLimited: {
-    meaning: 'Whether something else than the backlog limits the number of replicas: minReplicas, maxReplicas, the nodes, or what the queues let run at once.',
+    meaning:
+      'Whether something else than the backlog limits the number of replicas: minReplicas, maxReplicas, the nodes, or what the queues let run at once.',
     reasons: {
       TooManyReplicas: {
         status: 'True',

@@ -127,12 +127,7 @@ function cappedWords({ capped }: ScalingDecision): string {
   return `${plural(capped?.from ?? 0)} would find nothing to do: ${limits.join(', ')}. ${next}`
 }
 
-const tellingReasons: ReadonlySet<string> = new Set([
-  'OverrideActive',
-  'TooManyReplicas',
-  'QueueConcurrencyLimited',
-  'ScaleDownStabilized',
-])
+const tellingReasons: ReadonlySet<string> = new Set(['OverrideActive', 'TooManyReplicas', 'QueueConcurrencyLimited', 'ScaleDownStabilized'])
 
 /** The REASON column: the first thing that is not as one would wish, or why all is well. Resting at minReplicas is as one would wish. */
 function tellingReason(ready: WantedCondition, others: readonly WantedCondition[]): string {

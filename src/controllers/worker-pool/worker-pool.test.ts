@@ -47,13 +47,7 @@ function setup() {
     signals: {
       subscribe: unused,
       unsubscribe: unused,
-      snapshot: () =>
-        new Map([
-          [
-            'email_tasks',
-            { ok: true, reading: loadOf({ waiting: load.waiting }), orphaned: 0, readAtMs: nowMs },
-          ],
-        ]),
+      snapshot: () => new Map([['email_tasks', { ok: true, reading: loadOf({ waiting: load.waiting }), orphaned: 0, readAtMs: nowMs }]]),
     },
     events: { event: unused },
     metrics: createMetrics({ now: () => 0 }),
