@@ -10,6 +10,9 @@ export type KubeConfigSource = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly readFile: (path: string) => Promise<string>
   readonly clock: Clock
+  /** File(s), as in KUBECONFIG and instead of it; and the context to use instead of the current one. */
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
 }
 
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -41,15 +44,16 @@ function cached(clock: Clock, load: () => Promise<Credentials>): (options: { rea
 }
 
 /**
- * How to reach the cluster: the file(s) of KUBECONFIG when that is set, else the pod's service account, else `~/.kube/config`.
+ * How to reach the cluster: the file(s) that are named, else those of KUBECONFIG when that is set, else the pod's service account, else `~/.kube/config`.
  * Fails with TM_KUBE_CONFIG_INVALID. HTTP proxies are not supported.
  */
 export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeConfig> {
   const { env } = source
   try {
-    if (env['KUBECONFIG'])
+    const files = source.kubeconfig ?? env['KUBECONFIG']
+    if (files)
       return await fromFiles(
-        env['KUBECONFIG'].split(':').filter((path) => path !== ''),
+        files.split(':').filter((path) => path !== ''),
         source,
       )
     if (env['KUBERNETES_SERVICE_HOST'] && env['KUBERNETES_SERVICE_PORT'])
@@ -72,7 +76,7 @@ async function inCluster(host: string, port: string, { readFile, clock }: KubeCo
 }
 
 /** client-node knows every way a kubeconfig can name credentials. It takes 90 MB of memory, so a pod never loads it. */
-async function fromFiles(paths: readonly string[], { readFile, clock }: KubeConfigSource): Promise<KubeConfig> {
+async function fromFiles(paths: readonly string[], { readFile, clock, context }: KubeConfigSource): Promise<KubeConfig> {
   const { KubeConfig: ClientNodeConfig } = await import('@kubernetes/client-node')
   const merged = new ClientNodeConfig()
   for (const [index, path] of paths.entries()) {
@@ -80,6 +84,10 @@ async function fromFiles(paths: readonly string[], { readFile, clock }: KubeConf
     config.loadFromString(await readFile(path))
     config.makePathsAbsolute(path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '.')
     if (index > 0) merged.mergeConfig(config, merged.currentContext !== undefined)
+  }
+  if (context !== undefined) {
+    if (merged.getContextObject(context) === null) throw new Error(`${paths.join(':')} has no context "${context}"`)
+    merged.setCurrentContext(context)
   }
   const cluster = merged.getCurrentCluster()
   if (!cluster?.server) throw new Error(`the context "${merged.currentContext ?? ''}" of ${paths.join(':')} names no cluster`)

@@ -7,6 +7,8 @@ const usage = `taskmill <command>
   operator                   run the operator (in the cluster; the chart does this)
   worker --tasks FILE        run the tasks of a JavaScript module as a worker of a WorkerPool
   lint [FILE | FOLDER | -]…  judge manifests without a cluster
+  scale wp/NAME N --for 1h   give a WorkerPool so many replicas for a while
+  suspend, resume KIND/NAME  stop a WorkerPool or a TaskSchedule for a while, and go on
   --version                  print the version
 `
 
@@ -25,9 +27,21 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
     }
     case 'lint': {
       const { lintMain } = await import('./lint.ts')
-      const { stdout, stderr, env } = process
-      const write = { out: (text: string) => stdout.write(text), err: (text: string) => stderr.write(text) }
-      return lintMain({ argv: rest, write, isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' })
+      const { stdout, env } = process
+      return lintMain({ argv: rest, write: writers(), isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' })
+    }
+    case 'scale':
+    case 'suspend':
+    case 'resume': {
+      const { clusterCommand } = await import('./cluster-command.ts')
+      return clusterCommand({
+        name: command,
+        argv: rest,
+        env: process.env,
+        invokedAs: process.argv[1] ?? '',
+        version: version(),
+        write: writers(),
+      })
     }
     case '--version':
       process.stdout.write(`${version()}\n`)
@@ -39,6 +53,10 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
       process.stderr.write(command === undefined ? usage : `taskmill: unknown command "${command}"\n\n${usage}`)
       return 2
   }
+}
+
+function writers() {
+  return { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) }
 }
 
 /** From the manifest two levels up, both in the sources and in the package. */

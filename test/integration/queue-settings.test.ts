@@ -68,6 +68,8 @@ async function stored(queue: string): Promise<Record<string, unknown>> {
           return key.endsWith(':delayed') || key.endsWith(':marker')
             ? client.zrange(key, '0', '-1')
             : client.zrange(key, '0', '-1', 'WITHSCORES')
+        case 'set':
+          return (await client.smembers(key)).toSorted()
         case 'stream':
           return (await client.xrange(key, '-', '+')).map(([, fields]) => fields)
         default:
@@ -76,7 +78,9 @@ async function stored(queue: string): Promise<Record<string, unknown>> {
     }),
   )
   return JSON.parse(
-    JSON.stringify(Object.fromEntries(keys.map((key, index) => [key.slice(base.length), values[index]]))).replaceAll(queue, 'QUEUE'),
+    JSON.stringify(Object.fromEntries(keys.map((key, index) => [key.slice(base.length), values[index]])))
+      .replaceAll(queue.replace('-up', ''), 'QUEUE')
+      .replaceAll(/\b1\d{12}\b/gu, 'MOMENT'),
   ) as Record<string, unknown>
 }
 
@@ -309,7 +313,7 @@ describe('retention', () => {
     const prepare = async (name: string) => {
       await using queue = plainQueue(redis.port, name)
       await queue.add('x', {}, { jobId: 'logged', deduplication: { id: 'once' } })
-      await queue.addJobLog?.('logged', 'a line')
+      await queue.addJobLog('logged', 'a line')
       const child = (id: string) => ({ name: 'x', queueName: name, opts: { jobId: id } })
       await flows.add({ name: 'p', queueName: name, opts: { jobId: 'parent-here' }, children: [child('only')] })
       await flows.add({ name: 'p', queueName: `${name}-up`, opts: { jobId: 'parent-there' }, children: [child('last')] })

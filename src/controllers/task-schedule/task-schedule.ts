@@ -139,7 +139,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     return { kind: 'Turn', endpoint: place.endpoint, proof: turn.proof }
   }
 
-  async function drive(key: string, memory: Memory, context: Context): Promise<Drive> {
+  async function drive(key: string, memory: Memory, suspended: boolean, context: Context): Promise<Drive> {
     const { schedule, understood } = memory
     const situation = situationOf(schedule, understood)
     if (situation.kind !== 'Turn' || !understood.ok) {
@@ -158,7 +158,6 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const names = namesOf(key)
     tracking.track({ owner: names.ledger, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
     const lastSlot = lastKnownSlot(status.latest(key, schedule), memory.shown)
-    const suspended = suspensionOf(schedule, clock.now()).isSuspended
     const plan = { ...understood.plan, suspended, ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }), epoch: proof.epoch }
     try {
       const result = await visit(key, memory, { plan, proof, endpoint, isWanted: () => schedules.get(key) !== undefined }, context)
@@ -298,12 +297,13 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
         return {}
       }
       const memory = remember(key, schedule)
-      const { situation, againAfterMs } = await drive(key, memory, context)
+      // Once: what is done and what is said must not fall on two sides of its end.
+      const suspension = suspensionOf(schedule, clock.now())
+      const { situation, againAfterMs } = await drive(key, memory, suspension.isSuspended, context)
       memory.shown = memory.ledger.seen?.ledger ?? memory.shown
       if (situation.kind === 'Pending') memory.undecidedSinceMs ??= clock.monotonicNow()
       else memory.undecidedSinceMs = undefined
       const before: TaskScheduleStatus | undefined = status.latest(key, schedule)
-      const suspension = suspensionOf(schedule, clock.now())
       const world: World = {
         schedule,
         suspension,
@@ -313,7 +313,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
         ledger: memory.shown,
         nowMs: memory.lease === undefined ? clock.now() : driver.brokerNow(memory.lease.broker),
       }
-      if (isUndecided(memory, world)) return { requeueAfterMs: againAfterMs ?? retryMs.undecided }
+      if (isUndecided(memory, world)) return soonest([againAfterMs ?? retryMs.undecided, suspension.endsInMs])
 
       const after = statusOf(world)
       const written = await status.write(key, schedule, after, context.signal)

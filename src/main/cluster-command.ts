@@ -1,0 +1,34 @@
+/** Composes the commands for people with the cluster that their kubeconfig names. Nothing of the operator is loaded. */
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { runCommand } from '../cli/index.ts'
+import { systemClock as clock } from '../clock/index.ts'
+import { createKubeClient, loadKubeConfig, type KubeClient } from '../kube/index.ts'
+
+export type ClusterCommandInputs = {
+  readonly name: string
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The path of the program: as `kubectl-taskmill` it is a plugin. */
+  readonly invokedAs: string
+  readonly version: string
+  readonly write: { readonly out: (text: string) => void; readonly err: (text: string) => void }
+}
+
+export async function clusterCommand({ name, argv, env, invokedAs, version, write }: ClusterCommandInputs): Promise<number> {
+  let client: KubeClient | undefined
+  try {
+    return await runCommand(name, argv, {
+      async connect(how) {
+        const config = await loadKubeConfig({ env, readFile: (path) => readFile(path, 'utf8'), clock, ...how })
+        client = createKubeClient({ ...config, clock, userAgent: `taskmill-cli/${version}` })
+        return { client, namespace: config.namespace }
+      },
+      ...write,
+      now: clock.now,
+      program: basename(invokedAs).startsWith('kubectl-taskmill') ? 'kubectl taskmill' : 'taskmill',
+    })
+  } finally {
+    await client?.close()
+  }
+}
