@@ -7,6 +7,7 @@ import { benchGraph } from './graph.ts'
 import { benchIdle } from './idle.ts'
 import { benchReconcile } from './reconcile.ts'
 import { benchReflector } from './reflector.ts'
+import { benchRuns } from './runs.ts'
 import { benchSchedules } from './schedules.ts'
 import { benchWake } from './wake.ts'
 
@@ -15,6 +16,7 @@ const setting = (name: string, standard: number): number => Number(process.env[n
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   wake: () => benchWake(setting('WAKES', 30), setting('BURSTS', 12)),
   schedules: benchSchedules,
+  runs: benchRuns,
   idle: () => benchIdle(setting('IDLE_SECONDS', 60)),
   consumer: benchConsumer,
   reconcile: () => benchReconcile(20),
