@@ -80,6 +80,13 @@ describe('one manifest', () => {
         'a.yaml:4:16 error WorkerPool/files spec.scaling.minReplicas: minReplicas must not exceed maxReplicas (10 where it is left out)',
       ],
     ],
+    [
+      'with what people do at three in the morning',
+      pool('files').replace('spec:\n', 'spec:\n  override: {suspend: true, until: 2026-11-23T08:00:00Z}\n'),
+      [
+        'a.yaml:5:3 warning WorkerPool/files spec.override: is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale and suspend write it for a while',
+      ],
+    ],
     ['of another kind', 'apiVersion: apps/v1\nkind: Deployment\n', []],
     ['that has not our group', 'apiVersion: tekton.dev/v1\nkind: TaskSchedule\nmetadata: {name: a}\n', []],
     [

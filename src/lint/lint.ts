@@ -11,6 +11,10 @@ export type LintOptions = {
   readonly isComplete: boolean
 }
 
+/** Git would write it again and again, also after a person has ended it. */
+const overrideInManifest =
+  'is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale and suspend write it for a while'
+
 /** Judges all manifests of taskmill.dev in some texts, each for itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {
   const { patches, namespaces } = kustomizationsAmong(sources)
@@ -37,6 +41,8 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
       }
       const problems = problemsOf(identity.declared, written)
       for (const { path, message } of problems) say(path, message)
+      if (isObject(written.value['spec']) && written.value['spec']['override'] !== undefined)
+        say('spec.override', overrideInManifest, 'warning')
       const reference = knownOf(identity.declared, written, namespaces.get(source.path))
       if (reference !== undefined) known.push(reference)
     }
