@@ -1,6 +1,7 @@
-import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
+import type { TaskScheduleStatus } from '../../api/index.ts'
 import type { Metrics } from '../../observability/index.ts'
 import type { Change, MissedReason, RunReason } from '../../scheduling/index.ts'
+import type { World } from './world.ts'
 
 /** All there are: series that stay at 0 are told too. */
 const outcomes: Readonly<Record<RunReason, true>> = {
@@ -22,7 +23,7 @@ const missedReasons: Readonly<Record<MissedReason, true>> = {
 }
 
 /** What a schedule is like now. */
-export function tellSchedule(metrics: Metrics, key: string, { metadata, spec }: TaskSchedule, status: TaskScheduleStatus): void {
+export function tellSchedule(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
   const series = metrics.of('TaskSchedule', key)
   for (const outcome of Object.keys(outcomes)) series.add('taskmill_schedule_runs_total', { outcome }, 0)
   for (const reason of Object.keys(missedReasons)) series.add('taskmill_schedule_missed_total', { reason }, 0)
@@ -31,11 +32,11 @@ export function tellSchedule(metrics: Metrics, key: string, { metadata, spec }: 
   series.set('taskmill_schedule_next_run_timestamp_seconds', {}, seconds(next))
   series.set('taskmill_schedule_last_run_timestamp_seconds', {}, seconds(status.lastScheduleTime))
   // An alert on what never succeeded needs a moment to count from.
-  const lastSuccess = seconds(status.lastSuccessTime ?? metadata.creationTimestamp)
+  const lastSuccess = seconds(status.lastSuccessTime ?? schedule.metadata.creationTimestamp)
   series.set('taskmill_schedule_last_success_timestamp_seconds', {}, lastSuccess)
   series.set('taskmill_schedule_consecutive_failures', {}, status.consecutiveFailures ?? 0)
   series.set('taskmill_schedule_active_runs', {}, status.activeRuns ?? 0)
-  series.set('taskmill_schedule_suspended', {}, spec.suspend ? 1 : 0)
+  series.set('taskmill_schedule_suspended', {}, suspension.isSuspended ? 1 : 0)
 }
 
 /** What a write to the ledger made true. */

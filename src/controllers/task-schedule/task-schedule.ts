@@ -318,7 +318,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const after = statusOf(world)
       const written = await status.write(key, schedule, after, context.signal)
       for (const event of transitionEvents(before, after)) events.event(schedule, event)
-      tellSchedule(metrics, key, schedule, after)
+      tellSchedule(metrics, key, world, after)
       return soonest([againAfterMs, written.againAfterMs, suspension.endsInMs])
     },
   }

@@ -12,7 +12,7 @@ export const objectMetrics = declareMetrics({
       help: '1 while a condition of an object is True, 0 while it is False or Unknown; missing while the object does not have it.',
       labels: ['kind', 'condition'],
       advice:
-        'Ready at 0, or Stalled at 1, for longer than a rollout takes: `kubectl describe` says why and what to do next. Whether the last run succeeded never shows in Ready.',
+        'Ready at 0, or Stalled at 1, for longer than a rollout takes: `kubectl describe` says why and what to do next. Whether the last run succeeded never shows in Ready. Overridden at 1: somebody holds something beside the manifest, until a time that the message names.',
     },
   },
 })

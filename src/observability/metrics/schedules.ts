@@ -25,7 +25,7 @@ export const scheduleMetrics = declareMetrics({
       advice: 'Above 0: `kubectl describe tsch` has what the last run said.',
     },
     taskmill_schedule_active_runs: { type: 'Gauge', help: 'Runs of a TaskSchedule that were dispatched and have no final outcome yet.' },
-    taskmill_schedule_suspended: { type: 'Gauge', help: '1 while a TaskSchedule is suspended, else 0.' },
+    taskmill_schedule_suspended: { type: 'Gauge', help: '1 while a TaskSchedule is suspended, by its spec or by an override, else 0.' },
     taskmill_schedule_runs_total: {
       type: 'Counter',
       help: 'Runs of a TaskSchedule that ended, by outcome: Succeeded, or why they failed.',
