@@ -339,6 +339,32 @@ test('two drivers: the one with the higher epoch goes on, what the other one sti
   expect(first.recorded).toEqual([])
 })
 
+test('deleted, and killed at any point of that: nothing waits or is stored any more, and nothing runs that had not started', async () => {
+  const points = new Set<string>()
+  for (let killAt = 0; ; killAt++) {
+    const home = await homeOf(`deleted-${killAt}`, (queue) => [
+      nodeOf(queue, 'ends'),
+      nodeOf(`${queue}-idle`, 'waits'),
+      nodeOf(queue, 'later', ['ends']),
+    ])
+    const ran: string[] = []
+    await processOf(home).step()
+    await using _worker = workerOf(home, ran)
+    await eventually(async () => expect(await endsOf(home)).toHaveLength(1))
+    const own = processOf(home, { killAt, visit: { desired: 'Deleted' } })
+    for (let result = await own.step(); result === 'Killed' || result.kind !== 'Deleted';) result = await own.step()
+    const at = `killed at ${own.struck.join()} (${killAt})`
+    const left = (await client.keys(`bull:*${home.namespace}*`)).filter((key) => /run:|waits|done\/.*:(tm|wait)/u.test(key))
+    expect(left, at).toEqual([])
+    expect(ran, at).toEqual(['ends'])
+    if (own.struck.length === 0) break
+    for (const point of own.struck) points.add(point)
+  }
+  expect([...points].toSorted()).toEqual(
+    ['acknowledge', 'delete', 'remove'].flatMap((what) => [`before ${what}`, `after ${what}`]).toSorted(),
+  )
+})
+
 test('an end of an object that had the name before is acknowledged and means nothing', async () => {
   const home = await homeOf('again', (queue) => [nodeOf(queue, 'a')])
   const former = nodeJobId(home.run, 'ffffffff', 'a')
