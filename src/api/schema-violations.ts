@@ -72,6 +72,8 @@ function* objectViolations(schema: JsonSchema): Iterable<string> {
   for (const [name, field] of Object.entries(fields)) {
     if (!/^[a-z][A-Za-z0-9]*$/u.test(name)) yield `${name} is not camelCase`
     if (field.format === 'date-time' && !name.endsWith('Time') && name !== 'until') yield `${name} is a moment: …Time`
+    // Kubernetes' own name of it.
+    if (name === 'ttlSecondsAfterFinished') continue
     if (field.type === 'integer' && /timeout|window|delay|period|interval|deadline|ttl/iu.test(name) && !name.endsWith('Seconds')) {
       yield `${name} is a duration: …Seconds`
     }

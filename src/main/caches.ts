@@ -1,11 +1,15 @@
 import {
   deployments,
   taskBrokers,
+  taskDependencies,
+  taskExecutions,
   taskSchedules,
   workerPools,
   type Deployment,
   type KubeObject,
   type TaskBroker,
+  type TaskDependency,
+  type TaskExecution,
   type TaskSchedule,
   type WorkerPool,
 } from '../api/index.ts'
@@ -19,6 +23,8 @@ import type { Startable } from '../runtime/index.ts'
 export type Caches = {
   readonly pools: Informer<WorkerPool, 'byBroker'>
   readonly schedules: Informer<TaskSchedule, 'byBroker'>
+  readonly dependencies: Informer<TaskDependency, 'byBroker'>
+  readonly executions: Informer<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker'>
   readonly taskBrokers: Informer<TaskBroker>
   /** Those that carry the pool label. */
   readonly deployments: Informer<Deployment>
@@ -46,6 +52,25 @@ export function createCaches(deps: {
       resource: taskSchedules,
       onRelist: metrics.relists(taskSchedules.plural),
       indexes: { byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`] },
+    }),
+    dependencies: createInformerOfNamespaces<TaskDependency, 'byBroker'>({
+      ...informerDeps,
+      resource: taskDependencies,
+      onRelist: metrics.relists(taskDependencies.plural),
+      indexes: { byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`] },
+    }),
+    executions: createInformerOfNamespaces<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker'>({
+      ...informerDeps,
+      resource: taskExecutions,
+      onRelist: metrics.relists(taskExecutions.plural),
+      indexes: {
+        byDependency: ({ metadata, spec }) =>
+          spec.dependencyRef === undefined ? [] : [`${metadata.namespace ?? ''}/${spec.dependencyRef.name}`],
+        bySchedule: ({ metadata, spec }) =>
+          spec.scheduleRef === undefined ? [] : [`${metadata.namespace ?? ''}/${spec.scheduleRef.name}`],
+        // Of one whose schedule or graph is not known yet the broker is not either: it is looked at when that comes.
+        byBroker: ({ metadata, spec, status }) => [`${metadata.namespace ?? ''}/${status?.broker ?? spec.brokerRef?.name ?? 'default'}`],
+      },
     }),
     taskBrokers: createInformerOfNamespaces<TaskBroker>({
       ...informerDeps,

@@ -2,18 +2,29 @@
  * The controllers of a term, one function per kind: what each is made of, and what it is asked to look at again by. A new kind adds its
  * cache in `caches.ts` and its function here.
  */
-import { doneQueue } from '../contract/index.ts'
+import { doneQueue, type OwnerMarker, ownerOf } from '../contract/index.ts'
 import { createTaskBrokerController } from '../controllers/task-broker/index.ts'
+import { createTaskDependencyController } from '../controllers/task-dependency/index.ts'
+import { createTaskExecutionController } from '../controllers/task-execution/index.ts'
 import { createTaskScheduleController } from '../controllers/task-schedule/index.ts'
 import { createWorkerPoolController, poolsOf } from '../controllers/worker-pool/index.ts'
 import type { Controller, Startable } from '../runtime/index.ts'
-import { createRunDriver, createSlotDriver, createSweep, createTracking } from '../services/index.ts'
+import {
+  createRunDriver,
+  createSlotDriver,
+  createSweep,
+  createTracking,
+  type RunDriver,
+  type SlotDriver,
+  type Sweep,
+  type Tracking,
+} from '../services/index.ts'
 import { keysOf } from './caches.ts'
 import { atEnd, type Term } from './term.ts'
 
 /** In the order of their start. */
 export function controllersOf(term: Term): readonly Startable[] {
-  return [taskBrokerController(term), workerPoolController(term), ...taskScheduleParts(term)]
+  return [taskBrokerController(term), workerPoolController(term), taskDependencyController(term), ...runParts(term)]
 }
 
 function taskBrokerController(term: Term): Controller {
@@ -51,22 +62,63 @@ function workerPoolController(term: Term): Controller {
   return controller
 }
 
-/** What runs of schedules are followed by and cleaned up by stops after the controller. */
-function taskScheduleParts(term: Term): readonly Startable[] {
+function taskDependencyController(term: Term): Controller {
+  const { dependencies, executions, taskBrokers } = term.caches
+  const { reconcile } = createTaskDependencyController({ ...term, dependencies, executions, taskBrokers })
+  const controller = term.controllerOf('task-dependency', () => keysOf(dependencies.list()), reconcile)
+  term.follow(dependencies, (key) => controller.enqueue(key))
+  term.follow(executions, (_, current, previous) => {
+    const run = current ?? previous
+    const name = run?.spec.dependencyRef?.name
+    if (name !== undefined) controller.enqueue(`${run?.metadata.namespace ?? ''}/${name}`)
+  })
+  term.follow(taskBrokers, (broker) => {
+    for (const key of keysOf(dependencies.byIndex('byBroker', broker))) controller.enqueue(key)
+  })
+  return controller
+}
+
+/** What slots and runs share: their ends are followed and what they leave is cleaned up by parts that stop after the controllers. */
+type RunServices = { readonly tracking: Tracking; readonly sweep: Sweep; readonly runDriver: RunDriver }
+
+function runParts(term: Term): readonly Startable[] {
   const { caches, clock, log, at, directory, dispatchers } = term
-  const { schedules, taskBrokers } = caches
-  const keyOfLedger = (ledger: string) => ledger.slice(ledger.indexOf('/') + 1)
-  const namespaceOf = (key: string) => key.slice(0, key.indexOf('/'))
-  const isGone = (ledger: string) => schedules.get(keyOfLedger(ledger)) === undefined
+  const existsIn = { TaskSchedule: caches.schedules, TaskExecution: caches.executions }
+  // Queues have no jobs that end, and look after their records themselves.
+  const exists = (kind: OwnerMarker['kind'], namespace: string, name: string) =>
+    kind === 'TaskQueue' || existsIn[kind].get(`${namespace}/${name}`) !== undefined
+  const isGone = (owner: string) => {
+    const { kind, namespace, name } = ownerOf(owner)
+    return !exists(kind, namespace, name)
+  }
   const tracking = createTracking({ ...term, isGone })
   const driver = createSlotDriver({ clock, log, at, outcomes: term.outcomes })
+  const runDriver = createRunDriver({ clock, log, at, outcomes: term.outcomes })
   const sweep = createSweep({
     ...term,
     driver,
-    runDriver: createRunDriver({ clock, log, at, outcomes: term.outcomes }),
-    exists: (kind, namespace, name) => kind !== 'TaskSchedule' || schedules.get(`${namespace}/${name}`) !== undefined,
+    runDriver,
+    exists,
     turnIn: turnsOf(term),
   })
+  const services = { tracking, sweep, driver, runDriver }
+  const controllers = [taskScheduleController(term, services), taskExecutionController(term, services)]
+  const keep = (broker: string) => {
+    const place = directory.get(broker)
+    if (place.kind === 'Known' && dispatchers.state(broker).kind === 'Active') {
+      tracking.keep(broker, { endpoint: place.endpoint, doneQueue: doneQueue(term.installation, namespaceOf(broker)) })
+      sweep.visit(place.endpoint)
+    } else tracking.keep(broker, undefined)
+  }
+  term.follow(caches.taskBrokers, keep)
+  directory.onChange(keep)
+  dispatchers.onChange(keep)
+  return [sweep, atEnd('tracking of runs', tracking.stop), ...controllers]
+}
+
+function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServices & { readonly driver: SlotDriver }): Controller {
+  const { caches, directory, dispatchers } = term
+  const { schedules, taskBrokers } = caches
   const { reconcile } = createTaskScheduleController({
     ...term,
     schedules,
@@ -79,17 +131,46 @@ function taskScheduleParts(term: Term): readonly Startable[] {
   const controller = term.controllerOf('task-schedule', () => keysOf(schedules.list()), reconcile)
   const enqueueThoseOf = (broker: string) => {
     for (const schedule of keysOf(schedules.byIndex('byBroker', broker))) controller.enqueue(schedule)
-    const place = directory.get(broker)
-    if (place.kind === 'Known' && dispatchers.state(broker).kind === 'Active') {
-      tracking.keep(broker, { endpoint: place.endpoint, doneQueue: doneQueue(term.installation, namespaceOf(broker)) })
-      sweep.visit(place.endpoint)
-    } else tracking.keep(broker, undefined)
   }
   term.follow(schedules, (key) => controller.enqueue(key))
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
   dispatchers.onChange(enqueueThoseOf)
-  return [sweep, atEnd('tracking of runs', tracking.stop), controller]
+  return controller
+}
+
+function taskExecutionController(term: Term, { tracking, runDriver, sweep }: RunServices): Controller {
+  const { caches, directory, dispatchers } = term
+  const { executions, schedules, dependencies, taskBrokers } = caches
+  const { reconcile } = createTaskExecutionController({
+    ...term,
+    executions,
+    schedules,
+    dependencies,
+    taskBrokers,
+    tracking,
+    driver: runDriver,
+    enqueue: (key) => controller.enqueue(key),
+    onLeftBehind: sweep.again,
+  })
+  const controller = term.controllerOf('task-execution', () => keysOf(executions.list()), reconcile)
+  const enqueueAll = (runs: ReturnType<typeof executions.list>) => {
+    for (const key of keysOf(runs)) controller.enqueue(key)
+  }
+  const enqueueThoseOf = (broker: string) => enqueueAll(executions.byIndex('byBroker', broker))
+  // Only what has not begun still wants to know what it refers to.
+  const waiting = (runs: ReturnType<typeof executions.list>) => runs.filter(({ status }) => status?.startTime === undefined)
+  term.follow(executions, (key) => controller.enqueue(key))
+  term.follow(schedules, (key) => enqueueAll(waiting(executions.byIndex('bySchedule', key))))
+  term.follow(dependencies, (key) => enqueueAll(waiting(executions.byIndex('byDependency', key))))
+  term.follow(taskBrokers, enqueueThoseOf)
+  directory.onChange(enqueueThoseOf)
+  dispatchers.onChange(enqueueThoseOf)
+  return controller
+}
+
+function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf('/'))
 }
 
 /** Whose turn it is at a broker in a namespace, by what the dispatchers of the TaskBrokers there know. */

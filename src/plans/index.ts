@@ -10,3 +10,4 @@
 export { type Fault, type Faults, summaryOf, type Understood } from './fault.ts'
 export { faultsOf } from './faults-of.ts'
 export { type ScheduleFaultReason, timingOf, understandSchedule, type UnderstoodSchedule } from './task-schedule.ts'
+export { understandDependency, understandExecution, type UnderstoodRun } from './run.ts'

@@ -3,7 +3,9 @@ import { globSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { kinds } from '../../src/api/index.ts'
 
-const folderOf: Readonly<Record<string, string>> = { WorkerPool: 'worker-pool', TaskBroker: 'task-broker', TaskSchedule: 'task-schedule' }
+const folderOf = (kind: string): string => kind.replaceAll(/(?<=.)([A-Z])/gu, '-$1').toLowerCase()
+/** The faults of a graph are named by the pure rules. */
+const rulesOf: Readonly<Record<string, string>> = { TaskDependency: 'src/graph/*.ts' }
 
 const declared = kinds.flatMap((kind) => [
   ...Object.entries(kind.conditions).flatMap(([type, { reasons }]) =>
@@ -13,8 +15,10 @@ const declared = kinds.flatMap((kind) => [
 ])
 
 it.each(declared)('$kind: $what $reason is said by the controller, or by the plan that it follows', ({ kind, reason }) => {
-  const name = folderOf[kind] ?? ''
-  const sources = globSync([`src/controllers/${name}/*.ts`, `src/plans/${name}.ts`]).filter((path) => !path.endsWith('.test.ts'))
+  const name = folderOf(kind)
+  const sources = globSync([`src/controllers/${name}/*.ts`, `src/plans/${name}.ts`, rulesOf[kind] ?? []].flat()).filter(
+    (path) => !path.endsWith('.test.ts'),
+  )
   expect(sources.length).toBeGreaterThan(0)
   expect(sources.map((path) => readFileSync(path, 'utf8')).join('\n')).toContain(`'${reason}'`)
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { kinds as declaredKinds } from '../../src/api/index.ts'
 import { run } from '../../hack/cluster/command.ts'
 import { chartFolder, installNotes, type PodTemplate, type Rendered, renderChart, setArguments, type Strings, tools } from './helm.ts'
 import { variants } from './variants.ts'
@@ -239,7 +240,7 @@ describe('the service monitor', () => {
 
 describe('what stays after helm uninstall', () => {
   it('is the CRDs, unless one asks otherwise, and the volume of the Redis', async () => {
-    const crds = ['taskbrokers', 'taskschedules', 'workerpools'].map((plural) => `CustomResourceDefinition//${plural}.taskmill.dev`)
+    const crds = declaredKinds.map(({ plural }) => `CustomResourceDefinition//${plural}.taskmill.dev`).toSorted()
     expect(await kept()).toEqual(crds)
     expect(await kept('crds.keep=false')).toEqual([])
     expect(await kept('crds.install=false', 'redis.enabled=true', 'redis.persistence.enabled=true')).toEqual([

@@ -55,6 +55,24 @@ it('the same news twice is one Event, with a series', async () => {
   await inNamespace('wait', '--for=jsonpath={.series.count}=2', event[0] ?? '', '--timeout=60s')
 })
 
+it('a run that is over goes when its time is', async () => {
+  const address = `taskmill-redis.${release.namespace}.svc:6379`
+  const apiVersion = 'taskmill.dev/v1alpha1'
+  const task = { type: 'none', queue: 'none' }
+  await create({ apiVersion, kind: 'TaskBroker', metadata: { name: 'runs' }, spec: { standalone: { address } } })
+  await create({
+    apiVersion,
+    kind: 'TaskDependency',
+    metadata: { name: 'runs' },
+    spec: { brokerRef: { name: 'runs' }, nodes: [{ name: 'one', task }] },
+  })
+  await inNamespace('wait', '--for=condition=Ready', 'taskdependency/runs', '--timeout=60s')
+  const spec = { dependencyRef: { name: 'runs' }, timeoutSeconds: 1, ttlSecondsAfterFinished: 0 }
+  await create({ apiVersion, kind: 'TaskExecution', metadata: { name: 'brief' }, spec })
+  await inNamespace('wait', '--for=delete', 'taskexecution/brief', '--timeout=60s')
+  await inNamespace('delete', 'taskdependency/runs', 'taskbroker/runs')
+})
+
 it('an operator that starts without rights lists everything as soon as it has them', async () => {
   const component = ['-l', 'app.kubernetes.io/component=operator'] as const
   await kubectl('delete', 'clusterrolebindings', ...component)

@@ -134,7 +134,7 @@ async function agrees(kind: Kind, { method, place, object, oldObject, part }: Tr
   const said = (unknown.length > 0 ? unknown : problems).map(({ path }) => path)
   const refused = answer.status >= 400
   if (method === 'POST' && kind !== probe) {
-    const written = stringify(object, { version: '1.1' })
+    const written = stringify(object, { version: '1.1', aliasDuplicateObjects: false })
     // Lint may find more: what a controller would not understand.
     const found = new Set(
       lint([{ path: 'a.yaml', text: written, isNamed: true }], { isComplete: false }).findings.map((each) => each.field),

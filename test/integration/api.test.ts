@@ -29,8 +29,8 @@ beforeAll(async () => {
   await waitUntil('the kinds', 20_000, async () =>
     (await Promise.all(kinds.map(({ plural }) => ask(cluster, 'GET', `${group}/${plural}`)))).every(({ status }) => status === 200),
   )
-  for (const { kind, full, least, alternatives = [] } of kindCases) {
-    const good = new Set<Good>([full, least.object, ...alternatives.map(({ object }) => object)])
+  for (const { kind, full, least, alternatives = [], besides = [] } of kindCases) {
+    const good = new Set<Good>([full, least.object, ...besides, ...alternatives.map(({ object }) => object)])
     await Promise.all([...good].map((object) => create(kind.plural, object)))
   }
 })

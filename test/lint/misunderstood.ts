@@ -8,16 +8,45 @@ const schedule = (reason: string, field: string, spec: string): Misunderstood =>
   manifest: `apiVersion: taskmill.dev/v1alpha1\nkind: TaskSchedule\nmetadata: {name: a}\nspec: ${spec}\n`,
 })
 
+const graph = (reason: string, field: string, nodes: string): Misunderstood => ({
+  kind: 'TaskDependency',
+  reason,
+  field,
+  manifest: `apiVersion: taskmill.dev/v1alpha1\nkind: TaskDependency\nmetadata: {name: a}\nspec: {${nodes}}\n`,
+})
+const task = 'task: {type: t, queue: q}'
+
 export const misunderstood: readonly Misunderstood[] = [
   schedule('InvalidSchedule', 'spec.schedules[0]', '{schedules: ["0 0 30 2 *"], task: {type: t, queue: q}}'),
   schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
   schedule('InvalidExpression', 'spec.task.payload.a', '{everySeconds: 9, task: {type: t, queue: q, payload: {a: $(slott)}}}'),
   schedule('PayloadTooLarge', 'spec.task.payload', `{everySeconds: 9, task: {type: t, queue: q, payload: {a: ${'a'.repeat(262_144)}}}}`),
+  graph(
+    'Cycle',
+    'spec.nodes[0].dependsOn[0]',
+    `nodes: [{name: a, dependsOn: [{name: b}], ${task}}, {name: b, dependsOn: [{name: a}], ${task}}]`,
+  ),
+  graph('UnknownNode', 'spec.nodes[0].dependsOn[0]', `nodes: [{name: a, dependsOn: [{name: x}], ${task}}]`),
+  graph('DuplicateNode', 'spec.finally[0].name', `nodes: [{name: a, ${task}}], finally: [{name: a, ${task}}]`),
+  graph(
+    'FinallyDependency',
+    'spec.nodes[0].dependsOn[0]',
+    `nodes: [{name: a, dependsOn: [{name: b}], ${task}}], finally: [{name: b, ${task}}]`,
+  ),
+  graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: nodes.b.result, ${task}}]`),
+  {
+    kind: 'TaskExecution',
+    reason: 'Failed',
+    field: 'spec.task.payload.a',
+    manifest:
+      'apiVersion: taskmill.dev/v1alpha1\nkind: TaskExecution\nmetadata: {name: a}\nspec: {task: {type: t, queue: q, payload: {a: $(slott)}}}\n',
+  },
 ]
 
 /** Reasons of Stalled that no manifest alone gives: what is in the cluster or in the broker decides. */
 export const needCluster: readonly string[] = [
   'TaskBroker SecretInvalid',
+  'TaskExecution TimedOut',
   'TaskSchedule LedgerUnreadable',
   'WorkerPool DeploymentNotOwned',
   'WorkerPool ProgressDeadlineExceeded',

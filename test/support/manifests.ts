@@ -1,6 +1,6 @@
-import type { TaskBroker, TaskSchedule, WorkerPool } from '../../src/api/index.ts'
+import type { TaskBroker, TaskDependency, TaskExecution, TaskSchedule, WorkerPool } from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
-import { taskBrokers, taskSchedules, workerPools } from '../../src/api/index.ts'
+import { taskBrokers, taskDependencies, taskExecutions, taskSchedules, workerPools } from '../../src/api/index.ts'
 
 type Deep<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Deep<T[K]> } : T
 
@@ -31,4 +31,16 @@ export async function createSchedule(
 ): Promise<TaskSchedule> {
   const schedule = { metadata: { namespace, name }, spec }
   return client.create(taskSchedules, schedule as unknown as TaskSchedule, { fieldManager: 'test', fieldValidation: 'Strict' })
+}
+
+/** A TaskDependency as a person writes it. */
+export async function createDependency(client: KubeClient, namespace: string, name: string, spec: object): Promise<TaskDependency> {
+  const dependency = { metadata: { namespace, name }, spec }
+  return client.create(taskDependencies, dependency as unknown as TaskDependency, { fieldManager: 'test', fieldValidation: 'Strict' })
+}
+
+/** A TaskExecution as a person writes it. */
+export async function createExecution(client: KubeClient, namespace: string, name: string, spec: object): Promise<TaskExecution> {
+  const execution = { metadata: { namespace, name }, spec }
+  return client.create(taskExecutions, execution as unknown as TaskExecution, { fieldManager: 'test', fieldValidation: 'Strict' })
 }

@@ -33,3 +33,32 @@ export function secretRef(options: { readonly description: string }) {
     },
   })
 }
+
+const referencePattern = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'
+
+/** The object of another kind in the same namespace, `default` where it is left out. */
+export function namedRef({ what, ...options }: { readonly description: string; readonly what: string; readonly immutable: string }) {
+  return object({
+    ...options,
+    default: {},
+    fields: {
+      name: string({
+        description: `Name of the ${what}.`,
+        minLength: 1,
+        maxLength: maxLabelValueLength,
+        pattern: referencePattern,
+        default: 'default',
+      }),
+    },
+  })
+}
+
+/** The object of another kind in the same namespace; it has to be named. */
+export function requiredRef({ what, ...options }: { readonly description: string; readonly what: string }) {
+  return object({
+    ...options,
+    fields: {
+      name: string({ description: `Name of the ${what}.`, minLength: 1, maxLength: maxLabelValueLength, pattern: referencePattern }),
+    },
+  })
+}

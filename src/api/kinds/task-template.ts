@@ -22,42 +22,47 @@ const retry = object({
   },
 })
 
-/** What one run is: a job that any BullMQ worker can run. */
-export const taskTemplate = object({
+/** What one run is: a job that any BullMQ worker can run. `names`: what the expressions of its payload may name. */
+export function taskTemplateOf({ description, names }: { readonly description: string; readonly names: string }) {
+  return object({
+    description,
+    fields: {
+      type: string({
+        description: "Type of the task: BullMQ's job name, by which the worker finds its handler.",
+        minLength: 1,
+        maxLength: 128,
+        example: 'send-email',
+      }),
+      queue: string({
+        description: 'Name of the BullMQ queue, as the workers know it. No colon, comma, braces or white space, and no dot at the start.',
+        minLength: 1,
+        maxLength: 128,
+        pattern: '^[^.:,{}\\p{Z}\\x00-\\x1f\\x7f][^:,{}\\p{Z}\\x00-\\x1f\\x7f]*$',
+        example: 'email_tasks',
+      }),
+      payload: optional(
+        openObject({
+          description: `The job's data: any JSON object of at most 256 KiB. In its texts, nested ones too, ${names} \`$$(\` stands for \`$(\`.`,
+          example: { retainDays: 30, slot: '$(slot)' },
+          fields: {},
+        }),
+      ),
+      priority: optional(
+        integer({
+          description:
+            'Higher runs sooner among jobs with a priority. Without one the job is a plain one: first in, first out, and BullMQ runs plain jobs before all that have a priority.',
+          minimum: 1,
+          maximum: 100,
+        }),
+      ),
+      retry,
+    },
+  })
+}
+
+export const taskTemplate = taskTemplateOf({
   description: 'The job that is added for each slot. Any BullMQ worker of the queue can run it.',
-  fields: {
-    type: string({
-      description: "Type of the task: BullMQ's job name, by which the worker finds its handler.",
-      minLength: 1,
-      maxLength: 128,
-      example: 'send-email',
-    }),
-    queue: string({
-      description: 'Name of the BullMQ queue, as the workers know it. No colon, comma, braces or white space, and no dot at the start.',
-      minLength: 1,
-      maxLength: 128,
-      pattern: '^[^.:,{}\\p{Z}\\x00-\\x1f\\x7f][^:,{}\\p{Z}\\x00-\\x1f\\x7f]*$',
-      example: 'email_tasks',
-    }),
-    payload: optional(
-      openObject({
-        description:
-          "The job's data: any JSON object of at most 256 KiB. In its texts, nested ones too, `$(slot)` stands for the slot in RFC 3339, and any CEL " +
-          'expression over it may stand in its place; `$$(` stands for `$(`.',
-        example: { retainDays: 30, slot: '$(slot)' },
-        fields: {},
-      }),
-    ),
-    priority: optional(
-      integer({
-        description:
-          'Higher runs sooner among jobs with a priority. Without one the job is a plain one: first in, first out, and BullMQ runs plain jobs before all that have a priority.',
-        minimum: 1,
-        maximum: 100,
-      }),
-    ),
-    retry,
-  },
+  names: '`$(slot)` stands for the slot in RFC 3339, and any CEL expression over it may stand in its place;',
 })
 
 export type TaskTemplate = Infer<typeof taskTemplate>

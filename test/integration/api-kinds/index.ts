@@ -3,6 +3,8 @@
  * kinds: a field that no good object shows, a rule that no bad manifest breaks, a pattern that was never tried do not go unnoticed.
  */
 import { taskBrokerCase } from './task-broker.ts'
+import { taskDependencyCase } from './task-dependency.ts'
+import { taskExecutionCase } from './task-execution.ts'
 import { taskScheduleCase } from './task-schedule.ts'
 import { workerPoolCase } from './worker-pool.ts'
 import type { KindCase } from './kind-case.ts'
@@ -10,4 +12,4 @@ import type { KindCase } from './kind-case.ts'
 export type { BadManifest, Good, KindCase } from './kind-case.ts'
 
 /** In the order of `kinds`. */
-export const kindCases: readonly KindCase[] = [taskBrokerCase, workerPoolCase, taskScheduleCase]
+export const kindCases: readonly KindCase[] = [taskBrokerCase, workerPoolCase, taskScheduleCase, taskDependencyCase, taskExecutionCase]

@@ -18,6 +18,8 @@ export type KindCase = {
   readonly full: Good & { readonly status: object }
   /** Fields that cannot be in one object with the rest of `full`, and a good object that shows each. */
   readonly alternatives?: readonly { readonly path: readonly (string | number)[]; readonly object: Good }[]
+  /** What bad manifests change, besides `full`. */
+  readonly besides?: readonly Good[]
   /** The least that is good, and how it reads with its defaults. */
   readonly least: { readonly object: Good; readonly spec: object }
   /** Each pattern and each rule, with words that it refuses. */

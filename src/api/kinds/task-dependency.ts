@@ -1,0 +1,174 @@
+import type { Resource } from '../object.ts'
+import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, string } from '../schema/index.ts'
+import { conditionList, observedGeneration } from './condition-list.ts'
+import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { maxLabelValueLength, namedRef } from './references.ts'
+import { taskDependencyConditions, taskDependencyEvents } from './task-dependency-reasons.ts'
+import { taskTemplateOf } from './task-template.ts'
+
+const maxTimeoutSeconds = 366 * 86_400
+const maxNodes = 500
+const maxFinally = 32
+/** Of a run: all its nodes. */
+export const maxRunNodes = maxNodes + maxFinally
+
+/** The outcomes of a run. */
+export const runOutcomes = ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped'] as const
+
+const names =
+  '`$(nodes.NAME.result)` and `$(nodes.NAME.status)` stand for what an upstream node returned and how it ended, `$(parameters.NAME)`, `$(slot)`, ' +
+  '`$(run.name)` and `$(run.startTime)` for the facts of the run, and any CEL expression over them may stand in their place;'
+
+const dependsOn = listMap({
+  description: 'What the node waits for: all of these. A node without any starts at once.',
+  keys: ['name'],
+  maxItems: maxNodes,
+  items: object({
+    description: 'One edge of the graph.',
+    fields: {
+      name: string({ description: 'Name of the upstream node.', minLength: 1, maxLength: maxLabelValueLength }),
+      condition: enumeration({
+        description:
+          'How the upstream node has to end. Failed holds when it failed or timed out; Completed as soon as it is final, however: also when it was skipped or omitted. A node whose condition can no longer hold is Omitted.',
+        values: ['Succeeded', 'Failed', 'Completed'],
+        default: 'Succeeded',
+      }),
+    },
+  }),
+})
+
+/** `known`: what the expressions of the node may name. */
+function nodeFields(known: string) {
+  return {
+    name: string({
+      description: 'Name of the node. In expressions: nodes.NAME, or nodes["NAME"] where there are dashes in it.',
+      minLength: 1,
+      maxLength: maxLabelValueLength,
+      pattern: '^[a-z]([-a-z0-9]*[a-z0-9])?$',
+    }),
+    when: optional(
+      string({
+        description:
+          'CEL that yields true or false, asked when all that the node waits for has ended as it should. When it is false the node is Skipped.',
+        minLength: 1,
+        maxLength: 1024,
+        example: 'nodes.summary.result.items > 0',
+      }),
+    ),
+    timeoutSeconds: optional(
+      integer({
+        description:
+          'Seconds from the start of the node to its end, waiting for a worker and retries included. Then it is TimedOut, and its job is taken out of the queue; one that a worker runs goes on and does not count any more.',
+        minimum: 1,
+        maximum: maxTimeoutSeconds,
+      }),
+    ),
+    required: boolean({ description: 'Whether the run fails when this node does.', default: true }),
+    task: taskTemplateOf({
+      description: 'The job that is added when the node starts. Any BullMQ worker of the queue can run it.',
+      names: known,
+    }),
+  }
+}
+
+const spec = object({
+  description: 'The graph, and what holds for its runs. A run keeps the graph that it began with.',
+  fields: {
+    brokerRef: namedRef({
+      description: 'The TaskBroker, in the same namespace, that holds the queues of the nodes and the logs of the runs.',
+      what: 'TaskBroker',
+      immutable: 'brokerRef cannot be changed: runs would be left behind. Create another TaskDependency for the other broker.',
+    }),
+    parameters: optional(
+      openObject({
+        description: 'Values that expressions know as parameters.NAME; a TaskExecution may give others.',
+        example: { retainDays: 30 },
+        fields: {},
+      }),
+    ),
+    timeoutSeconds: optional(
+      integer({
+        description:
+          'Seconds from the begin of a run to the end of its last node. Then what runs is stopped (TimedOut); the nodes of finally still run.',
+        minimum: 1,
+        maximum: maxTimeoutSeconds,
+      }),
+    ),
+    onNodeFailure: enumeration({
+      description:
+        'What a failed required node does to the others. Stop: nothing starts any more but what reacts to a failure (an edge Failed or Completed to a failed node) and what follows that. Continue: whatever does not depend on it goes on.',
+      values: ['Stop', 'Continue'],
+      default: 'Stop',
+    }),
+    nodes: listMap({
+      description: 'The nodes of the graph.',
+      keys: ['name'],
+      minItems: 1,
+      maxItems: maxNodes,
+      items: object({
+        description: 'One node: a task, and when it runs.',
+        fields: { ...nodeFields(names), dependsOn: optional(dependsOn) },
+      }),
+    }),
+    finally: optional(
+      listMap({
+        description:
+          'Nodes that run once all others are final, however the run went; they know `run.outcome`. They depend on nothing, and start together.',
+        keys: ['name'],
+        maxItems: maxFinally,
+        items: object({
+          description: 'One node: a task that runs at the end.',
+          fields: nodeFields(`\`$(run.outcome)\` stands for the outcome of the nodes; ${names}`),
+        }),
+      }),
+    ),
+  },
+})
+
+const count = (description: string) => optional(integer({ description, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+
+const status = object({
+  description: 'Whether the graph is sound, and what became of its runs. Written by the operator only.',
+  default: {},
+  fields: {
+    conditions: optional(conditionList),
+    observedGeneration,
+    nodes: count('How many nodes the graph has, finally included.'),
+    activeRuns: count('Runs of the graph that have no outcome yet.'),
+    lastRunTime: optional(dateTime({ description: 'When the newest run began.' })),
+    lastRunName: optional(string({ description: 'Name of the TaskExecution that ended last.', maxLength: maxLabelValueLength })),
+    lastResult: optional(enumeration({ description: 'Outcome of that run.', values: runOutcomes })),
+  },
+})
+
+export const taskDependency = declareKind({
+  kind: 'TaskDependency',
+  plural: 'taskdependencies',
+  singular: 'taskdependency',
+  shortNames: ['tdep'],
+  description:
+    'A TaskDependency is a named graph of tasks: which runs after which, under which conditions and time limits. It does nothing by itself: a TaskExecution runs it.',
+  nameMaxLength: maxLabelValueLength,
+  columns: [
+    { name: 'Nodes', type: 'integer', jsonPath: '.status.nodes', description: 'How many nodes the graph has.' },
+    { name: 'Active', type: 'integer', jsonPath: '.status.activeRuns', description: 'Runs without an outcome.' },
+    { name: 'Last', type: 'date', jsonPath: '.status.lastRunTime', description: 'Since when the newest run began.' },
+    { name: 'Result', type: 'string', jsonPath: '.status.lastResult', description: 'Outcome of the run that ended last.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether runs can begin.',
+    },
+  ],
+  spec,
+  status,
+  conditions: taskDependencyConditions,
+  events: taskDependencyEvents,
+})
+
+export type TaskDependency = ObjectOf<typeof taskDependency>
+export type TaskDependencySpec = Infer<typeof spec>
+export type TaskDependencyStatus = Infer<typeof status>
+
+export const taskDependencies: Resource<TaskDependency> = resourceOf(taskDependency)

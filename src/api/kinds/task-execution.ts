@@ -1,0 +1,188 @@
+import type { Resource } from '../object.ts'
+import { dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, string } from '../schema/index.ts'
+import { conditionList, observedGeneration } from './condition-list.ts'
+import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { maxLabelValueLength, requiredRef } from './references.ts'
+import { maxRunNodes, runOutcomes } from './task-dependency.ts'
+import { taskExecutionConditions, taskExecutionEvents } from './task-execution-reasons.ts'
+import { taskTemplateOf } from './task-template.ts'
+
+const maxCount = Number.MAX_SAFE_INTEGER
+const maxTimeoutSeconds = 366 * 86_400
+
+const spec = object({
+  description: 'What is run, once. Once the run has begun only desiredState and ttlSecondsAfterFinished can be changed.',
+  rules: [
+    {
+      rule: '[has(self.task), has(self.scheduleRef), has(self.dependencyRef)].exists_one(isSet, isSet)',
+      message: 'exactly one of task, scheduleRef, dependencyRef must be set',
+      fieldPath: '.task',
+    },
+    {
+      rule: '!has(self.brokerRef) || has(self.task)',
+      message: 'brokerRef goes with task only: a schedule or a graph runs on its own broker. Remove brokerRef',
+      fieldPath: '.brokerRef',
+    },
+    {
+      rule: '!has(self.payload) || has(self.scheduleRef)',
+      message: "payload goes with scheduleRef only, whose template's payload it changes; a task has its own, a graph has parameters",
+      fieldPath: '.payload',
+    },
+    {
+      rule: '!has(self.parameters) || has(self.dependencyRef)',
+      message: 'parameters go with dependencyRef only. Remove parameters',
+      fieldPath: '.parameters',
+    },
+    {
+      rule: "self.desiredState == 'Cancelled' || oldSelf.desiredState == 'Running'",
+      message: 'a run that was cancelled cannot go on. Create another TaskExecution',
+      fieldPath: '.desiredState',
+      reason: 'FieldValueForbidden',
+    },
+  ],
+  fields: {
+    brokerRef: optional(
+      requiredRef({
+        description: 'The TaskBroker, in the same namespace, that holds the queue; the one named default where it is left out.',
+        what: 'TaskBroker',
+      }),
+    ),
+    task: optional(
+      taskTemplateOf({
+        description: 'The job that is added. Any BullMQ worker of the queue can run it.',
+        names: '`$(slot)` stands for slotTime, and any CEL expression over it may stand in its place;',
+      }),
+    ),
+    scheduleRef: optional(
+      requiredRef({
+        description:
+          'The TaskSchedule, in the same namespace, whose template is run now, also while it is suspended. It counts neither as one of its slots nor for its concurrencyPolicy.',
+        what: 'TaskSchedule',
+      }),
+    ),
+    dependencyRef: optional(
+      requiredRef({ description: 'The TaskDependency, in the same namespace, whose graph is run.', what: 'TaskDependency' }),
+    ),
+    payload: optional(
+      openObject({
+        description: "Fields that are merged over the payload of the schedule's template, objects field by field.",
+        example: { retainDays: 1 },
+        fields: {},
+      }),
+    ),
+    parameters: optional(
+      openObject({ description: 'Values that are merged over the parameters of the graph.', example: { retainDays: 1 }, fields: {} }),
+    ),
+    slotTime: optional(dateTime({ description: 'What $(slot) stands for; when the TaskExecution was created where it is left out.' })),
+    timeoutSeconds: optional(
+      integer({
+        description: "Seconds from the begin of the run to its end; instead of the graph's own where it is a run of one.",
+        minimum: 1,
+        maximum: maxTimeoutSeconds,
+      }),
+    ),
+    desiredState: enumeration({
+      description:
+        'Cancelled: what waits is taken back, nothing starts any more but the nodes of finally, and the run ends as Cancelled. A job that a worker runs goes on and does not count any more.',
+      values: ['Running', 'Cancelled'],
+      default: 'Running',
+    }),
+    ttlSecondsAfterFinished: optional(
+      integer({
+        description: 'Seconds after its end at which the TaskExecution is deleted; without it: never.',
+        minimum: 0,
+        maximum: maxTimeoutSeconds,
+      }),
+    ),
+  },
+})
+
+/** What cannot be changed once a run has begun: what it was begun with. */
+const pinned = ['brokerRef', 'task', 'scheduleRef', 'dependencyRef', 'payload', 'parameters', 'slotTime', 'timeoutSeconds']
+const isSame = (field: string) =>
+  `(has(self.spec.${field}) ? has(oldSelf.spec.${field}) && self.spec.${field} == oldSelf.spec.${field} : !has(oldSelf.spec.${field}))`
+
+const text = (description: string, maxLength: number) => optional(string({ description, maxLength }))
+const moment = (description: string) => optional(dateTime({ description }))
+const count = (description: string) => optional(integer({ description, minimum: 0, maximum: maxCount }))
+
+const node = object({
+  description: 'What became of one node.',
+  fields: {
+    name: string({ description: 'Name of the node; of a single task: task.', minLength: 1, maxLength: maxLabelValueLength }),
+    state: enumeration({
+      description:
+        'Pending: it waits for other nodes. Running: its job is in the queue, or a worker runs it. Skipped: its `when` was false. Omitted: a condition that it needs can no longer hold, or the run stopped before it.',
+      values: ['Pending', 'Running', 'Stopping', 'Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped', 'Omitted'],
+    }),
+    attempt: count('Attempts that were made.'),
+    startTime: moment('When its job was added to the queue.'),
+    finishTime: moment('When it ended.'),
+    worker: text('The worker that ran it last.', 253),
+    reason: text('Why it ended as it did, in one word.', 128),
+    message: text('Why, in words.', 1024),
+  },
+})
+
+const status = object({
+  description: 'What became of the run, as its log in the broker says. Written by the operator only.',
+  default: {},
+  fields: {
+    conditions: optional(conditionList),
+    observedGeneration,
+    state: optional(
+      enumeration({
+        description: 'Pending: it has not begun. The others but Running are final.',
+        values: ['Pending', 'Running', ...runOutcomes],
+      }),
+    ),
+    source: text('What it is a run of; a column of kubectl get.', 80),
+    broker: text('The TaskBroker that holds its log.', maxLabelValueLength),
+    dependency: text('The TaskDependency whose graph it runs.', maxLabelValueLength),
+    progress: text('How many nodes are final, of how many; a column of kubectl get.', 64),
+    waitingFor: text('What it waits for; a column of kubectl get.', 256),
+    startTime: moment('When the run began.'),
+    finishTime: moment('When it ended.'),
+    attempts: count('Attempts of its jobs, over all nodes that ended.'),
+    queueSeconds: count('Seconds until a worker took up the first job.'),
+    durationSeconds: count('Seconds from begin to end.'),
+    result: text('What the task returned, as JSON of at most 1,024 bytes; of a graph nothing.', 1024),
+    failureMessage: text('Which node failed, and why.', 2048),
+    nodes: optional(listMap({ description: 'Each node.', keys: ['name'], maxItems: maxRunNodes, items: node })),
+  },
+})
+
+export const taskExecution = declareKind({
+  kind: 'TaskExecution',
+  plural: 'taskexecutions',
+  singular: 'taskexecution',
+  shortNames: ['tex'],
+  description:
+    "A TaskExecution is one run: of a task, of a schedule's template or of a graph. It runs once, whatever happens to the operator meanwhile; deleting it while it runs cancels it.",
+  nameMaxLength: maxLabelValueLength,
+  columns: [
+    { name: 'Source', type: 'string', jsonPath: '.status.source', description: 'What it is a run of.' },
+    { name: 'State', type: 'string', jsonPath: '.status.state', description: 'How far it is, or how it ended.' },
+    { name: 'Progress', type: 'string', jsonPath: '.status.progress', description: 'Nodes that are final, of all nodes.' },
+    { name: 'Waiting-For', type: 'string', jsonPath: '.status.waitingFor', description: 'What it waits for.' },
+    { name: 'Started', type: 'date', jsonPath: '.status.startTime', description: 'Since when it runs.' },
+  ],
+  spec,
+  status,
+  rules: [
+    {
+      rule: `!has(self.status) || !has(self.status.startTime) || (${pinned.map(isSame).join(' && ')})`,
+      message: 'a run that has begun cannot be changed, but for desiredState and ttlSecondsAfterFinished. Create another TaskExecution',
+      fieldPath: '.spec',
+      reason: 'FieldValueForbidden',
+    },
+  ],
+  conditions: taskExecutionConditions,
+  events: taskExecutionEvents,
+})
+
+export type TaskExecution = ObjectOf<typeof taskExecution>
+export type TaskExecutionSpec = Infer<typeof spec>
+export type TaskExecutionStatus = Infer<typeof status>
+
+export const taskExecutions: Resource<TaskExecution> = resourceOf(taskExecution)

@@ -1,0 +1,99 @@
+/** What people read about a graph: pure, from a world to a status. */
+import {
+  dependencyCondition,
+  findCondition,
+  setConditions,
+  type TaskDependency,
+  type TaskDependencyStatus,
+  type TaskExecution,
+  type WantedCondition,
+} from '../../api/index.ts'
+import { summaryOf, type UnderstoodRun } from '../../plans/index.ts'
+
+export type World = {
+  readonly dependency: TaskDependency
+  /** The status that was written last. */
+  readonly status: TaskDependencyStatus | undefined
+  readonly understood: UnderstoodRun
+  readonly hasBroker: boolean
+  /** Those of the graph that there are. */
+  readonly runs: readonly TaskExecution[]
+  readonly nowMs: number
+}
+
+export function statusOf(world: World): TaskDependencyStatus {
+  const { dependency, status, runs, nowMs } = world
+  const { metadata, spec } = dependency
+  const begun = runs.map((run) => run.status?.startTime).filter((time) => time !== undefined)
+  const last = lastEnded(runs)
+  const lastRunTime = newest([...begun, status?.lastRunTime])
+  const lastRunName = last?.metadata.name ?? status?.lastRunName
+  const lastResult = resultOf(last) ?? status?.lastResult
+  return {
+    observedGeneration: metadata.generation ?? 0,
+    nodes: spec.nodes.length + (spec.finally?.length ?? 0),
+    activeRuns: runs.filter((run) => resultOf(run) === undefined).length,
+    ...(lastRunTime === undefined ? {} : { lastRunTime }),
+    ...(lastRunName === undefined ? {} : { lastRunName }),
+    ...(lastResult === undefined ? {} : { lastResult }),
+    conditions: setConditions(status?.conditions, [...health(world), ...outcome(world, last)], nowMs, metadata.generation),
+  }
+}
+
+function health({ dependency, understood, hasBroker }: World): readonly WantedCondition[] {
+  if (!understood.ok) {
+    const { reason, message } = summaryOf(understood.faults)
+    return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
+  }
+  if (!hasBroker) {
+    const message = `TaskBroker "${dependency.spec.brokerRef.name}" does not exist in this namespace. Next: create it`
+    return [dependencyCondition('Ready', 'BrokerNotFound', message), dependencyCondition('Reconciling', 'BrokerNotFound', message)]
+  }
+  const { nodes } = understood.graph
+  const edges = nodes.reduce((sum, { upstream }) => sum + upstream.length, 0)
+  const words = `${count(nodes.length, 'node')}, ${edges === 1 ? '1 dependency' : `${edges} dependencies`}`
+  return [dependencyCondition('Ready', 'GraphValid', words)]
+}
+
+/** Runs are deleted some time after their end: what was said of the last one stays. */
+function outcome({ status }: World, last: TaskExecution | undefined): readonly WantedCondition[] {
+  const result = resultOf(last)
+  if (last !== undefined && result !== undefined) {
+    const message = findCondition(last.status?.conditions, 'Succeeded')?.message ?? ''
+    return [dependencyCondition('LastRunSucceeded', result, `${last.metadata.name}: ${message}`)]
+  }
+  const before = findCondition(status?.conditions, 'LastRunSucceeded')
+  return before === undefined ? [] : [{ type: before.type, status: before.status, reason: before.reason, message: before.message }]
+}
+
+function resultOf(run: TaskExecution | undefined): TaskDependencyStatus['lastResult'] {
+  const state = run?.status?.state
+  return state === 'Pending' || state === 'Running' ? undefined : state
+}
+
+function lastEnded(runs: readonly TaskExecution[]): TaskExecution | undefined {
+  return runs
+    .filter((run) => resultOf(run) !== undefined)
+    .toSorted((a, b) => endOf(a).localeCompare(endOf(b)) || a.metadata.name.localeCompare(b.metadata.name))
+    .at(-1)
+}
+
+function endOf({ status }: TaskExecution): string {
+  return status?.finishTime ?? ''
+}
+
+function newest(times: readonly (string | undefined)[]): string | undefined {
+  return times
+    .filter((time) => time !== undefined)
+    .toSorted()
+    .at(-1)
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+/** What makes a status worth writing at once; all the rest are gauges. */
+export function transitionOf({ observedGeneration, lastResult, conditions }: TaskDependencyStatus): unknown {
+  return [observedGeneration, lastResult, conditions?.map(({ type, status, reason }) => [type, status, reason])]
+}

@@ -1,0 +1,80 @@
+import {
+  dependencyEvent,
+  findCondition,
+  taskDependencies,
+  type TaskBroker,
+  type TaskDependency,
+  type TaskExecution,
+} from '../../api/index.ts'
+import type { Clock } from '../../clock/index.ts'
+import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import { understandDependency, type UnderstoodRun } from '../../plans/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/index.ts'
+import { statusOf, transitionOf } from './status.ts'
+
+export type TaskDependencyDeps = {
+  readonly client: KubeClient
+  readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
+  readonly executions: Pick<Informer<TaskExecution, 'byDependency'>, 'byIndex'>
+  readonly taskBrokers: Pick<Informer<TaskBroker>, 'get'>
+  readonly events: EventRecorder
+  readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
+}
+
+/** How much later a number may be told. */
+const gaugeIntervalMs = 1_000
+
+export function createTaskDependencyController(deps: TaskDependencyDeps): {
+  reconcile(key: string, context: { readonly signal: AbortSignal }): Promise<{ readonly requeueAfterMs?: number }>
+} {
+  const { client, dependencies, executions, taskBrokers, events, clock } = deps
+  /** Compiled once per generation. */
+  const known = new Map<string, { readonly version: string; readonly understood: UnderstoodRun }>()
+  const writer = createStatusWriter<TaskDependency>({
+    client,
+    resource: taskDependencies,
+    fieldManager: 'taskmill-task-dependency',
+    clock,
+    transitionOf,
+    budget: deps.statusBudget,
+    gaugeIntervalMs,
+  })
+
+  function understand(key: string, dependency: TaskDependency): UnderstoodRun {
+    const version = `${dependency.metadata.uid}/${dependency.metadata.generation}`
+    const entry = known.get(key)
+    if (entry?.version === version) return entry.understood
+    const understood = understandDependency(dependency)
+    known.set(key, { version, understood })
+    return understood
+  }
+
+  return {
+    async reconcile(key, { signal }) {
+      const dependency = dependencies.get(key)
+      if (dependency === undefined || dependency.metadata.deletionTimestamp !== undefined) {
+        known.delete(key)
+        writer.forget(key)
+        return {}
+      }
+      const before = writer.latest(key, dependency)
+      const after = statusOf({
+        dependency,
+        status: before,
+        understood: understand(key, dependency),
+        hasBroker: taskBrokers.get(`${dependency.metadata.namespace ?? ''}/${dependency.spec.brokerRef.name}`) !== undefined,
+        runs: executions.byIndex('byDependency', key),
+        nowMs: clock.now(),
+      })
+      const { againAfterMs } = await writer.write(key, dependency, after, signal)
+      const stalled = findCondition(after.conditions, 'Stalled')
+      const was = findCondition(before?.conditions, 'Stalled')
+      if (stalled !== undefined && (was?.reason !== stalled.reason || before?.observedGeneration !== after.observedGeneration)) {
+        events.event(dependency, dependencyEvent('GraphInvalid', stalled.message))
+      }
+      return againAfterMs === undefined ? {} : { requeueAfterMs: againAfterMs }
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import { executionEvent, type TaskExecution, type WantedEvent } from '../../api/index.ts'
+import type { RunEntry } from '../../graph/index.ts'
+import { sourceOf } from './status.ts'
+
+/** So many failed nodes of one append are told one by one. */
+const maxTold = 5
+
+const outcomeEvents = {
+  Succeeded: 'Succeeded',
+  Failed: 'Failed',
+  TimedOut: 'TimedOut',
+  Cancelled: 'Cancelled',
+  Skipped: 'Skipped',
+} as const
+
+/** What is worth an Event in what was just recorded. */
+export function entryEvents(entries: readonly RunEntry[], execution: TaskExecution): readonly WantedEvent[] {
+  const failures: string[] = []
+  const events = entries.flatMap((entry): readonly WantedEvent[] => {
+    if (entry.kind === 'Begun') return [executionEvent('Started', `a run of ${sourceOf(execution)}`)]
+    if (entry.kind === 'Finished') return [executionEvent(outcomeEvents[entry.outcome], entry.message)]
+    if (entry.kind === 'Ended' && (entry.outcome === 'Failed' || entry.outcome === 'TimedOut')) {
+      const { node, reason, message, attemptsMade, attempts, worker } = entry
+      const tries = attemptsMade === undefined ? '' : `, ${attemptsMade}/${attempts ?? attemptsMade} attempts`
+      failures.push(
+        `${node}: ${reason}${tries}${message === undefined ? '' : `: ${message}`}${worker === undefined ? '' : ` on ${worker}`}`,
+      )
+    }
+    return []
+  })
+  const more = failures.length - maxTold
+  const told = [...failures.slice(0, maxTold), ...(more > 0 ? [`and ${more} more nodes`] : [])]
+  return [...told.map((note) => executionEvent('NodeFailed', note)), ...events]
+}

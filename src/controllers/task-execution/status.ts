@@ -1,0 +1,200 @@
+/** What people read about a run: pure, from a world to a status. */
+import {
+  executionCondition,
+  kubeTime,
+  setConditions,
+  type TaskExecution,
+  type TaskExecutionStatus,
+  type WantedCondition,
+} from '../../api/index.ts'
+import { type Finished, nodesOf, type NodeView, type Run, type RunView, viewOf } from '../../graph/index.ts'
+import type { Situation, World } from './world.ts'
+
+type NodeStatus = NonNullable<TaskExecutionStatus['nodes']>[number]
+
+const maxResultBytes = 1024
+
+export function statusOf(world: World): TaskExecutionStatus {
+  const { execution, status, broker, dependency, situation, run, nowMs } = world
+  const view = run === undefined ? undefined : viewOf(run)
+  const told = run === undefined || view === undefined ? toldBefore(world) : toldOfRun(run, view)
+  const state = told.state ?? 'Pending'
+  const hopeless = situation.kind === 'Hopeless' ? { state: 'Failed' as const, ...hopelessFields(status, situation.message, nowMs) } : {}
+  const wanted = conditionsOf(world, view, situation.kind === 'Hopeless' ? 'Failed' : state)
+  return {
+    observedGeneration: execution.metadata.generation ?? 0,
+    source: sourceOf(execution),
+    broker,
+    ...(dependency === undefined ? {} : { dependency }),
+    ...told,
+    state,
+    ...hopeless,
+    conditions: setConditions(status?.conditions, wanted, nowMs, execution.metadata.generation),
+  }
+}
+
+/** As kubectl names things: `tdep/morning-summary`. */
+export function sourceOf({ spec }: TaskExecution): string {
+  if (spec.dependencyRef !== undefined) return `tdep/${spec.dependencyRef.name}`
+  if (spec.scheduleRef !== undefined) return `tsch/${spec.scheduleRef.name}`
+  return `task/${spec.task?.type ?? ''}`.slice(0, 80)
+}
+
+/** Nothing could be read: what was told stays. */
+function toldBefore({ status }: World): Partial<TaskExecutionStatus> {
+  const { conditions: _, ...kept } = status ?? { observedGeneration: -1 }
+  return kept
+}
+
+function hopelessFields(status: TaskExecutionStatus | undefined, message: string, nowMs: number): Partial<TaskExecutionStatus> {
+  const nowTime = kubeTime(nowMs)
+  return {
+    startTime: status?.startTime ?? nowTime,
+    finishTime: status?.finishTime ?? nowTime,
+    failureMessage: message.slice(0, 2048),
+  }
+}
+
+function toldOfRun(run: Run, view: RunView): Partial<TaskExecutionStatus> {
+  const nodes = nodesOf(run)
+  const begunAtMs = run.begun?.atMs ?? 0
+  const { finished } = view
+  const ends = nodes.flatMap(({ ended }) => (ended === undefined ? [] : [ended]))
+  const attempts = ends.reduce((sum, { attemptsMade = 0 }) => sum + attemptsMade, 0)
+  const firstStartMs = Math.min(...ends.map(({ startedAtMs = Infinity }) => startedAtMs))
+  const result = nodes.length === 1 ? resultOf(ends[0]?.result) : undefined
+  const waitingFor = finished === undefined ? waitingOf(nodes) : undefined
+  return {
+    state: finished?.outcome ?? 'Running',
+    progress: progressOf(view),
+    ...(waitingFor === undefined ? {} : { waitingFor }),
+    startTime: kubeTime(begunAtMs),
+    ...(attempts === 0 ? {} : { attempts }),
+    ...(firstStartMs === Infinity ? {} : { queueSeconds: seconds(firstStartMs - begunAtMs) }),
+    ...(result === undefined ? {} : { result }),
+    ...(finished === undefined ? {} : { finishTime: kubeTime(finished.atMs), durationSeconds: seconds(finished.atMs - begunAtMs) }),
+    ...failureOf(finished),
+    nodes: nodes.map(nodeStatus),
+  }
+}
+
+function failureOf(finished: Finished | undefined): Partial<TaskExecutionStatus> {
+  const hasFailed = finished?.outcome === 'Failed' || finished?.outcome === 'TimedOut'
+  return hasFailed ? { failureMessage: finished.message.slice(0, 2048) } : {}
+}
+
+/** `2/4`, `2/4, 1 failed`. */
+export function progressOf({ final, nodes, failed }: RunView): string {
+  return `${final}/${nodes}${failed === 0 ? '' : `, ${failed} failed`}`
+}
+
+const shownNodes = 3
+
+/** The nodes that have begun, and by when they have to have ended: `summary until 04:10, send`. */
+export function waitingOf(nodes: readonly NodeView[]): string | undefined {
+  const active = nodes.filter(({ state }) => state === 'Running' || state === 'Stopping')
+  if (active.length === 0) return undefined
+  const shown = active
+    .slice(0, shownNodes)
+    .map(({ name, untilMs }) => (untilMs === undefined ? name : `${name} until ${kubeTime(untilMs).slice(11, 16)}`))
+  const more = active.length - shown.length
+  return [...shown, ...(more === 0 ? [] : [`${more} more`])].join(', ').slice(0, 256)
+}
+
+function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView): NodeStatus {
+  const waiting = waitsFor.length === 0 ? undefined : `needs ${listed(waitsFor)}`
+  const message = (ended === undefined ? waiting : ended.message)?.slice(0, nodeMessageLength)
+  const attempt = ended?.attemptsMade
+  const beganMs = ended?.startedAtMs ?? startedAtMs
+  const { worker, reason } = ended ?? {}
+  return {
+    name,
+    state,
+    ...(attempt === undefined ? {} : { attempt }),
+    ...(beganMs === undefined ? {} : { startTime: kubeTime(beganMs) }),
+    ...(ended === undefined || startedAtMs === undefined ? {} : { finishTime: kubeTime(ended.finishedAtMs ?? ended.atMs) }),
+    ...(worker === undefined ? {} : { worker: worker.slice(0, 253) }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  }
+}
+
+/** 532 of them have to fit into an object. */
+const nodeMessageLength = 256
+
+function listed(names: readonly string[]): string {
+  const more = names.length - shownNodes
+  return `${names.slice(0, shownNodes).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+function resultOf(result: unknown): string | undefined {
+  if (result === undefined || result === null) return undefined
+  const text = JSON.stringify(result)
+  return Buffer.byteLength(text) <= maxResultBytes ? text : undefined
+}
+
+function seconds(durationMs: number): number {
+  return Math.max(0, Math.round(durationMs / 1000))
+}
+
+type State = NonNullable<TaskExecutionStatus['state']>
+
+function conditionsOf(world: World, view: RunView | undefined, state: State): readonly WantedCondition[] {
+  const { situation, status } = world
+  if (state === 'Pending' || state === 'Running') {
+    return [pending(world, view), executionCondition('Reconciling', 'InProgress', progressWords(view))]
+  }
+  const message = situation.kind === 'Hopeless' ? situation.message : (view?.finished?.message ?? status?.failureMessage ?? '')
+  const succeeded = executionCondition('Succeeded', state, message)
+  if (state !== 'Failed' && state !== 'TimedOut') return [succeeded]
+  return [succeeded, executionCondition('Failed', state, message), executionCondition('Stalled', state, message)]
+}
+
+function progressWords(view: RunView | undefined): string {
+  return view === undefined ? 'it has not begun' : `${view.final} of ${view.nodes} ${view.nodes === 1 ? 'node is' : 'nodes are'} final`
+}
+
+function pending(world: World, view: RunView | undefined): WantedCondition {
+  const { situation, broker, run } = world
+  const say = (reason: Parameters<typeof executionCondition<'Succeeded'>>[1], message: string) =>
+    executionCondition('Succeeded', reason, message)
+  switch (situation.kind) {
+    case 'NoSource':
+      return say('SourceNotFound', situation.message)
+    case 'NoBroker':
+      return say('BrokerNotFound', `TaskBroker "${broker}" does not exist in this namespace. Next: create it`)
+    case 'NotUsable':
+      return say('BrokerNotUsable', situation.message)
+    case 'Unreachable':
+      return say('BrokerUnreachable', `${situation.message}. Next: kubectl describe taskbroker ${broker}`)
+    case 'Unreadable':
+      return say(
+        'LogUnreadable',
+        `${situation.message}. It is not written over. Next: run the version that wrote it, or delete this TaskExecution`,
+      )
+    case 'Undecided':
+      return say('WaitingForDispatch', 'the dispatch of this namespace is being claimed at the broker')
+    case 'Standby':
+      return say('Standby', standbyWords(situation, broker))
+    case 'Hopeless':
+    case 'Driven':
+      break
+  }
+  if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being taken back; finally nodes still run')
+  const waiting = run === undefined ? undefined : waitingOf(nodesOf(run))
+  return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}`)
+}
+
+function standbyWords({ heldBy }: Extract<Situation, { kind: 'Standby' }>, broker: string): string {
+  if (heldBy !== undefined) return `another cluster dispatches here: ${heldBy}`
+  return `spec.dispatch of TaskBroker "${broker}" is Standby: this cluster dispatches nothing`
+}
+
+/** What makes a status worth writing at once; the table of nodes and the words are gauges. */
+export function transitionOf({ observedGeneration, state, broker, conditions }: TaskExecutionStatus): unknown {
+  return [observedGeneration, state, broker, conditions?.map(({ type, status, reason }) => [type, status, reason])]
+}
+
+export function isFinal(state: TaskExecutionStatus['state']): boolean {
+  return state !== undefined && state !== 'Pending' && state !== 'Running'
+}

@@ -1,0 +1,354 @@
+import { createHash } from 'node:crypto'
+import {
+  taskExecutions,
+  type TaskBroker,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskExecutionStatus,
+  type TaskSchedule,
+} from '../../api/index.ts'
+import type { BrokerEndpoint, DispatchProof } from '../../broker/index.ts'
+import type { Clock } from '../../clock/index.ts'
+import { doneQueue, type OwnerMarker, runName, type SubjectKind } from '../../contract/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
+import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import type { Logger } from '../../observability/index.ts'
+import { summaryOf, understandExecution } from '../../plans/index.ts'
+import {
+  type BrokerDirectory,
+  type BrokerLease,
+  type Brokers,
+  createStatusWriter,
+  type Dispatchers,
+  fingerprintOf,
+  type RunDriver,
+  type RunMemory,
+  type RunVisit,
+  type RunVisitResult,
+  type Tracking,
+  type WriteBudget,
+} from '../../services/index.ts'
+import { entryEvents } from './events.ts'
+import { isFinal, statusOf, transitionOf } from './status.ts'
+import type { Situation, World } from './world.ts'
+
+export type TaskExecutionDeps = {
+  readonly client: KubeClient
+  readonly executions: Pick<Informer<TaskExecution>, 'get'>
+  readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
+  readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
+  readonly taskBrokers: Pick<Informer<TaskBroker>, 'get'>
+  readonly directory: BrokerDirectory
+  readonly dispatchers: Dispatchers
+  readonly brokers: Brokers
+  readonly tracking: Tracking
+  readonly driver: RunDriver
+  readonly events: EventRecorder
+  readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
+  readonly installation: string
+  /** UID of kube-system. */
+  readonly cluster: string
+  /** Asks for another look at a run. */
+  readonly enqueue: (key: string) => void
+  /** What a deleted run left in a broker could not be removed now. */
+  readonly onLeftBehind: () => void
+}
+
+/** What is remembered of a run between two looks; all of it can be lost, at the price of a read. */
+type Memory = {
+  /** The object as it was last seen: when it is deleted, this says where its log is. */
+  execution: TaskExecution
+  broker: string
+  readonly log: RunMemory
+  lease?: (BrokerLease & { readonly fingerprint: string }) | undefined
+}
+
+type Context = { readonly signal: AbortSignal; readonly log: Logger }
+type Drive = { readonly situation: Situation; readonly againAfterMs?: number | undefined }
+/** What a run refers to, as far as it is there. */
+type Source =
+  | { readonly ok: true; readonly object: TaskSchedule | TaskDependency | undefined; readonly broker: string }
+  | { readonly ok: false; readonly message: string }
+
+/** A broker that is away is asked again at this pace; a turn that was lost, sooner. */
+const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadable: 30_000 } as const
+/** Of a run whose nodes end all the time, the table is written this often. */
+const gaugeIntervalMs = 1_000
+
+export function createTaskExecutionController(deps: TaskExecutionDeps): {
+  reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
+} {
+  const { client, executions, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, clock, installation } = deps
+  const memories = new Map<string, Memory>()
+  const writer = createStatusWriter<TaskExecution>({
+    client,
+    resource: taskExecutions,
+    fieldManager: 'taskmill-task-execution',
+    clock,
+    transitionOf,
+    budget: deps.statusBudget,
+    gaugeIntervalMs,
+  })
+
+  async function release(memory: Memory): Promise<void> {
+    const { lease } = memory
+    memory.lease = undefined
+    memory.log.run = undefined
+    await lease?.release()
+  }
+
+  /** The connection to the broker, which follows its address and credentials. */
+  async function leaseOf(memory: Memory, endpoint: BrokerEndpoint): Promise<BrokerLease> {
+    const fingerprint = fingerprintOf(endpoint)
+    if (memory.lease?.fingerprint === fingerprint) return memory.lease
+    const lease = { ...brokers.acquire(endpoint), fingerprint }
+    await release(memory)
+    memory.lease = lease
+    return lease
+  }
+
+  function sourceOf({ metadata, spec }: TaskExecution): Source {
+    const { scheduleRef, dependencyRef } = spec
+    if (scheduleRef === undefined && dependencyRef === undefined) {
+      return { ok: true, object: undefined, broker: spec.brokerRef?.name ?? 'default' }
+    }
+    const [kind, cache, name] =
+      scheduleRef === undefined
+        ? (['TaskDependency', deps.dependencies, dependencyRef?.name ?? ''] as const)
+        : (['TaskSchedule', deps.schedules, scheduleRef.name] as const)
+    const object = cache.get(`${metadata.namespace ?? ''}/${name}`)
+    if (object !== undefined) return { ok: true, object, broker: object.spec.brokerRef.name }
+    return { ok: false, message: `${kind} "${name}" does not exist in this namespace. Next: create it, or delete this TaskExecution` }
+  }
+
+  /** What can be done about it, as far as the caches say. */
+  function situationAt(
+    brokerKey: string,
+  ): Situation | { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
+    if (taskBrokers.get(brokerKey) === undefined) return { kind: 'NoBroker' }
+    const place = directory.get(brokerKey)
+    if (place.kind === 'Blocked') return { kind: 'NotUsable', message: place.message }
+    const turn = dispatchers.state(brokerKey)
+    if (turn.kind === 'Standby') return { kind: 'Standby', heldBy: turn.heldBy }
+    if (turn.kind === 'Pending' || place.kind === 'Unknown') return { kind: 'Undecided' }
+    return { kind: 'Turn', endpoint: place.endpoint, proof: turn.proof }
+  }
+
+  async function drive(key: string, memory: Memory, source: Source, hasBegun: boolean, context: Context): Promise<Drive> {
+    const { execution } = memory
+    const situation = situationAt(`${execution.metadata.namespace ?? ''}/${memory.broker}`)
+    if (situation.kind !== 'Turn') {
+      memory.log.run = undefined
+      return { situation, againAfterMs: situation.kind === 'Undecided' ? retryMs.undecided : undefined }
+    }
+    const { endpoint, proof } = situation
+    try {
+      const { broker } = await leaseOf(memory, endpoint)
+      const names = namesOf(key)
+      tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
+      const understood = source.ok && !hasBegun ? understandExecution(execution, source.object) : undefined
+      const begin = understood?.ok === true ? { token: tokenOf(execution), graph: understood.graph } : undefined
+      const desired = execution.spec.desiredState
+      let result = await visit(key, memory, { broker, proof, desired, begin }, context)
+      if (isOfAnother(memory)) {
+        // Of an object that had this name before, and was deleted while nobody looked.
+        result = await visit(key, memory, { broker, proof, desired: 'Deleted' }, context)
+        if (result.kind === 'Deleted') return { situation: { kind: 'Driven' }, againAfterMs: 0 }
+      }
+      if (memory.log.run?.length === 0 && result.kind === 'Waiting') {
+        if (hasBegun) return { situation: { kind: 'Hopeless', message: lostWords } }
+        if (understood?.ok === false) return { situation: { kind: 'Hopeless', message: summaryOf(understood.faults).message } }
+        if (!source.ok) return { situation: { kind: 'NoSource', message: source.message } }
+      }
+      if (result.kind === 'Fenced') return { situation: { kind: 'Undecided' }, againAfterMs: retryMs.fenced }
+      if (result.kind !== 'Waiting') return { situation: { kind: 'Driven' }, againAfterMs: 0 }
+      const againAfterMs = result.untilMs === undefined ? undefined : Math.max(0, result.untilMs - driver.brokerNow(broker))
+      return { situation: { kind: 'Driven' }, againAfterMs }
+    } catch (error) {
+      if (hasCode(error, 'TM_LEDGER_UNREADABLE')) {
+        return { situation: { kind: 'Unreadable', message: errorMessage(error) }, againAfterMs: retryMs.unreadable }
+      }
+      if (!hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')) throw error
+      return { situation: { kind: 'Unreachable', message: errorMessage(error) }, againAfterMs: retryMs.unreachable }
+    }
+  }
+
+  /** Another cluster that comes after the first one continues its runs; in the same cluster another object is another run. */
+  function isOfAnother({ log, execution }: Memory): boolean {
+    const begun = log.run?.begun
+    return begun !== undefined && begun.token !== tokenOf(execution) && execution.status?.startTime === undefined
+  }
+
+  function visit(
+    key: string,
+    memory: Memory,
+    how: Pick<RunVisit, 'broker' | 'proof' | 'desired' | 'begin'>,
+    { signal, log }: Context,
+  ): Promise<RunVisitResult> {
+    const { execution } = memory
+    const names = namesOf(key)
+    const isDeletion = how.desired === 'Deleted'
+    const { uid } = execution.metadata
+    return driver.visit({
+      ...how,
+      ...names,
+      memory: memory.log,
+      marker: markerOf(execution),
+      subjects: subjectsOf(execution),
+      ended: () => tracking.ended(names.run),
+      onAcknowledged: (ids) => tracking.acknowledged(names.run, ids),
+      onEntries(entries) {
+        for (const event of entryEvents(entries, execution)) events.event(execution, event)
+        for (const entry of entries) log.debug({ execution: key, kind: entry.kind }, 'a run has changed')
+      },
+      // What is deleted goes on being deleted, and nothing else.
+      isWanted: () => isDeletion || executions.get(key)?.metadata.uid === uid,
+      signal,
+    })
+  }
+
+  /** The run is gone: what it began is taken back, and its log goes; what cannot be removed now is left to the sweep. */
+  async function remove(key: string, context: Context): Promise<void> {
+    const memory = memories.get(key)
+    if (memory === undefined) return deps.onLeftBehind()
+    const names = namesOf(key)
+    try {
+      const situation = situationAt(`${memory.execution.metadata.namespace ?? ''}/${memory.broker}`)
+      if (situation.kind === 'Turn') {
+        const { broker } = await leaseOf(memory, situation.endpoint)
+        const how = { broker, proof: situation.proof, desired: 'Deleted' } as const
+        let result: RunVisitResult
+        do result = await visit(key, memory, how, context)
+        while (result.kind === 'Busy')
+        if (result.kind === 'Fenced') deps.onLeftBehind()
+      } else if (situation.kind !== 'Standby') {
+        deps.onLeftBehind()
+      }
+    } catch (error) {
+      context.signal.throwIfAborted()
+      context.log.warn({ execution: key, error: errorMessage(error) }, 'a deleted run leaves its log to the sweep')
+      deps.onLeftBehind()
+    } finally {
+      tracking.untrack(names.run)
+      writer.forget(key)
+      memories.delete(key)
+      await release(memory)
+    }
+  }
+
+  /** Jobs that ran when their node was stopped end some time: somebody has to take away the news of it. */
+  function followLateEnds(key: string, { execution, broker }: Memory, status: TaskExecutionStatus | undefined): void {
+    if (status?.nodes?.some(({ state }) => state === 'TimedOut' || state === 'Cancelled') !== true) return
+    const situation = situationAt(`${execution.metadata.namespace ?? ''}/${broker}`)
+    if (situation.kind !== 'Turn') return
+    const names = namesOf(key)
+    tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint: situation.endpoint }, () => deps.enqueue(key))
+  }
+
+  /** Its time after the end is over: it is deleted, and with that what it left in the broker. */
+  async function expire(
+    execution: TaskExecution,
+    finishTime: string | undefined,
+    { signal }: Context,
+  ): Promise<{ requeueAfterMs?: number }> {
+    const { ttlSecondsAfterFinished } = execution.spec
+    if (ttlSecondsAfterFinished === undefined || finishTime === undefined) return {}
+    const leftMs = Date.parse(finishTime) + ttlSecondsAfterFinished * 1000 - clock.now()
+    if (leftMs > 0) return { requeueAfterMs: leftMs }
+    const { namespace, name, uid } = execution.metadata
+    try {
+      await client.delete(taskExecutions, namespace, name, { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) })
+    } catch (error) {
+      if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
+    }
+    return {}
+  }
+
+  function remember(key: string, execution: TaskExecution, broker: string): Memory {
+    const known = memories.get(key)
+    if (known !== undefined && known.execution.metadata.uid === execution.metadata.uid) {
+      known.execution = execution
+      return known
+    }
+    const memory: Memory = { execution, broker, log: { run: undefined } }
+    memories.set(key, memory)
+    return memory
+  }
+
+  function namesOf(key: string): { readonly run: string; readonly doneQueue: string } {
+    const [namespace = '', name = ''] = key.split('/')
+    return { run: runName(installation, namespace, name), doneQueue: doneQueue(installation, namespace) }
+  }
+
+  function markerOf({ metadata }: TaskExecution): OwnerMarker {
+    const { namespace = '', name } = metadata
+    return { v: 1, cluster: deps.cluster, kind: 'TaskExecution', namespace, name, deletionPolicy: 'Delete' }
+  }
+
+  return {
+    async reconcile(key, context) {
+      const execution = executions.get(key)
+      if (execution === undefined || execution.metadata.deletionTimestamp !== undefined) {
+        await remove(key, context)
+        return {}
+      }
+      const before = writer.latest(key, execution)
+      const source = sourceOf(execution)
+      const broker = before?.broker ?? (source.ok ? source.broker : 'default')
+      const memory = remember(key, execution, broker)
+      memory.broker = broker
+      const names = namesOf(key)
+      const wasFinal = isFinal(before?.state)
+      if (wasFinal) followLateEnds(key, memory, before)
+      if (wasFinal && tracking.ended(names.run).length === 0) {
+        await release(memory)
+        return expire(execution, before?.finishTime, context)
+      }
+      const worldOf = (situation: Situation, run: World['run']): World => ({
+        execution,
+        status: before,
+        situation,
+        broker,
+        dependency: execution.spec.dependencyRef?.name,
+        run,
+        nowMs: memory.lease === undefined ? clock.now() : driver.brokerNow(memory.lease.broker),
+      })
+      if (before?.broker === undefined && source.ok && source.object !== undefined) {
+        // Where its log is has to be known, whatever becomes of what it refers to.
+        await writer.write(key, execution, statusOf(worldOf({ kind: 'Undecided' }, undefined)), context.signal)
+      }
+      const { situation, againAfterMs } =
+        source.ok || before?.broker !== undefined
+          ? await drive(key, memory, source, before?.startTime !== undefined, context)
+          : { situation: { kind: 'NoSource', message: source.message } as const, againAfterMs: undefined }
+      if (wasFinal) return expire(execution, before?.finishTime, context)
+      const run = memory.log.run
+      const after = statusOf(worldOf(situation, run !== undefined && run.length > 0 ? run : undefined))
+      const written = await writer.write(key, execution, after, context.signal)
+      const waits = [againAfterMs, written.againAfterMs]
+      if (isFinal(after.state)) waits.push((await expire(execution, after.finishTime, context)).requeueAfterMs)
+      return soonest(waits)
+    },
+  }
+}
+
+const lostWords =
+  'the broker lost the log of this run (it was restored from an older state, or keeps nothing): what its jobs did is not known, and nothing is started again. Next: look at the persistence of the broker, and create another TaskExecution'
+
+function subjectsOf({ spec }: TaskExecution): readonly { readonly subjectKind: SubjectKind; readonly subject: string }[] {
+  return spec.dependencyRef === undefined ? [] : [{ subjectKind: 'TaskDependency', subject: spec.dependencyRef.name }]
+}
+
+function tokenOf({ metadata }: TaskExecution): string {
+  return createHash('sha256')
+    .update(metadata.uid ?? '')
+    .digest('hex')
+    .slice(0, 8)
+}
+
+function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
+  const known = delays.filter((delay) => delay !== undefined)
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
+}

@@ -1,0 +1,224 @@
+import { taskExecution } from '../../../src/api/index.ts'
+import { apiVersion, conditions, type KindCase } from './kind-case.ts'
+
+const task = { type: 'backup', queue: 'files' }
+
+const least = { apiVersion, kind: 'TaskExecution', metadata: { name: 'least' }, spec: { task } }
+
+const full = {
+  apiVersion,
+  kind: 'TaskExecution',
+  metadata: { name: 'full' },
+  spec: {
+    brokerRef: { name: 'mail' },
+    task: {
+      type: 'backup-user-data',
+      queue: 'file_tasks',
+      payload: { retainDays: 30, slot: '$(slot)' },
+      priority: 50,
+      retry: { maxRetries: 3, initialDelaySeconds: 30 },
+    },
+    slotTime: '2026-01-01T07:00:00Z',
+    timeoutSeconds: 600,
+    desiredState: 'Running',
+    ttlSecondsAfterFinished: 86_400,
+  },
+  status: {
+    conditions,
+    observedGeneration: 1,
+    state: 'Running',
+    source: 'tdep/morning-summary',
+    broker: 'mail',
+    dependency: 'morning-summary',
+    progress: '2/4, 1 failed',
+    waitingFor: 'summary',
+    startTime: '2026-01-01T08:00:00Z',
+    finishTime: '2026-01-01T08:10:00Z',
+    attempts: 3,
+    queueSeconds: 2,
+    durationSeconds: 600,
+    result: '{"items":3}',
+    failureMessage: 'fetch: AttemptsExhausted, "timeout"',
+    nodes: [
+      {
+        name: 'task',
+        state: 'Failed',
+        attempt: 4,
+        startTime: '2026-01-01T08:00:00Z',
+        finishTime: '2026-01-01T08:10:00Z',
+        worker: 'files-7d9c-x2',
+        reason: 'AttemptsExhausted',
+        message: 'timeout',
+      },
+    ],
+  },
+}
+
+const ofSchedule = {
+  apiVersion,
+  kind: 'TaskExecution',
+  metadata: { name: 'of-schedule' },
+  spec: { scheduleRef: { name: 'nightly' }, payload: { retainDays: 1 } },
+}
+
+const ofGraph = {
+  apiVersion,
+  kind: 'TaskExecution',
+  metadata: { name: 'of-graph' },
+  spec: { dependencyRef: { name: 'summary' }, parameters: { retainDays: 1 } },
+}
+
+const cancelled = { ...least, metadata: { name: 'cancelled' }, spec: { task, desiredState: 'Cancelled' } }
+
+const names = ['', 'Nightly', '-a', 'a_b']
+
+export const taskExecutionCase: KindCase = {
+  kind: taskExecution,
+  full,
+  alternatives: [
+    { path: ['spec', 'scheduleRef'], object: ofSchedule },
+    { path: ['spec', 'payload'], object: ofSchedule },
+    { path: ['spec', 'dependencyRef'], object: ofGraph },
+    { path: ['spec', 'parameters'], object: ofGraph },
+  ],
+  besides: [cancelled],
+  least: {
+    object: least,
+    spec: { desiredState: 'Running', task: { ...task, retry: { maxRetries: 0, initialDelaySeconds: 10 } } },
+  },
+  words: [
+    { field: 'spec', values: [{ dependencyRef: { name: 'summary' } }, {}, { task, scheduleRef: { name: 'nightly' } }] },
+    { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
+    { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
+    { field: 'spec.scheduleRef.name', at: 'spec.scheduleRef', values: names.map((name) => ({ name })) },
+    { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: names.map((name) => ({ name })) },
+    { field: 'status.conditions[0].type', values: ['not a type'] },
+    { field: 'status.conditions[0].reason', values: ['not a reason', '9', 'a-b'] },
+  ],
+  columns: {
+    heading: ['NAME', 'SOURCE', 'STATE', 'PROGRESS', 'WAITING-FOR', 'STARTED'],
+    row: /^full +tdep\/morning-summary +Running +2\/4, 1 failed +summary +\d+[smhdy]\S*$/u,
+  },
+  badManifests: [
+    {
+      title: 'a run of nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: now }
+        spec: {}
+      `,
+      answer: 'spec.task: Invalid value: "object": exactly one of task, scheduleRef, dependencyRef must be set',
+    },
+    {
+      title: 'a run of a graph on a broker of its own',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: now }
+        spec:
+          brokerRef: { name: other }
+          dependencyRef: { name: summary }
+      `,
+      answer:
+        'spec.brokerRef: Invalid value: "object": brokerRef goes with task only: a schedule or a graph runs on its own broker. Remove brokerRef',
+    },
+    {
+      title: 'a run of a graph with a payload',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: now }
+        spec:
+          dependencyRef: { name: summary }
+          payload: { a: 1 }
+      `,
+      answer:
+        'spec.payload: Invalid value: "object": payload goes with scheduleRef only, whose template\'s payload it changes; a task has its own, a graph has parameters',
+    },
+    {
+      title: 'a run of a schedule with parameters',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: now }
+        spec:
+          scheduleRef: { name: nightly }
+          parameters: { a: 1 }
+      `,
+      answer: 'spec.parameters: Invalid value: "object": parameters go with dependencyRef only. Remove parameters',
+    },
+    {
+      title: 'a cancelled run that is to go on',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: cancelled }
+        spec:
+          desiredState: Running
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.desiredState: Forbidden: a run that was cancelled cannot go on. Create another TaskExecution',
+    },
+    {
+      title: 'a state that a run cannot be brought to',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: now }
+        spec:
+          desiredState: Paused
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.desiredState: Unsupported value: "Paused": supported values: "Running", "Cancelled"',
+    },
+    {
+      title: 'another task for a run that has begun',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: full }
+        spec:
+          task: { type: backup, queue: other }
+      `,
+      answer:
+        'spec: Forbidden: a run that has begun cannot be changed, but for desiredState and ttlSecondsAfterFinished. Create another TaskExecution',
+    },
+    {
+      title: 'a status of a run with a state of its own',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: full }
+        status:
+          state: Stuck
+      `,
+      answer:
+        'status.state: Unsupported value: "Stuck": supported values: "Pending", "Running", "Succeeded", "Failed", "TimedOut", "Cancelled", "Skipped"',
+    },
+    {
+      title: 'a node with a state of its own',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: full }
+        status:
+          nodes: [{ name: task, state: Stuck }]
+      `,
+      answer:
+        'status.nodes[0].state: Unsupported value: "Stuck": supported values: "Pending", "Running", "Stopping", "Succeeded", "Failed", "TimedOut", "Cancelled", "Skipped", "Omitted"',
+    },
+    {
+      title: 'a condition of a TaskExecution that is neither true nor false',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: full }
+        status:
+          conditions:
+            - { type: Ready, status: Perhaps, reason: Fine, message: hm, lastTransitionTime: "2026-11-23T08:00:00Z" }
+      `,
+      answer: 'status.conditions[0].status: Unsupported value: "Perhaps": supported values: "True", "False", "Unknown"',
+    },
+  ],
+}

@@ -1,0 +1,227 @@
+/** Runs from `kubectl apply` to their outcome in plain BullMQ workers, and what people read about them. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { taskExecutions } from '../../src/api/index.ts'
+import { startOperator } from '../support/operator-process.ts'
+import { createSchedule } from '../support/manifests.ts'
+import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
+
+let home: ExecutionHome
+
+beforeAll(async () => {
+  home = await executionHome()
+})
+
+afterAll(() => home?.stop())
+
+const logOf = (name: string): Promise<string[]> => home.commands.lrange(`bull:.taskmill:run:default/default/run/${name}`, 0, -1)
+const markerOf = (name: string): Promise<string | null> =>
+  home.commands.hget('bull:.taskmill:owners:default', `default/default/run/${name}`)
+const task = (queue: string, more: object = {}) => ({ type: 'work', queue, ...more })
+const node = (name: string, needs: readonly object[] = [], more: object = {}) => ({
+  name,
+  ...(needs.length === 0 ? {} : { dependsOn: needs }),
+  task: task('nodes', { payload: { node: name } }),
+  ...more,
+})
+
+describe('a run of a task', () => {
+  it('succeeds with its result, and can be waited for', async () => {
+    const consumer = home.consume('one', async () => ({ items: 3 }))
+    await home.execute('one', { task: task('one', { payload: { at: '$(slot)' } }), slotTime: '2026-11-29T01:00:00Z' })
+    await home.kubectl('wait', '--for=condition=Succeeded', 'tex/one', '--timeout=60s')
+    const run = await home.execution('one', ended)
+    expect(run.status).toMatchObject({
+      state: 'Succeeded',
+      source: 'task/work',
+      progress: '1/1',
+      attempts: 1,
+      result: '{"items":3}',
+      observedGeneration: 1,
+      nodes: [{ name: 'task', state: 'Succeeded', attempt: 1, reason: 'Succeeded' }],
+    })
+    expect(run.status).not.toHaveProperty('waitingFor')
+    expect(conditionOf(run, 'Succeeded')).toEqual({ status: 'True', reason: 'Succeeded', message: '1 of 1 node succeeded' })
+    for (const absent of ['Failed', 'Stalled', 'Reconciling']) expect(conditionOf(run, absent)).toBeUndefined()
+    expect(consumer.runs.map(({ data }) => data)).toEqual([{ at: '2026-11-29T01:00:00Z' }])
+    await expect(home.kubectl('patch', 'tex', 'one', '--type=merge', '-p', '{"spec":{"timeoutSeconds":9}}')).rejects.toThrow(
+      'a run that has begun cannot be changed',
+    )
+  })
+
+  it('fails with what its last attempt said, and stands as failed for whoever waits', async () => {
+    home.consume('bad', () => Promise.reject(new Error('the mailbox is full')))
+    await home.execute('bad', { task: task('bad', { retry: { maxRetries: 1, initialDelaySeconds: 0 } }) })
+    const run = await home.execution('bad', ended)
+    const message = 'task: AttemptsExhausted, the mailbox is full'
+    expect(run.status).toMatchObject({ state: 'Failed', progress: '1/1, 1 failed', attempts: 2, failureMessage: message })
+    expect(conditionOf(run, 'Succeeded')).toEqual({ status: 'False', reason: 'Failed', message })
+    for (const type of ['Failed', 'Stalled']) expect(conditionOf(run, type)).toEqual({ status: 'True', reason: 'Failed', message })
+    const note = 'task: AttemptsExhausted, 2/2 attempts: the mailbox is full'
+    await expect
+      .poll(() => home.eventsOf('bad', 'NodeFailed').then((found) => found.map((event) => event.note)), { timeout: 20_000 })
+      .toEqual([expect.stringContaining(note)])
+  })
+
+  it('is over when its time is, and takes back a job that no worker has', async () => {
+    await home.execute('slow', { task: task('nobody'), timeoutSeconds: 1 })
+    const run = await home.execution('slow', ended)
+    expect(run.status).toMatchObject({ state: 'TimedOut', nodes: [{ name: 'task', state: 'TimedOut', reason: 'RunTimedOut' }] })
+    for (const type of ['Failed', 'Stalled']) expect(conditionOf(run, type)).toMatchObject({ status: 'True', reason: 'TimedOut' })
+    expect(await home.commands.llen('bull:nobody:wait')).toBe(0)
+  })
+
+  it('fails at once when an expression cannot be compiled', async () => {
+    await home.execute('typo', { task: task('typo', { payload: { a: '$(slott)' } }) })
+    const run = await home.execution('typo', ended)
+    expect(run.status).toMatchObject({ state: 'Failed' })
+    expect(conditionOf(run, 'Stalled')?.message).toMatch(/^spec\.task\.payload\.a: .*slott/u)
+    expect(await home.commands.llen('bull:typo:wait')).toBe(0)
+  })
+
+  it('takes the template of a schedule, also while that is suspended, with another payload', async () => {
+    const consumer = home.consume('of-schedule', async () => undefined)
+    const payload = { keep: { days: 30, hours: 5 }, slot: '$(slot)' }
+    await createSchedule(home.client, home.namespace, 'nightly', {
+      schedules: ['0 1 1 1 *'],
+      suspend: true,
+      task: { type: 'backup', queue: 'of-schedule', payload },
+    })
+    await home.execute('now', {
+      scheduleRef: { name: 'nightly' },
+      payload: { keep: { days: 1 } },
+      slotTime: '2026-11-29T01:00:00Z',
+      ttlSecondsAfterFinished: 1,
+    })
+    await consumer.ran(1)
+    expect(consumer.runs[0]?.data).toEqual({ keep: { days: 1, hours: 5 }, slot: '2026-11-29T01:00:00Z' })
+    // Its time after the end is over soon, and nothing of it stays.
+    await expect.poll(() => home.kubectl('get', 'tex', '-o', 'name'), { timeout: 20_000 }).not.toContain('/now')
+    await expect.poll(() => logOf('now'), { timeout: 20_000 }).toEqual([])
+    const schedule = await home.schedule('nightly', () => true)
+    expect(schedule.status).not.toHaveProperty('lastScheduleTime')
+  })
+})
+
+describe('what stops a run', () => {
+  it('cancelling takes back what waits', async () => {
+    await home.execute('cancelled', { task: task('idle') })
+    await home.execution('cancelled', ({ status }) => status?.state === 'Running' && status.waitingFor === 'task')
+    await home.kubectl('patch', 'tex', 'cancelled', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
+    const run = await home.execution('cancelled', ended)
+    expect(run.status).toMatchObject({ state: 'Cancelled', nodes: [{ state: 'Cancelled', reason: 'RunCancelled' }] })
+    expect(conditionOf(run, 'Succeeded')).toMatchObject({ status: 'False', reason: 'Cancelled' })
+    expect(conditionOf(run, 'Failed')).toBeUndefined()
+    expect(await home.commands.llen('bull:idle:wait')).toBe(0)
+  })
+
+  it('deleting it cancels it, and leaves nothing in the broker', async () => {
+    await home.execute('deleted', { task: task('idle-too') })
+    await home.execution('deleted', ({ status }) => status?.state === 'Running')
+    await expect.poll(() => home.commands.llen('bull:idle-too:wait'), { timeout: 20_000 }).toBe(1)
+    await home.client.delete(taskExecutions, home.namespace, 'deleted')
+    await expect.poll(() => home.commands.llen('bull:idle-too:wait'), { timeout: 20_000 }).toBe(0)
+    await expect.poll(() => logOf('deleted'), { timeout: 20_000 }).toEqual([])
+    expect(await markerOf('deleted')).toBeNull()
+  })
+})
+
+describe('a run of a graph', () => {
+  it('hands results on, skips what is not wanted, and runs finally last', async () => {
+    const results: Record<string, unknown> = { calendar: 2, notion: 3, summary: { items: 5 } }
+    const consumer = home.consume('nodes', async ({ data }) => results[(data as { node: string }).node])
+    await home.graph('summary', {
+      parameters: { days: 7, who: 'all' },
+      nodes: [
+        node('calendar'),
+        node('notion'),
+        node('summary', [{ name: 'calendar' }, { name: 'notion', condition: 'Completed' }], {
+          task: task('nodes', {
+            payload: { node: 'summary', sum: '$(nodes.calendar.result + nodes.notion.result)', p: '$(parameters)' },
+          }),
+        }),
+        node('send', [{ name: 'summary' }], { when: 'nodes.summary.result.items > 9' }),
+      ],
+      finally: [node('notify', [], { task: task('nodes', { payload: { node: 'notify', outcome: '$(run.outcome)' } }) })],
+    })
+    await home.execute('first', { dependencyRef: { name: 'summary' }, parameters: { days: 1 } })
+    const run = await home.execution('first', ended)
+    expect(nodesOf(run)).toEqual(['calendar Succeeded', 'notion Succeeded', 'summary Succeeded', 'send Skipped', 'notify Succeeded'])
+    expect(run.status).toMatchObject({ state: 'Succeeded', source: 'tdep/summary', progress: '5/5', attempts: 4 })
+    const data = consumer.runs.map((each) => each.data)
+    expect(
+      data
+        .slice(0, 2)
+        .map((each) => (each as { node: string }).node)
+        .toSorted(),
+    ).toEqual(['calendar', 'notion'])
+    expect(data.slice(2)).toEqual([
+      { node: 'summary', sum: 5, p: { days: 1, who: 'all' } },
+      { node: 'notify', outcome: 'Succeeded' },
+    ])
+    const graph = await home.dependency('summary', ({ status }) => status?.lastResult !== undefined && status.activeRuns === 0)
+    expect(graph.status).toMatchObject({ nodes: 5, lastRunName: 'first', lastResult: 'Succeeded' })
+    expect(conditionOf(graph, 'LastRunSucceeded')).toMatchObject({ status: 'True', message: expect.stringMatching(/^first: /u) })
+  })
+
+  it('stops what does not react to a failure, waits for a graph that comes later, and goes on in another operator', async () => {
+    await home.execute('early', { dependencyRef: { name: 'failing' } })
+    const waiting = await home.execution('early', (run) => conditionOf(run, 'Succeeded')?.reason === 'SourceNotFound')
+    expect(conditionOf(waiting, 'Succeeded')?.message).toBe(
+      'TaskDependency "failing" does not exist in this namespace. Next: create it, or delete this TaskExecution',
+    )
+    const gate = Promise.withResolvers<void>()
+    const consumer = home.consume('steps', async ({ name }) => {
+      if (name === 'break') throw new Error('no such calendar')
+      if (name === 'hold') await gate.promise
+    })
+    const step = (name: string, type: string, needs: readonly object[] = []) => node(name, needs, { task: { type, queue: 'steps' } })
+    await home.graph('failing', {
+      nodes: [
+        step('hold', 'hold'),
+        step('calendar', 'break', [{ name: 'hold' }]),
+        step('summary', 'go', [{ name: 'calendar' }]),
+        step('repair', 'go', [{ name: 'calendar', condition: 'Failed' }]),
+      ],
+    })
+    await consumer.ran(1)
+    await home.execution('early', ({ status }) => status?.progress === '0/4' && status.waitingFor === 'hold')
+    await home.operator.kill()
+    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+    gate.resolve()
+    const run = await home.execution('early', ended)
+    expect(nodesOf(run)).toEqual(['hold Succeeded', 'calendar Failed', 'summary Omitted', 'repair Succeeded'])
+    expect(run.status).toMatchObject({ state: 'Failed', failureMessage: 'calendar: AttemptsExhausted, no such calendar' })
+    expect(consumer.runs.map(({ name }) => name)).toEqual(['hold', 'break', 'go'])
+  })
+
+  it('that was lost by the broker is not started again', async () => {
+    await home.execute('lost', { task: task('idle-three') })
+    await home.execution('lost', ({ status }) => status?.state === 'Running')
+    await home.operator.kill()
+    await home.commands.del('bull:.taskmill:run:default/default/run/lost')
+    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+    const run = await home.execution('lost', ended)
+    expect(run.status).toMatchObject({ state: 'Failed', failureMessage: expect.stringContaining('the broker lost the log of this run') })
+    expect(await logOf('lost')).toEqual([])
+  })
+})
+
+describe('a graph with a fault says which, and its runs fail at once', () => {
+  it.each([
+    ['Cycle', { nodes: [node('a', [{ name: 'c' }]), node('b', [{ name: 'a' }]), node('c', [{ name: 'b' }])] }, 'a -> c -> b -> a'],
+    ['UnknownNode', { nodes: [node('a', [{ name: 'x' }])] }, 'a depends on x, and there is no node of that name'],
+    ['DuplicateNode', { nodes: [node('a')], finally: [node('a')] }, 'is called a too'],
+    ['FinallyDependency', { nodes: [node('a', [{ name: 'b' }])], finally: [node('b')] }, 'a depends on b, which runs after all nodes'],
+    ['InvalidExpression', { nodes: [node('a', [], { when: 'nodes.b.result' })] }, 'there is no node b'],
+  ])('%s', async (reason, spec, words) => {
+    const name = reason.toLowerCase()
+    await home.graph(name, spec)
+    const graph = await home.dependency(name, (each) => conditionOf(each, 'Stalled') !== undefined)
+    expect(conditionOf(graph, 'Stalled')).toEqual({ status: 'True', reason, message: expect.stringContaining(words) })
+    expect(conditionOf(graph, 'Ready')).toMatchObject({ status: 'False', reason })
+    await expect.poll(() => home.eventsOf(name, 'GraphInvalid').then((found) => found.length), { timeout: 20_000 }).toBe(1)
+    await home.execute(`of-${name}`, { dependencyRef: { name } })
+    const run = await home.execution(`of-${name}`, ended)
+    expect(run.status).toMatchObject({ state: 'Failed', failureMessage: expect.stringContaining(words) })
+  })
+})
