@@ -208,6 +208,38 @@ describe('names that nobody has', () => {
   })
 })
 
+describe('a graph', () => {
+  const graph = `apiVersion: taskmill.dev/v1alpha1
+kind: TaskDependency
+metadata: {name: morning}
+spec:
+  nodes:
+  - name: calendar
+    dependsOn: [{name: send}]
+    task: {type: sync, queue: files}
+  - name: send
+    dependsOn: [{name: calendar}]
+    task: {type: send, queue: mial}
+`
+  it('has its cycle spelled out, and its queues looked up', () => {
+    expect(said({ 'a/graph.yaml': graph, 'a/pool.yaml': pool('files') + '---\n' + pool('mail') })).toEqual([
+      expect.stringMatching(
+        /^a\/graph\.yaml:7:17 error TaskDependency\/morning spec\.nodes\[0\]\.dependsOn\[0\]: .*calendar -> send -> calendar/u,
+      ),
+      'a/graph.yaml:11:24 warning TaskDependency/morning spec.nodes[1].task.queue: no WorkerPool here consumes queue "mial"; did you mean "mail"?',
+    ])
+  })
+
+  it('is what a run refers to, which the API server may name', () => {
+    const run =
+      'apiVersion: taskmill.dev/v1alpha1\nkind: TaskExecution\nmetadata: {generateName: now-}\nspec: {dependencyRef: {name: mourning}}\n'
+    const sound = graph.replace('    dependsOn: [{name: send}]\n', '').replace('mial', 'files')
+    expect(said({ 'a/graph.yaml': sound, 'a/runs.yaml': `${run}---\n${run.replace('mourning', 'morning')}` })).toEqual([
+      'a/runs.yaml:4:24 warning TaskExecution/now-* spec.dependencyRef.name: TaskDependency "mourning" is not among these manifests; did you mean "morning"?',
+    ])
+  })
+})
+
 describe('names that two have', () => {
   const twice = (where: string) =>
     `${where} error TaskBroker/default metadata.name: TaskBroker "default" is there already, at a/1.yaml:3: the later one would replace it`

@@ -41,7 +41,6 @@ describe('by the API server', () => {
   })
 
   it.each(kindCases)('everything that a $kind.kind bounds', { timeout: 60_000 }, ({ kind, full }) => {
-    expect(fieldsIn(JSON.stringify(full))).toEqual([])
     for (const part of ['spec', 'status'] as const) {
       for (const { title, field, change } of badValues(kind[part].json, full[part], [part], 'skip')) {
         const changed = structuredClone(full)
