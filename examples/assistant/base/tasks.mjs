@@ -106,6 +106,29 @@ const asked = {
   },
 }
 
+/** The nodes of the graph in graph.yaml. What they return is what others of its nodes know as nodes.NAME.result. */
+const nodes = {
+  async 'fetch-calendar'({ at }) {
+    return { events: 1 + (new Date(at).getUTCMinutes() % 8) }
+  },
+
+  async 'fetch-pages'({ areAway }) {
+    if (areAway) throw new Error('Notion answered 503')
+    return { pages: 2 }
+  },
+
+  async 'write-summary'({ events, pages }) {
+    const text = `${events} events today; the pages are ${pages === 'Succeeded' ? 'read' : 'away'}`
+    return { lines: 1, text }
+  },
+
+  /** One mail for each thing that a run has to say, however often it is repeated. */
+  async 'send-notification'({ run, about, to, text }) {
+    await store.hset(`assistant:notified:${run}`, about, `${to}: ${text}`)
+    return { to }
+  },
+}
+
 const ofSlot = (schedule, work) => async (payload, context) => {
   const beganMs = Date.now()
   const report = await work(payload, context)
@@ -124,4 +147,5 @@ const ofPerson = (work) => async (payload, context) => {
 export const tasks = Object.fromEntries([
   ...Object.entries(scheduled).map(([type, work]) => [type, ofSlot(type, work)]),
   ...Object.entries(asked).map(([type, work]) => [type, ofPerson(work)]),
+  ...Object.entries(nodes),
 ])
