@@ -107,3 +107,24 @@ export function oracleOutcome(graph: OracleGraph, state: OracleState): string | 
   const isIdle = inGraph.every(({ name }) => !state.started.has(name) && !isFailure(state.nodes.get(name)))
   return isIdle ? 'Skipped' : 'Succeeded'
 }
+
+/** Everything that may become of a graph whose running nodes end in any order, each as it is told to: one line per world. */
+export function oracleWorlds(graph: OracleGraph, endOf: (node: string) => OracleOutcome): ReadonlySet<string> {
+  const worlds = new Set<string>()
+  const seen = new Set<string>()
+  const visit = (state: OracleState): void => {
+    const line = worldOf(graph, Object.fromEntries(state.nodes), oracleOutcome(graph, state))
+    if (seen.has(line)) return
+    seen.add(line)
+    const running = [...state.nodes].filter(([, each]) => each === 'Running').map(([name]) => name)
+    if (running.length === 0) worlds.add(line)
+    for (const name of running) visit(oracleEnd(graph, state, new Map([[name, endOf(name)]])))
+  }
+  visit(oracleBegin(graph))
+  return worlds
+}
+
+/** A world in one line: `a Succeeded, b Omitted: Succeeded`. */
+export function worldOf(graph: OracleGraph, nodes: Readonly<Record<string, string>>, outcome: string | undefined): string {
+  return `${graph.nodes.map(({ name }) => `${name} ${nodes[name]}`).join(', ')}: ${outcome}`
+}
