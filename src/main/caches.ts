@@ -88,13 +88,15 @@ export function createCaches(deps: {
 
 /** Series of an object go with it: at once, and whatever was told after that, before the next reader sees it. */
 export function tieMetrics(metrics: Metrics, caches: Caches): void {
-  const cacheOf: Readonly<Record<MetricOwner, Pick<Informer<KubeObject>, 'get' | 'onChange'>>> = {
+  const cacheOf: Readonly<Record<Exclude<MetricOwner, 'Namespace'>, Pick<Informer<KubeObject>, 'get' | 'onChange'>>> = {
     TaskBroker: caches.taskBrokers,
+    TaskDependency: caches.dependencies,
     TaskSchedule: caches.schedules,
     WorkerPool: caches.pools,
   }
-  metrics.keepOnly((kind, key) => cacheOf[kind].get(key) !== undefined)
-  for (const [kind, cache] of Object.entries(cacheOf) as [MetricOwner, (typeof cacheOf)[MetricOwner]][]) {
+  // A namespace without a broker runs nothing any more.
+  metrics.keepOnly((kind, key) => (kind === 'Namespace' ? caches.taskBrokers.list(key).length > 0 : cacheOf[kind].get(key) !== undefined))
+  for (const [kind, cache] of Object.entries(cacheOf) as [keyof typeof cacheOf, (typeof cacheOf)[keyof typeof cacheOf]][]) {
     cache.onChange((key, current) => (current === undefined ? metrics.of(kind, key).forget() : undefined))
   }
 }

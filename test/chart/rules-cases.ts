@@ -190,6 +190,25 @@ export const ruleCases: readonly RuleCase[] = [
     fires: ['namespace="acme", schedule="backup", reason="Overlap", severity="warning"'],
   },
   {
+    alert: 'TaskmillDependencyFailing',
+    series: {
+      'taskmill_object_condition{namespace="acme", name="morning", kind="TaskDependency", condition="LastRunSucceeded"}': '1x5 0x80',
+      'taskmill_object_condition{namespace="acme", name="fine", kind="TaskDependency", condition="LastRunSucceeded"}': '0x5 1x80',
+    },
+    atMinutes: 10,
+    fires: ['namespace="acme", name="morning", kind="TaskDependency", condition="LastRunSucceeded", severity="warning"'],
+  },
+  {
+    alert: 'TaskmillRunsFailed',
+    series: {
+      'taskmill_execution_runs_total{namespace="acme", source="Task", outcome="Failed"}': '0x5 1x80',
+      'taskmill_execution_runs_total{namespace="acme", source="Task", outcome="Succeeded"}': '0+1x80',
+      'taskmill_execution_runs_total{namespace="acme", source="TaskDependency", outcome="Failed"}': '0x5 1x80',
+    },
+    atMinutes: 10,
+    fires: ['namespace="acme", source="Task", outcome="Failed", severity="info"'],
+  },
+  {
     alert: 'TaskmillLedgerRegressed',
     series: {
       'taskmill_object_condition{namespace="acme", name="backup", kind="TaskSchedule", condition="LedgerRegressed"}': up,

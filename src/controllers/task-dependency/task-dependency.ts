@@ -8,6 +8,7 @@ import {
 } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
 import { understandDependency, type UnderstoodRun } from '../../plans/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/index.ts'
 import { statusOf, transitionOf } from './status.ts'
@@ -18,6 +19,7 @@ export type TaskDependencyDeps = {
   readonly executions: Pick<Informer<TaskExecution, 'byDependency'>, 'byIndex'>
   readonly taskBrokers: Pick<Informer<TaskBroker>, 'get'>
   readonly events: EventRecorder
+  readonly metrics: Metrics
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
@@ -29,7 +31,7 @@ const gaugeIntervalMs = 1_000
 export function createTaskDependencyController(deps: TaskDependencyDeps): {
   reconcile(key: string, context: { readonly signal: AbortSignal }): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, dependencies, executions, taskBrokers, events, clock } = deps
+  const { client, dependencies, executions, taskBrokers, events, metrics, clock } = deps
   /** Compiled once per generation. */
   const known = new Map<string, { readonly version: string; readonly understood: UnderstoodRun }>()
   const writer = createStatusWriter<TaskDependency>({
@@ -39,6 +41,7 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
     clock,
     transitionOf,
     budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(metrics, 'TaskDependency'),
     gaugeIntervalMs,
   })
 
@@ -68,6 +71,9 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
         runs: executions.byIndex('byDependency', key),
         nowMs: clock.now(),
       })
+      const series = metrics.of('TaskDependency', key)
+      series.set('taskmill_dependency_nodes', {}, after.nodes)
+      series.set('taskmill_dependency_active_runs', {}, after.activeRuns)
       const { againAfterMs } = await writer.write(key, dependency, after, signal)
       const stalled = findCondition(after.conditions, 'Stalled')
       const was = findCondition(before?.conditions, 'Stalled')

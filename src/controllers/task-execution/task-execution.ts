@@ -12,7 +12,7 @@ import type { Clock } from '../../clock/index.ts'
 import { doneQueue, type OwnerMarker, runName, type SubjectKind } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
-import type { Logger } from '../../observability/index.ts'
+import type { Logger, Metrics } from '../../observability/index.ts'
 import { summaryOf, understandExecution } from '../../plans/index.ts'
 import {
   type BrokerDirectory,
@@ -29,6 +29,7 @@ import {
   type WriteBudget,
 } from '../../services/index.ts'
 import { entryEvents } from './events.ts'
+import { countRun, openRun } from './run-metrics.ts'
 import { isFinal, statusOf, transitionOf } from './status.ts'
 import type { Situation, World } from './world.ts'
 
@@ -44,6 +45,7 @@ export type TaskExecutionDeps = {
   readonly tracking: Tracking
   readonly driver: RunDriver
   readonly events: EventRecorder
+  readonly metrics: Metrics
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
@@ -80,7 +82,7 @@ const gaugeIntervalMs = 1_000
 export function createTaskExecutionController(deps: TaskExecutionDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, executions, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, clock, installation } = deps
+  const { client, executions, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, metrics, clock, installation } = deps
   const memories = new Map<string, Memory>()
   const writer = createStatusWriter<TaskExecution>({
     client,
@@ -298,6 +300,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const source = sourceOf(execution)
       const broker = before?.broker ?? (source.ok ? source.broker : 'default')
       const memory = remember(key, execution, broker)
+      openRun(metrics, execution)
       memory.broker = broker
       const names = namesOf(key)
       const wasFinal = isFinal(before?.state)
@@ -328,6 +331,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const after = statusOf(worldOf(situation, run !== undefined && run.length > 0 ? run : undefined))
       const written = await writer.write(key, execution, after, context.signal)
       const waits = [againAfterMs, written.againAfterMs]
+      if (isFinal(after.state)) countRun(metrics, execution, after)
       if (isFinal(after.state)) waits.push((await expire(execution, after.finishTime, context)).requeueAfterMs)
       return soonest(waits)
     },

@@ -5,6 +5,7 @@ import { objectMetrics } from './objects.ts'
 import { poolMetrics } from './pools.ts'
 import { processMetrics } from './process.ts'
 import { queueMetrics } from './queues.ts'
+import { dependencyMetrics, runMetrics } from './runs.ts'
 import { scheduleMetrics } from './schedules.ts'
 import { workerMetrics } from './worker.ts'
 
@@ -13,6 +14,8 @@ export const operatorGroups = [
   poolMetrics,
   queueMetrics,
   scheduleMetrics,
+  runMetrics,
+  dependencyMetrics,
   brokerMetrics,
   objectMetrics,
   controllerMetrics,

@@ -3,8 +3,8 @@ import { declareMetrics } from '../declaration.ts'
 /** What is told of objects of several kinds in the same way. */
 export const objectMetrics = declareMetrics({
   title: 'Conditions of objects',
-  about: 'One gauge for the conditions of every kind, as `kubectl describe` shows them.',
-  owners: ['TaskBroker', 'TaskSchedule', 'WorkerPool'],
+  about: 'One gauge for the conditions of every kind but TaskExecution, as `kubectl describe` shows them.',
+  owners: ['TaskBroker', 'TaskDependency', 'TaskSchedule', 'WorkerPool'],
   object: ['namespace', 'name'],
   metrics: {
     taskmill_object_condition: {

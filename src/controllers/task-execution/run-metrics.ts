@@ -1,0 +1,45 @@
+import type { TaskExecution, TaskExecutionStatus } from '../../api/index.ts'
+import type { NodeOutcome, RunOutcome } from '../../graph/index.ts'
+import type { Metrics } from '../../observability/index.ts'
+
+/** All there are: series that stay at 0 are told too. */
+const runOutcomes: Readonly<Record<RunOutcome, true>> = { Succeeded: true, Failed: true, TimedOut: true, Cancelled: true, Skipped: true }
+const nodeOutcomes: Readonly<Record<NodeOutcome, true>> = { ...runOutcomes, Omitted: true }
+
+/** There is a run, so there may be an end of one. */
+export function openRun(metrics: Metrics, execution: TaskExecution): void {
+  const { namespace = '' } = execution.metadata
+  const source = sourceOf(execution)
+  const series = metrics.of('Namespace', namespace)
+  for (const outcome of Object.keys(runOutcomes)) series.add('taskmill_execution_runs_total', { source, outcome }, 0)
+  series.open('taskmill_execution_duration_seconds', { source })
+  series.open('taskmill_execution_queue_seconds', { source })
+  const { dependencyRef } = execution.spec
+  if (dependencyRef === undefined) return
+  const graph = metrics.of('TaskDependency', `${namespace}/${dependencyRef.name}`)
+  for (const outcome of Object.keys(runOutcomes)) graph.add('taskmill_dependency_runs_total', { outcome }, 0)
+  for (const outcome of Object.keys(nodeOutcomes)) graph.add('taskmill_dependency_nodes_total', { outcome }, 0)
+}
+
+/** A run has ended, and its status says so for the first time. */
+export function countRun(metrics: Metrics, execution: TaskExecution, status: TaskExecutionStatus): void {
+  const { namespace = '' } = execution.metadata
+  const source = sourceOf(execution)
+  const outcome = status.state ?? 'Failed'
+  const series = metrics.of('Namespace', namespace)
+  series.add('taskmill_execution_runs_total', { source, outcome })
+  if (status.durationSeconds !== undefined) series.observe('taskmill_execution_duration_seconds', { source }, status.durationSeconds)
+  if (status.queueSeconds !== undefined) series.observe('taskmill_execution_queue_seconds', { source }, status.queueSeconds)
+  const { dependencyRef } = execution.spec
+  if (dependencyRef === undefined) return
+  const graph = metrics.of('TaskDependency', `${namespace}/${dependencyRef.name}`)
+  graph.add('taskmill_dependency_runs_total', { outcome })
+  for (const { state } of status.nodes ?? []) {
+    if (Object.hasOwn(nodeOutcomes, state)) graph.add('taskmill_dependency_nodes_total', { outcome: state })
+  }
+}
+
+function sourceOf({ spec }: TaskExecution): string {
+  if (spec.dependencyRef !== undefined) return 'TaskDependency'
+  return spec.scheduleRef === undefined ? 'Task' : 'TaskSchedule'
+}
