@@ -145,7 +145,16 @@ describe('the operator', () => {
           .toSorted(),
       )
       const parts = bound.map((id) => id.split('taskmill-operator-')[1] ?? '').toSorted()
-      expect(parts).toEqual(['events', 'identity', 'leader-election', 'task-broker', 'task-schedule', 'worker-pool'])
+      expect(parts).toEqual([
+        'events',
+        'identity',
+        'leader-election',
+        'task-broker',
+        'task-dependency',
+        'task-execution',
+        'task-schedule',
+        'worker-pool',
+      ])
     }
   })
 
