@@ -62,6 +62,8 @@ describe('for the whole cluster', () => {
       'ClusterRole <none> events',
       'ClusterRole <none> identity',
       'ClusterRole <none> task-broker',
+      'ClusterRole <none> task-dependency',
+      'ClusterRole <none> task-execution',
       'ClusterRole <none> task-schedule',
       'ClusterRole <none> worker-pool',
       'Role taskmill-system leader-election',
@@ -84,6 +86,8 @@ describe('for one namespace', () => {
     expect(await roles()).toEqual([
       'Role quickstart events',
       'Role quickstart task-broker',
+      'Role quickstart task-dependency',
+      'Role quickstart task-execution',
       'Role quickstart task-schedule',
       'Role quickstart worker-pool',
       'Role taskmill-system identity',
