@@ -74,7 +74,7 @@ function* objectViolations(schema: JsonSchema): Iterable<string> {
     if (field.format === 'date-time' && !name.endsWith('Time') && name !== 'until') yield `${name} is a moment: …Time`
     // Kubernetes' own name of it.
     if (name === 'ttlSecondsAfterFinished') continue
-    if (field.type === 'integer' && /timeout|window|delay|period|interval|deadline|ttl/iu.test(name) && !name.endsWith('Seconds')) {
+    if (field.type === 'integer' && /timeout|window|delay(?!ed)|period|interval|deadline|ttl/iu.test(name) && !name.endsWith('Seconds')) {
       yield `${name} is a duration: …Seconds`
     }
   }

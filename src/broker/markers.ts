@@ -1,6 +1,6 @@
 import type { OwnerMarker } from '../contract/index.ts'
 
-const kinds: readonly unknown[] = ['TaskSchedule', 'TaskExecution'] satisfies readonly OwnerMarker['kind'][]
+const kinds: readonly unknown[] = ['TaskSchedule', 'TaskExecution', 'TaskQueue'] satisfies readonly OwnerMarker['kind'][]
 
 /** A marker of a later version, or of nobody that is known here, is left alone: undefined. */
 export function parseMarker(text: string): OwnerMarker | undefined {
@@ -12,7 +12,7 @@ export function parseMarker(text: string): OwnerMarker | undefined {
   }
 }
 
-/** Of a ledger or a run. */
+/** Of a ledger, a run or a queue's owner. */
 export function installationOf(owner: string): string {
   return owner.slice(0, owner.indexOf('/'))
 }

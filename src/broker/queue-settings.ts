@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { dispatcherKey, ownersKey, queueKeys, queueSettingsKey } from '../contract/index.ts'
+import { installationOf } from './markers.ts'
 import type { BrokerQueues, CleanAnswer, QueueAnswer, QueueChange, QueueClaim } from './queue-port.ts'
 import { callScript, loadScript } from './script.ts'
 
@@ -19,11 +20,10 @@ type CleanReply = readonly ['Fenced' | 'Unreadable' | 'Conflict'] | readonly ['D
 /** The settings of queues, and the record of what was applied. Errors are those of the connection. */
 export function createQueueSettings(redis: Redis, keyPrefix: string): BrokerQueues {
   async function call({ queue, owner, proof }: QueueClaim, args: readonly (string | number)[]): Promise<ApplyReply> {
-    const installation = owner.slice(0, owner.indexOf('/'))
     const keys = [
       dispatcherKey(keyPrefix, proof.dispatcher),
       queueSettingsKey(keyPrefix, queue),
-      ownersKey(keyPrefix, installation),
+      ownersKey(keyPrefix, installationOf(owner)),
       queueKeys(keyPrefix, queue).base,
     ]
     const [reply] = await callScript(redis, applyScript, [{ keys, args: [proof.epoch, proof.holder, owner, ...args] }])

@@ -14,16 +14,16 @@ const texts: Readonly<Record<string, readonly [usage: string, about: string, opt
 `,
   ],
   suspend: [
-    'wp/NAME | tsch/NAME --for DURATION [--because REASON]',
-    'Suspends a WorkerPool (no pods; those that run drain) or a TaskSchedule (no slot is dispatched) for a while.',
+    'wp/NAME | tsch/NAME | tq/NAME --for DURATION [--because REASON]',
+    'Suspends a WorkerPool (no pods; those that run drain), a TaskSchedule (no slot is dispatched) or a TaskQueue (no job is started) for a while.',
     `
       --for DURATION     45m, 1h, 1d12h; then it goes on by itself
       --because REASON   for others to read, in kubectl describe and as an Event
 `,
   ],
   resume: [
-    'wp/NAME | tsch/NAME [--for DURATION] [--because REASON]',
-    'Ends what scale and suspend began. With --for, a TaskSchedule whose manifest suspends it runs for a while.',
+    'wp/NAME | tsch/NAME | tq/NAME [--for DURATION] [--because REASON]',
+    'Ends what scale and suspend began. With --for, a TaskSchedule or TaskQueue whose manifest suspends it runs for a while.',
     `
       --for DURATION     45m, 1h, 1d12h; then it is suspended again by itself
       --because REASON   for others to read, in kubectl describe and as an Event

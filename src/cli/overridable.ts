@@ -1,6 +1,8 @@
 /** The objects that have an override: how people name them, and what is written to them. */
 import {
   overrideAt,
+  taskQueue,
+  taskQueues,
   taskSchedule,
   taskSchedules,
   workerPool,
@@ -8,6 +10,7 @@ import {
   type KubeObject,
   type Override,
   type Resource,
+  type TaskQueue,
   type TaskSchedule,
   type WorkerPool,
 } from '../api/index.ts'
@@ -15,17 +18,21 @@ import { hasCode } from '../errors/index.ts'
 import type { Applied, KubeClient } from '../kube/index.ts'
 import { CommandError, usageError } from './command-error.ts'
 
-export type Overridable = WorkerPool | TaskSchedule
+export type Overridable = WorkerPool | TaskSchedule | TaskQueue
 export type Reference = { readonly kind: Overridable['kind']; readonly name: string; readonly shown: string }
 
 const fieldManager = 'taskmill-cli'
 const overridable = [
   { kind: workerPool, resource: workerPools },
   { kind: taskSchedule, resource: taskSchedules },
+  { kind: taskQueue, resource: taskQueues },
 ] as const
 
 /** `wp/email`, `workerpool/email`, `TaskSchedule/backup`. */
-export function parseReference(text: string | undefined, allowed: readonly string[] = ['WorkerPool', 'TaskSchedule']): Reference {
+export function parseReference(
+  text: string | undefined,
+  allowed: readonly string[] = ['WorkerPool', 'TaskSchedule', 'TaskQueue'],
+): Reference {
   const known = overridable.map(({ kind }) => kind).filter(({ kind }) => allowed.includes(kind))
   const examples = known.map(({ shortNames }) => `${shortNames[0]}/NAME`).join(' or ')
   const [kindName = '', name = '', ...more] = (text ?? '').split('/')

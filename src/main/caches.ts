@@ -3,6 +3,7 @@ import {
   taskBrokers,
   taskDependencies,
   taskExecutions,
+  taskQueues,
   taskSchedules,
   workerPools,
   type Deployment,
@@ -10,6 +11,7 @@ import {
   type TaskBroker,
   type TaskDependency,
   type TaskExecution,
+  type TaskQueue,
   type TaskSchedule,
   type WorkerPool,
 } from '../api/index.ts'
@@ -22,6 +24,7 @@ import type { Startable } from '../runtime/index.ts'
 /** What the operator knows of the cluster, whether it leads or follows: the caches are warm when it takes over. */
 export type Caches = {
   readonly pools: Informer<WorkerPool, 'byBroker'>
+  readonly queues: Informer<TaskQueue, 'byBroker' | 'byQueue'>
   readonly schedules: Informer<TaskSchedule, 'byBroker'>
   readonly dependencies: Informer<TaskDependency, 'byBroker'>
   readonly executions: Informer<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker'>
@@ -46,6 +49,15 @@ export function createCaches(deps: {
       resource: workerPools,
       onRelist: metrics.relists(workerPools.plural),
       indexes: { byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`] },
+    }),
+    queues: createInformerOfNamespaces<TaskQueue, 'byBroker' | 'byQueue'>({
+      ...informerDeps,
+      resource: taskQueues,
+      onRelist: metrics.relists(taskQueues.plural),
+      indexes: {
+        byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`],
+        byQueue: ({ spec }) => [spec.queueName],
+      },
     }),
     schedules: createInformerOfNamespaces<TaskSchedule, 'byBroker'>({
       ...informerDeps,

@@ -8,7 +8,7 @@ const usage = `taskmill <command>
   worker --tasks FILE        run the tasks of a JavaScript module as a worker of a WorkerPool
   lint [FILE | FOLDER | -]…  judge manifests without a cluster
   scale wp/NAME N --for 1h   give a WorkerPool so many replicas for a while
-  suspend, resume KIND/NAME  stop a WorkerPool or a TaskSchedule for a while, and go on
+  suspend, resume KIND/NAME  stop a pool, a schedule or a queue for a while, and go on
   --version                  print the version
 `
 

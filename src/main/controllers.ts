@@ -6,6 +6,7 @@ import { doneQueue, type OwnerMarker, ownerOf } from '../contract/index.ts'
 import { createTaskBrokerController } from '../controllers/task-broker/index.ts'
 import { createTaskDependencyController } from '../controllers/task-dependency/index.ts'
 import { createTaskExecutionController } from '../controllers/task-execution/index.ts'
+import { createTaskQueueController } from '../controllers/task-queue/index.ts'
 import { createTaskScheduleController } from '../controllers/task-schedule/index.ts'
 import { createWorkerPoolController, poolsOf } from '../controllers/worker-pool/index.ts'
 import type { Controller, Startable } from '../runtime/index.ts'
@@ -83,10 +84,8 @@ type RunServices = { readonly tracking: Tracking; readonly sweep: Sweep; readonl
 
 function runParts(term: Term): readonly Startable[] {
   const { caches, clock, log, at, directory, dispatchers } = term
-  const existsIn = { TaskSchedule: caches.schedules, TaskExecution: caches.executions }
-  // Queues have no jobs that end, and look after their records themselves.
-  const exists = (kind: OwnerMarker['kind'], namespace: string, name: string) =>
-    kind === 'TaskQueue' || existsIn[kind].get(`${namespace}/${name}`) !== undefined
+  const existsIn = { TaskSchedule: caches.schedules, TaskExecution: caches.executions, TaskQueue: caches.queues }
+  const exists = (kind: OwnerMarker['kind'], namespace: string, name: string) => existsIn[kind].get(`${namespace}/${name}`) !== undefined
   const isGone = (owner: string) => {
     const { kind, namespace, name } = ownerOf(owner)
     return !exists(kind, namespace, name)
@@ -102,7 +101,7 @@ function runParts(term: Term): readonly Startable[] {
     turnIn: turnsOf(term),
   })
   const services = { tracking, sweep, driver, runDriver }
-  const controllers = [taskScheduleController(term, services), taskExecutionController(term, services)]
+  const controllers = [taskScheduleController(term, services), taskExecutionController(term, services), taskQueueController(term, sweep)]
   const keep = (broker: string) => {
     const place = directory.get(broker)
     if (place.kind === 'Known' && dispatchers.state(broker).kind === 'Active') {
@@ -163,6 +162,32 @@ function taskExecutionController(term: Term, { tracking, runDriver, sweep }: Run
   term.follow(executions, (key) => controller.enqueue(key))
   term.follow(schedules, (key) => enqueueAll(waiting(executions.byIndex('bySchedule', key))))
   term.follow(dependencies, (key) => enqueueAll(waiting(executions.byIndex('byDependency', key))))
+  term.follow(taskBrokers, enqueueThoseOf)
+  directory.onChange(enqueueThoseOf)
+  dispatchers.onChange(enqueueThoseOf)
+  return controller
+}
+
+function taskQueueController(term: Term, sweep: Sweep): Controller {
+  const { caches, directory, dispatchers } = term
+  const { queues, taskBrokers } = caches
+  const { reconcile } = createTaskQueueController({
+    ...term,
+    queues,
+    taskBrokers,
+    enqueue: (key) => controller.enqueue(key),
+    onLeftBehind: sweep.again,
+  })
+  const controller = term.controllerOf('task-queue', () => keysOf(queues.list()), reconcile)
+  const enqueueThoseOf = (broker: string) => {
+    for (const queue of keysOf(queues.byIndex('byBroker', broker))) controller.enqueue(queue)
+  }
+  term.follow(queues, (key, current, previous) => {
+    controller.enqueue(key)
+    // Those that decide, or would, about the same queue.
+    const name = (current ?? previous)?.spec.queueName ?? ''
+    for (const other of keysOf(queues.byIndex('byQueue', name))) controller.enqueue(other)
+  })
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
   dispatchers.onChange(enqueueThoseOf)

@@ -129,7 +129,7 @@ export function createSweep(deps: SweepDeps): Sweep {
 
   async function removeRemains(broker: Broker, endpoint: BrokerEndpoint, owner: string, marker: OwnerMarker): Promise<boolean> {
     const turn = deps.turnIn(marker.namespace, endpoint)
-    const remove = marker.kind === 'TaskSchedule' ? removeLedger : removeRun
+    const remove = { TaskSchedule: removeLedger, TaskExecution: removeRun, TaskQueue: removeSettings }[marker.kind]
     if (turn.kind === 'Ours') return remove(broker, endpoint, owner, marker, turn.proof)
     if (turn.kind !== 'None') return turn.kind === 'Elsewhere'
     const proof = { dispatcher: dispatcherName(installation, marker.namespace), epoch: deps.epoch(), holder: deps.holder }
@@ -194,6 +194,20 @@ export function createSweep(deps: SweepDeps): Sweep {
       log.info({ ledger, goingOn: jobs.length }, 'removed what a schedule that is gone had left in the broker')
     }
     return result.kind !== 'Fenced'
+  }
+
+  /** What was applied to a queue is taken back. */
+  async function removeSettings(
+    broker: Broker,
+    _endpoint: BrokerEndpoint,
+    owner: string,
+    { queue }: OwnerMarker,
+    proof: DispatchProof,
+  ): Promise<boolean> {
+    if (queue === undefined) return true
+    const { outcome } = await broker.releaseQueue({ queue, owner, proof })
+    log.info({ owner, queue, outcome }, 'took back what a TaskQueue that is gone had applied')
+    return outcome !== 'Fenced'
   }
 
   async function removeRun(

@@ -153,6 +153,7 @@ describe('the operator', () => {
         'task-broker',
         'task-dependency',
         'task-execution',
+        'task-queue',
         'task-schedule',
         'worker-pool',
       ])

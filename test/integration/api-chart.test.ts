@@ -77,6 +77,8 @@ describe('the operator', () => {
     ['watch', 'taskmill.dev', 'taskbrokers'],
     ['patch', 'taskmill.dev', 'workerpools', 'status'],
     ['patch', 'taskmill.dev', 'taskbrokers', 'status'],
+    ['list', 'taskmill.dev', 'taskqueues'],
+    ['patch', 'taskmill.dev', 'taskqueues', 'status'],
     ['list', 'taskmill.dev', 'taskschedules'],
     ['patch', 'taskmill.dev', 'taskschedules', 'status'],
     ['watch', 'taskmill.dev', 'taskdependencies'],

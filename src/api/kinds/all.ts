@@ -2,8 +2,9 @@ import type { Kind } from './kind.ts'
 import { taskBroker } from './task-broker.ts'
 import { taskDependency } from './task-dependency.ts'
 import { taskExecution } from './task-execution.ts'
+import { taskQueue } from './task-queue.ts'
 import { taskSchedule } from './task-schedule.ts'
 import { workerPool } from './worker-pool.ts'
 
 /** Every kind, in the order in which people meet them. */
-export const kinds: readonly Kind[] = [taskBroker, workerPool, taskSchedule, taskDependency, taskExecution]
+export const kinds: readonly Kind[] = [taskBroker, workerPool, taskQueue, taskSchedule, taskDependency, taskExecution]

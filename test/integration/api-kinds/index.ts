@@ -5,6 +5,7 @@
 import { taskBrokerCase } from './task-broker.ts'
 import { taskDependencyCase } from './task-dependency.ts'
 import { taskExecutionCase } from './task-execution.ts'
+import { taskQueueCase } from './task-queue.ts'
 import { taskScheduleCase } from './task-schedule.ts'
 import { workerPoolCase } from './worker-pool.ts'
 import type { KindCase } from './kind-case.ts'
@@ -12,4 +13,11 @@ import type { KindCase } from './kind-case.ts'
 export type { BadManifest, Good, KindCase } from './kind-case.ts'
 
 /** In the order of `kinds`. */
-export const kindCases: readonly KindCase[] = [taskBrokerCase, workerPoolCase, taskScheduleCase, taskDependencyCase, taskExecutionCase]
+export const kindCases: readonly KindCase[] = [
+  taskBrokerCase,
+  workerPoolCase,
+  taskQueueCase,
+  taskScheduleCase,
+  taskDependencyCase,
+  taskExecutionCase,
+]

@@ -1,0 +1,46 @@
+import { findCondition, queueEvent, type TaskQueueStatus, type WantedEvent } from '../../api/index.ts'
+import type { QueueChange } from '../../broker/index.ts'
+
+/** Reasons of Ready that are worth an Event when they come. */
+const tellable = ['BrokerNotFound', 'BrokerNotUsable', 'BrokerUnreachable', 'PolicyConflict', 'SettingsUnreadable'] as const
+
+/** Events for what changed between two statuses; nothing while the same facts hold. */
+export function transitionEvents(before: TaskQueueStatus | undefined, after: TaskQueueStatus): readonly WantedEvent[] {
+  return [...readyEvents(before, after), ...driftEvents(before, after), ...overrideEvents(before, after)]
+}
+
+/** What was done to the queue. */
+export function changeEvent(change: QueueChange): WantedEvent {
+  if (change.kind === 'Limited') {
+    const note = `global concurrency ${limit(change.from)} -> ${limit(change.to)}`
+    return change.isRepair ? queueEvent('DriftRepaired', `${note}: somebody had changed it`) : queueEvent('ConcurrencyChanged', note)
+  }
+  if (change.isRepair) return queueEvent('DriftRepaired', 'paused again: somebody had resumed it')
+  return change.kind === 'Paused'
+    ? queueEvent('QueueSuspended', 'paused: running jobs end, no other starts')
+    : queueEvent('QueueResumed', 'the pause was taken back')
+}
+
+function limit(value: number | undefined): string {
+  return value === undefined ? 'none' : String(value)
+}
+
+function readyEvents(before: TaskQueueStatus | undefined, after: TaskQueueStatus): readonly WantedEvent[] {
+  const was = findCondition(before?.conditions, 'Ready')?.reason
+  const ready = findCondition(after.conditions, 'Ready')
+  const reason = ready?.reason === was ? undefined : tellable.find((each) => each === ready?.reason)
+  return reason === undefined || ready === undefined ? [] : [queueEvent(reason, ready.message)]
+}
+
+function driftEvents(before: TaskQueueStatus | undefined, after: TaskQueueStatus): readonly WantedEvent[] {
+  const now = findCondition(after.conditions, 'Drifted')
+  if (now?.status !== 'True' || findCondition(before?.conditions, 'Drifted')?.status === 'True') return []
+  return [queueEvent('PausedByOthers', now.message)]
+}
+
+function overrideEvents(before: TaskQueueStatus | undefined, after: TaskQueueStatus): readonly WantedEvent[] {
+  const was = findCondition(before?.conditions, 'Overridden')
+  const now = findCondition(after.conditions, 'Overridden')
+  if (was?.message === now?.message) return []
+  return [now === undefined ? queueEvent('OverrideEnded', `over: ${was?.message ?? ''}`) : queueEvent('OverrideStarted', now.message)]
+}

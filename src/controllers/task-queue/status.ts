@@ -1,0 +1,101 @@
+/** What people read about a queue: pure, from a world to a status. */
+import { kubeTime, queueCondition, setConditions, type TaskQueueStatus, type WantedCondition } from '../../api/index.ts'
+import type { World } from './world.ts'
+
+export function statusOf(world: World): TaskQueueStatus {
+  const { queue, status, nowMs } = world
+  const conditions = [...health(world), ...drift(world), ...overridden(world)]
+  return {
+    ...counts(world),
+    observedGeneration: queue.metadata.generation ?? 0,
+    conditions: setConditions(status?.conditions, conditions, nowMs, queue.metadata.generation),
+  }
+}
+
+/** Numbers move all the time; the rest is worth writing at once. */
+export function transitionOf(status: TaskQueueStatus): unknown {
+  const { observedGeneration, limit, suspended } = status
+  return [observedGeneration, limit, suspended, status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])]
+}
+
+/** What cannot be read stays as it was. */
+function counts({ status, reading, rates, situation, suspension, queue }: World): Partial<TaskQueueStatus> {
+  if (reading === undefined) {
+    const { conditions: _, ...known } = status ?? {}
+    return known
+  }
+  const { waiting, prioritized, dueDelayed, active, delayed, failed, oldestReadyAtMs, concurrency, paused } = reading
+  const byUs = situation.kind === 'Applied' ? situation.pausedByUs : queue.spec.suspend || suspension.isSuspended
+  return {
+    ready: rounded(waiting + prioritized + dueDelayed),
+    active,
+    delayed: rounded(delayed - dueDelayed),
+    failed: rounded(failed),
+    ...(oldestReadyAtMs === undefined ? {} : { oldestJobTime: kubeTime(oldestReadyAtMs) }),
+    ...(rates === undefined
+      ? {}
+      : { arrivalsPerMinute: rounded(rates.arrivalsPerMinute), departuresPerMinute: rounded(rates.departuresPerMinute) }),
+    ...(concurrency === undefined ? {} : { limit: concurrency }),
+    suspended: !paused ? 'No' : !byUs ? 'ByOthers' : suspension.override === undefined ? 'Yes' : 'Override',
+  }
+}
+
+function health({ queue, situation, suspension }: World): readonly WantedCondition[] {
+  const broker = queue.spec.brokerRef.name
+  switch (situation.kind) {
+    case 'NoBroker':
+      return waitingForBroker(
+        queueCondition('Ready', 'BrokerNotFound', `TaskBroker "${broker}" does not exist in this namespace. Next: create it`),
+      )
+    case 'NotUsable':
+      return waitingForBroker(queueCondition('Ready', 'BrokerNotUsable', situation.message))
+    case 'Unreachable': {
+      const message = `nothing can be applied: ${situation.message}. Next: kubectl describe taskbroker ${broker}`
+      return waitingForBroker(queueCondition('Ready', 'BrokerUnreachable', message))
+    }
+    case 'Pending': {
+      const message = 'the turn to act in this namespace is being claimed at the broker'
+      return [queueCondition('Ready', 'WaitingForDispatch', message), queueCondition('Reconciling', 'WaitingForDispatch', message)]
+    }
+    case 'Standby': {
+      const message =
+        situation.heldBy === undefined
+          ? `spec.dispatch of TaskBroker "${broker}" is Standby: this cluster applies nothing`
+          : `another cluster acts here: ${situation.heldBy}`
+      return [queueCondition('Ready', 'Standby', message)]
+    }
+    case 'Conflict': {
+      const message = `${situation.owner} decides about queue "${queue.spec.queueName}", nothing of this one is applied. Next: delete one of the two`
+      return [queueCondition('Ready', 'PolicyConflict', message), queueCondition('Stalled', 'PolicyConflict', message)]
+    }
+    case 'Unreadable': {
+      const message = 'what was applied to the queue was recorded by a later version. Next: run that version'
+      return [queueCondition('Ready', 'SettingsUnreadable', message), queueCondition('Stalled', 'SettingsUnreadable', message)]
+    }
+    case 'Applied': {
+      if (!suspension.isSuspended) return [queueCondition('Ready', 'Applied', 'what is declared holds')]
+      const why = suspension.override === undefined ? 'spec.suspend is true' : `spec.override: ${suspension.override}`
+      return [queueCondition('Ready', 'Suspended', `${why}: running jobs end, no other starts`)]
+    }
+  }
+}
+
+function waitingForBroker(ready: WantedCondition): readonly WantedCondition[] {
+  return [ready, queueCondition('Reconciling', 'WaitingForBroker', ready.message)]
+}
+
+function drift({ queue, situation }: World): readonly WantedCondition[] {
+  if (situation.kind !== 'Applied') return []
+  if (!situation.paused || situation.pausedByUs) return [queueCondition('Drifted', 'AsDeclared', 'the queue is as it is declared')]
+  const message = `somebody else paused queue "${queue.spec.queueName}"; it is left alone. Next: resume it where it was paused`
+  return [queueCondition('Drifted', 'PausedByOthers', message)]
+}
+
+function overridden({ suspension }: World): readonly WantedCondition[] {
+  return suspension.override === undefined ? [] : [queueCondition('Overridden', 'OverrideActive', suspension.override)]
+}
+
+/** Three digits say how much there is; the rest would only be written again and again. */
+function rounded(count: number): number {
+  return Number(Math.max(0, count).toPrecision(3))
+}
