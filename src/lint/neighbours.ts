@@ -31,7 +31,7 @@ type Options = { readonly isComplete: boolean }
 type Named = { readonly name: string; readonly of: Known }
 
 export function noticeNeighbours(all: readonly Known[], options: Options): readonly Noticed[] {
-  return [...duplicates(all, options), ...missing(all, options)]
+  return [...duplicates(all, options), ...conflicts(all, options), ...missing(all, options)]
 }
 
 function duplicates(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
@@ -48,6 +48,25 @@ function duplicates(all: readonly Known[], { isComplete }: Options): readonly No
     const where = `${first.written.source.path}:${first.written.at('metadata.name').line}`
     const message = `${kind.kind} "${name}"${namespace === undefined ? '' : ` in namespace ${namespace}`} is there already, at ${where}: the later one would replace it`
     return [{ known, severity: 'error' as const, field: 'metadata.name', message }]
+  })
+}
+
+/** Of two TaskQueues for one queue the older one holds in a cluster; which one that is, no manifest says. */
+function conflicts(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
+  const firsts = new Map<string, Known>()
+  return all.flatMap((known) => {
+    const { queueName } = known.spec
+    if (known.kind.kind !== 'TaskQueue' || typeof queueName !== 'string') return []
+    const key = JSON.stringify([known.namespace, brokerOf(known), queueName, isComplete ? '' : folderOf(known.written)])
+    const first = firsts.get(key)
+    if (first === undefined) {
+      firsts.set(key, known)
+      return []
+    }
+    // The same object twice is said already.
+    if (first.name === known.name) return []
+    const message = `TaskQueue "${first.name ?? ''}" is for queue "${queueName}" too; only the older of both holds. Next: make one of them`
+    return [{ known, severity: 'error' as const, field: 'spec.queueName', message }]
   })
 }
 

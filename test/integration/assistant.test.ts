@@ -94,13 +94,15 @@ test('upkeep: sessions, logs, indexes, and a far server that is away', async () 
 })
 
 test.each(['base', 'overlays/small'])(
-  '%s: five pools, eleven schedules and a graph, in which nothing is to be corrected',
+  '%s: five pools, a queue, eleven schedules and a graph, in which nothing is to be corrected',
   async (folder) => {
     const text = await run('kubectl', ['kustomize', `examples/assistant/${folder}`])
     const objects = parseAllDocuments(text).map((document) => document.toJS() as KubeObject)
     const count = (kind: string) => objects.filter((object) => object.kind === kind).length
-    expect([count('TaskBroker'), count('WorkerPool'), count('TaskSchedule'), count('TaskDependency')]).toEqual([1, 5, 11, 1])
+    expect([count('TaskBroker'), count('WorkerPool'), count('TaskSchedule'), count('TaskDependency'), count('TaskQueue')]).toEqual([
+      1, 5, 11, 1, 1,
+    ])
     const report = lint([{ path: 'rendered', text, isNamed: true }], { isComplete: true })
-    expect(report).toMatchObject({ findings: [], manifests: 18 })
+    expect(report).toMatchObject({ findings: [], manifests: 19 })
   },
 )

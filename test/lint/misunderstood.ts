@@ -47,6 +47,8 @@ export const misunderstood: readonly Misunderstood[] = [
 export const needCluster: readonly string[] = [
   'TaskBroker SecretInvalid',
   'TaskExecution TimedOut',
+  'TaskQueue PolicyConflict',
+  'TaskQueue SettingsUnreadable',
   'TaskSchedule LedgerUnreadable',
   'WorkerPool DeploymentNotOwned',
   'WorkerPool ProgressDeadlineExceeded',
