@@ -253,8 +253,8 @@ describe('names that two have', () => {
 })
 
 it('two TaskQueues for one queue are an error at the later one', () => {
-  const queue = (name: string, queueName: string, broker = 'default') =>
-    `apiVersion: taskmill.dev/v1alpha1\nkind: TaskQueue\nmetadata: {name: ${name}}\nspec: {queueName: ${queueName}, brokerRef: {name: ${broker}}}\n`
+  const queue = (name: string, queueName: string, brokerName = 'default') =>
+    `apiVersion: taskmill.dev/v1alpha1\nkind: TaskQueue\nmetadata: {name: ${name}}\nspec: {queueName: ${queueName}, brokerRef: {name: ${brokerName}}}\n`
   const two = `${queue('one', 'mail')}---\n${queue('two', 'mail')}---\n${queue('three', 'files')}---\n${queue('four', 'mail', 'other')}`
   expect(said(two)).toEqual([
     'a.yaml:9:8 error TaskQueue/two spec.queueName: TaskQueue "one" is for queue "mail" too; only the older of both holds. Next: make one of them',
