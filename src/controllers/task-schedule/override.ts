@@ -3,7 +3,7 @@ import { overrideAt, overrideOrigin, scheduleCondition, type TaskSchedule, type 
 
 export type Suspension = {
   readonly isSuspended: boolean
-  /** `suspended until 2026-11-29T04:00:00Z by alice: "incident 4711"`; undefined: no override has an effect. */
+  /** `suspended until 2026-11-29T04:00:00Z by oncall: "incident 4711"`; undefined: no override has an effect. */
   readonly override?: string
   readonly endsInMs?: number
 }

@@ -135,12 +135,12 @@ it('does not take the passing of slots for a transition', () => {
 })
 
 it('says of an override what holds, until when, who wants it and why', () => {
-  const override = { until: '2026-11-28T13:00:00Z', by: 'alice', reason: 'the source is down' }
+  const override = { until: '2026-11-28T13:00:00Z', by: 'oncall', reason: 'the source is down' }
   const suspended = statusFor({}, { override: { ...override, suspend: true } })
   expect(facts(suspended)).toEqual(['Ready True Suspended', 'Overridden True OverrideActive', 'Late False InTime'])
-  expect(messageOf(suspended, 'Overridden')).toBe('suspended until 2026-11-28T13:00:00Z by alice: "the source is down"')
+  expect(messageOf(suspended, 'Overridden')).toBe('suspended until 2026-11-28T13:00:00Z by oncall: "the source is down"')
   expect(messageOf(suspended, 'Ready')).toBe(
-    'spec.override: suspended until 2026-11-28T13:00:00Z by alice: "the source is down": slots are not dispatched. ' +
+    'spec.override: suspended until 2026-11-28T13:00:00Z by oncall: "the source is down": slots are not dispatched. ' +
       'Next: taskmill resume tsch/bkup ends it sooner',
   )
   expect(suspended).toMatchObject({ reason: 'OverrideActive' })

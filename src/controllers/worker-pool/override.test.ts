@@ -9,7 +9,7 @@ type Override = NonNullable<WorkerPool['spec']['override']>
 
 const inAnHour = '2026-11-23T04:00:00Z'
 const anHourAgo = '2026-11-23T02:00:00Z'
-const by = { by: 'alice', reason: 'incident 4711' }
+const by = { by: 'oncall', reason: 'incident 4711' }
 const waiting = (jobs: number): World['signals'] => ({ kind: 'Read', queues: [loadOf({ waiting: jobs })] })
 const ready = (replicas: number) => ({ readyReplicas: replicas, updatedReplicas: replicas })
 const owned = (replicas: number, written = replicas): World['deployment'] => ({
@@ -177,7 +177,7 @@ describe('an override of a pool', () => {
 
   it('says what holds, until when, who wants it and why, and what the queues would have', () => {
     const { status, scale } = planOf({ override: { replicas: 5, ...by }, deployment: owned(1), jobs: 100 })
-    const words = '5 replicas until 2026-11-23T04:00:00Z by alice: "incident 4711"'
+    const words = '5 replicas until 2026-11-23T04:00:00Z by oncall: "incident 4711"'
     expect(findCondition(status.conditions, 'Overridden')).toMatchObject({ status: 'True', reason: 'OverrideActive', message: words })
     expect(findCondition(status.conditions, 'ScalingActive')).toMatchObject({
       status: 'False',
@@ -197,10 +197,10 @@ describe('an override of a pool', () => {
     const without = planOf({ override: { replicas: 5, until: anHourAgo }, deployment: owned(1) }).status
     const five = planOf({ override: { replicas: 5, ...by }, deployment: owned(1) }).status
     const zero = planOf({ override: { suspend: true, ...by }, deployment: owned(1) }).status
-    expect(told(without, five)).toEqual(['OverrideStarted 5 replicas until 2026-11-23T04:00:00Z by alice: "incident 4711"'])
+    expect(told(without, five)).toEqual(['OverrideStarted 5 replicas until 2026-11-23T04:00:00Z by oncall: "incident 4711"'])
     expect(told(five, five)).toEqual([])
-    expect(told(five, zero)).toEqual(['OverrideStarted suspended until 2026-11-23T04:00:00Z by alice: "incident 4711"'])
-    expect(told(zero, without)).toEqual(['OverrideEnded over: suspended until 2026-11-23T04:00:00Z by alice: "incident 4711"'])
+    expect(told(five, zero)).toEqual(['OverrideStarted suspended until 2026-11-23T04:00:00Z by oncall: "incident 4711"'])
+    expect(told(zero, without)).toEqual(['OverrideEnded over: suspended until 2026-11-23T04:00:00Z by oncall: "incident 4711"'])
   })
 
   it('is not forgotten while the broker is missing', () => {

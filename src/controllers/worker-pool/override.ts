@@ -9,7 +9,7 @@ export type PoolOverride = {
   readonly replicas?: number
   readonly isSuspension: boolean
   readonly mode?: Mode
-  /** `5 replicas until 2026-11-29T04:00:00Z by alice: "incident 4711"`. */
+  /** `5 replicas until 2026-11-29T04:00:00Z by oncall: "incident 4711"`. */
   readonly words: string
   readonly endsInMs: number
 }
