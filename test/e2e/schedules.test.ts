@@ -222,7 +222,8 @@ describe('a pool', () => {
 
   it('obeys kubectl scale in Manual, and shows its mode', async () => {
     await apply(taskmill('WorkerPool', 'by-hand', pool('by-hand', { scaling: { mode: 'Manual', maxReplicas: 2 } })))
-    await inNamespace('wait', '--for=create', 'deployment/by-hand', '--timeout=60s')
+    // What it is created with is what Manual finds; another number is one that comes after that.
+    await inNamespace('wait', '--for=jsonpath={.status.observedGeneration}=1', 'workerpool/by-hand', '--timeout=60s')
     await inNamespace('scale', 'workerpool/by-hand', '--replicas=1')
     await inNamespace('wait', '--for=jsonpath={.status.readyReplicas}=1', 'workerpool/by-hand', '--timeout=120s')
     expect(await inNamespace('get', 'wp')).toMatch(
