@@ -26,7 +26,7 @@ beforeAll(async () => {
   await kubectl('apply', '-f', 'examples/quickstart/namespace.yaml')
 })
 
-afterAll(() => inNamespace('delete', '--ignore-not-found', `workerpool/${pool}`, `taskqueue/${pool}`, 'taskbroker/brief'))
+afterAll(() => inNamespace('delete', '--ignore-not-found', `workerpool/${pool}`, `taskqueue/${pool}-queue`, 'taskbroker/brief'))
 
 it('the same news twice is one Event, with a series', async () => {
   const address = `taskmill-redis.${release.namespace}.svc:6379`
@@ -44,10 +44,10 @@ it('the same news twice is one Event, with a series', async () => {
   await create({
     apiVersion: 'taskmill.dev/v1alpha1',
     kind: 'TaskQueue',
-    metadata: { name: pool },
+    metadata: { name: `${pool}-queue` },
     spec: { brokerRef: { name: 'brief' }, queueName: 'none' },
   })
-  await inNamespace('wait', '--for=condition=Ready=False', `taskqueue/${pool}`, '--timeout=60s')
+  await inNamespace('wait', '--for=condition=Ready=False', `taskqueue/${pool}-queue`, '--timeout=60s')
   await create(broker)
   await waitFor('ScaledToZero')
   await inNamespace('delete', 'taskbroker/brief')
