@@ -15,6 +15,7 @@ import {
   type Event,
   type TaskQueue,
 } from '../../src/api/index.ts'
+import { queueSettingsKey } from '../../src/contract/index.ts'
 import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
@@ -140,6 +141,19 @@ it('an override suspends for a while', async () => {
   await seen('brief', (object) => object.status?.suspended === 'No' && reasonOf(object, 'Overridden') === undefined)
   expect([Date.now() >= Date.parse(until), await queue.isPaused()]).toEqual([true, false])
   await queue.close()
+})
+
+it('leaves alone what a later version has recorded, and goes on once that is gone', async () => {
+  const record = queueSettingsKey('bull', 'recorded')
+  await commands.hset(record, { v: '2', owner: 'somebody' })
+  await declare('recorded', { queueName: 'recorded', maxConcurrency: 3 })
+  const stalled = await seen('recorded', (object) => reasonOf(object, 'Stalled') === 'SettingsUnreadable')
+  expect(findCondition(stalled?.status?.conditions, 'Ready')).toMatchObject({ status: 'False', reason: 'SettingsUnreadable' })
+  expect(await commands.hgetall(record)).toEqual({ v: '2', owner: 'somebody' })
+  expect(await commands.hget('bull:recorded:meta', 'concurrency')).toBeNull()
+  await commands.del(record)
+  await seen('recorded', (object) => reasonOf(object, 'Ready') === 'Applied' && object.status?.limit === 3)
+  await client.delete(taskQueues, namespace, 'recorded')
 })
 
 it('of two for one queue the older decides, the other says so, and takes over when that goes', async () => {
