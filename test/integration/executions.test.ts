@@ -51,7 +51,7 @@ describe('a run of a task', () => {
   it('fails with what its last attempt said, and stands as failed for whoever waits', async () => {
     home.consume('bad', () => Promise.reject(new Error('the mailbox is full')))
     await home.execute('bad', { task: task('bad', { retry: { maxRetries: 1, initialDelaySeconds: 0 } }) })
-    const run = await home.execution('bad', ended)
+    const run = await home.execution('bad', (each) => conditionOf(each, 'Stalled')?.reason === 'Failed')
     const message = 'task: AttemptsExhausted, the mailbox is full'
     expect(run.status).toMatchObject({ state: 'Failed', progress: '1/1, 1 failed', attempts: 2, failureMessage: message })
     expect(conditionOf(run, 'Succeeded')).toEqual({ status: 'False', reason: 'Failed', message })
@@ -64,7 +64,7 @@ describe('a run of a task', () => {
 
   it('is over when its time is, and takes back a job that no worker has', async () => {
     await home.execute('slow', { task: task('nobody'), timeoutSeconds: 1 })
-    const run = await home.execution('slow', ended)
+    const run = await home.execution('slow', (each) => conditionOf(each, 'Stalled')?.reason === 'TimedOut')
     expect(run.status).toMatchObject({ state: 'TimedOut', nodes: [{ name: 'task', state: 'TimedOut', reason: 'RunTimedOut' }] })
     for (const type of ['Failed', 'Stalled']) expect(conditionOf(run, type)).toMatchObject({ status: 'True', reason: 'TimedOut' })
     expect(await home.commands.llen('bull:nobody:wait')).toBe(0)
