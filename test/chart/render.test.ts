@@ -149,6 +149,7 @@ describe('the operator', () => {
         'events',
         'identity',
         'leader-election',
+        'task-alert',
         'task-broker',
         'task-dependency',
         'task-execution',
