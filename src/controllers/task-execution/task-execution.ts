@@ -14,6 +14,7 @@ import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
 import { summaryOf, understandExecution } from '../../plans/index.ts'
+import { soonest } from '../../runtime/index.ts'
 import {
   type BrokerDirectory,
   type BrokerLease,
@@ -26,6 +27,7 @@ import {
   type RunVisit,
   type RunVisitResult,
   type Tracking,
+  turnAt,
   type WriteBudget,
 } from '../../services/index.ts'
 import { entryEvents } from './events.ts'
@@ -82,7 +84,7 @@ const gaugeIntervalMs = 1_000
 export function createTaskExecutionController(deps: TaskExecutionDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, executions, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, metrics, clock, installation } = deps
+  const { client, executions, brokers, tracking, driver, events, metrics, clock, installation } = deps
   const memories = new Map<string, Memory>()
   const writer = createStatusWriter<TaskExecution>({
     client,
@@ -129,13 +131,8 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
   function situationAt(
     brokerKey: string,
   ): Situation | { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
-    if (taskBrokers.get(brokerKey) === undefined) return { kind: 'NoBroker' }
-    const place = directory.get(brokerKey)
-    if (place.kind === 'Blocked') return { kind: 'NotUsable', message: place.message }
-    const turn = dispatchers.state(brokerKey)
-    if (turn.kind === 'Standby') return { kind: 'Standby', heldBy: turn.heldBy }
-    if (turn.kind === 'Pending' || place.kind === 'Unknown') return { kind: 'Undecided' }
-    return { kind: 'Turn', endpoint: place.endpoint, proof: turn.proof }
+    const turn = turnAt(deps, brokerKey)
+    return turn.kind === 'Pending' ? { kind: 'Undecided' } : turn
   }
 
   async function drive(key: string, memory: Memory, source: Source, hasBegun: boolean, context: Context): Promise<Drive> {
@@ -350,9 +347,4 @@ function tokenOf({ metadata }: TaskExecution): string {
     .update(metadata.uid ?? '')
     .digest('hex')
     .slice(0, 8)
-}
-
-function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
-  const known = delays.filter((delay) => delay !== undefined)
-  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
 }

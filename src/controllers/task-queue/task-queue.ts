@@ -6,6 +6,7 @@ import { ownerOf, queueOwner, type OwnerMarker } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
+import { soonest } from '../../runtime/index.ts'
 import {
   createStatusWriter,
   fingerprintOf,
@@ -14,6 +15,7 @@ import {
   type Brokers,
   type Dispatchers,
   type Signals,
+  turnAt,
   type WriteBudget,
 } from '../../services/index.ts'
 import { changeEvent, transitionEvents } from './events.ts'
@@ -78,7 +80,7 @@ const ratesEveryMs = 30_000
 export function createTaskQueueController(deps: TaskQueueDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, queues, taskBrokers, directory, dispatchers, brokers, signals, events, clock, installation } = deps
+  const { client, queues, directory, brokers, signals, events, clock, installation } = deps
   const memories = new Map<string, Memory>()
   const status = createStatusWriter<TaskQueue>({
     client,
@@ -111,17 +113,6 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     await release(memory)
     memory.lease = lease
     return lease.broker
-  }
-
-  function situationOf(queue: TaskQueue): Situation | Turn {
-    const brokerKey = brokerKeyOf(queue)
-    if (taskBrokers.get(brokerKey) === undefined) return { kind: 'NoBroker' }
-    const place = directory.get(brokerKey)
-    if (place.kind === 'Blocked') return { kind: 'NotUsable', message: place.message }
-    const turn = dispatchers.state(brokerKey)
-    if (turn.kind === 'Standby') return { kind: 'Standby', heldBy: turn.heldBy }
-    if (turn.kind === 'Pending' || place.kind === 'Unknown') return { kind: 'Pending' }
-    return { kind: 'Turn', endpoint: place.endpoint, proof: turn.proof }
   }
 
   /** What is in the queue, as far as it is known; it is read also where another cluster acts. */
@@ -198,7 +189,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
   type Done = { readonly situation: Situation; readonly againAfterMs?: number | undefined }
 
   async function act(key: string, memory: Memory, suspension: Suspension, reading: QueueReading | undefined): Promise<Done> {
-    const turn = situationOf(memory.queue)
+    const turn = turnAt(deps, brokerKeyOf(memory.queue))
     if (turn.kind !== 'Turn') {
       memory.applied = undefined
       if (turn.kind === 'NoBroker') await release(memory)
@@ -233,7 +224,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     status.forget(key)
     if (memory === undefined) return deps.onLeftBehind()
     try {
-      const turn = situationOf(memory.queue)
+      const turn = turnAt(deps, brokerKeyOf(memory.queue))
       if (turn.kind === 'Turn') {
         const broker = await brokerOf(memory, turn.endpoint)
         const answer = await broker.releaseQueue(claimOf(key, memory, turn.proof))
@@ -309,9 +300,4 @@ function signalKey(key: string): string {
 
 function brokerKeyOf({ metadata, spec }: TaskQueue): string {
   return `${metadata.namespace ?? ''}/${spec.brokerRef.name}`
-}
-
-function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
-  const known = delays.filter((delay) => delay !== undefined)
-  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
 }

@@ -7,6 +7,7 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { summaryOf, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
+import { soonest } from '../../runtime/index.ts'
 import {
   type BrokerDirectory,
   type BrokerLease,
@@ -20,6 +21,7 @@ import {
   type SlotDriver,
   type Tracking,
   type VisitResult,
+  turnAt,
   type WriteBudget,
 } from '../../services/index.ts'
 import { changeEvents, transitionEvents, type Untold } from './events.ts'
@@ -80,7 +82,7 @@ const undecidedMs = 10_000
 export function createTaskScheduleController(deps: TaskScheduleDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, schedules, taskBrokers, directory, dispatchers, brokers, tracking, driver, events, metrics, clock, installation } = deps
+  const { client, schedules, directory, dispatchers, brokers, tracking, driver, events, metrics, clock, installation } = deps
   const memories = new Map<string, Memory>()
   const status = createStatusWriter<TaskSchedule>({
     client,
@@ -129,14 +131,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     understood: UnderstoodSchedule,
   ): Situation | { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
     if (!understood.ok) return { kind: 'Invalid', fault: summaryOf(understood.faults) }
-    const brokerKey = brokerKeyOf(schedule)
-    if (taskBrokers.get(brokerKey) === undefined) return { kind: 'NoBroker' }
-    const place = directory.get(brokerKey)
-    if (place.kind === 'Blocked') return { kind: 'NotUsable', message: place.message }
-    const turn = dispatchers.state(brokerKey)
-    if (turn.kind === 'Standby') return { kind: 'Standby', heldBy: turn.heldBy }
-    if (turn.kind === 'Pending' || place.kind === 'Unknown') return { kind: 'Pending' }
-    return { kind: 'Turn', endpoint: place.endpoint, proof: turn.proof }
+    return turnAt(deps, brokerKeyOf(schedule))
   }
 
   async function drive(key: string, memory: Memory, suspended: boolean, context: Context): Promise<Drive> {
@@ -338,9 +333,4 @@ function lastKnownSlot(status: TaskScheduleStatus | undefined, ledger: Ledger | 
 
 function brokerKeyOf({ metadata, spec }: TaskSchedule): string {
   return `${metadata.namespace ?? ''}/${spec.brokerRef.name}`
-}
-
-function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
-  const known = delays.filter((delay) => delay !== undefined)
-  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
 }

@@ -14,7 +14,7 @@ import { errorMessage, hasCode } from '../../errors/index.ts'
 import { labels } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
-import { createConsistency } from '../../runtime/index.ts'
+import { createConsistency, soonest } from '../../runtime/index.ts'
 import { emptyHistory, type RecommendationHistory } from '../../scaling/index.ts'
 import { createStatusWriter, type BrokerDirectory, type Signals, type WriteBudget } from '../../services/index.ts'
 import { actOnTarget, releaseTarget } from './act-on-target.ts'
@@ -230,9 +230,4 @@ function templateEvent(did: 'created' | 'updated', name: string): WantedEvent {
   return did === 'created'
     ? poolEvent('DeploymentCreated', `created Deployment "${name}"`)
     : poolEvent('DeploymentUpdated', `updated Deployment "${name}" to the pool's template`)
-}
-
-function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
-  const known = delays.filter((delay) => delay !== undefined)
-  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
 }
