@@ -50,5 +50,5 @@ function chartTemplate({ metadata, spec, ...type }: ReturnType<typeof crdOf>): s
 }
 
 function yaml(value: unknown): string {
-  return stringify(value, { lineWidth: 120, aliasDuplicateObjects: false })
+  return stringify(value, { lineWidth: 120, aliasDuplicateObjects: false, version: '1.1' })
 }
