@@ -15,6 +15,15 @@ export type Brokers = {
   close(): Promise<void>
 }
 
+/** What one resource holds of a broker between two looks. */
+export type BrokerHold = {
+  /** What is held now. */
+  readonly broker: Broker | undefined
+  /** The broker of that endpoint; another one than before (its address or credentials have changed) is exchanged. */
+  follow(endpoint: BrokerEndpoint): Promise<Broker>
+  release(): Promise<void>
+}
+
 type Shared = { readonly broker: Broker; leases: number }
 
 /** One broker per endpoint, prefix and way in, however many resources use it: the operator's connections do not grow with what it manages. */
@@ -43,6 +52,32 @@ export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoin
       shared.clear()
       await Promise.all(all.map(({ broker }) => broker.close()))
     },
+  }
+}
+
+/** `onLoss` is told when what was learned through the broker that is held counts no more: it is given back, or exchanged. */
+export function createBrokerHold(brokers: Pick<Brokers, 'acquire'>, onLoss: () => void = () => undefined): BrokerHold {
+  let held: (BrokerLease & { readonly fingerprint: string }) | undefined
+
+  async function exchange(next: typeof held): Promise<void> {
+    const before = held
+    held = next
+    onLoss()
+    await before?.release()
+  }
+
+  return {
+    get broker() {
+      return held?.broker
+    },
+    async follow(endpoint) {
+      const fingerprint = fingerprintOf(endpoint)
+      if (held?.fingerprint === fingerprint) return held.broker
+      const lease = { ...brokers.acquire(endpoint), fingerprint }
+      await exchange(lease)
+      return lease.broker
+    },
+    release: () => exchange(undefined),
   }
 }
 

@@ -4,7 +4,7 @@
  * read is told apart from an empty one; `stop` leaves nothing running. Does not: decide anything.
  */
 export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
-export { createBrokers, fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
+export { createBrokerHold, createBrokers, type BrokerHold, type Brokers } from './brokers.ts'
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
 export { createOutcomes, type Outcomes, type RecordedOutcome } from './outcomes.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'

@@ -1,7 +1,7 @@
 import type { Broker, BrokerEndpoint } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
-import { fingerprintOf, type BrokerLease, type Brokers } from '../../services/index.ts'
+import { createBrokerHold, type BrokerHold, type Brokers } from '../../services/index.ts'
 import type { Look } from './world.ts'
 
 /** Old repeatable jobs come with a deployment, not from one moment to the next. */
@@ -10,7 +10,6 @@ const legacyEveryMs = 60_000
 /** What TLS itself complains about, beside Node's own words for certificates. */
 const tlsCodes = /^(ERR_(TLS|SSL|OSSL)_|EPROTO$|CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_)/u
 
-type Held = BrokerLease & { readonly fingerprint: string }
 type Legacy = { readonly queues: readonly string[]; readonly atMs: number; readonly asked: string }
 
 /** The connections through which the TaskBrokers are looked at; each follows the endpoint of its TaskBroker. */
@@ -23,17 +22,13 @@ export function createConnections(deps: {
   forget(key: string): Promise<void>
 } {
   const { brokers, queuesOf, clock } = deps
-  const leases = new Map<string, Held>()
+  const holds = new Map<string, BrokerHold>()
   const legacy = new Map<string, Legacy>()
 
-  async function leaseOf(key: string, endpoint: BrokerEndpoint): Promise<Held> {
-    const fingerprint = fingerprintOf(endpoint)
-    const held = leases.get(key)
-    if (held?.fingerprint === fingerprint) return held
-    const lease = { ...brokers.acquire(endpoint), fingerprint }
-    leases.set(key, lease)
-    await held?.release()
-    return lease
+  function holdOf(key: string): BrokerHold {
+    const hold = holds.get(key) ?? createBrokerHold(brokers)
+    holds.set(key, hold)
+    return hold
   }
 
   async function legacyOf(key: string, broker: Broker): Promise<readonly string[]> {
@@ -47,7 +42,7 @@ export function createConnections(deps: {
 
   return {
     async look(key, endpoint) {
-      const { broker } = await leaseOf(key, endpoint)
+      const broker = await holdOf(key).follow(endpoint)
       try {
         const [startedMs, wallMs] = [clock.monotonicNow(), clock.now()]
         const info = await broker.info()
@@ -64,10 +59,10 @@ export function createConnections(deps: {
       }
     },
     async forget(key) {
-      const held = leases.get(key)
-      leases.delete(key)
+      const hold = holds.get(key)
+      holds.delete(key)
       legacy.delete(key)
-      await held?.release()
+      await hold?.release()
     },
   }
 }

@@ -17,11 +17,11 @@ import { summaryOf, understandExecution } from '../../plans/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
   type BrokerDirectory,
-  type BrokerLease,
+  type BrokerHold,
   type Brokers,
+  createBrokerHold,
   createStatusWriter,
   type Dispatchers,
-  fingerprintOf,
   type RunDriver,
   type RunMemory,
   type RunVisit,
@@ -66,7 +66,7 @@ type Memory = {
   execution: TaskExecution
   broker: string
   readonly log: RunMemory
-  lease?: (BrokerLease & { readonly fingerprint: string }) | undefined
+  readonly hold: BrokerHold
 }
 
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
@@ -95,23 +95,6 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     budget: deps.statusBudget,
     gaugeIntervalMs,
   })
-
-  async function release(memory: Memory): Promise<void> {
-    const { lease } = memory
-    memory.lease = undefined
-    memory.log.run = undefined
-    await lease?.release()
-  }
-
-  /** The connection to the broker, which follows its address and credentials. */
-  async function leaseOf(memory: Memory, endpoint: BrokerEndpoint): Promise<BrokerLease> {
-    const fingerprint = fingerprintOf(endpoint)
-    if (memory.lease?.fingerprint === fingerprint) return memory.lease
-    const lease = { ...brokers.acquire(endpoint), fingerprint }
-    await release(memory)
-    memory.lease = lease
-    return lease
-  }
 
   function sourceOf({ metadata, spec }: TaskExecution): Source {
     const { scheduleRef, dependencyRef } = spec
@@ -144,7 +127,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     }
     const { endpoint, proof } = situation
     try {
-      const { broker } = await leaseOf(memory, endpoint)
+      const broker = await memory.hold.follow(endpoint)
       const names = namesOf(key)
       tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
       const understood = source.ok && !hasBegun ? understandExecution(execution, source.object) : undefined
@@ -216,7 +199,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     try {
       const situation = situationAt(`${memory.execution.metadata.namespace ?? ''}/${memory.broker}`)
       if (situation.kind === 'Turn') {
-        const { broker } = await leaseOf(memory, situation.endpoint)
+        const broker = await memory.hold.follow(situation.endpoint)
         const how = { broker, proof: situation.proof, desired: 'Deleted' } as const
         let result: RunVisitResult
         do result = await visit(key, memory, how, context)
@@ -233,7 +216,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       tracking.untrack(names.run)
       writer.forget(key)
       memories.delete(key)
-      await release(memory)
+      await memory.hold.release()
     }
   }
 
@@ -271,7 +254,9 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       known.execution = execution
       return known
     }
-    const memory: Memory = { execution, broker, log: { run: undefined } }
+    const log: RunMemory = { run: undefined }
+    const hold = createBrokerHold(brokers, () => (log.run = undefined))
+    const memory: Memory = { execution, broker, log, hold }
     memories.set(key, memory)
     return memory
   }
@@ -303,7 +288,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const wasFinal = isFinal(before?.state)
       if (wasFinal) followLateEnds(key, memory, before)
       if (wasFinal && tracking.ended(names.run).length === 0) {
-        await release(memory)
+        await memory.hold.release()
         return expire(execution, before?.finishTime, context)
       }
       const worldOf = (situation: Situation, run: World['run']): World => ({
@@ -313,7 +298,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
         broker,
         dependency: execution.spec.dependencyRef?.name,
         run,
-        nowMs: memory.lease === undefined ? clock.now() : driver.brokerNow(memory.lease.broker),
+        nowMs: memory.hold.broker === undefined ? clock.now() : driver.brokerNow(memory.hold.broker),
       })
       if (before?.broker === undefined && source.ok && source.object !== undefined) {
         // Where its log is has to be known, whatever becomes of what it refers to.

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { overrideAt, overrideOrigin, taskQueues, type TaskBroker, type TaskQueue, type TaskQueueStatus } from '../../api/index.ts'
-import type { Broker, BrokerEndpoint, DispatchProof, QueueAnswer, QueueApply, QueueClaim, QueueReading } from '../../broker/index.ts'
+import type { BrokerEndpoint, DispatchProof, QueueAnswer, QueueApply, QueueClaim, QueueReading } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { ownerOf, queueOwner, type OwnerMarker } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
@@ -8,10 +8,10 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
+  createBrokerHold,
   createStatusWriter,
-  fingerprintOf,
   type BrokerDirectory,
-  type BrokerLease,
+  type BrokerHold,
   type Brokers,
   type Dispatchers,
   type Signals,
@@ -47,7 +47,7 @@ export type TaskQueueDeps = {
 /** What is remembered of a queue between two looks; all of it can be lost, at the price of a script that does nothing. */
 type Memory = {
   queue: TaskQueue
-  lease?: (BrokerLease & { readonly fingerprint: string }) | undefined
+  readonly hold: BrokerHold
   /** What was made to hold last, and what was said to it. */
   applied?: { readonly what: Applied; readonly answer: QueueAnswer } | undefined
   samples: Samples
@@ -92,27 +92,14 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
   })
 
   function remember(key: string, queue: TaskQueue): Memory {
-    const memory = memories.get(key) ?? { queue, samples: [], cleanAtMs: 0 }
-    memory.queue = queue
+    const known = memories.get(key)
+    if (known !== undefined) {
+      known.queue = queue
+      return known
+    }
+    const memory: Memory = { queue, samples: [], cleanAtMs: 0, hold: createBrokerHold(brokers, () => (memory.applied = undefined)) }
     memories.set(key, memory)
     return memory
-  }
-
-  async function release(memory: Memory): Promise<void> {
-    const { lease } = memory
-    memory.lease = undefined
-    memory.applied = undefined
-    await lease?.release()
-  }
-
-  /** The connection to the broker, which follows its address and credentials. */
-  async function brokerOf(memory: Memory, endpoint: BrokerEndpoint): Promise<Broker> {
-    const fingerprint = fingerprintOf(endpoint)
-    if (memory.lease?.fingerprint === fingerprint) return memory.lease.broker
-    const lease = { ...brokers.acquire(endpoint), fingerprint }
-    await release(memory)
-    memory.lease = lease
-    return lease.broker
   }
 
   /** What is in the queue, as far as it is known; it is read also where another cluster acts. */
@@ -144,7 +131,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
   ): Promise<QueueAnswer> {
     const { queue } = memory
     const { maxConcurrency } = queue.spec
-    const broker = await brokerOf(memory, endpoint)
+    const broker = await memory.hold.follow(endpoint)
     const settings = { suspend: isSuspended, ...(maxConcurrency === undefined ? {} : { maxConcurrency }) }
     const what: Applied = {
       settings,
@@ -177,7 +164,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     if (retention === undefined) return undefined
     const nowMs = clock.now()
     if (nowMs < memory.cleanAtMs) return memory.cleanAtMs - nowMs
-    const broker = await brokerOf(memory, endpoint)
+    const broker = await memory.hold.follow(endpoint)
     const answer = await broker.cleanQueue({ ...claimOf(key, memory, proof), retention })
     if (answer.outcome !== 'Done') return cleanGapMs.retry
     const dueInMs = answer.nextAtMs - answer.brokerTimeMs
@@ -192,7 +179,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     const turn = turnAt(deps, brokerKeyOf(memory.queue))
     if (turn.kind !== 'Turn') {
       memory.applied = undefined
-      if (turn.kind === 'NoBroker') await release(memory)
+      if (turn.kind === 'NoBroker') await memory.hold.release()
       return { situation: turn, againAfterMs: turn.kind === 'Pending' ? retryMs.undecided : undefined }
     }
     try {
@@ -226,7 +213,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     try {
       const turn = turnAt(deps, brokerKeyOf(memory.queue))
       if (turn.kind === 'Turn') {
-        const broker = await brokerOf(memory, turn.endpoint)
+        const broker = await memory.hold.follow(turn.endpoint)
         const answer = await broker.releaseQueue(claimOf(key, memory, turn.proof))
         if (answer.outcome === 'Fenced') deps.onLeftBehind()
       } else if (turn.kind !== 'Standby') deps.onLeftBehind()
@@ -236,7 +223,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
       deps.onLeftBehind()
     } finally {
       memories.delete(key)
-      await release(memory)
+      await memory.hold.release()
     }
   }
 

@@ -10,13 +10,13 @@ import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
   type BrokerDirectory,
-  type BrokerLease,
+  type BrokerHold,
   type Brokers,
+  createBrokerHold,
   createQueueSlots,
   createStatusWriter,
   type Dispatchers,
   emptyLedgerMemory,
-  fingerprintOf,
   type LedgerMemory,
   type SlotDriver,
   type Tracking,
@@ -64,7 +64,7 @@ type Memory = {
   /** The newest that was read, for people to read while nothing can be. */
   shown?: Ledger | undefined
   readonly untold: Untold
-  lease?: (BrokerLease & { readonly fingerprint: string }) | undefined
+  readonly hold: BrokerHold
   /** In the name of which turn the ledger was read; another turn reads anew. */
   proof?: DispatchProof | undefined
   /** Since when nobody has said whose turn it is. */
@@ -103,26 +103,11 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       known.schedule = schedule
       return known
     }
-    const memory: Memory = { schedule, understood: understandSchedule(schedule), ledger: emptyLedgerMemory(), untold: new Map() }
+    const ledger = emptyLedgerMemory()
+    const hold = createBrokerHold(brokers, () => (ledger.seen = undefined))
+    const memory: Memory = { schedule, understood: understandSchedule(schedule), ledger, untold: new Map(), hold }
     memories.set(key, memory)
     return memory
-  }
-
-  async function release(memory: Memory): Promise<void> {
-    const { lease } = memory
-    memory.lease = undefined
-    memory.ledger.seen = undefined
-    await lease?.release()
-  }
-
-  /** The connection to the broker, which follows its address and credentials. */
-  async function leaseOf(memory: Memory, endpoint: BrokerEndpoint): Promise<BrokerLease> {
-    const fingerprint = fingerprintOf(endpoint)
-    if (memory.lease?.fingerprint === fingerprint) return memory.lease
-    const lease = { ...brokers.acquire(endpoint), fingerprint }
-    await release(memory)
-    memory.lease = lease
-    return lease
   }
 
   /** What can be done about it, as far as the caches say. */
@@ -139,7 +124,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const situation = situationOf(schedule, understood)
     if (situation.kind !== 'Turn' || !understood.ok) {
       tracking.untrack(namesOf(key).ledger)
-      if (situation.kind === 'NoBroker') await release(memory)
+      if (situation.kind === 'NoBroker') await memory.hold.release()
       memory.proof = undefined
       memory.ledger.seen = undefined
       const known = situation.kind === 'Turn' ? ({ kind: 'Pending' } as const) : situation
@@ -156,7 +141,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const plan = { ...understood.plan, suspended, ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }), epoch: proof.epoch }
     try {
       const result = await visit(key, memory, { plan, proof, endpoint, isWanted: () => schedules.get(key) !== undefined }, context)
-      return afterVisit(memory, result, endpoint)
+      return afterVisit(memory, result)
     } catch (error) {
       if (hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) return { situation: failedExpression(errorMessage(error)) }
       if (hasCode(error, 'TM_LEDGER_UNREADABLE')) {
@@ -173,18 +158,17 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     memory.undecidedSinceMs ??= clock.monotonicNow()
     if (place.kind !== 'Known' || clock.monotonicNow() - memory.undecidedSinceMs < retryMs.undecided) return pending
     try {
-      const lease = await leaseOf(memory, place.endpoint)
-      await lease.broker.readLedgers([])
+      const broker = await memory.hold.follow(place.endpoint)
+      await broker.readLedgers([])
       return pending
     } catch (error) {
       return { kind: 'Unreachable', message: errorMessage(error) }
     }
   }
 
-  function afterVisit(memory: Memory, result: VisitResult, endpoint: BrokerEndpoint): Drive {
+  function afterVisit({ hold: { broker } }: Memory, result: VisitResult): Drive {
     if (result.kind === 'Fenced') return { situation: { kind: 'Pending' }, againAfterMs: retryMs.fenced }
     if (result.kind !== 'Waiting') return { situation: { kind: 'Driven' }, againAfterMs: 0 }
-    const broker = memory.lease?.fingerprint === fingerprintOf(endpoint) ? memory.lease.broker : undefined
     const nowMs = broker === undefined ? clock.now() : driver.brokerNow(broker)
     return { situation: { kind: 'Driven' }, againAfterMs: result.untilMs === undefined ? undefined : Math.max(0, result.untilMs - nowMs) }
   }
@@ -203,7 +187,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const { plan, proof, endpoint, isWanted } = how
     const { schedule, understood } = memory
     const names = namesOf(key)
-    const { broker } = await leaseOf(memory, endpoint)
+    const broker = await memory.hold.follow(endpoint)
     if (memory.proof?.epoch !== proof.epoch) memory.ledger.seen = undefined
     memory.proof = proof
     return driver.visit({
@@ -264,7 +248,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       tracking.untrack(namesOf(key).ledger)
       status.forget(key)
       memories.delete(key)
-      await release(memory)
+      await memory.hold.release()
     }
   }
 
@@ -306,7 +290,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
         situation,
         slots: memory.understood.ok ? memory.understood.plan.slots : undefined,
         ledger: memory.shown,
-        nowMs: memory.lease === undefined ? clock.now() : driver.brokerNow(memory.lease.broker),
+        nowMs: memory.hold.broker === undefined ? clock.now() : driver.brokerNow(memory.hold.broker),
       }
       if (isUndecided(memory, world)) return soonest([againAfterMs ?? retryMs.undecided, suspension.endsInMs])
 
