@@ -111,7 +111,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     removePlaced: (ref, proof) => command(() => placed.removePlaced(ref, proof)),
     cancelPlaced: (ref, proof) => command(() => placed.cancelPlaced(ref, proof)),
     lookAtPlaced: (refs) => command(() => placed.lookAtPlaced(refs)),
-    readEnded: (doneQueues) => command(() => ended.readEnded(doneQueues)),
+    readEnded: (doneQueues, from) => command(() => ended.readEnded(doneQueues, from)),
     acknowledgeEnded: (refs, proof) => command(() => ended.acknowledgeEnded(refs, proof)),
 
     applyQueue: (apply) => command(() => settings.applyQueue(apply)),

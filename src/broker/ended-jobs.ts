@@ -6,7 +6,7 @@ import { callScript, loadScript } from './script.ts'
 const readScript = loadScript('read-ended')
 const acknowledgeScript = loadScript('acknowledge-ended')
 
-const endsPerQueue = 100
+const endsPerRead = 100
 const queuesPerCall = 5
 const endsPerCall = 100
 const messageLength = 1_024
@@ -29,17 +29,17 @@ type EndedReply = readonly [
 /** The ends of tracked jobs, as they wait in the done queues. */
 export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerJobs, 'readEnded' | 'acknowledgeEnded'> {
   return {
-    async readEnded(doneQueues) {
+    async readEnded(doneQueues, from = 0) {
       const parts = split(doneQueues, queuesPerCall)
       const replies = await callScript(
         redis,
         readScript,
-        parts.map((part) => ({ keys: part.map((queue) => queueKeys(keyPrefix, queue).base), args: [endsPerQueue, mostResultBytes] })),
+        parts.map((part) => ({ keys: part.map((queue) => queueKeys(keyPrefix, queue).base), args: [endsPerRead, mostResultBytes, from] })),
       )
       const rows = (replies as readonly (readonly (readonly [number, ...EndedReply[]])[])[]).flat()
       return {
         ended: rows.flatMap(([, ...ended], index) => ended.flatMap((reply) => parse(reply, doneQueues[index] ?? ''))),
-        truncated: rows.some(([waiting]) => waiting > endsPerQueue),
+        ...(rows.some(([waiting]) => waiting > from + endsPerRead) ? { next: from + endsPerRead } : {}),
       }
     },
 

@@ -85,8 +85,8 @@ export type BrokerJobs = {
    */
   cancelPlaced(ref: PlacedRef, proof: DispatchProof): Promise<CancelAnswer>
   lookAtPlaced(refs: readonly PlacedRef[]): Promise<readonly PlacedState[]>
-  /** The ends that wait in these done queues, oldest first, at most 100 of each; `truncated` when there are more. */
-  readEnded(doneQueues: readonly string[]): Promise<{ readonly ended: readonly EndedJob[]; readonly truncated: boolean }>
+  /** The ends that wait in these done queues, oldest first, at most 100 of each; `next` when there are more: what to pass as `from` to go on. */
+  readEnded(doneQueues: readonly string[], from?: number): Promise<{ readonly ended: readonly EndedJob[]; readonly next?: number }>
   /**
    * Removes done jobs whose ends are recorded; again, or of a job that has not ended, does nothing. With the proof of who recorded them: what
    * a frozen former leader takes for recorded may not be. Without one: ends that no ledger and no run waits for.

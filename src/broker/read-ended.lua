@@ -4,6 +4,7 @@
   KEYS[i]   base of a done queue: '<prefix>:<queue>:'
   ARGV[1]   how many to read of each
   ARGV[2]   how many bytes of a node's return value are read
+  ARGV[3]   how many of each to pass over
 
   Reply: for each queue { how many wait, ended 1, ended 2, ... }; each ended is
     { id, data of the done job, 'Succeeded' or 'Failed' or 'Removed', error message, return value or '' (JSON; of nodes only), its bytes,
@@ -12,7 +13,7 @@
 local reply = {}
 for i, base in ipairs(KEYS) do
   local row = { redis.call('LLEN', base .. 'wait') }
-  for _, id in ipairs(redis.call('LRANGE', base .. 'wait', 0, tonumber(ARGV[1]) - 1)) do
+  for _, id in ipairs(redis.call('LRANGE', base .. 'wait', tonumber(ARGV[3]), tonumber(ARGV[3]) + tonumber(ARGV[1]) - 1)) do
     local done = base .. id
     local data = redis.call('HGET', done, 'data')
     if data then

@@ -1,6 +1,7 @@
 import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedJob, PlacedRef } from '../broker/index.ts'
 import { type Slot, slotJobId } from '../contract/index.ts'
 import { queueOfGeneration, type RunOutcome } from '../scheduling/index.ts'
+import { findEnds } from './find-ends.ts'
 import type { SlotExecutor, SlotRef } from './slot-executor.ts'
 
 export type QueueSlotsDeps = {
@@ -50,8 +51,7 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
     },
     async forget() {
       for (;;) {
-        const { ended: all, truncated } = await broker.readEnded([doneQueue])
-        const ours = all.filter(({ owner }) => owner === ledger)
+        const { wanted: ours, truncated } = await findEnds(broker, doneQueue, ({ owner }) => owner === ledger)
         if (ours.length > 0) {
           at('before acknowledge')
           await broker.acknowledgeEnded(ours)

@@ -19,6 +19,7 @@ import {
   type RunStep,
 } from '../graph/index.ts'
 import type { Logger } from '../observability/index.ts'
+import { findEnds } from './find-ends.ts'
 import type { Outcomes } from './outcomes.ts'
 
 /** What one process remembers of a run between two visits. Losing it costs one read of its log. */
@@ -189,8 +190,8 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
   /** The log, and before it the ends that nobody is going to record, so that who dies in between begins again. */
   async function remaining(visit: RunVisit, run: Run): Promise<'Deleted' | 'Fenced' | 'Again'> {
     const { broker, memory, proof, doneQueue } = visit
-    const { ended } = await broker.readEnded([doneQueue])
-    const ours = ended.filter(({ owner }) => owner === visit.run).map(({ id }) => id)
+    const { wanted } = await findEnds(broker, doneQueue, ({ owner }) => owner === visit.run)
+    const ours = wanted.map(({ id }) => id)
     if (ours.length > 0) return (await acknowledge(visit, ours)) === 'Fenced' ? 'Fenced' : 'Again'
     if (run.length === 0) return 'Deleted'
     memory.run = undefined

@@ -5,6 +5,7 @@ import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { generationOf, parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
 import { type Brokers, fingerprintOf } from './brokers.ts'
+import { findEnds } from './find-ends.ts'
 import { createQueueSlots } from './queue-slots.ts'
 import type { RunDriver, RunMemory } from './run-driver.ts'
 import { emptyLedgerMemory, type SlotDriver } from './slot-driver.ts'
@@ -259,8 +260,8 @@ export function createSweep(deps: SweepDeps): Sweep {
   /** Returns whether all have come. No ledger waits for them, so that no proof is needed. */
   async function removeEnds(broker: Broker, id: string): Promise<boolean> {
     const queues = goingOn.get(id) ?? new Map<string, Set<string>>()
-    const { ended } = queues.size === 0 ? { ended: [] } : await broker.readEnded([...queues.keys()])
-    const come = ended.filter((job) => queues.get(job.doneQueue)?.has(job.id))
+    const found = await Promise.all([...queues].map(([queue, jobs]) => findEnds(broker, queue, ({ id: job }) => jobs.has(job))))
+    const come = found.flatMap(({ wanted }) => wanted)
     if (come.length > 0) await broker.acknowledgeEnded(come)
     for (const job of come) queues.get(job.doneQueue)?.delete(job.id)
     for (const [queue, jobs] of queues) if (jobs.size === 0) queues.delete(queue)

@@ -4,6 +4,7 @@ import { ownerOf } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
+import { findEnds } from './find-ends.ts'
 import type { Signals } from './signals.ts'
 
 /** A done queue of a broker. */
@@ -131,7 +132,9 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
 
   async function read(place: Place): Promise<void> {
     const { broker } = place.lease
-    const { ended, truncated } = await broker.readEnded([place.doneQueue])
+    // What is acknowledged while it is read has to be looked at again.
+    place.truncated = true
+    const { ended, truncated } = await findEnds(broker, place.doneQueue, ({ owner }) => place.watchers.has(owner))
     const before = place.ended
     place.truncated = truncated
     place.ended = Map.groupBy(ended, ({ owner }) => owner)

@@ -317,18 +317,21 @@ describe('ends', () => {
     expect(await endsOf()).toEqual([])
   })
 
-  test('oldest first, 100 of each queue, and it says that there are more', async () => {
+  test('oldest first, 100 of each queue, and it says where to go on', async () => {
     const slots = Array.from({ length: 130 }, (_, index) => firstSlot + index)
     await place(...slots.map((slot) => jobOf(queue, slot)))
     await using plain = plainQueue(redis.port, queue)
     for (const slot of slots) await plain.remove(slotJobId(ledger, slot))
     const first = await broker.readEnded(['.taskmill-done/default/empty', done])
     expect(first.ended.map(({ id }) => id)).toEqual(slots.slice(0, 100).map((slot) => slotJobId(ledger, slot)))
-    expect(first.truncated).toBe(true)
+    expect(first.next).toBe(100)
+    const rest = await broker.readEnded([done], first.next)
+    expect(rest.ended.map(({ id }) => id)).toEqual(slots.slice(100).map((slot) => slotJobId(ledger, slot)))
+    expect(rest.next).toBeUndefined()
     await broker.acknowledgeEnded(first.ended)
     const second = await broker.readEnded([done])
     expect(second.ended.map(({ id }) => id)).toEqual(slots.slice(100).map((slot) => slotJobId(ledger, slot)))
-    expect(second.truncated).toBe(false)
+    expect(second.next).toBeUndefined()
   })
 
   test('what somebody else left in the done queue is passed over', async () => {
