@@ -17,7 +17,7 @@ export type RedisOptions = {
   readonly appendonly?: 'everysec' | 'always' | 'no'
   /** `requirepass`: what the user `default` has to give. */
   readonly password?: string
-  /** ACL users, each as Redis writes it: `alice on >secret ~bull:* +@all`. */
+  /** ACL users, each as Redis writes it: `worker on >secret ~bull:* +@all`. */
   readonly aclUsers?: readonly string[]
   /** Serves TLS only, with a certificate for localhost and 127.0.0.1 of an authority of its own. */
   readonly tls?: { readonly clientCertificates: 'Required' | 'Ignored' }

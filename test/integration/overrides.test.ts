@@ -77,9 +77,9 @@ it('holds a number of replicas, through applies of the manifest by others, until
   await createPool(client, namespace, 'held', { queues: [{ name: 'held' }], scaling: quick })
   await deployment('held', ({ spec }) => spec.replicas === 2)
   const until = inSeconds(12)
-  await override(workerPools, 'held', { replicas: 6, until, by: 'alice', reason: 'incident 4711' })
+  await override(workerPools, 'held', { replicas: 6, until, by: 'oncall', reason: 'incident 4711' })
   await deployment('held', ({ spec }) => spec.replicas === 6)
-  const words = `6 replicas until ${until} by alice: "incident 4711"`
+  const words = `6 replicas until ${until} by oncall: "incident 4711"`
   const overridden = await pool('held', ({ status }) => status?.desiredReplicas === 6)
   expect(messageOf(overridden, 'Overridden')).toBe(words)
 
@@ -189,10 +189,10 @@ it('suspends a schedule until its end, and lets a suspended one run for a while'
   const aheadOf = (type: string, afterMs: number) => placed(type, (dueMs) => dueMs > afterMs)
 
   const until = inSeconds(8)
-  await override(taskSchedules, 'running', { suspend: true, until, by: 'alice' })
+  await override(taskSchedules, 'running', { suspend: true, until, by: 'oncall' })
   await override(taskSchedules, 'resting', { suspend: false, until, by: 'bob' })
   const suspended = await schedule('running', ({ status }) => status?.reason === 'OverrideActive')
-  expect(messageOf(suspended, 'Overridden')).toBe(`suspended until ${until} by alice`)
+  expect(messageOf(suspended, 'Overridden')).toBe(`suspended until ${until} by oncall`)
   expect(suspended?.status).not.toHaveProperty('nextRuns')
   await schedule('resting', ({ status }) => status?.reason === 'OverrideActive' && (status.nextRuns?.length ?? 0) > 0)
   expect(await aheadOf('run', Date.now() + 1000)).toBe(0)
@@ -208,6 +208,6 @@ it('suspends a schedule until its end, and lets a suspended one run for a while'
   await expect.poll(() => countOf('run'), { timeout: 20_000 }).toBeGreaterThan(before)
   await expect
     .poll(() => told('running'), { timeout: 20_000 })
-    .toEqual([`OverrideStarted: suspended until ${until} by alice`, `OverrideEnded: over: suspended until ${until} by alice`])
+    .toEqual([`OverrideStarted: suspended until ${until} by oncall`, `OverrideEnded: over: suspended until ${until} by oncall`])
   await queue.close()
 })

@@ -134,10 +134,10 @@ it('an override suspends for a while', async () => {
   const queue = queueOf('brief')
   await declare('brief', { queueName: 'brief' })
   const until = new Date(Date.now() + 8000).toISOString()
-  const override = { metadata: { namespace, name: 'brief' }, spec: { override: { suspend: true, until, by: 'alice' } } }
+  const override = { metadata: { namespace, name: 'brief' }, spec: { override: { suspend: true, until, by: 'oncall' } } }
   await client.apply(taskQueues, override, { fieldManager: 'taskmill-cli', force: true })
   const shown = await seen('brief', (object) => object.status?.suspended === 'Override')
-  expect(findCondition(shown?.status?.conditions, 'Overridden')?.message).toBe(`suspended until ${until} by alice`)
+  expect(findCondition(shown?.status?.conditions, 'Overridden')?.message).toBe(`suspended until ${until} by oncall`)
   await seen('brief', (object) => object.status?.suspended === 'No' && reasonOf(object, 'Overridden') === undefined)
   expect([Date.now() >= Date.parse(until), await queue.isPaused()]).toEqual([true, false])
   await queue.close()

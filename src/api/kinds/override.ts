@@ -52,7 +52,7 @@ export function overrideAt<O extends Override>(
   return endsInMs > 0 ? { override, endsInMs } : undefined
 }
 
-/** Until when, who and why: ` until 2026-11-29T04:00:00Z by alice: "incident 4711"`. */
+/** Until when, who and why: ` until 2026-11-29T04:00:00Z by oncall: "incident 4711"`. */
 export function overrideOrigin({ until, by, reason }: Override): string {
   return `until ${until}${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : `: ${JSON.stringify(reason)}`}`
 }

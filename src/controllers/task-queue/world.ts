@@ -19,7 +19,7 @@ export type Situation =
 
 export type Suspension = {
   readonly isSuspended: boolean
-  /** `suspended until 2026-11-29T04:00:00Z by alice`; undefined: no override has an effect. */
+  /** `suspended until 2026-11-29T04:00:00Z by oncall`; undefined: no override has an effect. */
   readonly override?: string
   readonly endsInMs?: number
 }

@@ -13,7 +13,7 @@ const full = {
     suspend: true,
     maxConcurrency: 40,
     retention: { completedSeconds: 3600, failedSeconds: 604_800 },
-    override: { until: '2026-01-01T09:00:00Z', by: 'alice', reason: 'incident 4711', suspend: false },
+    override: { until: '2026-01-01T09:00:00Z', by: 'oncall', reason: 'incident 4711', suspend: false },
   },
   status: {
     conditions,

@@ -34,7 +34,7 @@ const full = {
       priority: 50,
       retry: { maxRetries: 3, initialDelaySeconds: 3600 },
     },
-    override: { until: '2026-01-01T09:00:00Z', by: 'alice', reason: 'incident 4711', suspend: true },
+    override: { until: '2026-01-01T09:00:00Z', by: 'oncall', reason: 'incident 4711', suspend: true },
   },
   status: {
     conditions,

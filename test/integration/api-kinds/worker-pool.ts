@@ -51,7 +51,7 @@ const full = {
         topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway' }],
       },
     },
-    override: { until, by: 'alice', reason: 'incident 4711', mode: 'Manual', replicas: 5, suspend: false },
+    override: { until, by: 'oncall', reason: 'incident 4711', mode: 'Manual', replicas: 5, suspend: false },
   },
   status: {
     conditions,
