@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
+import { fakeClock } from '../clock/index.ts'
 import { parseDuration, sayDuration } from './duration.ts'
 import { commandNames, runCommand, type CommandDeps } from './index.ts'
-import { parseReference } from './overridable.ts'
+import { parseParameters } from './json-values.ts'
+import { parseReference } from './reference.ts'
 
 it.each([
   ['45m', 2_700_000, '45m'],
@@ -19,7 +21,21 @@ it.each(['', '0s', '1', 'h', '1w', '1.5h', '-1h', '1h ', '1 h', '9999999h'])('%j
 })
 
 it.each(['wp/email', 'workerpool/email', 'workerpools/email', 'WorkerPool/email'])('%s is a pool', (text) => {
-  expect(parseReference(text)).toEqual({ kind: 'WorkerPool', name: 'email', shown: 'wp/email' })
+  expect(parseReference(text, ['TaskSchedule', 'WorkerPool'])).toEqual({ kind: 'WorkerPool', name: 'email', shown: 'wp/email' })
+})
+
+it('a parameter is JSON where it can be, and text otherwise', () => {
+  const params = ['days=7', 'who=all', 'dry=true', 'id="007"', 'zip=01234', 'list=[1,"a"]', 'empty=', 'query=a=b']
+  expect(parseParameters(params)).toEqual({
+    days: 7,
+    who: 'all',
+    dry: true,
+    id: '007',
+    zip: '01234',
+    list: [1, 'a'],
+    empty: '',
+    query: 'a=b',
+  })
 })
 
 /** What a command says that never gets as far as a cluster. */
@@ -29,7 +45,9 @@ async function said(name: string, ...argv: string[]) {
     connect: () => Promise.reject(new Error('no cluster here')),
     out: (text) => void (out += text),
     err: (text) => void (err += text),
-    now: () => 0,
+    clock: fakeClock(),
+    readText: () => Promise.reject(new Error('no file here')),
+    stop: new AbortController().signal,
     program: 'kubectl taskmill',
   }
   return { code: await runCommand(name, argv, deps), out, err }
@@ -47,7 +65,29 @@ it.each<[readonly string[], string]>([
     ['suspend', 'wp/x', '--for', '1h', '--because', 'two', 'words'],
     '"words" is one word too many; a reason goes in quotes: --because "two words"',
   ],
-  [['suspend', 'wp/x', '--fur', '1h'], "Unknown option '--fur'"],
+  [['suspend', 'wp/x', '--fur', '1h'], 'there is no option --fur here; did you mean "--for"?'],
+  [['suspend', 'wp/x', '--wait'], 'there is no option --wait here'],
+  [['suspend', 'wp/x', '--for'], "Option '--for <value>' argument missing"],
+  [['suspend', 'wq/x', '--for', '1h'], '"wq" is not possible here; did you mean "wp"? Write wp/NAME or tsch/NAME or tq/NAME'],
+  [['run', 'wp/x'], '"wp" is not possible here: write tsch/NAME or tdep/NAME'],
+  [['run', 'tdep/x', '--payload', '{}'], 'a graph has parameters, no payload: write --param KEY=VALUE'],
+  [['run', 'tsch/x', '--param', 'a=1'], "--param is for graphs (tdep/NAME); a schedule's payload is changed by --payload"],
+  [['run', 'tsch/x', '--payload', '[1]'], '--payload has to be a JSON object, such as {"retainDays": 1}'],
+  [['run', 'tsch/x', '--payload', '{"a":'], '--payload is not JSON: Unexpected end of JSON input'],
+  [['run', 'tdep/x', '--param', 'days'], '--param days: write KEY=VALUE, such as days=7'],
+  [['run', 'tdep/x', '--param', 'a=1', '--param', 'a=2'], '--param a is there twice'],
+  [
+    ['run', 'tdep/x', '--param', 'id=12345678901234567890'],
+    `--param id=12345678901234567890 is a number of too many digits to be kept. As text: --param 'id="12345678901234567890"'`,
+  ],
+  [['run', 'tsch/x', '--slot-time', 'tomorrow'], '--slot-time tomorrow: write a moment such as 2026-11-29T01:00:00Z'],
+  [
+    ['run', 'tsch/x', '--slot-time', '2026-13-29T01:00:00Z'],
+    '--slot-time 2026-13-29T01:00:00Z: write a moment such as 2026-11-29T01:00:00Z',
+  ],
+  [['run', 'tsch/x', '--ttl', '1y'], '--ttl 1y: write a duration such as 1h or 7d, at most 366d, or never'],
+  [['run', 'tsch/x', 'now'], '"now" is one word too many'],
+  [['cancel', 'tsch/x'], '"tsch" is not possible here: write tex/NAME'],
   [
     ['resume', 'wp/x', '--for', '1h'],
     'a pool is suspended by an override only, so that there is nothing to resume for a while: leave --for out',
@@ -64,7 +104,13 @@ it.each(commandNames)('%s explains itself', async (name) => {
   const { code, out } = await said(name, '--help')
   expect(code).toBe(0)
   expect(out).toMatch(new RegExp(`^kubectl taskmill ${name} \\S`, 'u'))
-  for (const option of ['--for', '--because', '--namespace', '--context', '--kubeconfig']) expect(out).toContain(option)
+  for (const option of ['--namespace', '--context', '--kubeconfig']) expect(out).toContain(option)
+  const [usage = '', ...rest] = out.split('\n')
+  for (const [option] of usage.matchAll(/--[a-z-]+/gu)) expect(rest.some((line) => line.trim().startsWith(option))).toBe(true)
+})
+
+it('a command that there is not, but almost', async () => {
+  expect((await said('suspnd')).err).toContain('unknown command "suspnd"; did you mean "suspend"?')
 })
 
 it('says what keeps it from the cluster', async () => {

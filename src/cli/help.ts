@@ -1,37 +1,29 @@
-const common = `
-  -n, --namespace NAME   default: that of the context
-      --context NAME     default: the current one
-      --kubeconfig FILE  default: $KUBECONFIG, else ~/.kube/config
-`
+import type { Option } from './arguments.ts'
+import type { Command } from './command.ts'
 
-const texts: Readonly<Record<string, readonly [usage: string, about: string, options: string]>> = {
-  scale: [
-    'wp/NAME REPLICAS --for DURATION [--because REASON]',
-    'Gives a WorkerPool that many replicas for a while, whatever its queues ask for. Its manifest is not touched and may be applied meanwhile.',
-    `
-      --for DURATION     45m, 1h, 1d12h; then the pool goes back by itself
-      --because REASON   for others to read, in kubectl describe and as an Event
-`,
-  ],
-  suspend: [
-    'wp/NAME | tsch/NAME | tq/NAME --for DURATION [--because REASON]',
-    'Suspends a WorkerPool (no pods; those that run drain), a TaskSchedule (no slot is dispatched) or a TaskQueue (no job is started) for a while.',
-    `
-      --for DURATION     45m, 1h, 1d12h; then it goes on by itself
-      --because REASON   for others to read, in kubectl describe and as an Event
-`,
-  ],
-  resume: [
-    'wp/NAME | tsch/NAME | tq/NAME [--for DURATION] [--because REASON]',
-    'Ends what scale and suspend began. With --for, a TaskSchedule or TaskQueue whose manifest suspends it runs for a while.',
-    `
-      --for DURATION     45m, 1h, 1d12h; then it is suspended again by itself
-      --because REASON   for others to read, in kubectl describe and as an Event
-`,
-  ],
+/** What stands behind each option. */
+const values: Readonly<Record<Option, string>> = {
+  for: 'DURATION',
+  because: 'REASON',
+  payload: 'JSON|@FILE',
+  param: 'KEY=VALUE',
+  'slot-time': 'TIME',
+  ttl: 'DURATION',
+  wait: '',
 }
 
-export function helpOf(command: string, program: string): string {
-  const [usage, about, options] = texts[command] ?? ['', '', '']
-  return `${program} ${command} ${usage}\n\n${about}\n${options.trimEnd()}${common}`
+const common = [
+  ['-n, --namespace NAME', 'default: that of the context'],
+  ['    --context NAME', 'default: the current one'],
+  ['    --kubeconfig FILE', 'default: $KUBECONFIG, else ~/.kube/config'],
+] as const
+
+export function helpOf(name: string, { usage, about, options, more }: Command, program: string): string {
+  const own = Object.entries(options).map(
+    ([option, meaning]) => [`    --${option} ${values[option as Option]}`.trimEnd(), meaning] as const,
+  )
+  const rows = [...own, ...common]
+  const width = Math.max(...rows.map(([option]) => option.length)) + 2
+  const lines = rows.map(([option, meaning]) => `  ${option.padEnd(width)}${meaning.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`)
+  return [`${program} ${name} ${usage}`, about, lines.join('\n'), ...(more === undefined ? [] : [more])].join('\n\n') + '\n'
 }

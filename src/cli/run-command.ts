@@ -1,37 +1,13 @@
-import { overrideOrigin, type Override, type WorkerPool } from '../api/index.ts'
-import { errorMessage } from '../errors/index.ts'
-import type { KubeClient } from '../kube/index.ts'
-import { type Arguments, parseArguments } from './arguments.ts'
+import { didYouMean, errorMessage, hasCode } from '../errors/index.ts'
+import { parseArguments } from './arguments.ts'
+import { cancel } from './cancel.ts'
 import { CommandError, usageError } from './command-error.ts'
-import { sayDuration } from './duration.ts'
-import {
-  activeOverride,
-  parseReference,
-  readObject,
-  removeOverride,
-  writeOverride,
-  type Overridable,
-  type Reference,
-} from './overridable.ts'
+import type { Command, CommandDeps } from './command.ts'
 import { helpOf } from './help.ts'
-import { whoAmI } from './who-am-i.ts'
+import { resume, scale, suspend } from './overrides.ts'
+import { run } from './start-run.ts'
 
-export type Cluster = { readonly client: KubeClient; readonly namespace: string }
-
-export type CommandDeps = {
-  /** Reaches the cluster, by default that of the current context; called once at most. */
-  readonly connect: (how: { readonly kubeconfig?: string; readonly context?: string }) => Promise<Cluster>
-  readonly out: (text: string) => void
-  readonly err: (text: string) => void
-  readonly now: () => number
-  /** How people call the program: `taskmill`, or `kubectl taskmill`. */
-  readonly program: string
-}
-
-type Context = CommandDeps & Cluster & { readonly args: Arguments; readonly where: string }
-
-const commands = { scale, suspend, resume } as const
-type CommandName = keyof typeof commands
+const commands: Readonly<Record<string, Command>> = { run, cancel, scale, suspend, resume }
 
 export const commandNames: readonly string[] = Object.keys(commands)
 
@@ -39,114 +15,35 @@ export const commandNames: readonly string[] = Object.keys(commands)
 export async function runCommand(name: string, argv: readonly string[], deps: CommandDeps): Promise<number> {
   const { connect, out, err, program } = deps
   try {
-    if (!isCommand(name)) throw usageError(`unknown command "${name}"`)
-    const args = parseArguments(argv)
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+    if (command === undefined) throw usageError(`unknown command "${name}"${didYouMean(name, commandNames)}`)
+    const args = parseArguments(argv, Object.keys(command.options))
     if (args.help) {
-      out(helpOf(name, program))
+      out(helpOf(name, command, program))
       return 0
     }
-    const prepared = commands[name](args)
+    const prepared = command.prepare(args)
     const { kubeconfig, context } = args
     const cluster = await connect({ ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }) })
     const namespace = args.namespace ?? cluster.namespace
-    out(`${await prepared({ ...deps, client: cluster.client, namespace, args, where: ` -n ${namespace}` })}\n`)
-    return 0
+    const onWarning = (text: string): void => err(`warning: ${text}\n`)
+    const said = await prepared({ ...deps, client: cluster.client, namespace, where: ` -n ${namespace}`, onWarning })
+    const { words, exitCode } = typeof said === 'string' ? { words: said, exitCode: 0 } : said
+    out(`${words}\n`)
+    return exitCode
   } catch (error) {
     const isUsage = error instanceof CommandError && error.isUsage
-    err(`${program} ${name}: ${errorMessage(error)}\n${isUsage ? `Try: ${program} ${name} --help\n` : ''}`)
+    err(`${program} ${name}: ${errorMessage(error)}${nextAfter(error)}\n${isUsage ? `Try: ${program} ${name} --help\n` : ''}`)
     return isUsage ? 2 : 1
   }
 }
 
-function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(commands, name)
-}
-
-type Prepared = (context: Context) => Promise<string>
-
-function scale({ positionals, forMs, because }: Arguments): Prepared {
-  const [target, count, ...more] = positionals
-  const reference = parseReference(target, ['WorkerPool'])
-  const replicas = Number(count)
-  if (count === undefined || !/^\d{1,5}$/u.test(count) || replicas > 10_000) {
-    throw usageError(`say how many replicas, 0 to 10000: scale ${reference.shown} 5 --for 1h`)
+/** What to do about a refusal that the API server words without it. */
+function nextAfter(error: unknown): string {
+  if (hasCode(error, 'TM_KUBE_FORBIDDEN')) {
+    return '. Next: have the role "edit" bound to you in that namespace (Taskmill\'s chart adds these rights to it), or ask somebody who has it'
   }
-  noMore(more)
-  const ms = required(forMs)
-  return async (context) => {
-    const object = (await readObject(context.client, context.namespace, reference)) as WorkerPool
-    const { minReplicas, maxReplicas } = object.spec.scaling
-    const beyond = replicas > maxReplicas ? `more than maxReplicas ${maxReplicas}` : `fewer than minReplicas ${minReplicas}`
-    const note = replicas > maxReplicas || replicas < minReplicas ? ` That is ${beyond}, which does not count meanwhile.` : ''
-    const what = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
-    return override(context, reference, object, { replicas }, { what, ms, because, note })
-  }
-}
-
-function suspend({ positionals, forMs, because }: Arguments): Prepared {
-  const [target, ...more] = positionals
-  const reference = parseReference(target)
-  noMore(more)
-  const ms = required(forMs)
-  return async (context) => {
-    const object = await readObject(context.client, context.namespace, reference)
-    return override(context, reference, object, { suspend: true }, { what: 'suspended', ms, because })
-  }
-}
-
-function resume({ positionals, forMs, because }: Arguments): Prepared {
-  const [target, ...more] = positionals
-  const reference = parseReference(target)
-  noMore(more)
-  if (reference.kind === 'WorkerPool' && forMs !== undefined) {
-    throw usageError(`a pool is suspended by an override only, so that there is nothing to resume for a while: leave --for out`)
-  }
-  return async (context) => {
-    const { client, namespace, where, program } = context
-    const object = await readObject(client, namespace, reference)
-    if (forMs !== undefined) return override(context, reference, object, { suspend: false }, { what: 'not suspended', ms: forMs, because })
-    const isSuspended = 'suspend' in object.spec && object.spec.suspend
-    const bySpec = `spec.suspend is true in ${reference.shown} itself`
-    if (object.spec.override === undefined) {
-      if (!isSuspended) return `${reference.shown}${where} is not overridden: nothing to resume`
-      throw new CommandError(
-        `${bySpec}, which is for its manifest to change. For a while: ${program} resume ${reference.shown}${where} --for 1h --because "…"`,
-      )
-    }
-    const active = activeOverride(object, context.now())
-    await removeOverride(client, object)
-    const ended =
-      active === undefined ? 'an override that had ended was removed' : `no override any more (there was one ${overrideOrigin(active)})`
-    return `${reference.shown}${where}: ${ended}.${isSuspended ? ` It stays suspended: ${bySpec}.` : ''}`
-  }
-}
-
-type Wish = { readonly what: string; readonly ms: number; readonly because: string | undefined; readonly note?: string }
-
-/** Writes an override and says what holds now, until when, and how to end it sooner. */
-async function override(
-  context: Context,
-  reference: Reference,
-  object: Overridable,
-  fields: object,
-  { what, ms, because, note = '' }: Wish,
-): Promise<string> {
-  const { client, program, where, now } = context
-  const by = await whoAmI(client)
-  const until = new Date(Math.round((now() + ms) / 1000) * 1000).toISOString().replace('.000Z', 'Z')
-  const origin: Override = { until, by, ...(because === undefined ? {} : { reason: because }) }
-  const before = activeOverride(object, now())
-  await writeOverride(client, object, { ...fields, ...origin }, (text) => context.err(`warning: ${text}\n`))
-  const replaced = before === undefined ? '' : ` It replaces one ${overrideOrigin(before).trim()}.`
-  const origins = overrideOrigin(origin).replace(until, `${until} (${sayDuration(ms)})`)
-  return `${reference.shown}${where}: ${what} ${origins}.${note}${replaced} Sooner: ${program} resume ${reference.shown}${where}`
-}
-
-function required(forMs: number | undefined): number {
-  if (forMs === undefined) throw usageError('say for how long, such as --for 1h: an override ends by itself')
-  return forMs
-}
-
-function noMore(more: readonly string[]): void {
-  if (more.length > 0) throw usageError(`"${more[0]}" is one word too many; a reason goes in quotes: --because "two words"`)
+  if (hasCode(error, 'TM_KUBE_UNAUTHORIZED')) return '. Next: log in to the cluster again, as for kubectl'
+  if (hasCode(error, 'TM_KUBE_CONFLICT')) return '. Next: look at it with kubectl get, and try again'
+  return ''
 }

@@ -8,3 +8,4 @@
 export { errorCodes, type ErrorCode } from './codes.ts'
 export { TaskmillError, hasCode, taskmillError, type ErrorDetails } from './taskmill-error.ts'
 export { errorMessage } from './error-message.ts'
+export { didYouMean, nearest } from './nearest.ts'

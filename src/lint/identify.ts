@@ -1,5 +1,5 @@
 import { apiGroup, apiVersion, type Kind, kinds } from '../api/index.ts'
-import { didYouMean, nearest } from './nearest.ts'
+import { didYouMean, nearest } from '../errors/index.ts'
 
 const byName = new Map(kinds.map((kind) => [kind.kind, kind]))
 

@@ -2,7 +2,7 @@ import { createValidator, type JsonSchema, type Kind, type Problem, withDefaults
 import { evaluateRule } from '../expressions/index.ts'
 import { faultsOf } from '../plans/index.ts'
 import type { Written } from './documents.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../errors/index.ts'
 
 const validate = createValidator({ evaluateRule })
 

@@ -9,7 +9,7 @@ import { posix } from 'node:path'
 import { type Kind, kinds } from '../api/index.ts'
 import { isObject, type Written } from './documents.ts'
 import type { Severity } from './finding.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../errors/index.ts'
 import { type Use, usesOf } from './uses.ts'
 
 export type Known = {

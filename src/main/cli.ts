@@ -1,16 +1,22 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { errorMessage } from '../errors/index.ts'
+import { didYouMean, errorMessage } from '../errors/index.ts'
 
 const usage = `taskmill <command>
 
   operator                   run the operator (in the cluster; the chart does this)
   worker --tasks FILE        run the tasks of a JavaScript module as a worker of a WorkerPool
   lint [FILE | FOLDER | -]…  judge manifests without a cluster
+  run tsch/NAME | tdep/NAME  run what a schedule runs, or a graph, once and now
+  cancel tex/NAME            end a run
   scale wp/NAME N --for 1h   give a WorkerPool so many replicas for a while
   suspend, resume KIND/NAME  stop a pool, a schedule or a queue for a while, and go on
   --version                  print the version
+
+From lint on, a command explains itself with --help.
 `
+
+const commands = ['operator', 'worker', 'lint', 'run', 'cancel', 'scale', 'suspend', 'resume']
 
 /** The exit code of a command: 0 done, 1 failed, 2 called wrongly. A command loads only what it needs. */
 async function main(argv: readonly string[], stop: AbortSignal): Promise<number> {
@@ -30,6 +36,8 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
       const { stdout, env } = process
       return lintMain({ argv: rest, write: writers(), isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' })
     }
+    case 'run':
+    case 'cancel':
     case 'scale':
     case 'suspend':
     case 'resume': {
@@ -41,6 +49,8 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
         invokedAs: process.argv[1] ?? '',
         version: version(),
         write: writers(),
+        stdin: process.stdin,
+        stop,
       })
     }
     case '--version':
@@ -50,7 +60,9 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
       process.stdout.write(usage)
       return 0
     default:
-      process.stderr.write(command === undefined ? usage : `taskmill: unknown command "${command}"\n\n${usage}`)
+      process.stderr.write(
+        command === undefined ? usage : `taskmill: unknown command "${command}"${didYouMean(command, commands)}\n\n${usage}`,
+      )
       return 2
   }
 }

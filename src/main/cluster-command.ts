@@ -1,6 +1,7 @@
 /** Composes the commands for people with the cluster that their kubeconfig names. Nothing of the operator is loaded. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { runCommand } from '../cli/index.ts'
 import { systemClock as clock } from '../clock/index.ts'
 import { createKubeClient, loadKubeConfig, type KubeClient } from '../kube/index.ts'
@@ -13,9 +14,12 @@ export type ClusterCommandInputs = {
   readonly invokedAs: string
   readonly version: string
   readonly write: { readonly out: (text: string) => void; readonly err: (text: string) => void }
+  readonly stdin: NodeJS.ReadableStream
+  readonly stop: AbortSignal
 }
 
-export async function clusterCommand({ name, argv, env, invokedAs, version, write }: ClusterCommandInputs): Promise<number> {
+export async function clusterCommand(inputs: ClusterCommandInputs): Promise<number> {
+  const { name, argv, env, invokedAs, version, write, stdin, stop } = inputs
   let client: KubeClient | undefined
   try {
     return await runCommand(name, argv, {
@@ -25,7 +29,9 @@ export async function clusterCommand({ name, argv, env, invokedAs, version, writ
         return { client, namespace: config.namespace }
       },
       ...write,
-      now: clock.now,
+      clock,
+      readText: (path) => (path === '-' ? text(stdin) : readFile(path, 'utf8')),
+      stop,
       program: basename(invokedAs).startsWith('kubectl-taskmill') ? 'kubectl taskmill' : 'taskmill',
     })
   } finally {

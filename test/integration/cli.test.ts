@@ -1,31 +1,27 @@
 /** The command line as people use it: as a plugin of kubectl, found by PATH, against a real API server with an operator. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
-import { deployments, findCondition, taskSchedules, workerPools } from '../../src/api/index.ts'
+import { parse, stringify } from 'yaml'
+import { deployments, findCondition, taskExecutions, taskSchedules, workerPools, type TaskExecution } from '../../src/api/index.ts'
+import type { KubeClient } from '../../src/kube/index.ts'
 import { tools } from '../chart/helm.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
-import { createBroker, createPool, createSchedule } from '../support/manifests.ts'
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+import { observe } from '../support/cluster-client.ts'
+import { createDependency, createPool, createSchedule } from '../support/manifests.ts'
+import { scheduleHome, type ScheduleHome } from './schedule-home.ts'
 
 const namespace = 'default'
-let controlPlane: ControlPlane
-let redis: RedisServer
-let client: Awaited<ReturnType<typeof connectCluster>>
-let operator: OperatorProcess
+let home: ScheduleHome
+let client: KubeClient
 let folder: string
 
 beforeAll(async () => {
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
-  await createBroker(client, namespace, redis.address)
+  home = await scheduleHome()
+  client = home.client
   folder = mkdtempSync(join(tmpdir(), 'taskmill-cli-'))
   // As npm links it: the program knows by its name how people call it.
   const [plugin, linked] = [join(folder, 'kubectl-taskmill'), join(folder, 'linked', 'kubectl-taskmill')]
@@ -36,21 +32,24 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await operator?.stop()
-  await client?.close()
-  await Promise.all([redis?.stop(), controlPlane?.stop()])
+  await home?.stop()
   rmSync(folder, { recursive: true, force: true })
 })
 
 type Said = { readonly code: number; readonly out: string; readonly err: string }
 
+const environment = (kubeconfig = home.controlPlane.kubeconfig) => ({
+  ...process.env,
+  PATH: `${folder}:${process.env['PATH'] ?? ''}`,
+  KUBECONFIG: kubeconfig,
+  LOADED_MODULES: join(folder, 'loaded'),
+})
+
 async function taskmill(...args: string[]): Promise<Said> {
-  const env = {
-    ...process.env,
-    PATH: `${folder}:${process.env['PATH'] ?? ''}`,
-    KUBECONFIG: controlPlane.kubeconfig,
-    LOADED_MODULES: join(folder, 'loaded'),
-  }
+  return say(environment(), args)
+}
+
+async function say(env: NodeJS.ProcessEnv, args: readonly string[]): Promise<Said> {
   try {
     const { stdout, stderr } = await promisify(execFile)(tools.kubectl, ['taskmill', ...args], { env })
     return { code: 0, out: stdout, err: stderr }
@@ -59,6 +58,11 @@ async function taskmill(...args: string[]): Promise<Said> {
     return { code, out: stdout, err: stderr }
   }
 }
+
+/** The name of the run that a command names first. */
+const runIn = ({ out, err }: Pick<Said, 'out' | 'err'>): string => /^tex\/(\S+) -n/mu.exec(`${err}\n${out}`)?.[1] ?? 'none'
+const execution = (name: string, holds: (object: TaskExecution) => boolean) =>
+  observe(client, taskExecutions, { namespace, name }, (object) => object !== undefined && holds(object))
 
 it('scales a pool for a while, replaces an override, and takes it back', async () => {
   await createPool(client, namespace, 'email', { queues: [{ name: 'email' }], scaling: { maxReplicas: 4 } })
@@ -128,6 +132,100 @@ it('suspends and resumes schedules, and leaves to the manifest what is the manif
   expect((await taskmill('resume', 'tsch/resting')).out).toContain('It stays suspended: spec.suspend is true in tsch/resting itself.')
 })
 
+it('runs what a schedule runs, with another payload, and waits for it', async () => {
+  const consumer = home.consume('backups', async () => ({ saved: 3 }))
+  await createSchedule(client, namespace, 'nightly', {
+    schedules: ['0 1 1 1 *'],
+    suspend: true,
+    task: { type: 'backup', queue: 'backups', payload: { keep: { days: 30, hours: 5 }, at: '$(slot)' } },
+  })
+  const file = join(folder, 'payload.json')
+  writeFileSync(file, '{"keep": {"days": 1}}')
+  const said = await taskmill('run', 'tsch/nightly', '--payload', `@${file}`, '--slot-time', '2026-11-29T01:00:00Z', '--wait')
+  const name = runIn(said)
+  expect(name).toMatch(/^nightly-[a-z0-9]{5}$/u)
+  expect(said).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^tex\/\S+ -n default: Succeeded after \d+s\. Result: \{"saved":3\}\n$/u),
+  })
+  expect(said.err).toContain(`tex/${name} -n default: a run of tsch/nightly, kept for 1d after its end.\n`)
+  expect(consumer.runs.map(({ data }) => data)).toEqual([{ keep: { days: 1, hours: 5 }, at: '2026-11-29T01:00:00Z' }])
+  const { spec, metadata } = await client.get(taskExecutions, namespace, name)
+  expect(spec).toMatchObject({ scheduleRef: { name: 'nightly' }, ttlSecondsAfterFinished: 86_400 })
+  expect((metadata.managedFields as readonly { readonly manager: string }[]).map(({ manager }) => manager)).toContain('taskmill-cli')
+})
+
+it('runs a graph with parameters, and exits by how it ended', async () => {
+  const consumer = home.consume('steps', () => Promise.reject(new Error('the mailbox is full')))
+  const payload = { days: '$(parameters.days)', who: '$(parameters.who)' }
+  await createDependency(client, namespace, 'mail', { nodes: [{ name: 'send', task: { type: 'send', queue: 'steps', payload } }] })
+  const said = await taskmill('run', 'tdep/mail', '--param', 'days=7', '--param', 'who=all', '--ttl', 'never', '--wait')
+  const name = runIn(said)
+  expect(said).toMatchObject({
+    code: 3,
+    out: expect.stringContaining(': send: AttemptsExhausted, the mailbox is full. Next: kubectl describe tex '),
+  })
+  expect(consumer.runs.map(({ data }) => data)).toEqual([{ days: 7, who: 'all' }])
+  expect((await client.get(taskExecutions, namespace, name)).spec).not.toHaveProperty('ttlSecondsAfterFinished')
+})
+
+it('cancels a run, and says what goes on', async () => {
+  const gate = Promise.withResolvers<void>()
+  const consumer = home.consume('held', () => gate.promise)
+  const node = (name: string, queue: string) => ({ name, task: { type: name, queue } })
+  await createDependency(client, namespace, 'two', { nodes: [node('works', 'held'), node('waits', 'nobody')] })
+  const begun = await taskmill('run', 'tdep/two')
+  const name = runIn(begun)
+  expect(begun).toEqual({
+    code: 0,
+    err: '',
+    out:
+      `tex/${name} -n default: a run of tdep/two, kept for 1d after its end. ` +
+      `Follow: kubectl get tex ${name} -n default --watch. Cancel: kubectl taskmill cancel tex/${name} -n default\n`,
+  })
+  await consumer.ran(1)
+  await execution(name, ({ status }) => status?.nodes?.every(({ state }) => state === 'Running') === true)
+  const cancelled = await taskmill('cancel', `tex/${name}`, '--wait')
+  expect(cancelled.code).toBe(0)
+  expect(cancelled.err).toContain(`tex/${name} -n default: cancelled.\n`)
+  expect(cancelled.out).toMatch(/: Cancelled after \d+s\. works: the run was cancelled; its job goes on in queue held, /u)
+  expect(await home.commands.llen('bull:nobody:wait')).toBe(0)
+  gate.resolve()
+  const again = await taskmill('cancel', `tex/${name}`)
+  expect(again).toEqual({ code: 0, err: '', out: `tex/${name} -n default has ended before: Cancelled. Nothing to cancel\n` })
+})
+
+it('who does not want to wait any longer leaves the run alone, and reads how far it is', async () => {
+  await createDependency(client, namespace, 'long', { nodes: [{ name: 'idle', task: { type: 'x', queue: 'idle' } }] })
+  const waiting = spawn(tools.kubectl, ['taskmill', 'run', 'tdep/long', '--wait'], { env: environment() })
+  let [out, err] = ['', '']
+  waiting.stdout.on('data', (data) => (out += String(data)))
+  waiting.stderr.on('data', (data) => (err += String(data)))
+  const closed = once(waiting, 'close')
+  await expect.poll(() => err, { timeout: 30_000 }).toContain('Running 0/1, waiting for idle')
+  waiting.kill('SIGINT')
+  expect((await closed)[0]).toBe(130)
+  const name = runIn({ out: '', err })
+  expect(out).toBe(
+    `tex/${name} -n default goes on: Running 0/1, waiting for idle. Cancel: kubectl taskmill cancel tex/${name} -n default\n`,
+  )
+  expect((await client.get(taskExecutions, namespace, name)).status?.state).toBe('Running')
+  expect(await home.commands.llen('bull:idle:wait')).toBe(1)
+})
+
+it('says who may do it to somebody who may not', async () => {
+  const config = parse(readFileSync(home.controlPlane.kubeconfig, 'utf8')) as { users: { user: object }[] }
+  const token = await home.controlPlane.serviceAccountToken(namespace, 'default')
+  for (const each of config.users) each.user = { token }
+  const file = join(folder, 'nobody.kubeconfig')
+  writeFileSync(file, stringify(config))
+  const refused = await say(environment(file), ['run', 'tsch/nightly'])
+  expect(refused).toMatchObject({ code: 1, out: '' })
+  expect(refused.err).toMatch(
+    /^kubectl taskmill run: taskschedules\.taskmill\.dev "nightly" is forbidden: User "system:serviceaccount:default:default" cannot get .* Next: have the role "edit"/u,
+  )
+})
+
 it('says what is missing, and loads nothing of the operator', async () => {
   const none = await taskmill('suspend', 'wp/none', '--for', '1h')
   expect(none).toEqual({
@@ -135,6 +233,10 @@ it('says what is missing, and loads nothing of the operator', async () => {
     out: '',
     err: 'kubectl taskmill suspend: there is no WorkerPool "none" in namespace "default". Look: kubectl get workerpools -n default\n',
   })
+  await createPool(client, namespace, 'reports', { queues: [{ name: 'reports' }] })
+  expect((await taskmill('suspend', 'wp/report', '--for', '1h')).err).toContain(
+    'there is no WorkerPool "report" in namespace "default"; did you mean "reports"? Look: kubectl get workerpools -n default',
+  )
   const context = await taskmill('suspend', 'wp/email', '--for', '1h', '--context', 'nowhere')
   expect([context.code, context.err]).toEqual([1, expect.stringContaining('has no context "nowhere"')])
   expect((await taskmill('scale', 'wp/email')).code).toBe(2)

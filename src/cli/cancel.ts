@@ -1,0 +1,52 @@
+import { taskExecutions, type KubeObject, type TaskExecution } from '../api/index.ts'
+import type { Applied } from '../kube/index.ts'
+import { usageError } from './command-error.ts'
+import { type Command, type Context, fieldManager } from './command.ts'
+import { outcomeOf, waitForEnd } from './follow-run.ts'
+import { parseReference, readObject } from './reference.ts'
+
+const shownNodes = 5
+
+export const cancel: Command = {
+  usage: 'tex/NAME [--wait]',
+  about:
+    'Cancels a run: what waits in a queue is taken back, nothing starts any more but the nodes of finally. A job that a worker has taken goes on there, and does not count any more.',
+  options: { wait: 'wait until the run has ended, and say which jobs go on' },
+  more: 'It cannot be taken back: run it again with another TaskExecution. Exit code with --wait: 0 once it has ended, however.',
+  prepare({ positionals, wait }) {
+    const [target, ...more] = positionals
+    const reference = parseReference(target, ['TaskExecution'])
+    if (more.length > 0) throw usageError(`"${more[0]}" is one word too many`)
+    return async (context) => {
+      const run = await readObject(context, reference)
+      const head = `${reference.shown}${context.where}`
+      const outcome = outcomeOf(run)
+      if (outcome !== undefined) return `${head} has ended before: ${outcome}. Nothing to cancel`
+      const isCancelled = run.spec.desiredState === 'Cancelled'
+      if (!isCancelled) await write(context, run)
+      const words = isCancelled ? `${head} is being cancelled already.` : `${head}: cancelled.`
+      if (!wait) return `${words}${runningOf(run)} Follow: kubectl get ${reference.shown}${context.where} --watch`
+      context.err(`${words}\n`)
+      const { words: end, exitCode } = await waitForEnd(context, run)
+      return { words: end, exitCode: exitCode > 100 ? exitCode : 0 }
+    }
+  },
+}
+
+async function write({ client, onWarning }: Context, { metadata }: TaskExecution): Promise<void> {
+  const { name, namespace, uid } = metadata
+  const body: Applied<KubeObject & Pick<TaskExecution, 'spec'>> = {
+    metadata: { name, namespace, uid },
+    spec: { desiredState: 'Cancelled' },
+  }
+  await client.apply(taskExecutions, body, { fieldManager, force: true, fieldValidation: 'Strict', onWarning })
+}
+
+/** Which nodes had begun: what of them is in a worker's hands goes on. */
+function runningOf({ status }: TaskExecution): string {
+  const running = (status?.nodes ?? []).filter(({ state }) => state === 'Running').map(({ name }) => name)
+  if (running.length === 0) return ' No node had begun.'
+  const more = running.length - shownNodes
+  const names = [...running.slice(0, shownNodes), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+  return ` Begun: ${names}; a job that waits is taken back, one that a worker has taken goes on there and does not count any more.`
+}

@@ -1,0 +1,48 @@
+import type { Clock } from '../clock/index.ts'
+import type { KubeClient } from '../kube/index.ts'
+import type { Arguments, Option } from './arguments.ts'
+
+export type Cluster = { readonly client: KubeClient; readonly namespace: string }
+
+export type CommandDeps = {
+  /** Reaches the cluster, by default that of the current context; called once at most. */
+  readonly connect: (how: { readonly kubeconfig?: string; readonly context?: string }) => Promise<Cluster>
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  readonly clock: Clock
+  /** A file's text; `-` is standard input. */
+  readonly readText: (path: string) => Promise<string>
+  /** How people call the program: `taskmill`, or `kubectl taskmill`. */
+  readonly program: string
+  /** Aborts when somebody does not want to wait any longer. */
+  readonly stop: AbortSignal
+}
+
+export type Context = CommandDeps &
+  Cluster & {
+    /** ` -n team`, for what is to be typed next. */
+    readonly where: string
+    /** What the API server warns of. */
+    readonly onWarning: (text: string) => void
+  }
+
+/** What a command says in the end, and with what it exits. */
+export type Said = { readonly words: string; readonly exitCode: number }
+
+/** Carries out what was asked for. */
+export type Prepared = (context: Context) => Promise<string | Said>
+
+export type Command = {
+  /** Behind the command's name. */
+  readonly usage: string
+  readonly about: string
+  /** Those it takes beside the common ones, each with what it means here. */
+  readonly options: Partial<Readonly<Record<Option, string>>>
+  /** Below the options. */
+  readonly more?: string
+  /** Refuses what is called wrongly, before anything is reached. */
+  prepare(args: Arguments): Prepared
+}
+
+/** The field manager of all that the commands write. */
+export const fieldManager = 'taskmill-cli'

@@ -1,0 +1,107 @@
+/** The objects that commands are about: how people name them, and how they are found. */
+import {
+  taskDependencies,
+  taskDependency,
+  taskExecution,
+  taskExecutions,
+  taskQueue,
+  taskQueues,
+  taskSchedule,
+  taskSchedules,
+  workerPool,
+  workerPools,
+  type Resource,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskQueue,
+  type TaskSchedule,
+  type WorkerPool,
+} from '../api/index.ts'
+import { didYouMean, hasCode } from '../errors/index.ts'
+import { CommandError, usageError } from './command-error.ts'
+import type { Context } from './command.ts'
+
+type Objects = {
+  readonly WorkerPool: WorkerPool
+  readonly TaskSchedule: TaskSchedule
+  readonly TaskQueue: TaskQueue
+  readonly TaskDependency: TaskDependency
+  readonly TaskExecution: TaskExecution
+}
+export type KindName = keyof Objects
+export type ObjectOf<K extends KindName> = Objects[K]
+export type Reference<K extends KindName = KindName> = { readonly kind: K; readonly name: string; readonly shown: string }
+
+const declarations = {
+  WorkerPool: workerPool,
+  TaskSchedule: taskSchedule,
+  TaskQueue: taskQueue,
+  TaskDependency: taskDependency,
+  TaskExecution: taskExecution,
+} as const
+
+const resources: { readonly [K in KindName]: Resource<Objects[K]> } = {
+  WorkerPool: workerPools,
+  TaskSchedule: taskSchedules,
+  TaskQueue: taskQueues,
+  TaskDependency: taskDependencies,
+  TaskExecution: taskExecutions,
+}
+
+export function resourceOf<K extends KindName>(kind: K): Resource<Objects[K]> {
+  return resources[kind]
+}
+
+/** `tsch/backup`, as kubectl names it in short. */
+export function shownAs(kind: KindName, name: string): string {
+  return `${declarations[kind].shortNames[0]}/${name}`
+}
+
+/** `wp/email`, `workerpool/email`, `TaskSchedule/backup`. */
+export function parseReference<const K extends KindName>(text: string | undefined, allowed: readonly K[]): Reference<K> {
+  const examples = allowed.map((kind) => shownAs(kind, 'NAME')).join(' or ')
+  const [kindName = '', name = '', ...more] = (text ?? '').split('/')
+  if (text === undefined) throw usageError(`say which one: ${examples}`)
+  if (name === '' || more.length > 0) throw usageError(`"${text}" is no object: write ${examples}`)
+  const asked = kindName.toLowerCase()
+  const kind = allowed.find((each) => namesOf(each).includes(asked))
+  if (kind === undefined) {
+    const isKnown = Object.keys(declarations).some((each) => namesOf(each as KindName).includes(asked))
+    const meant = isKnown ? '' : didYouMean(kindName, allowed.flatMap(namesOf))
+    throw usageError(`"${kindName}" is not possible here${meant === '' ? ': write' : `${meant} Write`} ${examples}`)
+  }
+  return { kind, name, shown: shownAs(kind, name) }
+}
+
+function namesOf(kind: KindName): readonly string[] {
+  const { singular, plural, shortNames } = declarations[kind]
+  return [...shortNames, singular, plural]
+}
+
+/** The object, or in words what keeps it from being found. */
+export async function readObject<K extends KindName>(context: Context, { kind, name }: Reference<K>): Promise<Objects[K]> {
+  const { client, namespace, where, stop: signal } = context
+  const resource = resourceOf(kind)
+  try {
+    return await client.get(resource, namespace, name, { signal })
+  } catch (error) {
+    if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
+    const meant = didYouMean(name, await othersOf(context, kind))
+    const none = `there is no ${kind} "${name}" in namespace "${namespace}"${meant === '' ? '.' : meant}`
+    throw new CommandError(`${none} Look: kubectl get ${resource.plural}${where}`)
+  }
+}
+
+/** The names that there are instead; none where they may not be listed. */
+async function othersOf({ client, namespace, stop: signal }: Context, kind: KindName): Promise<readonly string[]> {
+  const resource: Resource<Objects[KindName]> = resourceOf(kind)
+  try {
+    const { items } = await client.list(resource, { namespace, limit: 500, signal })
+    return items.map(({ metadata }) => metadata.name)
+  } catch (error) {
+    if (hasCode(error, 'TM_KUBE_NOT_FOUND')) {
+      throw new CommandError(`this cluster has no ${resource.plural}: Taskmill is not installed there, or --context names another one`)
+    }
+    return []
+  }
+}
