@@ -19,7 +19,7 @@ export function countKeys(
 }
 
 export function countOutcomes(counts: readonly CountIncrement[]): readonly string[] {
-  return counts.map(({ outcome }) => outcome)
+  return counts.map(({ outcome, count }) => (count === undefined ? outcome : `${outcome} ${count}`))
 }
 
 /** What was counted of ends. Errors are those of the connection. */
@@ -40,12 +40,13 @@ export function createCounts(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 
       )
       const rows = replies as readonly (readonly number[])[]
       const sums = rows.flatMap((row) => row.slice(1))
-      const counts = requests.map(() => ({ succeeded: 0, failed: 0 }))
+      const counts = requests.map(() => ({ succeeded: 0, failed: 0, missed: 0 }))
       for (const [at, { index }] of hours.entries()) {
         const of = counts[index]
         if (of === undefined) continue
-        of.succeeded += sums[2 * at] ?? 0
-        of.failed += sums[2 * at + 1] ?? 0
+        of.succeeded += sums[3 * at] ?? 0
+        of.failed += sums[3 * at + 1] ?? 0
+        of.missed += sums[3 * at + 2] ?? 0
       }
       return { counts, brokerTimeMs: rows.at(-1)?.[0] ?? 0 }
     },

@@ -42,7 +42,7 @@ export type CountRequest = {
   readonly toMinute: number
 }
 
-export type Counts = { readonly succeeded: number; readonly failed: number }
+export type Counts = { readonly succeeded: number; readonly failed: number; readonly missed: number }
 
 /** What runs need from a broker besides placing jobs and reading their ends. Errors as those of `Broker`. */
 export type BrokerRuns = {

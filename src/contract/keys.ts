@@ -63,7 +63,7 @@ export function runKey(prefix: string, run: string): string {
 }
 
 /**
- * Ends of one subject within one hour (whole hours since 1970): a hash from `<minute of the hour>:<Succeeded|Failed>` to how many. It goes
+ * Ends of one subject within one hour (whole hours since 1970): a hash from `<minute of the hour>:<Succeeded|Failed|Missed>` to how many. It goes
  * 26 hours after its last increment.
  */
 export function countsKey(prefix: string, place: CountsPlace, hour: number | ''): string {

@@ -89,9 +89,14 @@ export type OwnerMarker = {
 /** Of what ends are counted by the minute: of all tracked jobs of a queue, of a schedule's runs, of the runs of a graph. */
 export type SubjectKind = 'Queue' | 'TaskSchedule' | 'TaskDependency'
 
-/** One end, as it is counted. A run that timed out has failed; one that was cancelled, skipped or omitted is not counted. */
+/**
+ * One end, as it is counted. A run that timed out has failed; one that was cancelled, skipped or omitted is not counted. Of a schedule also
+ * the slots that were missed, except by what people did to it: a suspension, a change.
+ */
 export type CountIncrement = {
   readonly subjectKind: SubjectKind
   readonly subject: string
-  readonly outcome: 'Succeeded' | 'Failed'
+  readonly outcome: 'Succeeded' | 'Failed' | 'Missed'
+  /** How many of them; 1 by default. */
+  readonly count?: number
 }

@@ -24,6 +24,7 @@ export const errorCodes = {
   TM_CACHE_SYNC_TIMEOUT: 'The objects of a kind could not be listed in time at start.',
   TM_RECONCILE_TIMEOUT: 'One reconciliation took longer than it may.',
   TM_RECONCILE_TERMINAL: 'A reconciliation failed in a way that trying again cannot change; it waits for the object to change.',
+  TM_NOTIFICATION_TIMEOUT: 'The receiver of a notification did not answer in time.',
   TM_SHUTDOWN_TIMEOUT: 'A part of the process did not stop within its grace period.',
 } as const
 

@@ -1,6 +1,7 @@
 /**
  * `taskmill lint`: judges manifests without a cluster, by the rules that decide in one: the schemas with their defaults and CEL rules, and
- * what `plans` understands. Beside them what only the whole set shows: names that nobody has, and names that two have.
+ * what `plans` understands. Beside them what only the whole set shows: names that nobody has, names that
+ * two have, and what cannot both be meant.
  *
  * Guarantees: what the API server or a controller refuses of a new object is found, at the field that they name; every finding has its line
  * and column; what lint passes the API server admits.

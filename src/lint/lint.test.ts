@@ -261,6 +261,20 @@ it('two TaskQueues for one queue are an error at the later one', () => {
   ])
 })
 
+it('an alert on successes that come more seldom than it waits for is an error, unless another schedule of that name is meant', () => {
+  const alert =
+    'apiVersion: taskmill.dev/v1alpha1\nkind: TaskAlert\nmetadata: {name: stale}\n' +
+    'spec:\n  target: {kind: TaskSchedule, name: nightly}\n  noSuccess: {}\n  windowSeconds: 3600\n'
+  const nightly = schedule(`  schedules: ["0 1 * * *"]\n${task}`)
+  const hourly = schedule(`  everySeconds: 3600\n${task}`)
+  const found = /^x\/a\.yaml:7:3 error TaskAlert\/stale spec\.windowSeconds: TaskSchedule "nightly" comes due every 1d at most/u
+  expect(said({ 'x/a.yaml': alert, 'x/b.yaml': nightly, 'y/b.yaml': hourly })).toEqual([expect.stringMatching(found)])
+  expect(said({ 'x/a.yaml': alert, 'x/b.yaml': hourly, 'y/b.yaml': nightly })).toEqual([])
+  expect(said({ 'x/a.yaml': alert, 'x/b.yaml': schedule('  schedules: ["nonsense"]\n' + task) })).toEqual([
+    expect.stringContaining('spec.schedules[0]'),
+  ])
+})
+
 it('renders annotations of GitHub, and colours for people', () => {
   const report = lint([{ path: 'a,b.yaml', text: schedule(`  schedules: ["100% *"]\n${task}`), isNamed: true }], { isComplete: false })
   expect(renderReport(report, 'github', { isColoured: false })).toMatch(

@@ -1,4 +1,5 @@
 import { type Kind, withDefaults } from '../api/index.ts'
+import { noticeContradictions } from './contradictions.ts'
 import { documentsOf, isObject, type Written } from './documents.ts'
 import type { Finding, Report, Severity, Source } from './finding.ts'
 import { identify } from './identify.ts'
@@ -43,23 +44,35 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
       for (const { path, message } of problems) say(path, message)
       if (isObject(written.value['spec']) && written.value['spec']['override'] !== undefined)
         say('spec.override', overrideInManifest, 'warning')
-      const reference = knownOf(identity.declared, written, namespaces.get(source.path))
+      const reference = knownOf(identity.declared, written, { given: namespaces.get(source.path), isSound: problems.length === 0 })
       if (reference !== undefined) known.push(reference)
     }
   }
-  for (const { known: of, severity, field, message } of noticeNeighbours(known, options)) {
+  for (const { known: of, severity, field, message } of [...noticeNeighbours(known, options), ...noticeContradictions(known)]) {
     findings.push(findingOf(of.written, field, message, severity))
   }
   return { findings: findings.toSorted(inOrder), manifests, files: judged.length, skipped, patches: sources.length - judged.length }
 }
 
 /** What others may mean, if it has a name and a spec, whatever else is wrong with it. Kustomize's namespace goes over its own. */
-function knownOf(kind: Kind, written: Written, given: string | undefined): Known | undefined {
-  const { metadata, spec } = withDefaults(kind, written.value as never) as unknown as Readonly<Record<string, unknown>>
+function knownOf(
+  kind: Kind,
+  written: Written,
+  { given, isSound }: { readonly given: string | undefined; readonly isSound: boolean },
+): Known | undefined {
+  const object = withDefaults(kind, written.value as never)
+  const { metadata, spec } = object as unknown as Readonly<Record<string, unknown>>
   if (!isObject(metadata) || !isObject(spec)) return undefined
   const { name, namespace } = metadata
   const own = typeof namespace === 'string' ? namespace : undefined
-  return { kind, written, name: typeof name === 'string' ? name : undefined, namespace: given ?? own, spec }
+  return {
+    kind,
+    written,
+    name: typeof name === 'string' ? name : undefined,
+    namespace: given ?? own,
+    spec,
+    object: isSound ? object : undefined,
+  }
 }
 
 function findingOf(written: Written, field: string, message: string, severity: Severity): Finding {

@@ -6,7 +6,7 @@
  * folder where no namespace is written), and the same name is an error only within a folder.
  */
 import { posix } from 'node:path'
-import { type Kind, kinds } from '../api/index.ts'
+import { type Kind, type KubeObject, kinds } from '../api/index.ts'
 import { isObject, type Written } from './documents.ts'
 import type { Severity } from './finding.ts'
 import { didYouMean } from '../errors/index.ts'
@@ -19,6 +19,8 @@ export type Known = {
   readonly name: string | undefined
   /** With its defaults, and perhaps with mistakes. */
   readonly spec: Readonly<Record<string, unknown>>
+  /** The whole of it with its defaults; undefined where something is wrong with it. */
+  readonly object: KubeObject | undefined
   /** Where it will be, as far as it says itself or its kustomization.yaml does. */
   readonly namespace: string | undefined
 }
@@ -125,11 +127,12 @@ function nameIn(value: unknown): readonly string[] {
 }
 
 /** Whoever writes no namespace may mean any. */
-function couldMeet(a: Known, b: Known): boolean {
+export function couldMeet(a: Known, b: Known): boolean {
   return a.namespace === undefined || b.namespace === undefined || a.namespace === b.namespace
 }
 
-function areBeside(a: Known, b: Known): boolean {
+/** Of one set: in the same namespace, or in the same folder. */
+export function areBeside(a: Known, b: Known): boolean {
   return (a.namespace !== undefined && a.namespace === b.namespace) || folderOf(a.written) === folderOf(b.written)
 }
 

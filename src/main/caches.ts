@@ -1,13 +1,17 @@
 import {
+  alertChannels,
   deployments,
+  taskAlerts,
   taskBrokers,
   taskDependencies,
   taskExecutions,
   taskQueues,
   taskSchedules,
   workerPools,
+  type AlertChannel,
   type Deployment,
   type KubeObject,
+  type TaskAlert,
   type TaskBroker,
   type TaskDependency,
   type TaskExecution,
@@ -29,6 +33,8 @@ export type Caches = {
   readonly dependencies: Informer<TaskDependency, 'byBroker'>
   readonly executions: Informer<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker'>
   readonly taskBrokers: Informer<TaskBroker>
+  readonly alerts: Informer<TaskAlert, 'byTarget' | 'byChannel'>
+  readonly channels: Informer<AlertChannel>
   /** Those that carry the pool label. */
   readonly deployments: Informer<Deployment>
 }
@@ -89,6 +95,21 @@ export function createCaches(deps: {
       resource: taskBrokers,
       onRelist: metrics.relists(taskBrokers.plural),
     }),
+    alerts: createInformerOfNamespaces<TaskAlert, 'byTarget' | 'byChannel'>({
+      ...informerDeps,
+      resource: taskAlerts,
+      onRelist: metrics.relists(taskAlerts.plural),
+      indexes: {
+        /** `WorkerPool/namespace/name`. */
+        byTarget: ({ metadata, spec }) => [`${spec.target.kind}/${metadata.namespace ?? ''}/${spec.target.name}`],
+        byChannel: ({ metadata, spec }) => (spec.channelRefs ?? []).map(({ name }) => `${metadata.namespace ?? ''}/${name}`),
+      },
+    }),
+    channels: createInformerOfNamespaces<AlertChannel>({
+      ...informerDeps,
+      resource: alertChannels,
+      onRelist: metrics.relists(alertChannels.plural),
+    }),
     deployments: createInformerOfNamespaces<Deployment>({
       ...informerDeps,
       resource: deployments,
@@ -101,6 +122,8 @@ export function createCaches(deps: {
 /** Series of an object go with it: at once, and whatever was told after that, before the next reader sees it. */
 export function tieMetrics(metrics: Metrics, caches: Caches): void {
   const cacheOf: Readonly<Record<Exclude<MetricOwner, 'Namespace'>, Pick<Informer<KubeObject>, 'get' | 'onChange'>>> = {
+    AlertChannel: caches.channels,
+    TaskAlert: caches.alerts,
     TaskBroker: caches.taskBrokers,
     TaskDependency: caches.dependencies,
     TaskSchedule: caches.schedules,

@@ -20,12 +20,13 @@ import {
   type Sweep,
   type Tracking,
 } from '../services/index.ts'
+import { alertParts } from './alert-controllers.ts'
 import { keysOf } from './caches.ts'
 import { atEnd, type Term } from './term.ts'
 
 /** In the order of their start. */
 export function controllersOf(term: Term): readonly Startable[] {
-  return [taskBrokerController(term), workerPoolController(term), taskDependencyController(term), ...runParts(term)]
+  return [taskBrokerController(term), workerPoolController(term), taskDependencyController(term), ...runParts(term), ...alertParts(term)]
 }
 
 function taskBrokerController(term: Term): Controller {

@@ -22,17 +22,22 @@ import {
   createBrokers,
   createDispatchers,
   createOutcomes,
+  createSecretCache,
   createSignals,
   createWriteBudget,
   type BrokerDirectory,
   type Brokers,
   type Dispatchers,
   type Outcomes,
+  type HttpPost,
+  type SecretCache,
+  type SecretCacheDeps,
   type Signals,
   type WriteBudget,
 } from '../services/index.ts'
 import type { Caches } from './caches.ts'
 import { fenced } from './fence.ts'
+import { httpPost } from './http-post.ts'
 import type { OperatorConfig } from './operator-config.ts'
 import { traced } from './traced-client.ts'
 
@@ -60,6 +65,10 @@ export type Term = Pick<Process, 'caches' | 'metrics' | 'clock' | 'log' | 'rng' 
   readonly events: EventRecorder
   readonly brokers: Brokers
   readonly directory: BrokerDirectory
+  /** By their names only. */
+  readonly secrets: SecretCache
+  /** For notifications; sends only while the term lasts. */
+  readonly post: HttpPost
   readonly dispatchers: Dispatchers
   readonly signals: Signals
   /** Who is told at once of what was counted. */
@@ -99,6 +108,7 @@ export function partsOfTerm(
   const events = createEventRecorder({ client, clock, log, component: 'taskmill.dev/operator', instance: identity })
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log, clock }) })
   const signals = createSignals({ brokers, clock, log })
+  const secretCache = createSecretCache({ readSecret: readSecretBy(client), clock, log })
   const claimant = { holder: `${cluster}/${lease.namespace}/${lease.name}`, by: identity, epoch: elector.epoch }
   const dispatchers = createDispatchers({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
   const controllers = controllersOf({
@@ -111,7 +121,9 @@ export function partsOfTerm(
     client,
     events,
     brokers,
-    directory: createBrokerDirectory({ readSecret: readSecretBy(client), clock, log }),
+    directory: createBrokerDirectory({ secrets: secretCache }),
+    secrets: secretCache,
+    post: httpPost(elector, signal),
     dispatchers,
     signals,
     outcomes: createOutcomes({ log }),
@@ -166,7 +178,7 @@ export function atEnd(name: string, end: () => Promise<void>): Startable {
   }
 }
 
-function readSecretBy(client: KubeClient): Parameters<typeof createBrokerDirectory>[0]['readSecret'] {
+function readSecretBy(client: KubeClient): SecretCacheDeps['readSecret'] {
   return async (namespace, name, signal) => {
     try {
       const { data = {} } = await client.get(secrets, namespace, name, { signal })

@@ -1,12 +1,14 @@
-import type { KubeObject, TaskDependency, TaskExecution, TaskSchedule } from '../api/index.ts'
+import type { KubeObject, TaskAlert, TaskDependency, TaskExecution, TaskSchedule } from '../api/index.ts'
 import type { Fault, Understood } from './fault.ts'
 import { understandDependency, understandExecution } from './run.ts'
+import { understandAlert } from './task-alert.ts'
 import { understandSchedule } from './task-schedule.ts'
 
 const nothing: Understood<object> = { ok: true }
 
 /** By kind, which says what type the object has. */
 const understanding: Readonly<Record<string, (object: never) => Understood<object>>> = {
+  TaskAlert: (alert: TaskAlert) => understandAlert(alert),
   TaskSchedule: (schedule: TaskSchedule) => understandSchedule(schedule),
   TaskDependency: (dependency: TaskDependency) => understandDependency(dependency),
   // What it refers to is another object, which is looked at by itself.

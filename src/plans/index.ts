@@ -11,3 +11,11 @@ export { type Fault, type Faults, summaryOf, type Understood } from './fault.ts'
 export { faultsOf } from './faults-of.ts'
 export { type ScheduleFaultReason, timingOf, understandSchedule, type UnderstoodSchedule } from './task-schedule.ts'
 export { understandDependency, understandExecution, type UnderstoodRun } from './run.ts'
+export {
+  alertConditionOf,
+  type AlertFaultReason,
+  contradictionOf,
+  type MessageFacts,
+  understandAlert,
+  type UnderstoodAlert,
+} from './task-alert.ts'

@@ -5,6 +5,7 @@ import { taskmillError } from '../errors/index.ts'
 import { silentLogger } from '../observability/index.ts'
 import { createBrokerDirectory } from './broker-directory.ts'
 import { fingerprintOf } from './brokers.ts'
+import { createSecretCache } from './secret-cache.ts'
 
 const pem = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n'
 
@@ -13,7 +14,7 @@ const setup = (spec: Partial<TaskBroker['spec']> = { credentialsSecretRef: { nam
   const stored = new Map<string, Record<string, string>>([['acme/auth', { username: 'app', password: 'one\n' }]])
   const state = { failure: undefined as Error | undefined, reads: 0 }
   const changes: string[] = []
-  const directory = createBrokerDirectory({
+  const secrets = createSecretCache({
     async readSecret(namespace, name) {
       state.reads++
       if (state.failure) throw state.failure
@@ -22,6 +23,7 @@ const setup = (spec: Partial<TaskBroker['spec']> = { credentialsSecretRef: { nam
     clock,
     log: silentLogger,
   })
+  const directory = createBrokerDirectory({ secrets })
   directory.onChange((key) => changes.push(key))
   const broker = {
     metadata: { namespace: 'acme', name: 'default' },

@@ -1,16 +1,13 @@
 /**
  * Where each TaskBroker's server is and how one gets in: the spec together with what its Secrets hold.
  *
- * Guarantees: a Secret is read by its name, once a minute at most unless forced, however many TaskBrokers name it; what it holds goes into
- * the endpoint and nowhere else; while the API server cannot be asked, what was known stays known.
+ * Guarantees: what a Secret holds goes into the endpoint and nowhere else; while the API server cannot be asked, what was known stays known.
  * Does not: connect. That the credentials are accepted is for the broker to say.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { TaskBroker } from '../api/index.ts'
 import type { BrokerCredentials, BrokerEndpoint, BrokerTls } from '../broker/index.ts'
-import type { Clock } from '../clock/index.ts'
-import { errorMessage, hasCode } from '../errors/index.ts'
-import type { Logger } from '../observability/index.ts'
+import type { SecretCache, SecretReading, SecretValues } from './secret-cache.ts'
 
 /** `Unknown`: nobody has resolved it yet. `Blocked`: a Secret is missing or of no use; the message says which and what to do. */
 export type BrokerState =
@@ -37,82 +34,21 @@ export type BrokerDirectory = {
   forget(key: string): void
 }
 
-export type BrokerDirectoryDeps = {
-  /** The decoded values of a Secret; undefined when there is none of that name. */
-  readonly readSecret: (
-    namespace: string,
-    name: string,
-    signal: AbortSignal | undefined,
-  ) => Promise<Readonly<Record<string, string>> | undefined>
-  readonly clock: Clock
-  readonly log: Logger
-  /** Default 60 s. */
-  readonly rereadMs?: number
-}
+export type BrokerDirectoryDeps = { readonly secrets: SecretCache }
 
-type Values = Readonly<Record<string, string>>
-type Reading =
-  | { readonly kind: 'Values'; readonly values: Values }
-  | { readonly kind: 'Missing' }
-  | { readonly kind: 'Forbidden'; readonly message: string }
-type Entry = { readonly reading: Reading; readonly atMs: number; readonly forcedInVain: number }
 type Blocked = Extract<BrokerState, { readonly kind: 'Blocked' }>
 
-const shortestForcedMs = 2_000
-
-export function createBrokerDirectory(deps: BrokerDirectoryDeps): BrokerDirectory {
-  const { readSecret, clock, log, rereadMs = 60_000 } = deps
-  const entries = new Map<string, Entry>()
+export function createBrokerDirectory({ secrets }: BrokerDirectoryDeps): BrokerDirectory {
   const states = new Map<string, BrokerState>()
-  const reading = new Map<string, Promise<Reading>>()
   const handlers: ((key: string) => void)[] = []
-
-  async function read(namespace: string, name: string, force: boolean, signal: AbortSignal | undefined): Promise<Reading> {
-    const id = `${namespace}/${name}`
-    const known = entries.get(id)
-    if (known !== undefined && clock.monotonicNow() < known.atMs + validMs(known, force)) return known.reading
-    const pending = reading.get(id) ?? ask(namespace, name, known, force, signal).finally(() => reading.delete(id))
-    reading.set(id, pending)
-    return pending
-  }
-
-  /** What is missing is looked for at every resolution: its creation is what everybody waits for. */
-  function validMs({ reading: { kind }, forcedInVain }: Entry, force: boolean): number {
-    if (kind !== 'Values') return 0
-    if (!force) return rereadMs
-    return forcedInVain === 0 ? 0 : Math.min(rereadMs, shortestForcedMs * 2 ** (forcedInVain - 1))
-  }
-
-  async function ask(
-    namespace: string,
-    name: string,
-    known: Entry | undefined,
-    force: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<Reading> {
-    const id = `${namespace}/${name}`
-    let found: Reading
-    try {
-      const values = await readSecret(namespace, name, signal)
-      found = values === undefined ? { kind: 'Missing' } : { kind: 'Values', values }
-    } catch (error) {
-      if (hasCode(error, 'TM_KUBE_FORBIDDEN')) found = { kind: 'Forbidden', message: errorMessage(error) }
-      else if (known === undefined) throw error
-      else {
-        log.debug({ secret: id, reason: errorMessage(error) }, 'cannot read a Secret again, keeping what it held')
-        return known.reading
-      }
-    }
-    const isNew = !isDeepStrictEqual(known?.reading, found)
-    entries.set(id, { reading: found, atMs: clock.monotonicNow(), forcedInVain: isNew ? 0 : (known?.forcedInVain ?? 0) + (force ? 1 : 0) })
-    return found
-  }
 
   async function look({ metadata, spec }: TaskBroker, force: boolean, signal: AbortSignal | undefined): Promise<BrokerState> {
     const namespace = metadata.namespace ?? ''
     const names = [spec.credentialsSecretRef, spec.tls?.caSecretRef, spec.tls?.clientCertificateSecretRef].map((ref) => ref?.name)
     const readings = await Promise.all(
-      names.map(async (name) => (name === undefined ? undefined : { name, reading: await read(namespace, name, force, signal) })),
+      names.map(async (name) =>
+        name === undefined ? undefined : { name, reading: await secrets.read(namespace, name, { force, signal }) },
+      ),
     )
     for (const each of readings) {
       const blocked = each && unreadable(each.name, each.reading)
@@ -150,9 +86,9 @@ export function createBrokerDirectory(deps: BrokerDirectoryDeps): BrokerDirector
   }
 }
 
-type Found = { readonly name: string; readonly values: Values } | undefined
+type Found = { readonly name: string; readonly values: SecretValues } | undefined
 
-function unreadable(name: string, reading: Reading): Blocked | undefined {
+function unreadable(name: string, reading: SecretReading): Blocked | undefined {
   if (reading.kind === 'Values') return undefined
   return reading.kind === 'Missing'
     ? { kind: 'Blocked', reason: 'SecretNotFound', message: `Secret "${name}" does not exist in this namespace. Next: create it` }
@@ -163,7 +99,7 @@ function unreadable(name: string, reading: Reading): Blocked | undefined {
       }
 }
 
-function valuesOf(reading: Reading): Values {
+function valuesOf(reading: SecretReading): SecretValues {
   return reading.kind === 'Values' ? reading.values : {}
 }
 
@@ -184,7 +120,7 @@ function invalid(message: string): Blocked {
 }
 
 /** An editor's line break at the end belongs to no password. */
-function credentialsOf({ username = '', password = '' }: Values): BrokerCredentials {
+function credentialsOf({ username = '', password = '' }: SecretValues): BrokerCredentials {
   const user = withoutLineBreak(username)
   return { ...(user === '' ? {} : { username: user }), password: withoutLineBreak(password) }
 }
@@ -193,7 +129,7 @@ function withoutLineBreak(value: string): string {
   return value.replace(/\r?\n$/u, '')
 }
 
-function tlsOf(ca: Values | undefined, client: Values | undefined, serverName: string | undefined): BrokerTls {
+function tlsOf(ca: SecretValues | undefined, client: SecretValues | undefined, serverName: string | undefined): BrokerTls {
   return {
     ...(ca?.['ca.crt'] === undefined ? {} : { ca: ca['ca.crt'] }),
     ...(client?.['tls.crt'] === undefined ? {} : { cert: client['tls.crt'] }),

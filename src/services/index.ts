@@ -21,6 +21,10 @@ export {
   type VisitResult,
 } from './slot-driver.ts'
 export type { SlotExecutor, SlotRef } from './slot-executor.ts'
+export { createDelivery, placeOf, type ChannelPlace, type HttpPost } from './delivery.ts'
+export { createNotifier, type ChannelActivity, type Delivery, type Notification, type Notifier } from './notifier.ts'
+export { createRunCounts, type CountsSnapshot, type RunCounts } from './run-counts.ts'
+export { createSecretCache, type SecretCache, type SecretCacheDeps } from './secret-cache.ts'
 export { createStatusWriter, type StatusWriter } from './status-writer.ts'
 export { createSweep, type Sweep, type SweepDeps } from './sweep.ts'
 export { createTracking, type TrackedOwner, type Tracking, type TrackingDeps } from './tracking.ts'

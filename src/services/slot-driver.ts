@@ -9,6 +9,7 @@ import {
   type Knowledge,
   type Ledger,
   type LookedAt,
+  type MissedReason,
   nextStep,
   parseLedger,
   type SchedulePlan,
@@ -296,9 +297,15 @@ async function ask<T>(
   return answers.flat()
 }
 
-/** Every run whose end a write records: one of its schedule, and of what its executor names. */
+/** What people did to a schedule is no miss of the schedule's. */
+const meant: readonly MissedReason[] = ['Suspended', 'ScheduleChanged']
+
+/** Every run whose end a write records: one of its schedule, and of what its executor names; and every slot that it gives up. */
 function countsOf({ marker, executors }: Visit, before: Ledger | undefined, changes: readonly Change[]): readonly CountIncrement[] {
   return changes.flatMap((change): readonly CountIncrement[] => {
+    if (change.kind === 'Missed' && !meant.includes(change.reason)) {
+      return [{ subjectKind: 'TaskSchedule', subject: marker.name, outcome: 'Missed', count: change.count }]
+    }
     if (change.kind !== 'RunEnded') return []
     const { slot, succeeded } = change.run
     const generation = generationIn(before, slot)

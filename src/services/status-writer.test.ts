@@ -111,3 +111,35 @@ it('keeps the gauges of all objects together within the budget, and transitions 
   for (let index = 10; index < 24; index += 1) await write(index, 'a')
   expect(stored).toHaveLength(21)
 })
+
+it('leaves the condition of alerts to those who write it: neither a reason to write, nor written', async () => {
+  const { stored, write } = setup()
+  const conditions = [
+    { type: 'Ready', status: 'True' },
+    { type: 'Alerting', status: 'False' },
+  ]
+  const shown = { state: 'a', gauge: 1, conditions }
+  const own = { state: 'a', gauge: 1, conditions: [{ type: 'Ready', status: 'True' }] }
+  await write(own, thing(shown))
+  expect(stored).toEqual([])
+  await write({ ...own, state: 'b' }, thing(shown))
+  expect(stored).toEqual([{ ...own, state: 'b' }])
+})
+
+it('writes a record first only to the object that was seen', async () => {
+  const bodies: { readonly metadata: object }[] = []
+  const client = { applyStatus: async (_: unknown, body: { readonly metadata: object }) => void bodies.push(body) } as unknown as KubeClient
+  const clock = fakeClock()
+  const budget = createWriteBudget({ clock, perSecond: 10 })
+  const common = { client, resource: things, fieldManager: 't', clock, transitionOf: (status: { state: string }) => status.state, budget }
+  const writer = createStatusWriter<Thing>({ ...common, isRecord: true })
+  const object = { ...thing(), metadata: { ...thing().metadata, resourceVersion: '7' } }
+  await writer.write('n/a', object, { state: 'a', gauge: 1 })
+  await writer.write('n/a', object, { state: 'b', gauge: 1 })
+  await createStatusWriter<Thing>(common).write('n/a', object, { state: 'a', gauge: 1 })
+  expect(bodies.map(({ metadata }) => metadata)).toEqual([
+    { namespace: 'n', name: 'a', uid: 'u1', resourceVersion: '7' },
+    { namespace: 'n', name: 'a', uid: 'u1' },
+    { namespace: 'n', name: 'a', uid: 'u1' },
+  ])
+})

@@ -3,10 +3,10 @@
  *
  * A transition is a change of what `transitionOf` returns; everything else in a status is a gauge, which is written with the next
  * transition or once its object has been quiet for `gaugeIntervalMs` and the operator's budget for gauges allows it. What was written last is remembered here, because the cache may
- * still show the status before it.
+ * still show the status before it. The condition that alerts write to their targets is theirs: it is neither missed nor taken over here.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { KubeObject, Resource } from '../api/index.ts'
+import { alertingType, type KubeObject, type Resource } from '../api/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { KubeClient } from '../kube/index.ts'
 import type { ConditionMetrics } from '../observability/index.ts'
@@ -41,8 +41,13 @@ export function createStatusWriter<T extends StatusObject>(deps: {
   readonly conditionMetrics?: ConditionMetrics
   /** Default 30 s. */
   readonly gaugeIntervalMs?: number
+  /**
+   * The status is the state of record: the first write of this process goes through only if the object is the one that was seen, so that
+   * nothing is decided over again that the process before has written last.
+   */
+  readonly isRecord?: boolean
 }): StatusWriter<T> {
-  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000 } = deps
+  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000, isRecord = false } = deps
   const written = new Map<string, Written<T>>()
 
   const remembered = (key: string, object: T): Written<T> | undefined => {
@@ -56,7 +61,7 @@ export function createStatusWriter<T extends StatusObject>(deps: {
     async write(key, object, status, signal) {
       conditionMetrics?.(key, (status as WithConditions).conditions ?? [])
       const before = remembered(key, object)
-      const known = before?.status ?? (object.status as NonNullable<T['status']> | undefined)
+      const known = before?.status ?? ownPart(object.status as NonNullable<T['status']> | undefined)
       if (known !== undefined && isDeepStrictEqual(known, status)) return {}
       const isTransition = known === undefined || !isDeepStrictEqual(transitionOf(known), transitionOf(status))
       if (!isTransition) {
@@ -64,11 +69,19 @@ export function createStatusWriter<T extends StatusObject>(deps: {
         const waitMs = quietMs > 0 ? quietMs : budget.take()
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
-      const { namespace, name, uid } = object.metadata
-      const body = { metadata: { name, namespace, uid }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
+      const { namespace, name, uid, resourceVersion } = object.metadata
+      const guard = isRecord && before === undefined ? { resourceVersion } : {}
+      const body = { metadata: { name, namespace, uid, ...guard }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
       await client.applyStatus(resource, body, { fieldManager, force: true, signal })
       written.set(key, { uid, status, atMs: clock.monotonicNow() })
       return {}
     },
   }
+}
+
+/** Without what alerts say about the object. */
+function ownPart<S>(status: S | undefined): S | undefined {
+  const { conditions } = (status ?? {}) as { readonly conditions?: readonly { readonly type: string }[] }
+  if (conditions?.some(({ type }) => type === alertingType) !== true) return status
+  return { ...status, conditions: conditions.filter(({ type }) => type !== alertingType) } as S
 }

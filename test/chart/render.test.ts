@@ -150,6 +150,7 @@ describe('the operator', () => {
         'events',
         'identity',
         'leader-election',
+        'task-alert',
         'task-broker',
         'task-dependency',
         'task-execution',

@@ -217,4 +217,34 @@ export const ruleCases: readonly RuleCase[] = [
     atMinutes: 1,
     fires: ['namespace="acme", name="backup", kind="TaskSchedule", condition="LedgerRegressed", severity="critical"'],
   },
+  {
+    alert: 'TaskmillAlertFiring',
+    series: {
+      'taskmill_alert_active{namespace="acme", alert="failing", severity="Critical"}': '0x5 1x80',
+      'taskmill_alert_active{namespace="acme", alert="slow", severity="Info"}': up,
+      'taskmill_alert_active{namespace="acme", alert="fine", severity="Critical"}': '1x5 0x80',
+    },
+    atMinutes: 10,
+    fires: ['namespace="acme", alert="failing", severity="critical"', 'namespace="acme", alert="slow", severity="info"'],
+  },
+  {
+    alert: 'TaskmillNotificationsNotTaken',
+    series: {
+      'taskmill_notifications_waiting{namespace="acme", channel="oncall"}': '2x90',
+      'taskmill_notifications_waiting{namespace="acme", channel="fine"}': '0x5 1x2 0x80',
+    },
+    atMinutes: 20,
+    fires: ['namespace="acme", channel="oncall", severity="warning"'],
+  },
+  {
+    alert: 'TaskmillNotificationsGivenUp',
+    series: {
+      'taskmill_notifications_total{namespace="acme", channel="oncall", outcome="GivenUp"}': '0x10 1x80',
+      'taskmill_notifications_total{namespace="acme", channel="oncall", outcome="Failed"}': '0+1x90',
+      'taskmill_notifications_total{namespace="acme", channel="old", outcome="GivenUp"}': '3x90',
+      'taskmill_notifications_total{namespace="acme", channel="slow", outcome="Failed"}': '0+1x90',
+    },
+    atMinutes: 20,
+    fires: ['namespace="acme", channel="oncall", severity="critical"'],
+  },
 ]

@@ -61,6 +61,7 @@ describe('for the whole cluster', () => {
     expect(await roles()).toEqual([
       'ClusterRole <none> events',
       'ClusterRole <none> identity',
+      'ClusterRole <none> task-alert',
       'ClusterRole <none> task-broker',
       'ClusterRole <none> task-dependency',
       'ClusterRole <none> task-execution',
@@ -86,6 +87,7 @@ describe('for one namespace', () => {
     await installRelease(cluster, ['--set', 'operator.watchNamespaces={quickstart}'])
     expect(await roles()).toEqual([
       'Role quickstart events',
+      'Role quickstart task-alert',
       'Role quickstart task-broker',
       'Role quickstart task-dependency',
       'Role quickstart task-execution',

@@ -80,6 +80,34 @@ it('a run that is over goes when its time is', async () => {
   await inNamespace('delete', 'taskdependency/runs', 'taskbroker/runs')
 })
 
+it('an alert tells a channel what it finds of each kind that it may watch', async () => {
+  const address = `taskmill-redis.${release.namespace}.svc:6379`
+  const apiVersion = 'taskmill.dev/v1alpha1'
+  const brokerRef = { name: 'alerts' }
+  const template = { spec: { containers: [{ name: 'worker', image: 'localhost/taskmill:dev' }] } }
+  const watched = [
+    { kind: 'WorkerPool', spec: { brokerRef, queues: [{ name: 'watched' }], template } },
+    { kind: 'TaskSchedule', spec: { brokerRef, suspend: true, everySeconds: 3600, task: { type: 'none', queue: 'watched' } } },
+  ]
+  const all = ['secret/watched', 'alertchannel/watched', 'taskbroker/alerts']
+  await create({ apiVersion, kind: 'TaskBroker', metadata: brokerRef, spec: { standalone: { address } } })
+  // Nobody listens there: that the operator asked for the Secret, and for no other right, is what is looked at.
+  await create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'watched' }, stringData: { url: 'http://127.0.0.1:9/' } })
+  const webhook = { urlSecretRef: { name: 'watched', key: 'url' } }
+  await create({ apiVersion, kind: 'AlertChannel', metadata: { name: 'watched' }, spec: { webhook } })
+  await inNamespace('wait', '--for=condition=Ready', 'alertchannel/watched', '--timeout=60s')
+  for (const { kind, spec } of watched) {
+    const name = `watched-${kind.toLowerCase()}`
+    await create({ apiVersion, kind, metadata: { name }, spec })
+    const condition = { taskFailures: { moreThan: 0 }, windowSeconds: 60, channelRefs: [{ name: 'watched' }] }
+    await create({ apiVersion, kind: 'TaskAlert', metadata: { name }, spec: { target: { kind, name }, ...condition } })
+    await inNamespace('wait', '--for=condition=Ready', `taskalert/${name}`, '--timeout=60s')
+    await inNamespace('wait', '--for=condition=Alerting=False', `${kind.toLowerCase()}/${name}`, '--timeout=60s')
+    all.unshift(`taskalert/${name}`, `${kind.toLowerCase()}/${name}`)
+  }
+  await inNamespace('delete', ...all)
+})
+
 it('an operator that starts without rights lists everything as soon as it has them', async () => {
   const component = ['-l', 'app.kubernetes.io/component=operator'] as const
   await kubectl('delete', 'clusterrolebindings', ...component)

@@ -121,7 +121,8 @@ describe('counts', () => {
     const append = appendOf({ counts: [failed('mail'), failed('mail'), succeeded('nightly')] })
     await broker.appendRun(append)
     expect(await broker.appendRun(append)).toMatchObject({ outcome: 'Conflict' })
-    const write = writeOf({ counts: [failed('mail'), { ...succeeded('nightly'), outcome: 'Failed' }] })
+    const missed: CountIncrement = { subjectKind: 'TaskSchedule', subject: 'nightly', outcome: 'Missed', count: 12 }
+    const write = writeOf({ counts: [failed('mail'), { ...succeeded('nightly'), outcome: 'Failed' }, missed] })
     await broker.writeLedger(write)
     expect(await broker.writeLedger(write)).toMatchObject({ outcome: 'Conflict' })
     expect(await broker.writeLedger({ ...write, expectedRevision: 1, notBeforeMs: Date.now() + 60_000 })).toMatchObject({
@@ -135,12 +136,12 @@ describe('counts', () => {
         request({ namespace: 'other' }),
       ),
     ).toEqual([
-      { succeeded: 0, failed: 3 },
-      { succeeded: 1, failed: 1 },
-      { succeeded: 0, failed: 0 },
-      { succeeded: 0, failed: 0 },
+      { succeeded: 0, failed: 3, missed: 0 },
+      { succeeded: 1, failed: 1, missed: 12 },
+      { succeeded: 0, failed: 0, missed: 0 },
+      { succeeded: 0, failed: 0, missed: 0 },
     ])
-    expect((await broker.readCounts('elsewhere', [request({})])).counts).toEqual([{ succeeded: 0, failed: 0 }])
+    expect((await broker.readCounts('elsewhere', [request({})])).counts).toEqual([{ succeeded: 0, failed: 0, missed: 0 }])
     expect((await broker.readLedgers([ledger])).stored).toMatchObject([{ revision: 1 }])
   })
 

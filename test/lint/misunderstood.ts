@@ -35,6 +35,14 @@ export const misunderstood: readonly Misunderstood[] = [
   ),
   graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: nodes.b.result, ${task}}]`),
   {
+    kind: 'TaskAlert',
+    reason: 'InvalidMessage',
+    field: 'spec.message',
+    manifest:
+      'apiVersion: taskmill.dev/v1alpha1\nkind: TaskAlert\nmetadata: {name: a}\n' +
+      'spec: {target: {kind: WorkerPool, name: a}, queueBacklog: {above: 1}, message: "$(target.nam"}\n',
+  },
+  {
     kind: 'TaskExecution',
     reason: 'Failed',
     field: 'spec.task.payload.a',
@@ -45,6 +53,8 @@ export const misunderstood: readonly Misunderstood[] = [
 
 /** Reasons of Stalled that no manifest alone gives: what is in the cluster or in the broker decides. */
 export const needCluster: readonly string[] = [
+  'AlertChannel SecretInvalid',
+  'TaskAlert ContradictoryWindow',
   'TaskBroker SecretInvalid',
   'TaskExecution TimedOut',
   'TaskQueue PolicyConflict',

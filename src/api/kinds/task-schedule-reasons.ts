@@ -1,5 +1,6 @@
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
 import { overriddenCondition, overrideEvents } from './override.ts'
+import { alertingCondition } from './alerting-condition.ts'
 
 const invalidSchedule = 'A schedule cannot be read, or never comes due. The message names the field and says what to write.'
 const invalidTimeZone = 'The text of spec.timeZone is no IANA time zone. Write one such as Europe/Berlin.'
@@ -99,6 +100,7 @@ export const taskScheduleConditions = {
       },
     },
   },
+  Alerting: alertingCondition,
 } as const satisfies ConditionRegistry
 
 export const taskScheduleEvents = {

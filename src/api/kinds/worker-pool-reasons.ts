@@ -1,5 +1,6 @@
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
 import { overriddenCondition, overrideEvents } from './override.ts'
+import { alertingCondition } from './alerting-condition.ts'
 
 /** Where the HorizontalPodAutoscaler has a word for something, it is the HPA's word. */
 export const workerPoolConditions = {
@@ -121,6 +122,7 @@ export const workerPoolConditions = {
     },
   },
   Overridden: overriddenCondition,
+  Alerting: alertingCondition,
 } as const satisfies ConditionRegistry
 
 export const workerPoolEvents = {

@@ -1,3 +1,4 @@
+import { alertMetrics, channelMetrics } from './alerts.ts'
 import { brokerMetrics } from './brokers.ts'
 import { clusterMetrics } from './cluster.ts'
 import { controllerMetrics } from './controllers.ts'
@@ -17,6 +18,8 @@ export const operatorGroups = [
   runMetrics,
   dependencyMetrics,
   brokerMetrics,
+  alertMetrics,
+  channelMetrics,
   objectMetrics,
   controllerMetrics,
   clusterMetrics,

@@ -1,0 +1,44 @@
+import type { Measurement } from './measure.ts'
+import { type AlertRecord, mostTransitions, type Transition, wholeSecond } from './record.ts'
+
+export type Advanced = {
+  readonly record: AlertRecord
+  /** What became news now. */
+  readonly transition?: Transition
+  /** When the answer changes by time alone (Unix ms). */
+  readonly againAtMs?: number
+}
+
+/**
+ * The next state of an alert. Inactive → (Pending, as long as forSeconds asks for) → Firing → Inactive. What cannot be known changes
+ * nothing: an alert that fires goes on, one that is pending waits, and none begins to fire.
+ */
+export function advance(record: AlertRecord, measurement: Measurement, forSeconds: number, nowMs: number): Advanced {
+  if (!measurement.known) return { record }
+  const at = wholeSecond(nowMs)
+  const again = measurement.changesAtMs === undefined ? {} : { againAtMs: measurement.changesAtMs }
+  if (!measurement.holds) {
+    if (record.phase === 'Inactive') return { record, ...again }
+    const calm: AlertRecord = { ...record, phase: 'Inactive', sinceMs: at }
+    return { ...(record.phase === 'Firing' ? withTransition(calm, 'Resolved', measurement, at) : { record: calm }), ...again }
+  }
+  if (record.phase === 'Firing') return { record, ...again }
+  const pendingMs = record.phase === 'Pending' ? record.sinceMs : at
+  const firesAtMs = pendingMs + forSeconds * 1000
+  if (firesAtMs <= nowMs) return { ...withTransition({ ...record, phase: 'Firing', sinceMs: at }, 'Firing', measurement, at), ...again }
+  return {
+    record: { ...record, phase: 'Pending', sinceMs: pendingMs },
+    againAtMs: Math.min(firesAtMs, measurement.changesAtMs ?? firesAtMs),
+  }
+}
+
+function withTransition(
+  record: AlertRecord,
+  to: Transition['to'],
+  { text, amount }: Extract<Measurement, { readonly known: true }>,
+  atMs: number,
+): { readonly record: AlertRecord; readonly transition: Transition } {
+  const transition = { sequence: record.sequence + 1, to, atMs, text, amount }
+  const transitions = [...record.transitions, transition].slice(-mostTransitions)
+  return { record: { ...record, sequence: transition.sequence, transitions }, transition }
+}

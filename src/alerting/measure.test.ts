@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest'
+import { type AlertCondition, duration, type Facts, limitOf } from './condition.ts'
+import { measure, minutesOf } from './measure.ts'
+
+const now = Date.parse('2026-11-29T03:00:00Z')
+const at = (time: string): number => Date.parse(`2026-11-29T${time}Z`)
+const counts = (failed: number, succeeded: number, missed = 0): Facts => ({ kind: 'Counts', failed, succeeded, missed })
+const failures: AlertCondition = { kind: 'TaskFailures', moreThan: 2, windowSeconds: 300 }
+const rate = { kind: 'FailureRate', abovePercent: 10, minimumRuns: 20, windowSeconds: 300 } as const
+const backlog: AlertCondition = { kind: 'QueueBacklog', above: 1000 }
+const latency: AlertCondition = { kind: 'QueueLatency', aboveSeconds: 30 }
+const missed: AlertCondition = { kind: 'ScheduleMissed', moreThan: 0, windowSeconds: 86_400 }
+const noSuccess: AlertCondition = { kind: 'NoSuccess', windowSeconds: 3600 }
+const successes = (last: string | undefined, counted: number | undefined, created = '00:00:00'): Facts => ({
+  kind: 'Successes',
+  createdAtMs: at(created),
+  lastSuccessAtMs: last === undefined ? undefined : at(last),
+  counted,
+})
+
+describe('a value', () => {
+  it.each<[AlertCondition, Facts, string]>([
+    [failures, counts(2, 7), 'no: 2 failures of 9 runs'],
+    [failures, counts(3, 0), 'yes: 3 failures of 3 runs'],
+    [failures, counts(0, 0), 'no: 0 failures of 0 runs'],
+    [rate, counts(69, 231), 'yes: 23% (69/300)'],
+    [rate, counts(10, 90), 'no: 10% (10/100)'],
+    [rate, counts(101, 899), 'yes: 10.1% (101/1000)'],
+    [rate, counts(19, 0), 'unknown: TooFewRuns: 19 runs ended, a rate takes 20'],
+    [rate, counts(0, 0), 'unknown: TooFewRuns: 0 runs ended, a rate takes 20'],
+    [{ ...rate, minimumRuns: 0 }, counts(0, 0), 'unknown: TooFewRuns: 0 runs ended, a rate takes 1'],
+    [backlog, { kind: 'Backlog', jobs: 1000 }, 'no: 1,000 jobs waiting'],
+    [backlog, { kind: 'Backlog', jobs: 1001 }, 'yes: 1,001 jobs waiting'],
+    [latency, { kind: 'Backlog', jobs: 0 }, 'no: no job waits'],
+    [
+      latency,
+      { kind: 'Backlog', jobs: 1, oldestReadyAtMs: at('02:59:30') },
+      'no: oldest of 1 job waits since 2026-11-29T02:59:30Z, until 03:00:01',
+    ],
+    [latency, { kind: 'Backlog', jobs: 312, oldestReadyAtMs: at('02:59:29') }, 'yes: oldest of 312 jobs waits since 2026-11-29T02:59:29Z'],
+    // A clock that is behind the broker's.
+    [
+      latency,
+      { kind: 'Backlog', jobs: 1, oldestReadyAtMs: at('03:00:10') },
+      'no: oldest of 1 job waits since 2026-11-29T03:00:10Z, until 03:00:41',
+    ],
+    [missed, counts(9, 9, 0), 'no: 0 slots missed'],
+    [missed, counts(0, 0, 1), 'yes: 1 slot missed'],
+    [noSuccess, successes('02:30:00', 0), 'no: last success 2026-11-29T02:30:00Z, until 03:30:01'],
+    [noSuccess, successes('02:30:00', undefined), 'no: last success 2026-11-29T02:30:00Z, until 03:30:01'],
+    [noSuccess, successes('01:00:00', 0), 'yes: last success 2026-11-29T01:00:00Z'],
+    [noSuccess, successes('01:00:00', 2), 'no: 2 successes in 1h'],
+    [
+      noSuccess,
+      successes('01:00:00', undefined),
+      'unknown: BrokerUnreachable: last success 2026-11-29T01:00:00Z; whether there was one since cannot be asked',
+    ],
+    [noSuccess, successes(undefined, 0), 'yes: no success since its creation 2026-11-29T00:00:00Z'],
+    [noSuccess, successes(undefined, 0, '02:59:00'), 'no: no success since its creation 2026-11-29T02:59:00Z, until 03:59:01'],
+    // A schedule that was created anew continues the ledger of the former one.
+    [noSuccess, successes('01:00:00', 0, '02:59:00'), 'no: last success 2026-11-29T02:59:00Z, until 03:59:01'],
+    [
+      failures,
+      { kind: 'Unknown', reason: 'TargetNotFound', message: 'there is no such pool' },
+      'unknown: TargetNotFound: there is no such pool',
+    ],
+  ])('of %j with %j: %s', (condition, facts, expected) => {
+    const found = measure(condition, facts, now)
+    if (!found.known) return expect(`unknown: ${found.reason}: ${found.message}`).toBe(expected)
+    const until = found.changesAtMs === undefined ? '' : `, until ${new Date(found.changesAtMs).toISOString().slice(11, 19)}`
+    expect(`${found.holds ? 'yes' : 'no'}: ${found.text}${until}`).toBe(expected)
+    return undefined
+  })
+
+  it('is the other one at the moment that it names, and not before', () => {
+    const facts = successes('02:30:00', 0)
+    const found = measure(noSuccess, facts, now)
+    const changesAtMs = found.known ? (found.changesAtMs ?? 0) : 0
+    expect(measure(noSuccess, facts, changesAtMs - 1)).toMatchObject({ holds: false })
+    expect(measure(noSuccess, facts, changesAtMs)).toMatchObject({ holds: true })
+  })
+
+  it('is not made of facts of another kind', () => {
+    expect(() => measure(backlog, counts(1, 1), now)).toThrow('facts of kind Counts, Backlog are needed')
+  })
+})
+
+it('a window of whole minutes is covered whatever the second', () => {
+  for (const second of [0, 1, 30, 59]) {
+    const nowMs = now + second * 1000
+    const { fromMinute, toMinute } = minutesOf(300, nowMs)
+    expect(fromMinute * 60_000).toBeLessThanOrEqual(nowMs - 300_000)
+    expect(fromMinute * 60_000).toBeGreaterThan(nowMs - 360_000)
+    expect(toMinute).toBe(Math.floor(nowMs / 60_000))
+  }
+})
+
+it('a threshold reads like the spec', () => {
+  expect([failures, rate, backlog, latency, missed, noSuccess].map(limitOf)).toEqual([
+    '> 2 in 5m',
+    '> 10% in 5m',
+    '> 1000',
+    'longer than 30s',
+    '> 0 in 1d',
+    'longer ago than 1h',
+  ])
+})
+
+it.each([
+  [0, '0s'],
+  [45, '45s'],
+  [60, '1m'],
+  [90, '90s'],
+  [150, '2m30s'],
+  [5400, '1h30m'],
+  [90_000, '1d1h'],
+])('%i seconds are %s', (seconds, text) => {
+  expect(duration(seconds)).toBe(text)
+})

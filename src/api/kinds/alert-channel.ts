@@ -1,0 +1,101 @@
+import type { Resource } from '../object.ts'
+import { boolean, dateTime, enumeration, type Infer, integer, object, optional, string } from '../schema/index.ts'
+import { alertChannelConditions, alertChannelEvents } from './alert-channel-reasons.ts'
+import { conditionList, observedGeneration } from './condition-list.ts'
+import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { maxLabelValueLength } from './references.ts'
+import { alertSeverities } from './task-alert.ts'
+
+const webhook = object({
+  description:
+    'A POST of JSON to a URL, from where the operator runs: docs/alerts.md has the fields. Any answer of 200 to 299 within 10 s means that it was ' +
+    'taken; redirects are not followed. What is not taken is sent again for hours, with the same Idempotency-Key, so a receiver must tell repetitions by it.',
+  rules: [{ rule: 'has(self.url) != has(self.urlSecretRef)', message: 'exactly one of url and urlSecretRef must be set' }],
+  fields: {
+    url: optional(
+      string({
+        description:
+          'URL that begins with http:// or https://, without user name and password. Everybody who may read the channel reads it: with a token in it, use urlSecretRef.',
+        minLength: 1,
+        maxLength: 2048,
+        pattern: '^https?://[A-Za-z0-9._:\\[\\]-]+([/?][!-~]*)?$',
+        example: 'https://alerts.acme.dev/taskmill',
+      }),
+    ),
+    urlSecretRef: optional(
+      object({
+        description:
+          'Secret that holds the URL. It is read by its name once a minute at most, and again when the receiver refuses what is sent.',
+        fields: {
+          name: string({
+            description: 'Name of the Secret.',
+            minLength: 1,
+            maxLength: 253,
+            pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+          }),
+          key: string({ description: 'Key in it.', minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$', example: 'url' }),
+        },
+      }),
+    ),
+  },
+})
+
+const spec = object({
+  description: 'Where notifications go, and which.',
+  rules: [{ rule: 'has(self.log) != has(self.webhook)', message: 'exactly one of log and webhook must be set' }],
+  fields: {
+    log: optional(object({ description: "A line in the operator's log.", fields: {} })),
+    webhook: optional(webhook),
+    minimumSeverity: enumeration({ description: 'Alerts of a lower severity are not told.', values: alertSeverities, default: 'Info' }),
+    sendResolved: boolean({ description: 'False: only that an alert fires is told, not that it does so no more.', default: true }),
+  },
+})
+
+const status = object({
+  description: 'What became of the notifications. Written by the operator only.',
+  default: {},
+  fields: {
+    conditions: optional(conditionList),
+    observedGeneration,
+    type: optional(enumeration({ description: 'What kind of channel it is; a column of kubectl get.', values: ['Log', 'Webhook'] })),
+    waiting: optional(
+      integer({ description: 'Notifications that the receiver has not taken yet.', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    ),
+    lastDeliveryTime: optional(dateTime({ description: 'When the receiver took a notification last.' })),
+    lastFailureTime: optional(dateTime({ description: 'When it did not last.' })),
+  },
+})
+
+export const alertChannel = declareKind({
+  kind: 'AlertChannel',
+  plural: 'alertchannels',
+  singular: 'alertchannel',
+  shortNames: ['tac'],
+  description:
+    'An AlertChannel says where the notifications of TaskAlerts of its namespace go: to a webhook, or into the log of the operator.',
+  nameMaxLength: maxLabelValueLength,
+  columns: [
+    { name: 'Type', type: 'string', jsonPath: '.status.type', description: 'What kind of channel it is.' },
+    { name: 'Minimum', type: 'string', jsonPath: '.spec.minimumSeverity', description: 'Lowest severity that it takes.' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether notifications can be sent.',
+    },
+    { name: 'Waiting', type: 'integer', jsonPath: '.status.waiting', description: 'Notifications that were not taken yet.' },
+    { name: 'Delivered', type: 'date', jsonPath: '.status.lastDeliveryTime', description: 'How long ago the receiver took one.' },
+    { name: 'Failed', type: 'date', jsonPath: '.status.lastFailureTime', description: 'How long ago it did not.' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Age of the channel.' },
+  ],
+  spec,
+  status,
+  conditions: alertChannelConditions,
+  events: alertChannelEvents,
+})
+
+export type AlertChannel = ObjectOf<typeof alertChannel>
+export type AlertChannelSpec = Infer<typeof spec>
+export type AlertChannelStatus = Infer<typeof status>
+
+export const alertChannels: Resource<AlertChannel> = resourceOf(alertChannel)

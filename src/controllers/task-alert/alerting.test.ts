@@ -1,0 +1,121 @@
+import { expect, it } from 'vitest'
+import type { Condition, TaskAlert, WorkerPool } from '../../api/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import type { KubeClient } from '../../kube/index.ts'
+import { createWriteBudget } from '../../services/index.ts'
+import { createAlertingController } from './alerting.ts'
+import { poolTarget } from './target.ts'
+
+const key = 'WorkerPool/acme/email'
+
+function home() {
+  const clock = fakeClock(Date.parse('2026-11-29T03:00:00Z'))
+  const world = { alerts: [] as TaskAlert[], conditions: [] as Condition[], uid: 'u1' }
+  const writes: { readonly conditions: readonly Condition[]; readonly fieldManager: string }[] = []
+  const client = {
+    async applyStatus(_: unknown, body: { status: { conditions: Condition[] } }, { fieldManager }: { fieldManager: string }) {
+      writes.push({ conditions: body.status.conditions, fieldManager })
+    },
+  } as unknown as KubeClient
+  const pool = (): WorkerPool =>
+    ({
+      kind: 'WorkerPool',
+      metadata: { namespace: 'acme', name: 'email', uid: world.uid },
+      spec: { brokerRef: { name: 'default' }, queues: [{ name: 'mail' }] },
+      status: { observedGeneration: 1, conditions: world.conditions },
+    }) as unknown as WorkerPool
+  const controllerNow = () =>
+    createAlertingController({
+      client,
+      alertsOf: () => world.alerts,
+      targetOf: () => poolTarget(pool()),
+      clock,
+      statusBudget: createWriteBudget({ clock, perSecond: 10 }),
+    })
+  let controller = controllerNow()
+  return {
+    clock,
+    world,
+    writes,
+    restart: () => (controller = controllerNow()),
+    look: () => controller.reconcile(key, { signal: new AbortController().signal }),
+  }
+}
+
+function alertOf(state: 'Firing' | 'Inactive', message: string): TaskAlert {
+  const firing = { type: 'Firing', status: state === 'Firing' ? 'True' : 'False', reason: 'ThresholdCrossed', message }
+  return {
+    metadata: { namespace: 'acme', name: 'failing' },
+    spec: { severity: 'Critical', target: { kind: 'WorkerPool', name: 'email' } },
+    status: { state, sinceTime: '2026-11-29T02:51:00Z', conditions: [firing] },
+  } as unknown as TaskAlert
+}
+
+it('shows on the target what fires, takes it back, and goes with the last alert', async () => {
+  const { world, writes, look } = home()
+  await look()
+  expect(writes).toEqual([])
+  world.alerts = [alertOf('Firing', '23% > 10%')]
+  await look()
+  await look()
+  expect(writes).toMatchObject([
+    { fieldManager: 'taskmill-alerting', conditions: [{ type: 'Alerting', status: 'True', reason: 'AlertsFiring' }] },
+  ])
+  world.alerts = [alertOf('Inactive', '2%')]
+  await look()
+  expect(writes[1]).toMatchObject({ conditions: [{ status: 'False', reason: 'NoAlertFiring' }] })
+  world.alerts = []
+  await look()
+  await look()
+  expect(writes.slice(2)).toMatchObject([{ conditions: [] }])
+})
+
+it('writes values at most every 30 s, and keeps the time of the transition', async () => {
+  const { clock, world, writes, look } = home()
+  world.alerts = [alertOf('Firing', '23% > 10%')]
+  await look()
+  world.alerts = [alertOf('Firing', '29% > 10%')]
+  expect(await look()).toEqual({ requeueAfterMs: 30_000 })
+  await clock.advance(30_000)
+  expect(await look()).toEqual({})
+  expect(writes.map(({ conditions }) => conditions[0]?.message.slice(0, 31))).toEqual([
+    'failing (Critical): 23% > 10%, ',
+    'failing (Critical): 29% > 10%, ',
+  ])
+  expect(writes[1]?.conditions[0]?.lastTransitionTime).toBe(writes[0]?.conditions[0]?.lastTransitionTime)
+})
+
+it('says at once that another one fires, or that somebody is at it', async () => {
+  const { world, writes, look } = home()
+  const first = alertOf('Firing', '23% > 10%')
+  world.alerts = [first]
+  await look()
+  const second = { ...first, metadata: { namespace: 'acme', name: 'other' } }
+  world.alerts = [first, second]
+  expect(await look()).toEqual({})
+  world.alerts = [first, { ...second, status: { ...second.status, ackedBy: 'alice until then' } } as TaskAlert]
+  expect(await look()).toEqual({})
+  expect(writes.map(({ conditions }) => conditions[0]?.message.split('; ').length)).toEqual([1, 2, 2])
+  expect(writes[2]?.conditions[0]?.message).toContain('acknowledged by alice')
+})
+
+it('is right after a restart, and with a target that was created anew', async () => {
+  const { world, writes, look, restart } = home()
+  world.alerts = [alertOf('Firing', '23% > 10%')]
+  await look()
+  world.conditions = [...(writes[0]?.conditions ?? [])]
+  restart()
+  await look()
+  expect(writes).toHaveLength(1)
+  // The alert was deleted while nobody looked.
+  world.alerts = []
+  restart()
+  await look()
+  expect(writes[1]).toMatchObject({ conditions: [] })
+  world.conditions = []
+  world.alerts = [alertOf('Firing', '23% > 10%')]
+  await look()
+  world.uid = 'u2'
+  await look()
+  expect(writes).toHaveLength(4)
+})
