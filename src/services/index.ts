@@ -7,6 +7,7 @@ export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, 
 export { createBrokerHold, createBrokers, type BrokerHold, type Brokers } from './brokers.ts'
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
 export { createOutcomes, type Outcomes, type RecordedOutcome } from './outcomes.ts'
+export { createPodWatch, type PodLook, type WantingPods } from './pod-watch.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
 export { createRunDriver, type RunDriver, type RunMemory, type RunVisit, type RunVisitResult } from './run-driver.ts'
 export { createSignals, type Signals, type SignalsDeps, type SignalSubscription } from './signals.ts'

@@ -12,7 +12,7 @@ export type Row = {
 }
 
 export const leaves = ['clock', 'errors', 'expressions', 'observability'] as const
-const pureRules = ['scheduling', 'graph', 'scaling', 'retry', 'alerting', 'history', 'forecasting']
+const pureRules = ['scheduling', 'graph', 'scaling', 'retry', 'alerting', 'history', 'forecasting', 'workloads']
 const ports = ['kube', 'broker']
 
 export const table: Readonly<Record<string, Row>> = {

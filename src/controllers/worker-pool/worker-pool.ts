@@ -16,17 +16,25 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { createConsistency, soonest } from '../../runtime/index.ts'
 import { emptyHistory, type RecommendationHistory } from '../../scaling/index.ts'
-import { createStatusWriter, type BrokerDirectory, type Signals, type WriteBudget } from '../../services/index.ts'
+import {
+  createPodWatch,
+  createStatusWriter,
+  type BrokerDirectory,
+  type PodLook,
+  type Signals,
+  type WriteBudget,
+} from '../../services/index.ts'
+import { troubleOf } from '../../workloads/index.ts'
 import { actOnTarget, releaseTarget } from './act-on-target.ts'
 import { actOnDeployment, fieldManagers, type Applied } from './act.ts'
 import { decide, type Plan } from './decide.ts'
 import { deploymentFor, type DeploymentApply } from './deployment.ts'
 import { scaleEvent, transitionEvents } from './events.ts'
 import { deploymentKeyOf, deploymentNameOf, isLeftBy, namespaceOf, strangerOf } from './ownership.ts'
-import { createPodWatch, type Look } from './pod-watch.ts'
 import { tellPool } from './pool-metrics.ts'
 import { readSignals } from './signals.ts'
 import { transitionOf } from './status.ts'
+import { podAdvice, wantingPods } from './wanting-pods.ts'
 import type { DeploymentState, Refusal, World } from './world.ts'
 
 export type WorkerPoolDeps = {
@@ -68,7 +76,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
 } {
   const { client, pools, brokers, signals, events, metrics, clock } = deps
   const memories = new Map<string, Memory>()
-  const podWatch = createPodWatch({ client, clock })
+  const podWatch = createPodWatch({ client, clock, tell: (pods) => troubleOf(pods, podAdvice) })
   const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
   const status = createStatusWriter<WorkerPool>({
     client,
@@ -94,11 +102,11 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
     await Promise.all(left.map((object) => releaseTarget(client, object, signal)))
   }
 
-  async function gather(key: string, pool: WorkerPool, memory: Memory, context: ReconcileContext): Promise<World & { look: Look }> {
+  async function gather(key: string, pool: WorkerPool, memory: Memory, context: ReconcileContext): Promise<World & { look: PodLook }> {
     const brokerKey = `${namespaceOf(pool)}/${pool.spec.brokerRef.name}`
     const broker = brokers.get(brokerKey)
     const deployment = await deploymentOf(pool, context.signal)
-    const look = await podWatch.look(key, deployment.kind === 'Owned' ? deployment.object : undefined, context)
+    const look = await podWatch.look(key, deployment.kind === 'Owned' ? wantingPods(deployment.object) : undefined, context)
     const state = broker === undefined ? undefined : deps.directory.get(brokerKey)
     return {
       pool,

@@ -1,7 +1,7 @@
 import type { Deployment, TaskBroker, WorkerPool, WorkerPoolStatus } from '../../api/index.ts'
 import type { QueueLoad, RecommendationHistory } from '../../scaling/index.ts'
+import type { PodTrouble } from '../../workloads/index.ts'
 import { writtenReplicas } from './ownership.ts'
-import type { PodTrouble } from './pod-trouble.ts'
 
 /**
  * The queues of a pool as far as they are known now. One unreadable queue makes the whole unreadable: never scale on partial data.

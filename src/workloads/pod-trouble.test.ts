@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { ContainerStatus, Pod } from '../../api/index.ts'
+import type { ContainerStatus, Pod } from '../api/index.ts'
 import { troubleOf } from './pod-trouble.ts'
 
 const podOf = (name: string, status: Pod['status'], deletionTimestamp?: string): Pod => ({
@@ -49,13 +49,13 @@ it.each<{ name: string; status: Pod['status']; words: string | undefined }>([
     name: 'out of memory',
     status: crashing(ended(137, 'OOMKilled')),
     words:
-      "pod p, container worker: CrashLoopBackOff, OOMKilled, exit code 137. Next: raise the container's limits.memory or lower spec.concurrency",
+      "pod p, container worker: CrashLoopBackOff, OOMKilled, exit code 137. Next: raise the container's limits.memory",
   },
   {
     name: 'ending without an error',
     status: crashing(ended(0, 'Completed')),
     words:
-      'pod p, container worker: CrashLoopBackOff, the container ends with exit code 0, a worker should go on. Next: kubectl logs p -c worker --previous',
+      'pod p, container worker: CrashLoopBackOff, the container ends with exit code 0, and should go on. Next: kubectl logs p -c worker --previous',
   },
   {
     name: 'without its image',

@@ -1,5 +1,5 @@
-/** What keeps a pool's pods from working, in the words of the kubelet, the scheduler and the container itself. Pure. */
-import type { ContainerState, ContainerStatus, Pod } from '../../api/index.ts'
+/** What keeps pods from working, in the words of the kubelet, the scheduler and the container itself. */
+import type { ContainerState, ContainerStatus, Pod } from '../api/index.ts'
 
 export type PodTrouble = {
   /** Pods for which no node has room. */
@@ -15,11 +15,16 @@ type Failure = { readonly pod: string; readonly rank: number; readonly words: st
 /** What a message may take of what a container or the scheduler said. */
 const maxQuoteLength = 400
 
+/** What whoever wanted the pods could do about it. */
+export type PodAdvice = { readonly outOfMemory: string }
+
+const plainAdvice: PodAdvice = { outOfMemory: "raise the container's limits.memory" }
+
 /** A pod that is being deleted says nothing about those that are wanted. */
-export function troubleOf(all: readonly Pod[]): PodTrouble {
+export function troubleOf(all: readonly Pod[], advice: PodAdvice = plainAdvice): PodTrouble {
   const pods = all.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
   const waiting = pods.flatMap((pod) => unschedulableWords(pod) ?? [])
-  const failures = pods.flatMap((pod) => failureOf(pod) ?? []).toSorted((a, b) => a.rank - b.rank || a.pod.localeCompare(b.pod))
+  const failures = pods.flatMap((pod) => failureOf(pod, advice) ?? []).toSorted((a, b) => a.rank - b.rank || a.pod.localeCompare(b.pod))
   const [first] = failures
   const [why] = waiting
   return {
@@ -39,11 +44,11 @@ function unschedulableWords(pod: Pod): string | undefined {
   return quoted(scheduled.message ?? 'no node has room')
 }
 
-function failureOf(pod: Pod): Failure | undefined {
+function failureOf(pod: Pod, advice: PodAdvice): Failure | undefined {
   const { name } = pod.metadata
   const { status } = pod
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
-  const [worst] = containers.flatMap((container) => containerFailure(name, container) ?? []).toSorted((a, b) => a.rank - b.rank)
+  const [worst] = containers.flatMap((container) => containerFailure(name, container, advice) ?? []).toSorted((a, b) => a.rank - b.rank)
   if (worst !== undefined) return worst
   if (status?.phase === 'Failed') {
     const words = `pod ${name}: ${status.reason ?? 'Failed'}${colon(status.message)}`
@@ -57,7 +62,11 @@ function failureOf(pod: Pod): Failure | undefined {
 /** Waiting reasons that pass by themselves in a healthy start. */
 const harmless: readonly string[] = ['ContainerCreating', 'PodInitializing']
 
-function containerFailure(pod: string, { name, ready, state, lastState }: ContainerStatus): Failure | undefined {
+function containerFailure(
+  pod: string,
+  { name, ready, state, lastState }: ContainerStatus,
+  { outOfMemory }: PodAdvice,
+): Failure | undefined {
   const subject = `pod ${pod}, container ${name}`
   const ended = endOf(state) ?? endOf(lastState)
   const reason = state?.waiting?.reason
@@ -65,7 +74,7 @@ function containerFailure(pod: string, { name, ready, state, lastState }: Contai
   if (reason === 'CrashLoopBackOff' || (reason === undefined && ready !== true && ended !== undefined)) {
     const isOutOfMemory = ended?.reason === 'OOMKilled'
     const words = [...(reason === undefined ? [] : [reason]), ...endWords(ended)].join(', ')
-    const next = isOutOfMemory ? "raise the container's limits.memory or lower spec.concurrency" : logs
+    const next = isOutOfMemory ? outOfMemory : logs
     return { pod, rank: isOutOfMemory ? 1 : 2, words: `${subject}: ${words}${colon(ended?.message)}`, next }
   }
   if (reason === undefined || harmless.includes(reason)) return undefined
@@ -79,7 +88,7 @@ function endOf(state: ContainerState | undefined): ContainerState['terminated'] 
 }
 
 function endWords(ended: ContainerState['terminated']): readonly string[] {
-  if (ended === undefined) return ['the container ends with exit code 0, a worker should go on']
+  if (ended === undefined) return ['the container ends with exit code 0, and should go on']
   const { exitCode, reason } = ended
   return [...(reason === undefined || reason === 'Error' ? [] : [reason]), `exit code ${exitCode}`]
 }
