@@ -22,6 +22,7 @@ export {
   dispatcherName,
   doneQueue,
   installationPattern,
+  jobName,
   ledgerName,
   nodeJobId,
   ownerOf,

@@ -2,6 +2,14 @@
 export const labels = {
   /** Name of the WorkerPool that a Deployment or pod belongs to. */
   pool: 'taskmill.dev/pool',
+  /** On everything that was started for a run or a slot: the kind of who started it. */
+  startedBy: 'taskmill.dev/started-by',
+  /** Name of the TaskExecution that a Job and its pods run for. */
+  execution: 'taskmill.dev/execution',
+  /** The node of that run. */
+  node: 'taskmill.dev/node',
+  /** Name of the TaskSchedule whose slot it is. */
+  schedule: 'taskmill.dev/schedule',
 } as const
 
 /** Annotations that Taskmill reads back, so that it can tell its own writes from those of people. */
@@ -10,6 +18,12 @@ export const annotations = {
   writtenReplicas: 'taskmill.dev/written-replicas',
   /** On the operator's Lease: the number of the term. Brokers refuse what is sent in the name of a lower one. */
   epoch: 'taskmill.dev/epoch',
+  /** On a Job: what it is the run of, by the id of the node or slot; a Job of the same name without it is somebody else's. */
+  jobId: 'taskmill.dev/job-id',
+  /** On what ran for a run or a slot: its end is recorded, so that it may go. */
+  recorded: 'taskmill.dev/recorded',
+  /** On a Job: the ttlSecondsAfterFinished of its template, which it gets once its end is recorded. */
+  ttlSeconds: 'taskmill.dev/ttl-seconds-after-finished',
 } as const
 
 /** Environment of a worker container: written by the operator into the pod template, read by the worker at start. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countsKey, doneQueue, ledgerName, nodeJobId, ownerOf, runKey, runName, slotJobId } from './index.ts'
+import { countsKey, doneQueue, jobName, ledgerName, nodeJobId, ownerOf, runKey, runName, slotJobId } from './index.ts'
 
 const ledger = ledgerName('default', 'assistant', 'backup')
 const run = runName('default', 'assistant', 'x7k2p')
@@ -23,4 +23,15 @@ test('counts have a key for each subject and hour', () => {
   const place = { installation: 'default', namespace: 'assistant', subjectKind: 'Queue', subject: 'mail.high' } as const
   expect(countsKey('bull', place, 494_000)).toBe('bull:.taskmill:counts:default/assistant/Queue/mail.high:494000')
   expect(countsKey('bull', place, '')).toBe('bull:.taskmill:counts:default/assistant/Queue/mail.high:')
+})
+
+test.each([
+  [['x7k2p', 'fetch'], 'x7k2p-fetch-1a2b3c4d'],
+  [['nightly.2026', 'fetch'], 'nightly-2026-fetch-1a2b3c4d'],
+  [['a'.repeat(63), 'fetch'], `${'a'.repeat(47)}-fetch-1a2b3c4d`],
+  [['a'.repeat(63), 'b'.repeat(63)], `${'a'.repeat(26)}-${'b'.repeat(26)}-1a2b3c4d`],
+  [['a'.repeat(63)], `${'a'.repeat(54)}-1a2b3c4d`],
+])('the Job of %j can be told by people, and has a name that pods can carry', (parts, name) => {
+  expect(jobName(parts, '1a2b3c4d')).toBe(name)
+  expect(name.length).toBeLessThanOrEqual(63)
 })

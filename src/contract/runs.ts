@@ -48,6 +48,21 @@ export function nodeJobId(run: string, token: string, node: string): string {
   return `tm/${run}/${token}/${node}`
 }
 
+/** Longest name of a Job, whose pods carry it as a label. */
+const maxJobName = 63
+
+/**
+ * The name of the Kubernetes Job of a node or slot: `x7k2p-fetch-1a2b3c4d`. `parts` are for people and cut where they are too long;
+ * `hash`, of the id, makes it the Job's own.
+ */
+export function jobName(parts: readonly string[], hash: string): string {
+  const room = Math.floor((maxJobName - hash.length) / parts.length) - 1
+  // What one part leaves, the first may have.
+  const spare = parts.slice(1).reduce((sum, part) => sum + Math.max(0, room - part.length), 0)
+  const cut = parts.map((part, index) => part.slice(0, index === 0 ? room + spare : room).replaceAll('.', '-'))
+  return [...cut, hash].join('-')
+}
+
 /** Who decides about the settings of a queue, as it is known in a broker: `default/assistant/queue/email`. No ledger or run can have this name. */
 export function queueOwner(installation: string, namespace: string, name: string): string {
   return `${installation}/${namespace}/queue/${name}`

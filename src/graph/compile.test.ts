@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nodeOf, payloadOf, planOf } from './fixtures.ts'
+import { jobOf, nodeOf, payloadOf, planOf } from './fixtures.ts'
 import { compileGraph, type GraphFault, type RunPlan } from './index.ts'
 
 const faultsOf = (plan: RunPlan): readonly GraphFault[] => {
@@ -70,7 +70,7 @@ describe('what is wrong with a graph', () => {
 })
 
 describe('what expressions may name', () => {
-  const job = (container: object) => ({ spec: { template: { spec: { containers: [container], restartPolicy: 'Never' } } } })
+  const job = (container: object) => jobOf([container])
   const of = (more: Parameters<typeof nodeOf>[2], dependsOn = ['b']) =>
     planOf([nodeOf('a'), nodeOf('b', ['a']), nodeOf('c', dependsOn, more), nodeOf('side')], { finally: [nodeOf('z')] })
 

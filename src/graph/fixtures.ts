@@ -16,6 +16,12 @@ export function nodeOf(name: string, dependsOn: readonly string[] = [], more: Pa
   return { name, dependsOn: needs(...dependsOn), required: true, ...(more.job === undefined ? { task } : {}), ...more }
 }
 
+/** The template of a Job with these containers. */
+export function jobOf(containers: readonly object[], pod: object = {}): NonNullable<PlanNode['job']> {
+  const named = containers.map((container, index) => ({ name: `c${index}`, ...container }))
+  return { spec: { template: { spec: { restartPolicy: 'Never', containers: named, ...pod } } } }
+}
+
 /** One that carries this payload. */
 export function payloadOf(payload: Record<string, unknown>): Partial<PlanNode> {
   return { task: { ...task, payload } }

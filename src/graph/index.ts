@@ -15,7 +15,7 @@ export { compileGraph, type CompiledGraph, type Graph, type GraphFault, type Gra
 export type { Begun, Ended, Finished, NodeReport, RunEntry, RunOutcome, RunStopped, Started, StopReason, Stopping } from './entry.ts'
 export { nextRunStep } from './next-step.ts'
 export type { Effect } from './node-expressions.ts'
-export type { Dependency, EdgeCondition, JobTemplate, NodeOutcome, PlanNode, RunPlan } from './plan.ts'
+export type { Dependency, EdgeCondition, NodeOutcome, PlanNode, RunPlan } from './plan.ts'
 export { applyEntry, emptyRun, foldRun, notePlaced, noteRefused, noteRemoved } from './run.ts'
 export type { FoldedRun, Refusal, Removal, Run } from './run.ts'
 export type { AppendName, NodeEnd, RunKnowledge, RunStep } from './step.ts'

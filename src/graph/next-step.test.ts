@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { failed, nodeOf, payloadOf, planOf, stageOf, succeeded } from './fixtures.ts'
+import { failed, jobOf, nodeOf, payloadOf, planOf, stageOf, succeeded } from './fixtures.ts'
 import { nextRunStep, nodesOf, noteRefused, viewOf, type Ended, type RunEntry } from './index.ts'
 
 const entriesOf = (log: readonly string[]): readonly RunEntry[] => log.map((document) => JSON.parse(document) as RunEntry)
@@ -274,10 +274,7 @@ describe('expressions', () => {
         { name: 'M', valueFrom: { fieldRef: {} } },
       ],
     }
-    const job = {
-      metadata: { labels: { a: 'b' } },
-      spec: { backoffLimit: 1, template: { spec: { initContainers: [container], containers: [{ name: 'bare' }] } } },
-    }
+    const job = { ...jobOf([{}], { initContainers: [container], backoffLimit: 1 }), metadata: { labels: { a: 'b' } } }
     const stage = stageOf(planOf([nodeOf('a', [], { job })], { parameters: { n: 3 } }))
     stage.play(0)
     const filled = {
@@ -291,12 +288,7 @@ describe('expressions', () => {
     }
     expect(nextRunStep(stageOf(planOf([]), [...stage.log]).run, { desired: 'Running', ended: [] }, 1)).toEqual({
       kind: 'Place',
-      nodes: [
-        {
-          name: 'a',
-          job: { ...job, spec: { ...job.spec, template: { spec: { initContainers: [filled], containers: [{ name: 'bare' }] } } } },
-        },
-      ],
+      nodes: [{ name: 'a', job: { ...job, ...jobOf([{}], { initContainers: [filled], backoffLimit: 1 }) } }],
     })
   })
 

@@ -1,5 +1,5 @@
 /** What a run is made of. It is pinned in the first entry of the run's log. */
-import type { TaskTemplate } from '../api/index.ts'
+import type { JobTemplate, TaskTemplate } from '../api/index.ts'
 
 /**
  * What an edge asks of the upstream node. `Failed` holds for `Failed` and `TimedOut`; `Completed` as soon as it is final, however: also
@@ -11,9 +11,6 @@ export type EdgeCondition = 'Succeeded' | 'Failed' | 'Completed'
 export type NodeOutcome = 'Succeeded' | 'Failed' | 'TimedOut' | 'Cancelled' | 'Skipped' | 'Omitted'
 
 export type Dependency = { readonly name: string; readonly condition: EdgeCondition }
-
-/** The template of a Kubernetes Job, as people wrote it. */
-export type JobTemplate = { readonly metadata?: unknown; readonly spec: unknown }
 
 /** A node; it carries exactly one of `task` and `job`. */
 export type PlanNode = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { failed, nodeOf, planOf, stageOf, succeeded } from './fixtures.ts'
+import { failed, jobOf, nodeOf, planOf, stageOf, succeeded } from './fixtures.ts'
 import { emptyRun, foldRun, nextRunStep, nodesOf, viewOf, type Run } from './index.ts'
 
 const plan = planOf(
@@ -7,7 +7,7 @@ const plan = planOf(
     nodeOf('a', [], { timeoutSeconds: 5 }),
     nodeOf('b', ['a Completed']),
     nodeOf('c', [], { required: false }),
-    nodeOf('d', ['c Failed'], { job: { spec: { template: {} } } }),
+    nodeOf('d', ['c Failed'], { job: jobOf([{}]) }),
     nodeOf('e', ['b', 'd']),
   ],
   { finally: [nodeOf('z')], timeoutSeconds: 100, onNodeFailure: 'Continue', slot: '2026-11-29T00:00:00Z', parameters: { x: [1] } },

@@ -6,6 +6,19 @@
 export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
 export { createBrokerHold, createBrokers, type BrokerHold, type Brokers } from './brokers.ts'
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
+export {
+  createJobs,
+  jobNamed,
+  startersOf,
+  type Creation,
+  type JobLook,
+  type JobRef,
+  type JobReport,
+  type Jobs,
+  type JobsDeps,
+  type Starter,
+  type Trial,
+} from './jobs.ts'
 export { createOutcomes, type Outcomes, type RecordedOutcome } from './outcomes.ts'
 export { createPodWatch, type PodLook, type WantingPods } from './pod-watch.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'

@@ -1,6 +1,9 @@
 /**
- * What workloads of Kubernetes say about themselves, in words: pods in trouble.
+ * What workloads of Kubernetes are made of and say about themselves: pods in trouble, in words; the Job of a node or slot, from its template
+ * to its end.
  *
  * Pure rules over objects as the API server returns them; who asks for them, and how often, is somebody else's.
  */
+export { isAcknowledged, isJobOf, jobBody, ttlSecondsOf, type WantedJob } from './job-body.ts'
+export { endOfJob, isWanting, type JobEnd, jobTroubleOf, lastWords, podsOfJob } from './job-state.ts'
 export { troubleOf, type PodAdvice, type PodTrouble } from './pod-trouble.ts'

@@ -48,8 +48,7 @@ it.each<{ name: string; status: Pod['status']; words: string | undefined }>([
   {
     name: 'out of memory',
     status: crashing(ended(137, 'OOMKilled')),
-    words:
-      "pod p, container worker: CrashLoopBackOff, OOMKilled, exit code 137. Next: raise the container's limits.memory",
+    words: "pod p, container worker: CrashLoopBackOff, OOMKilled, exit code 137. Next: raise the container's limits.memory",
   },
   {
     name: 'ending without an error',

@@ -1,0 +1,70 @@
+import type { Job, Pod } from '../api/index.ts'
+import { type PodTrouble, troubleOf } from './pod-trouble.ts'
+
+/** How a Job ended, as it says itself. */
+export type JobEnd = {
+  readonly outcome: 'Succeeded' | 'Failed'
+  /** The Job's own word: `BackoffLimitExceeded`, `DeadlineExceeded`. */
+  readonly reason: string
+  readonly message?: string
+  /** Pods that ended. */
+  readonly attemptsMade: number
+  readonly startedAtMs?: number
+  readonly finishedAtMs?: number
+}
+
+/** Undefined: it has not ended, which it has not before all its pods have. */
+export function endOfJob({ status }: Job): JobEnd | undefined {
+  const last = status?.conditions?.find((each) => (each.type === 'Complete' || each.type === 'Failed') && each.status === 'True')
+  if (status === undefined || last === undefined) return undefined
+  const isFailure = last.type === 'Failed'
+  const startedAtMs = timeOf(status.startTime)
+  const finishedAtMs = timeOf(status.completionTime ?? last.lastTransitionTime)
+  return {
+    outcome: isFailure ? 'Failed' : 'Succeeded',
+    reason: isFailure ? (last.reason ?? 'Failed') : 'Succeeded',
+    ...(isFailure && last.message !== undefined ? { message: last.message } : {}),
+    attemptsMade: (status.succeeded ?? 0) + (status.failed ?? 0),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    ...(finishedAtMs === undefined ? {} : { finishedAtMs }),
+  }
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  const ms = Date.parse(text ?? '')
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+/** All pods of a Job, also after it is gone and another has its name. */
+export function podsOfJob({ metadata }: Job): string {
+  return `batch.kubernetes.io/controller-uid=${metadata.uid ?? ''}`
+}
+
+/** Whether the pods of a Job that runs are not as they should be. */
+export function isWanting(job: Job): boolean {
+  if (endOfJob(job) !== undefined) return false
+  const { active = 0, ready = 0 } = job.status ?? {}
+  return active === 0 || ready < active
+}
+
+/** What is the matter with the pods of a Job that runs. */
+export function jobTroubleOf(pods: readonly Pod[]): PodTrouble {
+  const current = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
+  const words = current.length > 0 ? troubleOf(current).words : (lastWords(pods)?.words ?? noPods)
+  return { unschedulable: 0, ...(words === undefined ? {} : { words }) }
+}
+
+const noPods = 'it has no pod yet. Next: kubectl describe it: its Events say why none can be created'
+
+/** What the pod that failed last had to say. */
+export function lastWords(pods: readonly Pod[]): { readonly pod: string; readonly words: string } | undefined {
+  const failed = pods.filter(({ status }) => status?.phase === 'Failed')
+  const [last] = failed.toSorted((a, b) => createdMs(b) - createdMs(a) || a.metadata.name.localeCompare(b.metadata.name))
+  if (last === undefined) return undefined
+  const { words } = troubleOf([last])
+  return words === undefined ? undefined : { pod: last.metadata.name, words }
+}
+
+function createdMs({ metadata }: Pod): number {
+  return timeOf(metadata.creationTimestamp) ?? 0
+}
