@@ -54,5 +54,8 @@ export type Finished = {
   readonly message: string
 }
 
-/** The first is `Begun`; `Finished` is the last. */
-export type RunEntry = Begun | Started | Stopping | Ended | RunStopped | Finished
+/** Its object is gone, or the log itself cannot be relied on: what it began is being taken back, and then the log goes. Nobody continues it. */
+export type Deleting = { readonly v: 1; readonly kind: 'Deleting'; readonly atMs: number }
+
+/** The first is `Begun`; `Finished` or `Deleting` is the last. */
+export type RunEntry = Begun | Started | Stopping | Ended | RunStopped | Finished | Deleting

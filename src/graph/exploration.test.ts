@@ -1,7 +1,7 @@
 /**
  * A run under every interleaving of small cases: two leaders run the real `nextRunStep` against a model of the broker (a log appended by
  * compare-and-swap on its length with a fence; done jobs, jobs, workers), and may lose their memory after every step, while jobs start and
- * end, time goes on, and the run is cancelled or deleted. All reachable states are visited; in each the rules below hold, and from each a
+ * end, time goes on, and the run is cancelled, deleted, or deleted and created again. All reachable states are visited; in each the rules below hold, and from each a
  * lone leader comes to rest in what the brute-force evaluator says.
  */
 import { describe, expect, it } from 'vitest'
@@ -41,6 +41,7 @@ type World = {
   readonly log: readonly string[]
   /** The highest epoch that the broker has seen. */
   readonly epoch: number
+  /** By token and node. */
   readonly jobs: readonly (readonly [string, JobModel])[]
   readonly leaders: readonly (LeaderModel | undefined)[]
   readonly crashes: number
@@ -54,7 +55,7 @@ type Scenario = {
   /** Seconds that the time goes on. */
   readonly until?: number
   readonly crashes: number
-  /** What is wanted after each edit; the first holds at the start. */
+  /** What is wanted after each edit; the first holds at the start. After `Deleted` it is another object of the same name that wants it. */
   readonly desired: readonly Desired[]
 }
 
@@ -67,32 +68,47 @@ type Mutation = {
   readonly withoutEffect?: 'Place' | 'Remove'
 }
 
-const jobOf = (world: World, node: string): JobModel | undefined => world.jobs.find(([each]) => each === node)?.[1]
+/** Of which object's run a log is; each has jobs of its own. */
+function tokenOf(log: readonly string[]): string {
+  const [first] = entriesOf(log.slice(0, 1))
+  return first?.kind === 'Begun' ? first.token : 'none'
+}
 
-function withJob(world: World, node: string, job: JobModel | undefined): World {
-  const others = world.jobs.filter(([each]) => each !== node)
-  const jobs = job === undefined ? others : [...others, [node, job] as const]
+const isOf = (id: string, log: readonly string[]): boolean => id.startsWith(`${tokenOf(log)}/`)
+const nodeIn = (id: string): string => id.slice(id.indexOf('/') + 1)
+const jobOf = (world: World, id: string): JobModel | undefined => world.jobs.find(([each]) => each === id)?.[1]
+
+function withJob(world: World, id: string, job: JobModel | undefined): World {
+  const others = world.jobs.filter(([each]) => each !== id)
+  const jobs = job === undefined ? others : [...others, [id, job] as const]
   return { ...world, jobs: jobs.toSorted(([a], [b]) => (a < b ? -1 : 1)) }
 }
 
-const endOf = (scenario: Scenario, node: string): NodeEnd =>
+const endOf = (scenario: Pick<Scenario, 'fails'>, node: string): NodeEnd =>
   scenario.fails?.includes(node) === true
     ? { node, outcome: 'Failed', reason: 'AttemptsExhausted' }
     : { node, outcome: 'Succeeded', reason: 'Succeeded' }
 
-const endsOf = (world: World, scenario: Scenario): readonly NodeEnd[] =>
-  world.jobs.filter(([, { state, hasDone }]) => state === 'Ended' && hasDone).map(([node]) => endOf(scenario, node))
+const endsOf = (world: World, log: readonly string[], scenario: Pick<Scenario, 'fails'>): readonly NodeEnd[] =>
+  world.jobs
+    .filter(([id, { state, hasDone }]) => isOf(id, log) && state === 'Ended' && hasDone)
+    .map(([id]) => endOf(scenario, nodeIn(id)))
 
 const desiredOf = (world: World, scenario: Scenario): Desired => scenario.desired[world.edits] ?? 'Running'
+
+/** What a run that is begun now goes by. */
+const wantedToken = (world: World, scenario: Scenario): string =>
+  `t${scenario.desired.slice(0, world.edits).filter((each) => each === 'Deleted').length}`
 
 const decided = new Map<string, RunStep>()
 
 /** Everything that one decision of a leader may depend on. */
 function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation: Mutation): RunStep {
   const { seen = [], placed, removed } = leader
-  const ended = endsOf(world, scenario)
+  const ended = endsOf(world, seen, scenario)
   const desired = desiredOf(world, scenario)
-  const key = JSON.stringify([scenario.name, seen, placed, removed, ended.map(({ node }) => node), desired, world.now])
+  const token = wantedToken(world, scenario)
+  const key = JSON.stringify([scenario.name, seen, placed, removed, ended.map(({ node }) => node), desired, token, world.now])
   let step = decided.get(key)
   if (step === undefined) {
     const folded = foldRun(seen)
@@ -101,7 +117,7 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
     if (!compiled.ok) throw new Error('the plan has faults')
     notePlaced(folded.run, placed)
     for (const [node, removal] of removed) noteRemoved(folded.run, node, removal)
-    const begin = { token: 't', graph: compiled.graph }
+    const begin = { token, graph: compiled.graph }
     step = nextRunStep(folded.run, { desired, ended, begin }, world.now * 1000)
     decided.set(key, step)
   }
@@ -109,10 +125,12 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
 }
 
 /** The broker's part of a step, and what the leader learns by it. Every step is one atomic script there. */
-function carryOut(world: World, at: number, leader: LeaderModel, step: RunStep, mutation: Mutation): World {
+function carryOut(world: World, at: number, leader: LeaderModel, step: RunStep, scenario: Scenario, mutation: Mutation): World {
   const { step: _, ...idle } = leader
   const withLeader = (changed: World, next: LeaderModel): World => ({ ...changed, leaders: changed.leaders.with(at, next) })
   const ignorant: LeaderModel = { epoch: leader.epoch, placed: [], removed: [] }
+  const { seen = [] } = leader
+  const idOf = (node: string): string => `${seen.length === 0 ? wantedToken(world, scenario) : tokenOf(seen)}/${node}`
   if (step.kind === 'Wait') return withLeader(world, idle)
   if (leader.epoch < world.epoch && mutation.unfenced !== true) return withLeader(world, ignorant)
   switch (step.kind) {
@@ -126,7 +144,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: RunStep, 
       let next = world
       const nodes = step.nodes.map(({ name }) => name)
       for (const node of mutation.withoutEffect === 'Place' ? [] : nodes) {
-        if (jobOf(next, node) === undefined) next = withJob(next, node, { state: 'Ready', runs: 0, hasDone: true })
+        if (jobOf(next, idOf(node)) === undefined) next = withJob(next, idOf(node), { state: 'Ready', runs: 0, hasDone: true })
       }
       const removed = leader.removed.filter(([node]) => !nodes.includes(node))
       return withLeader(next, { ...idle, placed: [...new Set([...leader.placed, ...nodes])].toSorted(), removed })
@@ -135,10 +153,10 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: RunStep, 
       let next = world
       const results = step.nodes.map((node) => {
         if (mutation.withoutEffect === 'Remove') return [node, 'Removed'] as const
-        const job = jobOf(next, node)
+        const job = jobOf(next, idOf(node))
         if (job === undefined) return [node, 'Absent'] as const
         if (job.state !== 'Ready') return [node, job.state] as const
-        next = withJob(next, node, undefined)
+        next = withJob(next, idOf(node), undefined)
         return [node, 'Removed'] as const
       })
       const others = leader.removed.filter(([node]) => !step.nodes.includes(node))
@@ -148,15 +166,15 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: RunStep, 
     case 'Acknowledge': {
       let next = world
       for (const node of step.nodes) {
-        const job = jobOf(next, node)
-        if (job?.state === 'Ended') next = withJob(next, node, { ...job, hasDone: false })
+        const job = jobOf(next, idOf(node))
+        if (job?.state === 'Ended') next = withJob(next, idOf(node), { ...job, hasDone: false })
       }
       return withLeader(next, idle)
     }
   }
 }
 
-/** A deleted run that has no log is done with. */
+/** A deleted run that has no log is done with; a leader that has deleted another's looks again. */
 const isAtRest = (step: RunStep, world: World): boolean => step.kind === 'Wait' || (step.kind === 'Delete' && world.log.length === 0)
 
 /** All that may happen next. */
@@ -171,7 +189,7 @@ function successors(world: World, scenario: Scenario, mutation: Mutation): World
   for (const [at, leader] of world.leaders.entries()) {
     if (leader === undefined) continue
     const put = (changed: LeaderModel): void => void next.push({ ...world, leaders: world.leaders.with(at, changed) })
-    if (leader.step !== undefined) next.push(carryOut(world, at, leader, leader.step, mutation))
+    if (leader.step !== undefined) next.push(carryOut(world, at, leader, leader.step, scenario, mutation))
     else if (leader.seen === undefined) put({ epoch: leader.epoch, placed: [], removed: [], seen: world.log })
     else {
       const step = decide(world, leader, scenario, mutation)
@@ -194,20 +212,21 @@ function broken(world: World, scenario: Scenario): string | undefined {
   const count = (kind: RunEntry['kind'], node: string): number =>
     entries.filter((entry) => entry.kind === kind && 'node' in entry && entry.node === node).length
   if (entries.slice(0, -1).some(({ kind }) => kind === 'Finished')) return 'something was written after the end of the run'
+  for (const [id, { state, runs }] of world.jobs) {
+    if (runs > 1) return `${id} ran ${runs} times`
+    if (state === 'Ready' && !isOf(id, world.log)) return `${id} can still run, and its run is forgotten`
+  }
+  const isWanted = desiredOf(world, scenario) !== 'Deleted' && entries.at(-1)?.kind !== 'Deleting'
   for (const { name } of [...scenario.plan.nodes, ...scenario.plan.finally]) {
     if (count('Started', name) > 1) return `${name} was started twice`
     if (count('Ended', name) > 1) return `${name} has two ends`
-    const job = jobOf(world, name)
+    const job = jobOf(world, `${tokenOf(world.log)}/${name}`)
     const end = entries.find((entry) => entry.kind === 'Ended' && entry.node === name)
     const outcome = end?.kind === 'Ended' ? end.outcome : undefined
-    if (job !== undefined && job.runs > 1) return `${name} ran ${job.runs} times`
-    if (world.log.length === 0 && job?.state === 'Ready') return `${name} can still run, and its run is forgotten`
-    if (world.log.length === 0) continue
     if (job !== undefined && count('Started', name) === 0) return `${name} has a job that the log knows nothing of`
     if ((outcome === 'Cancelled' || outcome === 'TimedOut') && job?.state === 'Ready')
       return `${name} is ${outcome}, and its job can still run`
     if ((outcome === 'Succeeded' || outcome === 'Failed') && job?.state !== 'Ended') return `${name} is ${outcome}, and its job is not`
-    const isWanted = desiredOf(world, scenario) !== 'Deleted'
     if (isWanted && job?.state === 'Ended' && !job.hasDone && outcome === undefined) return `the end of ${name} is lost`
   }
   return undefined
@@ -233,7 +252,7 @@ function settle(world: World, scenario: Scenario, mutation: Mutation): World {
     const informed: LeaderModel = leader.seen === undefined ? { ...leader, seen: current.log } : leader
     const step = decide(current, informed, scenario, mutation)
     if (isAtRest(step, current)) return current
-    current = carryOut({ ...current, leaders: [undefined, informed] }, 1, informed, step, mutation)
+    current = carryOut({ ...current, leaders: [undefined, informed] }, 1, informed, step, scenario, mutation)
   }
   throw new Error('does not come to rest')
 }
@@ -244,7 +263,7 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
     if (world.log.length > 0) return 'the log is still there'
     return world.jobs.some(([, { state }]) => state === 'Ready') ? 'a job of a deleted run is still there' : undefined
   }
-  const left = world.jobs.find(([, { hasDone }]) => hasDone)
+  const left = world.jobs.find(([id, { hasDone }]) => hasDone && isOf(id, world.log))
   if (left !== undefined) return `the end of ${left[0]} is not acknowledged`
   const told = retold(world, scenario)
   const finished = entriesOf(world.log).find(({ kind }) => kind === 'Finished')
@@ -390,6 +409,7 @@ const scenarios: readonly Scenario[] = [
     crashes: 1,
     desired: ['Running', 'Deleted'],
   },
+  { name: 'deleted, and created again', plan: chain, crashes: 1, desired: ['Running', 'Deleted', 'Running'] },
   { name: 'cancelled, then deleted', plan: chain, crashes: 0, desired: ['Running', 'Cancelled', 'Deleted'] },
 ]
 
@@ -420,7 +440,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
   'a former leader is not fenced': { mutation: { unfenced: true }, found: /can still run/u, scenario: racingWithCancel },
   'an effect comes before its intent': {
     mutation: onAppend((step, world) => {
-      const nodes = startedBy(step).filter((node) => jobOf(world, node) === undefined)
+      const nodes = startedBy(step).filter((node) => jobOf(world, `t0/${node}`) === undefined)
       return nodes.length > 0 ? { kind: 'Place', nodes: nodes.map((name) => ({ name, task })) } : step
     }),
     found: /knows nothing of|still there/u,
@@ -429,7 +449,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
   'an end is acknowledged before it is recorded': {
     mutation: {
       step: (step, world) => {
-        const nodes = world.jobs.filter(([, { state, hasDone }]) => state === 'Ended' && hasDone).map(([node]) => node)
+        const nodes = world.jobs.filter(([, { state, hasDone }]) => state === 'Ended' && hasDone).map(([id]) => nodeIn(id))
         return step.kind === 'Append' && step.what === 'end' ? { kind: 'Acknowledge', nodes } : step
       },
     },
@@ -473,6 +493,15 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     })),
     scenario: 'a failure, racing with what it stops',
     found: /should be|after the end of the run/u,
+  },
+  'what is deleted is forgotten without a word of it before': {
+    mutation: onAppend((step, world) => {
+      if (step.what !== 'forget') return step
+      const nodes = endsOf(world, world.log, {}).map(({ node }) => node)
+      return nodes.length > 0 ? { kind: 'Acknowledge', nodes } : step
+    }),
+    scenario: 'deleted, and created again',
+    found: /is lost|does not come to rest|has not finished/u,
   },
   'the log goes before what it knows of': {
     mutation: { step: (step, world) => (step.kind === 'Remove' && world.edits > 0 ? { kind: 'Delete' } : step) },

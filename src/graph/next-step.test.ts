@@ -413,6 +413,7 @@ describe('deletion', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b'), nodeOf('c', ['a'])], { finally: [nodeOf('z')] }))
     stage.play(0)
     expect(stage.play(1, { desired: 'Deleted', ended: [succeeded('a')] }, { a: 'Ended', b: 'Running' })).toEqual([
+      'append forget: Deleting',
       'remove a b',
       'acknowledge a',
       'delete',
@@ -427,11 +428,13 @@ describe('deletion', () => {
     expect(stage.play(2, { desired: 'Deleted' })).toEqual(['delete'])
   })
 
-  it('what was taken back is placed again for whoever wants it after all', () => {
-    const stage = stageOf(planOf([nodeOf('a')]))
+  it('that has begun is gone on with, also for whoever wants a run of that name: its own begins after that', () => {
+    const stage = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a'])]))
     stage.play(0)
+    const begun = [...stage.log]
     stage.play(1, { desired: 'Deleted' })
-    expect(stage.play(2)).toEqual(['place a', 'wait'])
+    const next = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a'])]), [...begun, JSON.stringify({ v: 1, kind: 'Deleting', atMs: 1_000 })])
+    expect(next.play(2, { ended: [succeeded('a')] }, { a: 'Ended' })).toEqual(['remove a', 'acknowledge a', 'delete'])
   })
 })
 

@@ -17,7 +17,7 @@ const maxEndsAtOnce = 100
 const maxEffectsAtOnce = 50
 
 export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
-  if (knowledge.desired === 'Deleted') return afterDeletion(run, knowledge)
+  if (knowledge.desired === 'Deleted' || run.state?.totals.isDeleting === true) return afterDeletion(run, knowledge, nowMs)
   const { state, begun } = run
   if (state === undefined || begun === undefined) return begin(knowledge, nowMs)
   return (
@@ -28,8 +28,16 @@ export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): R
   )
 }
 
-/** Nobody waits for it any more: what has not ended is taken back, what was told is forgotten, and at last the log. */
-function afterDeletion(run: Run, knowledge: RunKnowledge): RunStep {
+/**
+ * Nobody waits for it any more: what has not ended is taken back, what was told is forgotten, and at last the log. That it has begun is
+ * written down before: an object that comes again under the name must not go on with a log whose ends were forgotten.
+ */
+function afterDeletion(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
+  const { isDeleting, finished } = run.state?.totals ?? {}
+  // What has finished waits for no end.
+  if (run.state !== undefined && isDeleting !== true && finished === undefined) {
+    return { kind: 'Append', what: 'forget', entries: [{ v: 1, kind: 'Deleting', atMs: nowMs }] }
+  }
   const nodes = namesOf(
     run.state,
     [...run.active].filter((index) => !run.removed.has(index)),

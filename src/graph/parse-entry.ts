@@ -5,7 +5,7 @@ import type { Dependency, PlanNode, RunPlan } from './plan.ts'
 export function parseEntry(document: string): RunEntry {
   const it = fields(JSON.parse(document), 'the entry')
   if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, 1 is understood`)
-  const kinds = ['Begun', 'Started', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished'] as const
+  const kinds = ['Begun', 'Started', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting'] as const
   const kind = oneOf(it['kind'], kinds, 'kind')
   const atMs = finite(it['atMs'], 'atMs')
   switch (kind) {
@@ -19,6 +19,7 @@ export function parseEntry(document: string): RunEntry {
       return readEnded(it, atMs)
     case 'Cancelling':
     case 'TimedOut':
+    case 'Deleting':
       return { v: 1, kind, atMs }
     case 'Finished':
       return {

@@ -7,7 +7,7 @@ export type NodeEnd = NodeReport & { readonly node: string; readonly outcome: 'S
 
 /** What holds at the moment of a decision, beside the run itself. */
 export type RunKnowledge = {
-  /** `Deleted`: what was begun is taken back and forgotten, the log too. */
+  /** `Deleted`: what was begun is taken back and forgotten, the log too. A log of which that has begun is gone on with, whatever is desired. */
   readonly desired: 'Running' | 'Cancelled' | 'Deleted'
   /** Ends that have arrived and are not acknowledged. */
   readonly ended: readonly NodeEnd[]
@@ -26,4 +26,4 @@ export type RunStep =
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
 
 /** By what an append begins with; what follows from that stands in the same one. `advance`: the rest of what was too much for one. */
-export type AppendName = 'begin' | 'end' | 'refused' | 'stopped' | 'cancel' | 'timeout' | 'stop' | 'advance'
+export type AppendName = 'begin' | 'end' | 'refused' | 'stopped' | 'cancel' | 'timeout' | 'stop' | 'advance' | 'forget'

@@ -35,6 +35,8 @@ export type Totals = {
   /** By the time at which the last node but those of `finally` was final. */
   readonly nodesOutcome?: RunOutcome
   readonly finished?: Finished
+  /** Nothing but its end as a whole may follow. */
+  readonly isDeleting?: true
 }
 
 /** What holds the state of a run, and may hold it on top of another one. */
@@ -98,6 +100,9 @@ export function applyTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun
       return
     case 'Finished':
       state.totals = { ...totals, finished: entry }
+      return
+    case 'Deleting':
+      state.totals = { ...totals, isDeleting: true }
   }
 }
 
