@@ -1,7 +1,7 @@
 /**
  * The names under which slots and runs, their jobs, and what is stored about them are known in a broker. They are derived from installation,
  * namespace and name: a restored backup, or the second cluster of a blue/green pair, continues where the first one was. Only the jobs of a
- * run's nodes carry something of a UID, the token, which its log remembers.
+ * run's nodes carry something of a UID, the token of the object that began it, which its log remembers.
  */
 
 /** A moment at which a schedule is due: whole seconds since 1970, UTC. */

@@ -90,9 +90,7 @@ const endOf = (scenario: Pick<Scenario, 'fails'>, node: string): NodeEnd =>
     : { node, outcome: 'Succeeded', reason: 'Succeeded' }
 
 const endsOf = (world: World, log: readonly string[], scenario: Pick<Scenario, 'fails'>): readonly NodeEnd[] =>
-  world.jobs
-    .filter(([id, { state, hasDone }]) => isOf(id, log) && state === 'Ended' && hasDone)
-    .map(([id]) => endOf(scenario, nodeIn(id)))
+  world.jobs.filter(([id, { state, hasDone }]) => isOf(id, log) && state === 'Ended' && hasDone).map(([id]) => endOf(scenario, nodeIn(id)))
 
 const desiredOf = (world: World, scenario: Scenario): Desired => scenario.desired[world.edits] ?? 'Running'
 

@@ -91,7 +91,7 @@ function runParts(term: Term): readonly Startable[] {
     const { kind, namespace, name } = ownerOf(owner)
     return !exists(kind, namespace, name)
   }
-  const tracking = createTracking({ ...term, isGone })
+  const tracking = createTracking({ ...term, isGone, onUnclaimed: (owner) => lookAgain(owner) })
   const driver = createSlotDriver({ clock, log, at, outcomes: term.outcomes })
   const runDriver = createRunDriver({ clock, log, at, outcomes: term.outcomes })
   const sweep = createSweep({
@@ -102,7 +102,12 @@ function runParts(term: Term): readonly Startable[] {
     turnIn: turnsOf(term),
   })
   const services = { tracking, sweep, driver, runDriver }
-  const controllers = [taskScheduleController(term, services), taskExecutionController(term, services), taskQueueController(term, sweep)]
+  const ofSchedules = taskScheduleController(term, services)
+  const ofExecutions = taskExecutionController(term, services)
+  const lookAgain = (owner: string) => {
+    const { kind, namespace, name } = ownerOf(owner)
+    if (kind !== 'TaskQueue') ({ TaskSchedule: ofSchedules, TaskExecution: ofExecutions })[kind].enqueue(`${namespace}/${name}`)
+  }
   const keep = (broker: string) => {
     const place = directory.get(broker)
     if (place.kind === 'Known' && dispatchers.state(broker).kind === 'Active') {
@@ -113,7 +118,7 @@ function runParts(term: Term): readonly Startable[] {
   term.follow(caches.taskBrokers, keep)
   directory.onChange(keep)
   dispatchers.onChange(keep)
-  return [sweep, atEnd('tracking of runs', tracking.stop), ...controllers]
+  return [sweep, atEnd('tracking of runs', tracking.stop), ofSchedules, ofExecutions, taskQueueController(term, sweep)]
 }
 
 function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServices & { readonly driver: SlotDriver }): Controller {

@@ -7,6 +7,7 @@ import { createElector, createLiveness, createManager } from '../runtime/index.t
 import { createCaches, partsOf, tieMetrics } from './caches.ts'
 import { createClusterId } from './cluster-id.ts'
 import { controllersOf } from './controllers.ts'
+import { rememberDepartures } from './departures.ts'
 import { leaseWithEpoch } from './lease-with-epoch.ts'
 import { operatorConfig } from './operator-config.ts'
 import { serveProbes } from './probes.ts'
@@ -44,6 +45,7 @@ export async function runOperator({ env, stop, version, at = () => {} }: Operato
     hooks: metrics.election(config.lease.name),
   })
   const caches = createCaches({ client, clock, log, rng, namespaces: config.watchNamespaces, metrics })
+  const hasDeparted = rememberDepartures(caches.executions)
   const cacheParts = partsOf(caches)
   tieMetrics(metrics, caches)
   const clusterId = createClusterId({
@@ -52,7 +54,7 @@ export async function runOperator({ env, stop, version, at = () => {} }: Operato
     clock,
     log,
   })
-  const process = { config, cluster: clusterId.get, connection, caches, elector, metrics, tracer, clock, log, rng, at }
+  const process = { config, cluster: clusterId.get, connection, caches, hasDeparted, elector, metrics, tracer, clock, log, rng, at }
   const manager = createManager({
     elector,
     warm: [clusterId, ...cacheParts],

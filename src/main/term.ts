@@ -36,6 +36,7 @@ import {
   type WriteBudget,
 } from '../services/index.ts'
 import type { Caches } from './caches.ts'
+import type { Departures } from './departures.ts'
 import { fenced } from './fence.ts'
 import { httpPost } from './http-post.ts'
 import type { OperatorConfig } from './operator-config.ts'
@@ -48,6 +49,8 @@ export type Process = {
   readonly cluster: () => string
   readonly connection: KubeClientOptions
   readonly caches: Caches
+  /** TaskExecutions that went while this process looked. */
+  readonly hasDeparted: Departures
   readonly elector: Elector
   readonly metrics: Metrics
   readonly tracer: Tracer
@@ -59,7 +62,7 @@ export type Process = {
 }
 
 /** What the controllers of one term are made of. */
-export type Term = Pick<Process, 'caches' | 'metrics' | 'clock' | 'log' | 'rng' | 'at'> & {
+export type Term = Pick<Process, 'caches' | 'hasDeparted' | 'metrics' | 'clock' | 'log' | 'rng' | 'at'> & {
   /** Sends only while the term lasts. */
   readonly client: KubeClient
   readonly events: EventRecorder
@@ -100,7 +103,7 @@ export function partsOfTerm(
   signal: AbortSignal,
   controllersOf: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
-  const { config, caches, elector, metrics, tracer, clock, log, rng, at } = process
+  const { config, caches, hasDeparted, elector, metrics, tracer, clock, log, rng, at } = process
   const { installation, lease, identity } = config
   const cluster = process.cluster()
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
@@ -113,6 +116,7 @@ export function partsOfTerm(
   const dispatchers = createDispatchers({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
   const controllers = controllersOf({
     caches,
+    hasDeparted,
     metrics,
     clock,
     log,

@@ -22,7 +22,7 @@ export {
 export { createOutcomes, type Outcomes, type RecordedOutcome } from './outcomes.ts'
 export { createPodWatch, type PodLook, type WantingPods } from './pod-watch.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
-export { createRunDriver, type RunDriver, type RunMemory, type RunVisit, type RunVisitResult } from './run-driver.ts'
+export { createRunDriver, type RunDriver, type RunMemory, type RunVerdict, type RunVisit, type RunVisitResult } from './run-driver.ts'
 export { createSignals, type Signals, type SignalsDeps, type SignalSubscription } from './signals.ts'
 export type { QueueSnapshot } from './queue-snapshot.ts'
 export {

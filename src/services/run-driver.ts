@@ -28,7 +28,18 @@ export type RunMemory = {
   run: Run | undefined
   /** In which that was learned. */
   epoch?: number
+  /** So many entries were stored in this term, as far as is known. */
+  stored?: number
+  /** About what was read last. */
+  verdict?: RunVerdict | undefined
 }
+
+/**
+ * What a log that was read means to the object whose name it has. `Continued`: it goes on from there. `Former`: an object that is gone had
+ * begun it; it is removed, with all that it began, and a new one begins. `Behind`: the broker has come back with less than is known; what
+ * came back with it is removed, and nothing begins.
+ */
+export type RunVerdict = 'Continued' | 'Former' | 'Behind'
 
 export type RunVisit = {
   readonly broker: Broker
@@ -41,6 +52,8 @@ export type RunVisit = {
   readonly desired: RunKnowledge['desired']
   /** What a run without a log begins with; undefined: it must not begin. */
   readonly begin?: { readonly token: string; readonly graph: Graph } | undefined
+  /** Asked of each log that is read (an empty one has no `begun`); `cluster` wrote it last. Default: it is continued. */
+  readonly judge?: ((run: Run, cluster: string | undefined) => RunVerdict) | undefined
   /** What has arrived for this run and is not acknowledged. */
   readonly ended: () => readonly EndedJob[]
   /** The done jobs of these ids were removed. */
@@ -56,16 +69,17 @@ export type RunVisit = {
   readonly signal: AbortSignal
 }
 
-/** As of the visits of schedules. */
+/** As of the visits of schedules. `Lost`: the broker knows less than was known, and has nothing of it any more. */
 export type RunVisitResult =
-  { readonly kind: 'Waiting'; readonly untilMs: number | undefined } | { readonly kind: 'Busy' | 'Deleted' | 'Fenced' | 'Unwanted' }
+  | { readonly kind: 'Waiting'; readonly untilMs: number | undefined }
+  | { readonly kind: 'Busy' | 'Deleted' | 'Lost' | 'Fenced' | 'Unwanted' }
 
 /**
  * Carries out what `nextRunStep` asks for, one step after the other, against a broker. It decides nothing.
  *
  * Guarantees: every append is a compare-and-swap on the length that was seen, with the proof; after anything that leaves doubt (a conflict, an
  * error, a fence) the log is read again before the next step; a run at rest costs no round trip. A log that cannot be read
- * (TM_LEDGER_UNREADABLE) is never written to. What ends is counted in the very append that records it.
+ * (TM_LEDGER_UNREADABLE) is never written to. One that is shorter than it was is never continued. What ends is counted in the very append that records it.
  */
 export type RunDriver = {
   visit(visit: RunVisit): Promise<RunVisitResult>
@@ -92,14 +106,20 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
     const { broker, memory, proof } = visit
     // Between two terms somebody else may have written, and acted.
     if (memory.run !== undefined && memory.epoch === proof.epoch) return memory.run
-    memory.epoch = proof.epoch
+    if (memory.epoch !== proof.epoch) Object.assign(memory, { epoch: proof.epoch, stored: 0, verdict: undefined })
     const run = emptyRun()
     for (;;) {
-      const { entries, length, brokerTimeMs } = await broker.readRun(visit.run, run.length)
+      const { entries, length, marker, brokerTimeMs } = await broker.readRun(visit.run, run.length)
       heard(broker, brokerTimeMs)
       const folded = foldRun(entries, run)
       if (!folded.ok) throw taskmillError('TM_LEDGER_UNREADABLE', folded.message)
-      if (run.length >= length || entries.length === 0) return (memory.run = run)
+      if (run.length < length && entries.length > 0) continue
+      const { stored = 0, verdict } = memory
+      // Once behind, always behind: what it had is gone.
+      const isBehind = verdict === 'Behind' || run.length < stored
+      memory.verdict = isBehind ? 'Behind' : (visit.judge?.(run, marker?.cluster) ?? 'Continued')
+      memory.stored = Math.max(run.length, stored)
+      return (memory.run = run)
     }
   }
 
@@ -126,6 +146,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
     }
     for (const entry of entries) applyEntry(run, entry)
     memory.run = run
+    memory.stored = run.length
     outcomes?.tell(marker.namespace, counts)
     visit.onEntries(entries, run)
     return 'Done'
@@ -199,6 +220,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
     const { outcome, brokerTimeMs } = await broker.deleteRun(visit.run, run.length, proof)
     at('after delete')
     heard(broker, brokerTimeMs)
+    if (outcome === 'Written') memory.stored = 0
     return outcome === 'Written' ? 'Deleted' : outcome === 'Fenced' ? 'Fenced' : 'Again'
   }
 
@@ -211,12 +233,15 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
       isFresh ||= visit.memory.run === undefined
       const run = await look(visit)
       const { own, strange } = endsOf(visit, run)
-      const { desired, begin } = visit
-      const step = nextRunStep(run, { desired, begin, ended: own.map(endOf) }, brokerNow(visit.broker))
+      const { verdict } = visit.memory
+      const desired = verdict === 'Continued' ? visit.desired : 'Deleted'
+      const step = nextRunStep(run, { desired, begin: visit.begin, ended: own.map(endOf) }, brokerNow(visit.broker))
       if (step.kind === 'Wait' && strange.length === 0) return { kind: 'Waiting', untilMs: step.untilMs }
       if (step.kind === 'Delete') {
         const answer = await remaining(visit, run)
-        if (answer !== 'Again') return answer === 'Fenced' ? fenced(visit) : { kind: answer }
+        if (answer === 'Fenced') return fenced(visit)
+        if (answer === 'Deleted' && visit.desired === 'Deleted') return { kind: 'Deleted' }
+        if (answer === 'Deleted' && verdict === 'Behind') return { kind: 'Lost' }
       } else if ((step.kind === 'Acknowledge' || step.kind === 'Wait') && !isFresh) {
         // What is acknowledged is gone: a broker that came back with an older log may still have to record it.
         visit.memory.run = undefined

@@ -43,6 +43,7 @@ function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => fal
     clock: fakeClock(),
     log: silentLogger,
     isGone,
+    onUnclaimed: () => undefined,
   })
   return { tracking, queue, change: () => onChange(), reads: () => reads }
 }

@@ -32,6 +32,8 @@ export type Tracking = {
   untrack(owner: string): void
   /** The ends that are known and not acknowledged. */
   ended(owner: string): readonly EndedJob[]
+  /** Whether ends are known of an owner that nobody tracks. */
+  hasUnclaimed(owner: string): boolean
   /** These jobs' ends are recorded, and their done jobs were removed. */
   acknowledged(owner: string, ids: readonly string[]): void
   stop(): Promise<void>
@@ -44,6 +46,8 @@ export type TrackingDeps = {
   readonly log: Logger
   /** Whether the object of this ledger or run is known not to exist. */
   readonly isGone: (owner: string) => boolean
+  /** Ends have arrived of an owner that is not gone, and that nobody tracks: as long as they stay, they are in the way of others. */
+  readonly onUnclaimed: (owner: string) => void
 }
 
 /** One done queue of one broker, and who waits for ends in it. */
@@ -65,7 +69,7 @@ type Place = {
 
 const retryMs = 2_000
 
-export function createTracking({ brokers, signals, clock, log, isGone }: TrackingDeps): Tracking {
+export function createTracking({ brokers, signals, clock, log, isGone, onUnclaimed }: TrackingDeps): Tracking {
   const places = new Map<string, Place>()
   const kept = new Map<string, Place>()
   const tracked = new Map<string, Place>()
@@ -140,7 +144,10 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
     place.ended = Map.groupBy(ended, ({ owner }) => owner)
     for (const [owner, jobs] of place.ended) {
       const known = new Set(before.get(owner)?.map(({ id }) => id))
-      if (jobs.some(({ id }) => !known.has(id))) place.watchers.get(owner)?.()
+      if (jobs.every(({ id }) => known.has(id))) continue
+      const watcher = place.watchers.get(owner)
+      if (watcher !== undefined) watcher()
+      else if (!isGone(owner)) onUnclaimed(owner)
     }
     await forgetStrangers(place)
   }
@@ -187,6 +194,7 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
     },
     untrack,
     ended: (owner) => tracked.get(owner)?.ended.get(owner) ?? [],
+    hasUnclaimed: (owner) => !tracked.has(owner) && [...places.values()].some(({ ended }) => ended.has(owner)),
     acknowledged(owner, ids) {
       const place = tracked.get(owner)
       if (place === undefined) return

@@ -1,6 +1,6 @@
 /** Runs from `kubectl apply` to their outcome in plain BullMQ workers, and what people read about them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { taskExecutions } from '../../src/api/index.ts'
+import { taskBrokers, taskExecutions } from '../../src/api/index.ts'
 import { startOperator } from '../support/operator-process.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
@@ -203,6 +203,98 @@ describe('a run of a graph', () => {
     const run = await home.execution('lost', ended)
     expect(run.status).toMatchObject({ state: 'Failed', failureMessage: expect.stringContaining('the broker lost the log of this run') })
     expect(await logOf('lost')).toEqual([])
+  })
+})
+
+describe('an object that comes again', () => {
+  const again = async (name: string, spec: object) => {
+    await home.client.delete(taskExecutions, home.namespace, name)
+    await home.execute(name, spec)
+  }
+  const restart = async (meanwhile: () => Promise<unknown>) => {
+    await home.operator.kill()
+    await meanwhile()
+    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+  }
+
+  it('without its status, as from a backup: its run goes on, and what has ended is told and runs no second time', async () => {
+    const gate = Promise.withResolvers<void>()
+    const consumer = home.consume('restored', async ({ data }) => {
+      if ((data as { holds?: true }).holds) await gate.promise
+    })
+    const spec = (payload: object) => ({ task: task('restored', { payload }) })
+    await home.execute('over', spec({}))
+    await home.execute('under-way', spec({ holds: true }))
+    await home.execution('over', ended)
+    await consumer.ran(2)
+    await restart(() => Promise.all([again('over', spec({})), again('under-way', spec({ holds: true }))]))
+    const over = await home.execution('over', ended)
+    expect(conditionOf(over, 'Succeeded')).toEqual({
+      status: 'True',
+      reason: 'Succeeded',
+      message: '1 of 1 node succeeded; an object of the same name had begun it',
+    })
+    expect(await home.execution('under-way', ({ status }) => status?.state === 'Running')).toBeDefined()
+    gate.resolve()
+    expect((await home.execution('under-way', ended)).status).toMatchObject({ state: 'Succeeded' })
+    for (const name of ['over', 'under-way']) {
+      await expect.poll(() => home.eventsOf(name, 'Continued').then((found) => found.length), { timeout: 20_000 }).toBe(1)
+    }
+    expect(consumer.runs).toHaveLength(2)
+  })
+
+  it('after the operator saw it go is another run, and of the former one nothing is left', async () => {
+    const consumer = home.consume('renewed', async () => undefined)
+    await home.execute('renewed', { task: task('renewed') })
+    await home.execution('renewed', ended)
+    await home.execute('taken-back', { task: task('idle-four') })
+    await home.execution('taken-back', ({ status }) => status?.state === 'Running')
+    await Promise.all([again('renewed', { task: task('renewed') }), again('taken-back', { task: task('renewed') })])
+    const runs = await Promise.all([home.execution('renewed', ended), home.execution('taken-back', ended)])
+    for (const run of runs) expect(conditionOf(run, 'Succeeded')).toMatchObject({ message: '1 of 1 node succeeded' })
+    expect(consumer.runs).toHaveLength(3)
+    expect(await home.commands.llen('bull:idle-four:wait')).toBe(0)
+  })
+
+  it('with another TaskBroker leaves nothing behind at the former one', async () => {
+    await home.client.create(
+      taskBrokers,
+      {
+        metadata: { namespace: home.namespace, name: 'other' },
+        spec: { standalone: { address: home.redis.address }, keyPrefix: 'other' },
+      } as never,
+      { fieldManager: 'test' },
+    )
+    await home.execute('moved', { task: task('idle-five') })
+    await home.execution('moved', ({ status }) => status?.state === 'Running')
+    await again('moved', { task: task('idle-five'), brokerRef: { name: 'other' } })
+    await expect.poll(() => home.commands.llen('other:idle-five:wait'), { timeout: 20_000 }).toBe(1)
+    expect(await home.commands.llen('bull:idle-five:wait')).toBe(0)
+    expect(await logOf('moved')).toEqual([])
+  })
+})
+
+describe('a broker that was restored from an older state', () => {
+  it('starts nothing again: the run has failed, and what came back is taken back', async () => {
+    const gate = Promise.withResolvers<void>()
+    const consumer = home.consume('older', async ({ name }) => (name === 'hold' ? gate.promise : undefined))
+    const step = (name: string, type: string, needs: readonly object[] = []) => node(name, needs, { task: { type, queue: 'older' } })
+    await home.graph('older', {
+      nodes: [step('a', 'go'), step('b', 'hold', [{ name: 'a' }]), step('c', 'go', [{ name: 'b' }])],
+      finally: [step('z', 'go')],
+    })
+    await home.execute('older', { dependencyRef: { name: 'older' } })
+    await home.execution('older', ({ status }) => status?.progress === '1/4' && status.waitingFor === 'b')
+    await consumer.ran(2)
+    // The end of a, and the start of b.
+    await home.commands.ltrim('bull:.taskmill:run:default/default/run/older', 0, -3)
+    gate.resolve()
+    const run = await home.execution('older', ended)
+    expect(run.status).toMatchObject({ state: 'Failed', failureMessage: expect.stringContaining('or a part of it') })
+    expect(run.status).not.toHaveProperty('waitingFor')
+    await expect.poll(() => logOf('older'), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => home.eventsOf('older', 'LedgerRegressed').then((found) => found.length), { timeout: 20_000 }).toBe(1)
+    expect(consumer.runs.map(({ name }) => name)).toEqual(['go', 'hold'])
   })
 })
 

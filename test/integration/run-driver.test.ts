@@ -361,7 +361,7 @@ test('deleted, and killed at any point of that: nothing waits or is stored any m
     for (const point of own.struck) points.add(point)
   }
   expect([...points].toSorted()).toEqual(
-    ['acknowledge', 'delete', 'remove'].flatMap((what) => [`before ${what}`, `after ${what}`]).toSorted(),
+    ['acknowledge', 'append forget', 'delete', 'remove'].flatMap((what) => [`before ${what}`, `after ${what}`]).toSorted(),
   )
 })
 

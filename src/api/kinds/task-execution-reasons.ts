@@ -62,6 +62,18 @@ export const taskExecutionConditions = {
 
 export const taskExecutionEvents = {
   Started: { type: 'Normal', action: 'Run', meaning: 'The run began; the note says what it is a run of.' },
+  Continued: {
+    type: 'Normal',
+    action: 'Run',
+    meaning:
+      'An object of the same name had begun a run, and its log is still in the broker (after a restored backup, or when it was deleted and created again while no operator ran): that run goes on, or its outcome is shown; nothing runs again.',
+  },
+  LedgerRegressed: {
+    type: 'Warning',
+    action: 'Run',
+    meaning:
+      'The broker knows less of the run than its status tells (it was restored from an older state, or keeps nothing). What came back is taken back, nothing is started again, and the run has failed.',
+  },
   NodeFailed: { type: 'Warning', action: 'Run', meaning: 'A node failed or timed out; the note says which and why.' },
   Succeeded: { type: 'Normal', action: 'Run', meaning: 'The run succeeded.' },
   Skipped: { type: 'Normal', action: 'Run', meaning: 'The run ended, and no node had to run.' },

@@ -41,9 +41,9 @@ export function sourceOf({ spec }: TaskExecution): string {
 }
 
 /** Nothing could be read: what was told stays. */
-function toldBefore({ status }: World): Partial<TaskExecutionStatus> {
-  const { conditions: _, ...kept } = status ?? { observedGeneration: -1 }
-  return kept
+function toldBefore({ status, situation }: World): Partial<TaskExecutionStatus> {
+  const { conditions: _, waitingFor, ...kept } = status ?? { observedGeneration: -1 }
+  return situation.kind === 'Hopeless' || waitingFor === undefined ? kept : { ...kept, waitingFor }
 }
 
 function hopelessFields(status: TaskExecutionStatus | undefined, message: string, nowMs: number): Partial<TaskExecutionStatus> {
@@ -140,11 +140,12 @@ function seconds(durationMs: number): number {
 type State = NonNullable<TaskExecutionStatus['state']>
 
 function conditionsOf(world: World, view: RunView | undefined, state: State): readonly WantedCondition[] {
-  const { situation, status } = world
+  const { situation, status, isContinued } = world
   if (state === 'Pending' || state === 'Running') {
     return [pending(world, view), executionCondition('Reconciling', 'InProgress', progressWords(view))]
   }
-  const message = situation.kind === 'Hopeless' ? situation.message : (view?.finished?.message ?? status?.failureMessage ?? '')
+  const told = situation.kind === 'Hopeless' ? situation.message : (view?.finished?.message ?? status?.failureMessage ?? '')
+  const message = isContinued ? `${told}; an object of the same name had begun it` : told
   const succeeded = executionCondition('Succeeded', state, message)
   if (state !== 'Failed' && state !== 'TimedOut') return [succeeded]
   return [succeeded, executionCondition('Failed', state, message), executionCondition('Stalled', state, message)]

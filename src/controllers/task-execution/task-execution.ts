@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  executionEvent,
   taskExecutions,
   type TaskBroker,
   type TaskDependency,
@@ -13,6 +14,7 @@ import { doneQueue, type OwnerMarker, runName, type SubjectKind } from '../../co
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
+import type { Run } from '../../graph/index.ts'
 import { summaryOf, understandExecution } from '../../plans/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
@@ -33,6 +35,7 @@ import {
 import { entryEvents } from './events.ts'
 import { countRun, openRun } from './run-metrics.ts'
 import { isFinal, statusOf, transitionOf } from './status.ts'
+import { isContinued, verdictOn } from './verdict.ts'
 import type { Situation, World } from './world.ts'
 
 export type TaskExecutionDeps = {
@@ -54,6 +57,8 @@ export type TaskExecutionDeps = {
   readonly installation: string
   /** UID of kube-system. */
   readonly cluster: string
+  /** Whether an object of that name was seen to go. */
+  readonly hasDeparted: (key: string) => boolean
   /** Asks for another look at a run. */
   readonly enqueue: (key: string) => void
   /** What a deleted run left in a broker could not be removed now. */
@@ -133,14 +138,18 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const understood = source.ok && !hasBegun ? understandExecution(execution, source.object) : undefined
       const begin = understood?.ok === true ? { token: tokenOf(execution), graph: understood.graph } : undefined
       const desired = execution.spec.desiredState
-      let result = await visit(key, memory, { broker, proof, desired, begin }, context)
-      if (isOfAnother(memory)) {
-        // Of an object that had this name before, and was deleted while nobody looked.
-        result = await visit(key, memory, { broker, proof, desired: 'Deleted' }, context)
-        if (result.kind === 'Deleted') return { situation: { kind: 'Driven' }, againAfterMs: 0 }
+      const judge = (run: Run, cluster: string | undefined) =>
+        verdictOn(run, {
+          token: tokenOf(execution),
+          status: writer.latest(key, execution),
+          isOfDeparted: cluster === deps.cluster && deps.hasDeparted(key),
+        })
+      const result = await visit(key, memory, { broker, proof, desired, begin, judge }, context)
+      if (result.kind === 'Lost') {
+        if (!isFinal(writer.latest(key, execution)?.state)) events.event(execution, executionEvent('LedgerRegressed', lostWords))
+        return { situation: { kind: 'Hopeless', message: lostWords } }
       }
       if (memory.log.run?.length === 0 && result.kind === 'Waiting') {
-        if (hasBegun) return { situation: { kind: 'Hopeless', message: lostWords } }
         if (understood?.ok === false) return { situation: { kind: 'Hopeless', message: summaryOf(understood.faults).message } }
         if (!source.ok) return { situation: { kind: 'NoSource', message: source.message } }
       }
@@ -157,16 +166,10 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     }
   }
 
-  /** Another cluster that comes after the first one continues its runs; in the same cluster another object is another run. */
-  function isOfAnother({ log, execution }: Memory): boolean {
-    const begun = log.run?.begun
-    return begun !== undefined && begun.token !== tokenOf(execution) && execution.status?.startTime === undefined
-  }
-
   function visit(
     key: string,
     memory: Memory,
-    how: Pick<RunVisit, 'broker' | 'proof' | 'desired' | 'begin'>,
+    how: Pick<RunVisit, 'broker' | 'proof' | 'desired' | 'begin' | 'judge'>,
     { signal, log }: Context,
   ): Promise<RunVisitResult> {
     const { execution } = memory
@@ -220,12 +223,16 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     }
   }
 
-  /** Jobs that ran when their node was stopped end some time: somebody has to take away the news of it. */
+  /**
+   * Jobs that ran when their node was stopped end some time, and a broker that was restored brings jobs back: somebody has to take away the
+   * news of it.
+   */
   function followLateEnds(key: string, { execution, broker }: Memory, status: TaskExecutionStatus | undefined): void {
-    if (status?.nodes?.some(({ state }) => state === 'TimedOut' || state === 'Cancelled') !== true) return
+    const names = namesOf(key)
+    const isStopped = status?.nodes?.some(({ state }) => state === 'TimedOut' || state === 'Cancelled') === true
+    if (!isStopped && !tracking.hasUnclaimed(names.run)) return
     const situation = situationAt(`${execution.metadata.namespace ?? ''}/${broker}`)
     if (situation.kind !== 'Turn') return
-    const names = namesOf(key)
     tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint: situation.endpoint }, () => deps.enqueue(key))
   }
 
@@ -250,7 +257,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
 
   function remember(key: string, execution: TaskExecution, broker: string): Memory {
     const known = memories.get(key)
-    if (known !== undefined && known.execution.metadata.uid === execution.metadata.uid) {
+    if (known !== undefined) {
       known.execution = execution
       return known
     }
@@ -278,6 +285,9 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
         await remove(key, context)
         return {}
       }
+      const former = memories.get(key)
+      // Its deletion and what came after were told as one.
+      if (former !== undefined && former.execution.metadata.uid !== execution.metadata.uid) await remove(key, context)
       const before = writer.latest(key, execution)
       const source = sourceOf(execution)
       const broker = before?.broker ?? (source.ok ? source.broker : 'default')
@@ -298,6 +308,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
         broker,
         dependency: execution.spec.dependencyRef?.name,
         run,
+        isContinued: run !== undefined && isContinued(run, tokenOf(execution)),
         nowMs: memory.hold.broker === undefined ? clock.now() : driver.brokerNow(memory.hold.broker),
       })
       if (before?.broker === undefined && source.ok && source.object !== undefined) {
@@ -310,10 +321,12 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
           : { situation: { kind: 'NoSource', message: source.message } as const, againAfterMs: undefined }
       if (wasFinal) return expire(execution, before?.finishTime, context)
       const run = memory.log.run
+      const isTakenOver = before?.startTime === undefined && run !== undefined && isContinued(run, tokenOf(execution))
+      if (isTakenOver) events.event(execution, executionEvent('Continued', continuedWords))
       const after = statusOf(worldOf(situation, run !== undefined && run.length > 0 ? run : undefined))
       const written = await writer.write(key, execution, after, context.signal)
       const waits = [againAfterMs, written.againAfterMs]
-      if (isFinal(after.state)) countRun(metrics, execution, after)
+      if (isFinal(after.state) && !isTakenOver) countRun(metrics, execution, after)
       if (isFinal(after.state)) waits.push((await expire(execution, after.finishTime, context)).requeueAfterMs)
       return soonest(waits)
     },
@@ -321,7 +334,9 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
 }
 
 const lostWords =
-  'the broker lost the log of this run (it was restored from an older state, or keeps nothing): what its jobs did is not known, and nothing is started again. Next: look at the persistence of the broker, and create another TaskExecution'
+  'the broker lost the log of this run, or a part of it (it was restored from an older state, or keeps nothing): what its jobs did is not known, and nothing is started again. Next: look at the persistence of the broker, and create another TaskExecution'
+const continuedWords =
+  'it goes on with the run that an object of the same name had begun, whose log is still in the broker. Next: if another run was meant, delete it and create it again, or under another name'
 
 function subjectsOf({ spec }: TaskExecution): readonly { readonly subjectKind: SubjectKind; readonly subject: string }[] {
   return spec.dependencyRef === undefined ? [] : [{ subjectKind: 'TaskDependency', subject: spec.dependencyRef.name }]

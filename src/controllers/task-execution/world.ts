@@ -27,6 +27,8 @@ export type World = {
   readonly dependency: string | undefined
   /** As it was read last; undefined: nothing was read. */
   readonly run: Run | undefined
+  /** An object that had the name before had begun it. */
+  readonly isContinued: boolean
   /** On the broker's clock. */
   readonly nowMs: number
 }
