@@ -56,8 +56,8 @@ function* arrayViolations(schema: JsonSchema): Iterable<string> {
   const keys = schema['x-kubernetes-list-map-keys'] ?? []
   if (schema.maxItems === undefined) yield 'has no maxItems'
   if (schema.items === undefined) yield 'has no items'
-  const wanted = schema.items?.type === 'object' ? 'map' : 'set'
-  if (schema['x-kubernetes-list-type'] !== wanted) yield `the list type is not ${wanted}`
+  const wanted = schema.items?.type === 'object' ? ['map'] : ['set', 'atomic']
+  if (!wanted.includes(schema['x-kubernetes-list-type'] ?? '')) yield `the list type is not ${wanted.join(' or ')}`
   for (const key of keys) if (!schema.items?.required?.includes(key)) yield `the list key ${key} is not required in its items`
 }
 

@@ -15,10 +15,12 @@ import {
   createSlotDriver,
   createSweep,
   createTracking,
+  createWhereabouts,
   type RunDriver,
   type SlotDriver,
   type Sweep,
   type Tracking,
+  type Whereabouts,
 } from '../services/index.ts'
 import { alertParts } from './alert-controllers.ts'
 import { keysOf } from './caches.ts'
@@ -81,7 +83,12 @@ function taskDependencyController(term: Term): Controller {
 }
 
 /** What slots and runs share: their ends are followed and what they leave is cleaned up by parts that stop after the controllers. */
-type RunServices = { readonly tracking: Tracking; readonly sweep: Sweep; readonly runDriver: RunDriver }
+type RunServices = {
+  readonly tracking: Tracking
+  readonly whereabouts: Whereabouts
+  readonly sweep: Sweep
+  readonly runDriver: RunDriver
+}
 
 function runParts(term: Term): readonly Startable[] {
   const { caches, clock, log, at, directory, dispatchers } = term
@@ -101,7 +108,8 @@ function runParts(term: Term): readonly Startable[] {
     exists,
     turnIn: turnsOf(term),
   })
-  const services = { tracking, sweep, driver, runDriver }
+  const whereabouts = createWhereabouts({ clock, log })
+  const services = { tracking, whereabouts, sweep, driver, runDriver }
   const ofSchedules = taskScheduleController(term, services)
   const ofExecutions = taskExecutionController(term, services)
   const lookAgain = (owner: string) => {
@@ -118,7 +126,8 @@ function runParts(term: Term): readonly Startable[] {
   term.follow(caches.taskBrokers, keep)
   directory.onChange(keep)
   dispatchers.onChange(keep)
-  return [sweep, atEnd('tracking of runs', tracking.stop), ofSchedules, ofExecutions, taskQueueController(term, sweep)]
+  const ends = [atEnd('tracking of runs', tracking.stop), atEnd('whereabouts of jobs', whereabouts.stop)]
+  return [sweep, ...ends, ofSchedules, ofExecutions, taskQueueController(term, sweep)]
 }
 
 function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServices & { readonly driver: SlotDriver }): Controller {
@@ -144,16 +153,19 @@ function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServ
   return controller
 }
 
-function taskExecutionController(term: Term, { tracking, runDriver, sweep }: RunServices): Controller {
+function taskExecutionController(term: Term, { tracking, whereabouts, runDriver, sweep }: RunServices): Controller {
   const { caches, directory, dispatchers } = term
-  const { executions, schedules, dependencies, taskBrokers } = caches
+  const { executions, schedules, dependencies, taskBrokers, pools, queues } = caches
   const { reconcile } = createTaskExecutionController({
     ...term,
     executions,
     schedules,
     dependencies,
     taskBrokers,
+    pools,
+    queues,
     tracking,
+    whereabouts,
     driver: runDriver,
     enqueue: (key) => controller.enqueue(key),
     onLeftBehind: sweep.again,

@@ -113,7 +113,7 @@ function numbered(count: number): readonly string[] {
 }
 
 function duplicates(schema: JsonSchema, good: unknown): readonly unknown[] {
-  if (schema.type !== 'array') return []
+  if (schema.type !== 'array' || schema['x-kubernetes-list-type'] === 'atomic') return []
   const item = childOf(good, 0)
   return item === undefined ? [] : [[item, item]]
 }

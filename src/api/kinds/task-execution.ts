@@ -1,5 +1,5 @@
 import type { Resource } from '../object.ts'
-import { dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, string } from '../schema/index.ts'
+import { dateTime, enumeration, type Infer, integer, list, listMap, object, openObject, optional, string } from '../schema/index.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { maxLabelValueLength, requiredRef } from './references.ts'
@@ -149,6 +149,14 @@ const status = object({
     result: text('What the task returned, as JSON of at most 1,024 bytes; of a graph nothing.', 1024),
     failureMessage: text('Which node failed, and why.', 2048),
     nodes: optional(listMap({ description: 'Each node.', keys: ['name'], maxItems: maxRunNodes, items: node })),
+    nodeTable: optional(
+      list({
+        description:
+          'The same as lines of text, for kubectl describe; of more than 40 nodes those that run or failed, and how many others there are.',
+        maxItems: 42,
+        items: string({ description: 'One line of the table.', maxLength: 256 }),
+      }),
+    ),
   },
 })
 

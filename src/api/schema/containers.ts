@@ -100,6 +100,13 @@ export function set<V extends string | number>(
   return requiredSchema({ type: 'array', ...itemBounds(options), items: options.items.json, 'x-kubernetes-list-type': 'set' }, options)
 }
 
+/** A list of scalars in their order; server-side apply replaces it as a whole. */
+export function list<V extends string | number>(
+  options: ListOptions & { readonly items: Schema<V, V, 'required'> },
+): Schema<readonly V[], readonly V[], 'required'> {
+  return requiredSchema({ type: 'array', ...itemBounds(options), items: options.items.json, 'x-kubernetes-list-type': 'atomic' }, options)
+}
+
 /** An object whose field names are the user's own, such as labels. */
 export function map<V>(
   options: Described & { readonly values: Schema<V, V, 'required'>; readonly maxProperties: number },

@@ -4,7 +4,7 @@
  * compiler asks for what good fields have: a description everywhere, bounds on every number, string and list.
  * They do not validate: the API server does, and `../validation` where there is none.
  */
-export { listMap, map, object, openObject, set, union } from './containers.ts'
+export { list, listMap, map, object, openObject, set, union } from './containers.ts'
 export type { JsonSchema, JsonValue, ValidationRule } from './json-schema.ts'
 export { boolean, dateTime, enumeration, integer, intOrString, quantity, string } from './scalars.ts'
 export { optional } from './schema.ts'

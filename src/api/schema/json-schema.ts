@@ -24,7 +24,7 @@ export type JsonSchema = {
   readonly properties?: { readonly [field: string]: JsonSchema }
   readonly items?: JsonSchema
   readonly additionalProperties?: JsonSchema
-  readonly 'x-kubernetes-list-type'?: 'map' | 'set'
+  readonly 'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic'
   readonly 'x-kubernetes-list-map-keys'?: readonly string[]
   readonly 'x-kubernetes-preserve-unknown-fields'?: true
   readonly 'x-kubernetes-int-or-string'?: true

@@ -6,6 +6,7 @@ import {
   enumeration,
   integer,
   intOrString,
+  list,
   listMap,
   map,
   object,
@@ -29,6 +30,7 @@ const example = object({
     since: optional(dateTime({ description: 'Since when.' })),
     labels: map({ description: 'Labels.', values: name, maxProperties: 8 }),
     tags: set({ description: 'Tags.', items: name, maxItems: 3 }),
+    lines: optional(list({ description: 'Lines.', items: name, maxItems: 3 })),
     nested: object({ description: 'Nested.', default: {}, fields: { mode } }),
     items: listMap({ description: 'Items.', keys: ['name'], maxItems: 3, items: object({ description: 'Item.', fields: { name } }) }),
     rest: optional(openObject({ description: 'Anything.', fields: { name } })),
@@ -43,7 +45,7 @@ describe('types of a declaration', () => {
     expectTypeOf<Stored['items'][number]['name']>().toEqualTypeOf<string>()
     expectTypeOf<Stored['labels']>().toEqualTypeOf<{ readonly [key: string]: string }>()
     expectTypeOf<Stored['tags']>().toEqualTypeOf<readonly string[]>()
-    expectTypeOf<keyof Stored>().toEqualTypeOf<'mode' | 'size' | 'since' | 'labels' | 'tags' | 'nested' | 'items' | 'rest'>()
+    expectTypeOf<keyof Stored>().toEqualTypeOf<'mode' | 'size' | 'since' | 'labels' | 'tags' | 'lines' | 'nested' | 'items' | 'rest'>()
     expectTypeOf<Required<Stored>['rest']['name']>().toEqualTypeOf<string>()
     expectTypeOf<Required<Stored>['rest'][string]>().toEqualTypeOf<unknown>()
     expectTypeOf<Stored['since']>().toEqualTypeOf<string | undefined>()
@@ -158,6 +160,7 @@ describe('schema of a declaration', () => {
       since: { type: 'string', format: 'date-time' },
       labels: { type: 'object', maxProperties: 8, additionalProperties: { type: 'string', maxLength: 63 } },
       tags: { type: 'array', maxItems: 3, 'x-kubernetes-list-type': 'set' },
+      lines: { type: 'array', maxItems: 3, 'x-kubernetes-list-type': 'atomic' },
       nested: { type: 'object', default: { mode: 'Auto' } },
       items: { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] },
       rest: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },

@@ -84,7 +84,8 @@ function sizeFaults({ minItems = 0, maxItems = Infinity }: JsonSchema, size: num
 }
 
 function duplicates(schema: JsonSchema, items: readonly unknown[], path: string): readonly Fault[] {
-  if (schema['x-kubernetes-list-type'] === undefined) return []
+  const type = schema['x-kubernetes-list-type']
+  if (type === undefined || type === 'atomic') return []
   const seen = new Set<string>()
   return items.flatMap((item, index) => {
     const identity = identityOf(schema, item)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { evaluateRule } from '../../expressions/index.ts'
 import { createValidator, type Kind, taskBroker, withDefaults, workerPool } from '../index.ts'
-import { integer, intOrString, listMap, map, object, optional, quantity, set, string, union } from '../schema/index.ts'
+import { integer, intOrString, list, listMap, map, object, optional, quantity, set, string, union } from '../schema/index.ts'
 
 /** That all of this is what the API server says too is proved in test/integration/api-validator.test.ts. */
 const validate = createValidator({ evaluateRule })
@@ -140,6 +140,7 @@ describe('combinators that no kind uses yet', () => {
         memory: optional(quantity({ description: 'Memory.' })),
         what: optional(union({ description: 'What.', members: { a: integer({ description: 'A.', minimum: 0, maximum: 1 }), b: word } })),
         tags: optional(set({ description: 'Tags.', items: string({ description: 'Tag.', maxLength: 3 }), maxItems: 3 })),
+        lines: optional(list({ description: 'Lines.', items: string({ description: 'Line.', maxLength: 3 }), maxItems: 3 })),
         labels: optional(map({ description: 'Labels.', values: word, maxProperties: 2 })),
         steps: optional(
           listMap({
@@ -165,6 +166,7 @@ describe('combinators that no kind uses yet', () => {
     [{ what: {} }, 'spec.what'],
     [{ what: { a: 1, b: 'x' } }, 'spec.what'],
     [{ tags: ['a', 'b', 'a'] }, 'spec.tags[2]'],
+    [{ lines: ['a', 'long'] }, 'spec.lines[1]'],
     [{ labels: { a: 'no' } }, 'spec.labels[a]'],
     [{ labels: { a: 'longer' } }, 'spec.labels.a'],
     [{ labels: { a: '1', b: '2', c: '3' } }, 'spec.labels'],
@@ -186,7 +188,7 @@ describe('combinators that no kind uses yet', () => {
   it.each<[object, old?: object]>([
     [{ share: 9, memory: 2, what: { a: 0 } }],
     [{ share: '100%', memory: '-1.5Gi', what: { b: 'x' } }],
-    [{ memory: '1e3', tags: ['a', 'b'], labels: { a: 'yes' } }],
+    [{ memory: '1e3', tags: ['a', 'b'], lines: ['a', 'a'], labels: { a: 'yes' } }],
     [
       {
         steps: [

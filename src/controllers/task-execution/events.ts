@@ -1,6 +1,6 @@
 import { executionEvent, type TaskExecution, type WantedEvent } from '../../api/index.ts'
 import type { RunEntry } from '../../graph/index.ts'
-import { sourceOf } from './status.ts'
+import { sourceOf } from './source.ts'
 
 /** So many failed nodes of one append are told one by one. */
 const maxTold = 5

@@ -1,13 +1,9 @@
 /** What people read about a run: pure, from a world to a status. */
-import {
-  executionCondition,
-  kubeTime,
-  setConditions,
-  type TaskExecution,
-  type TaskExecutionStatus,
-  type WantedCondition,
-} from '../../api/index.ts'
+import { executionCondition, kubeTime, setConditions, type TaskExecutionStatus, type WantedCondition } from '../../api/index.ts'
 import { type Finished, nodesOf, type NodeView, type Run, type RunView, viewOf } from '../../graph/index.ts'
+import { nodeTable } from './node-table.ts'
+import { sourceOf } from './source.ts'
+import { activeNodes, waitingOf } from './waiting.ts'
 import type { Situation, World } from './world.ts'
 
 type NodeStatus = NonNullable<TaskExecutionStatus['nodes']>[number]
@@ -17,8 +13,9 @@ const maxResultBytes = 1024
 export function statusOf(world: World): TaskExecutionStatus {
   const { execution, status, broker, dependency, situation, run, nowMs } = world
   const view = run === undefined ? undefined : viewOf(run)
-  const told = run === undefined || view === undefined ? toldBefore(world) : toldOfRun(run, view)
+  const { waitingFor: _, ...told } = run === undefined || view === undefined ? toldBefore(world) : toldOfRun(run, view, world)
   const state = told.state ?? 'Pending'
+  const waitingFor = isFinal(state) ? undefined : waitingOf(world)
   const hopeless = situation.kind === 'Hopeless' ? { state: 'Failed' as const, ...hopelessFields(status, situation.message, nowMs) } : {}
   const wanted = conditionsOf(world, view, situation.kind === 'Hopeless' ? 'Failed' : state)
   return {
@@ -27,17 +24,11 @@ export function statusOf(world: World): TaskExecutionStatus {
     broker,
     ...(dependency === undefined ? {} : { dependency }),
     ...told,
+    ...(waitingFor === undefined ? {} : { waitingFor }),
     state,
     ...hopeless,
     conditions: setConditions(status?.conditions, wanted, nowMs, execution.metadata.generation),
   }
-}
-
-/** As kubectl names things: `tdep/morning-summary`. */
-export function sourceOf({ spec }: TaskExecution): string {
-  if (spec.dependencyRef !== undefined) return `tdep/${spec.dependencyRef.name}`
-  if (spec.scheduleRef !== undefined) return `tsch/${spec.scheduleRef.name}`
-  return `task/${spec.task?.type ?? ''}`.slice(0, 80)
 }
 
 /** Nothing could be read: what was told stays. */
@@ -55,7 +46,7 @@ function hopelessFields(status: TaskExecutionStatus | undefined, message: string
   }
 }
 
-function toldOfRun(run: Run, view: RunView): Partial<TaskExecutionStatus> {
+function toldOfRun(run: Run, view: RunView, { whereabouts }: World): Partial<TaskExecutionStatus> {
   const nodes = nodesOf(run)
   const begunAtMs = run.begun?.atMs ?? 0
   const { finished } = view
@@ -63,18 +54,18 @@ function toldOfRun(run: Run, view: RunView): Partial<TaskExecutionStatus> {
   const attempts = ends.reduce((sum, { attemptsMade = 0 }) => sum + attemptsMade, 0)
   const firstStartMs = Math.min(...ends.map(({ startedAtMs = Infinity }) => startedAtMs))
   const result = nodes.length === 1 ? resultOf(ends[0]?.result) : undefined
-  const waitingFor = finished === undefined ? waitingOf(nodes) : undefined
+  const table = nodes.map((node) => nodeStatus(node, whereabouts))
   return {
     state: finished?.outcome ?? 'Running',
     progress: progressOf(view),
-    ...(waitingFor === undefined ? {} : { waitingFor }),
     startTime: kubeTime(begunAtMs),
     ...(attempts === 0 ? {} : { attempts }),
     ...(firstStartMs === Infinity ? {} : { queueSeconds: seconds(firstStartMs - begunAtMs) }),
     ...(result === undefined ? {} : { result }),
     ...(finished === undefined ? {} : { finishTime: kubeTime(finished.atMs), durationSeconds: seconds(finished.atMs - begunAtMs) }),
     ...failureOf(finished),
-    nodes: nodes.map(nodeStatus),
+    nodes: table,
+    nodeTable: nodeTable(table),
   }
 }
 
@@ -88,21 +79,8 @@ export function progressOf({ final, nodes, failed }: RunView): string {
   return `${final}/${nodes}${failed === 0 ? '' : `, ${failed} failed`}`
 }
 
-const shownNodes = 3
-
-/** The nodes that have begun, and by when they have to have ended: `summary until 04:10, send`. */
-export function waitingOf(nodes: readonly NodeView[]): string | undefined {
-  const active = nodes.filter(({ state }) => state === 'Running' || state === 'Stopping')
-  if (active.length === 0) return undefined
-  const shown = active
-    .slice(0, shownNodes)
-    .map(({ name, untilMs }) => (untilMs === undefined ? name : `${name} until ${kubeTime(untilMs).slice(11, 16)}`))
-  const more = active.length - shown.length
-  return [...shown, ...(more === 0 ? [] : [`${more} more`])].join(', ').slice(0, 256)
-}
-
-function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView): NodeStatus {
-  const waiting = waitsFor.length === 0 ? undefined : `needs ${listed(waitsFor)}`
+function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView, whereabouts: World['whereabouts']): NodeStatus {
+  const waiting = waitsFor.length === 0 ? whereabouts.get(name)?.detail : `needs ${listed(waitsFor)}`
   const message = (ended === undefined ? waiting : ended.message)?.slice(0, nodeMessageLength)
   const attempt = ended?.attemptsMade
   const beganMs = ended?.startedAtMs ?? startedAtMs
@@ -121,6 +99,8 @@ function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView): No
 
 /** 532 of them have to fit into an object. */
 const nodeMessageLength = 256
+
+const shownNodes = 3
 
 function listed(names: readonly string[]): string {
   const more = names.length - shownNodes
@@ -156,7 +136,7 @@ function progressWords(view: RunView | undefined): string {
 }
 
 function pending(world: World, view: RunView | undefined): WantedCondition {
-  const { situation, broker, run } = world
+  const { situation, broker, run, whereabouts } = world
   const say = (reason: Parameters<typeof executionCondition<'Succeeded'>>[1], message: string) =>
     executionCondition('Succeeded', reason, message)
   switch (situation.kind) {
@@ -182,7 +162,7 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
       break
   }
   if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being taken back; finally nodes still run')
-  const waiting = run === undefined ? undefined : waitingOf(nodesOf(run))
+  const waiting = run === undefined ? undefined : activeNodes(nodesOf(run), whereabouts)
   return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}`)
 }
 

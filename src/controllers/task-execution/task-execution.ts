@@ -6,7 +6,9 @@ import {
   type TaskDependency,
   type TaskExecution,
   type TaskExecutionStatus,
+  type TaskQueue,
   type TaskSchedule,
+  type WorkerPool,
 } from '../../api/index.ts'
 import type { BrokerEndpoint, DispatchProof } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
@@ -30,9 +32,11 @@ import {
   type RunVisitResult,
   type Tracking,
   turnAt,
+  type Whereabouts,
   type WriteBudget,
 } from '../../services/index.ts'
 import { entryEvents } from './events.ts'
+import { placedNodes, whereaboutsOf } from './placed-nodes.ts'
 import { countRun, openRun } from './run-metrics.ts'
 import { isFinal, statusOf, transitionOf } from './status.ts'
 import { isContinued, verdictOn } from './verdict.ts'
@@ -44,10 +48,13 @@ export type TaskExecutionDeps = {
   readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
   readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
   readonly taskBrokers: Pick<Informer<TaskBroker>, 'get'>
+  readonly pools: Pick<Informer<WorkerPool, 'byBroker'>, 'byIndex'>
+  readonly queues: Pick<Informer<TaskQueue, 'byBroker'>, 'byIndex'>
   readonly directory: BrokerDirectory
   readonly dispatchers: Dispatchers
   readonly brokers: Brokers
   readonly tracking: Tracking
+  readonly whereabouts: Whereabouts
   readonly driver: RunDriver
   readonly events: EventRecorder
   readonly metrics: Metrics
@@ -89,7 +96,7 @@ const gaugeIntervalMs = 1_000
 export function createTaskExecutionController(deps: TaskExecutionDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, executions, brokers, tracking, driver, events, metrics, clock, installation } = deps
+  const { client, executions, brokers, tracking, whereabouts, driver, events, metrics, clock, installation } = deps
   const memories = new Map<string, Memory>()
   const writer = createStatusWriter<TaskExecution>({
     client,
@@ -262,10 +269,27 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       return known
     }
     const log: RunMemory = { run: undefined }
-    const hold = createBrokerHold(brokers, () => (log.run = undefined))
+    const hold = createBrokerHold(brokers, () => {
+      log.run = undefined
+      whereabouts.forget(namesOf(key).run)
+    })
     const memory: Memory = { execution, broker, log, hold }
     memories.set(key, memory)
     return memory
+  }
+
+  /** Where the jobs of its nodes are, as far as anybody has looked; from now on they are looked for. */
+  function whereaboutsIn(key: string, { log, hold, broker }: Memory, situation: Situation): World['whereabouts'] {
+    const names = namesOf(key)
+    const placed = log.run === undefined ? [] : placedNodes(log.run, names.run, names.doneQueue)
+    if (placed.length === 0 || hold.broker === undefined || situation.kind !== 'Driven') {
+      whereabouts.forget(names.run)
+      return new Map()
+    }
+    whereabouts.follow(names.run, hold.broker, placed, () => deps.enqueue(key))
+    const brokerKey = `${key.slice(0, key.indexOf('/'))}/${broker}`
+    const [pools, queues] = [deps.pools.byIndex('byBroker', brokerKey), deps.queues.byIndex('byBroker', brokerKey)]
+    return whereaboutsOf(placed, whereabouts.of(names.run), pools, queues)
   }
 
   function namesOf(key: string): { readonly run: string; readonly doneQueue: string } {
@@ -309,6 +333,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
         dependency: execution.spec.dependencyRef?.name,
         run,
         isContinued: run !== undefined && isContinued(run, tokenOf(execution)),
+        whereabouts: run === undefined ? new Map() : whereaboutsIn(key, memory, situation),
         nowMs: memory.hold.broker === undefined ? clock.now() : driver.brokerNow(memory.hold.broker),
       })
       if (before?.broker === undefined && source.ok && source.object !== undefined) {

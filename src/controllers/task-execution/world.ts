@@ -16,6 +16,9 @@ export type Situation =
   | { readonly kind: 'Unreadable'; readonly message: string }
   | { readonly kind: 'Driven' }
 
+/** Where the effect of a node is that has begun and not ended: few words for a column, more for the table of nodes. */
+export type Whereabout = { readonly words: string; readonly detail: string }
+
 /** Everything that the status of a run says, gathered before it is said. */
 export type World = {
   readonly execution: TaskExecution
@@ -29,6 +32,8 @@ export type World = {
   readonly run: Run | undefined
   /** An object that had the name before had begun it. */
   readonly isContinued: boolean
+  /** By node, as far as anybody has looked. */
+  readonly whereabouts: ReadonlyMap<string, Whereabout>
   /** On the broker's clock. */
   readonly nowMs: number
 }

@@ -1,0 +1,8 @@
+import type { TaskExecution } from '../../api/index.ts'
+
+/** What it is a run of, as kubectl names things: `tdep/morning-summary`. */
+export function sourceOf({ spec }: TaskExecution): string {
+  if (spec.dependencyRef !== undefined) return `tdep/${spec.dependencyRef.name}`
+  if (spec.scheduleRef !== undefined) return `tsch/${spec.scheduleRef.name}`
+  return `task/${spec.task?.type ?? ''}`.slice(0, 80)
+}
