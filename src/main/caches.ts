@@ -126,6 +126,7 @@ export function tieMetrics(metrics: Metrics, caches: Caches): void {
     TaskAlert: caches.alerts,
     TaskBroker: caches.taskBrokers,
     TaskDependency: caches.dependencies,
+    TaskQueue: caches.queues,
     TaskSchedule: caches.schedules,
     WorkerPool: caches.pools,
   }

@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tryRun } from '../../hack/cluster/command.ts'
 import { type PrometheusServer, startPrometheus } from '../../hack/cluster/prometheus.ts'
-import { type KubeObject, kinds, type Resource, taskSchedules } from '../../src/api/index.ts'
+import { type KubeObject, kinds, type Resource, taskQueues, taskSchedules } from '../../src/api/index.ts'
 import { metricGroups, type MetricGroup } from '../../src/observability/index.ts'
 import { renderChart } from '../chart/helm.ts'
 import { namespaces } from '../support/cluster-client.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { startWorkerPod } from '../support/worker-pod.ts'
 import { kindCases } from './api-kinds/index.ts'
+import { addJobs, queueOf } from './consumers.ts'
 import { scheduleHome, type ScheduleHome } from './schedule-home.ts'
 
 let home: ScheduleHome
@@ -93,6 +94,28 @@ describe('the rules', () => {
     await expect.poll(() => firing('TaskmillScheduleFailing'), patience).toMatchObject([{ namespace: 'default', schedule: 'failing' }])
     await home.client.delete(taskSchedules, 'default', 'failing')
     await expect.poll(() => firing('TaskmillScheduleFailing'), patience).toEqual([])
+  })
+
+  it('fire for a queue that nobody works on, also without a pool, and not for one that is paused', async () => {
+    const queues = ['open', 'held']
+    const declare = (name: string, suspend: boolean) =>
+      home.client.apply(
+        taskQueues,
+        { metadata: { namespace: 'default', name }, spec: { queueName: name, suspend } },
+        { fieldManager: 'test', force: true },
+      )
+    await Promise.all(queues.map((name) => declare(name, false)))
+    await Promise.all(
+      queues.map(async (name) => {
+        await using queue = queueOf(home.redis, name)
+        await addJobs(queue, ['first'])
+      }),
+    )
+    const told = () => firing('TaskmillQueueNotWorked').then((alerts) => alerts.map(({ queue = '' }) => queue).toSorted())
+    await expect.poll(told, patience).toEqual(['held', 'open'])
+    await declare('held', true)
+    await expect.poll(told, patience).toEqual(['open'])
+    expect(await prometheus.query('taskmill_queue_jobs{queue="held", state="waiting"} == 1')).toHaveLength(1)
   })
 
   it('fire while a broker is away, and end when it is back', async () => {

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock/index.ts'
 import { ownerOf, queueOwner, type OwnerMarker } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
-import type { Logger } from '../../observability/index.ts'
+import { createConditionMetrics, tellQueues, type Logger, type Metrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
   createBrokerHold,
@@ -32,6 +32,7 @@ export type TaskQueueDeps = {
   readonly brokers: Brokers
   readonly signals: Signals
   readonly events: EventRecorder
+  readonly metrics: Metrics
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
@@ -80,7 +81,7 @@ const ratesEveryMs = 30_000
 export function createTaskQueueController(deps: TaskQueueDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, queues, directory, brokers, signals, events, clock, installation } = deps
+  const { client, queues, directory, brokers, signals, events, metrics, clock, installation } = deps
   const memories = new Map<string, Memory>()
   const status = createStatusWriter<TaskQueue>({
     client,
@@ -89,6 +90,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     clock,
     transitionOf,
     budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(metrics, 'TaskQueue'),
   })
 
   function remember(key: string, queue: TaskQueue): Memory {
@@ -256,6 +258,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
         failure === undefined || done.situation.kind !== 'Pending' ? done.situation : { kind: 'Unreachable', message: failure }
       if (reading !== undefined) memory.samples = withSample(memory.samples, reading)
       memory.shown = reading
+      tellQueues(metrics, 'TaskQueue', key, { broker: queue.spec.brokerRef.name, queues: new Map([[queue.spec.queueName, reading]]) })
       const before = status.latest(key, queue)
       if (isUndecided(memory, situation, before)) return soonest([done.againAfterMs, suspension.endsInMs])
       const rates = ratesOf(memory.samples)

@@ -4,7 +4,7 @@ import { declareMetrics } from '../declaration.ts'
 export const objectMetrics = declareMetrics({
   title: 'Conditions of objects',
   about: 'One gauge for the conditions of every kind but TaskExecution, as `kubectl describe` shows them.',
-  owners: ['AlertChannel', 'TaskAlert', 'TaskBroker', 'TaskDependency', 'TaskSchedule', 'WorkerPool'],
+  owners: ['AlertChannel', 'TaskAlert', 'TaskBroker', 'TaskDependency', 'TaskQueue', 'TaskSchedule', 'WorkerPool'],
   object: ['namespace', 'name'],
   metrics: {
     taskmill_object_condition: {

@@ -1,0 +1,161 @@
+import { expect, it } from 'vitest'
+import { findCondition, type TaskQueue, type TaskQueueStatus } from '../../api/index.ts'
+import type { QueueReading } from '../../broker/index.ts'
+import { statusOf, transitionOf } from './status.ts'
+import type { Situation, World } from './world.ts'
+
+const nowMs = Date.UTC(2026, 10, 29, 3)
+const queue: TaskQueue = {
+  apiVersion: 'taskmill.dev/v1alpha1',
+  kind: 'TaskQueue',
+  metadata: { name: 'mail', namespace: 'acme', uid: 'u', generation: 2 },
+  spec: { brokerRef: { name: 'default' }, queueName: 'email_tasks', suspend: false },
+}
+const reading: QueueReading = {
+  queue: 'email_tasks',
+  waiting: 10,
+  prioritized: 3,
+  delayed: 7,
+  dueDelayed: 2,
+  active: 4,
+  failed: 1,
+  waitingChildren: 0,
+  added: 500,
+  paused: false,
+  streamId: '0-0',
+  brokerTimeMs: nowMs,
+}
+const applied: Situation = { kind: 'Applied', paused: false, pausedByUs: false }
+
+function statusFor(part: Partial<World> = {}): TaskQueueStatus {
+  return statusOf({
+    queue,
+    status: undefined,
+    situation: applied,
+    suspension: { isSuspended: false },
+    reading,
+    rates: undefined,
+    nowMs,
+    ...part,
+  })
+}
+const facts = (status: TaskQueueStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
+const readyOf = (status: TaskQueueStatus) => findCondition(status.conditions, 'Ready')?.message
+
+it('due delayed jobs are ready ones, and no delayed ones any more', () => {
+  expect(statusFor()).toMatchObject({ ready: 15, delayed: 5, active: 4, failed: 1 })
+})
+
+it('what counts is told with three digits, what runs exactly', () => {
+  const many = { ...reading, waiting: 123_456, prioritized: 0, dueDelayed: 0, delayed: 98_765, active: 12_345, failed: 1_999 }
+  expect(statusFor({ reading: many, rates: { arrivalsPerMinute: 1_234, departuresPerMinute: 5 } })).toMatchObject({
+    ready: 123_000,
+    delayed: 98_800,
+    active: 12_345,
+    failed: 2_000,
+    arrivalsPerMinute: 1_230,
+    departuresPerMinute: 5,
+  })
+})
+
+it('there is no limit, no age and no rate where there is none', () => {
+  for (const field of ['limit', 'oldestJobTime', 'arrivalsPerMinute', 'departuresPerMinute']) expect(statusFor()).not.toHaveProperty(field)
+})
+
+it('a queue that cannot be read keeps its numbers', () => {
+  const before = statusFor({ reading: { ...reading, concurrency: 4 } })
+  const { conditions: _, ...numbers } = before
+  expect(statusFor({ status: before, reading: undefined, situation: { kind: 'Unreachable', message: 'gone' } })).toMatchObject(numbers)
+})
+
+it.each<[string, Partial<World>]>([
+  ['No', {}],
+  ['Yes', { situation: { kind: 'Applied', paused: true, pausedByUs: true }, suspension: { isSuspended: true } }],
+  [
+    'Override',
+    {
+      situation: { kind: 'Applied', paused: true, pausedByUs: true },
+      suspension: { isSuspended: true, override: 'suspended until 2026-11-29T04:00:00Z' },
+    },
+  ],
+  ['ByOthers', { situation: { kind: 'Applied', paused: true, pausedByUs: false } }],
+  // Where nothing was asked of the broker, what is declared says whose pause it is.
+  ['ByOthers', { situation: { kind: 'Pending' } }],
+  ['Yes', { situation: { kind: 'Pending' }, suspension: { isSuspended: true } }],
+])('a queue is suspended: %s', (suspended, part) => {
+  expect(statusFor({ reading: { ...reading, paused: suspended !== 'No' }, ...part }).suspended).toBe(suspended)
+})
+
+it.each<[string, Situation, readonly string[], string]>([
+  ['nothing is wrong', applied, ['Ready True Applied', 'Drifted False AsDeclared'], 'what is declared holds'],
+  [
+    'somebody else paused it',
+    { kind: 'Applied', paused: true, pausedByUs: false },
+    ['Ready True Applied', 'Drifted True PausedByOthers'],
+    'what is declared holds',
+  ],
+  [
+    'there is no broker',
+    { kind: 'NoBroker' },
+    ['Ready False BrokerNotFound', 'Reconciling True WaitingForBroker'],
+    'TaskBroker "default" does not exist in this namespace. Next: create it',
+  ],
+  [
+    'its Secret is wrong',
+    { kind: 'NotUsable', message: 'Secret "redis" is missing' },
+    ['Ready False BrokerNotUsable', 'Reconciling True WaitingForBroker'],
+    'Secret "redis" is missing',
+  ],
+  [
+    'it does not answer',
+    { kind: 'Unreachable', message: 'connect ECONNREFUSED' },
+    ['Ready False BrokerUnreachable', 'Reconciling True WaitingForBroker'],
+    'nothing can be applied: connect ECONNREFUSED. Next: kubectl describe taskbroker default',
+  ],
+  [
+    'nobody has the turn yet',
+    { kind: 'Pending' },
+    ['Ready Unknown WaitingForDispatch', 'Reconciling True WaitingForDispatch'],
+    'the turn to act in this namespace is being claimed at the broker',
+  ],
+  ['another cluster has it', { kind: 'Standby', heldBy: 'blue' }, ['Ready True Standby'], 'another cluster acts here: blue'],
+  [
+    'this one is not to have it',
+    { kind: 'Standby', heldBy: undefined },
+    ['Ready True Standby'],
+    'spec.dispatch of TaskBroker "default" is Standby: this cluster applies nothing',
+  ],
+  [
+    'another one decides',
+    { kind: 'Conflict', owner: 'TaskQueue "post" of namespace "acme"' },
+    ['Ready False PolicyConflict', 'Stalled True PolicyConflict'],
+    'TaskQueue "post" of namespace "acme" decides about queue "email_tasks", nothing of this one is applied. Next: delete one of the two',
+  ],
+  [
+    'a later version was here',
+    { kind: 'Unreadable' },
+    ['Ready False SettingsUnreadable', 'Stalled True SettingsUnreadable'],
+    'what was applied to the queue was recorded by a later version. Next: run that version',
+  ],
+])('its conditions when %s', (_, situation, conditions, message) => {
+  const status = statusFor({ situation })
+  expect([facts(status), readyOf(status)]).toEqual([conditions, message])
+})
+
+it('a suspended queue is ready, and says why it rests', () => {
+  const situation: Situation = { kind: 'Applied', paused: true, pausedByUs: true }
+  expect(readyOf(statusFor({ situation, suspension: { isSuspended: true } }))).toBe(
+    'spec.suspend is true: running jobs end, no other starts',
+  )
+  const override = 'suspended until 2026-11-29T04:00:00Z by oncall'
+  const overridden = statusFor({ situation, suspension: { isSuspended: true, override } })
+  expect(facts(overridden)).toEqual(['Ready True Suspended', 'Drifted False AsDeclared', 'Overridden True OverrideActive'])
+  expect(readyOf(overridden)).toBe(`spec.override: ${override}: running jobs end, no other starts`)
+})
+
+it('numbers that move are no reason to write at once, and a limit or a pause is', () => {
+  const of = (part: Partial<QueueReading>) => transitionOf(statusFor({ reading: { ...reading, ...part } }))
+  expect(of({ waiting: 9_999, active: 5, failed: 7, oldestReadyAtMs: 1 })).toEqual(of({}))
+  expect(of({ concurrency: 4 })).not.toEqual(of({}))
+  expect(of({ paused: true })).not.toEqual(of({}))
+})
