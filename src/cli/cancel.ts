@@ -5,8 +5,6 @@ import { type Command, type Context, fieldManager } from './command.ts'
 import { outcomeOf, waitForEnd } from './follow-run.ts'
 import { parseReference, readObject } from './reference.ts'
 
-const shownNodes = 5
-
 export const cancel: Command = {
   usage: 'tex/NAME [--wait]',
   about:
@@ -25,7 +23,7 @@ export const cancel: Command = {
       const isCancelled = run.spec.desiredState === 'Cancelled'
       if (!isCancelled) await write(context, run)
       const words = isCancelled ? `${head} is being cancelled already.` : `${head}: cancelled.`
-      if (!wait) return `${words}${runningOf(run)} Follow: kubectl get ${reference.shown}${context.where} --watch`
+      if (!wait) return `${words}${begunOf(run)} Follow: kubectl get ${reference.shown}${context.where} --watch`
       context.err(`${words}\n`)
       const { words: end, exitCode } = await waitForEnd(context, run)
       return { words: end, exitCode: exitCode > 100 ? exitCode : 0 }
@@ -42,11 +40,9 @@ async function write({ client, onWarning }: Context, { metadata }: TaskExecution
   await client.apply(taskExecutions, body, { fieldManager, force: true, fieldValidation: 'Strict', onWarning })
 }
 
-/** Which nodes had begun: what of them is in a worker's hands goes on. */
-function runningOf({ status }: TaskExecution): string {
-  const running = (status?.nodes ?? []).filter(({ state }) => state === 'Running').map(({ name }) => name)
-  if (running.length === 0) return ' No node had begun.'
-  const more = running.length - shownNodes
-  const names = [...running.slice(0, shownNodes), ...(more > 0 ? [`${more} more`] : [])].join(', ')
-  return ` Begun: ${names}; a job that waits is taken back, one that a worker has taken goes on there and does not count any more.`
+/** What had begun: of that goes on what is in a worker's hands. */
+function begunOf({ status }: TaskExecution): string {
+  const { nodes = [], waitingFor } = status ?? {}
+  if (waitingFor === undefined || !nodes.some(({ state }) => state === 'Running')) return ' No node had begun.'
+  return ` Begun: ${waitingFor}. What a worker runs goes on there and does not count any more; the rest is taken back.`
 }

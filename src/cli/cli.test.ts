@@ -87,6 +87,9 @@ it.each<[readonly string[], string]>([
   ],
   [['run', 'tsch/x', '--ttl', '1y'], '--ttl 1y: write a duration such as 1h or 7d, at most 366d, or never'],
   [['run', 'tsch/x', 'now'], '"now" is one word too many'],
+  [['ack', 'wp/x', '--for', '1h'], '"wp" is not possible here: write tal/NAME'],
+  [['silence', 'tal/x'], 'say for how long, such as --for 1h: an override ends by itself'],
+  [['unack', 'tal/x', '--for', '1h'], 'there is no option --for here'],
   [['cancel', 'tsch/x'], '"tsch" is not possible here: write tex/NAME'],
   [
     ['resume', 'wp/x', '--for', '1h'],

@@ -4,8 +4,7 @@ import type { Applied } from '../kube/index.ts'
 import { fieldManager, type Context } from './command.ts'
 import { type ObjectOf, resourceOf } from './reference.ts'
 
-export const overridableKinds = ['WorkerPool', 'TaskSchedule', 'TaskQueue'] as const
-export type OverridableKind = (typeof overridableKinds)[number]
+type OverridableKind = 'WorkerPool' | 'TaskSchedule' | 'TaskQueue' | 'TaskAlert'
 export type Overridable = ObjectOf<OverridableKind>
 
 /** What has an effect now. */

@@ -1,19 +1,16 @@
 /** What holds for a while, beside the manifest: `scale`, `suspend`, `resume`. */
-import { overrideOrigin, type Override } from '../api/index.ts'
 import { CommandError, usageError } from './command-error.ts'
-import type { Command, Context } from './command.ts'
-import { sayDuration } from './duration.ts'
-import { activeOverride, overridableKinds, removeOverride, writeOverride, type Overridable } from './override-object.ts'
-import { parseReference, readObject, type Reference } from './reference.ts'
-import { whoAmI } from './who-am-i.ts'
+import type { Command } from './command.ts'
+import { becauseMeans, hold, letGo, noMore, required } from './hold.ts'
+import { parseReference, readObject } from './reference.ts'
 
-const because = 'for others to read, in kubectl describe and as an Event'
+const suspendable = ['WorkerPool', 'TaskSchedule', 'TaskQueue'] as const
 
 export const scale: Command = {
   usage: 'wp/NAME REPLICAS --for DURATION [--because REASON]',
   about:
     'Gives a WorkerPool that many replicas for a while, whatever its queues ask for. Its manifest is not touched and may be applied meanwhile.',
-  options: { for: '45m, 1h, 1d12h; then the pool goes back by itself', because },
+  options: { for: '45m, 1h, 1d12h; then the pool goes back by itself', because: becauseMeans },
   prepare({ positionals, forMs, because: reason }) {
     const [target, count, ...more] = positionals
     const reference = parseReference(target, ['WorkerPool'])
@@ -29,7 +26,7 @@ export const scale: Command = {
       const beyond = replicas > maxReplicas ? `more than maxReplicas ${maxReplicas}` : `fewer than minReplicas ${minReplicas}`
       const note = replicas > maxReplicas || replicas < minReplicas ? ` That is ${beyond}, which does not count meanwhile.` : ''
       const what = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
-      return override(context, reference, object, { replicas }, { what, ms, reason, note })
+      return hold(context, reference, object, { replicas }, { what, ms, reason, note })
     }
   },
 }
@@ -38,15 +35,15 @@ export const suspend: Command = {
   usage: 'wp/NAME | tsch/NAME | tq/NAME --for DURATION [--because REASON]',
   about:
     'Suspends a WorkerPool (no pods; those that run drain), a TaskSchedule (no slot is dispatched) or a TaskQueue (no job is started) for a while.',
-  options: { for: '45m, 1h, 1d12h; then it goes on by itself', because },
+  options: { for: '45m, 1h, 1d12h; then it goes on by itself', because: becauseMeans },
   prepare({ positionals, forMs, because: reason }) {
     const [target, ...more] = positionals
-    const reference = parseReference(target, overridableKinds)
+    const reference = parseReference(target, suspendable)
     noMore(more)
     const ms = required(forMs)
     return async (context) => {
       const object = await readObject(context, reference)
-      return override(context, reference, object, { suspend: true }, { what: 'suspended', ms, reason })
+      return hold(context, reference, object, { suspend: true }, { what: 'suspended', ms, reason })
     }
   },
 }
@@ -54,10 +51,10 @@ export const suspend: Command = {
 export const resume: Command = {
   usage: 'wp/NAME | tsch/NAME | tq/NAME [--for DURATION] [--because REASON]',
   about: 'Ends what scale and suspend began. With --for, a TaskSchedule or TaskQueue whose manifest suspends it runs for a while.',
-  options: { for: '45m, 1h, 1d12h; then it is suspended again by itself', because },
+  options: { for: '45m, 1h, 1d12h; then it is suspended again by itself', because: becauseMeans },
   prepare({ positionals, forMs, because: reason }) {
     const [target, ...more] = positionals
-    const reference = parseReference(target, overridableKinds)
+    const reference = parseReference(target, suspendable)
     noMore(more)
     if (reference.kind === 'WorkerPool' && forMs !== undefined) {
       throw usageError(`a pool is suspended by an override only, so that there is nothing to resume for a while: leave --for out`)
@@ -66,7 +63,7 @@ export const resume: Command = {
       const { where, program } = context
       const object = await readObject(context, reference)
       if (forMs !== undefined) {
-        return override(context, reference, object, { suspend: false }, { what: 'not suspended', ms: forMs, reason })
+        return hold(context, reference, object, { suspend: false }, { what: 'not suspended', ms: forMs, reason })
       }
       const isSuspended = 'suspend' in object.spec && object.spec.suspend
       const bySpec = `spec.suspend is true in ${reference.shown} itself`
@@ -76,45 +73,7 @@ export const resume: Command = {
           `${bySpec}, which is for its manifest to change. For a while: ${program} resume ${reference.shown}${where} --for 1h --because "…"`,
         )
       }
-      return `${reference.shown}${where}: ${await endOverride(context, object)}.${isSuspended ? ` It stays suspended: ${bySpec}.` : ''}`
+      return `${reference.shown}${where}: ${await letGo(context, object)}.${isSuspended ? ` It stays suspended: ${bySpec}.` : ''}`
     }
   },
-}
-
-/** Says what was ended. */
-async function endOverride(context: Context, object: Overridable): Promise<string> {
-  const active = activeOverride(object, context.clock.now())
-  await removeOverride(context, object)
-  if (active === undefined) return 'an override that had ended was removed'
-  return `no override any more (there was one ${overrideOrigin(active)})`
-}
-
-type Wish = { readonly what: string; readonly ms: number; readonly reason: string | undefined; readonly note?: string }
-
-/** Writes an override and says what holds now, until when, and how to end it sooner. */
-async function override(
-  context: Context,
-  { shown }: Reference,
-  object: Overridable,
-  fields: object,
-  { what, ms, reason, note = '' }: Wish,
-): Promise<string> {
-  const { client, program, where, clock } = context
-  const by = await whoAmI(client)
-  const until = new Date(Math.round((clock.now() + ms) / 1000) * 1000).toISOString().replace('.000Z', 'Z')
-  const origin: Override = { until, by, ...(reason === undefined ? {} : { reason }) }
-  const before = activeOverride(object, clock.now())
-  await writeOverride(context, object, { ...fields, ...origin })
-  const replaced = before === undefined ? '' : ` It replaces one ${overrideOrigin(before).trim()}.`
-  const origins = overrideOrigin(origin).replace(until, `${until} (${sayDuration(ms)})`)
-  return `${shown}${where}: ${what} ${origins}.${note}${replaced} Sooner: ${program} resume ${shown}${where}`
-}
-
-function required(forMs: number | undefined): number {
-  if (forMs === undefined) throw usageError('say for how long, such as --for 1h: an override ends by itself')
-  return forMs
-}
-
-function noMore(more: readonly string[]): void {
-  if (more.length > 0) throw usageError(`"${more[0]}" is one word too many; a reason goes in quotes: --because "two words"`)
 }

@@ -1,5 +1,7 @@
 /** The objects that commands are about: how people name them, and how they are found. */
 import {
+  taskAlert,
+  taskAlerts,
   taskDependencies,
   taskDependency,
   taskExecution,
@@ -11,6 +13,7 @@ import {
   workerPool,
   workerPools,
   type Resource,
+  type TaskAlert,
   type TaskDependency,
   type TaskExecution,
   type TaskQueue,
@@ -27,6 +30,7 @@ type Objects = {
   readonly TaskQueue: TaskQueue
   readonly TaskDependency: TaskDependency
   readonly TaskExecution: TaskExecution
+  readonly TaskAlert: TaskAlert
 }
 export type KindName = keyof Objects
 export type ObjectOf<K extends KindName> = Objects[K]
@@ -38,6 +42,7 @@ const declarations = {
   TaskQueue: taskQueue,
   TaskDependency: taskDependency,
   TaskExecution: taskExecution,
+  TaskAlert: taskAlert,
 } as const
 
 const resources: { readonly [K in KindName]: Resource<Objects[K]> } = {
@@ -46,6 +51,7 @@ const resources: { readonly [K in KindName]: Resource<Objects[K]> } = {
   TaskQueue: taskQueues,
   TaskDependency: taskDependencies,
   TaskExecution: taskExecutions,
+  TaskAlert: taskAlerts,
 }
 
 export function resourceOf<K extends KindName>(kind: K): Resource<Objects[K]> {

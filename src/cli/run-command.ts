@@ -5,9 +5,10 @@ import { CommandError, usageError } from './command-error.ts'
 import type { Command, CommandDeps } from './command.ts'
 import { helpOf } from './help.ts'
 import { resume, scale, suspend } from './overrides.ts'
+import { ack, silence, unack } from './quiet.ts'
 import { run } from './start-run.ts'
 
-const commands: Readonly<Record<string, Command>> = { run, cancel, scale, suspend, resume }
+const commands: Readonly<Record<string, Command>> = { run, cancel, scale, suspend, resume, ack, silence, unack }
 
 export const commandNames: readonly string[] = Object.keys(commands)
 

@@ -11,12 +11,13 @@ const usage = `taskmill <command>
   cancel tex/NAME            end a run
   scale wp/NAME N --for 1h   give a WorkerPool so many replicas for a while
   suspend, resume KIND/NAME  stop a pool, a schedule or a queue for a while, and go on
+  ack, silence tal/NAME      say who is at an alert, or keep it quiet, for a while; unack ends it
   --version                  print the version
 
 From lint on, a command explains itself with --help.
 `
 
-const commands = ['operator', 'worker', 'lint', 'run', 'cancel', 'scale', 'suspend', 'resume']
+const commands = ['operator', 'worker', 'lint', 'run', 'cancel', 'scale', 'suspend', 'resume', 'ack', 'silence', 'unack']
 
 /** The exit code of a command: 0 done, 1 failed, 2 called wrongly. A command loads only what it needs. */
 async function main(argv: readonly string[], stop: AbortSignal): Promise<number> {
@@ -40,7 +41,10 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
     case 'cancel':
     case 'scale':
     case 'suspend':
-    case 'resume': {
+    case 'resume':
+    case 'ack':
+    case 'silence':
+    case 'unack': {
       const { clusterCommand } = await import('./cluster-command.ts')
       return clusterCommand({
         name: command,

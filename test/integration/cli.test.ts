@@ -7,7 +7,16 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { deployments, findCondition, taskExecutions, taskSchedules, workerPools, type TaskExecution } from '../../src/api/index.ts'
+import {
+  deployments,
+  findCondition,
+  taskAlerts,
+  taskExecutions,
+  taskSchedules,
+  workerPools,
+  type TaskAlert,
+  type TaskExecution,
+} from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
 import { tools } from '../chart/helm.ts'
 import { observe } from '../support/cluster-client.ts'
@@ -190,6 +199,11 @@ it('cancels a run, and says what goes on', async () => {
   expect(cancelled.err).toContain(`tex/${name} -n default: cancelled.\n`)
   expect(cancelled.out).toMatch(/: Cancelled after \d+s\. works: the run was cancelled; its job goes on in queue held, /u)
   expect(await home.commands.llen('bull:nobody:wait')).toBe(0)
+  const other = await taskmill('run', 'tdep/two')
+  await execution(runIn(other), ({ status }) => status?.nodes?.every(({ state }) => state === 'Running') === true)
+  expect((await taskmill('cancel', `tex/${runIn(other)}`)).out).toMatch(
+    /: cancelled\. Begun: works.*, waits.*\. What a worker runs goes on there and does not count any more; the rest is taken back\. Follow: /u,
+  )
   gate.resolve()
   const again = await taskmill('cancel', `tex/${name}`)
   expect(again).toEqual({ code: 0, err: '', out: `tex/${name} -n default has ended before: Cancelled. Nothing to cancel\n` })
@@ -202,15 +216,52 @@ it('who does not want to wait any longer leaves the run alone, and reads how far
   waiting.stdout.on('data', (data) => (out += String(data)))
   waiting.stderr.on('data', (data) => (err += String(data)))
   const closed = once(waiting, 'close')
-  await expect.poll(() => err, { timeout: 30_000 }).toContain('Running 0/1, waiting for idle')
+  await expect.poll(() => err, { timeout: 30_000 }).toContain('Running 0/1, waiting for idle queued in idle (no pool)')
   waiting.kill('SIGINT')
   expect((await closed)[0]).toBe(130)
   const name = runIn({ out: '', err })
   expect(out).toBe(
-    `tex/${name} -n default goes on: Running 0/1, waiting for idle. Cancel: kubectl taskmill cancel tex/${name} -n default\n`,
+    `tex/${name} -n default goes on: Running 0/1, waiting for idle queued in idle (no pool). Cancel: kubectl taskmill cancel tex/${name} -n default\n`,
   )
   expect((await client.get(taskExecutions, namespace, name)).status?.state).toBe('Running')
   expect(await home.commands.llen('bull:idle:wait')).toBe(1)
+})
+
+it('acknowledges an alert beside its manifest, silences it instead, and ends that', async () => {
+  await createPool(client, namespace, 'watched', { queues: [{ name: 'watched' }] })
+  const manifest = { target: { kind: 'WorkerPool', name: 'watched' }, queueBacklog: { above: 10 } } as const
+  const applied = (severity: 'Warning' | 'Critical') =>
+    client.apply(
+      taskAlerts,
+      { metadata: { namespace, name: 'backlog' }, spec: { ...manifest, severity } },
+      { fieldManager: 'argocd-controller', force: true, fieldValidation: 'Strict' },
+    )
+  await applied('Warning')
+  const alert = (holds: (object: TaskAlert) => boolean) =>
+    observe(client, taskAlerts, { namespace, name: 'backlog' }, (object) => object !== undefined && holds(object))
+  await alert(({ status }) => status?.state === 'Inactive')
+  const acked = await taskmill('ack', 'tal/backlog', '--for', '1h', '--because', 'looking')
+  const { until = '', by = '', ...rest } = (await applied('Critical')).spec.override ?? {}
+  expect(rest).toEqual({ acknowledge: true, reason: 'looking' })
+  expect(acked).toEqual({
+    code: 0,
+    err: '',
+    out:
+      `tal/backlog -n default: acknowledged until ${until} (1h) by ${by}: "looking". It does not fire now. ` +
+      'Sooner: kubectl taskmill unack tal/backlog -n default\n',
+  })
+  const shown = await alert(({ spec, status }) => spec.severity === 'Critical' && status?.ackedBy !== undefined)
+  expect(findCondition(shown?.status?.conditions, 'Overridden')?.message).toBe(`acknowledged until ${until} by ${by}: "looking"`)
+
+  expect((await taskmill('silence', 'taskalert/backlog', '--for', '30m')).out).toContain(
+    `It replaces one until ${until} by ${by}: "looking".`,
+  )
+  expect((await client.get(taskAlerts, namespace, 'backlog')).spec.override).toMatchObject({ silence: true })
+  expect((await client.get(taskAlerts, namespace, 'backlog')).spec.override).not.toHaveProperty('acknowledge')
+  expect((await taskmill('unack', 'tal/backlog')).out).toMatch(/^tal\/backlog -n default: no override any more \(there was one until /u)
+  const after = await alert(({ status }) => status?.ackedBy === undefined)
+  expect(after?.spec).not.toHaveProperty('override')
+  expect((await taskmill('unack', 'tal/backlog')).out).toBe('tal/backlog -n default is neither acknowledged nor silenced: nothing to end\n')
 })
 
 it('says who may do it to somebody who may not', async () => {

@@ -21,7 +21,8 @@ export const overriddenCondition = {
   reasons: {
     OverrideActive: {
       status: 'True',
-      meaning: 'The message says what holds, until when, who wants it and why. It ends by itself; `taskmill resume` ends it sooner.',
+      meaning:
+        'The message says what holds, until when, who wants it and why. It ends by itself; `taskmill resume` (of an alert: `unack`) ends it sooner.',
     },
   },
 } as const satisfies ConditionRegistry[string]

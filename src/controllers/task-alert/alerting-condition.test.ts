@@ -37,7 +37,7 @@ const acked = alertOf(
   'Warning',
   'Firing',
   ['True', 'ThresholdCrossed', '9 jobs waiting > 5'],
-  'alice until 2026-11-29T04:00:00Z',
+  'oncall until 2026-11-29T04:00:00Z',
 )
 const held = alertOf('a-held', 'Warning', 'Firing', ['True', 'HeldUnknown', 'fires since X with Y; it cannot be judged now'])
 const calm = alertOf('calm', 'Info', 'Inactive', ['False', 'WithinThreshold', '0 jobs waiting'])
@@ -57,7 +57,7 @@ it.each<[string, readonly TaskAlert[], string]>([
     [calm, blind, fresh, acked, held, firing],
     'True AlertsFiring failing (Critical): 23% (69/300) > 10% in 5m, since 2026-11-29T02:51:00Z, not acknowledged; ' +
       'a-held (Warning): fires since X with Y; it cannot be judged now, not acknowledged; ' +
-      'backlog (Warning): 9 jobs waiting > 5, since 2026-11-29T02:51:00Z, acknowledged by alice until 2026-11-29T04:00:00Z',
+      'backlog (Warning): 9 jobs waiting > 5, since 2026-11-29T02:51:00Z, acknowledged by oncall until 2026-11-29T04:00:00Z',
   ],
 ])('%s is said', (_, alerts, expected) => {
   const wanted = alertingOf(alerts)

@@ -93,10 +93,10 @@ it('says at once that another one fires, or that somebody is at it', async () =>
   const second = { ...first, metadata: { namespace: 'acme', name: 'other' } }
   world.alerts = [first, second]
   expect(await look()).toEqual({})
-  world.alerts = [first, { ...second, status: { ...second.status, ackedBy: 'alice until then' } } as TaskAlert]
+  world.alerts = [first, { ...second, status: { ...second.status, ackedBy: 'oncall until then' } } as TaskAlert]
   expect(await look()).toEqual({})
   expect(writes.map(({ conditions }) => conditions[0]?.message.split('; ').length)).toEqual([1, 2, 2])
-  expect(writes[2]?.conditions[0]?.message).toContain('acknowledged by alice')
+  expect(writes[2]?.conditions[0]?.message).toContain('acknowledged by oncall')
 })
 
 it('is right after a restart, and with a target that was created anew', async () => {

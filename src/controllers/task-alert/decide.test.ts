@@ -178,16 +178,16 @@ describe('what people read', () => {
 })
 
 describe('people', () => {
-  const override = { until: '2026-11-29T03:00:00Z', by: 'alice', reason: 'incident 4711' }
+  const override = { until: '2026-11-29T03:00:00Z', by: 'oncall', reason: 'incident 4711' }
   const acknowledged = { override: { ...override, acknowledge: true } }
   const silenced = { override: { ...override, silence: true } }
   const firing: readonly Look[] = [10, 70].map((second) => ({ second, facts: bad }))
 
   it('acknowledge: it shows who, and ends by itself', () => {
     const plan = last(story([...firing, { second: 100, facts: bad, spec: acknowledged }]))
-    expect(plan.status.ackedBy).toBe('alice until 2026-11-29T03:00:00Z')
+    expect(plan.status.ackedBy).toBe('oncall until 2026-11-29T03:00:00Z')
     expect(facts(plan)).toContain('Overridden True OverrideActive')
-    expect(plan.events).toEqual(['OverrideStarted: acknowledged until 2026-11-29T03:00:00Z by alice: "incident 4711"'])
+    expect(plan.events).toEqual(['OverrideStarted: acknowledged until 2026-11-29T03:00:00Z by oncall: "incident 4711"'])
     expect(plan.againAfterMs).toBe(500_000)
     const after = last(
       story([
@@ -196,14 +196,14 @@ describe('people', () => {
       ]),
     )
     expect(after.status).not.toHaveProperty('ackedBy')
-    expect(after.events).toContain('OverrideEnded: no longer acknowledged until 2026-11-29T03:00:00Z by alice: "incident 4711"')
+    expect(after.events).toContain('OverrideEnded: no longer acknowledged until 2026-11-29T03:00:00Z by oncall: "incident 4711"')
   })
 
   it('silence: nobody is told until it ends, and then at once', () => {
     const quiet = last(story([{ second: 10, facts: bad, spec: { ...silenced, forSeconds: 0 } }]))
     expect(quiet.status.notifications).toEqual([])
     expect(facts(quiet)).toContain('Notified False Silenced')
-    expect(words(quiet, 'Notified')).toBe('oncall: silenced until 2026-11-29T03:00:00Z by alice: "incident 4711"')
+    expect(words(quiet, 'Notified')).toBe('oncall: silenced until 2026-11-29T03:00:00Z by oncall: "incident 4711"')
     expect(quiet.againAfterMs).toBe(590_000)
     const told = last(story([10, 600].map((second) => ({ second, facts: bad, spec: { ...silenced, forSeconds: 0 } }))))
     expect(told.status.notifications).toMatchObject([{ channel: 'oncall', sequence: 1, state: 'Firing' }])

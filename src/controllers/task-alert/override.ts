@@ -13,7 +13,7 @@ export function quietOf({ alert, nowMs }: Asked): NotifyRules['quiet'] {
   return { kind: override.silence === true ? 'Silenced' : 'Acknowledged', untilMs: nowMs + endsInMs }
 }
 
-/** `alice until 2026-11-29T04:00:00Z`: short enough for a column. */
+/** `oncall until 2026-11-29T04:00:00Z`: short enough for a column. */
 export function ackedByOf({ alert, nowMs }: Asked): string | undefined {
   const active = overrideAt(alert.spec.override, nowMs)
   if (active === undefined) return undefined
@@ -21,7 +21,7 @@ export function ackedByOf({ alert, nowMs }: Asked): string | undefined {
   return `${by}${silence === true ? ' (silenced)' : ''} until ${until}`
 }
 
-/** `acknowledged until 2026-11-29T04:00:00Z by alice: "incident 4711"`. */
+/** `acknowledged until 2026-11-29T04:00:00Z by oncall: "incident 4711"`. */
 export function overrideWords({ alert, nowMs }: Asked): string | undefined {
   const active = overrideAt(alert.spec.override, nowMs)
   if (active === undefined) return undefined

@@ -22,7 +22,7 @@ const full = {
     channelRefs: [{ name: 'oncall' }],
     message: '$(target.name) fails $(value)% of its runs',
     runbookURL: 'https://runbooks.acme.dev/email-failing',
-    override: { until: '2026-11-29T04:00:00Z', by: 'alice', reason: 'incident 4711', acknowledge: true, silence: false },
+    override: { until: '2026-11-29T04:00:00Z', by: 'oncall', reason: 'incident 4711', acknowledge: true, silence: false },
   },
   status: {
     conditions,
@@ -31,7 +31,7 @@ const full = {
     sinceTime: '2026-01-01T08:00:00Z',
     target: 'wp/email',
     value: '23% (69/300)',
-    ackedBy: 'alice until 2026-11-29T04:00:00Z',
+    ackedBy: 'oncall until 2026-11-29T04:00:00Z',
     sequence: 1,
     transitions: [{ sequence: 1, state: 'Firing', changeTime: '2026-01-01T08:00:00Z', value: '23% (69/300)', amount: '23' }],
     notifications: [
@@ -75,7 +75,7 @@ export const taskAlertCase: KindCase = {
   ],
   columns: {
     heading: ['NAME', 'SEVERITY', 'STATE', 'TARGET', 'VALUE', 'SINCE', 'ACKED-BY'],
-    row: /^full +Critical +Firing +wp\/email +23% \(69\/300\) +\d+[smhdy]\S* +alice until 2026-11-29T04:00:00Z$/u,
+    row: /^full +Critical +Firing +wp\/email +23% \(69\/300\) +\d+[smhdy]\S* +oncall until 2026-11-29T04:00:00Z$/u,
   },
   badManifests: [
     {

@@ -1,0 +1,59 @@
+/** Who is at an alert, and whether it calls anybody meanwhile: `ack`, `silence`, `unack`. */
+import type { TaskAlert } from '../api/index.ts'
+import type { Command } from './command.ts'
+import { becauseMeans, hold, letGo, noMore, required } from './hold.ts'
+import { parseReference, readObject } from './reference.ts'
+
+export const ack = quiet(
+  'acknowledged',
+  { acknowledge: true },
+  'Says that somebody is at it: channels hear when the alert is resolved, and nothing else until the time is over.',
+)
+
+export const silence = quiet(
+  'silenced',
+  { silence: true },
+  'Keeps an alert from telling its channels anything for a while; then they are told what is the case. It goes on being judged and shown.',
+)
+
+function quiet(what: string, fields: object, about: string): Command {
+  return {
+    usage: 'tal/NAME --for DURATION [--because REASON]',
+    about,
+    options: { for: '45m, 1h, 1d12h; then it may call again by itself', because: becauseMeans },
+    prepare({ positionals, forMs, because: reason }) {
+      const [target, ...more] = positionals
+      const reference = parseReference(target, ['TaskAlert'])
+      noMore(more)
+      const ms = required(forMs)
+      return async (context) => {
+        const alert = await readObject(context, reference)
+        return hold(context, reference, alert, fields, { what, ms, reason, note: ` ${stateOf(alert)}`, endedBy: 'unack' })
+      }
+    },
+  }
+}
+
+export const unack: Command = {
+  usage: 'tal/NAME',
+  about: 'Ends what ack and silence began.',
+  options: {},
+  prepare({ positionals }) {
+    const [target, ...more] = positionals
+    const reference = parseReference(target, ['TaskAlert'])
+    noMore(more)
+    return async (context) => {
+      const alert = await readObject(context, reference)
+      const head = `${reference.shown}${context.where}`
+      if (alert.spec.override === undefined) return `${head} is neither acknowledged nor silenced: nothing to end`
+      return `${head}: ${await letGo(context, alert)}. ${stateOf(alert)}`
+    }
+  },
+}
+
+/** `It fires since 2026-11-29T02:51:00Z: 23% > 10%.` */
+function stateOf({ status }: TaskAlert): string {
+  const { state, sinceTime, value } = status ?? {}
+  if (state === 'Firing') return `It fires since ${sinceTime ?? 'now'}${value === undefined ? '' : `: ${value}`}.`
+  return state === 'Pending' ? 'It is about to fire.' : 'It does not fire now.'
+}
