@@ -21,6 +21,7 @@ it('is a table with a line for each node, in their order', () => {
       }),
       node('summary', 'Running', { startTime: timeOf(3), message: 'queued in ai_tasks' }),
       node('send', 'Pending', { message: 'needs summary' }),
+      node('sorry', 'Omitted', { reason: 'ConditionNotMet', message: 'it needs pages to end as Failed' }),
     ]),
   ).toEqual([
     'NODE      STATE      ATTEMPT  TOOK  WORKER        REASON',
@@ -28,6 +29,7 @@ it('is a table with a line for each node, in their order', () => {
     'pages     Failed     3        3s    sync-7d9c-x2  AttemptsExhausted: Notion answered 503',
     'summary   Running    -        -     -             queued in ai_tasks',
     'send      Pending    -        -     -             needs summary',
+    'sorry     Omitted    -        -     -             it needs pages to end as Failed',
   ])
 })
 

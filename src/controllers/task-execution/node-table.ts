@@ -30,7 +30,9 @@ function selected(nodes: readonly NodeStatus[]): readonly [readonly NodeStatus[]
 
 function rowOf({ name, state, attempt, startTime, finishTime, worker, reason, message }: NodeStatus): readonly string[] {
   const tookMs = startTime === undefined || finishTime === undefined ? undefined : Date.parse(finishTime) - Date.parse(startTime)
-  const why = reason === undefined || reason === state ? message : [reason, message].filter((each) => each !== undefined).join(': ')
+  // Of what did not run the words say it all.
+  const isPlain = reason === undefined || reason === state || state === 'Skipped' || state === 'Omitted'
+  const why = isPlain ? message : [reason, message].filter((each) => each !== undefined).join(': ')
   return [
     name,
     state,

@@ -83,13 +83,12 @@ function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView, whe
   const waiting = waitsFor.length === 0 ? whereabouts.get(name)?.detail : `needs ${listed(waitsFor)}`
   const message = (ended === undefined ? waiting : ended.message)?.slice(0, nodeMessageLength)
   const attempt = ended?.attemptsMade
-  const beganMs = ended?.startedAtMs ?? startedAtMs
   const { worker, reason } = ended ?? {}
   return {
     name,
     state,
     ...(attempt === undefined ? {} : { attempt }),
-    ...(beganMs === undefined ? {} : { startTime: kubeTime(beganMs) }),
+    ...(startedAtMs === undefined ? {} : { startTime: kubeTime(startedAtMs) }),
     ...(ended === undefined || startedAtMs === undefined ? {} : { finishTime: kubeTime(ended.finishedAtMs ?? ended.atMs) }),
     ...(worker === undefined ? {} : { worker: worker.slice(0, 253) }),
     ...(reason === undefined ? {} : { reason }),
