@@ -183,7 +183,7 @@ describe('words', () => {
   const words = (part: Partial<ScalingInput>): string => describeDecision(input(part), decideReplicas(input(part)))
   it.each([
     { part: {}, want: '0 replicas: no jobs. The next job wakes the pool.' },
-    { part: { signal: demand(1) }, want: '1 replica: 1 job (1 waiting, 0 running) need 1 at 50 per replica.' },
+    { part: { signal: demand(1) }, want: '1 replica: 1 job (1 waiting, 0 running) needs 1 at 50 per replica.' },
     {
       part: { signal: limited(996, 4, [{ queue: 'email', concurrency: 4, jobs: 1000 }]) },
       want: '1 replica: 1,000 jobs (996 waiting, 4 running) need 20 at 50 per replica, and 1 is enough: queue "email" runs at most 4 at once. Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room.',

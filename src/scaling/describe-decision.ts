@@ -38,7 +38,7 @@ function causeOf(demand: Demand, { wanted, capped }: ScalingDecision, target: nu
   const orphans = `${plural(demand.orphaned, 'active job')} without a worker`
   if (jobs === 0) return demand.orphaned === 0 ? 'no jobs' : `${orphans}, which only a replica gives back`
   const parts = `${count(demand.backlog)} waiting, ${count(demand.active)} running`
-  const need = `${plural(jobs, 'job')} (${parts}) need ${count(capped?.from ?? wanted)} at ${count(target)} per replica${capWords(wanted, capped)}`
+  const need = `${plural(jobs, 'job')} (${parts}) ${jobs === 1 ? 'needs' : 'need'} ${count(capped?.from ?? wanted)} at ${count(target)} per replica${capWords(wanted, capped)}`
   return demand.orphaned === 0 ? need : `${need}; ${orphans}`
 }
 

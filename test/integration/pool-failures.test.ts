@@ -62,7 +62,7 @@ it('shows the words of a container that crashes', async () => {
   const failing = await pool('crash', (object) => readyOf(object)?.reason === 'DeploymentUnavailable')
   const { name } = pod!.metadata
   expect(readyOf(failing)?.message).toBe(
-    `0 of 1 pods are ready: pod ${name}, container worker: CrashLoopBackOff, exit code 1: Error: Cannot find module ./email.js. ` +
+    `0 of 1 pod is ready: pod ${name}, container worker: CrashLoopBackOff, exit code 1: Error: Cannot find module ./email.js. ` +
       `Next: kubectl logs ${name} -c worker --previous`,
   )
 })

@@ -43,7 +43,7 @@ it('says of a rollout without progress where to look', async () => {
   )
   expect(findCondition(stalled?.status?.conditions, 'Ready')).toMatchObject({ status: 'False', reason: 'DeploymentUnavailable' })
   expect(findCondition(stalled?.status?.conditions, 'Stalled')?.message).toMatch(
-    /^0 of 1 pods are ready: .*progress.*Next: kubectl describe pods -l 'taskmill\.dev\/pool=stuck'$/u,
+    /^0 of 1 pod is ready: .*progress.*Next: kubectl describe pods -l 'taskmill\.dev\/pool=stuck'$/u,
   )
 })
 

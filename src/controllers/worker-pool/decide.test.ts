@@ -299,7 +299,7 @@ describe('decide', () => {
     const { status } = decide(
       worldOf({ warnings: ['would violate PodSecurity'], deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }) }),
     )
-    expect(status.conditions?.[0]?.message).toBe('1 of 1 pods are ready. The API server warns: would violate PodSecurity')
+    expect(status.conditions?.[0]?.message).toBe('1 of 1 pod is ready. The API server warns: would violate PodSecurity')
   })
 
   it('rounds the backlog to three digits', () => {

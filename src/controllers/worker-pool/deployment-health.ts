@@ -11,7 +11,7 @@ export function deploymentHealth({ deployment, trouble, warnings }: World, desir
   if (deployment.kind !== 'Owned') return starting('the Deployment is being created')
   const { status, metadata, spec } = deployment.object
   const ready = status?.readyReplicas ?? 0
-  const words = `${ready} of ${desired} pods are ready`
+  const words = `${ready} of ${desired} ${desired === 1 ? 'pod is' : 'pods are'} ready`
   const troubled = trouble?.words === undefined ? undefined : `${words}: ${trouble.words}${warned}`
 
   const failure = findCondition(status?.conditions, 'ReplicaFailure')
