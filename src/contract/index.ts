@@ -30,6 +30,7 @@ export {
   runName,
   slotJobId,
   slotName,
+  slotOfJobId,
   slotTime,
 } from './runs.ts'
 export type { CountIncrement, DoneData, OwnerMarker, Slot, SubjectKind } from './runs.ts'

@@ -8,7 +8,7 @@ export const labels = {
   execution: 'taskmill.dev/execution',
   /** The node of that run. */
   node: 'taskmill.dev/node',
-  /** Name of the TaskSchedule whose slot it is. */
+  /** Name of the TaskSchedule whose slot a Job or TaskExecution is for. */
   schedule: 'taskmill.dev/schedule',
 } as const
 
@@ -18,7 +18,7 @@ export const annotations = {
   writtenReplicas: 'taskmill.dev/written-replicas',
   /** On the operator's Lease: the number of the term. Brokers refuse what is sent in the name of a lower one. */
   epoch: 'taskmill.dev/epoch',
-  /** On a Job: what it is the run of, by the id of the node or slot; a Job of the same name without it is somebody else's. */
+  /** On a Job or TaskExecution: what it is the run of, by the id of the node or slot; one of the same name without it is somebody else's. */
   jobId: 'taskmill.dev/job-id',
   /** On what ran for a run or a slot: its end is recorded, so that it may go. */
   recorded: 'taskmill.dev/recorded',

@@ -35,6 +35,13 @@ export function slotJobId(ledger: string, slot: Slot): string {
   return `tm/${ledger}/${slotName(slot)}`
 }
 
+/** Of which slot of which ledger an id tells. */
+export function slotOfJobId(id: string): { readonly ledger: string; readonly slot: Slot } | undefined {
+  const [, ledger = '', date = '', time = ''] = /^tm\/(.+)\/(\d{8})T(\d{6})Z$/u.exec(id) ?? []
+  const slot = Date.parse(`${date.replace(/(\d{4})(\d\d)/u, '$1-$2-')}T${time.replace(/(\d\d)(\d\d)/u, '$1:$2:')}Z`) / 1000
+  return Number.isNaN(slot) ? undefined : { ledger, slot }
+}
+
 /** The whole name of a run in a broker: `default/assistant/run/x7k2p`. No ledger can have it. */
 export function runName(installation: string, namespace: string, name: string): string {
   return `${installation}/${namespace}/run/${name}`

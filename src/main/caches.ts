@@ -23,15 +23,16 @@ import type { Clock } from '../clock/index.ts'
 import { labels } from '../contract/index.ts'
 import { createInformerOfNamespaces, type Informer, type KubeClient } from '../kube/index.ts'
 import type { Logger, MetricOwner, Metrics } from '../observability/index.ts'
+import { isRecorded, slotRunOf } from '../plans/index.ts'
 import type { Startable } from '../runtime/index.ts'
 
 /** What the operator knows of the cluster, whether it leads or follows: the caches are warm when it takes over. */
 export type Caches = {
   readonly pools: Informer<WorkerPool, 'byBroker'>
   readonly queues: Informer<TaskQueue, 'byBroker' | 'byQueue'>
-  readonly schedules: Informer<TaskSchedule, 'byBroker'>
+  readonly schedules: Informer<TaskSchedule, 'byBroker' | 'byDependency'>
   readonly dependencies: Informer<TaskDependency, 'byBroker'>
-  readonly executions: Informer<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker'>
+  readonly executions: Informer<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot'>
   readonly taskBrokers: Informer<TaskBroker>
   readonly alerts: Informer<TaskAlert, 'byTarget' | 'byChannel'>
   readonly channels: Informer<AlertChannel>
@@ -65,11 +66,15 @@ export function createCaches(deps: {
         byQueue: ({ spec }) => [spec.queueName],
       },
     }),
-    schedules: createInformerOfNamespaces<TaskSchedule, 'byBroker'>({
+    schedules: createInformerOfNamespaces<TaskSchedule, 'byBroker' | 'byDependency'>({
       ...informerDeps,
       resource: taskSchedules,
       onRelist: metrics.relists(taskSchedules.plural),
-      indexes: { byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`] },
+      indexes: {
+        byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`],
+        byDependency: ({ metadata, spec }) =>
+          spec.dependencyRef === undefined ? [] : [`${metadata.namespace ?? ''}/${spec.dependencyRef.name}`],
+      },
     }),
     dependencies: createInformerOfNamespaces<TaskDependency, 'byBroker'>({
       ...informerDeps,
@@ -77,15 +82,21 @@ export function createCaches(deps: {
       onRelist: metrics.relists(taskDependencies.plural),
       indexes: { byBroker: ({ metadata, spec }) => [`${metadata.namespace ?? ''}/${spec.brokerRef.name}`] },
     }),
-    executions: createInformerOfNamespaces<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker'>({
+    executions: createInformerOfNamespaces<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot'>({
       ...informerDeps,
       resource: taskExecutions,
       onRelist: metrics.relists(taskExecutions.plural),
       indexes: {
-        byDependency: ({ metadata, spec }) =>
-          spec.dependencyRef === undefined ? [] : [`${metadata.namespace ?? ''}/${spec.dependencyRef.name}`],
+        byDependency: (execution) => {
+          const dependency = dependencyOf(execution)
+          return dependency === undefined ? [] : [dependency]
+        },
         bySchedule: ({ metadata, spec }) =>
           spec.scheduleRef === undefined ? [] : [`${metadata.namespace ?? ''}/${spec.scheduleRef.name}`],
+        byUnrecordedSlot: (execution) => {
+          const run = isRecorded(execution) ? undefined : slotRunOf(execution)
+          return run === undefined ? [] : [`${execution.metadata.namespace ?? ''}/${run.schedule}`]
+        },
         // Of one whose schedule or graph is not known yet the broker is not either: it is looked at when that comes.
         byBroker: ({ metadata, spec, status }) => [`${metadata.namespace ?? ''}/${status?.broker ?? spec.brokerRef?.name ?? 'default'}`],
       },
@@ -135,6 +146,12 @@ export function tieMetrics(metrics: Metrics, caches: Caches): void {
   for (const [kind, cache] of Object.entries(cacheOf) as [keyof typeof cacheOf, (typeof cacheOf)[keyof typeof cacheOf]][]) {
     cache.onChange((key, current) => (current === undefined ? metrics.of(kind, key).forget() : undefined))
   }
+}
+
+/** The graph that is run, also where a schedule names it. */
+export function dependencyOf({ metadata, spec, status }: TaskExecution): string | undefined {
+  const name = spec.dependencyRef?.name ?? status?.dependency
+  return name === undefined ? undefined : `${metadata.namespace ?? ''}/${name}`
 }
 
 /** The caches as parts of the process. */

@@ -2,6 +2,7 @@
  * The controllers of a term, one function per kind: what each is made of, and what it is asked to look at again by. A new kind adds its
  * cache in `caches.ts` and its function here.
  */
+import { finalStateOf } from '../api/index.ts'
 import { doneQueue, type OwnerMarker, ownerOf } from '../contract/index.ts'
 import { createTaskBrokerController } from '../controllers/task-broker/index.ts'
 import { createTaskDependencyController } from '../controllers/task-dependency/index.ts'
@@ -22,8 +23,9 @@ import {
   type Tracking,
   type Whereabouts,
 } from '../services/index.ts'
+import { isRecorded, slotRunOf } from '../plans/index.ts'
 import { alertParts } from './alert-controllers.ts'
-import { keysOf } from './caches.ts'
+import { dependencyOf, keysOf } from './caches.ts'
 import { atEnd, type Term } from './term.ts'
 
 /** In the order of their start. */
@@ -73,8 +75,8 @@ function taskDependencyController(term: Term): Controller {
   term.follow(dependencies, (key) => controller.enqueue(key))
   term.follow(executions, (_, current, previous) => {
     const run = current ?? previous
-    const name = run?.spec.dependencyRef?.name
-    if (name !== undefined) controller.enqueue(`${run?.metadata.namespace ?? ''}/${name}`)
+    const dependency = run && dependencyOf(run)
+    if (dependency !== undefined) controller.enqueue(dependency)
   })
   term.follow(taskBrokers, (broker) => {
     for (const key of keysOf(dependencies.byIndex('byBroker', broker))) controller.enqueue(key)
@@ -132,10 +134,12 @@ function runParts(term: Term): readonly Startable[] {
 
 function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServices & { readonly driver: SlotDriver }): Controller {
   const { caches, directory, dispatchers } = term
-  const { schedules, taskBrokers } = caches
+  const { schedules, dependencies, executions, taskBrokers } = caches
   const { reconcile } = createTaskScheduleController({
     ...term,
     schedules,
+    dependencies,
+    executions,
     taskBrokers,
     tracking,
     driver,
@@ -147,6 +151,19 @@ function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServ
     for (const schedule of keysOf(schedules.byIndex('byBroker', broker))) controller.enqueue(schedule)
   }
   term.follow(schedules, (key) => controller.enqueue(key))
+  term.follow(dependencies, (key) => {
+    for (const schedule of keysOf(schedules.byIndex('byDependency', key))) controller.enqueue(schedule)
+  })
+  // Those that slots have started, when they end or are deleted.
+  term.follow(executions, (_, current, previous) => {
+    const object = current ?? previous
+    const run = object && slotRunOf(object)
+    const isNews =
+      current === undefined ||
+      current.metadata.deletionTimestamp !== undefined ||
+      (finalStateOf(current) !== undefined && !isRecorded(current))
+    if (run !== undefined && isNews) controller.enqueue(`${object?.metadata.namespace ?? ''}/${run.schedule}`)
+  })
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
   dispatchers.onChange(enqueueThoseOf)
@@ -178,7 +195,11 @@ function taskExecutionController(term: Term, { tracking, whereabouts, runDriver,
   // Only what has not begun still wants to know what it refers to.
   const waiting = (runs: ReturnType<typeof executions.list>) => runs.filter(({ status }) => status?.startTime === undefined)
   term.follow(executions, (key) => controller.enqueue(key))
-  term.follow(schedules, (key) => enqueueAll(waiting(executions.byIndex('bySchedule', key))))
+  term.follow(schedules, (key, current) => {
+    enqueueAll(waiting(executions.byIndex('bySchedule', key)))
+    // Nobody records their ends any more, which they wait for before they go.
+    if (current === undefined) enqueueAll(executions.byIndex('byUnrecordedSlot', key))
+  })
   term.follow(dependencies, (key) => enqueueAll(waiting(executions.byIndex('byDependency', key))))
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)

@@ -9,8 +9,9 @@
  */
 export { type Fault, type Faults, summaryOf, type Understood } from './fault.ts'
 export { faultsOf } from './faults-of.ts'
-export { type ScheduleFaultReason, timingOf, understandSchedule, type UnderstoodSchedule } from './task-schedule.ts'
-export { understandDependency, understandExecution, type UnderstoodRun } from './run.ts'
+export { isRecorded, type NewExecution, type SlotRun, slotObjectName, slotRunOf } from './slot-run.ts'
+export { type ScheduleFaultReason, type SlotStart, timingOf, understandSchedule, type UnderstoodSchedule } from './task-schedule.ts'
+export { type RunSource, understandDependency, understandExecution, type UnderstoodDependency, type UnderstoodRun } from './run.ts'
 export {
   alertConditionOf,
   type AlertFaultReason,

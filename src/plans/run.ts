@@ -1,13 +1,20 @@
 import type { TaskDependency, TaskExecution, TaskSchedule } from '../api/index.ts'
 import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type RunPlan } from '../graph/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
+import { understandParameters } from './task-schedule.ts'
 
-export type UnderstoodRun = Understood<{ readonly graph: Graph }, GraphFaultReason>
+export type RunFaultReason = GraphFaultReason | 'PayloadTooLarge' | 'PayloadOfGraph'
+
+export type UnderstoodRun = Understood<{ readonly graph: Graph }, RunFaultReason>
+export type UnderstoodDependency = Understood<{ readonly graph: Graph }, GraphFaultReason>
+
+/** What a TaskExecution refers to: nothing where it has a task of its own. Of a schedule that starts a graph both are there. */
+export type RunSource = { readonly schedule?: TaskSchedule | undefined; readonly graph?: TaskDependency | undefined }
 
 type OfRun = Pick<RunPlan, 'name' | 'slot' | 'timeoutSeconds'> & { readonly parameters?: Readonly<Record<string, unknown>> | undefined }
 
 /** The graph as it would be run: of a run, or as it is for trial. */
-export function understandDependency({ metadata, spec }: TaskDependency, of: OfRun = { name: metadata.name }): UnderstoodRun {
+export function understandDependency({ metadata, spec }: TaskDependency, of: OfRun = { name: metadata.name }): UnderstoodDependency {
   const timeoutSeconds = of.timeoutSeconds ?? spec.timeoutSeconds
   return understood(
     {
@@ -23,8 +30,8 @@ export function understandDependency({ metadata, spec }: TaskDependency, of: OfR
   )
 }
 
-/** What a TaskExecution runs: `source` is the object that it refers to, undefined where it has a task of its own. */
-export function understandExecution(execution: TaskExecution, source: TaskSchedule | TaskDependency | undefined): UnderstoodRun {
+/** What a TaskExecution runs. */
+export function understandExecution(execution: TaskExecution, { schedule, graph }: RunSource): UnderstoodRun {
   const { metadata, spec } = execution
   const of = {
     name: metadata.name,
@@ -32,8 +39,8 @@ export function understandExecution(execution: TaskExecution, source: TaskSchedu
     timeoutSeconds: spec.timeoutSeconds,
     parameters: spec.parameters,
   }
-  if (source !== undefined && 'nodes' in source.spec) return understandDependency(source as TaskDependency, of)
-  const template = source === undefined ? spec.task : (source as TaskSchedule).spec.task
+  if (graph !== undefined) return schedule === undefined ? understandDependency(graph, of) : asScheduled(execution, schedule, graph, of)
+  const template = schedule === undefined ? spec.task : schedule.spec.task
   if (template === undefined) throw new TypeError('a TaskExecution without anything to run was admitted')
   const payload = spec.payload === undefined ? template.payload : (merged(template.payload ?? {}, spec.payload) as typeof spec.payload)
   const task = { ...template, ...(payload === undefined ? {} : { payload }) }
@@ -53,12 +60,25 @@ export function understandExecution(execution: TaskExecution, source: TaskSchedu
   )
 }
 
+/** The graph of a schedule, with what the schedule gives to it. */
+function asScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: TaskDependency, of: OfRun): UnderstoodRun {
+  const faults: Fault<RunFaultReason>[] = []
+  if (spec.payload !== undefined) {
+    const message = `tsch/${schedule.metadata.name} starts a graph, which has no payload. Next: create a TaskExecution with dependencyRef and parameters instead`
+    faults.push({ reason: 'PayloadOfGraph', field: 'spec.payload', message })
+  }
+  const parameters = understandParameters(schedule, faults)
+  if (hasFaults(faults)) return { ok: false, faults }
+  if (parameters === undefined) throw new TypeError('neither understood nor faulty')
+  return understandDependency(graph, { ...of, parameters: parameters({ slot: of.slot ?? '' }) })
+}
+
 /** Those of `finally` depend on nothing. */
 function nodeOf({ dependsOn = [], ...node }: TaskDependency['spec']['nodes'][number]): PlanNode {
   return { ...node, dependsOn }
 }
 
-function understood(plan: RunPlan, fieldOf: (field: string) => string): UnderstoodRun {
+function understood(plan: RunPlan, fieldOf: (field: string) => string): UnderstoodDependency {
   const compiled = compileGraph(plan)
   if (compiled.ok) return compiled
   const faults: Fault<GraphFaultReason>[] = compiled.faults.map((fault) => ({ ...fault, field: fieldOf(fault.field) }))

@@ -27,7 +27,7 @@ it('makes the job of a slot', () => {
   const retry = { maxRetries: 2, initialDelaySeconds: 60 }
   const schedule = scheduleOf({ task: { type: 'backup', queue: 'files', priority: 100, payload: { at: '$(slot)' }, retry } })
   const understood = understandSchedule(schedule)
-  expect(understood.ok && understood.jobOf('default/acme/bkup', 'done', slot)).toEqual({
+  expect(understood.ok && understood.start.kind === 'Task' && understood.start.jobOf('default/acme/bkup', 'done', slot)).toEqual({
     id: 'tm/default/acme/bkup/20261129T000000Z',
     doneQueue: 'done',
     done: { v: 1, ledger: 'default/acme/bkup', slot },

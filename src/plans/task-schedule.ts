@@ -1,20 +1,26 @@
 import { createHash } from 'node:crypto'
-import { maxPayloadBytes, type TaskSchedule } from '../api/index.ts'
+import { maxPayloadBytes, type TaskSchedule, type TaskTemplate } from '../api/index.ts'
 import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
-import { generationOf, parseTiming, type SchedulePlan, type SlotSource, type Timing } from '../scheduling/index.ts'
+import { generationOf, parseTiming, placeOfExecutions, type SchedulePlan, type SlotSource, type Timing } from '../scheduling/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { compilePayload, type Payload, wordsOf } from './payload.ts'
+import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
 /** All of a plan that follows from the object alone. */
 type StaticPlan = Omit<SchedulePlan, 'epoch' | 'statusSlot'>
 
 export type ScheduleFaultReason = 'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidExpression' | 'PayloadTooLarge'
 
-export type UnderstoodSchedule = Understood<
-  { readonly plan: StaticPlan; readonly jobOf: (ledger: string, doneQueue: string, slot: Slot) => PlacedJob },
-  ScheduleFaultReason
->
+/** What each slot starts. */
+export type SlotStart =
+  | { readonly kind: 'Task'; readonly jobOf: (ledger: string, doneQueue: string, slot: Slot) => PlacedJob }
+  | { readonly kind: 'Graph'; readonly dependency: string; readonly executionOf: (ledger: string, slot: Slot) => NewExecution }
+
+export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonly start: SlotStart }, ScheduleFaultReason>
+
+/** Where the faults of a payload go, whatever else does. */
+export type PayloadFaults = Pick<Fault<'InvalidExpression' | 'PayloadTooLarge'>[], 'push'>
 
 /** A slot like any other, to try the expressions with before one is due. */
 const trialSlot: Slot = Date.UTC(2026, 10, 29) / 1000
@@ -23,12 +29,12 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const faults: Fault<ScheduleFaultReason>[] = []
   const timing = timingOf(schedule)
   const slots = understandTiming(timing, faults)
-  const payload = understandPayload(schedule.spec.task, faults)
+  const start = understandStart(schedule, faults)
   if (hasFaults(faults)) return { ok: false, faults }
-  if (slots === undefined || payload === undefined) throw new TypeError('neither understood nor faulty')
+  if (slots === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
 
   const { spec, metadata } = schedule
-  const { task, concurrencyPolicy, missedRuns, missedRunsLimit, startingDeadlineSeconds, pendingDeadlineSeconds, runDeadlineSeconds } = spec
+  const { concurrencyPolicy, missedRuns, missedRunsLimit, startingDeadlineSeconds, pendingDeadlineSeconds, runDeadlineSeconds } = spec
   return {
     ok: true,
     plan: {
@@ -41,22 +47,58 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
       ...(startingDeadlineSeconds === undefined ? {} : { startingDeadlineSeconds }),
       ...(pendingDeadlineSeconds === undefined ? {} : { pendingDeadlineSeconds }),
       ...(runDeadlineSeconds === undefined ? {} : { runDeadlineSeconds }),
-      generation: generationOf(hashOf(task), task.queue),
+      generation: generationFor(schedule),
       createdAtMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
     },
-    jobOf: (ledger, doneQueue, slot) => ({
-      id: slotJobId(ledger, slot),
-      doneQueue,
-      done: { v: 1, ledger, slot },
-      queue: task.queue,
-      name: task.type,
-      data: payload.evaluate({ slot: slotTime(slot) }),
-      dueAtMs: slot * 1000,
-      attempts: task.retry.maxRetries + 1,
-      ...(task.retry.maxRetries === 0 ? {} : { backoffMs: task.retry.initialDelaySeconds * 1000 }),
-      ...(task.priority === undefined ? {} : { bullPriority: 101 - task.priority }),
-    }),
+    start,
   }
+}
+
+function generationFor({ spec: { task, dependencyRef, parameters } }: TaskSchedule): string {
+  if (task !== undefined) return generationOf(hashOf(task), task.queue)
+  return generationOf(hashOf({ dependencyRef, parameters }), placeOfExecutions)
+}
+
+function understandStart(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): SlotStart | undefined {
+  const { task, dependencyRef } = schedule.spec
+  if (task !== undefined) {
+    const payload = understandPayload(task.payload ?? {}, 'spec.task.payload', faults)
+    return payload && { kind: 'Task', jobOf: (ledger, doneQueue, slot) => jobOf(task, payload, { ledger, doneQueue, slot }) }
+  }
+  if (dependencyRef === undefined) throw new TypeError('a TaskSchedule without anything to start was admitted')
+  const parameters = understandParameters(schedule, faults)
+  if (parameters === undefined) return undefined
+  const executionOf = (ledger: string, slot: Slot) =>
+    executionOfSlot(schedule, ledger, slot, schedule.spec.parameters && parameters({ slot: slotTime(slot) }))
+  return { kind: 'Graph', dependency: dependencyRef.name, executionOf }
+}
+
+function jobOf(
+  task: TaskTemplate,
+  payload: Payload,
+  { ledger, doneQueue, slot }: { readonly ledger: string; readonly doneQueue: string; readonly slot: Slot },
+): PlacedJob {
+  return {
+    id: slotJobId(ledger, slot),
+    doneQueue,
+    done: { v: 1, ledger, slot },
+    queue: task.queue,
+    name: task.type,
+    data: payload.evaluate({ slot: slotTime(slot) }),
+    dueAtMs: slot * 1000,
+    attempts: task.retry.maxRetries + 1,
+    ...(task.retry.maxRetries === 0 ? {} : { backoffMs: task.retry.initialDelaySeconds * 1000 }),
+    ...(task.priority === undefined ? {} : { bullPriority: 101 - task.priority }),
+  }
+}
+
+/** What the schedule gives to its graph, for a slot. */
+export function understandParameters(
+  { spec }: TaskSchedule,
+  faults: PayloadFaults,
+): ((variables: { readonly slot: string }) => Readonly<Record<string, unknown>>) | undefined {
+  const payload = understandPayload(spec.parameters ?? {}, 'spec.parameters', faults)
+  return payload && ((variables) => payload.evaluate(variables) as Readonly<Record<string, unknown>>)
 }
 
 export function timingOf({ spec }: TaskSchedule): Timing {
@@ -81,9 +123,8 @@ function understandTiming(timing: Timing, faults: Fault<ScheduleFaultReason>[]):
   return undefined
 }
 
-function understandPayload(task: TaskSchedule['spec']['task'], faults: Fault<ScheduleFaultReason>[]): Payload | undefined {
-  const field = 'spec.task.payload'
-  const compiled = compilePayload(task.payload ?? {}, field, ['slot'])
+function understandPayload(value: Readonly<Record<string, unknown>>, field: string, faults: PayloadFaults): Payload | undefined {
+  const compiled = compilePayload(value, field, ['slot'])
   if (!compiled.ok) {
     faults.push(...compiled.faults.map((fault) => ({ reason: 'InvalidExpression' as const, ...fault })))
     return undefined
@@ -101,9 +142,9 @@ function understandPayload(task: TaskSchedule['spec']['task'], faults: Fault<Sch
 }
 
 /** The same for the same template, whatever the order in which its fields were written. */
-function hashOf(task: TaskSchedule['spec']['task']): string {
+function hashOf(template: unknown): string {
   return createHash('sha256')
-    .update(JSON.stringify(sorted(task)))
+    .update(JSON.stringify(sorted(template)))
     .digest('hex')
     .slice(0, 16)
 }

@@ -17,10 +17,10 @@ export type DueSlots = {
 /**
  * Decides on every slot between the cursor and now that is not open already: it fires, or is missed for a reason. Slots of the last 5 s fire. Of older ones
  * fires, where none of the last 5 s does, the newest (`Latest`), the newest if it is at most 30 s old (`Skip`), or the newest
- * `missedRunsLimit` (`All`, which includes those of the last 5 s). While suspended nothing is decided: that is done at the resume, by the change of timing.
+ * `missedRunsLimit` (`All`, which includes those of the last 5 s). While suspended nothing is decided: that is done at the resume, by the change of timing. Nor while held.
  */
 export function dueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number): DueSlots {
-  if (plan.suspended) return { fire: [], missed: [] }
+  if (plan.suspended || plan.isHeld === true) return { fire: [], missed: [] }
   const handled = new Set(ledger.open.map(({ slot }) => slot))
   const due = plan.slots.between(ledger.cursor, Math.floor(nowMs / 1000), mostCounted).filter((slot) => !handled.has(slot))
   const missed = new Map<MissedReason, Slot[]>()

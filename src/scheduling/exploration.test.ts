@@ -6,13 +6,21 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
+import { isCarriedAlike } from './generation.ts'
 import type { Ledger, RunOutcome } from './ledger.ts'
 import { nextStep } from './next-step.ts'
 import type { Knowledge, LookedAt, SchedulePlan, Step } from './step.ts'
 import { parseTiming } from './timing.ts'
 
 /** `Ready` is in the queue, due or not; a removed job is not there. `runs` counts how often a worker has taken it. */
-type JobModel = { readonly state: 'Ready' | 'Running' | 'Ended'; readonly runs: number; readonly hasDone: boolean; readonly adds: number }
+type JobModel = {
+  readonly state: 'Ready' | 'Running' | 'Ended'
+  readonly runs: number
+  readonly hasDone: boolean
+  readonly generation: string
+  /** Something of another kind runs for the slot too. */
+  readonly isDoubled?: true
+}
 
 type LeaderModel = {
   readonly epoch: number
@@ -97,7 +105,13 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
     ended: ended(world),
     looked: new Map(leader.looked?.map(([slot, state]) => [slot, { state }])),
   }
-  const step = nextStep(leader.seen?.ledger, planOf(scenario, world.edits, leader.epoch), knowledge, world.nowSlot * 1000)
+  const plan = planOf(scenario, world.edits, leader.epoch)
+  const step = nextStep(leader.seen?.ledger, plan, knowledge, world.nowSlot * 1000)
+  const placed = step.kind === 'Place' ? step.slots : []
+  const isStrange = placed.some((slot) =>
+    leader.seen?.ledger?.open.some((open) => open.slot === slot && !isCarriedAlike(open.generation, plan.generation)),
+  )
+  if (isStrange) throw new Error('a slot is to be placed by a template of another kind')
   return mutation.step?.(step, leader.seen?.ledger, world) ?? step
 }
 
@@ -134,7 +148,9 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mut
       let next = world
       for (const slot of step.slots) {
         const job = jobOf(next, slot)
-        if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, adds: 1 })
+        const generation = leader.seen?.ledger?.open.find((open) => open.slot === slot)?.generation ?? ''
+        if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, generation })
+        else if (!isCarriedAlike(job.generation, generation)) next = withJob(next, slot, { ...job, isDoubled: true })
       }
       const removed = leader.removed.filter(([slot]) => !step.slots.includes(slot))
       return withLeader(next, { ...idle, placed: [...new Set([...leader.placed, ...step.slots])].toSorted((a, b) => a - b), removed })
@@ -201,6 +217,7 @@ function successors(world: World, scenario: Scenario, mutation: Mutation): World
 
 function broken(world: World, scenario: Scenario): string | undefined {
   for (const [slot, { runs }] of world.jobs) if (runs > 1) return `slot ${slot} ran ${runs} times`
+  for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
   const { ledger } = world.stored
   if (ledger === undefined) return undefined
   for (const { slot, state } of ledger.open) {
@@ -259,7 +276,7 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
   if (ledger.active.length > 0 && ledger.active.some(({ slot }) => slot <= world.nowSlot)) return 'a run that has ended counts as active'
   if (ledger.open.some(({ slot, state }) => slot <= world.nowSlot && state !== 'Final')) return 'a due slot is open'
   const missed = Object.values(ledger.missed).reduce((sum, { count }) => sum + count, 0)
-  const isEdited = scenario.plans.length > 1
+  const isEdited = scenario.plans.length > 1 && !scenario.plans.some(({ isHeld }) => isHeld)
   const due = Math.floor(world.nowSlot / (2 * tick))
   if (!isEdited && ran + missed !== due) return `${due} due, ${ran} dispatched, ${missed} missed`
   return undefined
@@ -329,6 +346,16 @@ const scenarios: readonly Scenario[] = [
   { name: 'one slot decided at its time', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
   { name: 'two slots, the second may overlap', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Forbid' }] },
   { name: 'take-back by an edit of the template, racing with the start', until: 2, crashes: 1, plans: [{}, { generation: 'b' }] },
+  { name: 'a graph, decided at its time', until: 3, crashes: 2, plans: [{ generation: 'a/.execution' }] },
+  { name: 'placed ahead, and a graph then', until: 2, crashes: 1, plans: [{}, { generation: 'b/.execution' }] },
+  { name: 'a graph, and a task then', until: 3, crashes: 0, plans: [{ generation: 'a/.execution' }, { generation: 'b/work' }] },
+  { name: 'held, and free again', until: 3, crashes: 0, plans: [{}, { isHeld: true }, {}] },
+  {
+    name: 'a graph that is missing at first',
+    until: 3,
+    crashes: 1,
+    plans: [{ generation: 'a/.execution', isHeld: true }, { generation: 'a/.execution' }],
+  },
   { name: 'suspended, racing with the start', until: 2, crashes: 1, plans: [{}, { suspended: true }] },
   { name: 'suspended and resumed', until: 3, crashes: 0, plans: [{}, { suspended: true }, {}] },
   { name: 'another timing', until: 2, crashes: 0, plans: [{}, { timing: { everySeconds: 3 * tick } }] },

@@ -1,4 +1,5 @@
 import type { Slot } from '../contract/index.ts'
+import { isOfQueue } from './generation.ts'
 import type { ActiveRun, Ledger, RunOutcome } from './ledger.ts'
 import type { Knowledge, LookedAt, SchedulePlan } from './step.ts'
 
@@ -8,9 +9,14 @@ const aheadSeconds = 90
 const refillSeconds = 45
 const mostAhead = 64
 
+/** Only a queue keeps a job until its time; what is one at a time is decided at that time too. */
+export function placesAhead({ concurrencyPolicy, generation }: Pick<SchedulePlan, 'concurrencyPolicy' | 'generation'>): boolean {
+  return concurrencyPolicy === 'Allow' && isOfQueue(generation)
+}
+
 /** The slots to place ahead now; none while enough are. */
 export function slotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): readonly Slot[] {
-  if (plan.suspended || plan.concurrencyPolicy !== 'Allow') return []
+  if (plan.suspended || plan.isHeld === true || !placesAhead(plan)) return []
   const now = Math.floor(nowMs / 1000)
   const waiting = ledger.open.filter(({ slot }) => slot > now)
   const first = plan.slots.next(Math.max(now, ledger.cursor, ...waiting.map(({ slot }) => slot)))
@@ -90,10 +96,10 @@ function failed(
 export function nextWake(ledger: Ledger, plan: SchedulePlan, looked: ReadonlyMap<Slot, LookedAt>, nowMs: number): number | undefined {
   const now = Math.floor(nowMs / 1000)
   const waiting = ledger.open.filter(({ slot }) => slot > now).map(({ slot }) => slot)
-  const next = plan.suspended ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))
+  const next = plan.suspended || plan.isHeld === true ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))
   const refill = (): number | undefined => {
     if (next === undefined) return undefined
-    if (plan.concurrencyPolicy !== 'Allow') return next * 1000
+    if (!placesAhead(plan)) return next * 1000
     return Math.max(now + 1, next - (waiting.length === 0 ? aheadSeconds : refillSeconds)) * 1000
   }
   const deadlines = ledger.active.map((run) => deadlineOf(run, plan, looked.get(run.slot), nowMs))

@@ -19,9 +19,24 @@ export type ActiveRun = {
   readonly startedAtMs?: number
 }
 
-export type RunReason = 'Succeeded' | 'AttemptsExhausted' | 'JobRemoved' | 'PendingDeadlineExceeded' | 'RunDeadlineExceeded'
+/** All there are; those of a graph's run are its outcomes. */
+const runReasons = [
+  'Succeeded',
+  'Skipped',
+  'AttemptsExhausted',
+  'Failed',
+  'TimedOut',
+  'Cancelled',
+  'JobRemoved',
+  'ExecutionRemoved',
+  'Refused',
+  'PendingDeadlineExceeded',
+  'RunDeadlineExceeded',
+] as const
 
-/** How a run ended, as far as its job tells. */
+export type RunReason = (typeof runReasons)[number]
+
+/** How a run ended, as far as it tells. */
 export type RunOutcome = {
   readonly slot: Slot
   readonly succeeded: boolean
@@ -126,11 +141,10 @@ function readTiming(it: Record<string, unknown>): Timing {
 
 function readOutcome(value: unknown, name: string): RunOutcome {
   const it = fields(value, name)
-  const reasons = ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'] as const
   return {
     slot: finite(it['slot'], `${name}.slot`),
     succeeded: it['succeeded'] === true,
-    reason: oneOf(it['reason'], reasons, `${name}.reason`),
+    reason: oneOf(it['reason'], runReasons, `${name}.reason`),
     ...optional('message', it['message'], text),
     ...optional('attemptsMade', it['attemptsMade'], finite),
     ...optional('attempts', it['attempts'], finite),

@@ -4,8 +4,9 @@
  */
 import type { Slot } from '../contract/index.ts'
 import { dueSlots } from './due-slots.ts'
+import { isCarriedAlike } from './generation.ts'
 import { knownSlot, type Ledger, type OpenSlot } from './ledger.ts'
-import { nextWake, overdueRuns, slotsAhead } from './horizon.ts'
+import { nextWake, overdueRuns, placesAhead, slotsAhead } from './horizon.ts'
 import type { Knowledge, SchedulePlan, Step } from './step.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import {
@@ -98,9 +99,16 @@ function acknowledge({ ended }: Knowledge): Step | undefined {
 }
 
 /** Whoever wrote an intent may have died before or after its effect: the effect is repeated, which does nothing where it had happened. */
-function finishIntents(ledger: Ledger, { epoch }: SchedulePlan, { placed }: Knowledge, nowMs: number): Step | undefined {
+function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed }: Knowledge, nowMs: number): Step | undefined {
+  const { epoch } = plan
   const intended = slotsIn(ledger, 'Intended')
   if (intended.length === 0) return undefined
+  // Intended as a job of a queue, and the schedule starts graphs by now: nobody knows any more what to repeat.
+  const isStrange = (open: OpenSlot): boolean => open.state === 'Intended' && !isCarriedAlike(open.generation, plan.generation)
+  if (ledger.open.some(isStrange)) {
+    const next = withStates(ledger, (open) => (isStrange(open) ? { ...open, state: 'Revoking', epoch } : open))
+    return { kind: 'Write', what: 'revoke', ledger: next }
+  }
   const missing = intended.filter((slot) => !placed.has(slot))
   if (missing.length > 0) return { kind: 'Place', slots: missing }
   const due = intended.filter((slot) => slot <= slotAt(nowMs))
@@ -110,7 +118,8 @@ function finishIntents(ledger: Ledger, { epoch }: SchedulePlan, { placed }: Know
   return { kind: 'Write', what: 'placed', ledger: withCursor(next, next.cursor), ...notBefore(due) }
 }
 
-function finishTakingBack(ledger: Ledger, { epoch }: SchedulePlan, { removed }: Knowledge, nowMs: number): Step | undefined {
+function finishTakingBack(ledger: Ledger, plan: SchedulePlan, { removed }: Knowledge, nowMs: number): Step | undefined {
+  const { epoch } = plan
   const revoking = slotsIn(ledger, 'Revoking')
   if (revoking.length === 0) return undefined
   const missing = revoking.filter((slot) => !removed.has(slot))
@@ -119,8 +128,11 @@ function finishTakingBack(ledger: Ledger, { epoch }: SchedulePlan, { removed }: 
   const isKnown = (slot: Slot): boolean => slot <= ledger.cursor && slot <= last
   const started = revoking.filter((slot) => removed.get(slot) === 'Started')
   const back = revoking.filter((slot) => removed.get(slot) !== 'Started')
-  // Only a regressed ledger has passed what it takes back: such a slot is not decided again. Some are known to have been dispatched.
+  // Only a regressed ledger has passed what it takes back, or one whose schedule starts something else by now: such a slot is not decided
+  // again. Some are known to have been dispatched.
   const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
+  const isStrange = (slot: Slot): boolean =>
+    ledger.open.some((open) => open.slot === slot && !isCarriedAlike(open.generation, plan.generation))
   const news = withDispatched(
     ledger,
     started.filter((slot) => !isKnown(slot)),
@@ -129,7 +141,12 @@ function finishTakingBack(ledger: Ledger, { epoch }: SchedulePlan, { removed }: 
   )
   // What was dispatched before its ledger was to be deleted, and runs, is counted already.
   const settled = withStates(news, (open) => (started.includes(open.slot) ? { ...open, state: 'Final' } : open))
-  const next = withMissed(withoutSlots(settled, back), 'LedgerRegressed', lost)
+  const counted = withMissed(
+    withoutSlots(settled, back),
+    'LedgerRegressed',
+    lost.filter((slot) => !isStrange(slot)),
+  )
+  const next = withMissed(counted, 'ScheduleChanged', lost.filter(isStrange))
   return { kind: 'Write', what: 'taken back', ledger: withCursor(next, next.cursor) }
 }
 
@@ -161,7 +178,7 @@ function retime(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undef
 
 /** Jobs that lie ready for later, and are made from what holds no longer. Those that are due are left alone. */
 function takeBack(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
-  const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || plan.concurrencyPolicy === 'Forbid'
+  const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || !placesAhead(plan)
   const stale = ledger.open.filter((open) => open.state === 'Placed' && open.slot > slotAt(nowMs) && isStale(open)).map(({ slot }) => slot)
   if (stale.length === 0) return undefined
   const next = withStates(ledger, (open) => (stale.includes(open.slot) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))

@@ -8,6 +8,8 @@ export type SchedulePlan = {
   /** Those of `timing`. */
   readonly slots: SlotSource
   readonly suspended: boolean
+  /** Something that a run needs is missing: no slot is decided until it is there, and then as after an outage. What runs is followed. */
+  readonly isHeld?: boolean | undefined
   readonly concurrencyPolicy: 'Allow' | 'Forbid'
   readonly missedRuns: 'Latest' | 'Skip' | 'All'
   readonly missedRunsLimit: number

@@ -6,6 +6,7 @@
 export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
 export { createBrokerHold, createBrokers, type BrokerHold, type Brokers } from './brokers.ts'
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
+export { createExecutionSlots, emptyExecutionSlotsMemory, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
 export {
   createJobs,
   jobNamed,

@@ -1,6 +1,6 @@
 import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedJob, PlacedRef } from '../broker/index.ts'
 import { type Slot, slotJobId } from '../contract/index.ts'
-import { queueOfGeneration, type RunOutcome } from '../scheduling/index.ts'
+import { isOfQueue, queueOfGeneration, type RunOutcome } from '../scheduling/index.ts'
 import { findEnds } from './find-ends.ts'
 import type { SlotExecutor, SlotRef } from './slot-executor.ts'
 
@@ -29,8 +29,7 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
     queue: queueOfGeneration(generation),
   })
   return {
-    // The names of other executors begin with a dot, those of queues never do.
-    runs: (generation) => !queueOfGeneration(generation).startsWith('.'),
+    runs: isOfQueue,
     async place(slots) {
       const outcome = await broker.placeJobs(
         slots.map(({ slot }) => jobOf(slot)),

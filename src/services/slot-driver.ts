@@ -189,6 +189,7 @@ export function createSlotDriver({ clock, log, outcomes, at = () => undefined }:
       if (visit.isWanted?.() === false) return { kind: 'Unwanted' }
       isFresh ||= memory.seen === undefined
       const seen = await look(visit)
+      await gather(visit, seen.ledger)
       const nowMs = brokerNow(broker)
       const step = nextStep(seen.ledger, plan, knowledgeOf(visit, nowMs), nowMs)
       if (step.kind === 'Wait') {
@@ -265,6 +266,13 @@ function fenced({ memory }: Visit): VisitResult {
 function knowledgeOf({ memory, executors }: Visit, nowMs: number): Knowledge {
   const { placed, removed, looked } = memory
   return { placed, removed, looked, ended: executors.flatMap((executor) => executor.ended(nowMs)) }
+}
+
+/** What was dispatched, or is as good as that. What may not have happened yet, or is being taken back, nobody waits for. */
+async function gather({ executors }: Visit, ledger: Ledger | undefined): Promise<void> {
+  const undecided = new Set(ledger?.open.flatMap(({ slot, state }) => (state === 'Intended' || state === 'Revoking' ? [slot] : [])))
+  const begun = ledger?.active.filter(({ slot }) => !undecided.has(slot)) ?? []
+  await Promise.all(executors.map(async (executor) => executor.gather?.(begun.filter(({ generation }) => executor.runs(generation)))))
 }
 
 function generationIn(ledger: Ledger | undefined, slot: Slot): string | undefined {

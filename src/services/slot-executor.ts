@@ -17,6 +17,11 @@ export type SlotRef = { readonly slot: Slot; readonly generation: string }
 export type SlotExecutor = {
   /** Whether runs of this generation are its. Exactly one of a visit's executors says so. */
   readonly runs: (generation: string) => boolean
+  /**
+   * Before each step, with its runs that the ledger waits for: asks for what `ended` has to know of them. Nothing is asked for whose
+   * ends arrive by themselves.
+   */
+  readonly gather?: (begun: readonly SlotRef[]) => Promise<void>
   /** The intent is written. What is refused for good is told as an end that failed, by `ended`. */
   readonly place: (slots: readonly SlotRef[]) => Promise<'Done' | 'Fenced'>
   /** Takes back what has not started; one answer for each, in order. `Absent`: there is nothing, and no end will come. */

@@ -5,6 +5,7 @@ import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { generationOf, parseLedger, parseTiming, type SchedulePlan, type Timing } from '../scheduling/index.ts'
 import { type Brokers, fingerprintOf } from './brokers.ts'
+import { goneWithSchedule } from './execution-slots.ts'
 import { findEnds } from './find-ends.ts'
 import { createQueueSlots } from './queue-slots.ts'
 import type { RunDriver, RunMemory } from './run-driver.ts'
@@ -178,6 +179,7 @@ export function createSweep(deps: SweepDeps): Sweep {
             },
             now: () => driver.brokerNow(broker),
           }),
+          goneWithSchedule,
         ],
         onChanges: () => undefined,
         isWanted: () => !deps.exists(marker.kind, marker.namespace, marker.name),

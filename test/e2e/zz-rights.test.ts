@@ -77,7 +77,40 @@ it('a run that is over goes when its time is', async () => {
   const spec = { dependencyRef: { name: 'runs' }, timeoutSeconds: 1, ttlSecondsAfterFinished: 0 }
   await create({ apiVersion, kind: 'TaskExecution', metadata: { name: 'brief' }, spec })
   await inNamespace('wait', '--for=delete', 'taskexecution/brief', '--timeout=60s')
-  await inNamespace('delete', 'taskdependency/runs', 'taskbroker/runs')
+  await inNamespace('delete', 'taskdependency/runs')
+})
+
+it('a schedule starts runs, marks them when they have ended, and takes back one that does not begin', async () => {
+  const apiVersion = 'taskmill.dev/v1alpha1'
+  const nodes = [{ name: 'one', task: { type: 'none', queue: 'none' } }]
+  for (const [name, broker] of [
+    ['starts', 'runs'],
+    ['waits', 'nowhere'],
+  ] as const) {
+    await create({
+      apiVersion,
+      kind: 'TaskDependency',
+      metadata: { name },
+      spec: { brokerRef: { name: broker }, timeoutSeconds: 1, nodes },
+    })
+    const spec = {
+      brokerRef: { name: 'runs' },
+      everySeconds: 2,
+      concurrencyPolicy: 'Forbid',
+      pendingDeadlineSeconds: 5,
+      dependencyRef: { name },
+    }
+    await create({ apiVersion, kind: 'TaskSchedule', metadata: { name }, spec })
+  }
+  for (const [name, reason] of [
+    ['starts', 'TimedOut'],
+    ['waits', 'PendingDeadlineExceeded'],
+  ] as const) {
+    const path = `jsonpath={.status.conditions[?(@.type=="LastRunSucceeded")].reason}=${reason}`
+    await inNamespace('wait', `--for=${path}`, `taskschedule/${name}`, '--timeout=60s')
+  }
+  await inNamespace('delete', 'taskschedule/starts', 'taskschedule/waits', 'taskdependency/starts', 'taskdependency/waits')
+  await inNamespace('delete', 'taskbroker/runs')
 })
 
 it('an alert tells a channel what it finds of each kind that it may watch', async () => {

@@ -18,9 +18,12 @@ import { random } from '../support/random.ts'
 import {
   applySchedule,
   connectRedis,
+  createGraph,
   createHome,
+  deleteExecutions,
   deleteSchedule,
   forgetLedger,
+  graphOneAtATime,
   idleQueue,
   ledgerOf,
   oneAtATime,
@@ -29,6 +32,7 @@ import {
   runsOf,
   settle,
   slotsRun,
+  unmarkedExecutions,
   until,
   untilLedger,
   untilMarked,
@@ -79,7 +83,8 @@ function launch(namespace: string, killAt = ''): OperatorProcess {
 
 /** How often each point was reached. */
 function pointsOf(operator: OperatorProcess): ReadonlyMap<string, number> {
-  const reached = operator.lines.filter((line) => line.msg === 'point' || line.msg === 'struck')
+  const told = operator.lines.filter((line) => line.msg === 'point' || line.msg === 'struck')
+  const reached = told.filter((line) => !isOfRuns(String(line['point'])))
   return new Map(reached.map((line) => [String(line['point']), Number(line['count'])]))
 }
 
@@ -90,6 +95,11 @@ const failing = oneAtATime(4, { task: { type: 'fail', retry: { maxRetries: 1, in
 const stuck = oneAtATime(2, { pendingDeadlineSeconds: 1, task: { type: 'record', queue: idleQueue } })
 /** Nor on this one's: its slots become final by themselves, while those of the others mostly do with the ends of their runs. */
 const unworked = placedAhead(3, { task: { type: 'record', queue: idleQueue } })
+
+/** Each slot a TaskExecution. */
+const graph = graphOneAtATime(2, 'sound')
+/** Its runs never begin: the graph is to run at a broker that nobody knows. */
+const unbegun = graphOneAtATime(2, 'nowhere', { pendingDeadlineSeconds: 1 })
 
 /** Every write that there is: the compiler asks for one that is new, and the test for a way to reach it. */
 const writes = {
@@ -106,33 +116,39 @@ const writes = {
   marker: true,
   delete: true,
 } as const satisfies Record<WriteName | 'marker' | 'delete', true>
-const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'place', 'remove', 'acknowledge'].flatMap((what) => [
+const objects = ['create execution', 'mark execution', 'delete execution']
+const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'place', 'remove', 'acknowledge', ...objects].flatMap((what) => [
   `before ${what}`,
   `after ${what}`,
 ])
+
+/** What a run does after it was started is killed in the tests of runs. */
+const isOfRuns = (point: string): boolean => / append |^(?:before|after) delete$/u.test(point)
 
 /**
  * All that can befall a schedule: placed ahead, one at a time, a failure, a run that nobody starts, an edit with its take-back, a ledger that
  * is lost, a deletion. Resolves with what went wrong. Slots go on falling due for as long as `meanwhile` takes.
  */
 async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonly string[]> {
-  const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, failing }
+  const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, failing, graph }
   const names = Object.keys(specs)
+  await Promise.all([createGraph(home, 'sound'), createGraph(home, 'nowhere', 'nowhere')])
   const createdAt = Object.fromEntries(
     await Promise.all(Object.entries(specs).map(async ([name, spec]) => [name, await applySchedule(home, name, spec)] as const)),
   )
-  const others = { doomed: ahead, stuck, unworked, forgotten: alone }
+  const others = { doomed: ahead, stuck, unbegun, unworked, forgotten: alone }
   await Promise.all(Object.entries(others).map(([name, spec]) => applySchedule(home, name, spec)))
   await Promise.all([
     ...['ahead', 'alone', 'doomed', 'forgotten'].map((name) => untilMoreRan(home, name, 2)),
-    ...['failing', 'stuck'].map((name) => untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0)),
+    untilLedger(home, 'graph', 'a success', (ledger) => ledger.lastSuccess !== undefined && ledger.dispatched > 1),
+    ...['failing', 'stuck', 'unbegun'].map((name) => untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0)),
     untilLedger(home, 'unworked', 'two slots of which nobody ran the job', (ledger) => ledger.active.length >= 2),
     observe(client, taskSchedules, { ...home, name: 'forgotten' }, (object) => object?.status?.lastScheduleTime !== undefined),
   ])
 
   const before = await ledgerOf(home, 'ahead')
   const generations = new Set(before?.open.map((open) => open.generation))
-  const edited = { ...ahead, task: { ...ahead.task, payload: { edited: true } } }
+  const edited: ScheduleSpec = { ...ahead, task: { type: 'record', payload: { edited: true } } }
   await Promise.all([applySchedule(home, 'ahead', edited), deleteSchedule(home, 'doomed'), forgetLedger(home, 'forgotten')])
   await untilLedger(home, 'ahead', 'the slots of the new generation', ({ open }) => {
     const placed = open.filter((each) => each.state === 'Placed')
@@ -148,12 +164,15 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
       return { name, ...(await settle(home, name, spec, createdAt[name] ?? 0)) }
     }),
   )
+  await until(`${home.namespace}: marks of what is recorded`, async () => (await unmarkedExecutions(home)).length === 0)
   // At rest, so that there is nothing else to write than whether it is to stay after its deletion.
   for (const deletionPolicy of ['Orphan', 'Delete'] as const) {
     await applySchedule(home, 'alone', { ...alone, suspend: true, deletionPolicy })
     await untilMarked(home, 'alone', deletionPolicy)
   }
-  await Promise.all([...names, 'stuck', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)))
+  await Promise.all([...names, 'stuck', 'unbegun', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)))
+  await untilLedgersAreGone(home, ['graph', 'unbegun'])
+  await deleteExecutions(home)
   const doubled = ['doomed', 'forgotten'].filter((name) => runsOf(home, name).length > slotsRun(home, name).size)
   return [
     ...accounts.flatMap(({ name, wrong, missed }) => [
@@ -168,6 +187,13 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     )),
   ]
 }
+
+/** Nothing starts a run any more. */
+const untilLedgersAreGone = (home: Home, names: readonly string[]): Promise<void> =>
+  until(`${home.namespace}: the end of ${names.join(' and ')}`, async () => {
+    const ledgers = await Promise.all(names.map((name) => ledgerOf(home, name)))
+    return ledgers.every((ledger) => ledger === undefined)
+  })
 
 const homeOf = (namespace: string): Home => ({ client, commands, namespace, recordFile })
 /** How often each point was reached when nothing was killed: in all, and before anything was suspended or, but for one, deleted. */

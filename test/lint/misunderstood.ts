@@ -21,6 +21,7 @@ export const misunderstood: readonly Misunderstood[] = [
   schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
   schedule('InvalidExpression', 'spec.task.payload.a', '{everySeconds: 9, task: {type: t, queue: q, payload: {a: $(slott)}}}'),
   schedule('PayloadTooLarge', 'spec.task.payload', `{everySeconds: 9, task: {type: t, queue: q, payload: {a: ${'a'.repeat(262_144)}}}}`),
+  schedule('InvalidExpression', 'spec.parameters.a[0]', '{everySeconds: 9, dependencyRef: {name: g}, parameters: {a: [$(slott)]}}'),
   graph(
     'Cycle',
     'spec.nodes[0].dependsOn[0]',
@@ -59,6 +60,7 @@ export const needCluster: readonly string[] = [
   'TaskExecution TimedOut',
   'TaskQueue PolicyConflict',
   'TaskQueue SettingsUnreadable',
+  'TaskSchedule DependencyNotFound',
   'TaskSchedule LedgerUnreadable',
   'WorkerPool DeploymentNotOwned',
   'WorkerPool ProgressDeadlineExceeded',

@@ -27,7 +27,7 @@ export async function createSchedule(
   client: KubeClient,
   namespace: string,
   name: string,
-  spec: Deep<TaskSchedule['spec']> & { readonly task: Deep<TaskSchedule['spec']['task']> },
+  spec: Deep<TaskSchedule['spec']>,
 ): Promise<TaskSchedule> {
   const schedule = { metadata: { namespace, name }, spec }
   return client.create(taskSchedules, schedule as unknown as TaskSchedule, { fieldManager: 'test', fieldValidation: 'Strict' })

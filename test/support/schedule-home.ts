@@ -6,8 +6,9 @@ import { appendFileSync, readFileSync, statSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from '../../hack/cluster/redis.ts'
-import { taskBrokers, taskSchedules } from '../../src/api/index.ts'
+import { finalStateOf, taskBrokers, taskDependencies, taskExecutions, taskSchedules } from '../../src/api/index.ts'
 import {
+  annotations,
   dispatcherKey,
   dispatcherName,
   doneQueue,
@@ -15,11 +16,15 @@ import {
   ledgerName,
   ownersKey,
   queueKeys,
+  runName,
+  slotJobId,
   slotTime,
   type OwnerMarker,
   type Slot,
 } from '../../src/contract/index.ts'
+import { hasCode } from '../../src/errors/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
+import { slotObjectName } from '../../src/plans/index.ts'
 import type { Ledger } from '../../src/scheduling/index.ts'
 import { namespaces } from './cluster-client.ts'
 
@@ -40,12 +45,14 @@ export type ScheduleSpec = {
   readonly missedRunsLimit?: number
   readonly deletionPolicy?: 'Delete' | 'Orphan'
   readonly pendingDeadlineSeconds?: number
-  readonly task: {
+  readonly task?: {
     readonly type: 'record' | 'fail'
     readonly queue?: string
     readonly payload?: Readonly<Record<string, unknown>>
     readonly retry?: object
   }
+  /** Instead of a task; of `createGraph`. */
+  readonly dependencyRef?: { readonly name: string }
 }
 
 export type Home = {
@@ -69,6 +76,12 @@ export const oneAtATime = (everySeconds: number, more: Partial<ScheduleSpec> = {
   ...more,
 })
 
+/** Of a graph, and none of a task. */
+export const graphOneAtATime = (everySeconds: number, graph: string, more: Partial<ScheduleSpec> = {}): ScheduleSpec => {
+  const { task: _task, ...spec } = oneAtATime(everySeconds)
+  return { ...spec, dependencyRef: { name: graph }, ...more }
+}
+
 export function connectRedis(redis: RedisServer): Redis {
   const commands = new Redis({ host: redis.host, port: redis.port, maxRetriesPerRequest: null, retryStrategy: () => 100 })
   commands.on('error', () => undefined)
@@ -90,13 +103,39 @@ export async function applyBroker({ client, namespace }: Home, redis: RedisServe
 
 /** Creates or edits a schedule; resolves with the second in which it was created. */
 export async function applySchedule({ client, namespace }: Home, name: string, { task, ...spec }: ScheduleSpec): Promise<Slot> {
-  const schedule = { metadata: { namespace, name }, spec: { ...spec, task: { queue, ...task } } }
+  const schedule = { metadata: { namespace, name }, spec: { ...spec, ...(task === undefined ? {} : { task: { queue, ...task } }) } }
   const applied = await client.apply(taskSchedules, schedule, {
     fieldManager: 'test',
     force: true,
     fieldValidation: 'Strict',
   })
   return Date.parse(applied.metadata.creationTimestamp ?? '') / 1000
+}
+
+/** Of one node, whose handler keeps its books; a run of it begins where its TaskBroker is. */
+export async function createGraph({ client, namespace }: Home, name: string, broker = 'default'): Promise<void> {
+  const nodes = [{ name: 'only', task: { type: 'record', queue } }]
+  const graph = { metadata: { namespace, name }, spec: { brokerRef: { name: broker }, nodes } }
+  await client.apply(taskDependencies, graph, { fieldManager: 'test', force: true, fieldValidation: 'Strict' })
+}
+
+/** As the garbage collector would do, which these tests have none of. */
+export async function deleteExecutions(home: Home): Promise<void> {
+  const { client, namespace } = home
+  const { items } = await client.list(taskExecutions, { namespace })
+  const gone = (error: unknown) => {
+    if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
+  }
+  await Promise.all(items.map(({ metadata }) => client.delete(taskExecutions, namespace, metadata.name).catch(gone)))
+}
+
+/** The runs that slots have started, and that have ended and are not marked as recorded. */
+export async function unmarkedExecutions({ client, namespace }: Home): Promise<readonly string[]> {
+  const { items } = await client.list(taskExecutions, { namespace })
+  const unmarked = items.filter(
+    (each) => finalStateOf(each) !== undefined && each.metadata.annotations?.[annotations.recorded] === undefined,
+  )
+  return unmarked.map(({ metadata }) => metadata.name)
 }
 
 /** What no operator ever does: the broker has forgotten the schedule. */
@@ -139,7 +178,22 @@ export type Run = { readonly slot: Slot; readonly attempt: number; readonly atMs
 const recorded = new Map<string, { size: number; readonly runs: Map<string, Run[]> }>()
 
 /** Every run of the schedule's handlers, in order. */
-export function runsOf({ namespace, recordFile }: Home, name: string): readonly Run[] {
+export function runsOf(home: Home, name: string): readonly Run[] {
+  return recordedIn(home).get(ledgerName(installation, home.namespace, name)) ?? []
+}
+
+/** … of a schedule that starts a graph: its runs are named after the slots, which have to be known. */
+export function graphRunsOf(home: Home, name: string, slots: readonly Slot[]): readonly Run[] {
+  const { namespace } = home
+  const all = recordedIn(home)
+  return slots.flatMap((slot) => {
+    const run = runName(installation, namespace, slotObjectName(name, slotJobId(ledgerName(installation, namespace, name), slot)))
+    return (all.get(run) ?? []).map((each) => ({ ...each, slot }))
+  })
+}
+
+/** By ledger, or by run. */
+function recordedIn({ recordFile }: Home): ReadonlyMap<string, readonly Run[]> {
   const known = recorded.get(recordFile) ?? { size: 0, runs: new Map<string, Run[]>() }
   recorded.set(recordFile, known)
   const { size } = statSync(recordFile)
@@ -148,12 +202,12 @@ export function runsOf({ namespace, recordFile }: Home, name: string): readonly 
     known.size += added.length
     for (const line of added.toString('utf8').split('\n').filter(Boolean)) {
       const [id = '', attempt, time = ''] = line.split(' ')
-      const [, ledger = '', slot = ''] = /^tm\/(.*)\/([^/]*)$/u.exec(id) ?? []
+      const [, ledger = '', slot = ''] = /^tm\/(.*\/run\/[^/]+|.*)\/([^/]*)(?:\/[^/]*)?$/u.exec(id) ?? []
       const runs = known.runs.get(ledger) ?? []
       known.runs.set(ledger, [...runs, { slot: slotOf(slot), attempt: Number(attempt), atMs: Date.parse(time) }])
     }
   }
-  return known.runs.get(ledgerName(installation, namespace, name)) ?? []
+  return known.runs
 }
 
 /** `20261129T000000Z` */
@@ -202,9 +256,11 @@ export async function accountAtRest(home: Home, name: string, spec: ScheduleSpec
   await untilLedger(home, name, 'at rest', ({ timing, open, active }) => timing.suspended && isFinal(open) && active.length === 0)
   const ledger = await ledgerOf(home, name)
   if (ledger === undefined) throw new Error(`no ledger of ${whole}`)
-  await until(`${ledger.dispatched} runs of ${whole}`, () => slotsRun(home, name).size >= ledger.dispatched).catch(() => undefined)
-  const lastFinal = Math.max(ledger.cursor, ...ledger.open.map((open) => open.slot))
-  return accountOf(runsOf(home, name), slotsDue(spec.everySeconds, createdAt, lastFinal), ledger)
+  const due = slotsDue(spec.everySeconds, createdAt, Math.max(ledger.cursor, ...ledger.open.map((open) => open.slot)))
+  const runs = () => (spec.dependencyRef === undefined ? runsOf(home, name) : graphRunsOf(home, name, due))
+  const ran = () => new Set(runs().map(({ slot }) => slot)).size
+  await until(`${ledger.dispatched} runs of ${whole}`, () => ran() >= ledger.dispatched).catch(() => undefined)
+  return accountOf(runs(), due, ledger)
 }
 
 const isFinal = (open: Ledger['open']): boolean => open.every((each) => each.state === 'Final')

@@ -56,7 +56,7 @@ const spec = object({
     scheduleRef: optional(
       requiredRef({
         description:
-          'The TaskSchedule, in the same namespace, whose template is run now, also while it is suspended. It counts neither as one of its slots nor for its concurrencyPolicy.',
+          'The TaskSchedule, in the same namespace, whose task or graph is run now, also while it is suspended. It counts neither as one of its slots nor for its concurrencyPolicy.',
         what: 'TaskSchedule',
       }),
     ),
@@ -65,7 +65,8 @@ const spec = object({
     ),
     payload: optional(
       openObject({
-        description: "Fields that are merged over the payload of the schedule's template, objects field by field.",
+        description:
+          "Fields that are merged over the payload of the schedule's task, objects field by field. A schedule that starts a graph has none.",
         example: { retainDays: 1 },
         fields: {},
       }),
@@ -139,6 +140,7 @@ const status = object({
     source: text('What it is a run of; a column of kubectl get.', 80),
     broker: text('The TaskBroker that holds its log.', maxLabelValueLength),
     dependency: text('The TaskDependency whose graph it runs.', maxLabelValueLength),
+    schedule: text('The TaskSchedule that has started it, or whose template it runs.', maxLabelValueLength),
     progress: text('How many nodes are final, of how many; a column of kubectl get.', 64),
     waitingFor: text('What it waits for; a column of kubectl get.', 256),
     startTime: moment('When the run began.'),
@@ -194,3 +196,11 @@ export type TaskExecutionSpec = Infer<typeof spec>
 export type TaskExecutionStatus = Infer<typeof status>
 
 export const taskExecutions: Resource<TaskExecution> = resourceOf(taskExecution)
+
+export type FinalState = Exclude<NonNullable<TaskExecutionStatus['state']>, 'Pending' | 'Running'>
+
+/** How a run ended; undefined while it has not. */
+export function finalStateOf({ status: told }: Pick<TaskExecution, 'status'>): FinalState | undefined {
+  const state = told?.state
+  return state === 'Pending' || state === 'Running' ? undefined : state
+}

@@ -4,8 +4,11 @@ import { alertingCondition } from './alerting-condition.ts'
 
 const invalidSchedule = 'A schedule cannot be read, or never comes due. The message names the field and says what to write.'
 const invalidTimeZone = 'The text of spec.timeZone is no IANA time zone. Write one such as Europe/Berlin.'
-const invalidExpression = 'An expression $(…) of the payload cannot be compiled. The message names the field and the names that are known.'
-const payloadTooLarge = 'The payload is longer than a job may carry. Store the data elsewhere and pass a reference.'
+const invalidExpression =
+  'An expression $(…) of the payload or the parameters cannot be compiled. The message names the field and the names that are known.'
+const payloadTooLarge = 'The payload, or what the parameters come to, is too long. Store the data elsewhere and pass a reference.'
+const dependencyNotFound =
+  'The TaskDependency of dependencyRef does not exist, so that no slot is dispatched. Create it; the schedule goes on by itself, as after an outage.'
 const ledgerUnreadable =
   'The ledger in the broker is damaged, or a later version wrote it. Nothing is dispatched and it is not written over; run the version that wrote it.'
 
@@ -42,6 +45,7 @@ export const taskScheduleConditions = {
       InvalidTimeZone: { status: 'False', meaning: invalidTimeZone },
       InvalidExpression: { status: 'False', meaning: invalidExpression },
       PayloadTooLarge: { status: 'False', meaning: payloadTooLarge },
+      DependencyNotFound: { status: 'False', meaning: dependencyNotFound },
     },
   },
   Reconciling: {
@@ -62,19 +66,32 @@ export const taskScheduleConditions = {
       InvalidTimeZone: { status: 'True', meaning: invalidTimeZone },
       InvalidExpression: { status: 'True', meaning: invalidExpression },
       PayloadTooLarge: { status: 'True', meaning: payloadTooLarge },
+      DependencyNotFound: { status: 'True', meaning: dependencyNotFound },
     },
   },
   LastRunSucceeded: {
     meaning: 'How the run that ended last ended. Missing until one has ended.',
     reasons: {
       Succeeded: { status: 'True', meaning: 'It succeeded.' },
+      Skipped: { status: 'True', meaning: 'No node of the graph had to run.' },
       AttemptsExhausted: { status: 'False', meaning: 'All its attempts failed; the message is that of the last one.' },
       JobRemoved: { status: 'False', meaning: 'Somebody removed its job from the queue before it ended.' },
+      Failed: {
+        status: 'False',
+        meaning: 'The graph failed; the message says which node, and `kubectl describe tex` what became of the others.',
+      },
+      TimedOut: { status: 'False', meaning: 'The time of the graph was over before all its nodes had ended.' },
+      Cancelled: { status: 'False', meaning: 'Somebody cancelled its TaskExecution, by spec.desiredState.' },
+      ExecutionRemoved: { status: 'False', meaning: 'Somebody deleted its TaskExecution before it ended, which cancelled it.' },
+      Refused: {
+        status: 'False',
+        meaning: 'The API server refused what the slot was to start; the message says why. The next slot tries again.',
+      },
       PendingDeadlineExceeded: {
         status: 'False',
         meaning: 'No worker started it within pendingDeadlineSeconds. Look at the pool of its queue.',
       },
-      RunDeadlineExceeded: { status: 'False', meaning: 'It had not ended within runDeadlineSeconds of its start. The job itself goes on.' },
+      RunDeadlineExceeded: { status: 'False', meaning: 'It had not ended within runDeadlineSeconds of its start. The run itself goes on.' },
     },
   },
   Late: {
@@ -133,6 +150,7 @@ export const taskScheduleEvents = {
   InvalidTimeZone: { type: 'Warning', action: 'Validate', meaning: invalidTimeZone },
   InvalidExpression: { type: 'Warning', action: 'Validate', meaning: invalidExpression },
   PayloadTooLarge: { type: 'Warning', action: 'Validate', meaning: payloadTooLarge },
+  DependencyNotFound: { type: 'Warning', action: 'Dispatch', meaning: dependencyNotFound },
 } as const satisfies EventRegistry
 
 /** For example `scheduleCondition('Ready', 'SlotScheduled', '…')`. */

@@ -1,9 +1,9 @@
 import type { Resource } from '../object.ts'
-import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, optional, set, string } from '../schema/index.ts'
+import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, set, string } from '../schema/index.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { overrideDescription, overrideFields } from './override.ts'
-import { maxLabelValueLength } from './references.ts'
+import { maxLabelValueLength, requiredRef } from './references.ts'
 import { taskScheduleConditions, taskScheduleEvents } from './task-schedule-reasons.ts'
 import { taskTemplate } from './task-template.ts'
 
@@ -47,6 +47,16 @@ const spec = object({
       rule: "!has(self.everySeconds) || self.timeZone == 'UTC'",
       message: 'timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z, the same everywhere. Remove timeZone',
       fieldPath: '.timeZone',
+    },
+    {
+      rule: '[has(self.task), has(self.dependencyRef)].exists_one(isSet, isSet)',
+      message: 'exactly one of task, dependencyRef must be set',
+      fieldPath: '.task',
+    },
+    {
+      rule: '!has(self.parameters) || has(self.dependencyRef)',
+      message: 'parameters go with dependencyRef only; a task has its payload. Remove parameters',
+      fieldPath: '.parameters',
     },
   ],
   fields: {
@@ -101,14 +111,14 @@ const spec = object({
       'How late a slot may still be dispatched; later it is counted as missed (StartingDeadlineExceeded). Without it: however late.',
     ),
     pendingDeadlineSeconds: deadline(
-      'A run that no worker has started so long after its dispatch is taken back and counts as failed, which frees a schedule with Forbid.',
+      'A run that no worker has started so long after its dispatch is taken back and counts as failed, which frees a schedule with Forbid; of a graph: that has not begun.',
     ),
     runDeadlineSeconds: deadline(
-      'A run that has not ended so long after the start of its current attempt counts as failed, which frees a schedule with Forbid. The job itself goes on.',
+      'A run that has not ended so long after the start of its current attempt, of a graph after its begin, counts as failed, which frees a schedule with Forbid. The run itself goes on.',
     ),
     deletionPolicy: enumeration({
       description:
-        'What becomes of jobs that are placed and have not started when this TaskSchedule is deleted. Delete: they are removed with its ledger. Orphan: both stay, and a TaskSchedule of the same name continues.',
+        'What becomes of its runs when this TaskSchedule is deleted. Delete: jobs that have not started are removed with its ledger, and its TaskExecutions are deleted, which cancels those that run. Orphan: all of it stays, and a TaskSchedule of the same name continues.',
       values: ['Delete', 'Orphan'],
       default: 'Delete',
     }),
@@ -117,7 +127,22 @@ const spec = object({
       values: ['Taskmill'],
       default: 'Taskmill',
     }),
-    task: taskTemplate,
+    task: optional(taskTemplate),
+    dependencyRef: optional(
+      requiredRef({
+        description:
+          'The TaskDependency, in the same namespace, whose graph is run at each slot: by a TaskExecution of its own, which is deleted a day after its end.',
+        what: 'TaskDependency',
+      }),
+    ),
+    parameters: optional(
+      openObject({
+        description:
+          'Values that are merged over the parameters of the graph. In their texts, nested ones too, `$(slot)` stands for the slot in RFC 3339, and any CEL expression over it may stand in its place; `$$(` stands for `$(`.',
+        example: { day: '$(slot)' },
+        fields: {},
+      }),
+    ),
     override: optional(override),
   },
 })
@@ -170,7 +195,7 @@ export const taskSchedule = declareKind({
   singular: 'taskschedule',
   shortNames: ['tsch'],
   description:
-    'A TaskSchedule adds a job to a queue at each of its slots, exactly once per slot, whatever happens to the operator meanwhile, and says what became of the runs.',
+    'A TaskSchedule adds a job to a queue, or runs a graph, at each of its slots, exactly once per slot, whatever happens to the operator meanwhile, and says what became of the runs.',
   nameMaxLength: maxLabelValueLength,
   columns: [
     { name: 'Schedule', type: 'string', jsonPath: '.status.schedule', description: 'When it runs.' },

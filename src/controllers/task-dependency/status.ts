@@ -8,13 +8,13 @@ import {
   type TaskExecution,
   type WantedCondition,
 } from '../../api/index.ts'
-import { summaryOf, type UnderstoodRun } from '../../plans/index.ts'
+import { summaryOf, type UnderstoodDependency } from '../../plans/index.ts'
 
 export type World = {
   readonly dependency: TaskDependency
   /** The status that was written last. */
   readonly status: TaskDependencyStatus | undefined
-  readonly understood: UnderstoodRun
+  readonly understood: UnderstoodDependency
   readonly hasBroker: boolean
   /** Those of the graph that there are. */
   readonly runs: readonly TaskExecution[]

@@ -9,7 +9,7 @@ import {
 import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
-import { understandDependency, type UnderstoodRun } from '../../plans/index.ts'
+import { understandDependency, type UnderstoodDependency } from '../../plans/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/index.ts'
 import { statusOf, transitionOf } from './status.ts'
 
@@ -33,7 +33,7 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
 } {
   const { client, dependencies, executions, taskBrokers, events, metrics, clock } = deps
   /** Compiled once per generation. */
-  const known = new Map<string, { readonly version: string; readonly understood: UnderstoodRun }>()
+  const known = new Map<string, { readonly version: string; readonly understood: UnderstoodDependency }>()
   const writer = createStatusWriter<TaskDependency>({
     client,
     resource: taskDependencies,
@@ -45,7 +45,7 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
     gaugeIntervalMs,
   })
 
-  function understand(key: string, dependency: TaskDependency): UnderstoodRun {
+  function understand(key: string, dependency: TaskDependency): UnderstoodDependency {
     const version = `${dependency.metadata.uid}/${dependency.metadata.generation}`
     const entry = known.get(key)
     if (entry?.version === version) return entry.understood

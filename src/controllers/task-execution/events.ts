@@ -1,5 +1,7 @@
 import { executionEvent, type TaskExecution, type WantedEvent } from '../../api/index.ts'
 import type { RunEntry } from '../../graph/index.ts'
+import { slotTime } from '../../contract/index.ts'
+import { slotRunOf } from '../../plans/index.ts'
 import { sourceOf } from './source.ts'
 
 /** So many failed nodes of one append are told one by one. */
@@ -13,11 +15,16 @@ const outcomeEvents = {
   Skipped: 'Skipped',
 } as const
 
+function slotWords(execution: TaskExecution): string {
+  const run = slotRunOf(execution)
+  return run === undefined ? '' : ` for slot ${slotTime(run.slot)} of tsch/${run.schedule}`
+}
+
 /** What is worth an Event in what was just recorded. */
 export function entryEvents(entries: readonly RunEntry[], execution: TaskExecution): readonly WantedEvent[] {
   const failures: string[] = []
   const events = entries.flatMap((entry): readonly WantedEvent[] => {
-    if (entry.kind === 'Begun') return [executionEvent('Started', `a run of ${sourceOf(execution)}`)]
+    if (entry.kind === 'Begun') return [executionEvent('Started', `a run of ${sourceOf(execution)}${slotWords(execution)}`)]
     if (entry.kind === 'Finished') return [executionEvent(outcomeEvents[entry.outcome], entry.message)]
     if (entry.kind === 'Ended' && (entry.outcome === 'Failed' || entry.outcome === 'TimedOut')) {
       const { node, reason, message, attemptsMade, attempts, worker } = entry

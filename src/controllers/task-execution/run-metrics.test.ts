@@ -6,9 +6,9 @@ import { countRun, openRun } from './run-metrics.ts'
 const runOf = (spec: object) => ({ metadata: { namespace: 'acme', name: 'x7k2p' }, spec }) as unknown as TaskExecution
 const statusOf = (status: object) => ({ observedGeneration: 1, ...status }) as unknown as TaskExecutionStatus
 
-async function tell(spec: object, status: object | undefined): Promise<readonly string[]> {
+async function tell(spec: object, status: object | undefined, dependency?: string): Promise<readonly string[]> {
   const metrics = createMetrics({ now: () => 0 })
-  openRun(metrics, runOf(spec))
+  openRun(metrics, runOf(spec), dependency)
   if (status !== undefined) countRun(metrics, runOf(spec), statusOf(status))
   const text = await metrics.render()
   return text.split('\n').filter((line) => /^taskmill_(?:execution|dependency)_/u.test(line) && !line.includes('_bucket'))
@@ -34,7 +34,7 @@ it('an end counts once, with its times, and never by the name of the run', async
 
 it('a run of a graph counts for the graph too, and so do its nodes', async () => {
   const nodes = ['Succeeded', 'Succeeded', 'Failed', 'Omitted'].map((state, index) => ({ name: `n${index}`, state }))
-  const lines = await tell({ dependencyRef: { name: 'g' } }, { state: 'Failed', nodes })
+  const lines = await tell({ dependencyRef: { name: 'g' } }, { state: 'Failed', nodes, dependency: 'g' }, 'g')
   expect(lines.filter((line) => !line.endsWith(' 0'))).toEqual([
     'taskmill_execution_runs_total{namespace="acme",source="TaskDependency",outcome="Failed"} 1',
     'taskmill_dependency_runs_total{namespace="acme",dependency="g",outcome="Failed"} 1',

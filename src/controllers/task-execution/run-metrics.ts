@@ -7,16 +7,15 @@ const runOutcomes: Readonly<Record<RunOutcome, true>> = { Succeeded: true, Faile
 const nodeOutcomes: Readonly<Record<NodeOutcome, true>> = { ...runOutcomes, Omitted: true }
 
 /** There is a run, so there may be an end of one. */
-export function openRun(metrics: Metrics, execution: TaskExecution): void {
+export function openRun(metrics: Metrics, execution: TaskExecution, dependency: string | undefined): void {
   const { namespace = '' } = execution.metadata
   const source = sourceOf(execution)
   const series = metrics.of('Namespace', namespace)
   for (const outcome of Object.keys(runOutcomes)) series.add('taskmill_execution_runs_total', { source, outcome }, 0)
   series.open('taskmill_execution_duration_seconds', { source })
   series.open('taskmill_execution_queue_seconds', { source })
-  const { dependencyRef } = execution.spec
-  if (dependencyRef === undefined) return
-  const graph = metrics.of('TaskDependency', `${namespace}/${dependencyRef.name}`)
+  if (dependency === undefined) return
+  const graph = metrics.of('TaskDependency', `${namespace}/${dependency}`)
   for (const outcome of Object.keys(runOutcomes)) graph.add('taskmill_dependency_runs_total', { outcome }, 0)
   for (const outcome of Object.keys(nodeOutcomes)) graph.add('taskmill_dependency_nodes_total', { outcome }, 0)
 }
@@ -30,9 +29,9 @@ export function countRun(metrics: Metrics, execution: TaskExecution, status: Tas
   series.add('taskmill_execution_runs_total', { source, outcome })
   if (status.durationSeconds !== undefined) series.observe('taskmill_execution_duration_seconds', { source }, status.durationSeconds)
   if (status.queueSeconds !== undefined) series.observe('taskmill_execution_queue_seconds', { source }, status.queueSeconds)
-  const { dependencyRef } = execution.spec
-  if (dependencyRef === undefined) return
-  const graph = metrics.of('TaskDependency', `${namespace}/${dependencyRef.name}`)
+  const { dependency } = status
+  if (dependency === undefined) return
+  const graph = metrics.of('TaskDependency', `${namespace}/${dependency}`)
   graph.add('taskmill_dependency_runs_total', { outcome })
   for (const { state } of status.nodes ?? []) {
     if (Object.hasOwn(nodeOutcomes, state)) graph.add('taskmill_dependency_nodes_total', { outcome: state })

@@ -2,7 +2,7 @@
 import { executionCondition, kubeTime, setConditions, type TaskExecutionStatus, type WantedCondition } from '../../api/index.ts'
 import { type Finished, nodesOf, type NodeView, type Run, type RunView, viewOf } from '../../graph/index.ts'
 import { nodeTable } from './node-table.ts'
-import { sourceOf } from './source.ts'
+import { scheduleOf, sourceOf } from './source.ts'
 import { activeNodes, waitingOf } from './waiting.ts'
 import type { Situation, World } from './world.ts'
 
@@ -16,6 +16,7 @@ export function statusOf(world: World): TaskExecutionStatus {
   const { waitingFor: _, ...told } = run === undefined || view === undefined ? toldBefore(world) : toldOfRun(run, view, world)
   const state = told.state ?? 'Pending'
   const waitingFor = isFinal(state) ? undefined : waitingOf(world)
+  const schedule = scheduleOf(execution)
   const hopeless = situation.kind === 'Hopeless' ? { state: 'Failed' as const, ...hopelessFields(status, situation.message, nowMs) } : {}
   const wanted = conditionsOf(world, view, situation.kind === 'Hopeless' ? 'Failed' : state)
   return {
@@ -23,6 +24,7 @@ export function statusOf(world: World): TaskExecutionStatus {
     source: sourceOf(execution),
     broker,
     ...(dependency === undefined ? {} : { dependency }),
+    ...(schedule === undefined ? {} : { schedule }),
     ...told,
     ...(waitingFor === undefined ? {} : { waitingFor }),
     state,

@@ -17,7 +17,7 @@ import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
 import type { Run } from '../../graph/index.ts'
-import { summaryOf, understandExecution } from '../../plans/index.ts'
+import { isRecorded, type RunSource, slotRunOf, summaryOf, understandExecution } from '../../plans/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
   type BrokerDirectory,
@@ -77,6 +77,8 @@ type Memory = {
   /** The object as it was last seen: when it is deleted, this says where its log is. */
   execution: TaskExecution
   broker: string
+  /** Whose graph it is a run of. */
+  dependency: string | undefined
   readonly log: RunMemory
   readonly hold: BrokerHold
 }
@@ -84,9 +86,9 @@ type Memory = {
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
 type Drive = { readonly situation: Situation; readonly againAfterMs?: number | undefined }
 /** What a run refers to, as far as it is there. */
-type Source =
-  | { readonly ok: true; readonly object: TaskSchedule | TaskDependency | undefined; readonly broker: string }
-  | { readonly ok: false; readonly message: string }
+type Source = { readonly dependency?: string | undefined } & (
+  ({ readonly ok: true; readonly broker: string } & RunSource) | { readonly ok: false; readonly message: string }
+)
 
 /** A broker that is away is asked again at this pace; a turn that was lost, sooner. */
 const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadable: 30_000 } as const
@@ -109,17 +111,15 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
   })
 
   function sourceOf({ metadata, spec }: TaskExecution): Source {
-    const { scheduleRef, dependencyRef } = spec
-    if (scheduleRef === undefined && dependencyRef === undefined) {
-      return { ok: true, object: undefined, broker: spec.brokerRef?.name ?? 'default' }
-    }
-    const [kind, cache, name] =
-      scheduleRef === undefined
-        ? (['TaskDependency', deps.dependencies, dependencyRef?.name ?? ''] as const)
-        : (['TaskSchedule', deps.schedules, scheduleRef.name] as const)
-    const object = cache.get(`${metadata.namespace ?? ''}/${name}`)
-    if (object !== undefined) return { ok: true, object, broker: object.spec.brokerRef.name }
-    return { ok: false, message: `${kind} "${name}" does not exist in this namespace. Next: create it, or delete this TaskExecution` }
+    const keyOf = (name: string) => `${metadata.namespace ?? ''}/${name}`
+    const { scheduleRef } = spec
+    const schedule = scheduleRef && deps.schedules.get(keyOf(scheduleRef.name))
+    if (scheduleRef !== undefined && schedule === undefined) return { ok: false, message: missingWords('TaskSchedule', scheduleRef.name) }
+    const dependency = (spec.dependencyRef ?? schedule?.spec.dependencyRef)?.name
+    if (dependency === undefined) return { ok: true, schedule, broker: (schedule?.spec.brokerRef ?? spec.brokerRef)?.name ?? 'default' }
+    const graph = deps.dependencies.get(keyOf(dependency))
+    if (graph === undefined) return { ok: false, dependency, message: missingWords('TaskDependency', dependency) }
+    return { ok: true, schedule, dependency, graph, broker: graph.spec.brokerRef.name }
   }
 
   /** What can be done about it, as far as the caches say. */
@@ -142,7 +142,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const broker = await memory.hold.follow(endpoint)
       const names = namesOf(key)
       tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
-      const understood = source.ok && !hasBegun ? understandExecution(execution, source.object) : undefined
+      const understood = source.ok && !hasBegun ? understandExecution(execution, source) : undefined
       const begin = understood?.ok === true ? { token: tokenOf(execution), graph: understood.graph } : undefined
       const desired = execution.spec.desiredState
       const judge = (run: Run, cluster: string | undefined) =>
@@ -188,7 +188,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       ...names,
       memory: memory.log,
       marker: markerOf(execution),
-      subjects: subjectsOf(execution),
+      subjects: subjectsOf(memory),
       ended: () => tracking.ended(names.run),
       onAcknowledged: (ids) => tracking.acknowledged(names.run, ids),
       onEntries(entries) {
@@ -243,6 +243,12 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint: situation.endpoint }, () => deps.enqueue(key))
   }
 
+  /** Its end is not in the ledger of its schedule yet; with the mark that says so it is looked at again. */
+  function isAwaited(execution: TaskExecution): boolean {
+    const run = isRecorded(execution) ? undefined : slotRunOf(execution)
+    return run !== undefined && deps.schedules.get(`${execution.metadata.namespace ?? ''}/${run.schedule}`) !== undefined
+  }
+
   /** Its time after the end is over: it is deleted, and with that what it left in the broker. */
   async function expire(
     execution: TaskExecution,
@@ -250,7 +256,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     { signal }: Context,
   ): Promise<{ requeueAfterMs?: number }> {
     const { ttlSecondsAfterFinished } = execution.spec
-    if (ttlSecondsAfterFinished === undefined || finishTime === undefined) return {}
+    if (ttlSecondsAfterFinished === undefined || finishTime === undefined || isAwaited(execution)) return {}
     const leftMs = Date.parse(finishTime) + ttlSecondsAfterFinished * 1000 - clock.now()
     if (leftMs > 0) return { requeueAfterMs: leftMs }
     const { namespace, name, uid } = execution.metadata
@@ -262,18 +268,17 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     return {}
   }
 
-  function remember(key: string, execution: TaskExecution, broker: string): Memory {
+  function remember(key: string, execution: TaskExecution, of: Pick<Memory, 'broker' | 'dependency'>): Memory {
     const known = memories.get(key)
     if (known !== undefined) {
-      known.execution = execution
-      return known
+      return Object.assign(known, { execution, ...of })
     }
     const log: RunMemory = { run: undefined }
     const hold = createBrokerHold(brokers, () => {
       log.run = undefined
       whereabouts.forget(namesOf(key).run)
     })
-    const memory: Memory = { execution, broker, log, hold }
+    const memory: Memory = { execution, ...of, log, hold }
     memories.set(key, memory)
     return memory
   }
@@ -315,9 +320,10 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const before = writer.latest(key, execution)
       const source = sourceOf(execution)
       const broker = before?.broker ?? (source.ok ? source.broker : 'default')
-      const memory = remember(key, execution, broker)
-      openRun(metrics, execution)
-      memory.broker = broker
+      // What it began with it keeps.
+      const dependency = before?.startTime === undefined ? source.dependency : before.dependency
+      const memory = remember(key, execution, { broker, dependency })
+      openRun(metrics, execution, dependency)
       const names = namesOf(key)
       const wasFinal = isFinal(before?.state)
       if (wasFinal) followLateEnds(key, memory, before)
@@ -330,13 +336,13 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
         status: before,
         situation,
         broker,
-        dependency: execution.spec.dependencyRef?.name,
+        dependency,
         run,
         isContinued: run !== undefined && isContinued(run, tokenOf(execution)),
         whereabouts: run === undefined ? new Map() : whereaboutsIn(key, memory, situation),
         nowMs: memory.hold.broker === undefined ? clock.now() : driver.brokerNow(memory.hold.broker),
       })
-      if (before?.broker === undefined && source.ok && source.object !== undefined) {
+      if (before?.broker === undefined && source.ok && execution.spec.task === undefined) {
         // Where its log is has to be known, whatever becomes of what it refers to.
         await writer.write(key, execution, statusOf(worldOf({ kind: 'Undecided' }, undefined)), context.signal)
       }
@@ -358,13 +364,17 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
   }
 }
 
+function missingWords(kind: string, name: string): string {
+  return `${kind} "${name}" does not exist in this namespace. Next: create it, or delete this TaskExecution`
+}
+
 const lostWords =
   'the broker lost the log of this run, or a part of it (it was restored from an older state, or keeps nothing): what its jobs did is not known, and nothing is started again. Next: look at the persistence of the broker, and create another TaskExecution'
 const continuedWords =
   'it goes on with the run that an object of the same name had begun, whose log is still in the broker. Next: if another run was meant, delete it and create it again, or under another name'
 
-function subjectsOf({ spec }: TaskExecution): readonly { readonly subjectKind: SubjectKind; readonly subject: string }[] {
-  return spec.dependencyRef === undefined ? [] : [{ subjectKind: 'TaskDependency', subject: spec.dependencyRef.name }]
+function subjectsOf({ dependency }: Memory): readonly { readonly subjectKind: SubjectKind; readonly subject: string }[] {
+  return dependency === undefined ? [] : [{ subjectKind: 'TaskDependency', subject: dependency }]
 }
 
 function tokenOf({ metadata }: TaskExecution): string {

@@ -13,6 +13,7 @@ const tellable = [
   'InvalidTimeZone',
   'InvalidExpression',
   'PayloadTooLarge',
+  'DependencyNotFound',
   'Suspended',
 ] as const
 

@@ -3,14 +3,21 @@ import type { Metrics } from '../../observability/index.ts'
 import type { Change, MissedReason, RunReason } from '../../scheduling/index.ts'
 import type { World } from './world.ts'
 
-/** All there are: series that stay at 0 are told too. */
-const outcomes: Readonly<Record<RunReason, true>> = {
-  Succeeded: true,
-  AttemptsExhausted: true,
-  JobRemoved: true,
-  PendingDeadlineExceeded: true,
-  RunDeadlineExceeded: true,
-}
+/** All that a run may come to: series that stay at 0 are told too. */
+const outcomes = {
+  Task: ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
+  Graph: [
+    'Succeeded',
+    'Skipped',
+    'Failed',
+    'TimedOut',
+    'Cancelled',
+    'ExecutionRemoved',
+    'Refused',
+    'PendingDeadlineExceeded',
+    'RunDeadlineExceeded',
+  ],
+} as const satisfies Record<string, readonly RunReason[]>
 const missedReasons: Readonly<Record<MissedReason, true>> = {
   LedgerRegressed: true,
   Overlap: true,
@@ -25,7 +32,8 @@ const missedReasons: Readonly<Record<MissedReason, true>> = {
 /** What a schedule is like now. */
 export function tellSchedule(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
   const series = metrics.of('TaskSchedule', key)
-  for (const outcome of Object.keys(outcomes)) series.add('taskmill_schedule_runs_total', { outcome }, 0)
+  for (const outcome of outcomes[schedule.spec.task === undefined ? 'Graph' : 'Task'])
+    series.add('taskmill_schedule_runs_total', { outcome }, 0)
   for (const reason of Object.keys(missedReasons)) series.add('taskmill_schedule_missed_total', { reason }, 0)
   series.open('taskmill_schedule_dispatch_delay_seconds', {})
   const [next] = status.nextRuns ?? []

@@ -48,7 +48,7 @@ function scheduleText({ spec }: TaskSchedule): string {
 
 /** None while nothing would be dispatched at them. */
 function nextSlots({ slots, situation, suspension, nowMs }: World): readonly number[] {
-  if (slots === undefined || suspension.isSuspended || situation.kind === 'Standby') return []
+  if (slots === undefined || suspension.isSuspended || situation.kind === 'Standby' || situation.kind === 'NoDependency') return []
   const next: number[] = []
   for (let after = Math.floor(nowMs / 1000); next.length < shownRuns;) {
     const slot = slots.next(after)
@@ -99,6 +99,13 @@ function health({ schedule, situation, suspension }: World, [next]: readonly num
           : `another cluster dispatches here: ${situation.heldBy}`
       return { ready: scheduleCondition('Ready', 'Standby', message), standing: [] }
     }
+    case 'NoDependency': {
+      const message = `TaskDependency "${situation.name}" does not exist in this namespace: no slot is dispatched. Next: create it`
+      return {
+        ready: scheduleCondition('Ready', 'DependencyNotFound', message),
+        standing: [scheduleCondition('Stalled', 'DependencyNotFound', message)],
+      }
+    }
     case 'Driven':
       return { ready: driven(schedule, suspension, next), standing: [] }
   }
@@ -124,16 +131,8 @@ function outcomes(world: World, ledger: Ledger): readonly WantedCondition[] {
 }
 
 function lastRun(run: RunOutcome): WantedCondition {
-  return scheduleCondition('LastRunSucceeded', conditionReasons[run.reason], describeRun(run))
+  return scheduleCondition('LastRunSucceeded', run.reason, describeRun(run))
 }
-
-const conditionReasons = {
-  Succeeded: 'Succeeded',
-  AttemptsExhausted: 'AttemptsExhausted',
-  JobRemoved: 'JobRemoved',
-  PendingDeadlineExceeded: 'PendingDeadlineExceeded',
-  RunDeadlineExceeded: 'RunDeadlineExceeded',
-} as const
 
 /** `4/4 attempts: "timeout" on file-7d9c-x2`, as far as it is known. */
 export function describeRun({ slot, succeeded, attemptsMade, attempts, message, worker }: RunOutcome): string {

@@ -1,4 +1,13 @@
-import { findCondition, taskSchedules, type TaskBroker, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
+import {
+  findCondition,
+  taskSchedules,
+  type TaskBroker,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskSchedule,
+  type TaskScheduleStatus,
+} from '../../api/index.ts'
+
 import type { BrokerEndpoint, DispatchProof } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { doneQueue, ledgerName, type OwnerMarker, type Slot } from '../../contract/index.ts'
@@ -13,10 +22,13 @@ import {
   type BrokerHold,
   type Brokers,
   createBrokerHold,
+  createExecutionSlots,
   createQueueSlots,
   createStatusWriter,
   type Dispatchers,
+  emptyExecutionSlotsMemory,
   emptyLedgerMemory,
+  type ExecutionSlotsMemory,
   type LedgerMemory,
   type SlotDriver,
   type Tracking,
@@ -33,6 +45,8 @@ import type { Situation, World } from './world.ts'
 export type TaskScheduleDeps = {
   readonly client: KubeClient
   readonly schedules: Informer<TaskSchedule>
+  readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
+  readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot'>, 'get' | 'byIndex'>
   readonly taskBrokers: Informer<TaskBroker>
   readonly directory: BrokerDirectory
   readonly dispatchers: Dispatchers
@@ -61,6 +75,7 @@ type Memory = {
   schedule: TaskSchedule
   understood: UnderstoodSchedule
   readonly ledger: LedgerMemory
+  readonly executions: ExecutionSlotsMemory
   /** The newest that was read, for people to read while nothing can be. */
   shown?: Ledger | undefined
   readonly untold: Untold
@@ -105,7 +120,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     }
     const ledger = emptyLedgerMemory()
     const hold = createBrokerHold(brokers, () => (ledger.seen = undefined))
-    const memory: Memory = { schedule, understood: understandSchedule(schedule), ledger, untold: new Map(), hold }
+    const executions = emptyExecutionSlotsMemory()
+    const memory: Memory = { schedule, understood: understandSchedule(schedule), ledger, executions, untold: new Map(), hold }
     memories.set(key, memory)
     return memory
   }
@@ -138,18 +154,38 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const names = namesOf(key)
     tracking.track({ owner: names.ledger, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
     const lastSlot = lastKnownSlot(status.latest(key, schedule), memory.shown)
-    const plan = { ...understood.plan, suspended, ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }), epoch: proof.epoch }
+    const missing = missingDependency(schedule, understood)
+    const plan = {
+      ...understood.plan,
+      suspended,
+      isHeld: missing !== undefined,
+      ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }),
+      epoch: proof.epoch,
+    }
     try {
       const result = await visit(key, memory, { plan, proof, endpoint, isWanted: () => schedules.get(key) !== undefined }, context)
-      return afterVisit(memory, result)
+      const driven = afterVisit(memory, result)
+      return missing === undefined || driven.situation.kind !== 'Driven'
+        ? driven
+        : { ...driven, situation: { kind: 'NoDependency', name: missing } }
     } catch (error) {
-      if (hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) return { situation: failedExpression(errorMessage(error)) }
+      if (hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) {
+        return {
+          situation: failedExpression(understood.start.kind === 'Task' ? 'spec.task.payload' : 'spec.parameters', errorMessage(error)),
+        }
+      }
       if (hasCode(error, 'TM_LEDGER_UNREADABLE')) {
         return { situation: { kind: 'Unreadable', message: errorMessage(error) }, againAfterMs: retryMs.unreadable }
       }
       if (!hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')) throw error
       return { situation: { kind: 'Unreachable', message: errorMessage(error) }, againAfterMs: retryMs.unreachable }
     }
+  }
+
+  /** The graph that the schedule starts, if there is none of that name. */
+  function missingDependency({ metadata }: TaskSchedule, { start }: Extract<UnderstoodSchedule, { ok: true }>): string | undefined {
+    if (start.kind !== 'Graph') return undefined
+    return deps.dependencies.get(`${metadata.namespace ?? ''}/${start.dependency}`) === undefined ? start.dependency : undefined
   }
 
   /** A claim that is not answered: the broker is away, or has just been asked. */
@@ -203,12 +239,26 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
           broker,
           proof,
           jobOf(slot) {
-            if (!understood.ok) throw new TypeError('a schedule that is not understood places nothing')
-            return understood.jobOf(names.ledger, names.doneQueue, slot)
+            if (!understood.ok || understood.start.kind !== 'Task') throw new TypeError('there is no task to place')
+            return understood.start.jobOf(names.ledger, names.doneQueue, slot)
           },
           ended: () => tracking.ended(names.ledger),
           onAcknowledged: (ids) => tracking.acknowledged(names.ledger, ids),
           now: () => driver.brokerNow(broker),
+          at: deps.at,
+        }),
+        createExecutionSlots({
+          client,
+          executions: deps.executions,
+          namespace: schedule.metadata.namespace ?? '',
+          schedule: schedule.metadata.name,
+          ledger: names.ledger,
+          executionOf(slot) {
+            if (!understood.ok || understood.start.kind !== 'Graph') throw new TypeError('there is no graph to start')
+            return understood.start.executionOf(names.ledger, slot)
+          },
+          memory: memory.executions,
+          signal,
           at: deps.at,
         }),
       ],
@@ -304,8 +354,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
 }
 
 /** One that held for the slot it was tried with, and fails for the one that is due. */
-function failedExpression(message: string): Situation {
-  return { kind: 'Invalid', fault: { reason: 'InvalidExpression', message: `spec.task.payload: ${message}` } }
+function failedExpression(field: string, message: string): Situation {
+  return { kind: 'Invalid', fault: { reason: 'InvalidExpression', message: `${field}: ${message}` } }
 }
 
 /** The newest slot that was dispatched, by what people read and by what this process saw: a ledger that knows less has lost it. */

@@ -15,6 +15,8 @@ export type Situation =
   | { readonly kind: 'Unreachable'; readonly message: string }
   /** What is stored is damaged, or was written by a later version. */
   | { readonly kind: 'Unreadable'; readonly message: string }
+  /** What runs is followed, and no slot is decided. */
+  | { readonly kind: 'NoDependency'; readonly name: string }
   | { readonly kind: 'Driven' }
 
 /** Everything that the status of a schedule says, gathered before it is said. */

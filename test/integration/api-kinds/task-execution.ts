@@ -30,6 +30,7 @@ const full = {
     source: 'tdep/morning-summary',
     broker: 'mail',
     dependency: 'morning-summary',
+    schedule: 'nightly',
     progress: '2/4, 1 failed',
     waitingFor: 'summary',
     startTime: '2026-01-01T08:00:00Z',

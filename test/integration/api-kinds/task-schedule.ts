@@ -9,7 +9,17 @@ const least = {
   status: {},
 }
 
-/** Of schedules and everySeconds there is only one. */
+const graph = {
+  ...least,
+  metadata: { name: 'graph' },
+  spec: {
+    everySeconds: 900,
+    dependencyRef: { name: 'morning-summary' },
+    parameters: { day: '$(slot)', deep: [{ any: [null, true, 1.5] }] },
+  },
+}
+
+/** Of schedules and everySeconds there is only one, and of what it starts. */
 const full = {
   apiVersion,
   kind: 'TaskSchedule',
@@ -58,7 +68,11 @@ const full = {
 export const taskScheduleCase: KindCase = {
   kind: taskSchedule,
   full,
-  alternatives: [{ path: ['spec', 'everySeconds'], object: least }],
+  alternatives: [
+    { path: ['spec', 'everySeconds'], object: least },
+    { path: ['spec', 'dependencyRef'], object: graph },
+    { path: ['spec', 'parameters'], object: graph },
+  ],
   least: {
     object: least,
     spec: {
@@ -76,6 +90,7 @@ export const taskScheduleCase: KindCase = {
   },
   words: [
     { field: 'spec', values: [{ schedules: ['0 1 * * *'], everySeconds: 900, task: least.spec.task }] },
+    { field: 'spec.dependencyRef.name', values: ['Graph', '-a'] },
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
     { field: 'spec.brokerRef', values: [{ name: 'other' }, undefined] },
     { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
@@ -113,6 +128,42 @@ export const taskScheduleCase: KindCase = {
       `,
       answer:
         'spec.timeZone: Invalid value: "object": timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z, the same everywhere. Remove timeZone',
+    },
+    {
+      title: 'a schedule that starts nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec: { everySeconds: 900 }
+      `,
+      answer: 'spec.task: Invalid value: "object": exactly one of task, dependencyRef must be set',
+    },
+    {
+      title: 'a schedule that starts a task and a graph',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          task: { type: backup, queue: files }
+          dependencyRef: { name: morning-summary }
+      `,
+      answer: 'spec.task: Invalid value: "object": exactly one of task, dependencyRef must be set',
+    },
+    {
+      title: 'parameters for a task',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          task: { type: backup, queue: files }
+          parameters: { retainDays: 1 }
+      `,
+      answer: 'spec.parameters: Invalid value: "object": parameters go with dependencyRef only; a task has its payload. Remove parameters',
     },
     {
       title: 'a schedule that moves to another broker',
