@@ -10,6 +10,8 @@ const words = ['50%', '2Gi', '1.5', '-3e2', '.5m', 'a', 'ready', 'redis:6379']
 const addresses = ['redis:6379', 'a.b-c.svc:1', '10.0.0.7:65535', '[fd00::7]:6379', 'my_redis:80']
 const noAddresses = ['redis', 'redis:', ':1', 'redis:0', 'redis:65536', 'redis:x', '[::1]', 'a b:1', '-a:1', 'a:1\n']
 
+const urls = ['https://a.b/c', 'http://10.0.0.7:8080/x?y=1#z', 'http://my_host']
+
 /** `field` is the last name of the path to the value. */
 export function valueOf(schema: JsonSchema, field: string): Arbitrary<unknown> {
   if (schema['x-kubernetes-int-or-string'] === true) return fc.oneof(integerOf(schema), textOf(schema, field))
@@ -32,6 +34,7 @@ function textOf(schema: JsonSchema, field: string): Arbitrary<string> {
     return fc.constantFrom('2026-11-23T08:00:00Z', '2024-02-29T23:59:59.123456+02:00', '1999-12-31T00:00:00-11:30')
   }
   if (field === 'address') return fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...addresses) }, fc.constantFrom(...noAddresses))
+  if (/url$/iu.test(field)) return fc.constantFrom(...urls)
   const { minLength = 0, maxLength = 0, pattern } = schema
   const most = Math.min(maxLength, 12)
   const text = fc.oneof(
