@@ -11,11 +11,14 @@ export type Advanced = {
 
 /**
  * The next state of an alert. Inactive → (Pending, as long as forSeconds asks for) → Firing → Inactive. What cannot be known changes
- * nothing: an alert that fires goes on, one that is pending waits, and none begins to fire.
+ * nothing: an alert that fires goes on, one that is pending waits, and none begins to fire. What is suspended on purpose is not waited for.
  */
 export function advance(record: AlertRecord, measurement: Measurement, forSeconds: number, nowMs: number): Advanced {
-  if (!measurement.known) return { record }
   const at = wholeSecond(nowMs)
+  if (!measurement.known) {
+    const isDropped = record.phase === 'Pending' && measurement.reason === 'TargetSuspended'
+    return { record: isDropped ? { ...record, phase: 'Inactive', sinceMs: at } : record }
+  }
   const again = measurement.changesAtMs === undefined ? {} : { againAtMs: measurement.changesAtMs }
   if (!measurement.holds) {
     if (record.phase === 'Inactive') return { record, ...again }

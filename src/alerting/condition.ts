@@ -15,23 +15,31 @@ export type UnknownReason =
   | 'BrokerUnreachable'
   | 'NotReadYet'
   | 'TooFewRuns'
-  | 'ScheduleSuspended'
+  | 'TargetSuspended'
   | 'ContradictoryWindow'
+
+/** Jobs, and since when the oldest of them waits. */
+export type Waiting = { readonly jobs: number; readonly oldestReadyAtMs?: number | undefined }
+
+/** What is not worked on because somebody wants it so; in words: what, by what, and until when. */
+export type Suspended = { readonly words: string }
 
 /** What was found out for a condition; of another kind than it needs is a mistake of the caller. */
 export type Facts =
   | { readonly kind: 'Unknown'; readonly reason: UnknownReason; readonly message: string }
   /** Runs that ended within the window, and slots that were missed. */
   | { readonly kind: 'Counts'; readonly succeeded: number; readonly failed: number; readonly missed: number }
-  /** Jobs that could run now and do not, and since when the oldest of them waits. */
-  | { readonly kind: 'Backlog'; readonly jobs: number; readonly oldestReadyAtMs?: number | undefined }
+  /** Jobs that could run now and do not; beside them those of queues that are suspended on purpose. */
+  | (Waiting & { readonly kind: 'Backlog'; readonly suspended?: Waiting & Suspended })
   /**
-   * The newest success that is told, or else the creation, and whether one was counted within the window (undefined: nobody could count).
-   * What is told may be late, so that a success is believed at once and its absence only together with the count.
+   * The newest success that is told, or else since when one could be, and whether one was counted within the window (undefined: nobody
+   * could count). What is told may be late, so that a success is believed at once and its absence only together with the count.
    */
   | {
       readonly kind: 'Successes'
       readonly createdAtMs: number
+      /** When the schedule went on after its last suspension. */
+      readonly resumedAtMs?: number | undefined
       readonly lastSuccessAtMs?: number | undefined
       readonly counted: number | undefined
     }

@@ -8,7 +8,17 @@
  * Does not: read a clock, know objects or brokers, or send anything.
  */
 export { advance, type Advanced } from './advance.ts'
-export { type AlertCondition, crossedText, duration, type Facts, limitOf, momentOf, type UnknownReason } from './condition.ts'
+export {
+  type AlertCondition,
+  crossedText,
+  duration,
+  type Facts,
+  limitOf,
+  momentOf,
+  type Suspended,
+  type UnknownReason,
+  type Waiting,
+} from './condition.ts'
 export { measure, type Measurement, minutesOf } from './measure.ts'
 export {
   type ChannelRules,
@@ -19,4 +29,4 @@ export {
   type Severity,
   withDelivery,
 } from './notify.ts'
-export { type AlertRecord, newest, newRecord, type Told, type Transition } from './record.ts'
+export { type AlertRecord, newest, newRecord, type Told, type Transition, withSuspension } from './record.ts'

@@ -11,11 +11,13 @@ const backlog: AlertCondition = { kind: 'QueueBacklog', above: 1000 }
 const latency: AlertCondition = { kind: 'QueueLatency', aboveSeconds: 30 }
 const missed: AlertCondition = { kind: 'ScheduleMissed', moreThan: 0, windowSeconds: 86_400 }
 const noSuccess: AlertCondition = { kind: 'NoSuccess', windowSeconds: 3600 }
-const successes = (last: string | undefined, counted: number | undefined, created = '00:00:00'): Facts => ({
+const paused = { words: 'TaskQueue "mail" is suspended (spec.suspend)' }
+const successes = (last: string | undefined, counted: number | undefined, created = '00:00:00', resumed?: string): Facts => ({
   kind: 'Successes',
   createdAtMs: at(created),
   lastSuccessAtMs: last === undefined ? undefined : at(last),
   counted,
+  resumedAtMs: resumed === undefined ? undefined : at(resumed),
 })
 
 describe('a value', () => {
@@ -59,6 +61,35 @@ describe('a value', () => {
     [noSuccess, successes(undefined, 0, '02:59:00'), 'no: no success since its creation 2026-11-29T02:59:00Z, until 03:59:01'],
     // A schedule that was created anew continues the ledger of the former one.
     [noSuccess, successes('01:00:00', 0, '02:59:00'), 'no: last success 2026-11-29T02:59:00Z, until 03:59:01'],
+    // Not what waits on purpose: no reason to fire, and none for an all-clear.
+    [backlog, { kind: 'Backlog', jobs: 1001, suspended: { jobs: 5, ...paused } }, 'yes: 1,001 jobs waiting'],
+    [backlog, { kind: 'Backlog', jobs: 1000, suspended: { jobs: 0, ...paused } }, 'no: 1,000 jobs waiting'],
+    [
+      backlog,
+      { kind: 'Backlog', jobs: 996, suspended: { jobs: 5, ...paused } },
+      'unknown: TargetSuspended: 1,001 jobs waiting, but TaskQueue "mail" is suspended (spec.suspend)',
+    ],
+    [
+      latency,
+      { kind: 'Backlog', jobs: 1, oldestReadyAtMs: at('02:59:50'), suspended: { jobs: 2, oldestReadyAtMs: at('02:59:45'), ...paused } },
+      'no: oldest of 1 job waits since 2026-11-29T02:59:50Z, until 03:00:16',
+    ],
+    [
+      latency,
+      { kind: 'Backlog', jobs: 1, oldestReadyAtMs: at('02:59:50'), suspended: { jobs: 2, oldestReadyAtMs: at('02:00:00'), ...paused } },
+      'unknown: TargetSuspended: oldest of 3 jobs waits since 2026-11-29T02:00:00Z, but TaskQueue "mail" is suspended (spec.suspend)',
+    ],
+    [
+      noSuccess,
+      successes('01:00:00', 0, '00:00:00', '02:30:00'),
+      'no: last success 2026-11-29T01:00:00Z, suspended until 2026-11-29T02:30:00Z, until 03:30:01',
+    ],
+    [
+      noSuccess,
+      successes('01:00:00', 0, '00:00:00', '01:30:00'),
+      'yes: last success 2026-11-29T01:00:00Z, suspended until 2026-11-29T01:30:00Z',
+    ],
+    [noSuccess, successes('01:00:00', 0, '00:00:00', '00:30:00'), 'yes: last success 2026-11-29T01:00:00Z'],
     [
       failures,
       { kind: 'Unknown', reason: 'TargetNotFound', message: 'there is no such pool' },
@@ -70,6 +101,16 @@ describe('a value', () => {
     const until = found.changesAtMs === undefined ? '' : `, until ${new Date(found.changesAtMs).toISOString().slice(11, 19)}`
     expect(`${found.holds ? 'yes' : 'no'}: ${found.text}${until}`).toBe(expected)
     return undefined
+  })
+
+  it('is not judged while the target is suspended, where it is above the threshold', () => {
+    expect(measure(failures, counts(3, 0), now, paused)).toEqual({
+      known: false,
+      reason: 'TargetSuspended',
+      message: '3 failures of 3 runs, but TaskQueue "mail" is suspended (spec.suspend)',
+    })
+    expect(measure(failures, counts(2, 0), now, paused)).toMatchObject({ known: true, holds: false })
+    expect(measure(rate, counts(1, 0), now, paused)).toMatchObject({ known: false, reason: 'TooFewRuns' })
   })
 
   it('is the other one at the moment that it names, and not before', () => {

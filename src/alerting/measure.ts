@@ -1,4 +1,4 @@
-import { type AlertCondition, duration, type Facts, momentOf, type UnknownReason } from './condition.ts'
+import { type AlertCondition, duration, type Facts, momentOf, type Suspended, type UnknownReason, type Waiting } from './condition.ts'
 
 /** The value of a condition now, or why it cannot be known. */
 export type Measurement =
@@ -21,9 +21,19 @@ export function minutesOf(windowSeconds: number, nowMs: number): { readonly from
   return { fromMinute: now - Math.ceil(windowSeconds / 60), toMinute: now }
 }
 
-/** Pure: the same facts at the same time give the same answer. */
-export function measure(condition: AlertCondition, facts: Facts, nowMs: number): Measurement {
+/** Pure: the same facts at the same time give the same answer. While the target is suspended on purpose, what is above the threshold is not judged. */
+export function measure(condition: AlertCondition, facts: Facts, nowMs: number, suspended?: Suspended): Measurement {
   if (facts.kind === 'Unknown') return { known: false, reason: facts.reason, message: facts.message }
+  const found = measureFacts(condition, facts, nowMs)
+  return suspended === undefined ? found : excused(found, suspended)
+}
+
+function excused(found: Measurement, { words }: Suspended): Measurement {
+  if (!found.known || !found.holds) return found
+  return { known: false, reason: 'TargetSuspended', message: `${found.text}, but ${words}` }
+}
+
+function measureFacts(condition: AlertCondition, facts: Facts, nowMs: number): Measurement {
   switch (condition.kind) {
     case 'TaskFailures': {
       const { failed, succeeded } = expected(facts, 'Counts')
@@ -36,12 +46,15 @@ export function measure(condition: AlertCondition, facts: Facts, nowMs: number):
       const { missed } = expected(facts, 'Counts')
       return { known: true, holds: missed > condition.moreThan, text: `${plural(missed, 'slot')} missed`, amount: String(missed) }
     }
-    case 'QueueBacklog': {
-      const { jobs } = expected(facts, 'Backlog')
-      return { known: true, holds: jobs > condition.above, text: `${plural(jobs, 'job')} waiting`, amount: String(jobs) }
-    }
+    case 'QueueBacklog':
+      return withoutSuspended(expected(facts, 'Backlog'), ({ jobs }) => ({
+        known: true,
+        holds: jobs > condition.above,
+        text: `${plural(jobs, 'job')} waiting`,
+        amount: String(jobs),
+      }))
     case 'QueueLatency':
-      return latency(condition, expected(facts, 'Backlog'), nowMs)
+      return withoutSuspended(expected(facts, 'Backlog'), (waiting) => latency(condition, waiting, nowMs))
     case 'NoSuccess':
       return noSuccess(condition, expected(facts, 'Successes'), nowMs)
   }
@@ -60,9 +73,23 @@ function failureRate(
   return { known: true, holds: failed * 100 > abovePercent * runs, text: `${percent}% (${failed}/${runs})`, amount: percent }
 }
 
+/** What waits on purpose is no reason to fire; where only that is above the threshold, it is no reason for an all-clear either. */
+function withoutSuspended(
+  { suspended, ...waiting }: Extract<Facts, { readonly kind: 'Backlog' }>,
+  judge: (waiting: Waiting) => Measurement,
+): Measurement {
+  const found = judge(waiting)
+  if (suspended === undefined || !found.known || found.holds) return found
+  const oldest = Math.min(waiting.oldestReadyAtMs ?? Infinity, suspended.oldestReadyAtMs ?? Infinity)
+  const all = judge({ jobs: waiting.jobs + suspended.jobs, oldestReadyAtMs: oldest === Infinity ? undefined : oldest })
+  const judged = excused(all, suspended)
+  if (!judged.known) return judged
+  return judged.changesAtMs === undefined ? found : { ...found, changesAtMs: Math.min(found.changesAtMs ?? Infinity, judged.changesAtMs) }
+}
+
 function latency(
   { aboveSeconds }: Extract<AlertCondition, { readonly kind: 'QueueLatency' }>,
-  { jobs, oldestReadyAtMs }: Extract<Facts, { readonly kind: 'Backlog' }>,
+  { jobs, oldestReadyAtMs }: Waiting,
   nowMs: number,
 ): Measurement {
   if (oldestReadyAtMs === undefined) return { known: true, holds: false, text: 'no job waits', amount: '0' }
@@ -73,12 +100,14 @@ function latency(
 
 function noSuccess(
   { windowSeconds }: Extract<AlertCondition, { readonly kind: 'NoSuccess' }>,
-  { createdAtMs, lastSuccessAtMs, counted }: Extract<Facts, { readonly kind: 'Successes' }>,
+  { createdAtMs, resumedAtMs = 0, lastSuccessAtMs, counted }: Extract<Facts, { readonly kind: 'Successes' }>,
   nowMs: number,
 ): Measurement {
-  const sinceMs = Math.max(createdAtMs, lastSuccessAtMs ?? 0)
-  const told = lastSuccessAtMs === undefined ? `no success since its creation ${momentOf(createdAtMs)}` : ''
-  const text = told === '' ? `last success ${momentOf(sinceMs)}` : told
+  const runsSinceMs = Math.max(createdAtMs, lastSuccessAtMs ?? 0)
+  const sinceMs = Math.max(runsSinceMs, resumedAtMs)
+  const told =
+    lastSuccessAtMs === undefined ? `no success since its creation ${momentOf(createdAtMs)}` : `last success ${momentOf(runsSinceMs)}`
+  const text = resumedAtMs > runsSinceMs ? `${told}, suspended until ${momentOf(resumedAtMs)}` : told
   const { holds, amount, changesAtMs } = crossing(sinceMs, windowSeconds, nowMs)
   if (!holds) return { known: true, holds, text, amount, ...(changesAtMs === undefined ? {} : { changesAtMs }) }
   if (counted === undefined) {

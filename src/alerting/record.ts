@@ -12,6 +12,9 @@ export type AlertRecord = {
   readonly transitions: readonly Transition[]
   /** The last notification to each channel. */
   readonly told: readonly Told[]
+  /** Since when the target is seen to be suspended on purpose; or when it was seen to go on after that. Never both. */
+  readonly suspendedAtMs?: number
+  readonly resumedAtMs?: number
 }
 
 /** What is news: it fires, or it does so no more. That it is pending is none. */
@@ -51,4 +54,11 @@ export function newest({ transitions }: AlertRecord): Transition | undefined {
 
 export function wholeSecond(ms: number): number {
   return Math.floor(ms / 1000) * 1000
+}
+
+/** Remembers the last suspension of the target, since nothing else tells when it was over. */
+export function withSuspension(record: AlertRecord, isSuspended: boolean, nowMs: number): AlertRecord {
+  if (isSuspended === (record.suspendedAtMs !== undefined)) return record
+  const { suspendedAtMs: _, resumedAtMs: __, ...rest } = record
+  return { ...rest, [isSuspended ? 'suspendedAtMs' : 'resumedAtMs']: wholeSecond(nowMs) }
 }

@@ -4,7 +4,9 @@ import { createAlertChannelController } from '../controllers/alert-channel/index
 import {
   createAlertingController,
   createTaskAlertController,
+  dependencyTarget,
   poolTarget,
+  queueTarget,
   scheduleTarget,
   type Target,
   type TargetKind,
@@ -19,11 +21,17 @@ import { atEnd, type Term } from './term.ts'
 
 /** In the order of their start. Notifications end first, while there is somebody to remember what came of them. */
 export function alertParts(term: Term): readonly Startable[] {
-  const { caches, clock, log, rng, metrics, brokers, installation, outcomes } = term
+  const { caches, clock, log, rng, metrics, brokers, installation, outcomes, at } = term
   const counts = createRunCounts({ brokers, installation, clock, log })
   outcomes.onRecorded((end) => counts.recorded(end))
+  const deliver = createDelivery({ channelOf: (key) => caches.channels.get(key), secrets: term.secrets, post: term.post, log })
   const notifier = createNotifier({
-    deliver: createDelivery({ channelOf: (key) => caches.channels.get(key), secrets: term.secrets, post: term.post, log }),
+    async deliver(...notification) {
+      at('before deliver')
+      const attempt = await deliver(...notification)
+      at('after deliver')
+      return attempt
+    },
     clock,
     rng,
     log,
@@ -38,14 +46,23 @@ type Watchable = Pick<Informer<KubeObject>, 'get' | 'list' | 'onChange'>
 /** What can be watched, by kind. */
 function targetsOf({ caches }: Term): { readonly caches: Readonly<Record<TargetKind, Watchable>>; readonly targetOf: TargetOf } {
   return {
-    caches: { WorkerPool: caches.pools, TaskSchedule: caches.schedules },
+    caches: {
+      WorkerPool: caches.pools,
+      TaskQueue: caches.queues,
+      TaskSchedule: caches.schedules,
+      TaskDependency: caches.dependencies,
+    },
     targetOf(kind, namespace, name) {
       const key = `${namespace}/${name}`
       switch (kind) {
         case 'WorkerPool':
           return made(caches.pools.get(key), poolTarget)
+        case 'TaskQueue':
+          return made(caches.queues.get(key), queueTarget)
         case 'TaskSchedule':
           return made(caches.schedules.get(key), scheduleTarget)
+        case 'TaskDependency':
+          return made(caches.dependencies.get(key), dependencyTarget)
       }
     },
   }
@@ -59,13 +76,14 @@ function made<T>(object: T | undefined, make: (object: T) => Target): Target | u
 
 function alertController(term: Term, counts: RunCounts, notifier: Notifier): Controller {
   const { caches, directory } = term
-  const { alerts, channels, taskBrokers } = caches
+  const { alerts, channels, queues, taskBrokers } = caches
   const targets = targetsOf(term)
   const { reconcile } = createTaskAlertController({
     ...term,
     alerts,
     channels,
     brokers: taskBrokers,
+    queues,
     targetOf: targets.targetOf,
     counts,
     notifier,
@@ -80,6 +98,10 @@ function alertController(term: Term, counts: RunCounts, notifier: Notifier): Con
   term.follow(channels, (key) => enqueueAll(keysOf(alerts.byIndex('byChannel', key))))
   term.follow(taskBrokers, enqueueThoseBeside)
   directory.onChange(enqueueThoseBeside)
+  // It may suspend a queue of a pool. What it says of the queue itself is news to those who watch it only.
+  term.follow(queues, (key, current, previous) => {
+    if (current?.metadata.generation !== previous?.metadata.generation) enqueueThoseBeside(key)
+  })
   for (const [kind, cache] of Object.entries(targets.caches)) {
     term.follow(cache, (key) => enqueueAll(keysOf(alerts.byIndex('byTarget', `${kind}/${key}`))))
   }

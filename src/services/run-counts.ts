@@ -53,6 +53,8 @@ type Source = {
   readonly subscribers: Map<string, Subscriber>
   /** What they ask, each once, by `idOf`. */
   requests: ReadonlyMap<string, Request>
+  /** The same, by `subjectOf`: which of them an end concerns. */
+  bySubject: ReadonlyMap<string, readonly string[]>
   readonly sums: Map<string, Sums>
   failure?: { readonly message: string; readonly sinceMs: number } | undefined
   /** How far the broker's clock is ahead. */
@@ -78,6 +80,7 @@ export function createRunCounts({ brokers, installation, clock, log }: RunCounts
       lease: brokers.acquire(endpoint),
       subscribers: new Map(),
       requests: new Map(),
+      bySubject: new Map(),
       sums: new Map(),
       aheadMs: 0,
       toRead: new Set(),
@@ -183,6 +186,7 @@ export function createRunCounts({ brokers, installation, clock, log }: RunCounts
     for (const subscriber of source.subscribers.values()) for (const request of requestsOf(subscriber)) wanted.set(idOf(request), request)
     const before = source.requests
     source.requests = wanted
+    source.bySubject = bySubject(wanted)
     for (const id of source.sums.keys()) if (!wanted.has(id)) source.sums.delete(id)
     const news = [...wanted.keys()].filter((id) => !before.has(id))
     if (news.length > 0) read(source, news)
@@ -221,12 +225,10 @@ export function createRunCounts({ brokers, installation, clock, log }: RunCounts
       const subscriber = source?.subscribers.get(key)
       return source === undefined || subscriber === undefined ? { kind: 'Pending' } : snapshotOf(source, subscriber)
     },
-    recorded({ namespace, subjectKind, subject }) {
+    recorded(end) {
       for (const source of sources.values()) {
-        const concerned = [...source.requests].flatMap(([id, request]) =>
-          request.namespace === namespace && request.subjectKind === subjectKind && request.subject === subject ? [id] : [],
-        )
-        if (concerned.length > 0) readSoon(source, concerned, newsGapMs)
+        const concerned = source.bySubject.get(subjectOf(end))
+        if (concerned !== undefined) readSoon(source, concerned, newsGapMs)
       }
     },
     async stop() {
@@ -244,8 +246,18 @@ function requestsOf({ namespace, subjects, windowSeconds }: CountsSubscription):
   return subjects.map(({ subjectKind, subject }) => ({ namespace, subjectKind, subject, windowSeconds }))
 }
 
-function idOf({ namespace, subjectKind, subject, windowSeconds }: Request): string {
-  return `${namespace}/${subjectKind}/${subject}/${windowSeconds}`
+function bySubject(requests: ReadonlyMap<string, Request>): ReadonlyMap<string, readonly string[]> {
+  const ids = new Map<string, string[]>()
+  for (const [id, request] of requests) ids.set(subjectOf(request), [...(ids.get(subjectOf(request)) ?? []), id])
+  return ids
+}
+
+function subjectOf({ namespace, subjectKind, subject }: Omit<Request, 'windowSeconds'>): string {
+  return `${namespace}/${subjectKind}/${subject}`
+}
+
+function idOf(request: Request): string {
+  return `${subjectOf(request)}/${request.windowSeconds}`
 }
 
 function snapshotOf({ failure, sums }: Source, subscription: CountsSubscription): CountsSnapshot {

@@ -1,7 +1,8 @@
 /**
  * `make bench`: prints figures and ratios against a peer in the same run; it never passes or fails by time.
- * `node test/bench/main.ts wake idle` runs only those; WAKES, BURSTS and IDLE_SECONDS say how often and how long.
+ * `node test/bench/main.ts wake idle` runs only those; WAKES, BURSTS, ALERT_ROUNDS and IDLE_SECONDS say how often and how long.
  */
+import { benchAlerts } from './alerts.ts'
 import { benchConsumer } from './consumer.ts'
 import { benchGraph } from './graph.ts'
 import { benchIdle } from './idle.ts'
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   wake: () => benchWake(setting('WAKES', 30), setting('BURSTS', 12)),
   schedules: benchSchedules,
   runs: benchRuns,
+  alerts: () => benchAlerts(setting('ALERT_ROUNDS', 40)),
   idle: () => benchIdle(setting('IDLE_SECONDS', 60)),
   consumer: benchConsumer,
   reconcile: () => benchReconcile(20),

@@ -118,9 +118,12 @@ it('an alert tells a channel what it finds of each kind that it may watch', asyn
   const apiVersion = 'taskmill.dev/v1alpha1'
   const brokerRef = { name: 'alerts' }
   const template = { spec: { containers: [{ name: 'worker', image: 'localhost/taskmill:dev' }] } }
+  const task = { type: 'none', queue: 'watched' }
   const watched = [
+    { kind: 'TaskQueue', spec: { brokerRef, queueName: 'watched' } },
+    { kind: 'TaskDependency', spec: { brokerRef, nodes: [{ name: 'one', task }] } },
     { kind: 'WorkerPool', spec: { brokerRef, queues: [{ name: 'watched' }], template } },
-    { kind: 'TaskSchedule', spec: { brokerRef, suspend: true, everySeconds: 3600, task: { type: 'none', queue: 'watched' } } },
+    { kind: 'TaskSchedule', spec: { brokerRef, suspend: true, everySeconds: 3600, task } },
   ]
   const all = ['secret/watched', 'alertchannel/watched', 'taskbroker/alerts']
   await create({ apiVersion, kind: 'TaskBroker', metadata: brokerRef, spec: { standalone: { address } } })

@@ -15,10 +15,10 @@ import {
 import type { KubeClient } from '../../src/kube/index.ts'
 import { observe } from '../support/cluster-client.ts'
 
-export type Received = { readonly path: string; readonly key: string; readonly atMs: number; readonly body: Body }
+export type Received = { readonly path: string; readonly key: string; readonly body: Body; readonly isTaken: boolean }
 type Body = {
   readonly state: string
-  readonly alert: { readonly name: string }
+  readonly alert: { readonly namespace: string; readonly name: string }
   readonly message: string
   readonly valueText: string
   readonly [field: string]: unknown
@@ -27,8 +27,10 @@ type Body = {
 export type Receiver = AsyncDisposable & {
   readonly url: string
   readonly received: readonly Received[]
-  /** Distinct notifications about an alert, in the order of their arrival: `firing`, `resolved`, … */
-  storyOf(alert: string): readonly string[]
+  /** Distinct notifications about an alert that were taken, in the order of their arrival: `firing`, `resolved`, … */
+  storyOf(namespace: string, alert: string): readonly string[]
+  /** An AlertChannel that leads here, to that path. */
+  createChannel(client: KubeClient, namespace: string, name: string, path: string): Promise<AlertChannel>
 }
 
 /** Answers 200, but 500 below `/broken`, and never below `/hangs`. */
@@ -39,19 +41,22 @@ export async function startReceiver(): Promise<Receiver> {
     request.on('data', (part: Buffer) => (text += part.toString()))
     request.on('end', () => {
       const path = request.url ?? ''
-      received.push({ path, key: String(request.headers['idempotency-key']), atMs: Date.now(), body: JSON.parse(text) as Body })
+      const isTaken = !path.startsWith('/hangs') && !path.startsWith('/broken')
+      received.push({ path, key: String(request.headers['idempotency-key']), body: JSON.parse(text) as Body, isTaken })
       if (path.startsWith('/hangs')) return
-      answer.writeHead(path.startsWith('/broken') ? 500 : 200)
+      answer.writeHead(isTaken ? 200 : 500)
       answer.end()
     })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
     received,
-    storyOf(alert) {
-      const own = received.filter(({ body }) => body.alert.name === alert)
+    createChannel: (client, namespace, name, path) => createChannel(client, namespace, name, { webhook: { url: `${url}${path}` } }),
+    storyOf(namespace, alert) {
+      const own = received.filter(({ body, isTaken }) => isTaken && body.alert.namespace === namespace && body.alert.name === alert)
       return [...new Map(own.map(({ key, body }) => [key, body.state])).values()]
     },
     async [Symbol.asyncDispose]() {

@@ -1,30 +1,32 @@
-/** Alerts from what goes wrong to what receivers hear, on a real API server and Redis, with a real HTTP receiver. */
+/** What alerts find out, on a real API server and Redis: of pools, queues, schedules and graphs, each where it is suspended on purpose too. */
 import { Queue } from 'bullmq'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { alertChannels, secrets, taskAlerts, taskSchedules, workerPools, findCondition, type TaskAlert } from '../../src/api/index.ts'
-import { createPool, createSchedule } from '../support/manifests.ts'
-import { startOperator } from '../support/operator-process.ts'
-import { conditionOf, createAlert, createChannel, type Receiver, startReceiver } from './alert-home.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import {
+  type Condition,
+  findCondition,
+  type KubeObject,
+  type Resource,
+  taskAlerts,
+  taskDependencies,
+  taskQueues,
+  taskSchedules,
+  workerPools,
+  type TaskAlert,
+} from '../../src/api/index.ts'
+import { createBroker, createDependency, createExecution, createPool, createQueue, createSchedule } from '../support/manifests.ts'
+import { namespaces, observe } from '../support/cluster-client.ts'
+import { conditionOf, createAlert, type Receiver, startReceiver } from './alert-home.ts'
 import { scheduleHome, type ScheduleHome } from './schedule-home.ts'
 
 let home: ScheduleHome
 let receiver: Receiver
-const namespace = 'default'
-const place = (name: string) => ({ namespace, name })
-const queueOf = (name: string): Queue => new Queue(name, { connection: { host: home.redis.host, port: home.redis.port } })
+/** `expect.poll` is not for tests that run at the same time. */
+const patience = { timeout: 60_000, interval: 100 }
+const channelRefs = [{ name: 'oncall' }]
 const bulk = (count: number): { name: string; data: object }[] => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
-const firing = (name: string, wanted: Parameters<typeof conditionOf>[3]) => conditionOf(home.client, taskAlerts, place(name), wanted)
-const alertNow = (name: string): Promise<TaskAlert> => home.client.get(taskAlerts, namespace, name)
-const told = (name: string, ...states: readonly string[]) => expect.poll(() => receiver.storyOf(name), { timeout: 30_000 }).toEqual(states)
 
 beforeAll(async () => {
   ;[home, receiver] = await Promise.all([scheduleHome(), startReceiver()])
-  await Promise.all([
-    createChannel(home.client, namespace, 'oncall', { webhook: { url: `${receiver.url}/oncall` } }),
-    createChannel(home.client, namespace, 'broken', { webhook: { url: `${receiver.url}/broken` } }),
-    createChannel(home.client, namespace, 'hangs', { webhook: { url: `${receiver.url}/hangs` } }),
-    createChannel(home.client, namespace, 'lines', { log: {} }),
-  ])
 })
 
 afterAll(async () => {
@@ -32,33 +34,64 @@ afterAll(async () => {
   await receiver?.[Symbol.asyncDispose]()
 })
 
-const channelRefs = [{ name: 'oncall' }]
+/** A namespace of its own, with a TaskBroker and a channel; queues have its name. */
+async function createPlace(namespace: string) {
+  const { client } = home
+  await client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+  await createBroker(client, namespace, home.redis.address)
+  await receiver.createChannel(client, namespace, 'oncall', `/${namespace}`)
+  const place = (name: string) => ({ namespace, name })
+  return {
+    client,
+    namespace,
+    place,
+    queueOf: (name: string): Queue => new Queue(name, { connection: { host: home.redis.host, port: home.redis.port } }),
+    firing: (name: string, wanted: Parameters<typeof conditionOf>[3]) => conditionOf(client, taskAlerts, place(name), wanted),
+    alerting: (kind: TargetKind, name: string, wanted: Parameters<typeof conditionOf>[3]) =>
+      conditionOf(client, targets[kind], place(name), wanted),
+    alert: (name: string, spec: Parameters<typeof createAlert>[3]) => createAlert(client, namespace, name, { channelRefs, ...spec }),
+    alertNow: (name: string): Promise<TaskAlert> => client.get(taskAlerts, namespace, name),
+    told: (name: string, ...states: readonly string[]) =>
+      vi.waitFor(() => expect(receiver.storyOf(namespace, name)).toEqual(states), patience),
+    /** One that beside its manifest is suspended for some seconds; when that ends. */
+    async suspend(kind: TargetKind, name: string, forMs: number): Promise<number> {
+      const until = new Date(Math.ceil((Date.now() + forMs) / 1000) * 1000)
+      const spec = { override: { suspend: true, until: until.toISOString().replace('.000Z', 'Z'), by: 'oncall', reason: 'drill' } }
+      const object = { metadata: place(name), spec } as unknown as KubeObject
+      await client.apply(targets[kind], object, { fieldManager: 'taskmill-cli', force: true })
+      return until.getTime()
+    },
+  }
+}
 
-describe('an alert on a pool', () => {
-  it('fires on the backlog, shows on the pool beside its own conditions, resolves, and tells each once', async () => {
-    const queue = queueOf('mail')
-    await createPool(home.client, namespace, 'mail', { queues: [{ name: 'mail' }], scaling: { maxReplicas: 3 } })
+type Target = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }
+type TargetKind = TaskAlert['spec']['target']['kind']
+const targets: Readonly<Record<TargetKind, Resource<Target>>> = {
+  WorkerPool: workerPools,
+  TaskQueue: taskQueues,
+  TaskSchedule: taskSchedules,
+  TaskDependency: taskDependencies,
+}
+
+describe.concurrent('an alert', () => {
+  it('on a pool: fires on the backlog, shows on the pool beside its own conditions, resolves, and tells each once', async () => {
+    const { client, namespace, place, queueOf, firing, alerting, alert, alertNow, told } = await createPlace('pools')
+    const queue = queueOf('pools')
+    await createPool(client, namespace, 'mail', { queues: [{ name: 'pools' }], scaling: { maxReplicas: 3 } })
     const target = { kind: 'WorkerPool', name: 'mail' } as const
-    await createAlert(home.client, namespace, 'backlog', {
-      target,
-      queueBacklog: { above: 10 },
-      severity: 'Critical',
-      cooldownSeconds: 0,
-      channelRefs: [{ name: 'hangs' }, { name: 'broken' }, { name: 'oncall' }, { name: 'lines' }],
-      message: '$(target.name): $(value) jobs wait ($(limit))',
-    })
-    await createAlert(home.client, namespace, 'old', { target, queueLatency: { aboveSeconds: 1 }, channelRefs })
+    const message = '$(target.name): $(value) jobs wait ($(limit))'
+    await alert('backlog', { target, queueBacklog: { above: 10 }, severity: 'Critical', cooldownSeconds: 0, message })
+    await alert('old', { target, queueLatency: { aboveSeconds: 1 } })
     await firing('backlog', 'Firing False WithinThreshold')
-    await conditionOf(home.client, workerPools, place('mail'), 'Alerting False NoAlertFiring')
+    await alerting('WorkerPool', 'mail', 'Alerting False NoAlertFiring')
 
     await queue.addBulk(bulk(25))
     expect((await firing('backlog', 'Firing True ThresholdCrossed')).message).toBe('25 jobs waiting > 10')
     expect((await firing('old', 'Firing True ThresholdCrossed')).message).toMatch(/^oldest of 25 jobs waits since \S+, longer than 1s$/u)
-    const alerting = await conditionOf(home.client, workerPools, place('mail'), 'Alerting True AlertsFiring')
-    expect(alerting.message).toMatch(/backlog \(Critical\): 25 jobs waiting > 10, since \S+, not acknowledged/u)
-    // A receiver that hangs and one that refuses keep nobody else waiting.
+    const { message: words } = await alerting('WorkerPool', 'mail', 'Alerting True AlertsFiring')
+    expect(words).toMatch(/backlog \(Critical\): 25 jobs waiting > 10, since \S+, not acknowledged/u)
     await told('backlog', 'firing')
-    expect(receiver.received.find(({ path }) => path === '/oncall')?.body).toMatchObject({
+    expect(receiver.received.find(({ body }) => body.alert.namespace === namespace && body.alert.name === 'backlog')?.body).toMatchObject({
       version: '1',
       state: 'firing',
       severity: 'Critical',
@@ -66,200 +99,137 @@ describe('an alert on a pool', () => {
       value: 25,
       target,
     })
-    expect((await firing('backlog', 'Notified False DeliveryFailed')).message).toMatch(
-      /broken: HTTP 500, attempt \d+, retry \d\d:\d\d:\d\dZ/u,
-    )
-    await conditionOf(home.client, alertChannels, place('broken'), 'LastDeliverySucceeded False DeliveryFailed')
 
     // The pool goes on writing its own status: what the alerts said stays.
-    await home.client.apply(
+    await client.apply(
       workerPools,
       { metadata: place('mail'), spec: { scaling: { maxReplicas: 2 } } },
       { fieldManager: 'test-max', force: true },
     )
-    await expect
-      .poll(async () => (await home.client.get(workerPools, namespace, 'mail')).status?.desiredReplicas, { timeout: 20_000 })
-      .toBe(2)
-    const pool = await home.client.get(workerPools, namespace, 'mail')
-    expect(findCondition(pool.status?.conditions, 'Alerting')?.reason).toBe('AlertsFiring')
-    expect(findCondition(pool.status?.conditions, 'Ready')).toBeDefined()
+    const pool = await observe(client, workerPools, place('mail'), (object) => object?.status?.desiredReplicas === 2)
+    expect(findCondition(pool?.status?.conditions, 'Alerting')?.reason).toBe('AlertsFiring')
+    expect(findCondition(pool?.status?.conditions, 'Ready')).toBeDefined()
 
     await queue.drain()
     await firing('backlog', 'Firing False WithinThreshold')
     await firing('old', 'Firing False WithinThreshold')
-    await conditionOf(home.client, workerPools, place('mail'), 'Alerting False NoAlertFiring')
+    await alerting('WorkerPool', 'mail', 'Alerting False NoAlertFiring')
     await told('backlog', 'firing', 'resolved')
     await told('old', 'firing', 'resolved')
-    const { status } = await alertNow('backlog')
-    expect(status?.transitions?.map(({ state }) => state)).toEqual(['Firing', 'Resolved'])
-
-    for (const name of ['backlog', 'old']) await home.client.delete(taskAlerts, namespace, name)
-    await expect
-      .poll(async () => findCondition((await home.client.get(workerPools, namespace, 'mail')).status?.conditions, 'Alerting'), {
-        timeout: 20_000,
-      })
-      .toBeUndefined()
+    expect((await alertNow('backlog')).status?.transitions?.map(({ state }) => state)).toEqual(['Firing', 'Resolved'])
+    for (const name of ['backlog', 'old']) await client.delete(taskAlerts, namespace, name)
+    await observe(client, workerPools, place('mail'), (object) => findCondition(object?.status?.conditions, 'Alerting') === undefined)
     await queue.close()
   })
 
-  it('is acknowledged and silenced beside its manifest, and both end by themselves', async () => {
-    const queue = queueOf('quiet')
-    await createPool(home.client, namespace, 'quiet', { queues: [{ name: 'quiet' }] })
-    const spec = { target: { kind: 'WorkerPool', name: 'quiet' }, queueBacklog: { above: 1 }, cooldownSeconds: 0, channelRefs } as const
-    const apply = (manager: string, part: Partial<TaskAlert['spec']>) =>
-      home.client.apply(taskAlerts, { metadata: place('quiet'), spec: part }, { fieldManager: manager, force: true })
-    await apply('git', spec)
-    const until = new Date(Date.now() + 12_000).toISOString()
-    await apply('taskmill-cli', { override: { silence: true, until, by: 'oncall', reason: 'drill' } })
+  it('on a pool or a queue that is suspended on purpose begins no sooner to fire than that ends', async () => {
+    const { client, namespace, queueOf, firing, alerting, alert, told, suspend } = await createPlace('asleep')
+    const [queue, other] = [queueOf('asleep'), queueOf('asleep-too')]
+    await createPool(client, namespace, 'mail', { queues: [{ name: 'asleep' }, { name: 'asleep-too' }] })
+    await createQueue(client, namespace, 'mail', { queueName: 'asleep', suspend: true })
+    await createQueue(client, namespace, 'later', { queueName: 'asleep-too' })
+    const pool = { kind: 'WorkerPool', name: 'mail' } as const
+    await alert('pool', { target: pool, queueBacklog: { above: 2 } })
+    await alert('queue', { target: { kind: 'TaskQueue', name: 'mail' }, queueLatency: { aboveSeconds: 1 } })
+    await alert('later', { target: { kind: 'TaskQueue', name: 'later' }, queueBacklog: { above: 2 } })
+    await firing('pool', 'Firing False WithinThreshold')
     await queue.addBulk(bulk(3))
-    await firing('quiet', 'Firing True ThresholdCrossed')
-    expect((await firing('quiet', 'Notified False Silenced')).message).toContain('by oncall: "drill"')
-    await apply('git', { ...spec, severity: 'Critical' })
-    const alerting = await conditionOf(home.client, workerPools, place('quiet'), 'Alerting True AlertsFiring')
-    expect(alerting.message).toContain('acknowledged by oncall (silenced) until')
-    expect((await alertNow('quiet')).spec.override?.by).toBe('oncall')
-    expect(receiver.storyOf('quiet')).toEqual([])
-    await told('quiet', 'firing')
-    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until))
-    expect((await alertNow('quiet')).status).not.toHaveProperty('ackedBy')
-    await queue.drain()
-    await told('quiet', 'firing', 'resolved')
-    await queue.close()
-  })
-})
+    const because = 'but TaskQueue "mail" is suspended (spec.suspend)'
+    expect((await firing('pool', 'Firing Unknown TargetSuspended')).message).toBe(`3 jobs waiting, ${because}`)
+    expect((await firing('queue', 'Firing Unknown TargetSuspended')).message).toMatch(
+      /^oldest of 3 jobs waits since \S+, but TaskQueue "mail"/u,
+    )
+    await alerting('TaskQueue', 'mail', 'Alerting False NoAlertFiring')
 
-describe('an alert on a schedule', () => {
-  it('fires on failures, on their rate, on missed slots and on missing successes, and resolves', async () => {
+    const endsAtMs = await suspend('TaskQueue', 'later', 6_000)
+    await other.addBulk(bulk(3))
+    const held = await firing('later', 'Firing Unknown TargetSuspended')
+    expect(held.message).toMatch(/^3 jobs waiting, but TaskQueue "later" is suspended until \S+ by oncall: "drill"$/u)
+    const fired = await firing('later', 'Firing True ThresholdCrossed')
+    expect(Date.parse(fired.lastTransitionTime)).toBeGreaterThanOrEqual(endsAtMs)
+    expect((await alerting('TaskQueue', 'later', 'Alerting True AlertsFiring')).message).toContain('later (Warning): 3 jobs waiting > 2')
+    // Of the pool's two queues one is worked on: what waits there counts.
+    await firing('pool', 'Firing True ThresholdCrossed')
+    await told('pool', 'firing')
+    await told('later', 'firing')
+    expect(receiver.storyOf(namespace, 'queue')).toEqual([])
+    await Promise.all([queue.close(), other.close()])
+  })
+
+  it('on a graph: fires on its runs that fail, shows on it, and resolves when they are out of the window', async () => {
+    const { client, namespace, firing, alerting, alert, told } = await createPlace('graphs')
+    let isBroken = true
+    home.consume('graphs', () => (isBroken ? Promise.reject(new Error('no')) : Promise.resolve('yes')))
+    await createDependency(client, namespace, 'morning', { nodes: [{ name: 'one', task: { type: 't', queue: 'graphs' } }] })
+    const target = { kind: 'TaskDependency', name: 'morning' } as const
+    await alert('failing', { target, taskFailures: { moreThan: 0 }, windowSeconds: 60 })
+    await alert('rate', { target, failureRate: { abovePercent: 60, minimumRuns: 1 }, windowSeconds: 3600 })
+    await firing('failing', 'Firing False WithinThreshold')
+    await firing('rate', 'Firing Unknown TooFewRuns')
+    await createExecution(client, namespace, 'bad', { dependencyRef: { name: 'morning' } })
+    expect((await firing('failing', 'Firing True ThresholdCrossed')).message).toBe('1 failure of 1 run > 0 in 1m')
+    await firing('rate', 'Firing True ThresholdCrossed')
+    await alerting('TaskDependency', 'morning', 'Alerting True AlertsFiring')
+    isBroken = false
+    await createExecution(client, namespace, 'good', { dependencyRef: { name: 'morning' } })
+    expect((await firing('rate', 'Firing False WithinThreshold')).message).toBe('50% (1/2); fires when > 60% in 1h')
+    await told('rate', 'firing', 'resolved')
+    await firing('failing', 'Firing False WithinThreshold')
+    await told('failing', 'firing', 'resolved')
+  }, 200_000)
+
+  it('on a schedule: fires on failures, on their rate, on missed slots and on missing successes, and resolves', async () => {
+    const { client, namespace, place, firing, alerting, alert, told } = await createPlace('schedules')
     let isBroken = true
     home.consume('runs', () => (isBroken ? Promise.reject(new Error('no')) : Promise.resolve('yes')))
     home.consume('slow', () => new Promise((resolve) => setTimeout(resolve, 6_000)))
-    await createSchedule(home.client, namespace, 'runs', { everySeconds: 1, task: { type: 'run', queue: 'runs' } })
-    await createSchedule(home.client, namespace, 'slow', {
-      everySeconds: 2,
-      concurrencyPolicy: 'Forbid',
-      task: { type: 'run', queue: 'slow' },
-    })
+    await createSchedule(client, namespace, 'runs', { everySeconds: 1, task: { type: 'run', queue: 'runs' } })
+    const slow = { everySeconds: 2, concurrencyPolicy: 'Forbid', task: { type: 'run', queue: 'slow' } } as const
+    await createSchedule(client, namespace, 'slow', slow)
     const target = { kind: 'TaskSchedule', name: 'runs' } as const
-    await createAlert(home.client, namespace, 'failures', { target, taskFailures: { moreThan: 2 }, windowSeconds: 60, channelRefs })
-    await createAlert(home.client, namespace, 'rate', {
-      target,
-      failureRate: { abovePercent: 50, minimumRuns: 5 },
-      windowSeconds: 60,
-      channelRefs,
-    })
-    await createAlert(home.client, namespace, 'missed', {
-      target: { kind: 'TaskSchedule', name: 'slow' },
-      scheduleMissed: { moreThan: 0 },
-      windowSeconds: 60,
-      channelRefs,
-    })
-    await createAlert(home.client, namespace, 'never', { target, noSuccess: {}, windowSeconds: 60, channelRefs })
-    await createAlert(home.client, namespace, 'weekly', {
-      target: { kind: 'TaskSchedule', name: 'weekly' },
-      noSuccess: {},
-      windowSeconds: 60,
-      message: '$(target.nam',
-    })
+    await alert('failures', { target, taskFailures: { moreThan: 2 }, windowSeconds: 60 })
+    await alert('rate', { target, failureRate: { abovePercent: 50, minimumRuns: 5 }, windowSeconds: 60 })
+    await alert('missed', { target: { kind: 'TaskSchedule', name: 'slow' }, scheduleMissed: { moreThan: 0 }, windowSeconds: 60 })
+    await alert('never', { target, noSuccess: {}, windowSeconds: 60 })
+    const weekly = { kind: 'TaskSchedule', name: 'weekly' } as const
+    await alert('weekly', { target: weekly, noSuccess: {}, windowSeconds: 60, message: '$(target.nam' })
     await firing('weekly', 'Firing Unknown TargetNotFound')
     await firing('weekly', 'Stalled True InvalidMessage')
-    await createSchedule(home.client, namespace, 'weekly', { schedules: ['0 1 * * 0'], task: { type: 'run', queue: 'runs' } })
+    await createSchedule(client, namespace, 'weekly', { schedules: ['0 1 * * 0'], task: { type: 'run', queue: 'runs' } })
     await firing('weekly', 'Stalled True ContradictoryWindow')
+    await firing('weekly', 'Firing Unknown ContradictoryWindow')
 
     expect((await firing('failures', 'Firing True ThresholdCrossed')).message).toMatch(/^\d+ failures of \d+ runs > 2 in 1m$/u)
     expect((await firing('rate', 'Firing True ThresholdCrossed')).message).toMatch(/^100% \((\d+)\/\1\) > 50% in 1m$/u)
     expect((await firing('missed', 'Firing True ThresholdCrossed')).message).toMatch(/^\d+ slots? missed > 0 in 1m$/u)
-    expect((await conditionOf(home.client, taskSchedules, place('runs'), 'Alerting True AlertsFiring')).message).toMatch(/failures.*rate/u)
-    expect((await firing('never', 'Firing True ThresholdCrossed')).message).toMatch(
-      /^no success since its creation \S+, longer ago than 1m$/u,
-    )
+    const words = async () => (await alerting('TaskSchedule', 'runs', 'Alerting True AlertsFiring')).message
+    await vi.waitFor(async () => expect(await words()).toMatch(/failures.*rate/u), patience)
+    const never = await firing('never', 'Firing True ThresholdCrossed')
+    expect(never.message).toMatch(/^no success since its creation \S+, longer ago than 1m$/u)
 
     isBroken = false
     await firing('never', 'Firing False WithinThreshold')
     await told('never', 'firing', 'resolved')
     await firing('rate', 'Firing False WithinThreshold')
-    await home.client.apply(taskSchedules, { metadata: place('runs'), spec: { suspend: true } }, { fieldManager: 'test-stop', force: true })
+    await client.apply(taskSchedules, { metadata: place('runs'), spec: { suspend: true } }, { fieldManager: 'test-stop', force: true })
     await firing('failures', 'Firing False WithinThreshold')
     await told('failures', 'firing', 'resolved')
-    expect(receiver.storyOf('missed')).toEqual(['firing'])
+    expect(receiver.storyOf(namespace, 'missed')).toEqual(['firing'])
   }, 300_000)
-})
 
-describe('an operator that is started anew', () => {
-  it('goes on where the one before was: pending, firing, one notification per transition', async () => {
-    const queue = queueOf('again')
-    await createPool(home.client, namespace, 'again', { queues: [{ name: 'again' }] })
-    const target = { kind: 'WorkerPool', name: 'again' } as const
-    await createAlert(home.client, namespace, 'pending', {
-      target,
-      queueBacklog: { above: 1 },
-      forSeconds: 12,
-      cooldownSeconds: 0,
-      channelRefs,
-    })
-    await createAlert(home.client, namespace, 'at-once', { target, queueBacklog: { above: 1 }, cooldownSeconds: 0, channelRefs })
-    await firing('pending', 'Firing False WithinThreshold')
-    await queue.addBulk(bulk(3))
-    await firing('pending', 'Firing False Pending')
-    await told('at-once', 'firing')
-    await firing('at-once', 'Notified True Delivered')
-    const since = (await alertNow('pending')).status?.sinceTime
-
-    await home.operator.kill()
-    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
-    await home.operator.logged('leading')
-    expect((await alertNow('pending')).status?.sinceTime).toBe(since)
-    await told('pending', 'firing')
-    const fired = (await alertNow('pending')).status?.transitions?.[0]?.changeTime ?? ''
-    expect(Date.parse(fired) - Date.parse(since ?? '')).toBeGreaterThanOrEqual(12_000)
-
-    await home.operator.stop()
-    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
-    await home.operator.logged('leading')
-    await queue.drain()
-    await told('pending', 'firing', 'resolved')
-    await told('at-once', 'firing', 'resolved')
-    // Each as one request: nothing was sent twice.
-    const requests = receiver.received.filter(({ path, body }) => path === '/oncall' && ['pending', 'at-once'].includes(body.alert.name))
-    expect(requests).toHaveLength(4)
-    await conditionOf(home.client, workerPools, place('again'), 'Alerting False NoAlertFiring')
-    await queue.close()
-  })
-
-  it('holds what fires while the broker is away, and sends no all-clear', async () => {
-    const queue = queueOf('blind')
-    await createPool(home.client, namespace, 'blind', { queues: [{ name: 'blind' }] })
-    const target = { kind: 'WorkerPool', name: 'blind' } as const
-    await createAlert(home.client, namespace, 'blind', { target, queueBacklog: { above: 1 }, channelRefs })
-    await queue.addBulk(bulk(3))
-    await told('blind', 'firing')
-    await queue.close()
-    await home.redis.stop()
-    const held = await firing('blind', 'Firing True HeldUnknown')
-    expect(held.message).toMatch(/^fires since \S+ with 3 jobs waiting > 1; it cannot be judged now, and stays: /u)
-    expect((await alertNow('blind')).status).toMatchObject({ state: 'Firing', value: '3 jobs waiting', sequence: 1 })
-    const pool = await home.client.get(workerPools, namespace, 'blind')
-    expect(findCondition(pool.status?.conditions, 'Alerting')?.status).toBe('True')
-    // Within the 5 s after that, nobody heard that it is resolved.
-    await new Promise((resolve) => setTimeout(resolve, 5_000))
-    expect(receiver.storyOf('blind')).toEqual(['firing'])
-  })
-})
-
-describe('a channel', () => {
-  it('takes its URL from a Secret by name, which may come later or be wrong first, and never shows it', async () => {
-    await createChannel(home.client, namespace, 'hidden', { webhook: { urlSecretRef: { name: 'hook', key: 'url' } } })
-    await conditionOf(home.client, alertChannels, place('hidden'), 'Ready False SecretNotFound')
-    const url = Buffer.from('hunter2').toString('base64')
-    await home.client.create(secrets, { metadata: place('hook'), data: { url } }, { fieldManager: 'test' })
-    const stalled = await conditionOf(home.client, alertChannels, place('hidden'), 'Stalled True SecretInvalid')
-    expect(stalled.message).not.toContain('hunter2')
-    await home.client.apply(
-      secrets,
-      { metadata: place('hook'), data: { url: Buffer.from(`${receiver.url}/s3cr3t`).toString('base64') } },
-      { fieldManager: 'test', force: true },
-    )
-    await conditionOf(home.client, alertChannels, place('hidden'), 'Ready True Usable')
-    const { items } = await home.client.list(alertChannels, { namespace })
-    expect(JSON.stringify([items, home.operator.lines])).not.toMatch(/s3cr3t|hunter2/u)
-  }, 180_000)
+  it('on a schedule that is suspended by an override expects no success until that ends, and then within its whole window', async () => {
+    const { client, namespace, firing, alert, alertNow, suspend } = await createPlace('paused')
+    await createSchedule(client, namespace, 'sync', { everySeconds: 30, task: { type: 'run', queue: 'nobody' } })
+    const endsAtMs = await suspend('TaskSchedule', 'sync', 75_000)
+    await alert('none', { target: { kind: 'TaskSchedule', name: 'sync' }, noSuccess: {}, windowSeconds: 60 })
+    const held = await firing('none', 'Firing Unknown TargetSuspended')
+    expect(held.message).toMatch(/^no success since its creation \S+, but TaskSchedule "sync" is suspended until \S+ by oncall: "drill"$/u)
+    expect(Date.now()).toBeLessThan(endsAtMs)
+    const resumed = await firing('none', 'Firing False WithinThreshold')
+    expect(resumed.message).toMatch(/^no success since its creation \S+, suspended until \S+; fires when longer ago than 1m$/u)
+    expect(Date.parse(resumed.lastTransitionTime)).toBeGreaterThanOrEqual(endsAtMs)
+    const fired = await firing('none', 'Firing True ThresholdCrossed')
+    expect(Date.parse(fired.lastTransitionTime) - endsAtMs).toBeGreaterThanOrEqual(60_000)
+    expect(Date.parse((await alertNow('none')).status?.resumedTime ?? '')).toBeGreaterThanOrEqual(endsAtMs)
+  }, 300_000)
 })

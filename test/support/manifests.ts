@@ -1,6 +1,6 @@
-import type { TaskBroker, TaskDependency, TaskExecution, TaskSchedule, WorkerPool } from '../../src/api/index.ts'
+import type { TaskBroker, TaskDependency, TaskExecution, TaskQueue, TaskSchedule, WorkerPool } from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
-import { taskBrokers, taskDependencies, taskExecutions, taskSchedules, workerPools } from '../../src/api/index.ts'
+import { taskBrokers, taskDependencies, taskExecutions, taskQueues, taskSchedules, workerPools } from '../../src/api/index.ts'
 
 type Deep<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]?: Deep<T[K]> } : T
 
@@ -20,6 +20,12 @@ export async function createPool(
   const template = { spec: { containers: [{ name: 'worker', image: 'localhost/none:1' }] } }
   const pool = { metadata: { namespace, name }, spec: { template, ...spec } }
   return client.create(workerPools, pool as unknown as WorkerPool, { fieldManager: 'test', fieldValidation: 'Strict' })
+}
+
+/** A TaskQueue as a person writes it. */
+export async function createQueue(client: KubeClient, namespace: string, name: string, spec: Deep<TaskQueue['spec']>): Promise<TaskQueue> {
+  const queue = { metadata: { namespace, name }, spec }
+  return client.create(taskQueues, queue as unknown as TaskQueue, { fieldManager: 'test', fieldValidation: 'Strict' })
 }
 
 /** A TaskSchedule as a person writes it. */

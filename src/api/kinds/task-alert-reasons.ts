@@ -61,7 +61,11 @@ export const taskAlertConditions = {
         status: 'Unknown',
         meaning: 'Fewer runs than minimumRuns ended within the window, which is too few for a rate. Nothing changes until there are more.',
       },
-      ScheduleSuspended: { status: 'Unknown', meaning: 'The schedule is suspended, so no success is to be expected of it.' },
+      TargetSuspended: {
+        status: 'Unknown',
+        meaning:
+          'The value is above the threshold, and the target, or a queue of it, is suspended on purpose: that is no reason to fire. The message says by what, and until when.',
+      },
       TargetNotFound: { status: 'Unknown', meaning: targetNotFound },
       BrokerNotFound: { status: 'Unknown', meaning: brokerNotFound },
       BrokerNotUsable: { status: 'Unknown', meaning: brokerNotUsable },

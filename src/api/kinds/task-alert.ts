@@ -12,6 +12,7 @@ const yearSeconds = 366 * daySeconds
 const mostChannels = 8
 
 export const alertSeverities = ['Info', 'Warning', 'Critical'] as const
+export const alertTargetKinds = ['WorkerPool', 'TaskQueue', 'TaskSchedule', 'TaskDependency'] as const
 
 const name = (description: string) =>
   string({ description, minLength: 1, maxLength: maxLabelValueLength, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' })
@@ -23,8 +24,8 @@ const members = {
   taskFailures: optional(
     object({
       description:
-        'Fires when too many runs failed within windowSeconds. Counted are the runs that Taskmill tracks: of a TaskSchedule its runs, of a ' +
-        'WorkerPool all tracked jobs of its queues. Jobs that others add are not seen.',
+        'Fires when too many runs failed within windowSeconds. Counted are the runs that Taskmill tracks: of a TaskSchedule or a TaskDependency ' +
+        'its runs, of a TaskQueue or a WorkerPool all tracked jobs of its queues. Jobs that others add are not seen.',
       fields: { moreThan: threshold('Fires above so many failed runs.', 0, 1_000_000) },
     }),
   ),
@@ -45,7 +46,7 @@ const members = {
   queueBacklog: optional(
     object({
       description:
-        'Fires when too many jobs wait that could run: waiting, prioritized and due delayed ones of all queues of the target, paused or not.',
+        'Fires when too many jobs wait that could run: waiting, prioritized and due delayed ones of all queues of the target. Jobs of a queue that a TaskQueue suspends are no reason to fire; those of a queue that somebody else paused are.',
       fields: { above: threshold('Fires above so many jobs.', 0, maxCount) },
     }),
   ),
@@ -65,7 +66,7 @@ const members = {
   noSuccess: optional(
     object({
       description:
-        'Fires when no run of the TaskSchedule succeeded within windowSeconds, since its creation at the longest. Unknown while it is suspended.',
+        'Fires when no run of the TaskSchedule succeeded within windowSeconds, since its creation at the longest. Not judged while it is suspended, and counted anew when it goes on.',
       fields: {},
     }),
   ),
@@ -101,8 +102,8 @@ const spec = object({
       message: `exactly one of ${memberNames.join(', ')} must be set`,
     },
     {
-      rule: "!(has(self.queueBacklog) || has(self.queueLatency)) || self.target.kind == 'WorkerPool'",
-      message: 'queueBacklog and queueLatency look at queues: target a WorkerPool',
+      rule: "!(has(self.queueBacklog) || has(self.queueLatency)) || self.target.kind in ['WorkerPool', 'TaskQueue']",
+      message: 'queueBacklog and queueLatency look at queues: target a WorkerPool or a TaskQueue',
       fieldPath: '.target',
     },
     {
@@ -129,10 +130,11 @@ const spec = object({
   ],
   fields: {
     target: object({
-      description: 'What is watched, in the same namespace. It shows in its condition Alerting which alerts fire. Cannot be changed.',
+      description:
+        'What is watched, in the same namespace. It shows in its condition Alerting which alerts fire. While it is suspended on purpose, by its spec or by an override, nothing begins to fire. Cannot be changed.',
       immutable: 'target cannot be changed: what the alert tells is about this one. Create another TaskAlert.',
       fields: {
-        kind: enumeration({ description: 'Kind of the target.', values: ['WorkerPool', 'TaskSchedule'] }),
+        kind: enumeration({ description: 'Kind of the target.', values: alertTargetKinds }),
         name: name('Name of the target.'),
       },
     }),
@@ -209,6 +211,10 @@ const status = object({
     value: text('The value when it was looked at last; a column of kubectl get.', 256),
     ackedBy: text('Who is at it, while an override acknowledges or silences the alert; a column of kubectl get.', 320),
     sequence: optional(integer({ description: 'Number of the newest transition.', minimum: 0, maximum: maxCount })),
+    suspendedTime: optional(dateTime({ description: 'Since when the target is seen to be suspended on purpose.' })),
+    resumedTime: optional(
+      dateTime({ description: 'When it was seen to go on after that; noSuccess counts from here, until there is a success.' }),
+    ),
     transitions: optional(
       listMap({
         description: 'The last ten times that the alert began or ended to fire, oldest first.',
@@ -259,7 +265,7 @@ export const taskAlert = declareKind({
   singular: 'taskalert',
   shortNames: ['tal'],
   description:
-    'A TaskAlert says what must not go wrong with a pool or a schedule. When it does, it shows on the alert, on its target, as an Event and as a metric, and AlertChannels are told.',
+    'A TaskAlert says what must not go wrong with a pool, a queue, a schedule or a graph. When it does, it shows on the alert, on its target, as an Event and as a metric, and AlertChannels are told.',
   nameMaxLength: maxLabelValueLength,
   columns: [
     { name: 'Severity', type: 'string', jsonPath: '.spec.severity', description: 'How much it matters.' },

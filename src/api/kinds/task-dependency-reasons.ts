@@ -1,4 +1,5 @@
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
+import { alertingCondition } from './alerting-condition.ts'
 
 const cycle = 'Nodes wait for each other. The message spells the path out; remove one of its dependencies.'
 const unknownNode = 'A node depends on one that does not exist. The message names the field; correct the name, or add the node.'
@@ -48,6 +49,7 @@ export const taskDependencyConditions = {
       Cancelled: { status: 'False', meaning: 'Somebody cancelled it.' },
     },
   },
+  Alerting: alertingCondition,
 } as const satisfies ConditionRegistry
 
 export const taskDependencyEvents = {

@@ -1,4 +1,5 @@
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
+import { alertingCondition } from './alerting-condition.ts'
 import { overriddenCondition, overrideEvents } from './override.ts'
 
 const policyConflict =
@@ -65,6 +66,7 @@ export const taskQueueConditions = {
     },
   },
   Overridden: overriddenCondition,
+  Alerting: alertingCondition,
 } as const satisfies ConditionRegistry
 
 export const taskQueueEvents = {

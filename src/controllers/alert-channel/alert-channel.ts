@@ -2,6 +2,7 @@ import { type AlertChannel, alertChannels, findCondition } from '../../api/index
 import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
+import { soonest } from '../../runtime/index.ts'
 import { createStatusWriter, type Notifier, placeOf, type SecretCache, type WriteBudget } from '../../services/index.ts'
 import { statusOf, transitionEvents, transitionOf } from './status.ts'
 
@@ -19,6 +20,8 @@ export type AlertChannelDeps = {
 
 /** All there are: series that stay at 0 are told too. */
 const outcomes = ['Delivered', 'Failed', 'GivenUp'] as const
+/** Nothing is told while nobody is notified. */
+const gaugeIntervalMs = 1_000
 /** A Secret is not watched. */
 const rereadMs = 60_000
 const missingMs = 5_000
@@ -35,6 +38,7 @@ export function createAlertChannelController(deps: AlertChannelDeps): {
     transitionOf,
     budget: deps.statusBudget,
     conditionMetrics: createConditionMetrics(metrics, 'AlertChannel'),
+    gaugeIntervalMs,
   })
 
   function forget(key: string): void {
@@ -64,8 +68,7 @@ export function createAlertChannelController(deps: AlertChannelDeps): {
       const isBack = place.kind !== 'Blocked' && findCondition(before?.conditions, 'Ready')?.status !== 'True'
       if (isOther || isBack) notifier.retryNow(key)
       const rereadAfterMs = place.kind === 'Blocked' ? missingMs : channel.spec.webhook?.urlSecretRef === undefined ? undefined : rereadMs
-      const delays = [written.againAfterMs, rereadAfterMs].filter((delay) => delay !== undefined)
-      return delays.length === 0 ? {} : { requeueAfterMs: Math.min(...delays) }
+      return soonest([written.againAfterMs, rereadAfterMs])
     },
   }
 }

@@ -34,7 +34,7 @@ function alertOf(spec: Partial<TaskAlert['spec']> = {}): TaskAlert {
 }
 
 type Look = { readonly second: number; readonly facts: Facts; readonly spec?: Partial<TaskAlert['spec']> } & Partial<
-  Pick<World, 'channels' | 'deliveries' | 'faults'>
+  Pick<World, 'channels' | 'deliveries' | 'faults' | 'suspension'>
 >
 
 /** One look after the other, each by a process that knows only the status. */
@@ -47,6 +47,7 @@ function story(looks: readonly Look[]): readonly (Plan & { readonly events: read
       status,
       condition: alertConditionOf(alert),
       facts,
+      suspension: {},
       faults: [],
       channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, oncall])),
       deliveries: new Map(),
@@ -226,5 +227,53 @@ describe('a status', () => {
     expect(other.status.value).not.toBe(one.status.value)
     expect(transitionOf(other.status)).toEqual(transitionOf(one.status))
     expect(transitionOf(fires.status)).not.toEqual(transitionOf(one.status))
+  })
+})
+
+describe('a target that is suspended on purpose', () => {
+  const suspension = { suspended: { words: 'WorkerPool "email" is suspended until then' }, changesAtMs: at(900) }
+
+  it('fires nothing, says why, and is judged again when it goes on', () => {
+    const [begun, quiet, resumed, fired] = story([
+      { second: 0, facts: bad },
+      { second: 120, facts: bad, suspension },
+      { second: 900, facts: bad },
+      { second: 960, facts: bad },
+    ]).map((plan) => ({ ...plan, said: words(plan, 'Firing') }))
+    expect(begun?.status.state).toBe('Pending')
+    expect(quiet?.status).toMatchObject({ state: 'Unknown', suspendedTime: '2026-11-29T02:52:00Z' })
+    expect(quiet?.said).toBe('23% (69/300), but WorkerPool "email" is suspended until then')
+    expect(quiet?.againAfterMs).toBe(780_000)
+    expect(resumed?.status).toMatchObject({ state: 'Pending', resumedTime: '2026-11-29T03:05:00Z' })
+    expect(resumed?.status).not.toHaveProperty('suspendedTime')
+    expect(fired?.transition?.to).toBe('Firing')
+  })
+
+  it('goes on firing where it fired, and is resolved by what is good', () => {
+    const spec = { forSeconds: 0 }
+    const plans = story([
+      { second: 0, facts: bad, spec },
+      { second: 60, facts: bad, spec, suspension },
+      { second: 120, facts: good, spec, suspension },
+    ])
+    expect(plans.map(({ status, transition }) => [status.state, transition?.to])).toEqual([
+      ['Firing', 'Firing'],
+      ['Firing', undefined],
+      ['Inactive', 'Resolved'],
+    ])
+    expect(plans[1]?.status.conditions).toContainEqual(expect.objectContaining({ type: 'Firing', status: 'True', reason: 'HeldUnknown' }))
+  })
+
+  it('is given the whole window for a success when it goes on', () => {
+    const none: Facts = { kind: 'Successes', createdAtMs: at(-90_000), lastSuccessAtMs: at(-7200), counted: 0 }
+    const spec = { failureRate: undefined, noSuccess: {}, windowSeconds: 3600, forSeconds: 0 } as unknown as Partial<TaskAlert['spec']>
+    const plans = story([
+      { second: 0, facts: none, spec, suspension },
+      { second: 900, facts: none, spec },
+      { second: 4500, facts: none, spec },
+      { second: 4501, facts: none, spec },
+    ])
+    expect(plans.map(({ status }) => status.state)).toEqual(['Unknown', 'Inactive', 'Inactive', 'Firing'])
+    expect(plans[1]?.againAfterMs).toBe(3_601_000)
   })
 })

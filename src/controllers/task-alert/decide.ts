@@ -3,11 +3,13 @@ import {
   advance,
   type AlertRecord,
   decideNotifications,
+  type Facts,
   measure,
   newRecord,
   type Told,
   type Transition,
   withDelivery,
+  withSuspension,
 } from '../../alerting/index.ts'
 import type { TaskAlertStatus } from '../../api/index.ts'
 import type { Delivery } from '../../services/index.ts'
@@ -27,19 +29,26 @@ export type Plan = {
 }
 
 export function decide(world: World): Plan {
-  const { alert, condition, facts, nowMs } = world
+  const { alert, condition, facts, suspension, nowMs } = world
   const { forSeconds, severity, cooldownSeconds } = alert.spec
   const quiet = quietOf(world)
-  const measurement = measure(condition, facts, nowMs)
-  const { record: judged, transition, againAtMs } = advance(heard(world), measurement, forSeconds, nowMs)
+  const remembered = withSuspension(heard(world), suspension.suspended !== undefined, nowMs)
+  const measurement = measure(condition, since(facts, remembered), nowMs, suspension.suspended)
+  const { record: judged, transition, againAtMs } = advance(remembered, measurement, forSeconds, nowMs)
   const notified = decideNotifications(judged, { severity, cooldownSeconds, channels: world.channels, quiet }, nowMs)
-  const moments = [againAtMs, notified.againAtMs, quiet?.untilMs].filter((each) => each !== undefined)
+  const moments = [againAtMs, notified.againAtMs, quiet?.untilMs, suspension.changesAtMs].filter((each) => each !== undefined)
   return {
     status: statusOf(world, { measurement, ...notified }),
     record: notified.record,
     ...(transition === undefined ? {} : { transition }),
     ...(moments.length === 0 ? {} : { againAfterMs: Math.max(0, Math.min(...moments) - nowMs) }),
   }
+}
+
+/** A success is expected from the end of a suspension on that was seen. */
+function since(facts: Facts, { resumedAtMs }: AlertRecord): Facts {
+  if (facts.kind !== 'Successes' || resumedAtMs === undefined) return facts
+  return { ...facts, resumedAtMs: Math.max(resumedAtMs, facts.resumedAtMs ?? 0) }
 }
 
 /** The record, with what became of the notifications that were under way. */
@@ -65,7 +74,9 @@ function outcomeOf(delivery: Delivery): Pick<Told, 'delivery' | 'message'> | und
     case 'Waiting': {
       if (delivery.message === undefined) return undefined
       const retry = delivery.retryAtMs === undefined ? '' : `, retry ${clockTime(delivery.retryAtMs)}`
-      return { delivery: 'Pending', message: `${cut(delivery.message)}, attempt ${delivery.attempts}${retry}` }
+      // What to do stands at the end.
+      const [why = '', ...next] = cut(delivery.message).split('. Next: ')
+      return { delivery: 'Pending', message: [`${why}, attempt ${delivery.attempts}${retry}`, ...next].join('. Next: ') }
     }
   }
 }

@@ -41,11 +41,14 @@ function readyEvents(before: TaskAlertStatus | undefined, after: TaskAlertStatus
   return [alertEvent(reason, ready.message)]
 }
 
+/** Names only the channels that were not told. */
 function notifiedEvents(before: TaskAlertStatus | undefined, after: TaskAlertStatus): readonly WantedEvent[] {
   const notified = findCondition(after.conditions, 'Notified')
   if (notified === undefined || findCondition(before?.conditions, 'Notified')?.reason === notified.reason) return []
-  if (notified.reason === 'DeliveryFailed') return [alertEvent('NotificationFailed', notified.message)]
-  return notified.reason === 'DeliveryGivenUp' ? [alertEvent('NotificationGivenUp', notified.message)] : []
+  const failing = after.notifications?.filter(({ delivery, message }) => delivery !== 'Delivered' && message !== undefined) ?? []
+  const note = failing.map(({ channel, message }) => `${channel}: ${message}`).join('; ')
+  if (notified.reason === 'DeliveryFailed') return [alertEvent('NotificationFailed', note)]
+  return notified.reason === 'DeliveryGivenUp' ? [alertEvent('NotificationGivenUp', note)] : []
 }
 
 function overrideEvents(before: TaskAlertStatus | undefined, after: TaskAlertStatus): readonly WantedEvent[] {

@@ -1,18 +1,24 @@
 /** What can be found out for one alert, without waiting for it: from caches, and from what is read for all alerts together. */
-import type { AlertCondition, Facts, UnknownReason } from '../../alerting/index.ts'
-import type { TaskAlert, TaskBroker } from '../../api/index.ts'
+import type { AlertCondition, Facts, Suspended, UnknownReason, Waiting } from '../../alerting/index.ts'
+import { findCondition, type TaskAlert, type TaskBroker, type TaskQueue } from '../../api/index.ts'
 import type { BrokerEndpoint } from '../../broker/index.ts'
 import type { BrokerDirectory, QueueSnapshot, RunCounts, Signals } from '../../services/index.ts'
+import { type Suspension, suspensionOf } from './suspension.ts'
 import type { Target } from './target.ts'
 
 export type GatherDeps = {
   readonly taskBroker: (key: string) => TaskBroker | undefined
+  /** All that are about a queue of that name, wherever. */
+  readonly taskQueues: (queue: string) => readonly TaskQueue[]
   /** How to get into the brokers. */
   readonly directory: Pick<BrokerDirectory, 'get'>
   readonly signals: Signals
   readonly counts: RunCounts
   readonly now: () => number
 }
+
+/** What was found out, and whether somebody wants it so. */
+export type Gathered = { readonly facts: Facts; readonly suspension: Suspension }
 
 type Unknown = Extract<Facts, { readonly kind: 'Unknown' }>
 
@@ -23,8 +29,8 @@ const countedSeconds = 86_400
  * Asks for what the condition needs to be read from now on (asking again costs nothing), and takes back what it does not. `onChange` asks
  * for another look.
  */
-export function createGather({ taskBroker, directory, signals, counts, now }: GatherDeps): {
-  facts(key: string, alert: TaskAlert, condition: AlertCondition, target: Target | undefined, onChange: () => void): Facts
+export function createGather({ taskBroker, taskQueues, directory, signals, counts, now }: GatherDeps): {
+  gather(key: string, alert: TaskAlert, condition: AlertCondition, target: Target | undefined, onChange: () => void): Gathered
   forget(key: string): void
 } {
   const nameOf = (key: string): string => `alert ${key}`
@@ -45,13 +51,23 @@ export function createGather({ taskBroker, directory, signals, counts, now }: Ga
     return unknown('BrokerNotUsable', `${place.message}. See: kubectl describe taskbroker ${name}`)
   }
 
-  function backlog(key: string, { queues, brokerKey }: Target, endpoint: BrokerEndpoint, onChange: () => void): Facts {
+  /** Whether a TaskQueue at the same broker suspends a queue. One that another is in conflict with decides nothing. */
+  function suspensionOfQueue({ brokerKey }: Target, queue: string): Suspension {
+    const deciding = taskQueues(queue).filter(
+      ({ metadata, spec, status }) =>
+        `${metadata.namespace ?? ''}/${spec.brokerRef.name}` === brokerKey &&
+        findCondition(status?.conditions, 'Ready')?.reason !== 'PolicyConflict',
+    )
+    return merged(deciding.map((object) => suspensionOf(object, now())))
+  }
+
+  function backlog(key: string, target: Target, endpoint: BrokerEndpoint, onChange: () => void): Gathered {
+    const { queues, brokerKey } = target
     signals.subscribe({ key: nameOf(key), brokerKey: endpoint, queues, atZero: false }, onChange)
     const known = signals.snapshot(nameOf(key))
-    return combine(
-      queues.map((queue) => known.get(queue)),
-      brokerKey,
-    )
+    const all = queues.map((queue) => ({ snapshot: known.get(queue), suspension: suspensionOfQueue(target, queue) }))
+    const { changesAtMs } = merged(all.map(({ suspension }) => suspension))
+    return { facts: combine(all, brokerKey), suspension: changesAtMs === undefined ? {} : { changesAtMs } }
   }
 
   function counted(
@@ -75,8 +91,6 @@ export function createGather({ taskBroker, directory, signals, counts, now }: Ga
   function successes(key: string, alert: TaskAlert, target: Target, onChange: () => void): Facts {
     const { schedule } = target
     if (schedule === undefined) throw new TypeError('the schema admits noSuccess with a TaskSchedule only')
-    if (schedule.spec.suspend)
-      return unknown('ScheduleSuspended', `TaskSchedule "${schedule.metadata.name}" is suspended: no success is to be expected`)
     const place = endpointOf(target)
     const windowSeconds = Math.min(alert.spec.windowSeconds ?? 0, countedSeconds)
     const read = place.kind === 'Known' ? counted(key, target, place.endpoint, windowSeconds, onChange) : place
@@ -84,46 +98,69 @@ export function createGather({ taskBroker, directory, signals, counts, now }: Ga
     if (read.kind === 'Unknown' && read.reason !== 'BrokerUnreachable') return read
     return {
       kind: 'Successes',
-      createdAtMs: Date.parse(schedule.metadata.creationTimestamp ?? '') || now(),
+      createdAtMs: timeOf(schedule.metadata.creationTimestamp) ?? now(),
+      // Of a suspension that nobody saw: the last slot that was left out.
+      resumedAtMs: timeOf(schedule.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.lastSlotTime),
       lastSuccessAtMs: timeOf(schedule.status?.lastSuccessTime),
       counted: read.kind === 'Counts' ? read.succeeded : undefined,
     }
   }
 
+  function found(key: string, alert: TaskAlert, condition: AlertCondition, target: Target, onChange: () => void): Gathered {
+    if (condition.kind === 'NoSuccess') return { facts: successes(key, alert, target, onChange), suspension: {} }
+    const place = endpointOf(target)
+    if (place.kind === 'Unknown') {
+      forget(key)
+      return { facts: place, suspension: {} }
+    }
+    if (condition.kind === 'QueueBacklog' || condition.kind === 'QueueLatency') return backlog(key, target, place.endpoint, onChange)
+    return { facts: counted(key, target, place.endpoint, condition.windowSeconds, onChange), suspension: {} }
+  }
+
   return {
-    facts(key, alert, condition, target, onChange) {
-      const isOfQueues = condition.kind === 'QueueBacklog' || condition.kind === 'QueueLatency'
-      if (!isOfQueues) signals.unsubscribe(nameOf(key))
-      else counts.unsubscribe(nameOf(key))
+    gather(key, alert, condition, target, onChange) {
+      if (condition.kind === 'QueueBacklog' || condition.kind === 'QueueLatency') counts.unsubscribe(nameOf(key))
+      else signals.unsubscribe(nameOf(key))
       if (target === undefined) {
         forget(key)
         const { kind, name } = alert.spec.target
-        return unknown('TargetNotFound', `${kind} "${name}" does not exist in this namespace. Next: create it, or another TaskAlert`)
+        const message = `${kind} "${name}" does not exist in this namespace. Next: create it, or another TaskAlert`
+        return { facts: unknown('TargetNotFound', message), suspension: {} }
       }
-      if (condition.kind === 'NoSuccess') return successes(key, alert, target, onChange)
-      const place = endpointOf(target)
-      if (place.kind === 'Unknown') {
-        forget(key)
-        return place
-      }
-      if (isOfQueues) return backlog(key, target, place.endpoint, onChange)
-      return counted(key, target, place.endpoint, condition.windowSeconds, onChange)
+      const { facts, suspension } = found(key, alert, condition, target, onChange)
+      return { facts, suspension: merged([suspensionOf(target.object, now()), suspension]) }
     },
     forget,
   }
 }
 
-/** Of several queues all have to be known: a sum of some is none. */
-function combine(snapshots: readonly (QueueSnapshot | undefined)[], brokerKey: string): Facts {
-  let [jobs, oldest]: [number, number | undefined] = [0, undefined]
-  for (const snapshot of snapshots) {
+/** Suspended by any of them; it may change when any of them changes. */
+function merged(all: readonly Suspension[]): Suspension {
+  const suspended = all.find((each) => each.suspended !== undefined)?.suspended
+  const changes = all.flatMap(({ changesAtMs }) => (changesAtMs === undefined ? [] : [changesAtMs]))
+  return { ...(suspended === undefined ? {} : { suspended }), ...(changes.length === 0 ? {} : { changesAtMs: Math.min(...changes) }) }
+}
+
+type OneQueue = { readonly snapshot: QueueSnapshot | undefined; readonly suspension: Suspension }
+
+/** Of several queues all have to be known: a sum of some is none. What waits in those that are suspended is told apart. */
+function combine(queues: readonly OneQueue[], brokerKey: string): Facts {
+  let waiting: Waiting = { jobs: 0 }
+  let suspended: (Waiting & Suspended) | undefined
+  for (const { snapshot, suspension } of queues) {
     if (snapshot?.ok === false) return unreachable(snapshot.error.message, brokerKey)
     if (snapshot === undefined) return unknown('NotReadYet', 'the queues are being read for the first time')
-    const { waiting, prioritized, dueDelayed, oldestReadyAtMs } = snapshot.reading
-    jobs += waiting + prioritized + dueDelayed
-    if (oldestReadyAtMs !== undefined) oldest = Math.min(oldest ?? Infinity, oldestReadyAtMs)
+    const { waiting: plain, prioritized, dueDelayed, oldestReadyAtMs } = snapshot.reading
+    const own = { jobs: plain + prioritized + dueDelayed, oldestReadyAtMs }
+    if (suspension.suspended === undefined) waiting = sum(waiting, own)
+    else suspended = { ...sum(suspended ?? { jobs: 0 }, own), words: suspended?.words ?? suspension.suspended.words }
   }
-  return { kind: 'Backlog', jobs, oldestReadyAtMs: oldest }
+  return { kind: 'Backlog', ...waiting, ...(suspended === undefined ? {} : { suspended }) }
+}
+
+function sum(a: Waiting, b: Waiting): Waiting {
+  const oldest = Math.min(a.oldestReadyAtMs ?? Infinity, b.oldestReadyAtMs ?? Infinity)
+  return { jobs: a.jobs + b.jobs, oldestReadyAtMs: oldest === Infinity ? undefined : oldest }
 }
 
 function unreachable(message: string, brokerKey: string): Unknown {

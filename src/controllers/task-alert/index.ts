@@ -7,5 +7,5 @@
  * A second controller keeps the condition Alerting of each target, from the alerts' statuses alone.
  */
 export { createAlertingController, type AlertingDeps } from './alerting.ts'
-export { poolTarget, scheduleTarget, type Target, type TargetKind, targetKey } from './target.ts'
+export { dependencyTarget, poolTarget, queueTarget, scheduleTarget, type Target, type TargetKind, targetKey } from './target.ts'
 export { createTaskAlertController, type TaskAlertDeps } from './task-alert.ts'

@@ -99,9 +99,11 @@ function firing({ alert, condition, status }: World, { measurement, record }: Ju
   }
 }
 
-function storedRecord({ sequence, transitions, told }: AlertRecord): Partial<TaskAlertStatus> {
+function storedRecord({ sequence, transitions, told, suspendedAtMs, resumedAtMs }: AlertRecord): Partial<TaskAlertStatus> {
   return {
     sequence,
+    ...(suspendedAtMs === undefined ? {} : { suspendedTime: kubeTime(suspendedAtMs) }),
+    ...(resumedAtMs === undefined ? {} : { resumedTime: kubeTime(resumedAtMs) }),
     transitions: transitions.map(({ sequence: number, to, atMs, text, amount }) => ({
       sequence: number,
       state: to,
@@ -125,8 +127,8 @@ function storedRecord({ sequence, transitions, told }: AlertRecord): Partial<Tas
 export function transitionOf(status: TaskAlertStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
   const told = status.notifications?.map(({ channel, sequence, state, delivery }) => [channel, sequence, state, delivery])
-  const { observedGeneration, state, sequence, ackedBy } = status
-  return [observedGeneration, state, sequence, ackedBy, facts, told]
+  const { observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime } = status
+  return [observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime, facts, told]
 }
 
 /** Whether people read something already that a moment without knowledge need not replace. */

@@ -3,6 +3,11 @@ import {
   type Condition,
   type KubeObject,
   type Resource,
+  type TaskAlert,
+  taskDependencies,
+  type TaskDependency,
+  type TaskQueue,
+  taskQueues,
   type TaskSchedule,
   taskSchedules,
   type WorkerPool,
@@ -10,7 +15,7 @@ import {
 } from '../../api/index.ts'
 import type { SubjectKind } from '../../contract/index.ts'
 
-export type TargetKind = 'WorkerPool' | 'TaskSchedule'
+export type TargetKind = TaskAlert['spec']['target']['kind']
 
 /** As all targets have it. */
 export type TargetObject = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }
@@ -28,11 +33,23 @@ export type Target = {
 
 export const targetResources: Readonly<Record<TargetKind, { readonly resource: Resource<TargetObject>; readonly shortName: string }>> = {
   WorkerPool: { resource: workerPools, shortName: 'wp' },
+  TaskQueue: { resource: taskQueues, shortName: 'tq' },
   TaskSchedule: { resource: taskSchedules, shortName: 'tsch' },
+  TaskDependency: { resource: taskDependencies, shortName: 'tdep' },
 }
 
 export function poolTarget(object: WorkerPool): Target {
-  const queues = object.spec.queues.map(({ name }) => name)
+  return ofQueues(
+    object,
+    object.spec.queues.map(({ name }) => name),
+  )
+}
+
+export function queueTarget(object: TaskQueue): Target {
+  return ofQueues(object, [object.spec.queueName])
+}
+
+function ofQueues(object: WorkerPool | TaskQueue, queues: readonly string[]): Target {
   return { object, ...brokerOf(object), queues, subjects: queues.map((subject) => ({ subjectKind: 'Queue', subject })) }
 }
 
@@ -41,7 +58,12 @@ export function scheduleTarget(object: TaskSchedule): Target {
   return { object, ...brokerOf(object), queues: [], subjects: [subject], schedule: object }
 }
 
-function brokerOf({ metadata, spec }: WorkerPool | TaskSchedule): Pick<Target, 'brokerKey'> {
+export function dependencyTarget(object: TaskDependency): Target {
+  const subject = { subjectKind: 'TaskDependency', subject: object.metadata.name } as const
+  return { object, ...brokerOf(object), queues: [], subjects: [subject] }
+}
+
+function brokerOf({ metadata, spec }: WorkerPool | TaskQueue | TaskSchedule | TaskDependency): Pick<Target, 'brokerKey'> {
   return { brokerKey: `${metadata.namespace ?? ''}/${spec.brokerRef.name}` }
 }
 

@@ -1,9 +1,18 @@
 import type { Told } from '../../alerting/index.ts'
-import { type AlertChannel, type TaskAlert, taskAlerts, type TaskBroker } from '../../api/index.ts'
+import {
+  type AlertChannel,
+  type KubeObject,
+  type TaskAlert,
+  taskAlerts,
+  type TaskBroker,
+  type TaskQueue,
+  type TaskSchedule,
+} from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
-import { alertConditionOf, contradictionOf, understandAlert, type UnderstoodAlert } from '../../plans/index.ts'
+import { alertConditionOf, contradictionOf, type Fault, understandAlert, type UnderstoodAlert } from '../../plans/index.ts'
+import { soonest } from '../../runtime/index.ts'
 import {
   type BrokerDirectory,
   createStatusWriter,
@@ -27,6 +36,7 @@ export type TaskAlertDeps = {
   readonly alerts: Informer<TaskAlert>
   readonly channels: Informer<AlertChannel>
   readonly brokers: Informer<TaskBroker>
+  readonly queues: Informer<TaskQueue, 'byQueue'>
   readonly targetOf: (kind: TargetKind, namespace: string, name: string) => Target | undefined
   readonly directory: Pick<BrokerDirectory, 'get'>
   readonly signals: Signals
@@ -37,13 +47,20 @@ export type TaskAlertDeps = {
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
+  /** Called before and after each write that matters, so that a fault test can end the process there. */
+  readonly at: (point: string) => void
   /** Asks for another look at an alert. */
   readonly enqueue: (key: string) => void
 }
 
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
 /** What an object means, for as long as it is this one. */
-type Memory = { readonly uid: string | undefined; readonly generation: number | undefined; readonly understood: UnderstoodAlert }
+type Memory = {
+  readonly version: string
+  readonly understood: UnderstoodAlert
+  /** Of the schedule that it watches. */
+  contradiction?: { readonly version: string; readonly fault: Fault<'ContradictoryWindow'> | undefined }
+}
 
 /** Values of alerts that do not fire are of less interest than those of pools. */
 const gaugeIntervalMs = 60_000
@@ -53,7 +70,12 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
 } {
   const { client, alerts, channels, notifier, events, clock } = deps
   const memories = new Map<string, Memory>()
-  const gather = createGather({ ...deps, taskBroker: (key) => deps.brokers.get(key), now: () => clock.now() })
+  const gather = createGather({
+    ...deps,
+    taskBroker: (key) => deps.brokers.get(key),
+    taskQueues: (queue) => deps.queues.byIndex('byQueue', queue),
+    now: () => clock.now(),
+  })
   const status = createStatusWriter<TaskAlert>({
     client,
     resource: taskAlerts,
@@ -73,29 +95,37 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
     memories.delete(key)
   }
 
-  function understand(key: string, alert: TaskAlert): UnderstoodAlert {
-    const { uid, generation } = alert.metadata
+  function understand(key: string, alert: TaskAlert): Memory {
+    const version = versionOf(alert)
     const known = memories.get(key)
-    if (known !== undefined && known.uid === uid && known.generation === generation) return known.understood
-    const understood = understandAlert(alert)
-    memories.set(key, { uid, generation, understood })
-    return understood
+    if (known?.version === version) return known
+    const memory: Memory = { version, understood: understandAlert(alert) }
+    memories.set(key, memory)
+    return memory
   }
 
-  function worldOf(key: string, alert: TaskAlert, understood: UnderstoodAlert): World {
+  function contradiction(memory: Memory, alert: TaskAlert, schedule: TaskSchedule): Fault<'ContradictoryWindow'> | undefined {
+    const version = versionOf(schedule)
+    if (memory.contradiction?.version !== version) memory.contradiction = { version, fault: contradictionOf(alert, schedule) }
+    return memory.contradiction.fault
+  }
+
+  function worldOf(key: string, alert: TaskAlert, memory: Memory): World {
     const namespace = alert.metadata.namespace ?? ''
     const { target, channelRefs = [] } = alert.spec
     const latest: TaskAlert['status'] = status.latest(key, alert)
     const condition = alertConditionOf(alert)
     const object = deps.targetOf(target.kind, namespace, target.name)
-    const contradiction = object?.schedule === undefined ? undefined : contradictionOf(alert, object.schedule)
-    const facts = gather.facts(key, alert, condition, object, () => deps.enqueue(key))
+    const { understood } = memory
+    const contradicted = object?.schedule === undefined ? undefined : contradiction(memory, alert, object.schedule)
+    const { facts, suspension } = gather.gather(key, alert, condition, object, () => deps.enqueue(key))
     return {
       alert,
       status: latest,
       condition,
-      facts: contradiction === undefined ? facts : { kind: 'Unknown', reason: 'ContradictoryWindow', message: contradiction.message },
-      faults: [...(contradiction === undefined ? [] : [contradiction]), ...(understood.ok ? [] : understood.faults)],
+      facts: contradicted === undefined ? facts : { kind: 'Unknown', reason: 'ContradictoryWindow', message: contradicted.message },
+      suspension,
+      faults: [...(contradicted === undefined ? [] : [contradicted]), ...(understood.ok ? [] : understood.faults)],
       channels: new Map(channelRefs.map(({ name }) => [name, channels.get(`${namespace}/${name}`)?.spec])),
       deliveries: new Map(
         (latest?.notifications ?? []).flatMap(({ channel, sequence }): readonly (readonly [string, Delivery])[] => {
@@ -135,16 +165,19 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
         forget(key)
         return {}
       }
-      const understood = understand(key, alert)
-      const world = worldOf(key, alert, understood)
+      const memory = understand(key, alert)
+      const world = worldOf(key, alert, memory)
       // A moment after a start: people go on reading what was, until it is known what is.
       if (world.facts.kind === 'Unknown' && world.facts.reason === 'NotReadYet' && wasJudged(world.status)) {
         tellAlert(deps.metrics, key, alert, world.status)
         return {}
       }
       const plan = decide(world)
+      const news = newsIn(world.status, plan.status)
+      if (news !== undefined) deps.at(`before write ${news}`)
       const written = await status.write(key, alert, plan.status, context.signal)
-      send(key, alert, understood, plan.record)
+      if (news !== undefined) deps.at(`after write ${news}`)
+      send(key, alert, memory.understood, plan.record)
       for (const event of transitionEvents(world.status, plan.status, world.condition, plan.transition)) events.event(alert, event)
       if (plan.transition !== undefined) {
         context.log.info({ alert: key, to: plan.transition.to, value: plan.transition.text }, 'an alert has changed')
@@ -155,7 +188,13 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
   }
 }
 
-function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
-  const known = delays.filter((delay) => delay !== undefined)
-  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
+function versionOf({ metadata }: KubeObject): string {
+  return `${metadata.uid ?? ''}/${metadata.generation ?? ''}`
+}
+
+/** What a write is about that somebody would miss. */
+function newsIn(before: TaskAlert['status'], after: NonNullable<TaskAlert['status']>): string | undefined {
+  if (before?.state !== after.state) return after.state
+  const told = (status: TaskAlert['status']): string => JSON.stringify(status?.notifications?.map((each) => [each.sequence, each.delivery]))
+  return told(before) === told(after) ? undefined : 'notification'
 }

@@ -2,6 +2,7 @@ import type { AlertCondition, AlertRecord, ChannelRules, Facts, HeldBack, Measur
 import type { TaskAlert, TaskAlertStatus } from '../../api/index.ts'
 import type { Fault } from '../../plans/index.ts'
 import type { Delivery } from '../../services/index.ts'
+import type { Suspension } from './suspension.ts'
 
 /** Everything that a decision about one alert depends on, gathered before it is taken. */
 export type World = {
@@ -10,6 +11,8 @@ export type World = {
   readonly status: TaskAlertStatus | undefined
   readonly condition: AlertCondition
   readonly facts: Facts
+  /** Whether the target is suspended on purpose, and when that changes by itself. */
+  readonly suspension: Suspension
   /** What is wrong with the spec; the alert is judged all the same where that is possible. */
   readonly faults: readonly Fault<'InvalidMessage' | 'ContradictoryWindow'>[]
   /** Those of channelRefs, in their order; undefined: there is none of that name. */
@@ -25,6 +28,7 @@ export type Judgement = { readonly measurement: Measurement; readonly record: Al
 /** What the alert's status remembers. */
 export function recordOf({ status, nowMs }: Pick<World, 'status' | 'nowMs'>, newRecord: (nowMs: number) => AlertRecord): AlertRecord {
   if (status?.state === undefined) return newRecord(nowMs)
+  const [suspendedAtMs, resumedAtMs] = [timeOf(status.suspendedTime), timeOf(status.resumedTime)]
   return {
     phase: status.state === 'Unknown' ? 'Inactive' : status.state,
     sinceMs: timeOf(status.sinceTime) ?? nowMs,
@@ -45,6 +49,8 @@ export function recordOf({ status, nowMs }: Pick<World, 'status' | 'nowMs'>, new
       delivery,
       ...(message === undefined ? {} : { message }),
     })),
+    ...(suspendedAtMs === undefined ? {} : { suspendedAtMs }),
+    ...(resumedAtMs === undefined ? {} : { resumedAtMs }),
   }
 }
 

@@ -3,6 +3,8 @@ import { apiVersion, conditions, type KindCase } from './kind-case.ts'
 
 const alert = (name: string, spec: object) => ({ apiVersion, kind: 'TaskAlert', metadata: { name }, spec, status: {} })
 const pool = { kind: 'WorkerPool', name: 'email' }
+const queue = { kind: 'TaskQueue', name: 'email' }
+const graph = { kind: 'TaskDependency', name: 'morning' }
 const schedule = { kind: 'TaskSchedule', name: 'backup' }
 
 const least = alert('least', { target: pool, queueBacklog: { above: 1000 } })
@@ -13,15 +15,15 @@ const full = {
   kind: 'TaskAlert',
   metadata: { name: 'full' },
   spec: {
-    target: pool,
-    failureRate: { abovePercent: 10, minimumRuns: 20 },
-    windowSeconds: 300,
+    target: schedule,
+    noSuccess: {},
+    windowSeconds: 604_800,
     forSeconds: 60,
     severity: 'Critical',
     cooldownSeconds: 900,
     channelRefs: [{ name: 'oncall' }],
-    message: '$(target.name) fails $(value)% of its runs',
-    runbookURL: 'https://runbooks.acme.dev/email-failing',
+    message: '$(target.name) has not succeeded for $(value) s',
+    runbookURL: 'https://runbooks.acme.dev/backup',
     override: { until: '2026-11-29T04:00:00Z', by: 'oncall', reason: 'incident 4711', acknowledge: true, silence: false },
   },
   status: {
@@ -29,11 +31,15 @@ const full = {
     observedGeneration: 1,
     state: 'Firing',
     sinceTime: '2026-01-01T08:00:00Z',
-    target: 'wp/email',
-    value: '23% (69/300)',
+    target: 'tsch/backup',
+    value: 'last success 2026-11-20T01:00:00Z',
     ackedBy: 'oncall until 2026-11-29T04:00:00Z',
     sequence: 1,
-    transitions: [{ sequence: 1, state: 'Firing', changeTime: '2026-01-01T08:00:00Z', value: '23% (69/300)', amount: '23' }],
+    suspendedTime: '2026-01-01T08:00:00Z',
+    resumedTime: '2026-01-01T08:00:00Z',
+    transitions: [
+      { sequence: 1, state: 'Firing', changeTime: '2026-01-01T08:00:00Z', value: 'last success 2026-11-20T01:00:00Z', amount: '604801' },
+    ],
     notifications: [
       {
         channel: 'oncall',
@@ -53,18 +59,21 @@ export const taskAlertCase: KindCase = {
   full,
   alternatives: [
     { path: ['spec', 'queueBacklog'], object: least },
-    { path: ['spec', 'queueLatency'], object: alert('latency', { target: pool, queueLatency: { aboveSeconds: 30 } }) },
+    { path: ['spec', 'queueLatency'], object: alert('latency', { target: queue, queueLatency: { aboveSeconds: 30 } }) },
+    {
+      path: ['spec', 'failureRate'],
+      object: alert('rate', { target: graph, failureRate: { abovePercent: 10, minimumRuns: 20 }, windowSeconds: 300 }),
+    },
     { path: ['spec', 'taskFailures'], object: alert('failures', { target: pool, taskFailures: { moreThan: 3 }, windowSeconds: 300 }) },
     {
       path: ['spec', 'scheduleMissed'],
       object: alert('missed', { target: schedule, scheduleMissed: { moreThan: 0 }, windowSeconds: 3600 }),
     },
-    { path: ['spec', 'noSuccess'], object: alert('none', { target: schedule, noSuccess: {}, windowSeconds: 604_800 }) },
   ],
   least: { object: least, spec: { ...least.spec, forSeconds: 0, severity: 'Warning', cooldownSeconds: 300 } },
   words: [
     { field: 'spec', values: [{ target: pool }, { target: pool, queueBacklog: { above: 1 }, queueLatency: { aboveSeconds: 1 } }] },
-    { field: 'spec.target', values: [{ kind: 'WorkerPool', name: 'other' }] },
+    { field: 'spec.target', values: [{ kind: 'TaskSchedule', name: 'other' }] },
     { field: 'spec.target.name', values: ['Email', '-a', 'a/b'] },
     { field: 'spec.windowSeconds', values: [90, 3601] },
     { field: 'spec.channelRefs[0].name', values: ['Oncall', 'a/b'] },
@@ -75,7 +84,7 @@ export const taskAlertCase: KindCase = {
   ],
   columns: {
     heading: ['NAME', 'SEVERITY', 'STATE', 'TARGET', 'VALUE', 'SINCE', 'ACKED-BY'],
-    row: /^full +Critical +Firing +wp\/email +23% \(69\/300\) +\d+[smhdy]\S* +oncall until 2026-11-29T04:00:00Z$/u,
+    row: /^full +Critical +Firing +tsch\/backup +last success 2026-11-20T01:00:00Z +\d+[smhdy]\S* +oncall until 2026-11-29T04:00:00Z$/u,
   },
   badManifests: [
     {
@@ -100,7 +109,7 @@ export const taskAlertCase: KindCase = {
           target: { kind: TaskSchedule, name: backup }
           queueBacklog: { above: 100 }
       `,
-      answer: 'spec.target: Invalid value: "object": queueBacklog and queueLatency look at queues: target a WorkerPool',
+      answer: 'spec.target: Invalid value: "object": queueBacklog and queueLatency look at queues: target a WorkerPool or a TaskQueue',
     },
     {
       title: 'missed slots of a pool',
@@ -170,15 +179,15 @@ export const taskAlertCase: KindCase = {
       answer: 'spec.windowSeconds: Invalid value: "integer": must be whole minutes: runs are counted by the minute',
     },
     {
-      title: 'an alert that moves to another pool',
+      title: 'an alert that moves to another schedule',
       manifest: `
         apiVersion: taskmill.dev/v1alpha1
         kind: TaskAlert
         metadata: { name: full }
         spec:
-          target: { kind: WorkerPool, name: sync }
-          failureRate: { abovePercent: 10 }
-          windowSeconds: 300
+          target: { kind: TaskSchedule, name: sync }
+          noSuccess: {}
+          windowSeconds: 604800
       `,
       answer: 'spec.target: Forbidden: target cannot be changed: what the alert tells is about this one. Create another TaskAlert.',
     },
@@ -205,7 +214,8 @@ export const taskAlertCase: KindCase = {
           target: { kind: Deployment, name: email }
           queueBacklog: { above: 100 }
       `,
-      answer: 'spec.target.kind: Unsupported value: "Deployment": supported values: "WorkerPool", "TaskSchedule"',
+      answer:
+        'spec.target.kind: Unsupported value: "Deployment": supported values: "WorkerPool", "TaskQueue", "TaskSchedule", "TaskDependency"',
     },
     {
       title: 'a severity that is none',
@@ -251,7 +261,7 @@ export const taskAlertCase: KindCase = {
         metadata: { name: full }
         status:
           notifications:
-            - { channel: a, sequence: 1, state: Gone, decisionTime: "2026-11-23T08:00:00Z", delivery: Pending }
+            - { channel: oncall, sequence: 1, state: Gone, decisionTime: "2026-11-23T08:00:00Z", delivery: Pending }
       `,
       answer: 'status.notifications[0].state: Unsupported value: "Gone": supported values: "Firing", "Resolved"',
     },
@@ -263,7 +273,7 @@ export const taskAlertCase: KindCase = {
         metadata: { name: full }
         status:
           notifications:
-            - { channel: a, sequence: 1, state: Firing, decisionTime: "2026-11-23T08:00:00Z", delivery: Lost }
+            - { channel: oncall, sequence: 1, state: Firing, decisionTime: "2026-11-23T08:00:00Z", delivery: Lost }
       `,
       answer: 'status.notifications[0].delivery: Unsupported value: "Lost": supported values: "Pending", "Delivered", "GivenUp"',
     },
@@ -275,7 +285,7 @@ export const taskAlertCase: KindCase = {
         metadata: { name: full }
         status:
           conditions:
-            - { type: Firing, status: Perhaps, reason: Fine, message: hm, lastTransitionTime: "2026-11-23T08:00:00Z" }
+            - { type: Ready, status: Perhaps, reason: Fine, message: hm, lastTransitionTime: "2026-11-23T08:00:00Z" }
       `,
       answer: 'status.conditions[0].status: Unsupported value: "Perhaps": supported values: "True", "False", "Unknown"',
     },

@@ -1,0 +1,91 @@
+import { expect, it } from 'vitest'
+import type { AlertCondition, Facts } from '../../alerting/index.ts'
+import type { TaskAlert, TaskBroker, TaskQueue, WorkerPool } from '../../api/index.ts'
+import type { QueueSnapshot, RunCounts, Signals } from '../../services/index.ts'
+import { createGather, type Gathered } from './gather.ts'
+import { poolTarget } from './target.ts'
+
+const now = Date.parse('2026-11-29T03:00:00Z')
+const later = '2026-11-29T04:00:00Z'
+const condition: AlertCondition = { kind: 'QueueBacklog', above: 1 }
+const brokerRef = { name: 'default' }
+
+const read = (waiting: number, oldestReadyAtMs?: number): QueueSnapshot =>
+  ({ ok: true, reading: { waiting, prioritized: 1, dueDelayed: 0, oldestReadyAtMs } }) as unknown as QueueSnapshot
+const away = { ok: false, error: { message: 'ECONNREFUSED' } } as unknown as QueueSnapshot
+
+function taskQueue(queueName: string, more: object, namespace = 'acme', reason = 'Applied'): TaskQueue {
+  const status = { conditions: [{ type: 'Ready', status: 'True', reason }] }
+  return {
+    kind: 'TaskQueue',
+    metadata: { namespace, name: queueName },
+    spec: { brokerRef, queueName, ...more },
+    status,
+  } as unknown as TaskQueue
+}
+
+/** A pool with the queues `mail` and `files`. */
+function gathered(queues: Readonly<Record<string, QueueSnapshot>>, taskQueues: readonly TaskQueue[], override?: object): Gathered {
+  const pool = {
+    kind: 'WorkerPool',
+    metadata: { namespace: 'acme', name: 'email' },
+    spec: { brokerRef, queues: [{ name: 'mail' }, { name: 'files' }], override },
+  }
+  const signals = { subscribe: () => undefined, unsubscribe: () => undefined, snapshot: () => new Map(Object.entries(queues)) }
+  const { gather } = createGather({
+    taskBroker: () => ({}) as TaskBroker,
+    taskQueues: (queue) => taskQueues.filter(({ spec }) => spec.queueName === queue),
+    directory: { get: () => ({ kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }) as never },
+    signals: signals as unknown as Signals,
+    counts: { unsubscribe: () => undefined } as unknown as RunCounts,
+    now: () => now,
+  })
+  const alert = { spec: { target: { kind: 'WorkerPool', name: 'email' } } } as TaskAlert
+  return gather('acme/backlog', alert, condition, poolTarget(pool as unknown as WorkerPool), () => undefined)
+}
+
+const both = { mail: read(4, now - 9_000), files: read(2, now - 5_000) }
+const words = (name: string, by: string): string => `TaskQueue "${name}" is suspended ${by}`
+
+it.each<[string, readonly TaskQueue[], Facts]>([
+  ['all of it counts', [], { kind: 'Backlog', jobs: 8, oldestReadyAtMs: now - 9_000 }],
+  [
+    'what waits in a queue that is suspended is told apart',
+    [taskQueue('mail', { suspend: true })],
+    {
+      kind: 'Backlog',
+      jobs: 3,
+      oldestReadyAtMs: now - 5_000,
+      suspended: { jobs: 5, oldestReadyAtMs: now - 9_000, words: words('mail', '(spec.suspend)') },
+    },
+  ],
+  [
+    'and so in both',
+    [taskQueue('mail', { override: { suspend: true, until: later } }), taskQueue('files', { suspend: true })],
+    { kind: 'Backlog', jobs: 0, suspended: { jobs: 8, oldestReadyAtMs: now - 9_000, words: words('mail', `until ${later}`) } },
+  ],
+  [
+    'a TaskQueue of another namespace, or one that decides nothing, suspends nothing',
+    [taskQueue('mail', { suspend: true }, 'other'), taskQueue('files', { suspend: true }, 'acme', 'PolicyConflict')],
+    { kind: 'Backlog', jobs: 8, oldestReadyAtMs: now - 9_000 },
+  ],
+])('of two queues %s', (_, taskQueues, facts) => {
+  expect(gathered(both, taskQueues).facts).toEqual(facts)
+})
+
+it('a queue that cannot be read, or was not read yet, makes the sum unknown', () => {
+  expect(gathered({ mail: away, files: read(9) }, []).facts).toMatchObject({ kind: 'Unknown', reason: 'BrokerUnreachable' })
+  expect(gathered({ mail: read(9) }, []).facts).toMatchObject({ kind: 'Unknown', reason: 'NotReadYet' })
+})
+
+it('is to be looked at again when an override of the target, or of one of its queues, ends', () => {
+  const until = '2026-11-29T03:30:00Z'
+  const [endsAtMs, queueEndsAtMs] = [Date.parse(until), Date.parse(later)]
+  const queue = taskQueue('mail', { override: { suspend: true, until: later } })
+  expect(gathered(both, [queue]).suspension).toEqual({ changesAtMs: queueEndsAtMs })
+  expect(gathered(both, [queue], { suspend: true, until }).suspension).toEqual({
+    suspended: { words: `WorkerPool "email" is suspended until ${until}` },
+    changesAtMs: endsAtMs,
+  })
+  expect(gathered(both, []).suspension).toEqual({})
+})
