@@ -39,8 +39,8 @@ export function createStatusWriter<T extends StatusObject>(deps: {
   readonly budget: WriteBudget
   /** Where the conditions are told as metrics, at once; kinds that come and go by the thousand leave it out. */
   readonly conditionMetrics?: ConditionMetrics
-  /** Default 30 s. */
-  readonly gaugeIntervalMs?: number
+  /** Between two writes of gauges alone; default 30 s. */
+  readonly gaugeIntervalMs?: number | ((status: NonNullable<T['status']>) => number)
   /**
    * The status is the state of record: the first write of this process goes through only if the object is the one that was seen, so that
    * nothing is decided over again that the process before has written last.
@@ -49,6 +49,7 @@ export function createStatusWriter<T extends StatusObject>(deps: {
 }): StatusWriter<T> {
   const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000, isRecord = false } = deps
   const written = new Map<string, Written<T>>()
+  const intervalOf = typeof gaugeIntervalMs === 'number' ? () => gaugeIntervalMs : gaugeIntervalMs
 
   const remembered = (key: string, object: T): Written<T> | undefined => {
     const entry = written.get(key)
@@ -65,8 +66,8 @@ export function createStatusWriter<T extends StatusObject>(deps: {
       if (known !== undefined && isDeepStrictEqual(known, status)) return {}
       const isTransition = known === undefined || !isDeepStrictEqual(transitionOf(known), transitionOf(status))
       if (!isTransition) {
-        const quietMs = before === undefined ? 0 : before.atMs + gaugeIntervalMs - clock.monotonicNow()
-        const waitMs = quietMs > 0 ? quietMs : budget.take()
+        const quietMs = before === undefined ? 0 : before.atMs + intervalOf(status) - clock.monotonicNow()
+        const waitMs = quietMs > 0 ? quietMs : budget.take(`${resource.plural} ${key}`)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
       const { namespace, name, uid, resourceVersion } = object.metadata

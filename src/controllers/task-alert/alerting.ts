@@ -52,7 +52,7 @@ export function createAlertingController({ client, alertsOf, targetOf, clock, st
       const news = newsOf(alerts)
       if (before !== undefined && before.news === news && current?.status === wanted?.status && current?.reason === wanted?.reason) {
         const quietMs = before.atMs + gaugeIntervalMs - clock.monotonicNow()
-        const waitMs = quietMs > 0 ? quietMs : statusBudget.take()
+        const waitMs = quietMs > 0 ? quietMs : statusBudget.take(`alerting ${key}`)
         if (waitMs > 0) return { requeueAfterMs: waitMs }
       }
       const conditions = wanted === undefined ? [] : setConditions(current === undefined ? [] : [current], [wanted], clock.now(), undefined)

@@ -39,6 +39,7 @@ import { entryEvents } from './events.ts'
 import { placedNodes, whereaboutsOf } from './placed-nodes.ts'
 import { countRun, openRun } from './run-metrics.ts'
 import { isFinal, statusOf, transitionOf } from './status.ts'
+import { gaugeIntervalMs } from './write-interval.ts'
 import { isContinued, verdictOn } from './verdict.ts'
 import type { Situation, World } from './world.ts'
 
@@ -92,8 +93,6 @@ type Source = { readonly dependency?: string | undefined } & (
 
 /** A broker that is away is asked again at this pace; a turn that was lost, sooner. */
 const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadable: 30_000 } as const
-/** Of a run whose nodes end all the time, the table is written this often. */
-const gaugeIntervalMs = 1_000
 
 export function createTaskExecutionController(deps: TaskExecutionDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
@@ -107,7 +106,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     clock,
     transitionOf,
     budget: deps.statusBudget,
-    gaugeIntervalMs,
+    gaugeIntervalMs: (status) => gaugeIntervalMs(status, clock.now()),
   })
 
   function sourceOf({ metadata, spec }: TaskExecution): Source {
