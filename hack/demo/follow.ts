@@ -62,5 +62,6 @@ function takePeople({ assistant }: DemoState, line: PeopleLine): void {
   }
   assistant.jobs = line.jobs
   assistant.slots = line.slots
+  assistant.graphs = line.graphs
   if (line.finished === true) assistant.finished = true
 }

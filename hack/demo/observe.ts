@@ -1,20 +1,26 @@
-/** Follows the demo in the cluster itself, by watch: the quickstart's pool, its pods, Deployment and Events; the assistant's pools and schedules. */
+/** Follows the demo in the cluster itself, by watch: the quickstart's pool, its pods, Deployment and Events; the assistant's pools, schedules, runs and alerts. */
 import { readFile } from 'node:fs/promises'
 import {
   deployments,
   events,
   pods,
+  taskAlerts,
+  taskExecutions,
   taskSchedules,
   workerPools,
   type Deployment,
   type Event,
   type Pod,
+  type TaskAlert,
+  type TaskExecution,
   type TaskSchedule,
   type WorkerPool,
 } from '../../src/api/index.ts'
 import { systemClock as clock } from '../../src/clock/index.ts'
+import { labels } from '../../src/contract/index.ts'
 import { createInformer, createKubeClient, loadKubeConfig, type KubeClient } from '../../src/kube/index.ts'
 import { silentLogger as log } from '../../src/observability/index.ts'
+import { hasEnded } from './runs.ts'
 import type { DemoState } from './state.ts'
 
 const poolName = 'quickstart'
@@ -86,7 +92,37 @@ function observeAssistant({ assistant }: DemoState, client: KubeClient, onChange
       .toSorted(byName)
     onChange()
   })
-  return [pools, schedules]
+  const seen = (what: string): void => {
+    if (assistant.firstSeenMs[what] === undefined) assistant.firstSeenMs = { ...assistant.firstSeenMs, [what]: clock.now() }
+  }
+  const runs = createInformer<TaskExecution>({ ...common, resource: taskExecutions })
+  runs.onChange((_key, run) => {
+    if (hasEnded(run?.status?.state)) seen(run?.metadata.name ?? '')
+    assistant.runs = runs
+      .list()
+      .toSorted((a, b) => createdMs(a) - createdMs(b) || byName(a.metadata, b.metadata))
+      .map(({ metadata, spec, status }) => ({
+        name: metadata.name,
+        schedule: metadata.labels?.[labels.schedule],
+        slot: spec.slotTime,
+        status,
+      }))
+    onChange()
+  })
+  const alerts = createInformer<TaskAlert>({ ...common, resource: taskAlerts })
+  alerts.onChange((_key, alert) => {
+    if (alert?.status?.state !== undefined) seen(`${alert.metadata.name} ${alert.status.state}`)
+    assistant.alerts = alerts
+      .list()
+      .map(({ metadata, spec, status }) => ({ name: metadata.name, severity: spec.severity, status }))
+      .toSorted(byName)
+    onChange()
+  })
+  return [pools, schedules, runs, alerts]
+}
+
+function createdMs({ metadata }: TaskExecution): number {
+  return Date.parse(metadata.creationTimestamp ?? '')
 }
 
 function podView(pod: Pod): DemoState['pods'][number] {

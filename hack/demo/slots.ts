@@ -3,7 +3,7 @@
  * handlers wrote. Pure.
  */
 import { Cron } from 'croner'
-import type { AssistantState, ScheduleView } from './state.ts'
+import type { AssistantState, ScheduleView, SlotRuns } from './state.ts'
 
 /** `lost`: due, not run, and not reported as missed either. `lateMs`: from each slot to the moment at which its handler began. */
 export type SlotAccount = {
@@ -27,9 +27,9 @@ export function dueSlots({ schedules = [], everySeconds }: ScheduleView['spec'],
 
 /** What became of the slots of one schedule so far. */
 export function accountOf(schedule: ScheduleView, state: AssistantState, nowMs: number): SlotAccount {
-  const { window, slots, missedBefore } = state
+  const { window, missedBefore } = state
   const due = window === undefined ? [] : dueSlots(schedule.spec, window.fromMs, Math.min(nowMs, window.untilMs))
-  const runs = slots[schedule.name] ?? {}
+  const runs = slotRuns(schedule, state)
   const ran = due.flatMap((slot) => (runs[slot] === undefined ? [] : [{ slot, times: runs[slot][0], beganMs: runs[slot][1] }]))
   const missed = Math.max(0, missedRuns(schedule) - (missedBefore[schedule.name] ?? 0))
   return {
@@ -40,6 +40,19 @@ export function accountOf(schedule: ScheduleView, state: AssistantState, nowMs: 
     doubled: ran.filter(({ times }) => times > 1).length,
     lateMs: ran.map(({ slot, beganMs }) => beganMs - Date.parse(slot)),
   }
+}
+
+/** What the handlers wrote: of a task which slot it ran for, of a graph the first step of the run that the slot began. */
+function slotRuns({ name, spec }: ScheduleView, { slots, runs, graphs }: AssistantState): SlotRuns[string] {
+  if (spec.dependencyRef === undefined) return slots[name] ?? {}
+  const begun = runs.flatMap(({ name: run, schedule, slot }) => {
+    const book = graphs[run]
+    const times = book?.steps['fetch-calendar']
+    return schedule !== name || slot === undefined || book === undefined || times === undefined
+      ? []
+      : [[new Date(slot).toISOString().replace('.000Z', 'Z'), [times, book.beganMs] as const] as const]
+  })
+  return Object.fromEntries(begun)
 }
 
 /** That of all schedules together. */

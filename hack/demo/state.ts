@@ -1,5 +1,5 @@
 /** What the demo knows of the cluster at a moment; collected by `observe.ts` and `follow.ts`, drawn by `view.ts`, summed up by `summary.ts`. */
-import type { TaskScheduleSpec, TaskScheduleStatus, WorkerPoolStatus } from '../../src/api/index.ts'
+import type { TaskAlertStatus, TaskExecutionStatus, TaskScheduleSpec, TaskScheduleStatus, WorkerPoolStatus } from '../../src/api/index.ts'
 
 export type Tally = { readonly added: number; readonly done: number; readonly missing: number; readonly twice: number }
 
@@ -12,10 +12,13 @@ export type PeopleCounts = { readonly plain: number; readonly priority: number; 
 /** By schedule and slot (RFC 3339): how often it ran, and when it began first (Unix ms). */
 export type SlotRuns = Readonly<Record<string, Readonly<Record<string, readonly [times: number, beganMs: number]>>>>
 
+/** By run of the graph: when its first step began (Unix ms), and how often each step was begun. */
+export type GraphBook = Readonly<Record<string, { readonly beganMs: number; readonly steps: Readonly<Record<string, number>> }>>
+
 /** The lines that it prints: first for which time it looks on, then what the handlers wrote. */
 export type PeopleLine =
   | { readonly from: number; readonly until: number; readonly counts: PeopleCounts }
-  | { readonly jobs: PeopleTally; readonly slots: SlotRuns; readonly finished?: true }
+  | { readonly jobs: PeopleTally; readonly slots: SlotRuns; readonly graphs: GraphBook; readonly finished?: true }
 /** `inOrder`: jobs with a priority that began after the one before them in that order. */
 export type PeopleTally = Tally & { readonly inOrder: number }
 
@@ -23,9 +26,20 @@ export type PodView = { readonly name: string; readonly phase: string; readonly 
 export type PoolView = { readonly name: string; readonly status: WorkerPoolStatus | undefined }
 export type ScheduleView = {
   readonly name: string
-  readonly spec: Pick<TaskScheduleSpec, 'schedules' | 'everySeconds'>
+  readonly spec: Pick<TaskScheduleSpec, 'schedules' | 'everySeconds'> & { readonly dependencyRef?: { readonly name: string } }
   readonly status: TaskScheduleStatus | undefined
 }
+
+/** A run of the graph. `slot`: the one of the schedule that began it, when one did. */
+export type RunView = {
+  readonly name: string
+  readonly schedule?: string | undefined
+  readonly slot?: string | undefined
+  readonly status: TaskExecutionStatus | undefined
+}
+export type AlertView = { readonly name: string; readonly severity: string; readonly status: TaskAlertStatus | undefined }
+/** What a run has to come to: its outcome, and how often each step of it begins. */
+export type ExpectedRun = { readonly outcome: string; readonly steps: Readonly<Record<string, number>> }
 
 export type AssistantState = {
   pools: readonly PoolView[]
@@ -36,6 +50,16 @@ export type AssistantState = {
   missedBefore: Readonly<Record<string, number>>
   jobs: PeopleTally
   slots: SlotRuns
+  runs: readonly RunView[]
+  /** Of the runs that the demo itself began, by name. */
+  expected: Readonly<Record<string, ExpectedRun>>
+  /** What the handlers of the nodes wrote. */
+  graphs: GraphBook
+  alerts: readonly AlertView[]
+  /** When it was first seen (Unix ms): a run with an outcome, by its name; an alert in a state, by `name state`. */
+  firstSeenMs: Readonly<Record<string, number>>
+  /** What the log channel wrote for the demo's alert: `firing`, `resolved`. */
+  told: readonly string[]
   finished: boolean
 }
 
@@ -65,6 +89,19 @@ export function emptyState(startedAtMs: number): DemoState {
     events: [],
     tally,
     finished: false,
-    assistant: { pools: [], schedules: [], missedBefore: {}, jobs: { ...tally, inOrder: 0 }, slots: {}, finished: false },
+    assistant: {
+      pools: [],
+      schedules: [],
+      missedBefore: {},
+      jobs: { ...tally, inOrder: 0 },
+      slots: {},
+      runs: [],
+      expected: {},
+      graphs: {},
+      alerts: [],
+      firstSeenMs: {},
+      told: [],
+      finished: false,
+    },
   }
 }

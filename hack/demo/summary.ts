@@ -1,12 +1,19 @@
 /** The end of the demo: what the handlers counted, held against the lists of the producers and the slots of the schedules. Pure. */
+import { accountOfAlert } from './alert.ts'
+import type { ShownKind } from './kinds.ts'
+import { fit, span } from './layout.ts'
+import { accountOfRuns } from './runs.ts'
 import { accountOf, totalAccount } from './slots.ts'
-import type { DemoState } from './state.ts'
+import type { DemoState, RunView } from './state.ts'
 
-export function renderSummary(state: DemoState, kubeconfig: string): readonly string[] {
+/** `columns`: of the terminal, for the lines of kubectl. */
+export function renderSummary(state: DemoState, shown: readonly ShownKind[], kubeconfig: string, columns = Infinity): readonly string[] {
   const { tally } = state
   const { jobs, schedules, window } = state.assistant
   const { counts = { plain: 0, priority: 0, delayed: 0 }, fromMs = 0, untilMs = 0 } = window ?? {}
   const slots = totalAccount(state.assistant, untilMs)
+  const runs = accountOfRuns(state.assistant)
+  const alert = accountOfAlert(state)
   const row = (label: string, value: number | string): string => `  ${label.padEnd(34)} ${value}`
   return [
     '',
@@ -34,11 +41,30 @@ export function renderSummary(state: DemoState, kubeconfig: string): readonly st
     row('doubled', slots.doubled),
     row('slot due -> handler begins', lateness(slots.lateMs)),
     '',
+    'Assistant, the runs of its graph, step by step held against what each of them had to come to:',
+    row('runs', `${runs.byHand + runs.bySchedule}: ${runs.byHand} by hand, ${runs.bySchedule} by its schedule`),
+    row('ended as they had to', `${runs.asExpected} of ${runs.byHand + runs.bySchedule}`),
+    ...state.assistant.runs.filter(({ name }) => state.assistant.expected[name] !== undefined).map(runRow),
+    row('steps begun', runs.steps),
+    row('lost', runs.lost),
+    row('doubled', runs.doubled),
+    '',
+    'Assistant, the alert on its graph, told by the channel in the log of the operator:',
+    row('fired at', alert.firedAt === undefined ? 'not seen' : `${alert.firedAt}, ${alert.firedWith ?? ''}`),
+    row('run seen failed -> alert seen firing', span(0, alert.firedAfterMs)),
+    row('resolved at', alert.resolvedAt ?? 'not seen'),
+    row('told', `${alert.told.length}: ${alert.told.join(', ')}`),
+    '',
+    'The eight kinds, as kubectl shows those of the assistant:',
+    ...shown.flatMap(({ command, lines }) => ['', `  $ ${command}`, ...lines.map((line) => fit(`  ${line}`, columns))]),
+    '',
     'The cluster stays up, and the schedules go on. To try next:',
     `  export KUBECONFIG=${kubeconfig}`,
-    '  kubectl get wp,tsch,tmb -A',
-    '  kubectl -n assistant describe tsch sync-notion-pages',
+    '  kubectl get taskmill -A',
+    '  kubectl -n assistant describe tex',
+    '  kubectl -n assistant describe tal',
     '  kubectl -n quickstart describe wp quickstart',
+    '  kubectl create -f examples/assistant/runs/morning-without-pages.yaml && kubectl -n assistant get tex -w',
     '  kubectl create -f examples/quickstart/burst.yaml && kubectl -n quickstart get pods -w',
     '',
     '  make demo-down removes the demo, make cluster-down the cluster.',
@@ -59,10 +85,9 @@ function lateness(sortedMs: readonly number[]): string {
   return sortedMs.length === 0 ? 'not seen' : `half of them within ${at(0.5)}, all within ${at(1)}`
 }
 
-function span(fromMs: number | undefined, toMs: number | undefined): string {
-  if (fromMs === undefined || toMs === undefined) return 'not seen'
-  const ms = toMs - fromMs
-  return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`
+function runRow({ name, status }: RunView): string {
+  const took = status?.durationSeconds === undefined ? '' : `, ${status.durationSeconds} s`
+  return `    ${name.padEnd(32)} ${status?.state ?? '-'}, ${status?.progress ?? '-'}${took}`
 }
 
 /** What makes the demo a failure, in words; empty when all is well. */
@@ -71,6 +96,7 @@ export function problems(state: DemoState): readonly string[] {
   const { jobs, schedules, window } = assistant
   const untilMs = window?.untilMs ?? 0
   const slots = totalAccount(assistant, untilMs)
+  const alert = accountOfAlert(state)
   const namesOf = (which: 'lost' | 'doubled'): string =>
     schedules
       .filter((schedule) => accountOf(schedule, assistant, untilMs)[which] > 0)
@@ -85,5 +111,9 @@ export function problems(state: DemoState): readonly string[] {
     ...(slots.due === 0 ? ['no slot was due'] : []),
     ...(slots.lost > 0 ? [`lost: ${slots.lost} of ${slots.due} slots, of ${namesOf('lost')}`] : []),
     ...(slots.doubled > 0 ? [`run more than once: ${slots.doubled} of ${slots.due} slots, of ${namesOf('doubled')}`] : []),
+    ...accountOfRuns(assistant).wrong,
+    ...(alert.firedAt === undefined ? ['the alert did not fire'] : []),
+    ...(alert.resolvedAt === undefined ? ['the alert was not resolved'] : []),
+    ...(alert.told.join() === 'firing,resolved' ? [] : [`the log channel told "${alert.told.join(', ')}" instead of "firing, resolved"`]),
   ]
 }

@@ -1,44 +1,40 @@
 /** Draws the demo's state: a frame of lines for a terminal, one line where there is none. Pure. */
+import { bold, elapsed, fit, table } from './layout.ts'
+import { newsOf } from './news.ts'
+import { hasEnded } from './runs.ts'
 import { accountOf, totalAccount } from './slots.ts'
-import type { DemoState, PoolView, ScheduleView, Tally } from './state.ts'
+import type { AlertView, DemoState, PoolView, RunView, ScheduleView, Tally } from './state.ts'
 
 const bars = '▁▂▃▄▅▆▇█'
 const maxPools = 5
-const maxSchedules = 11
-const maxEvents = 3
+const maxSchedules = 12
+const maxRuns = 5
+const maxNodes = 6
+const maxAlerts = 2
+const maxNews = 4
 
-/** Always of the same height, and not higher than `rows`, so that it can be drawn over itself. */
+/** Always of the same height, and not higher than `rows`, so that it can be drawn over itself: what there is no room for is told in one line. */
 export function renderFrame(state: DemoState, nowMs: number, columns: number, rows = Infinity): readonly string[] {
-  const { status, assistant } = state
   const width = Math.min(Math.max(columns, 60), 140)
-  const line = (label: string, text: string): string => `  ${bold(label.padEnd(10))} ${fit(text, width - 14)}`
-  const lines = [
-    '',
-    `  ${bold('Taskmill')}   ${elapsed(nowMs - state.startedAtMs)}   ${podsLine(state)}`,
-    '',
-    line(
-      'quickstart',
-      `READY ${status?.ready ?? '-'}   BUSY ${status?.busy ?? '-'}   BACKLOG ${status?.backlog ?? '-'}   REASON ${status?.reason ?? '-'}`,
-    ),
-    line('decision', status?.decision ?? '-'),
-    line('replicas', `${sparkline(state.replicas, state.startedAtMs, nowMs, width - 25)} ${state.replicas.at(-1)?.replicas ?? 0}`),
-    line('jobs', progressLine(state.tally, width - 14)),
-    '',
-    ...table(width, [16, 7, 7, 8], ['assistant', 'READY', 'BUSY', 'BACKLOG', 'REASON'], maxPools, assistant.pools.map(poolRow)),
-    line('people', progressLine(assistant.jobs, width - 14)),
-    '',
-    ...table(
-      width,
-      [26, 8, 10, 6, 5, 5, 7],
-      ['schedule', 'NEXT', 'RESULT', 'FAILS', 'DUE', 'RAN', 'MISSED', 'TWICE'],
-      maxSchedules,
-      assistant.schedules.map((schedule) => scheduleRow(schedule, state, nowMs)),
-    ),
-    '',
-    ...eventLines(state, nowMs, line),
-    '',
+  const whole = [
+    ...quickstartLines(state, nowMs, width),
+    ...poolLines(state, width),
+    ...runLines(state, nowMs, width),
+    ...alertLines(state, nowMs, width),
+    ...scheduleLines(state, nowMs, width),
+    ...newsLines(state, nowMs, width, maxNews),
   ]
-  return lines.slice(0, Math.max(rows - 1, 8))
+  if (whole.length < rows) return whole
+  const short = [
+    ...quickstartLines(state, nowMs, width),
+    ...poolLines(state, width),
+    ...runLines(state, nowMs, width),
+    ...alertLines(state, nowMs, width),
+    labelled('schedules', slotsLine(state, nowMs), width),
+    '',
+    ...newsLines(state, nowMs, width, 1),
+  ]
+  return short.slice(0, Math.max(rows - 1, 8))
 }
 
 /** For logs: everything that matters in one line. */
@@ -46,8 +42,102 @@ export function renderLine(state: DemoState, nowMs: number): string {
   const { status, tally, assistant } = state
   const pool = `replicas ${state.replicas.at(-1)?.replicas ?? 0}, ready ${status?.ready ?? '-'}, backlog ${status?.backlog ?? '-'}`
   const { due, ran } = totalAccount(assistant, nowMs)
-  const rest = `jobs ${tally.done}/${tally.added}, people ${assistant.jobs.done}/${assistant.jobs.added}, slots ${ran}/${due}`
-  return `  ${elapsed(nowMs - state.startedAtMs)}  ${pool}, ${rest}, ${status?.reason ?? '-'}`
+  const { runs, alerts, jobs } = assistant
+  const firing = alerts.filter((alert) => alert.status?.state === 'Firing').length
+  const rest = `jobs ${tally.done}/${tally.added}, people ${jobs.done}/${jobs.added}, slots ${ran}/${due}`
+  const graph = `runs ${runs.filter((run) => hasEnded(run.status?.state)).length}/${runs.length}, alerts firing ${firing}`
+  return `  ${elapsed(nowMs - state.startedAtMs)}  ${pool}, ${rest}, ${graph}, ${status?.reason ?? '-'}`
+}
+
+function labelled(label: string, text: string, width: number): string {
+  return `  ${bold(label.padEnd(10))} ${fit(text, width - 14)}`
+}
+
+function quickstartLines(state: DemoState, nowMs: number, width: number): readonly string[] {
+  const { status, replicas } = state
+  const figures = `READY ${status?.ready ?? '-'}   BUSY ${status?.busy ?? '-'}   BACKLOG ${status?.backlog ?? '-'}   REASON ${status?.reason ?? '-'}`
+  return [
+    '',
+    `  ${bold('Taskmill')}   ${elapsed(nowMs - state.startedAtMs)}   ${podsLine(state)}`,
+    '',
+    labelled('quickstart', figures, width),
+    labelled('decision', status?.decision ?? '-', width),
+    labelled('replicas', `${sparkline(replicas, state.startedAtMs, nowMs, width - 25)} ${replicas.at(-1)?.replicas ?? 0}`, width),
+    labelled('jobs', progressLine(state.tally, width - 14), width),
+    '',
+  ]
+}
+
+function poolLines({ assistant }: DemoState, width: number): readonly string[] {
+  return [
+    ...table(width, [16, 7, 7, 8], ['assistant', 'READY', 'BUSY', 'BACKLOG', 'REASON'], maxPools, assistant.pools.map(poolRow)),
+    labelled('people', progressLine(assistant.jobs, width - 14), width),
+    '',
+  ]
+}
+
+/** The newest runs, and of one of them its nodes as `kubectl describe` shows them: of the first that runs, else of the first in which one failed. */
+function runLines({ assistant }: DemoState, nowMs: number, width: number): readonly string[] {
+  const shown = assistant.runs.slice(-maxRuns)
+  const followed =
+    shown.find(({ status }) => status?.state === 'Running') ??
+    shown.find(({ status }) => status?.progress?.includes('failed')) ??
+    shown.at(-1)
+  const [header = '', ...nodes] = followed?.status?.nodeTable ?? []
+  const indented = [bold(fit(header, width - 6)), ...Array.from({ length: maxNodes }, (_, index) => fit(nodes[index] ?? '', width - 6))]
+  return [
+    ...table(
+      width,
+      [width < 100 ? 26 : 34, 11, 15, 6],
+      ['run', 'STATE', 'PROGRESS', 'TOOK', 'WAITING-FOR'],
+      maxRuns,
+      shown.map((run) => runRow(run, nowMs)),
+    ),
+    `    ${followed === undefined ? '' : `nodes of ${followed.name}`}`,
+    ...indented.map((line) => `    ${line}`),
+    '',
+  ]
+}
+
+function alertLines({ assistant }: DemoState, nowMs: number, width: number): readonly string[] {
+  const rows = assistant.alerts.map((alert) => alertRow(alert, nowMs))
+  return [...table(width, [26, 10, 10, 7, 22], ['alert', 'SEVERITY', 'STATE', 'SINCE', 'VALUE', 'TOLD'], maxAlerts, rows), '']
+}
+
+function scheduleLines(state: DemoState, nowMs: number, width: number): readonly string[] {
+  const rows = state.assistant.schedules.map((schedule) => scheduleRow(schedule, state, nowMs))
+  const header = ['schedule', 'NEXT', 'RESULT', 'FAILS', 'DUE', 'RAN', 'MISSED', 'TWICE']
+  return [...table(width, [26, 8, 10, 6, 5, 5, 7], header, maxSchedules, rows), '']
+}
+
+function slotsLine({ assistant }: DemoState, nowMs: number): string {
+  const { due, ran, missed, doubled } = totalAccount(assistant, nowMs)
+  return `${assistant.schedules.length}: ${due} slots were due, ${ran} ran, ${missed} missed, ${doubled} run twice`
+}
+
+function newsLines(state: DemoState, nowMs: number, width: number, count: number): readonly string[] {
+  const recent = newsOf(state).slice(-count).toReversed()
+  const lines = Array.from({ length: count }, (_, index) => {
+    const news = recent[index]
+    const text = news === undefined ? '' : `${`${Math.max(0, Math.round((nowMs - news.atMs) / 1000))}s`.padStart(4)} ${news.text}`
+    return labelled(index === 0 ? 'news' : '', text, width)
+  })
+  return [...lines, '']
+}
+
+function runRow({ name, status }: RunView, nowMs: number): readonly string[] {
+  const { state, progress, startTime, finishTime, waitingFor } = status ?? {}
+  const tookMs = startTime === undefined ? undefined : (finishTime === undefined ? nowMs : Date.parse(finishTime)) - Date.parse(startTime)
+  return [name, state ?? '-', progress ?? '-', tookMs === undefined ? '-' : `${Math.max(0, Math.round(tookMs / 1000))}s`, waitingFor ?? '']
+}
+
+function alertRow({ name, severity, status }: AlertView, nowMs: number): readonly string[] {
+  const { state, sinceTime, value, notifications = [] } = status ?? {}
+  const since = sinceTime === undefined ? '-' : `${Math.max(0, Math.round((nowMs - Date.parse(sinceTime)) / 1000))}s`
+  const told = notifications.map(
+    (each) => `${each.channel}: ${each.state.toLowerCase()}${each.delivery === 'Delivered' ? '' : ` (${each.delivery.toLowerCase()})`}`,
+  )
+  return [name, severity, state ?? '-', since, value ?? '-', told.join(', ')]
 }
 
 function poolRow({ name, status }: PoolView): readonly string[] {
@@ -66,20 +156,6 @@ function scheduleRow(schedule: ScheduleView, { assistant }: DemoState, nowMs: nu
   ]
 }
 
-/** A header and always as many rows; all columns but the last have a width. */
-function table(
-  width: number,
-  widths: readonly number[],
-  header: readonly string[],
-  count: number,
-  rows: readonly (readonly string[])[],
-): readonly string[] {
-  const text = (cells: readonly string[]): string =>
-    fit(cells.map((cell, index) => fit(cell, (widths[index] ?? width) - 1).padEnd(widths[index] ?? 0)).join(''), width - 3).trimEnd()
-  const shown = Array.from({ length: count }, (_, index) => rows[index] ?? [])
-  return [`  ${bold(text(header))}`, ...shown.map((row) => `  ${text(row)}`)]
-}
-
 function progressLine(tally: Tally, width: number): string {
   const size = Math.min(40, width - 32)
   const full = tally.added === 0 ? 0 : Math.round((size * tally.done) / tally.added)
@@ -90,15 +166,6 @@ function progressLine(tally: Tally, width: number): string {
 function podsLine({ pods }: DemoState): string {
   const phases = Map.groupBy(pods, ({ phase, ready }) => (ready ? 'ready' : phase))
   return pods.length === 0 ? 'no pods' : `pods: ${[...phases].map(([phase, those]) => `${those.length} ${phase}`).join(', ')}`
-}
-
-function eventLines(state: DemoState, nowMs: number, line: (label: string, text: string) => string): readonly string[] {
-  const recent = state.events.slice(-maxEvents).toReversed()
-  return Array.from({ length: maxEvents }, (_, index) => {
-    const event = recent[index]
-    const age = event === undefined ? '' : `${Math.max(0, Math.round((nowMs - event.atMs) / 1000))}s`.padStart(4)
-    return line(index === 0 ? 'events' : '', event === undefined ? '' : `${age} ${event.reason} ${event.note}`)
-  })
 }
 
 /** Replicas over the whole demo, one bar a slice of time, the highest of each slice. */
@@ -115,17 +182,4 @@ export function sparkline(samples: DemoState['replicas'], fromMs: number, toMs: 
 function highestWithin(samples: DemoState['replicas'], fromMs: number, toMs: number): number {
   const before = samples.findLast((sample) => sample.atMs <= fromMs)?.replicas ?? 0
   return Math.max(before, ...samples.filter((sample) => sample.atMs > fromMs && sample.atMs < toMs).map((sample) => sample.replicas))
-}
-
-function elapsed(ms: number): string {
-  const seconds = Math.floor(ms / 1000)
-  return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(seconds % 60).padStart(2, '0')}`
-}
-
-function fit(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`
-}
-
-function bold(text: string): string {
-  return `\u001b[1m${text}\u001b[0m`
 }

@@ -1,10 +1,11 @@
-/** The graph of `examples/assistant` and its runs as they are written there, with the example's own handlers: all well, and with the pages away. */
+/** The graph of `examples/assistant` and its runs as they are written there, with the example's own handlers: all well, with the pages away, with the calendar away. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { TaskExecution } from '../../src/api/index.ts'
+import { demoRuns } from '../../hack/demo/runs.ts'
 import { ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
 
 const folder = 'examples/assistant'
@@ -23,6 +24,9 @@ beforeAll(async () => {
     },
   })
   await home.kubectl('apply', '--filename', `${folder}/base/graph.yaml`)
+  // The seconds between two attempts are not what is tried out here.
+  const retry = [{ op: 'replace', path: '/spec/nodes/0/task/retry/initialDelaySeconds', value: 0 }]
+  await home.kubectl('patch', 'tdep', 'morning-summary', '--type=json', '-p', JSON.stringify(retry))
 })
 
 afterAll(async () => {
@@ -31,18 +35,26 @@ afterAll(async () => {
   await home?.stop()
 })
 
-async function runOf(
-  file: string,
-  name: string,
-): Promise<{ readonly run: TaskExecution; readonly told: Readonly<Record<string, string>> }> {
+type Told = {
+  readonly run: TaskExecution
+  readonly told: Readonly<Record<string, string>>
+  readonly steps: Readonly<Record<string, string>>
+}
+
+async function runOf(file: string, name: string): Promise<Told> {
   const { spec } = parse(readFileSync(`${folder}/runs/${file}`, 'utf8')) as { readonly spec: object }
   await home.execute(name, spec)
   const run = await home.execution(name, ended)
-  return { run, told: await home.commands.hgetall(`assistant:notified:${name}`) }
+  const [told, steps] = await Promise.all(['notified', 'steps'].map((what) => home.commands.hgetall(`assistant:${what}:${name}`)))
+  return { run, told: told ?? {}, steps: steps ?? {} }
 }
 
-it('tells of the day, and does without the pages when they are away', async () => {
-  const [well, away] = await Promise.all([runOf('morning.yaml', 'well'), runOf('morning-without-pages.yaml', 'away')])
+it('tells of the day, does without the pages when they are away, and fails without the calendar', async () => {
+  const [well, away, failed] = await Promise.all([
+    runOf('morning.yaml', 'well'),
+    runOf('morning-without-pages.yaml', 'away'),
+    runOf('morning-without-calendar.yaml', 'failed'),
+  ])
   expect(well.run.status?.state).toBe('Succeeded')
   expect(nodesOf(well.run).toSorted()).toEqual([
     'apology Omitted',
@@ -65,4 +77,19 @@ it('tells of the day, and does without the pages when they are away', async () =
     apology: 'ada: The pages are away',
     outcome: 'operator: Succeeded',
   })
+
+  expect(failed.run.status).toMatchObject({ state: 'Failed', failureMessage: 'calendar: AttemptsExhausted, the calendar answered 503' })
+  expect(nodesOf(failed.run)).toEqual(expect.arrayContaining(['calendar Failed', 'pages Succeeded', 'summary Omitted', 'note Succeeded']))
+  expect(failed.told).toEqual({ outcome: 'operator: Failed' })
+
+  // What make demo holds them against.
+  for (const [file, { run, steps }] of Object.entries({
+    'morning.yaml': well,
+    'morning-without-pages.yaml': away,
+    'morning-without-calendar.yaml': failed,
+  })) {
+    expect(run.status?.state).toBe(demoRuns[file]?.outcome)
+    const begun = Object.entries(steps).map(([step, times]) => [step, Number(times)])
+    expect(Object.fromEntries(begun)).toEqual(demoRuns[file]?.steps)
+  }
 })

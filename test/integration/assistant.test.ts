@@ -94,15 +94,14 @@ test('upkeep: sessions, logs, indexes, and a far server that is away', async () 
 })
 
 test.each(['base', 'overlays/small'])(
-  '%s: five pools, a queue, eleven schedules and a graph, in which nothing is to be corrected',
+  '%s: five pools, a queue, twelve schedules, a graph and two alerts, in which nothing is to be corrected',
   async (folder) => {
     const text = await run('kubectl', ['kustomize', `examples/assistant/${folder}`])
     const objects = parseAllDocuments(text).map((document) => document.toJS() as KubeObject)
     const count = (kind: string) => objects.filter((object) => object.kind === kind).length
-    expect([count('TaskBroker'), count('WorkerPool'), count('TaskSchedule'), count('TaskDependency'), count('TaskQueue')]).toEqual([
-      1, 5, 11, 1, 1,
-    ])
+    const counts = { TaskBroker: 1, WorkerPool: 5, TaskQueue: 1, TaskSchedule: 12, TaskDependency: 1, TaskAlert: 2, AlertChannel: 1 }
+    for (const [kind, expected] of Object.entries(counts)) expect([kind, count(kind)]).toEqual([kind, expected])
     const report = lint([{ path: 'rendered', text, isNamed: true }], { isComplete: true })
-    expect(report).toMatchObject({ findings: [], manifests: 19 })
+    expect(report).toMatchObject({ findings: [], manifests: 23 })
   },
 )

@@ -1,8 +1,8 @@
 // Plays the people that use the assistant: sessions, things to be reminded of, questions of different urgency, mails for later. Then looks on for
-// some time and prints, once a second, what the handlers wrote into the store: their jobs, and the slots of the schedules.
+// some time and prints, once a second, what the handlers wrote into the store: their jobs, the slots of the schedules, and the runs of the graph.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
-import { slotRuns, store } from './store.mjs'
+import { graphRuns, slotRuns, store } from './store.mjs'
 
 const number = (name, fallback) => Number(process.env[name] ?? fallback)
 const windowMs = number('SECONDS', 60) * 1000
@@ -56,6 +56,7 @@ async function look() {
       inOrder,
     },
     slots: await slotRuns(),
+    graphs: await graphRuns(),
   }
 }
 

@@ -15,6 +15,11 @@ export async function recordSlot(schedule, slot, beganMs) {
     .exec()
 }
 
+/** Called by the handler of a node of a graph when an attempt begins: which step of which run it is. */
+export async function recordStep(run, step, beganMs) {
+  await store.multi().hincrby(`assistant:steps:${run}`, step, 1).hsetnx('assistant:graphs', run, beganMs).exec()
+}
+
 /** Called by the handler of a job that a person sent, when it is done; `begun` is the place in the order in which they began. */
 export async function recordJob(jobId, begun) {
   const batch = jobId.slice(0, jobId.lastIndexOf('-'))
@@ -23,6 +28,16 @@ export async function recordJob(jobId, begun) {
 
 /** The next place in that order. */
 export const nextPlace = () => store.incr('assistant:places')
+
+/** How often each step of each run of the graph was begun, and when the first one was: `{ run: { beganMs, steps: { step: times } } }`. */
+export async function graphRuns() {
+  const runs = Object.entries(await store.hgetall('assistant:graphs'))
+  const read = async ([run, beganMs]) => {
+    const steps = Object.entries(await store.hgetall(`assistant:steps:${run}`)).map(([step, times]) => [step, Number(times)])
+    return [run, { beganMs: Number(beganMs), steps: Object.fromEntries(steps) }]
+  }
+  return Object.fromEntries(await Promise.all(runs.map(read)))
+}
 
 /** How often each slot ran and when it began first: `{ schedule: { slot: [times, beganMs] } }`. */
 export async function slotRuns() {

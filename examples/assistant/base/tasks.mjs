@@ -2,7 +2,7 @@
 // Every run may be repeated (a pod is killed, a reply is lost), so each leaves the same behind when it runs again.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removeOldFiles, writeBackup } from './files.mjs'
-import { nextPlace, recordJob, recordSlot, store } from './store.mjs'
+import { nextPlace, recordJob, recordSlot, recordStep, store } from './store.mjs'
 
 /** What schedules run: the payload carries the slot. */
 const scheduled = {
@@ -108,7 +108,8 @@ const asked = {
 
 /** The nodes of the graph in graph.yaml. What they return is what others of its nodes know as nodes.NAME.result. */
 const nodes = {
-  async 'fetch-calendar'({ at }) {
+  async 'fetch-calendar'({ at, isAway }) {
+    if (isAway) throw new Error('the calendar answered 503')
     return { events: 1 + (new Date(at).getUTCMinutes() % 8) }
   },
 
@@ -137,6 +138,13 @@ const ofSlot = (schedule, work) => async (payload, context) => {
   return report
 }
 
+/** `about` tells the notifications of a run apart. */
+const ofRun = (type, work) => async (payload, context) => {
+  await recordStep(payload.run, payload.about ?? type, Date.now())
+  await sleep(payload.workMs ?? 0, undefined, { signal: context.signal })
+  return await work(payload, context)
+}
+
 const ofPerson = (work) => async (payload, context) => {
   const place = await nextPlace()
   const report = await work(payload, context)
@@ -147,5 +155,5 @@ const ofPerson = (work) => async (payload, context) => {
 export const tasks = Object.fromEntries([
   ...Object.entries(scheduled).map(([type, work]) => [type, ofSlot(type, work)]),
   ...Object.entries(asked).map(([type, work]) => [type, ofPerson(work)]),
-  ...Object.entries(nodes),
+  ...Object.entries(nodes).map(([type, work]) => [type, ofRun(type, work)]),
 ])
