@@ -1,6 +1,6 @@
 /** Runs from `kubectl apply` to their outcome in plain BullMQ workers, and what people read about them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { taskBrokers, taskExecutions } from '../../src/api/index.ts'
+import { taskBrokers, taskExecutions, type TaskExecution } from '../../src/api/index.ts'
 import { startOperator } from '../support/operator-process.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
@@ -187,6 +187,41 @@ describe('a run of a graph', () => {
     const graph = await home.dependency('summary', ({ status }) => status?.lastResult !== undefined && status.activeRuns === 0)
     expect(graph.status).toMatchObject({ nodes: 5, lastRunName: 'first', lastResult: 'Succeeded' })
     expect(conditionOf(graph, 'LastRunSucceeded')).toMatchObject({ status: 'True', message: expect.stringMatching(/^first: /u) })
+  })
+
+  it('of 200 nodes is written a few times, and not with each node', async () => {
+    const layer = (depth: number) => Array.from({ length: 10 }, (_, index) => `n${depth}-${index}`)
+    home.consume('many', async () => undefined, 20)
+    await home.graph('wide', {
+      nodes: Array.from({ length: 20 }, (_, depth) => depth).flatMap((depth) =>
+        layer(depth).map((name) =>
+          node(name, depth === 0 ? [] : layer(depth - 1).map((each) => ({ name: each })), { task: { type: 'x', queue: 'many' } }),
+        ),
+      ),
+    })
+    const created = await home.execute('wide', { dependencyRef: { name: 'wide' } })
+    const { resourceVersion } = created.metadata
+    const stop = new AbortController()
+    const watch = home.client.watch(taskExecutions, {
+      namespace: home.namespace,
+      fieldSelector: 'metadata.name=wide',
+      resourceVersion,
+      timeoutSeconds: 300,
+      signal: stop.signal,
+    })
+    let writes = 0
+    let last: TaskExecution = created
+    for await (const { type, object } of watch) {
+      if (type !== 'MODIFIED') continue
+      writes += 1
+      last = object
+      if (ended(object)) break
+    }
+    stop.abort()
+    expect(last.status).toMatchObject({ state: 'Succeeded', progress: '200/200' })
+    // That it is known, that it runs and that it has ended, and its table once a second meanwhile.
+    expect(writes).toBeLessThanOrEqual(4 + (last.status?.durationSeconds ?? 0))
+    expect(writes).toBeGreaterThan(1)
   })
 
   it('stops what does not react to a failure, waits for a graph that comes later, and goes on in another operator', async () => {
