@@ -79,7 +79,7 @@ const spec = object({
     maxConcurrency: optional(
       integer({
         description:
-          "Most jobs of the queue that run at the same time, over all workers: BullMQ's global concurrency. A WorkerPool asks for no more replicas than that needs.",
+          "Most jobs of the queue that run at the same time, over all workers: BullMQ's global concurrency. A WorkerPool asks for no more replicas than that needs; of several pools on the queue each does, since nobody can say beforehand which of them will run its jobs.",
         minimum: 1,
         maximum: 1_000_000,
       }),
