@@ -43,8 +43,10 @@ it('says of the nodes that have begun where they are and until when, and of many
     ['a', { words: 'queued in a_tasks (no pool)', detail: '' }],
     ['b', { words: 'running', detail: '' }],
   ])
-  const text = 'a queued in a_tasks (no pool) until 04:10, b running, c, 2 more'
+  const text = 'a queued in a_tasks (no pool) until 04:10; b running; c; 2 more'
   expect(activeNodes(nodesOf(run), whereabouts)).toBe(text)
+  const alike = new Map(['b', 'c'].map((name) => [name, { words: 'running', detail: '' }]))
+  expect(activeNodes(nodesOf(run), alike)).toBe('a until 04:10; b, c running; 2 more')
   for (const kind of ['Driven', 'Undecided'] as const) expect(waitingOf(worldOf({ kind }, { run, whereabouts }))).toBe(text)
 })
 

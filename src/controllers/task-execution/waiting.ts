@@ -6,7 +6,7 @@ import type { Whereabout, World } from './world.ts'
 
 const shownNodes = 3
 
-/** `summary queued in ai_tasks (no pool) until 04:10, send running`; of a run that cannot go on, what is in its way. */
+/** `summary, send queued in ai_tasks (no pool) until 04:10; notify running`; of a run that cannot go on, what is in its way. */
 export function waitingOf({ execution, broker, situation, run, whereabouts }: World): string | undefined {
   switch (situation.kind) {
     case 'Hopeless':
@@ -30,17 +30,17 @@ export function waitingOf({ execution, broker, situation, run, whereabouts }: Wo
   }
 }
 
-/** The nodes that have begun, where they are, and by when they have to have ended. */
+/** The nodes that have begun, where they are, and by when they have to have ended; those of which the same is to be said together. */
 export function activeNodes(nodes: readonly NodeView[], whereabouts: World['whereabouts']): string | undefined {
   const active = nodes.filter(({ state }) => state === 'Running' || state === 'Stopping')
   if (active.length === 0) return undefined
-  const shown = active.slice(0, shownNodes).map(({ name, untilMs }) => {
+  const groups = Map.groupBy(active.slice(0, shownNodes), ({ name, untilMs }) => {
     const where = whereabouts.get(name)
-    const until = untilMs === undefined ? '' : ` until ${kubeTime(untilMs).slice(11, 16)}`
-    return `${name}${where === undefined ? '' : ` ${where.words}`}${until}`
+    return `${where === undefined ? '' : ` ${where.words}`}${untilMs === undefined ? '' : ` until ${kubeTime(untilMs).slice(11, 16)}`}`
   })
-  const more = active.length - shown.length
-  return [...shown, ...(more === 0 ? [] : [`${more} more`])].join(', ').slice(0, 256)
+  const shown = [...groups].map(([words, those]) => `${those.map(({ name }) => name).join(', ')}${words}`)
+  const more = active.length - shownNodes
+  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join('; ').slice(0, 256)
 }
 
 /** What is known of a queue, besides its jobs. */
