@@ -29,8 +29,7 @@ export function recorded({ result, message, ...end }: NodeEnd, nowMs: number): E
 export function stopped(spec: PlanNode, { why, ofRun }: NonNullable<NodeState['stopping']>, removal: Removal, nowMs: number): Ended {
   const cause =
     why === 'Cancelled' ? 'the run was cancelled' : ofRun ? 'the time of the run was over' : `it took longer than ${spec.timeoutSeconds} s`
-  const where =
-    spec.task === undefined ? 'its Job goes on' : `its job goes on in queue ${spec.task.queue}, where it runs; its end will not count`
+  const where = `its job goes on in queue ${spec.task?.queue ?? ''}, where it runs; its end will not count`
   return {
     v: 1,
     kind: 'Ended',

@@ -25,6 +25,9 @@ export type Begun = { readonly v: 1; readonly kind: 'Begun'; readonly atMs: numb
 /** The intent: from here on the node's job may be in its queue, its Job may exist. */
 export type Started = { readonly v: 1; readonly kind: 'Started'; readonly atMs: number; readonly node: string }
 
+/** Its Kubernetes Job was there: it is not created anew when it is gone, whoever looks for it. A job of a queue needs no such word: its queue knows. */
+export type Placed = { readonly v: 1; readonly kind: 'Placed'; readonly atMs: number; readonly node: string }
+
 /** Its effect is being taken back. */
 export type Stopping = {
   readonly v: 1
@@ -58,4 +61,4 @@ export type Finished = {
 export type Deleting = { readonly v: 1; readonly kind: 'Deleting'; readonly atMs: number }
 
 /** The first is `Begun`; `Finished` or `Deleting` is the last. */
-export type RunEntry = Begun | Started | Stopping | Ended | RunStopped | Finished | Deleting
+export type RunEntry = Begun | Started | Placed | Stopping | Ended | RunStopped | Finished | Deleting

@@ -6,7 +6,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { oracleBegin, oracleEnd, oracleOutcome, type OracleGraph, type OracleOutcome } from '../../test/support/graph-oracle.ts'
-import { nodeOf, planOf } from './fixtures.ts'
+import { jobOf as jobTemplateOf, nodeOf, planOf } from './fixtures.ts'
 import {
   compileGraph,
   foldRun,
@@ -408,6 +408,12 @@ const scenarios: readonly Scenario[] = [
     desired: ['Running', 'Deleted'],
   },
   { name: 'deleted, and created again', plan: chain, crashes: 1, desired: ['Running', 'Deleted', 'Running'] },
+  {
+    name: 'a Job and what follows it, cancelled',
+    plan: planOf([nodeOf('a', [], { job: jobTemplateOf([{}]) }), nodeOf('b', ['a'])]),
+    crashes: 1,
+    desired: ['Running', 'Cancelled'],
+  },
   { name: 'cancelled, then deleted', plan: chain, crashes: 0, desired: ['Running', 'Cancelled', 'Deleted'] },
 ]
 

@@ -18,7 +18,7 @@ export function nodeOf(name: string, dependsOn: readonly string[] = [], more: Pa
 
 /** The template of a Job with these containers. */
 export function jobOf(containers: readonly object[], pod: object = {}): NonNullable<PlanNode['job']> {
-  const named = containers.map((container, index) => ({ name: `c${index}`, ...container }))
+  const named = containers.map((container, index) => ({ name: `c${index}`, image: 'acme:1', ...container }))
   return { spec: { template: { spec: { restartPolicy: 'Never', containers: named, ...pod } } } }
 }
 
@@ -91,6 +91,7 @@ function entryInWords(entry: RunEntry): string {
     case 'Ended':
       return `${entry.node} ${entry.outcome}${entry.outcome === entry.reason ? '' : ` (${entry.reason})`}`
     case 'Started':
+    case 'Placed':
     case 'Stopping':
       return `${entry.kind} ${entry.node}`
     case 'Finished':

@@ -1,7 +1,7 @@
 /**
  * Runs: what becomes of each node of a graph. Pure rules over a run's log, what was learned since, and the time. A run of a single task is a
  * graph of one node. `nextRunStep` says what to do; whoever asked does it, tells (`applyEntry` what was appended, `notePlaced`,
- * `noteRemoved`, `noteRefused`), and asks again, until the answer is to wait.
+ * `noteRemoved`, `noteRefused`, `notePostponed`), and asks again, until the answer is to wait.
  *
  * Guarantees: a node is started at most once, when its edges and its `when` say so; the effect of a started node is repeated by whoever does
  * not know that it happened, and has happened once, whatever dies in between and however many believe that they lead
@@ -12,11 +12,23 @@
  * Does not: read a clock, or know brokers and objects. All of it comes in as values.
  */
 export { compileGraph, type CompiledGraph, type Graph, type GraphFault, type GraphFaultReason } from './compile.ts'
-export type { Begun, Ended, Finished, NodeReport, RunEntry, RunOutcome, RunStopped, Started, StopReason, Stopping } from './entry.ts'
+export type {
+  Begun,
+  Ended,
+  Finished,
+  NodeReport,
+  Placed,
+  RunEntry,
+  RunOutcome,
+  RunStopped,
+  Started,
+  StopReason,
+  Stopping,
+} from './entry.ts'
 export { nextRunStep } from './next-step.ts'
 export type { Effect } from './node-expressions.ts'
 export type { Dependency, EdgeCondition, NodeOutcome, PlanNode, RunPlan } from './plan.ts'
-export { applyEntry, emptyRun, foldRun, notePlaced, noteRefused, noteRemoved } from './run.ts'
-export type { FoldedRun, Refusal, Removal, Run } from './run.ts'
+export { applyEntry, emptyRun, foldRun, notePlaced, notePostponed, noteRefused, noteRemoved } from './run.ts'
+export type { FoldedRun, Postponement, Refusal, Removal, Run } from './run.ts'
 export type { AppendName, NodeEnd, RunKnowledge, RunStep } from './step.ts'
 export { nodesOf, viewOf, type NodeView, type RunView } from './view.ts'

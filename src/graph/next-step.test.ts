@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { failed, jobOf, nodeOf, payloadOf, planOf, stageOf, succeeded } from './fixtures.ts'
-import { nextRunStep, nodesOf, noteRefused, viewOf, type Ended, type RunEntry } from './index.ts'
+import { nextRunStep, nodesOf, notePlaced, notePostponed, noteRefused, viewOf, type Ended, type RunEntry } from './index.ts'
 
 const entriesOf = (log: readonly string[]): readonly RunEntry[] => log.map((document) => JSON.parse(document) as RunEntry)
 const endOf = (log: readonly string[], node: string): Ended | undefined =>
@@ -230,6 +230,46 @@ describe('a failure', () => {
   })
 })
 
+describe('a Kubernetes Job', () => {
+  const plan = planOf([nodeOf('a', [], { job: jobOf([{}]), timeoutSeconds: 100 }), nodeOf('b', ['a'])])
+
+  it('is placed once: that it was there stands in the log, so that nobody creates it anew', () => {
+    const stage = stageOf(plan)
+    expect(stage.play(0)).toEqual(['append begin: Begun, Started a', 'place a', 'append placed: Placed a', 'wait until 100000'])
+    expect(stageOf(plan, [...stage.log.slice(0, 2)]).play(1)[0]).toBe('place a')
+    expect(stageOf(plan, [...stage.log]).play(1)).toEqual(['wait until 100000'])
+  })
+
+  it('needs no such word when it has ended', () => {
+    const stage = stageOf(plan)
+    nextRunStep(stage.run, { desired: 'Running', ended: [] }, 0)
+    stage.play(0)
+    const log = stage.log.slice(0, 2)
+    const begun = stageOf(plan, [...log])
+    notePlaced(begun.run, ['a'])
+    expect(begun.play(1, { ended: [failed('a')] })[0]).toBe(
+      'append end: a Failed (AttemptsExhausted), b Omitted (ConditionNotMet), Finished Failed',
+    )
+  })
+
+  it('that cannot be created now is tried again, each time later, and can be cancelled meanwhile', () => {
+    const stage = stageOf(planOf([nodeOf('a', [], { job: jobOf([{}]) })]))
+    const placing = { desired: 'Running', ended: [], begin: undefined } as const
+    stage.play(0)
+    const run = stageOf(plan, stage.log.slice(0, 2)).run
+    const waits = [0, 1_000, 3_000, 7_000].map((nowMs) => {
+      expect(nextRunStep(run, placing, nowMs)).toMatchObject({ kind: 'Place' })
+      notePostponed(run, 'a', 'exceeded quota', nowMs)
+      return nextRunStep(run, placing, nowMs)
+    })
+    expect(waits).toEqual([1_000, 3_000, 7_000, 15_000].map((untilMs) => ({ kind: 'Wait', untilMs })))
+    expect(nodesOf(run)[0]).toMatchObject({ state: 'Running', postponed: { tries: 4, message: 'exceeded quota' } })
+    expect(nextRunStep(run, { ...placing, desired: 'Cancelled' }, 8_000)).toMatchObject({ kind: 'Append', what: 'cancel' })
+    notePlaced(run, ['a'])
+    expect(nodesOf(run)[0]).toMatchObject({ postponed: undefined })
+  })
+})
+
 describe('expressions', () => {
   it('see what is upstream', () => {
     const stage = stageOf(
@@ -286,7 +326,7 @@ describe('expressions', () => {
         { name: 'M', valueFrom: { fieldRef: {} } },
       ],
     }
-    expect(nextRunStep(stageOf(planOf([]), [...stage.log]).run, { desired: 'Running', ended: [] }, 1)).toEqual({
+    expect(nextRunStep(stageOf(planOf([]), stage.log.slice(0, 2)).run, { desired: 'Running', ended: [] }, 1)).toEqual({
       kind: 'Place',
       nodes: [{ name: 'a', job: { ...job, ...jobOf([{}], { initContainers: [filled], backoffLimit: 1 }) } }],
     })

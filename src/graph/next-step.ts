@@ -65,6 +65,7 @@ function draftFor(run: Run, state: RunState, begun: Begun, knowledge: RunKnowled
   const draft = draftOn(run, state)
   recordEnds(draft, knowledge, nowMs)
   endRefused(draft, run, nowMs)
+  notePlacements(draft, run, nowMs)
   endStopped(draft, run, nowMs)
   stopRun(draft, begun, knowledge, nowMs)
   stopNodes(draft, run, nowMs)
@@ -86,6 +87,13 @@ function endRefused(draft: Draft, run: Run, nowMs: number): void {
   for (const [index, { reason, message }] of run.refused) {
     if (draft.isFull || draft.node(index).phase !== 'Started') continue
     draft.add('refused', { ...endedAs('Failed', nameOf(draft, index), nowMs), reason, message })
+  }
+}
+
+function notePlacements(draft: Draft, run: Run, nowMs: number): void {
+  for (const index of run.unnoted) {
+    if (draft.isFull || draft.node(index).phase !== 'Started') continue
+    draft.add('placed', { v: 1, kind: 'Placed', atMs: nowMs, node: nameOf(draft, index) })
   }
 }
 
@@ -133,6 +141,7 @@ function place(run: Run, state: RunState, begun: Begun, nowMs: number): RunStep 
   const nodes: Extract<RunStep, { kind: 'Place' }>['nodes'][number][] = []
   for (const index of run.unplaced) {
     if (nodes.length === maxEffectsAtOnce) break
+    if ((run.postponed.get(index)?.untilMs ?? 0) > nowMs) continue
     const name = nameOf(state, index)
     try {
       nodes.push({ name, ...effectOf(state, begun, index) })
@@ -157,7 +166,8 @@ function acknowledge({ ended }: RunKnowledge): RunStep | undefined {
 
 function nextDeadline(run: Run, { totals }: RunState, begun: Begun): number | undefined {
   const isOpen = totals.pending > 0 && totals.cancellingAtMs === undefined && totals.timedOutAtMs === undefined
-  const atMs = Math.min(isOpen ? runDeadline(begun) : Infinity, run.deadlines.first()?.atMs ?? Infinity)
+  const postponed = [...run.postponed.values()].map(({ untilMs }) => untilMs)
+  const atMs = Math.min(isOpen ? runDeadline(begun) : Infinity, run.deadlines.first()?.atMs ?? Infinity, ...postponed)
   return atMs === Infinity ? undefined : atMs
 }
 

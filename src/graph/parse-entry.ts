@@ -5,13 +5,14 @@ import type { Dependency, PlanNode, RunPlan } from './plan.ts'
 export function parseEntry(document: string): RunEntry {
   const it = fields(JSON.parse(document), 'the entry')
   if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, 1 is understood`)
-  const kinds = ['Begun', 'Started', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting'] as const
+  const kinds = ['Begun', 'Started', 'Placed', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting'] as const
   const kind = oneOf(it['kind'], kinds, 'kind')
   const atMs = finite(it['atMs'], 'atMs')
   switch (kind) {
     case 'Begun':
       return { v: 1, kind, atMs, token: text(it['token'], 'token'), plan: readPlan(it['plan']) }
     case 'Started':
+    case 'Placed':
       return { v: 1, kind, atMs, node: text(it['node'], 'node') }
     case 'Stopping':
       return { v: 1, kind, atMs, node: text(it['node'], 'node'), why: oneOf(it['why'], ['TimedOut', 'Cancelled'], 'why') }

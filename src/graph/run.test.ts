@@ -34,7 +34,7 @@ const folded = (documents: readonly string[], run?: Run): Run => {
 describe('a log', () => {
   it('folded in pieces is the same as folded whole, after every entry', () => {
     const log = logged()
-    expect(new Set(log.map((document) => (JSON.parse(document) as { kind: string }).kind)).size).toBe(6)
+    expect(new Set(log.map((document) => (JSON.parse(document) as { kind: string }).kind)).size).toBe(7)
     for (let cut = 0; cut <= log.length; cut++) {
       const run = folded(log.slice(cut), folded(log.slice(0, cut)))
       const whole = folded(log)

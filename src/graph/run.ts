@@ -11,6 +11,9 @@ export type Removal = 'Removed' | 'Running' | 'Ended' | 'Absent'
 /** Why the effect of a node can never be had. */
 export type Refusal = { readonly reason: string; readonly message: string }
 
+/** The effect of a node cannot be had now; it is tried again. */
+export type Postponement = { readonly untilMs: number; readonly tries: number; readonly message: string }
+
 /**
  * One run as this process knows it: its log, folded, and what was learned of effects since. It is changed in place, so that an entry costs
  * what it changes; whoever is in doubt folds the log anew, and with that has forgotten what was learned.
@@ -27,10 +30,14 @@ export type Run = {
   readonly running: Set<number>
   /** Started, and not known to have its effect. */
   readonly unplaced: Set<number>
+  /** Their Jobs are known to have been there, and the log does not say so yet. */
+  readonly unnoted: Set<number>
   /** Stopping, and not known what has become of its effect. */
   readonly unremoved: Set<number>
   readonly removed: Map<number, Removal>
   readonly refused: Map<number, Refusal>
+  /** Of those that are not placed. */
+  readonly postponed: Map<number, Postponement>
   readonly deadlines: Deadlines
 }
 
@@ -43,9 +50,11 @@ export function emptyRun(): Run {
     active: new Set(),
     running: new Set(),
     unplaced: new Set(),
+    unnoted: new Set(),
     unremoved: new Set(),
     removed: new Map(),
     refused: new Map(),
+    postponed: new Map(),
     deadlines: createDeadlines(),
   }
 }
@@ -100,14 +109,20 @@ function stateOf(run: Run, graph: Graph): RunState {
     setNode(index, state) {
       const before = nodeAt(index).phase
       states[index] = state
+      if (state.isPlaced === true) {
+        run.unplaced.delete(index)
+        run.unnoted.delete(index)
+      }
       if (state.phase === before) return
       run.ready.delete(index)
       put(run.active, index, state.phase === 'Started' || state.phase === 'Stopping')
       put(run.running, index, state.phase === 'Started')
       put(run.unplaced, index, state.phase === 'Started')
       put(run.unremoved, index, state.phase === 'Stopping')
+      run.unnoted.delete(index)
       run.removed.delete(index)
       run.refused.delete(index)
+      run.postponed.delete(index)
       const { timeoutSeconds } = graph.nodes[index]?.spec ?? {}
       if (state.phase === 'Started' && timeoutSeconds !== undefined) {
         run.deadlines.add({ atMs: (state.startedAtMs ?? 0) + timeoutSeconds * 1000, node: index })
@@ -132,6 +147,8 @@ function put(set: Set<number>, index: number, isIn: boolean): void {
 export function notePlaced(run: Run, nodes: readonly string[]): void {
   for (const index of indexesOf(run, nodes)) {
     run.unplaced.delete(index)
+    if (run.state?.graph.nodes[index]?.spec.job !== undefined && run.state.node(index).isPlaced !== true) run.unnoted.add(index)
+    run.postponed.delete(index)
     run.removed.delete(index)
   }
 }
@@ -149,6 +166,18 @@ export function noteRemoved(run: Run, node: string, removal: Removal): void {
 /** The effect of a node was refused for good. */
 export function noteRefused(run: Run, node: string, refusal: Refusal): void {
   for (const index of indexesOf(run, [node])) run.refused.set(index, refusal)
+}
+
+const leastPauseMs = 1_000
+const mostPauseMs = 60_000
+
+/** The effect of a node was refused for the moment: the more often, the longer it waits. */
+export function notePostponed(run: Run, node: string, message: string, nowMs: number): void {
+  for (const index of indexesOf(run, [node])) {
+    const tries = (run.postponed.get(index)?.tries ?? 0) + 1
+    const pauseMs = Math.min(mostPauseMs, leastPauseMs * 2 ** (tries - 1))
+    run.postponed.set(index, { untilMs: nowMs + pauseMs, tries, message })
+  }
 }
 
 function indexesOf(run: Run, nodes: readonly string[]): readonly number[] {

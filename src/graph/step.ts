@@ -26,4 +26,4 @@ export type RunStep =
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
 
 /** By what an append begins with; what follows from that stands in the same one. `advance`: the rest of what was too much for one. */
-export type AppendName = 'begin' | 'end' | 'refused' | 'stopped' | 'cancel' | 'timeout' | 'stop' | 'advance' | 'forget'
+export type AppendName = 'begin' | 'placed' | 'end' | 'refused' | 'stopped' | 'cancel' | 'timeout' | 'stop' | 'advance' | 'forget'

@@ -12,6 +12,8 @@ export type NodeState = {
   /** It reacts to a failure, or follows what does: `onNodeFailure: Stop` does not stop it. */
   readonly reacts?: boolean
   readonly startedAtMs?: number
+  /** The log says that its effect was there. */
+  readonly isPlaced?: boolean
   /** `ofRun`: because the run as a whole is stopped. */
   readonly stopping?: { readonly why: StopReason; readonly ofRun: boolean }
   readonly ended?: Ended
@@ -81,6 +83,11 @@ export function applyTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun
       const index = indexOf(state, entry.node)
       state.setNode(index, { ...state.node(index), phase: 'Started', startedAtMs: entry.atMs })
       state.totals = { ...totals, started: totals.started + 1 }
+      return
+    }
+    case 'Placed': {
+      const index = indexOf(state, entry.node)
+      state.setNode(index, { ...state.node(index), isPlaced: true })
       return
     }
     case 'Stopping': {

@@ -1,6 +1,6 @@
 import type { Ended, Finished } from './entry.ts'
 import type { NodeOutcome } from './plan.ts'
-import type { Run } from './run.ts'
+import type { Postponement, Run } from './run.ts'
 
 /** A node as people are told of it. `Stopping`: its effect is being taken back. */
 export type NodeView = {
@@ -13,12 +13,14 @@ export type NodeView = {
   /** By when it has to have ended. */
   readonly untilMs?: number | undefined
   readonly ended?: Ended | undefined
+  /** Its effect cannot be had yet: why, and since how many tries. */
+  readonly postponed?: Postponement | undefined
   /** While it is pending: the upstream nodes that are not final. */
   readonly waitsFor: readonly string[]
 }
 
 /** All nodes in the order of the plan, `finally` last; none of a run that has not begun. */
-export function nodesOf({ state }: Run): readonly NodeView[] {
+export function nodesOf({ state, postponed }: Run): readonly NodeView[] {
   if (state === undefined) return []
   const { nodes } = state.graph
   return nodes.map(({ spec, isFinally, upstream }, index) => {
@@ -32,6 +34,7 @@ export function nodesOf({ state }: Run): readonly NodeView[] {
       startedAtMs,
       untilMs: startedAtMs === undefined || spec.timeoutSeconds === undefined ? undefined : startedAtMs + spec.timeoutSeconds * 1000,
       ended,
+      postponed: postponed.get(index),
       waitsFor: [...new Set(waiting.map(({ node }) => nodes[node]?.spec.name ?? ''))],
     }
   })

@@ -1,6 +1,7 @@
 import {
   alertChannels,
   deployments,
+  jobs,
   taskAlerts,
   taskBrokers,
   taskDependencies,
@@ -10,6 +11,7 @@ import {
   workerPools,
   type AlertChannel,
   type Deployment,
+  type Job,
   type KubeObject,
   type TaskAlert,
   type TaskBroker,
@@ -25,6 +27,7 @@ import { createInformerOfNamespaces, type Informer, type KubeClient } from '../k
 import type { Logger, MetricOwner, Metrics } from '../observability/index.ts'
 import { isRecorded, slotRunOf } from '../plans/index.ts'
 import type { Startable } from '../runtime/index.ts'
+import { startersOf } from '../services/index.ts'
 
 /** What the operator knows of the cluster, whether it leads or follows: the caches are warm when it takes over. */
 export type Caches = {
@@ -38,6 +41,8 @@ export type Caches = {
   readonly channels: Informer<AlertChannel>
   /** Those that carry the pool label. */
   readonly deployments: Informer<Deployment>
+  /** Those that were started for runs and slots. */
+  readonly jobs: Informer<Job, 'byStarter'>
 }
 
 export function createCaches(deps: {
@@ -126,6 +131,13 @@ export function createCaches(deps: {
       resource: deployments,
       labelSelector: labels.pool,
       onRelist: metrics.relists(deployments.plural),
+    }),
+    jobs: createInformerOfNamespaces<Job, 'byStarter'>({
+      ...informerDeps,
+      resource: jobs,
+      labelSelector: labels.startedBy,
+      onRelist: metrics.relists(jobs.plural),
+      indexes: { byStarter: startersOf },
     }),
   }
 }

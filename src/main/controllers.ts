@@ -17,6 +17,7 @@ import {
   createSweep,
   createTracking,
   createWhereabouts,
+  starterOf,
   type RunDriver,
   type SlotDriver,
   type Sweep,
@@ -195,6 +196,10 @@ function taskExecutionController(term: Term, { tracking, whereabouts, runDriver,
   // Only what has not begun still wants to know what it refers to.
   const waiting = (runs: ReturnType<typeof executions.list>) => runs.filter(({ status }) => status?.startTime === undefined)
   term.follow(executions, (key) => controller.enqueue(key))
+  term.follow(caches.jobs, (_, current, previous) => {
+    const starter = starterOf(current ?? previous)
+    if (starter?.kind === 'TaskExecution') controller.enqueue(`${starter.namespace}/${starter.name}`)
+  })
   term.follow(schedules, (key, current) => {
     enqueueAll(waiting(executions.byIndex('bySchedule', key)))
     // Nobody records their ends any more, which they wait for before they go.

@@ -21,6 +21,7 @@ import {
   createBrokerDirectory,
   createBrokers,
   createDispatchers,
+  createJobs,
   createOutcomes,
   createSecretCache,
   createSignals,
@@ -28,6 +29,7 @@ import {
   type BrokerDirectory,
   type Brokers,
   type Dispatchers,
+  type Jobs,
   type Outcomes,
   type HttpPost,
   type SecretCache,
@@ -74,6 +76,8 @@ export type Term = Pick<Process, 'caches' | 'hasDeparted' | 'metrics' | 'clock' 
   readonly post: HttpPost
   readonly dispatchers: Dispatchers
   readonly signals: Signals
+  /** Kubernetes Jobs as what carries out nodes and slots. */
+  readonly jobs: Jobs
   /** Who is told at once of what was counted. */
   readonly outcomes: Outcomes
   /** What gauges may cost, over all kinds. */
@@ -114,6 +118,12 @@ export function partsOfTerm(
   const secretCache = createSecretCache({ readSecret: readSecretBy(client), clock, log })
   const claimant = { holder: `${cluster}/${lease.namespace}/${lease.name}`, by: identity, epoch: elector.epoch }
   const dispatchers = createDispatchers({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
+  const follow: Term['follow'] = (cache, handler) => {
+    const end = cache.onChange((...change) => (signal.aborted ? undefined : handler(...change)))
+    signal.addEventListener('abort', end, { once: true })
+  }
+  const jobs = createJobs({ client, cache: caches.jobs, clock, log })
+  follow(caches.jobs, jobs.seen)
   const controllers = controllersOf({
     caches,
     hasDeparted,
@@ -130,6 +140,7 @@ export function partsOfTerm(
     post: httpPost(elector, signal),
     dispatchers,
     signals,
+    jobs,
     outcomes: createOutcomes({ log }),
     statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
     installation,
@@ -151,10 +162,7 @@ export function partsOfTerm(
       for (const key of keys()) controller.enqueue(key, { priority: startPriority })
       return controller
     },
-    follow(cache, handler) {
-      const end = cache.onChange((...change) => (signal.aborted ? undefined : handler(...change)))
-      signal.addEventListener('abort', end, { once: true })
-    },
+    follow,
   })
   return [
     atEnd('client', async () => {

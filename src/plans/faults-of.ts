@@ -12,7 +12,8 @@ const understanding: Readonly<Record<string, (object: never) => Understood<objec
   TaskSchedule: (schedule: TaskSchedule) => understandSchedule(schedule),
   TaskDependency: (dependency: TaskDependency) => understandDependency(dependency),
   // What it refers to is another object, which is looked at by itself.
-  TaskExecution: (execution: TaskExecution) => (execution.spec.task === undefined ? nothing : understandExecution(execution, {})),
+  TaskExecution: (execution: TaskExecution) =>
+    execution.spec.task === undefined && execution.spec.job === undefined ? nothing : understandExecution(execution, {}),
 }
 
 /** All that is wrong with an object of any kind although its schema admits it; nothing with one that has no more to it. */

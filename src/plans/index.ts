@@ -7,7 +7,7 @@
  * Assumes: the schema admits the object, and its defaults are filled in.
  * Does not: follow references, or read a clock.
  */
-export { type Fault, type Faults, summaryOf, type Understood } from './fault.ts'
+export { type Fault, type Faults, hasFaults, summaryOf, type Understood } from './fault.ts'
 export { faultsOf } from './faults-of.ts'
 export { isRecorded, type NewExecution, type SlotRun, slotObjectName, slotRunOf } from './slot-run.ts'
 export { type ScheduleFaultReason, type SlotStart, timingOf, understandSchedule, type UnderstoodSchedule } from './task-schedule.ts'

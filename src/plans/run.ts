@@ -1,4 +1,4 @@
-import type { TaskDependency, TaskExecution, TaskSchedule } from '../api/index.ts'
+import type { TaskDependency, TaskExecution, TaskSchedule, TaskTemplate } from '../api/index.ts'
 import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type RunPlan } from '../graph/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { understandParameters } from './task-schedule.ts'
@@ -40,11 +40,8 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
     parameters: spec.parameters,
   }
   if (graph !== undefined) return schedule === undefined ? understandDependency(graph, of) : asScheduled(execution, schedule, graph, of)
-  const template = schedule === undefined ? spec.task : schedule.spec.task
-  if (template === undefined) throw new TypeError('a TaskExecution without anything to run was admitted')
-  const payload = spec.payload === undefined ? template.payload : (merged(template.payload ?? {}, spec.payload) as typeof spec.payload)
-  const task = { ...template, ...(payload === undefined ? {} : { payload }) }
-  const node: PlanNode = { name: 'task', dependsOn: [], required: true, task }
+  const isJob = schedule === undefined && spec.job !== undefined
+  const node = isJob ? single('job', { job: spec.job }) : single('task', { task: taskOf(spec, schedule) })
   const { timeoutSeconds, slot } = of
   return understood(
     {
@@ -71,6 +68,18 @@ function asScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: Tas
   if (hasFaults(faults)) return { ok: false, faults }
   if (parameters === undefined) throw new TypeError('neither understood nor faulty')
   return understandDependency(graph, { ...of, parameters: parameters({ slot: of.slot ?? '' }) })
+}
+
+function single(name: string, what: Pick<PlanNode, 'task' | 'job'>): PlanNode {
+  return { name, dependsOn: [], required: true, ...what }
+}
+
+/** Its own, or that of a schedule with its payload changed. */
+function taskOf(spec: TaskExecution['spec'], schedule: TaskSchedule | undefined): TaskTemplate {
+  const template = schedule === undefined ? spec.task : schedule.spec.task
+  if (template === undefined) throw new TypeError('a TaskExecution without anything to run was admitted')
+  const payload = spec.payload === undefined ? template.payload : (merged(template.payload ?? {}, spec.payload) as typeof spec.payload)
+  return { ...template, ...(payload === undefined ? {} : { payload }) }
 }
 
 /** Those of `finally` depend on nothing. */

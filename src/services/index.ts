@@ -10,6 +10,7 @@ export { createExecutionSlots, emptyExecutionSlotsMemory, type ExecutionSlotsDep
 export {
   createJobs,
   jobNamed,
+  starterOf,
   startersOf,
   type Creation,
   type JobLook,
@@ -20,6 +21,7 @@ export {
   type Starter,
   type Trial,
 } from './jobs.ts'
+export { createNodeJobs, type JobDoing, type JobsDoing, type NodeJobs, type NodeJobsDeps } from './node-jobs.ts'
 export { createOutcomes, type Outcomes, type RecordedOutcome } from './outcomes.ts'
 export { createPodWatch, type PodLook, type WantingPods } from './pod-watch.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'

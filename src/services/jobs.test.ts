@@ -6,7 +6,7 @@ import { taskmillError, type ErrorCode } from '../errors/index.ts'
 import { silentLogger } from '../observability/index.ts'
 import { createJobs, jobNamed } from './jobs.ts'
 
-const template: JobTemplate = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main' }] } } } }
+const template: JobTemplate = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'acme:1' }] } } } }
 const wanted = { ...jobNamed('acme', ['x', 'n'], 'tm/x/n'), labels: {}, template }
 const call = { signal: new AbortController().signal }
 

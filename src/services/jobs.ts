@@ -49,6 +49,8 @@ type Call = { readonly signal: AbortSignal }
 export type Jobs = {
   create(wanted: WantedJob, call: Call): Promise<Creation>
   look(ref: JobRef, call: Call): Promise<JobLook>
+  /** As the cache has it. */
+  cached(ref: JobRef): Job | undefined
   /** With its pods, in the background. `Ended`: it has, and stays. */
   remove(ref: JobRef, call: Call): Promise<'Removed' | 'Ended' | 'Absent'>
   /** Of one that has ended. */
@@ -129,6 +131,7 @@ export function createJobs({ client, cache, clock, log }: JobsDeps): Jobs {
         return isForGood(error) ? { kind: 'Refused', reason: 'TemplateInvalid', message } : { kind: 'Postponed', message }
       }
     },
+    cached,
     async look(ref, call) {
       const known = cached(ref)
       if (known !== undefined) {
@@ -218,13 +221,19 @@ export function jobNamed(namespace: string, parts: readonly string[], id: string
   return { id, namespace, name: jobName(parts, createHash('sha256').update(id).digest('hex').slice(0, 8)) }
 }
 
-/** For an index over Jobs. */
-export function startersOf({ metadata }: Job): readonly string[] {
-  const { namespace = '', labels: its = {} } = metadata
+/** Who started a Job, by its labels. */
+export function starterOf(job: Job | undefined): Starter | undefined {
+  const { namespace = '', labels: its = {} } = job?.metadata ?? {}
   const kind = its[labels.startedBy]
-  if (kind !== 'TaskExecution' && kind !== 'TaskSchedule') return []
+  if (kind !== 'TaskExecution' && kind !== 'TaskSchedule') return undefined
   const name = its[kind === 'TaskExecution' ? labels.execution : labels.schedule]
-  return name === undefined ? [] : [starterKey({ kind, namespace, name })]
+  return name === undefined ? undefined : { kind, namespace, name }
+}
+
+/** For an index over Jobs. */
+export function startersOf(job: Job): readonly string[] {
+  const starter = starterOf(job)
+  return starter === undefined ? [] : [starterKey(starter)]
 }
 
 function starterKey({ kind, namespace, name }: Starter): string {

@@ -20,6 +20,7 @@ import {
 } from '../graph/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { findEnds } from './find-ends.ts'
+import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
 import type { Outcomes } from './outcomes.ts'
 
 /** What one process remembers of a run between two visits. Losing it costs one read of its log. */
@@ -60,6 +61,8 @@ export type RunVisit = {
   readonly onAcknowledged: (ids: readonly string[]) => void
   /** Their jobs were to be taken back, and go on: nobody will record their ends. */
   readonly onGoingOn?: ((ids: readonly string[]) => void) | undefined
+  /** Undefined: no node of it is a Kubernetes Job. */
+  readonly jobs?: NodeJobs | undefined
   /** They are stored. */
   readonly onEntries: (entries: readonly RunEntry[], run: Run) => void
   /** What the outcome of the run as a whole counts for. */
@@ -162,10 +165,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
     const jobs: PlacedJob[] = []
     const placed: string[] = []
     for (const node of nodes) {
-      if (!('task' in node)) {
-        noteRefused(run, node.name, { reason: 'NotSupported', message: 'this version runs tasks only' })
-        continue
-      }
+      if (!('task' in node)) continue
       const bytes = Buffer.byteLength(JSON.stringify(node.task.payload ?? {}))
       if (bytes > maxPayloadBytes) {
         const message = `its payload has ${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
@@ -175,17 +175,26 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
       jobs.push(jobOf(visit, run, node.name, node.task, brokerNow(visit.broker)))
       placed.push(node.name)
     }
-    at('before place')
-    const outcome = jobs.length === 0 ? 'Placed' : await visit.broker.placeJobs(jobs, brokerNow(visit.broker), visit.proof)
-    at('after place')
-    if (outcome === 'Fenced') return 'Fenced'
-    notePlaced(run, placed)
+    if (jobs.length > 0) {
+      at('before place')
+      const outcome = await visit.broker.placeJobs(jobs, brokerNow(visit.broker), visit.proof)
+      at('after place')
+      if (outcome === 'Fenced') return 'Fenced'
+      notePlaced(run, placed)
+    }
+    const others = nodes.filter((node) => 'job' in node)
+    if (others.length > 0) await executorOf(visit).place(run, others, brokerNow(visit.broker), visit)
     return 'Done'
   }
 
   async function remove(visit: RunVisit, run: Run, nodes: readonly string[]): Promise<'Done' | 'Fenced'> {
+    const isJob = (node: string) => specOf(run, node)?.job !== undefined
     at('before remove')
-    const answers = await Promise.all(nodes.map((node) => visit.broker.cancelPlaced(refOf(visit, run, node), visit.proof)))
+    const answers = await Promise.all(
+      nodes.map((node) =>
+        isJob(node) ? executorOf(visit).remove(run, node, visit) : visit.broker.cancelPlaced(refOf(visit, run, node), visit.proof),
+      ),
+    )
     at('after remove')
     for (const [index, node] of nodes.entries()) {
       const answer = answers[index] ?? 'Absent'
@@ -227,6 +236,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
   async function steps(visit: RunVisit): Promise<RunVisitResult> {
     /** Whether the broker itself said in this visit what is stored. */
     let isFresh = false
+    let looked: LookedAtJobs | undefined
     for (let count = 0; count < maxSteps; count++) {
       visit.signal.throwIfAborted()
       if (visit.isWanted?.() === false) return { kind: 'Unwanted' }
@@ -235,8 +245,15 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
       const { own, strange } = endsOf(visit, run)
       const { verdict } = visit.memory
       const desired = verdict === 'Continued' ? visit.desired : 'Deleted'
-      const step = nextRunStep(run, { desired, begin: visit.begin, ended: own.map(endOf) }, brokerNow(visit.broker))
-      if (step.kind === 'Wait' && strange.length === 0) return { kind: 'Waiting', untilMs: step.untilMs }
+      looked ??= desired === 'Deleted' ? undefined : await visit.jobs?.look(run, visit)
+      const ended = [...own.map(endOf), ...(looked?.ends ?? []).filter(({ node }) => isActive(run, node))]
+      const step = nextRunStep(run, { desired, begin: visit.begin, ended }, brokerNow(visit.broker))
+      const left = step.kind === 'Wait' ? (visit.jobs?.left(run) ?? []) : []
+      if (step.kind === 'Wait' && strange.length + left.length === 0) {
+        const lookAtMs = looked?.againAfterMs === undefined ? Infinity : brokerNow(visit.broker) + looked.againAfterMs
+        const untilMs = Math.min(step.untilMs ?? Infinity, lookAtMs)
+        return { kind: 'Waiting', untilMs: untilMs === Infinity ? undefined : untilMs }
+      }
       if (step.kind === 'Delete') {
         const answer = await remaining(visit, run)
         if (answer === 'Fenced') return fenced(visit)
@@ -247,7 +264,12 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
         visit.memory.run = undefined
       } else if ((await carryOut(visit, run, step, own, strange)) === 'Fenced') {
         return fenced(visit)
-      } else if (step.kind === 'Append') isFresh = true
+      } else {
+        if (step.kind === 'Append') isFresh = true
+        // What has become of what was just begun, or was to be taken back.
+        if (step.kind === 'Place' || step.kind === 'Remove') looked = undefined
+        await visit.jobs?.tidy(run, left, visit)
+      }
     }
     return { kind: 'Busy' }
   }
@@ -272,10 +294,12 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
           [...own.filter(({ node }) => step.nodes.includes(node)), ...strange].map(({ id }) => id),
         )
       case 'Wait':
-        return acknowledge(
-          visit,
-          strange.map(({ id }) => id),
-        )
+        return strange.length === 0
+          ? Promise.resolve('Done')
+          : acknowledge(
+              visit,
+              strange.map(({ id }) => id),
+            )
     }
   }
 
@@ -304,6 +328,15 @@ function tokenOf(run: Run): string {
 function specOf(run: Run, node: string) {
   const graph = run.state?.graph
   return graph?.nodes[graph.indexOf.get(node) ?? -1]?.spec
+}
+
+function isActive(run: Run, node: string): boolean {
+  return run.active.has(run.state?.graph.indexOf.get(node) ?? -1)
+}
+
+function executorOf({ jobs, run }: RunVisit): NodeJobs {
+  if (jobs === undefined) throw new TypeError(`nothing runs the Jobs of ${run}`)
+  return jobs
 }
 
 function jobOf(visit: RunVisit, run: Run, node: string, task: TaskTemplate, dueAtMs: number): PlacedJob {
@@ -357,14 +390,13 @@ function endOf(job: EndedNode): NodeEnd {
 
 /** Each end counts once: that of a job for its queue, that of the run for what it is a run of. */
 function countsOf({ subjects }: RunVisit, run: Run, entries: readonly RunEntry[]): readonly CountIncrement[] {
-  const graph = run.state?.graph
   return entries.flatMap((entry): readonly CountIncrement[] => {
     if (entry.kind !== 'Ended' && entry.kind !== 'Finished') return []
     const outcome = counted[entry.outcome]
     if (outcome === undefined) return []
     if (entry.kind === 'Finished') return subjects.map((subject) => ({ ...subject, outcome }))
     // Only a node that had started has a job.
-    const queue = run.active.has(graph?.indexOf.get(entry.node) ?? -1) ? specOf(run, entry.node)?.task?.queue : undefined
+    const queue = isActive(run, entry.node) ? specOf(run, entry.node)?.task?.queue : undefined
     return queue === undefined ? [] : [{ subjectKind: 'Queue', subject: queue, outcome }]
   })
 }

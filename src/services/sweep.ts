@@ -8,6 +8,8 @@ import { type Brokers, fingerprintOf } from './brokers.ts'
 import { goneWithSchedule } from './execution-slots.ts'
 import { findEnds } from './find-ends.ts'
 import { createQueueSlots } from './queue-slots.ts'
+import { createNodeJobs } from './node-jobs.ts'
+import type { Jobs } from './jobs.ts'
 import type { RunDriver, RunMemory } from './run-driver.ts'
 import { emptyLedgerMemory, type SlotDriver } from './slot-driver.ts'
 
@@ -34,6 +36,7 @@ export type SweepDeps = {
   readonly brokers: Brokers
   readonly driver: SlotDriver
   readonly runDriver: RunDriver
+  readonly jobs: Jobs
   readonly clock: Clock
   readonly log: Logger
   readonly installation: string
@@ -233,6 +236,7 @@ export function createSweep(deps: SweepDeps): Sweep {
         memory,
         desired: 'Deleted',
         ended: () => [],
+        jobs: createNodeJobs({ jobs: deps.jobs, run, namespace: marker.namespace, execution: marker.name }),
         onAcknowledged(ids) {
           for (const id of ids) goingOnJobs.delete(id)
         },

@@ -15,7 +15,7 @@ const template: JobTemplate = {
         initContainers: [{ name: 'init', image: 'acme:1' }],
         containers: [
           { name: 'main', image: 'acme:1', command: ['run'] },
-          { name: 'side', terminationMessagePolicy: 'File' },
+          { name: 'side', image: 'acme:2', terminationMessagePolicy: 'File' },
         ],
       },
     },
@@ -44,7 +44,7 @@ it('keeps the template as it is, but for who it belongs to, its TTL, and the las
           initContainers: [{ name: 'init', image: 'acme:1', ...last }],
           containers: [
             { name: 'main', image: 'acme:1', command: ['run'], ...last },
-            { name: 'side', terminationMessagePolicy: 'File' },
+            { name: 'side', image: 'acme:2', terminationMessagePolicy: 'File' },
           ],
         },
       },

@@ -6,7 +6,7 @@ const jobOf = (status: Job['status']): Job => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
   metadata: { name: 'x', uid: 'job-uid' },
-  spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main' }] } } },
+  spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'acme:1' }] } } },
   ...(status === undefined ? {} : { status }),
 })
 const startTime = '2026-11-29T00:00:00Z'
@@ -72,7 +72,11 @@ const pulling = podOf('new', {
 
 it('the last words are those of the pod that failed last, with its exit code', () => {
   const pods = [failedPod('b', 'disk full', '2026-11-29T00:00:30Z'), failedPod('a', 'first', startTime), pulling]
-  expect(lastWords(pods)).toEqual({ pod: 'b', words: 'pod b, container main: exit code 3: disk full. Next: kubectl logs b -c main' })
+  expect(lastWords(pods)).toEqual({
+    pod: 'b',
+    reason: 'exit code 3',
+    words: 'pod b, container main: exit code 3: disk full. Next: kubectl logs b -c main',
+  })
   const killed = failedPod('k', '', now, 'OOMKilled', 137)
   expect(lastWords([...pods, killed])?.words).toBe(
     "pod k, container main: OOMKilled, exit code 137. Next: raise the container's limits.memory",
@@ -83,7 +87,8 @@ it('the last words are those of the pod that failed last, with its exit code', (
 it('while a Job runs the trouble is that of its present pods, and that of the last one while there is none', () => {
   const failed = failedPod('a', 'boom', startTime)
   expect(jobTroubleOf([failed, pulling]).words).toContain('pod new, container main: ErrImagePull: no such image')
+  expect(jobTroubleOf([failed, pulling]).reason).toBe('ErrImagePull')
   expect(jobTroubleOf([failed]).words).toContain('pod a, container main: exit code 3: boom')
-  expect(jobTroubleOf([]).words).toContain('it has no pod yet')
+  expect(jobTroubleOf([]).words).toContain('it has no pod')
   expect(jobTroubleOf([podOf('fine', { phase: 'Running' })])).toEqual({ unschedulable: 0 })
 })

@@ -50,19 +50,20 @@ export function isWanting(job: Job): boolean {
 /** What is the matter with the pods of a Job that runs. */
 export function jobTroubleOf(pods: readonly Pod[]): PodTrouble {
   const current = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
-  const words = current.length > 0 ? troubleOf(current).words : (lastWords(pods)?.words ?? noPods)
-  return { unschedulable: 0, ...(words === undefined ? {} : { words }) }
+  if (current.length === 0) return { unschedulable: 0, ...(lastWords(pods) ?? noPods) }
+  const { words, reason } = troubleOf(current)
+  return { unschedulable: 0, ...(words === undefined ? {} : { words }), ...(reason === undefined ? {} : { reason }) }
 }
 
-const noPods = 'it has no pod yet. Next: kubectl describe it: its Events say why none can be created'
+const noPods = { reason: 'no pod', words: 'it has no pod. Next: kubectl describe it, its Events say why none can be created' }
 
 /** What the pod that failed last had to say. */
-export function lastWords(pods: readonly Pod[]): { readonly pod: string; readonly words: string } | undefined {
+export function lastWords(pods: readonly Pod[]): { readonly pod: string; readonly reason: string; readonly words: string } | undefined {
   const failed = pods.filter(({ status }) => status?.phase === 'Failed')
   const [last] = failed.toSorted((a, b) => createdMs(b) - createdMs(a) || a.metadata.name.localeCompare(b.metadata.name))
   if (last === undefined) return undefined
-  const { words } = troubleOf([last])
-  return words === undefined ? undefined : { pod: last.metadata.name, words }
+  const { words, reason = 'Failed' } = troubleOf([last])
+  return words === undefined ? undefined : { pod: last.metadata.name, reason, words }
 }
 
 function createdMs({ metadata }: Pod): number {

@@ -8,9 +8,11 @@ export type PodTrouble = {
   readonly unschedulableWords?: string
   /** The most telling failure, and what to do next. */
   readonly words?: string
+  /** The same in a word: `ImagePullBackOff`, `OOMKilled`, `exit code 3`. */
+  readonly reason?: string
 }
 
-type Failure = { readonly pod: string; readonly rank: number; readonly words: string; readonly next: string }
+type Failure = { readonly pod: string; readonly rank: number; readonly reason: string; readonly words: string; readonly next: string }
 
 /** What a message may take of what a container or the scheduler said. */
 const maxQuoteLength = 400
@@ -30,7 +32,7 @@ export function troubleOf(all: readonly Pod[], advice: PodAdvice = plainAdvice):
   return {
     unschedulable: waiting.length,
     ...(why === undefined ? {} : { unschedulableWords: `${waiting.length} of ${pods.length} pods Pending: ${why}` }),
-    ...(first === undefined ? {} : { words: `${othersWords(failures.length)}${first.words}. Next: ${first.next}` }),
+    ...(first === undefined ? {} : { reason: first.reason, words: `${othersWords(failures.length)}${first.words}. Next: ${first.next}` }),
   }
 }
 
@@ -52,11 +54,12 @@ function failureOf(pod: Pod, advice: PodAdvice): Failure | undefined {
   if (worst !== undefined) return worst
   if (status?.phase === 'Failed') {
     const words = `pod ${name}: ${status.reason ?? 'Failed'}${colon(status.message)}`
-    return { pod: name, rank: 4, words, next: `kubectl describe pod ${name}` }
+    return { pod: name, rank: 4, reason: status.reason ?? 'Failed', words, next: `kubectl describe pod ${name}` }
   }
   const unschedulable = unschedulableWords(pod)
   if (unschedulable === undefined) return undefined
-  return { pod: name, rank: 5, words: `pod ${name}: Unschedulable: ${unschedulable}`, next: 'add a node or lower the requests' }
+  const words = `pod ${name}: Unschedulable: ${unschedulable}`
+  return { pod: name, rank: 5, reason: 'Unschedulable', words, next: 'add a node or lower the requests' }
 }
 
 /** Waiting reasons that pass by themselves in a healthy start. */
@@ -73,12 +76,19 @@ function containerFailure(
   const logs = `kubectl logs ${pod} -c ${name}${endOf(state) === undefined ? ' --previous' : ''}`
   if (reason === 'CrashLoopBackOff' || (reason === undefined && ready !== true && ended !== undefined)) {
     const isOutOfMemory = ended?.reason === 'OOMKilled'
-    const words = [...(reason === undefined ? [] : [reason]), ...endWords(ended)].join(', ')
+    const told = [...(reason === undefined ? [] : [reason]), ...endWords(ended)]
+    const words = told.join(', ')
     const next = isOutOfMemory ? outOfMemory : logs
-    return { pod, rank: isOutOfMemory ? 1 : 2, words: `${subject}: ${words}${colon(ended?.message)}`, next }
+    return {
+      pod,
+      rank: isOutOfMemory ? 1 : 2,
+      reason: isOutOfMemory ? 'OOMKilled' : (told[0] ?? ''),
+      words: `${subject}: ${words}${colon(ended?.message)}`,
+      next,
+    }
   }
   if (reason === undefined || harmless.includes(reason)) return undefined
-  return { pod, rank: 0, words: `${subject}: ${reason}${colon(state?.waiting?.message)}`, next: nextFor(reason, pod) }
+  return { pod, rank: 0, reason, words: `${subject}: ${reason}${colon(state?.waiting?.message)}`, next: nextFor(reason, pod) }
 }
 
 /** How it ended, when it ended badly. */

@@ -8,6 +8,7 @@ import { compileGraph, foldRun, nodesOf, viewOf, type Graph, type PlanNode, type
 import { silentLogger } from '../../src/observability/index.ts'
 import {
   createBrokers,
+  createJobs,
   createOutcomes,
   createRunDriver,
   createSlotDriver,
@@ -402,6 +403,7 @@ test('deleted while nobody looked: the sweep takes back what waits, forgets what
     brokers,
     driver: createSlotDriver(deps),
     runDriver: createRunDriver(deps),
+    jobs: createJobs({ ...deps, client: {} as never, cache: { get: () => undefined, byIndex: () => [] } }),
     installation: 'default',
     cluster: 'c1',
     holder: home.proof.holder,

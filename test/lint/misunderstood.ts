@@ -34,6 +34,11 @@ export const misunderstood: readonly Misunderstood[] = [
     'spec.nodes[0].dependsOn[0]',
     `nodes: [{name: a, dependsOn: [{name: b}], ${task}}], finally: [{name: b, ${task}}]`,
   ),
+  graph(
+    'InvalidExpression',
+    'spec.nodes[0].job.spec.template.spec.containers[0].args[0]',
+    `nodes: [{name: a, job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: m, image: i, args: ["$(HOME)"]}]}}}}}]`,
+  ),
   graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: nodes.b.result, ${task}}]`),
   {
     kind: 'TaskAlert',
@@ -57,6 +62,7 @@ export const needCluster: readonly string[] = [
   'AlertChannel SecretInvalid',
   'TaskAlert ContradictoryWindow',
   'TaskBroker SecretInvalid',
+  'TaskDependency TemplateInvalid',
   'TaskExecution TimedOut',
   'TaskQueue PolicyConflict',
   'TaskQueue SettingsUnreadable',

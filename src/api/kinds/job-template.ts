@@ -28,8 +28,11 @@ const podSpec = openObject({
       minItems: 1,
       maxItems: 32,
       items: openObject({
-        description: 'A container: any field of a Kubernetes Container, such as image, command, args, env, resources.',
-        fields: { name: string({ description: 'Name of the container.', minLength: 1, maxLength: 63 }) },
+        description: 'A container: any field of a Kubernetes Container, such as command, args, env, resources.',
+        fields: {
+          name: string({ description: 'Name of the container.', minLength: 1, maxLength: 63 }),
+          image: string({ description: 'Its image.', minLength: 1, maxLength: 1024 }),
+        },
       }),
     }),
   },

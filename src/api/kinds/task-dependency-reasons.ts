@@ -8,6 +8,8 @@ const finallyDependency =
   'Nodes of finally run after all others: they depend on nothing, and nothing depends on them. Remove the dependency.'
 const invalidExpression =
   'An expression cannot be compiled, or names what is not known there. The message names the field and what is known.'
+const templateInvalid =
+  "The API server refuses the template of a node's Kubernetes Job; the message has its words. Correct the template: a run that comes to this node fails."
 
 export const taskDependencyConditions = {
   Ready: {
@@ -23,6 +25,7 @@ export const taskDependencyConditions = {
       DuplicateNode: { status: 'False', meaning: duplicateNode },
       FinallyDependency: { status: 'False', meaning: finallyDependency },
       InvalidExpression: { status: 'False', meaning: invalidExpression },
+      TemplateInvalid: { status: 'False', meaning: templateInvalid },
     },
   },
   Reconciling: {
@@ -30,13 +33,14 @@ export const taskDependencyConditions = {
     reasons: { BrokerNotFound: { status: 'True', meaning: 'The TaskBroker of brokerRef does not exist yet.' } },
   },
   Stalled: {
-    meaning: 'There only while True: no run can begin until somebody changes the spec.',
+    meaning: 'There only while True: no run can succeed until somebody changes the spec.',
     reasons: {
       Cycle: { status: 'True', meaning: cycle },
       UnknownNode: { status: 'True', meaning: unknownNode },
       DuplicateNode: { status: 'True', meaning: duplicateNode },
       FinallyDependency: { status: 'True', meaning: finallyDependency },
       InvalidExpression: { status: 'True', meaning: invalidExpression },
+      TemplateInvalid: { status: 'True', meaning: templateInvalid },
     },
   },
   LastRunSucceeded: {
@@ -56,7 +60,7 @@ export const taskDependencyEvents = {
   GraphInvalid: {
     type: 'Warning',
     action: 'Validate',
-    meaning: 'The graph has a fault, and no run of it can begin. The note names the field and what to correct.',
+    meaning: 'The graph has a fault, and no run of it can succeed. The note names the field and what to correct.',
   },
 } as const satisfies EventRegistry
 

@@ -1,6 +1,7 @@
 import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, string } from '../schema/index.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
+import { jobTemplateOf } from './job-template.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { maxLabelValueLength, namedRef } from './references.ts'
 import { taskDependencyConditions, taskDependencyEvents } from './task-dependency-reasons.ts'
@@ -58,17 +59,31 @@ function nodeFields(known: string) {
     timeoutSeconds: optional(
       integer({
         description:
-          'Seconds from the start of the node to its end, waiting for a worker and retries included. Then it is TimedOut, and its job is taken out of the queue; one that a worker runs goes on and does not count any more.',
+          'Seconds from the start of the node to its end, waiting for a worker and retries included. Then it is TimedOut, and its job is taken out of the queue; one that a worker runs goes on and does not count any more. A Kubernetes Job is deleted with its pods.',
         minimum: 1,
         maximum: maxTimeoutSeconds,
       }),
     ),
     required: boolean({ description: 'Whether the run fails when this node does.', default: true }),
-    task: taskTemplateOf({
-      description: 'The job that is added when the node starts. Any BullMQ worker of the queue can run it.',
-      names: known,
-    }),
+    task: optional(
+      taskTemplateOf({
+        description: 'The job that is added when the node starts. Any BullMQ worker of the queue can run it.',
+        names: known,
+      }),
+    ),
+    job: optional(
+      jobTemplateOf({
+        description: 'The Kubernetes Job that is created when the node starts. It has no result.',
+        names: known,
+      }),
+    ),
   }
+}
+
+const oneOfTaskAndJob = {
+  rule: 'has(self.task) != has(self.job)',
+  message: 'exactly one of task, job must be set',
+  fieldPath: '.task',
 }
 
 const spec = object({
@@ -106,7 +121,8 @@ const spec = object({
       minItems: 1,
       maxItems: maxNodes,
       items: object({
-        description: 'One node: a task, and when it runs.',
+        description: 'One node: a task or a Kubernetes Job, and when it runs.',
+        rules: [oneOfTaskAndJob],
         fields: { ...nodeFields(names), dependsOn: optional(dependsOn) },
       }),
     }),
@@ -117,7 +133,8 @@ const spec = object({
         keys: ['name'],
         maxItems: maxFinally,
         items: object({
-          description: 'One node: a task that runs at the end.',
+          description: 'One node: a task or a Kubernetes Job that runs at the end.',
+          rules: [oneOfTaskAndJob],
           fields: nodeFields(`\`$(run.outcome)\` stands for the outcome of the nodes; ${names}`),
         }),
       }),
@@ -147,7 +164,7 @@ export const taskDependency = declareKind({
   singular: 'taskdependency',
   shortNames: ['tdep'],
   description:
-    'A TaskDependency is a named graph of tasks: which runs after which, under which conditions and time limits. It does nothing by itself: a TaskExecution runs it.',
+    'A TaskDependency is a named graph of tasks and Kubernetes Jobs: which runs after which, under which conditions and time limits. It does nothing by itself: a TaskExecution runs it.',
   nameMaxLength: maxLabelValueLength,
   columns: [
     { name: 'Nodes', type: 'integer', jsonPath: '.status.nodes', description: 'How many nodes the graph has.' },

@@ -1,6 +1,7 @@
 import type { Resource } from '../object.ts'
 import { dateTime, enumeration, type Infer, integer, list, listMap, object, openObject, optional, string } from '../schema/index.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
+import { jobTemplateOf } from './job-template.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { maxLabelValueLength, requiredRef } from './references.ts'
 import { maxRunNodes, runOutcomes } from './task-dependency.ts'
@@ -14,13 +15,13 @@ const spec = object({
   description: 'What is run, once. Once the run has begun only desiredState and ttlSecondsAfterFinished can be changed.',
   rules: [
     {
-      rule: '[has(self.task), has(self.scheduleRef), has(self.dependencyRef)].exists_one(isSet, isSet)',
-      message: 'exactly one of task, scheduleRef, dependencyRef must be set',
+      rule: '[has(self.task), has(self.job), has(self.scheduleRef), has(self.dependencyRef)].exists_one(isSet, isSet)',
+      message: 'exactly one of task, job, scheduleRef, dependencyRef must be set',
       fieldPath: '.task',
     },
     {
-      rule: '!has(self.brokerRef) || has(self.task)',
-      message: 'brokerRef goes with task only: a schedule or a graph runs on its own broker. Remove brokerRef',
+      rule: '!has(self.brokerRef) || has(self.task) || has(self.job)',
+      message: 'brokerRef goes with task and job only: a schedule or a graph runs on its own broker. Remove brokerRef',
       fieldPath: '.brokerRef',
     },
     {
@@ -43,13 +44,20 @@ const spec = object({
   fields: {
     brokerRef: optional(
       requiredRef({
-        description: 'The TaskBroker, in the same namespace, that holds the queue; the one named default where it is left out.',
+        description:
+          'The TaskBroker, in the same namespace, that holds the queue and the log of the run; the one named default where it is left out.',
         what: 'TaskBroker',
       }),
     ),
     task: optional(
       taskTemplateOf({
         description: 'The job that is added. Any BullMQ worker of the queue can run it.',
+        names: '`$(slot)` stands for slotTime, and any CEL expression over it may stand in its place;',
+      }),
+    ),
+    job: optional(
+      jobTemplateOf({
+        description: 'The Kubernetes Job that is created. It has no result.',
         names: '`$(slot)` stands for slotTime, and any CEL expression over it may stand in its place;',
       }),
     ),
@@ -84,7 +92,7 @@ const spec = object({
     ),
     desiredState: enumeration({
       description:
-        'Cancelled: what waits is taken back, nothing starts any more but the nodes of finally, and the run ends as Cancelled. A job that a worker runs goes on and does not count any more.',
+        'Cancelled: what waits is taken back, nothing starts any more but the nodes of finally, and the run ends as Cancelled. A job that a worker runs goes on and does not count any more; a Kubernetes Job is deleted with its pods.',
       values: ['Running', 'Cancelled'],
       default: 'Running',
     }),
@@ -99,7 +107,7 @@ const spec = object({
 })
 
 /** What cannot be changed once a run has begun: what it was begun with. */
-const pinned = ['brokerRef', 'task', 'scheduleRef', 'dependencyRef', 'payload', 'parameters', 'slotTime', 'timeoutSeconds']
+const pinned = ['brokerRef', 'task', 'job', 'scheduleRef', 'dependencyRef', 'payload', 'parameters', 'slotTime', 'timeoutSeconds']
 const isSame = (field: string) =>
   `(has(self.spec.${field}) ? has(oldSelf.spec.${field}) && self.spec.${field} == oldSelf.spec.${field} : !has(oldSelf.spec.${field}))`
 
@@ -110,16 +118,21 @@ const count = (description: string) => optional(integer({ description, minimum: 
 const node = object({
   description: 'What became of one node.',
   fields: {
-    name: string({ description: 'Name of the node; of a single task: task.', minLength: 1, maxLength: maxLabelValueLength }),
+    name: string({
+      description: 'Name of the node; of a single task: task, of a single Job: job.',
+      minLength: 1,
+      maxLength: maxLabelValueLength,
+    }),
     state: enumeration({
       description:
-        'Pending: it waits for other nodes. Running: its job is in the queue, or a worker runs it. Skipped: its `when` was false. Omitted: a condition that it needs can no longer hold, or the run stopped before it.',
+        'Pending: it waits for other nodes. Running: its job is in the queue, or a worker runs it; its Kubernetes Job is there, or is to be created. Skipped: its `when` was false. Omitted: a condition that it needs can no longer hold, or the run stopped before it.',
       values: ['Pending', 'Running', 'Stopping', 'Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped', 'Omitted'],
     }),
     attempt: count('Attempts that were made.'),
-    startTime: moment('When its job was added to the queue.'),
+    startTime: moment('When its job was added to the queue, or its Kubernetes Job was created.'),
     finishTime: moment('When it ended.'),
-    worker: text('The worker that ran it last.', 253),
+    worker: text('The worker that ran it last; of a Kubernetes Job that failed, its last pod.', 253),
+    job: text('Its Kubernetes Job: kubectl logs job/NAME.', maxLabelValueLength),
     reason: text('Why it ended as it did, in one word.', 128),
     message: text('Why, in words.', 1024),
   },
@@ -168,7 +181,7 @@ export const taskExecution = declareKind({
   singular: 'taskexecution',
   shortNames: ['tex'],
   description:
-    "A TaskExecution is one run: of a task, of a schedule's template or of a graph. It runs once, whatever happens to the operator meanwhile; deleting it while it runs cancels it.",
+    "A TaskExecution is one run: of a task, of a Kubernetes Job, of a schedule's template or of a graph. It runs once, whatever happens to the operator meanwhile; deleting it while it runs cancels it.",
   nameMaxLength: maxLabelValueLength,
   columns: [
     { name: 'Source', type: 'string', jsonPath: '.status.source', description: 'What it is a run of.' },

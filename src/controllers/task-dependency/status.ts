@@ -8,13 +8,16 @@ import {
   type TaskExecution,
   type WantedCondition,
 } from '../../api/index.ts'
-import { summaryOf, type UnderstoodDependency } from '../../plans/index.ts'
+import { hasFaults, summaryOf, type UnderstoodDependency } from '../../plans/index.ts'
+import type { Trials } from './trials.ts'
 
 export type World = {
   readonly dependency: TaskDependency
   /** The status that was written last. */
   readonly status: TaskDependencyStatus | undefined
   readonly understood: UnderstoodDependency
+  /** What the API server says to the templates of Jobs. */
+  readonly trials: Trials
   readonly hasBroker: boolean
   /** Those of the graph that there are. */
   readonly runs: readonly TaskExecution[]
@@ -40,9 +43,13 @@ export function statusOf(world: World): TaskDependencyStatus {
   }
 }
 
-function health({ dependency, understood, hasBroker }: World): readonly WantedCondition[] {
+function health({ dependency, understood, trials, hasBroker }: World): readonly WantedCondition[] {
   if (!understood.ok) {
     const { reason, message } = summaryOf(understood.faults)
+    return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
+  }
+  if (hasFaults(trials.faults)) {
+    const { reason, message } = summaryOf(trials.faults)
     return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
   }
   if (!hasBroker) {
@@ -52,7 +59,8 @@ function health({ dependency, understood, hasBroker }: World): readonly WantedCo
   const { nodes } = understood.graph
   const edges = nodes.reduce((sum, { upstream }) => sum + upstream.length, 0)
   const words = `${count(nodes.length, 'node')}, ${edges === 1 ? '1 dependency' : `${edges} dependencies`}`
-  return [dependencyCondition('Ready', 'GraphValid', words)]
+  const warned = trials.warnings.length === 0 ? '' : `. The API server warns: ${trials.warnings.join('; ')}`
+  return [dependencyCondition('Ready', 'GraphValid', `${words}${warned}`)]
 }
 
 /** Runs are deleted some time after their end: what was said of the last one stays. */

@@ -10,14 +10,17 @@ import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
 import { understandDependency, type UnderstoodDependency } from '../../plans/index.ts'
-import { createStatusWriter, type WriteBudget } from '../../services/index.ts'
+import { soonest } from '../../runtime/index.ts'
+import { createStatusWriter, type Jobs, type WriteBudget } from '../../services/index.ts'
 import { statusOf, transitionOf } from './status.ts'
+import { nothingTried, tryJobs, type Trials } from './trials.ts'
 
 export type TaskDependencyDeps = {
   readonly client: KubeClient
   readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
   readonly executions: Pick<Informer<TaskExecution, 'byDependency'>, 'byIndex'>
   readonly taskBrokers: Pick<Informer<TaskBroker>, 'get'>
+  readonly jobs: Pick<Jobs, 'tryOut'>
   readonly events: EventRecorder
   readonly metrics: Metrics
   readonly clock: Clock
@@ -25,15 +28,20 @@ export type TaskDependencyDeps = {
   readonly statusBudget: WriteBudget
 }
 
+/** Of one version of a graph. */
+type Known = { readonly version: string; readonly understood: UnderstoodDependency; trials?: Trials }
+
+/** The API server did not say what it thinks of a template. */
+const tryAgainMs = 30_000
 /** How much later a number may be told. */
 const gaugeIntervalMs = 1_000
 
 export function createTaskDependencyController(deps: TaskDependencyDeps): {
   reconcile(key: string, context: { readonly signal: AbortSignal }): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, dependencies, executions, taskBrokers, events, metrics, clock } = deps
+  const { client, dependencies, executions, taskBrokers, jobs, events, metrics, clock } = deps
   /** Compiled once per generation. */
-  const known = new Map<string, { readonly version: string; readonly understood: UnderstoodDependency }>()
+  const known = new Map<string, Known>()
   const writer = createStatusWriter<TaskDependency>({
     client,
     resource: taskDependencies,
@@ -45,13 +53,13 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
     gaugeIntervalMs,
   })
 
-  function understand(key: string, dependency: TaskDependency): UnderstoodDependency {
+  function understand(key: string, dependency: TaskDependency): Known {
     const version = `${dependency.metadata.uid}/${dependency.metadata.generation}`
     const entry = known.get(key)
-    if (entry?.version === version) return entry.understood
-    const understood = understandDependency(dependency)
-    known.set(key, { version, understood })
-    return understood
+    if (entry?.version === version) return entry
+    const read: Known = { version, understood: understandDependency(dependency) }
+    known.set(key, read)
+    return read
   }
 
   return {
@@ -63,10 +71,14 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
         return {}
       }
       const before = writer.latest(key, dependency)
+      const read = understand(key, dependency)
+      if (read.understood.ok && read.trials?.isComplete !== true) read.trials = await tryJobs(jobs, dependency, signal)
+      const { understood, trials = nothingTried } = read
       const after = statusOf({
         dependency,
         status: before,
-        understood: understand(key, dependency),
+        understood,
+        trials,
         hasBroker: taskBrokers.get(`${dependency.metadata.namespace ?? ''}/${dependency.spec.brokerRef.name}`) !== undefined,
         runs: executions.byIndex('byDependency', key),
         nowMs: clock.now(),
@@ -80,7 +92,7 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
       if (stalled !== undefined && (was?.reason !== stalled.reason || before?.observedGeneration !== after.observedGeneration)) {
         events.event(dependency, dependencyEvent('GraphInvalid', stalled.message))
       }
-      return againAfterMs === undefined ? {} : { requeueAfterMs: againAfterMs }
+      return soonest([againAfterMs, understood.ok && !trials.isComplete ? tryAgainMs : undefined])
     },
   }
 }

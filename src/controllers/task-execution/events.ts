@@ -28,7 +28,7 @@ export function entryEvents(entries: readonly RunEntry[], execution: TaskExecuti
     if (entry.kind === 'Finished') return [executionEvent(outcomeEvents[entry.outcome], entry.message)]
     if (entry.kind === 'Ended' && (entry.outcome === 'Failed' || entry.outcome === 'TimedOut')) {
       const { node, reason, message, attemptsMade, attempts, worker } = entry
-      const tries = attemptsMade === undefined ? '' : `, ${attemptsMade}/${attempts ?? attemptsMade} attempts`
+      const tries = attemptsMade === undefined ? '' : `, ${attemptsOf(attemptsMade, attempts)}`
       failures.push(
         `${node}: ${reason}${tries}${message === undefined ? '' : `: ${message}`}${worker === undefined ? '' : ` on ${worker}`}`,
       )
@@ -38,4 +38,9 @@ export function entryEvents(entries: readonly RunEntry[], execution: TaskExecuti
   const more = failures.length - maxTold
   const told = [...failures.slice(0, maxTold), ...(more > 0 ? [`and ${more} more nodes`] : [])]
   return [...told.map((note) => executionEvent('NodeFailed', note)), ...events]
+}
+
+/** How many a Kubernetes Job may make depends on more than a number. */
+function attemptsOf(made: number, most: number | undefined): string {
+  return most === undefined ? `${made} ${made === 1 ? 'attempt' : 'attempts'}` : `${made}/${most} attempts`
 }

@@ -40,5 +40,6 @@ export function countRun(metrics: Metrics, execution: TaskExecution, status: Tas
 
 function sourceOf({ spec }: TaskExecution): string {
   if (spec.dependencyRef !== undefined) return 'TaskDependency'
-  return spec.scheduleRef === undefined ? 'Task' : 'TaskSchedule'
+  if (spec.scheduleRef !== undefined) return 'TaskSchedule'
+  return spec.job === undefined ? 'Task' : 'Job'
 }

@@ -5,6 +5,7 @@ import { slotRunOf } from '../../plans/index.ts'
 export function sourceOf({ spec }: TaskExecution): string {
   if (spec.dependencyRef !== undefined) return `tdep/${spec.dependencyRef.name}`
   if (spec.scheduleRef !== undefined) return `tsch/${spec.scheduleRef.name}`
+  if (spec.job !== undefined) return 'job'
   return `task/${spec.task?.type ?? ''}`.slice(0, 80)
 }
 

@@ -48,7 +48,7 @@ function hopelessFields(status: TaskExecutionStatus | undefined, message: string
   }
 }
 
-function toldOfRun(run: Run, view: RunView, { whereabouts }: World): Partial<TaskExecutionStatus> {
+function toldOfRun(run: Run, view: RunView, world: World): Partial<TaskExecutionStatus> {
   const nodes = nodesOf(run)
   const begunAtMs = run.begun?.atMs ?? 0
   const { finished } = view
@@ -56,7 +56,7 @@ function toldOfRun(run: Run, view: RunView, { whereabouts }: World): Partial<Tas
   const attempts = ends.reduce((sum, { attemptsMade = 0 }) => sum + attemptsMade, 0)
   const firstStartMs = Math.min(...ends.map(({ startedAtMs = Infinity }) => startedAtMs))
   const result = nodes.length === 1 ? resultOf(ends[0]?.result) : undefined
-  const table = nodes.map((node) => nodeStatus(node, whereabouts))
+  const table = nodes.map((node) => nodeStatus(node, world))
   return {
     state: finished?.outcome ?? 'Running',
     progress: progressOf(view),
@@ -81,7 +81,8 @@ export function progressOf({ final, nodes, failed }: RunView): string {
   return `${final}/${nodes}${failed === 0 ? '' : `, ${failed} failed`}`
 }
 
-function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView, whereabouts: World['whereabouts']): NodeStatus {
+function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView, { whereabouts, jobOf }: World): NodeStatus {
+  const job = startedAtMs === undefined ? undefined : jobOf(name)
   const waiting = waitsFor.length === 0 ? whereabouts.get(name)?.detail : `needs ${listed(waitsFor)}`
   const message = (ended === undefined ? waiting : ended.message)?.slice(0, nodeMessageLength)
   const attempt = ended?.attemptsMade
@@ -93,6 +94,7 @@ function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView, whe
     ...(startedAtMs === undefined ? {} : { startTime: kubeTime(startedAtMs) }),
     ...(ended === undefined || startedAtMs === undefined ? {} : { finishTime: kubeTime(ended.finishedAtMs ?? ended.atMs) }),
     ...(worker === undefined ? {} : { worker: worker.slice(0, 253) }),
+    ...(job === undefined ? {} : { job }),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
   }

@@ -26,6 +26,9 @@ import {
   createBrokerHold,
   createStatusWriter,
   type Dispatchers,
+  type Jobs,
+  type JobsDoing,
+  type NodeJobs,
   type RunDriver,
   type RunMemory,
   type RunVisit,
@@ -38,6 +41,7 @@ import {
 import { entryEvents } from './events.ts'
 import { placedNodes, whereaboutsOf } from './placed-nodes.ts'
 import { countRun, openRun } from './run-metrics.ts'
+import { jobWhereabouts, nodeJobsOf } from './job-nodes.ts'
 import { isFinal, statusOf, transitionOf } from './status.ts'
 import { gaugeIntervalMs } from './write-interval.ts'
 import { isContinued, verdictOn } from './verdict.ts'
@@ -57,6 +61,7 @@ export type TaskExecutionDeps = {
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
   readonly driver: RunDriver
+  readonly jobs: Jobs
   readonly events: EventRecorder
   readonly metrics: Metrics
   readonly clock: Clock
@@ -67,6 +72,8 @@ export type TaskExecutionDeps = {
   readonly cluster: string
   /** Whether an object of that name was seen to go. */
   readonly hasDeparted: (key: string) => boolean
+  /** Called before and after every effect, so that a test can end the process there. */
+  readonly at: (point: string) => void
   /** Asks for another look at a run. */
   readonly enqueue: (key: string) => void
   /** What a deleted run left in a broker could not be removed now. */
@@ -82,6 +89,7 @@ type Memory = {
   dependency: string | undefined
   readonly log: RunMemory
   readonly hold: BrokerHold
+  readonly jobs: NodeJobs
 }
 
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
@@ -189,6 +197,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       marker: markerOf(execution),
       subjects: subjectsOf(memory),
       ended: () => tracking.ended(names.run),
+      jobs: memory.jobs,
       onAcknowledged: (ids) => tracking.acknowledged(names.run, ids),
       onEntries(entries) {
         for (const event of entryEvents(entries, execution)) events.event(execution, event)
@@ -277,7 +286,8 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       log.run = undefined
       whereabouts.forget(namesOf(key).run)
     })
-    const memory: Memory = { execution, ...of, log, hold }
+    const jobs = nodeJobsOf(deps.jobs, execution, namesOf(key).run, deps.at)
+    const memory: Memory = { execution, ...of, log, hold, jobs }
     memories.set(key, memory)
     return memory
   }
@@ -326,11 +336,11 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const names = namesOf(key)
       const wasFinal = isFinal(before?.state)
       if (wasFinal) followLateEnds(key, memory, before)
-      if (wasFinal && tracking.ended(names.run).length === 0) {
+      if (wasFinal && tracking.ended(names.run).length === 0 && !memory.jobs.mayBeLeft()) {
         await memory.hold.release()
         return expire(execution, before?.finishTime, context)
       }
-      const worldOf = (situation: Situation, run: World['run']): World => ({
+      const worldOf = (situation: Situation, run: World['run'], doing: JobsDoing = { jobs: [] }): World => ({
         execution,
         status: before,
         situation,
@@ -338,10 +348,11 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
         dependency,
         run,
         isContinued: run !== undefined && isContinued(run, tokenOf(execution)),
-        whereabouts: run === undefined ? new Map() : whereaboutsIn(key, memory, situation),
+        whereabouts: run === undefined ? new Map() : new Map([...whereaboutsIn(key, memory, situation), ...jobWhereabouts(run, doing)]),
+        jobOf: (node) => (run === undefined ? undefined : memory.jobs.nameOf(run, node)),
         nowMs: memory.hold.broker === undefined ? clock.now() : driver.brokerNow(memory.hold.broker),
       })
-      if (before?.broker === undefined && source.ok && execution.spec.task === undefined) {
+      if (before?.broker === undefined && source.ok && execution.spec.task === undefined && execution.spec.job === undefined) {
         // Where its log is has to be known, whatever becomes of what it refers to.
         await writer.write(key, execution, statusOf(worldOf({ kind: 'Undecided' }, undefined)), context.signal)
       }
@@ -353,9 +364,11 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const run = memory.log.run
       const isTakenOver = before?.startTime === undefined && run !== undefined && isContinued(run, tokenOf(execution))
       if (isTakenOver) events.event(execution, executionEvent('Continued', continuedWords))
-      const after = statusOf(worldOf(situation, run !== undefined && run.length > 0 ? run : undefined))
+      const seen = run !== undefined && run.length > 0 ? run : undefined
+      const doing = seen === undefined ? undefined : await memory.jobs.doing(seen, context)
+      const after = statusOf(worldOf(situation, seen, doing))
       const written = await writer.write(key, execution, after, context.signal)
-      const waits = [againAfterMs, written.againAfterMs]
+      const waits = [againAfterMs, written.againAfterMs, doing?.againAfterMs]
       if (isFinal(after.state) && !isTakenOver) countRun(metrics, execution, after)
       if (isFinal(after.state)) waits.push((await expire(execution, after.finishTime, context)).requeueAfterMs)
       return soonest(waits)

@@ -33,6 +33,7 @@ const worldOf = (situation: Situation, more: Partial<World> = {}): World => ({
   run: undefined,
   isContinued: false,
   whereabouts: new Map(),
+  jobOf: () => undefined,
   nowMs: atMs,
   ...more,
 })

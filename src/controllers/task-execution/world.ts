@@ -34,6 +34,8 @@ export type World = {
   readonly isContinued: boolean
   /** By node, as far as anybody has looked. */
   readonly whereabouts: ReadonlyMap<string, Whereabout>
+  /** The name of a node's Kubernetes Job. */
+  readonly jobOf: (node: string) => string | undefined
   /** On the broker's clock. */
   readonly nowMs: number
 }

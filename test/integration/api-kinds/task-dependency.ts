@@ -1,4 +1,5 @@
 import { taskDependency } from '../../../src/api/index.ts'
+import { badJobManifests, jobTemplate, jobWords } from './job-template.ts'
 import { apiVersion, conditions, type KindCase } from './kind-case.ts'
 
 const least = {
@@ -47,12 +48,23 @@ const full = {
   },
 }
 
+const ofJobs = {
+  apiVersion,
+  kind: 'TaskDependency',
+  metadata: { name: 'of-jobs' },
+  spec: { nodes: [{ name: 'build', job: jobTemplate }], finally: [{ name: 'tidy', job: jobTemplate }] },
+}
+
 const queueNames = ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n']
 const nodeNames = ['', 'Send', '-a', '1a', 'a_b', 'a.b']
 
 export const taskDependencyCase: KindCase = {
   kind: taskDependency,
   full,
+  alternatives: [
+    { path: ['spec', 'nodes', 0, 'job'], object: ofJobs },
+    { path: ['spec', 'finally', 0, 'job'], object: ofJobs },
+  ],
   least: {
     object: least,
     spec: {
@@ -64,6 +76,11 @@ export const taskDependencyCase: KindCase = {
   words: [
     { field: 'spec.brokerRef', values: [{ name: 'other' }, undefined] },
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
+    ...['nodes', 'finally'].flatMap((list) => {
+      const field = `spec.${list}[0]`
+      const values = [{ name: 'a' }, { name: 'a', task: { type: 'a', queue: 'a' }, job: jobTemplate }]
+      return [{ field, named: `${field}.task`, values }, ...jobWords(`${field}.job`, field, (job) => ({ name: 'a', job }))]
+    }),
     { field: 'spec.nodes[0].name', values: nodeNames },
     { field: 'spec.nodes[0].task.queue', values: queueNames },
     { field: 'spec.finally[0].name', values: nodeNames },
@@ -115,6 +132,53 @@ export const taskDependencyCase: KindCase = {
       `,
       answer: 'spec.nodes[0].dependsOn[0].condition: Unsupported value: "all_done": supported values: "Succeeded", "Failed", "Completed"',
     },
+    {
+      title: 'a node that is both, a task and a Job',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskDependency
+        metadata: { name: summary }
+        spec:
+          nodes:
+            - name: fetch
+              task: { type: fetch, queue: sync }
+              job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: "app:1" }] } } } }
+      `,
+      answer: 'spec.nodes[0].task: Invalid value: "object": exactly one of task, job must be set',
+    },
+    {
+      title: 'a node at the end that is nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskDependency
+        metadata: { name: summary }
+        spec:
+          nodes: [{ name: fetch, task: { type: fetch, queue: sync } }]
+          finally: [{ name: tidy }]
+      `,
+      answer: 'spec.finally[0].task: Invalid value: "object": exactly one of task, job must be set',
+    },
+    ...badJobManifests(
+      'spec.nodes[0].job',
+      (job) => `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskDependency
+        metadata: { name: summary }
+        spec:
+          nodes: [{ name: build, job: ${job} }]
+      `,
+    ),
+    ...badJobManifests(
+      'spec.finally[0].job',
+      (job) => `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskDependency
+        metadata: { name: summary }
+        spec:
+          nodes: [{ name: fetch, task: { type: fetch, queue: sync } }]
+          finally: [{ name: tidy, job: ${job} }]
+      `,
+    ),
     {
       title: 'a last result of a graph that is none',
       manifest: `

@@ -1,4 +1,5 @@
 import { taskExecution } from '../../../src/api/index.ts'
+import { badJobManifests, jobTemplate, jobWords } from './job-template.ts'
 import { apiVersion, conditions, type KindCase } from './kind-case.ts'
 
 const task = { type: 'backup', queue: 'files' }
@@ -40,6 +41,7 @@ const full = {
     durationSeconds: 600,
     result: '{"items":3}',
     failureMessage: 'fetch: AttemptsExhausted, "timeout"',
+    nodeTable: ['NODE  STATE', 'task  Failed'],
     nodes: [
       {
         name: 'task',
@@ -48,6 +50,7 @@ const full = {
         startTime: '2026-01-01T08:00:00Z',
         finishTime: '2026-01-01T08:10:00Z',
         worker: 'files-7d9c-x2',
+        job: 'full-task-1a2b3c4d',
         reason: 'AttemptsExhausted',
         message: 'timeout',
       },
@@ -69,6 +72,8 @@ const ofGraph = {
   spec: { dependencyRef: { name: 'summary' }, parameters: { retainDays: 1 } },
 }
 
+const ofJob = { apiVersion, kind: 'TaskExecution', metadata: { name: 'of-job' }, spec: { job: jobTemplate } }
+
 const cancelled = { ...least, metadata: { name: 'cancelled' }, spec: { task, desiredState: 'Cancelled' } }
 
 const names = ['', 'Nightly', '-a', 'a_b']
@@ -77,6 +82,7 @@ export const taskExecutionCase: KindCase = {
   kind: taskExecution,
   full,
   alternatives: [
+    { path: ['spec', 'job'], object: ofJob },
     { path: ['spec', 'scheduleRef'], object: ofSchedule },
     { path: ['spec', 'payload'], object: ofSchedule },
     { path: ['spec', 'dependencyRef'], object: ofGraph },
@@ -89,6 +95,7 @@ export const taskExecutionCase: KindCase = {
   },
   words: [
     { field: 'spec', values: [{ dependencyRef: { name: 'summary' } }, {}, { task, scheduleRef: { name: 'nightly' } }] },
+    ...jobWords('spec.job', 'spec.job', (job) => job),
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
     { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
     { field: 'spec.scheduleRef.name', at: 'spec.scheduleRef', values: names.map((name) => ({ name })) },
@@ -109,7 +116,7 @@ export const taskExecutionCase: KindCase = {
         metadata: { name: now }
         spec: {}
       `,
-      answer: 'spec.task: Invalid value: "object": exactly one of task, scheduleRef, dependencyRef must be set',
+      answer: 'spec.task: Invalid value: "object": exactly one of task, job, scheduleRef, dependencyRef must be set',
     },
     {
       title: 'a run of a graph on a broker of its own',
@@ -122,8 +129,17 @@ export const taskExecutionCase: KindCase = {
           dependencyRef: { name: summary }
       `,
       answer:
-        'spec.brokerRef: Invalid value: "object": brokerRef goes with task only: a schedule or a graph runs on its own broker. Remove brokerRef',
+        'spec.brokerRef: Invalid value: "object": brokerRef goes with task and job only: a schedule or a graph runs on its own broker. Remove brokerRef',
     },
+    ...badJobManifests(
+      'spec.job',
+      (job) => `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: now }
+        spec: { job: ${job} }
+      `,
+    ),
     {
       title: 'a run of a graph with a payload',
       manifest: `

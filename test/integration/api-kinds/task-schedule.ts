@@ -90,7 +90,7 @@ export const taskScheduleCase: KindCase = {
   },
   words: [
     { field: 'spec', values: [{ schedules: ['0 1 * * *'], everySeconds: 900, task: least.spec.task }] },
-    { field: 'spec.dependencyRef.name', values: ['Graph', '-a'] },
+    { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: ['Graph', '-a'].map((name) => ({ name })) },
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
     { field: 'spec.brokerRef', values: [{ name: 'other' }, undefined] },
     { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
