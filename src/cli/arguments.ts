@@ -70,14 +70,10 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
 function parsed(argv: readonly string[], allowed: readonly string[]) {
   const known = [...Object.keys(common), ...allowed]
   const { tokens } = parseArgs({ args: [...argv], options: { ...common, ...special }, allowPositionals: true, strict: false, tokens: true })
-  for (const token of tokens) {
-    if (token.kind !== 'option' || known.includes(token.name)) continue
-    throw usageError(
-      `there is no option ${token.rawName} here${didYouMean(
-        token.rawName,
-        known.map((name) => `--${name}`),
-      )}`,
-    )
+  const unknown = tokens.find((token) => token.kind === 'option' && !known.includes(token.name))
+  if (unknown?.kind === 'option') {
+    const others = known.map((name) => `--${name}`)
+    throw usageError(`there is no option ${unknown.rawName} here${didYouMean(unknown.rawName, others)}`)
   }
   try {
     return parseArgs({ args: [...argv], options: { ...common, ...special }, allowPositionals: true, strict: true })

@@ -40,7 +40,7 @@ function waiting(answers: readonly Answer[], watches: readonly (readonly Event[]
   } as unknown as KubeClient
   const context = { client, clock, stop: stop.signal, namespace: 'acme', where: ' -n acme', program: 'taskmill' } as unknown as Context
   const end = waitForEnd({ ...context, err: (text) => void (err += text) }, runOf())
-  return { clock, stop, end, told: () => err.split('\n').filter((line) => line !== '') }
+  return { clock, stop, end, looks: () => looks, told: () => err.split('\n').filter((line) => line !== '') }
 }
 
 const running = (progress: string, waitingFor?: string) => runOf({ state: 'Running', progress, waitingFor })
@@ -97,9 +97,21 @@ it('says so when no operator has looked at the run for ten seconds, and not befo
 
 it('goes on waiting while the API server is away, and says so once', async () => {
   const { clock, end, told } = waiting([running('0/1'), unreachable, unreachable, runOf({ state: 'Succeeded' })], [[]])
-  await clock.advance(4_000)
+  await clock.advance(6_000)
   expect((await end).exitCode).toBe(0)
   expect(told()).toEqual(['tex/x7k2p: Running 0/1', 'tex/x7k2p: the run goes on, but cannot be looked at: connect ECONNREFUSED'])
+})
+
+it('asks no oftener than every two seconds where each watch is ended at once', async () => {
+  const many = Array.from({ length: 100 }, () => running('0/1'))
+  const { clock, stop, end, looks } = waiting(
+    many,
+    many.map(() => []),
+  )
+  await clock.advance(10_000)
+  expect(looks()).toBe(6)
+  stop.abort()
+  await end
 })
 
 it.each<[string, readonly Answer[], readonly (readonly Event[])[]]>([

@@ -13,6 +13,7 @@ const retryMs = 2_000
 const watchSeconds = 300
 /** An operator that is there looks at a new run within a second. */
 const unseenMs = 10_000
+const unseenWords = 'no operator has looked at it yet. Next: kubectl get pods -A -l app.kubernetes.io/name=taskmill shows whether one runs'
 
 type Followed = {
   readonly kind: 'Ended' | 'Gone' | 'Left'
@@ -49,11 +50,10 @@ async function follow(context: Context, begun: TaskExecution): Promise<Followed>
     if (words !== told) err(`${shown}: ${words}\n`)
     told = words
   }
-  const unseen = clock.setTimeout(() => {
-    if (run.status?.state === undefined)
-      tell('no operator has looked at it yet. Next: look whether one runs, with kubectl get pods -A -l app.kubernetes.io/name=taskmill')
-  }, unseenMs)
   let run = begun
+  const unseen = clock.setTimeout(() => {
+    if (run.status?.state === undefined) tell(unseenWords)
+  }, unseenMs)
   /** Takes up what is seen; whether that was the end. */
   const see = (seen: TaskExecution): boolean => {
     run = seen
@@ -79,8 +79,10 @@ async function follow(context: Context, begun: TaskExecution): Promise<Followed>
         if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return { kind: 'Gone', run }
         if (!hasCode(error, 'TM_KUBE_GONE', 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS')) throw error
         if (!hasCode(error, 'TM_KUBE_GONE')) tell(`the run goes on, but cannot be looked at: ${errorMessage(error)}`)
-        await sleep(clock, retryMs, stop).catch(() => undefined)
       }
+      // Also behind a proxy that ends each watch at once the server is not asked all the time.
+      await sleep(clock, retryMs, stop).catch(() => undefined)
+      if (stop.aborted) return { kind: 'Left', run }
     }
   } finally {
     clock.clearTimeout(unseen)

@@ -41,7 +41,8 @@ export async function runCommand(name: string, argv: readonly string[], deps: Co
 
 /** What to do about a refusal that the API server words without it. */
 function nextAfter(error: unknown): string {
-  if (hasCode(error, 'TM_KUBE_FORBIDDEN')) {
+  // A quota or an admission plugin forbids too, in words of its own.
+  if (hasCode(error, 'TM_KUBE_FORBIDDEN') && /cannot \w+ resource/u.test(error.message)) {
     return '. Next: have the role "edit" bound to you in that namespace (Taskmill\'s chart adds these rights to it), or ask somebody who has it'
   }
   if (hasCode(error, 'TM_KUBE_UNAUTHORIZED')) return '. Next: log in to the cluster again, as for kubectl'

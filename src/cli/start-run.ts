@@ -1,4 +1,4 @@
-import { taskExecutions, type TaskExecution } from '../api/index.ts'
+import { taskExecutions, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Written } from '../kube/index.ts'
 import type { Arguments } from './arguments.ts'
@@ -22,7 +22,7 @@ export const run: Command = {
     payload: 'tsch: fields to merge over the payload of its task; @FILE reads a file, @- standard input',
     param: 'tdep: a parameter of the graph, as often as needed; JSON keeps its type: --param days=7 --param who=all',
     'slot-time': 'what $(slot) stands for, such as 2026-11-29T01:00:00Z; default: now',
-    ttl: 'how long the TaskExecution is kept after its end, or never for good; default: 1d',
+    ttl: 'how long the TaskExecution is kept after its end; never: for good; default: 1d',
     wait: 'wait for the end, and tell how far it is on the way; Ctrl-C ends the waiting, not the run',
   },
   more: `Exit code with --wait: 0 Succeeded or Skipped, ${exitCodes.Failed} Failed, ${exitCodes.TimedOut} TimedOut, ${exitCodes.Cancelled} Cancelled, ${exitCodes.left} no longer waited for. Without it: 0 created.`,
@@ -39,11 +39,12 @@ export const run: Command = {
     const ttlMs = ttlOf(args)
     const slotTime = slotTimeOf(args)
     const parameters = parseParameters(args.params)
-    const { payload: source } = args
-    const inline = source === undefined || source.startsWith('@') ? undefined : parseObject(source, '--payload')
+    const { payload: given } = args
+    const inline = given === undefined || given.startsWith('@') ? undefined : parseObject(given, '--payload')
     return async (context) => {
-      const payload = source?.startsWith('@') === true ? await fileOf(context, source.slice(1)) : inline
-      await readObject(context, reference)
+      const payload = given?.startsWith('@') === true ? await fileOf(context, given.slice(1)) : inline
+      const source = await readObject(context, reference)
+      if (payload !== undefined) needTask(reference, source as TaskSchedule)
       const created = await create(context, reference, {
         [reference.kind === 'TaskSchedule' ? 'scheduleRef' : 'dependencyRef']: { name: reference.name },
         ...(payload === undefined ? {} : { payload }),
@@ -70,6 +71,14 @@ function create({ client, namespace, onWarning }: Context, { name }: Reference, 
   // Not to be stopped: whether it was created has to be known.
   const object = { metadata, spec } as unknown as Written<TaskExecution>
   return client.create(taskExecutions, object, { fieldManager, fieldValidation: 'Strict', onWarning })
+}
+
+/** What else a schedule may start has no payload. */
+function needTask({ shown }: Reference, { spec }: TaskSchedule): void {
+  if (spec.task !== undefined) return
+  const graph = spec.dependencyRef?.name
+  const next = graph === undefined ? 'leave --payload out' : `run ${shownAs('TaskDependency', graph)} with --param`
+  throw new CommandError(`${shown} has no task whose payload could be changed. Next: ${next}`)
 }
 
 async function fileOf({ readText }: Context, path: string): Promise<object> {

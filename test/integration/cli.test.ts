@@ -290,6 +290,10 @@ it('says what is missing, and loads nothing of the operator', async () => {
   )
   const context = await taskmill('suspend', 'wp/email', '--for', '1h', '--context', 'nowhere')
   expect([context.code, context.err]).toEqual([1, expect.stringContaining('has no context "nowhere"')])
+  await createSchedule(client, namespace, 'of-graph', { everySeconds: 3600, suspend: true, dependencyRef: { name: 'mail' } })
+  expect((await taskmill('run', 'tsch/of-graph', '--payload', '{}')).err).toBe(
+    'kubectl taskmill run: tsch/of-graph has no task whose payload could be changed. Next: run tdep/mail with --param\n',
+  )
   expect((await taskmill('scale', 'wp/email')).code).toBe(2)
   const loaded = readFileSync(join(folder, 'loaded'), 'utf8').split('\n')
   expect(loaded.some((url) => url.endsWith('/src/cli/run-command.ts'))).toBe(true)
