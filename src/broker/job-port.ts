@@ -63,6 +63,8 @@ export type PlacedState = {
   readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
   /** When its last attempt began (Unix ms); absent: none has. */
   readonly startedAtMs?: number
+  /** Its queue is paused: nobody takes its jobs. */
+  readonly isPaused?: true
 }
 
 /** Jobs whose end is tracked, by a flow with a job in a done queue. Errors as those of `Broker`. */

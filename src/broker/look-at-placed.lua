@@ -4,7 +4,8 @@
   KEYS      for each job: base of its done queue, base of its queue ('<prefix>:<queue>:'); at most 50 jobs
   ARGV[i]   id of both jobs
 
-  Reply: for each job its state, 'Waiting', 'Active', 'Ended' or 'Absent', and when its last attempt began in ms, or ''.
+  Reply: for each job its state, 'Waiting', 'Active', 'Ended' or 'Absent', when its last attempt began in ms, or '', and whether its queue is
+  paused, 1 or 0.
 ]]
 local reply = {}
 for i, id in ipairs(ARGV) do
@@ -21,7 +22,8 @@ for i, id in ipairs(ARGV) do
   else
     state = 'Waiting'
   end
-  reply[2 * i - 1] = state
-  reply[2 * i] = redis.call('HGET', job, 'processedOn') or ''
+  reply[3 * i - 2] = state
+  reply[3 * i - 1] = redis.call('HGET', job, 'processedOn') or ''
+  reply[3 * i] = redis.call('HEXISTS', base .. 'meta', 'paused')
 end
 return reply

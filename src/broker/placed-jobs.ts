@@ -133,10 +133,15 @@ export function createPlacedJobs(
           args: part.map(({ id }) => id),
         })),
       )
-      const flat = (replies as readonly (readonly string[])[]).flat()
+      const flat = (replies as readonly (readonly (string | number)[])[]).flat()
       return refs.map(({ id }, index) => {
-        const [state, startedAt] = flat.slice(2 * index, 2 * index + 2)
-        return { id, state: state as PlacedState['state'], ...(startedAt ? { startedAtMs: Number(startedAt) } : {}) }
+        const [state, startedAt, isPaused] = flat.slice(3 * index, 3 * index + 3)
+        return {
+          id,
+          state: state as PlacedState['state'],
+          ...(startedAt ? { startedAtMs: Number(startedAt) } : {}),
+          ...(isPaused === 1 ? { isPaused: true } : {}),
+        }
       })
     },
   }

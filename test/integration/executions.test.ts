@@ -104,6 +104,8 @@ describe('a run of a task', () => {
 
 describe('what people read while it lasts', () => {
   it('is where its job is, and what is in its way', async () => {
+    await home.commands.hset('bull:halted:meta', 'paused', 1)
+    await home.execute('halted', { task: task('halted') })
     await home.execute('where', { task: task('where'), timeoutSeconds: 3_600 })
     const waits = (words: string) => home.execution('where', ({ status }) => status?.waitingFor === words)
     const alone = await waits('task queued in where (no pool)')
@@ -116,6 +118,8 @@ describe('what people read while it lasts', () => {
     expect(await home.kubectl('describe', 'tex', 'where')).toMatch(
       /Node Table:\n +NODE +STATE +ATTEMPT +TOOK +WORKER +REASON\n +task +Running/u,
     )
+
+    await home.execution('halted', ({ status }) => status?.waitingFor === 'task queued in halted (paused)')
 
     const gate = Promise.withResolvers<void>()
     const consumer = home.consume('where', () => gate.promise)

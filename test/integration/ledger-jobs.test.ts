@@ -445,6 +445,10 @@ test('looking tells of each job where it is', async () => {
   expect(states.slice(2).every(({ state }) => state === 'Absent')).toBe(true)
   expect(states).toHaveLength(122)
   expect(await broker.lookAtPlaced([])).toEqual([])
+  await using plain = plainQueue(redis.port, queue)
+  await plain.pause()
+  const [waiting] = await broker.lookAtPlaced([refOf(queue, firstSlot)])
+  expect(waiting).toEqual({ id: slotJobId(ledger, firstSlot), state: 'Waiting', isPaused: true })
 })
 
 test('all of it over two connections, however many queues and namespaces', async () => {

@@ -76,6 +76,11 @@ it('tells queued from running, and what is in the way', () => {
     words: 'queued in q (suspended)',
     detail: 'queued in q, which is suspended. Next: kubectl describe tq mail',
   })
+  expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', fine)).toEqual({
+    words: 'queued in q (paused)',
+    detail: 'queued in q, which somebody paused. Next: resume it where it was paused',
+  })
+  expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', { ...fine, suspendedBy: 'mail' })?.words).toBe('queued in q (suspended)')
   expect(whereaboutOf(waiting, 'q', { pools: [] })).toEqual({
     words: 'queued in q (no pool)',
     detail: 'queued in q; no WorkerPool of this namespace consumes it. Next: create one, unless other workers do',

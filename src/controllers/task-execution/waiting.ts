@@ -1,5 +1,6 @@
 /** What a run waits for, in the few words of a column: pure. */
 import { kubeTime } from '../../api/index.ts'
+import type { PlacedState } from '../../broker/index.ts'
 import { type NodeView, nodesOf } from '../../graph/index.ts'
 import { sourceOf } from './source.ts'
 import type { Whereabout, World } from './world.ts'
@@ -53,7 +54,7 @@ export type QueueFacts = {
 
 /** Of a job: where it is, and if it does not get on, what is in its way as far as this namespace shows. */
 export function whereaboutOf(
-  job: { readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'; readonly startedAtMs?: number },
+  job: Pick<PlacedState, 'state' | 'startedAtMs' | 'isPaused'>,
   queue: string,
   { suspendedBy, pools }: QueueFacts,
 ): Whereabout | undefined {
@@ -62,6 +63,9 @@ export function whereaboutOf(
   const queued = job.startedAtMs === undefined ? `queued in ${queue}` : `to be tried again in ${queue}`
   if (suspendedBy !== undefined) {
     return { words: `${queued} (suspended)`, detail: `${queued}, which is suspended. Next: kubectl describe tq ${suspendedBy}` }
+  }
+  if (job.isPaused === true) {
+    return { words: `${queued} (paused)`, detail: `${queued}, which somebody paused. Next: resume it where it was paused` }
   }
   if (pools.length === 0) {
     const detail = `${queued}; no WorkerPool of this namespace consumes it. Next: create one, unless other workers do`
