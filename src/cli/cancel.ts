@@ -8,7 +8,7 @@ import { parseReference, readObject } from './reference.ts'
 export const cancel: Command = {
   usage: 'tex/NAME [--wait]',
   about:
-    'Cancels a run: what waits in a queue is taken back, nothing starts any more but the nodes of finally. A job that a worker has taken goes on there, and does not count any more.',
+    'Cancels a run: what waits in a queue is taken back, nothing starts any more but the nodes of finally. A Kubernetes Job is deleted. A job that a worker has taken goes on there, and does not count any more.',
   options: { wait: 'wait until the run has ended, and say which jobs go on' },
   more: 'It cannot be taken back: run it again with another TaskExecution. Exit code with --wait: 0 once it has ended, however.',
   prepare({ positionals, wait }) {
