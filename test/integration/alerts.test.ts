@@ -3,6 +3,8 @@ import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
   type Condition,
+  type Event,
+  events,
   findCondition,
   type KubeObject,
   type Resource,
@@ -77,11 +79,12 @@ describe.concurrent('an alert', () => {
   it('on a pool: fires on the backlog, shows on the pool beside its own conditions, resolves, and tells each once', async () => {
     const { client, namespace, place, queueOf, firing, alerting, alert, alertNow, told } = await createPlace('pools')
     const queue = queueOf('pools')
-    await createPool(client, namespace, 'mail', { queues: [{ name: 'pools' }], scaling: { maxReplicas: 3 } })
     const target = { kind: 'WorkerPool', name: 'mail' } as const
     const message = '$(target.name): $(value) jobs wait ($(limit))'
     await alert('backlog', { target, queueBacklog: { above: 10 }, severity: 'Critical', cooldownSeconds: 0, message })
     await alert('old', { target, queueLatency: { aboveSeconds: 1 } })
+    // In the order of a manifest: the pool comes a moment after what watches it.
+    await createPool(client, namespace, 'mail', { queues: [{ name: 'pools' }], scaling: { maxReplicas: 3 } })
     await firing('backlog', 'Firing False WithinThreshold')
     await alerting('WorkerPool', 'mail', 'Alerting False NoAlertFiring')
 
@@ -117,6 +120,9 @@ describe.concurrent('an alert', () => {
     await told('backlog', 'firing', 'resolved')
     await told('old', 'firing', 'resolved')
     expect((await alertNow('backlog')).status?.transitions?.map(({ state }) => state)).toEqual(['Firing', 'Resolved'])
+    const { items } = await client.list<Event>(events, { namespace })
+    const reasons = items.filter(({ regarding }) => regarding.kind === 'TaskAlert').map(({ reason }) => reason)
+    expect(new Set(reasons)).toEqual(new Set(['AlertFiring', 'AlertResolved']))
     for (const name of ['backlog', 'old']) await client.delete(taskAlerts, namespace, name)
     await observe(client, workerPools, place('mail'), (object) => findCondition(object?.status?.conditions, 'Alerting') === undefined)
     await queue.close()

@@ -62,6 +62,8 @@ type Memory = {
   contradiction?: { readonly version: string; readonly fault: Fault<'ContradictoryWindow'> | undefined }
 }
 
+/** From the creation of an alert on, which is told in whole seconds. */
+const togetherMs = 2_000
 /** Values of alerts that do not fire are of less interest than those of pools. */
 const gaugeIntervalMs = 60_000
 
@@ -172,6 +174,8 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
         tellAlert(deps.metrics, key, alert, world.status)
         return {}
       }
+      const waitMs = patienceMs(world)
+      if (waitMs > 0) return { requeueAfterMs: waitMs }
       const plan = decide(world)
       const news = newsIn(world.status, plan.status)
       if (news !== undefined) deps.at(`before write ${news}`)
@@ -197,4 +201,11 @@ function newsIn(before: TaskAlert['status'], after: NonNullable<TaskAlert['statu
   if (before?.state !== after.state) return after.state
   const told = (status: TaskAlert['status']): string => JSON.stringify(status?.notifications?.map((each) => [each.sequence, each.delivery]))
   return told(before) === told(after) ? undefined : 'notification'
+}
+
+/** What an alert names is often created together with it, a moment later: nobody need read that it was missing. */
+function patienceMs({ alert, status, facts, faults, channels, nowMs }: World): number {
+  const isMissing = facts.kind === 'Unknown' && (facts.reason === 'TargetNotFound' || facts.reason === 'BrokerNotFound')
+  if (wasJudged(status) || faults.length > 0 || (!isMissing && ![...channels.values()].includes(undefined))) return 0
+  return Math.min(togetherMs, (Date.parse(alert.metadata.creationTimestamp ?? '') || 0) + togetherMs - nowMs)
 }
