@@ -15,6 +15,7 @@ export type UnknownReason =
   | 'BrokerUnreachable'
   | 'NotReadYet'
   | 'TooFewRuns'
+  | 'CountsLost'
   | 'TargetSuspended'
   | 'ContradictoryWindow'
 
@@ -28,7 +29,14 @@ export type Suspended = { readonly words: string }
 export type Facts =
   | { readonly kind: 'Unknown'; readonly reason: UnknownReason; readonly message: string }
   /** Runs that ended within the window, and slots that were missed. */
-  | { readonly kind: 'Counts'; readonly succeeded: number; readonly failed: number; readonly missed: number }
+  | {
+      readonly kind: 'Counts'
+      readonly succeeded: number
+      readonly failed: number
+      readonly missed: number
+      /** The broker has lost a part of what it had counted: there were at least so many. Until when that is so (Unix ms). */
+      readonly lostUntilMs?: number | undefined
+    }
   /** Jobs that could run now and do not; beside them those of queues that are suspended on purpose. */
   | (Waiting & { readonly kind: 'Backlog'; readonly suspended?: Waiting & Suspended })
   /**
@@ -42,6 +50,7 @@ export type Facts =
       readonly resumedAtMs?: number | undefined
       readonly lastSuccessAtMs?: number | undefined
       readonly counted: number | undefined
+      readonly lostUntilMs?: number | undefined
     }
 
 /** `> 10% in 5m`: the threshold in words. */

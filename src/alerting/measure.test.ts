@@ -113,6 +113,26 @@ describe('a value', () => {
     expect(measure(rate, counts(1, 0), now, paused)).toMatchObject({ known: false, reason: 'TooFewRuns' })
   })
 
+  it('of which the broker has lost a part is certain only above a threshold', () => {
+    const lost = { lostUntilMs: at('03:05:00') }
+    const words = 'the broker has lost a part of what it had counted, and all of it is known again at 2026-11-29T03:05:00Z'
+    const of = (condition: AlertCondition, facts: object) => measure(condition, { ...facts, ...lost } as Facts, now)
+    expect(of(failures, counts(3, 0))).toMatchObject({ known: true, holds: true })
+    expect(of(failures, counts(2, 0))).toEqual({
+      known: false,
+      reason: 'CountsLost',
+      message: `at least 2 failures of 2 runs; ${words}`,
+    })
+    expect(of(rate, counts(20, 0))).toMatchObject({ known: false, reason: 'CountsLost' })
+    expect(of(noSuccess, successes('02:30:00', 0))).toMatchObject({ known: true, holds: false })
+    expect(of(noSuccess, successes('01:00:00', 1))).toMatchObject({ known: true, holds: false })
+    expect(of(noSuccess, successes('01:00:00', 0))).toEqual({
+      known: false,
+      reason: 'CountsLost',
+      message: `last success 2026-11-29T01:00:00Z; ${words}`,
+    })
+  })
+
   it('is the other one at the moment that it names, and not before', () => {
     const facts = successes('02:30:00', 0)
     const found = measure(noSuccess, facts, now)

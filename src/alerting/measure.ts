@@ -24,8 +24,20 @@ export function minutesOf(windowSeconds: number, nowMs: number): { readonly from
 /** Pure: the same facts at the same time give the same answer. While the target is suspended on purpose, what is above the threshold is not judged. */
 export function measure(condition: AlertCondition, facts: Facts, nowMs: number, suspended?: Suspended): Measurement {
   if (facts.kind === 'Unknown') return { known: false, reason: facts.reason, message: facts.message }
-  const found = measureFacts(condition, facts, nowMs)
+  const found = lostFrom(facts, measureFacts(condition, facts, nowMs), condition)
   return suspended === undefined ? found : excused(found, suspended)
+}
+
+/** Of counts of which a part is lost, only that they are above a threshold is certain; of a rate, nothing is. */
+function lostFrom(facts: Facts, found: Measurement, condition: AlertCondition): Measurement {
+  if (facts.kind !== 'Counts' && facts.kind !== 'Successes') return found
+  const { lostUntilMs } = facts
+  if (lostUntilMs === undefined || !found.known) return found
+  const isCertain = facts.kind === 'Successes' ? !found.holds : found.holds && condition.kind !== 'FailureRate'
+  if (isCertain) return found
+  const known = facts.kind === 'Counts' ? `at least ${found.text}` : found.text
+  const message = `${known}; the broker has lost a part of what it had counted, and all of it is known again at ${momentOf(lostUntilMs)}`
+  return { known: false, reason: 'CountsLost', message }
 }
 
 function excused(found: Measurement, { words }: Suspended): Measurement {

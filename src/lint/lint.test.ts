@@ -84,7 +84,7 @@ describe('one manifest', () => {
       'with what people do at three in the morning',
       pool('files').replace('spec:\n', 'spec:\n  override: {suspend: true, until: 2026-11-23T08:00:00Z}\n'),
       [
-        'a.yaml:5:3 warning WorkerPool/files spec.override: is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale and suspend write it for a while',
+        'a.yaml:5:3 warning WorkerPool/files spec.override: is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale, suspend and ack write it for a while',
       ],
     ],
     ['of another kind', 'apiVersion: apps/v1\nkind: Deployment\n', []],

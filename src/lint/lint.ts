@@ -14,7 +14,7 @@ export type LintOptions = {
 
 /** Git would write it again and again, also after a person has ended it. */
 const overrideInManifest =
-  'is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale and suspend write it for a while'
+  'is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale, suspend and ack write it for a while'
 
 /** Judges all manifests of taskmill.dev in some texts, each for itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {

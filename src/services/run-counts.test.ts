@@ -38,7 +38,7 @@ function home() {
     )
   const end = (subject: string, outcome: 'succeeded' | 'failed', minutesAgo = 0) =>
     ends.push({ subject: `acme/Queue/${subject}`, minute: Math.floor((clock.now() + state.aheadMs) / 60_000) - minutesAgo, outcome })
-  return { clock, counts, told, calls, state, ask, end }
+  return { clock, counts, told, calls, state, ask, end, forget: () => ends.splice(0) }
 }
 
 describe('counts of runs', () => {
@@ -73,6 +73,33 @@ describe('counts of runs', () => {
     expect(told).toEqual(Array.from({ length: 10 }, (_, index) => `alert-${7 + index * 20}`))
     await clock.advance(60_000)
     expect(told).toHaveLength(10)
+  })
+
+  it('that the broker had and has no more are doubted by all who ask it, until their window is over', async () => {
+    const { clock, counts, told, ask, end, forget } = home()
+    for (const minutesAgo of [0, 4]) end('mail', 'failed', minutesAgo)
+    ask('a')
+    ask('other', 'quiet')
+    await clock.advance(0)
+    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 2, missed: 0 })
+    ask('long', 'quiet', { windowSeconds: 3600 })
+    // What leaves the window is not lost.
+    await clock.advance(120_000)
+    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 1, missed: 0 })
+    forget()
+    end('mail', 'succeeded')
+    told.length = 0
+    counts.recorded({ namespace: 'acme', subjectKind: 'Queue', subject: 'mail' })
+    await clock.advance(50)
+    const lostUntilMs = clock.now() + 360_000
+    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 0, missed: 0, lostUntilMs })
+    expect(counts.snapshot('other')).toEqual({ kind: 'Read', succeeded: 0, failed: 0, missed: 0, lostUntilMs })
+    expect(told.toSorted()).toEqual(['a', 'long', 'other'])
+    told.length = 0
+    await clock.advance(420_000)
+    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 0, missed: 0 })
+    expect(told).toContain('other')
+    expect(counts.snapshot('long')).toHaveProperty('lostUntilMs')
   })
 
   it('are read at once, for what it concerns, when an end was recorded; a flood of them is one read', async () => {

@@ -3,10 +3,11 @@
  *
  * Guarantees: one round trip per broker and pass, whatever the number of subscribers, and none for what several of them ask; a pass is a
  * minute, since windows move by whole minutes, and begins at once, for what it concerns, when an end was recorded; a subscriber is told only when its
- * numbers are other ones, or cannot be read any more. What cannot be read is told apart from nothing.
+ * numbers are other ones, or cannot be read any more. What cannot be read is told apart from nothing, and so is what the broker has counted
+ * and does not know any more: each read asks again for what the one before found.
  */
 import { minutesOf } from '../alerting/index.ts'
-import type { BrokerEndpoint } from '../broker/index.ts'
+import type { BrokerEndpoint, CountRequest } from '../broker/index.ts'
 import type { Clock, TimerHandle } from '../clock/index.ts'
 import type { SubjectKind } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
@@ -25,7 +26,14 @@ export type CountsSubscription = {
 
 export type CountsSnapshot =
   | { readonly kind: 'Pending' }
-  | { readonly kind: 'Read'; readonly succeeded: number; readonly failed: number; readonly missed: number }
+  | {
+      readonly kind: 'Read'
+      readonly succeeded: number
+      readonly failed: number
+      readonly missed: number
+      /** Within the window the broker has lost what it had counted: there were at least so many. Until when that is so (Unix ms). */
+      readonly lostUntilMs?: number
+    }
   | { readonly kind: 'Unreadable'; readonly message: string; readonly sinceMs: number }
 
 export type RunCounts = {
@@ -48,14 +56,19 @@ export type RunCountsDeps = {
 type Subscriber = CountsSubscription & { readonly onChange: () => void; told: string }
 type Request = { readonly namespace: string; readonly subjectKind: SubjectKind; readonly subject: string; readonly windowSeconds: number }
 type Sums = { readonly succeeded: number; readonly failed: number; readonly missed: number }
+/** What was found, and where. */
+type Found = { readonly sums: Sums; readonly asked: CountRequest }
 type Source = {
+  readonly address: string
   readonly lease: BrokerLease
   readonly subscribers: Map<string, Subscriber>
   /** What they ask, each once, by `idOf`. */
   requests: ReadonlyMap<string, Request>
   /** The same, by `subjectOf`: which of them an end concerns. */
   bySubject: ReadonlyMap<string, readonly string[]>
-  readonly sums: Map<string, Sums>
+  readonly found: Map<string, Found>
+  /** When it was seen that the broker knows less than it did. */
+  lostAtMs?: number
   failure?: { readonly message: string; readonly sinceMs: number } | undefined
   /** How far the broker's clock is ahead. */
   aheadMs: number
@@ -66,6 +79,8 @@ type Source = {
 }
 
 const minuteMs = 60_000
+/** The broker keeps the ends of an hour for 26 h at least. */
+const keptMinutes = 25 * 60
 /** After news, so that a flood of ends costs twenty reads a second. */
 const newsGapMs = 50
 const retryMs = 2_000
@@ -77,11 +92,12 @@ export function createRunCounts({ brokers, installation, clock, log }: RunCounts
 
   function open(id: string, endpoint: BrokerEndpoint): Source {
     const source: Source = {
+      address: endpoint.address,
       lease: brokers.acquire(endpoint),
       subscribers: new Map(),
       requests: new Map(),
       bySubject: new Map(),
-      sums: new Map(),
+      found: new Map(),
       aheadMs: 0,
       toRead: new Set(),
     }
@@ -151,25 +167,35 @@ export function createRunCounts({ brokers, installation, clock, log }: RunCounts
 
   async function readOnce(source: Source, ids: readonly string[]): Promise<void> {
     const nowMs = clock.now() + source.aheadMs
-    const requests = ids.flatMap((id) => {
+    const asked = ids.flatMap((id) => {
       const request = source.requests.get(id)
       if (request === undefined) return []
       const { windowSeconds, ...subject } = request
       const { fromMinute, toMinute } = minutesOf(windowSeconds, nowMs)
       // One more: the broker's minute may have begun already.
-      return [{ ...subject, fromMinute, toMinute: toMinute + 1 }]
+      return [{ id, request: { ...subject, fromMinute, toMinute: toMinute + 1 } }]
     })
+    // Ends are only ever added: where there were some there are as many, for as long as they are kept.
+    const keptFrom = nowMs / minuteMs - keptMinutes
+    const before = asked
+      .flatMap(({ id }) => source.found.get(id) ?? [])
+      .filter((found) => isLess(nothing, found.sums) && found.asked.fromMinute > keptFrom)
+    const requests = [...asked.map(({ request }) => request), ...before.map((found) => found.asked)]
     const { counts, brokerTimeMs } = await source.lease.broker.readCounts(installation, requests)
     source.aheadMs = brokerTimeMs - clock.now()
-    for (const [index, id] of ids.entries()) {
+    if (before.some(({ sums }, index) => isLess(counts[asked.length + index] ?? sums, sums))) {
+      source.lostAtMs = clock.now()
+      log.error({ broker: source.address }, 'the broker has lost what it had counted of runs')
+    }
+    for (const [index, { id, request }] of asked.entries()) {
       const sums = counts[index]
-      if (sums !== undefined && source.requests.has(id)) source.sums.set(id, sums)
+      if (sums !== undefined && source.requests.has(id)) source.found.set(id, { sums, asked: request })
     }
   }
 
   function tell(source: Source): void {
     for (const subscriber of [...source.subscribers.values()]) {
-      const now = told(snapshotOf(source, subscriber))
+      const now = told(snapshotOf(source, subscriber, clock.now()))
       if (now === subscriber.told) continue
       subscriber.told = now
       try {
@@ -187,7 +213,7 @@ export function createRunCounts({ brokers, installation, clock, log }: RunCounts
     const before = source.requests
     source.requests = wanted
     source.bySubject = bySubject(wanted)
-    for (const id of source.sums.keys()) if (!wanted.has(id)) source.sums.delete(id)
+    for (const id of source.found.keys()) if (!wanted.has(id)) source.found.delete(id)
     const news = [...wanted.keys()].filter((id) => !before.has(id))
     if (news.length > 0) read(source, news)
   }
@@ -217,13 +243,13 @@ export function createRunCounts({ brokers, installation, clock, log }: RunCounts
       source.subscribers.set(key, subscriber)
       if (!isSame) rewant(source)
       // What it is given now it need not be told.
-      subscriber.told = told(snapshotOf(source, subscriber))
+      subscriber.told = told(snapshotOf(source, subscriber, clock.now()))
     },
     unsubscribe,
     snapshot(key) {
       const source = sources.get(sourceOf.get(key) ?? '')
       const subscriber = source?.subscribers.get(key)
-      return source === undefined || subscriber === undefined ? { kind: 'Pending' } : snapshotOf(source, subscriber)
+      return source === undefined || subscriber === undefined ? { kind: 'Pending' } : snapshotOf(source, subscriber, clock.now())
     },
     recorded(end) {
       for (const source of sources.values()) {
@@ -260,17 +286,26 @@ function idOf(request: Request): string {
   return `${subjectOf(request)}/${request.windowSeconds}`
 }
 
-function snapshotOf({ failure, sums }: Source, subscription: CountsSubscription): CountsSnapshot {
+function snapshotOf({ failure, found, lostAtMs }: Source, subscription: CountsSubscription, nowMs: number): CountsSnapshot {
   if (failure !== undefined) return { kind: 'Unreadable', ...failure }
   const total = { succeeded: 0, failed: 0, missed: 0 }
   for (const request of requestsOf(subscription)) {
-    const found = sums.get(idOf(request))
-    if (found === undefined) return { kind: 'Pending' }
-    total.succeeded += found.succeeded
-    total.failed += found.failed
-    total.missed += found.missed
+    const sums = found.get(idOf(request))?.sums
+    if (sums === undefined) return { kind: 'Pending' }
+    total.succeeded += sums.succeeded
+    total.failed += sums.failed
+    total.missed += sums.missed
   }
-  return { kind: 'Read', ...total }
+  // The window is up to a minute longer.
+  const lostUntilMs = lostAtMs === undefined ? 0 : lostAtMs + subscription.windowSeconds * 1000 + minuteMs
+  return { kind: 'Read', ...total, ...(lostUntilMs > nowMs ? { lostUntilMs } : {}) }
+}
+
+const nothing: Sums = { succeeded: 0, failed: 0, missed: 0 }
+
+/** In any respect: what came since must not hide what is gone. */
+function isLess(a: Sums, b: Sums): boolean {
+  return a.succeeded < b.succeeded || a.failed < b.failed || a.missed < b.missed
 }
 
 /** Of what cannot be read it is news only that it cannot. */

@@ -3,7 +3,7 @@ import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { alertChannels, findCondition, secrets, taskAlerts, workerPools, type TaskAlert } from '../../src/api/index.ts'
 import { namespaces } from '../support/cluster-client.ts'
-import { createBroker, createPool } from '../support/manifests.ts'
+import { createBroker, createExecution, createPool } from '../support/manifests.ts'
 import { conditionOf, createAlert, createChannel, type Receiver, startReceiver } from './alert-home.ts'
 import { scheduleHome, type ScheduleHome } from './schedule-home.ts'
 
@@ -193,6 +193,32 @@ describe('200 alerts', () => {
     const perSecond = ((await scripts()) - ran) / seconds
     console.log(`${perSecond.toFixed(1)} scripts a second with 200 alerts at rest`)
     expect(perSecond).toBeLessThan(20)
+  }, 120_000)
+})
+
+describe('the broker has lost what it had counted', () => {
+  it('what fires goes on firing, and nobody hears an all-clear', async () => {
+    const { client, namespace, channel, alert, condition, told } = await createPlace('restored')
+    await channel('oncall')
+    let isBroken = true
+    home.consume(namespace, () => (isBroken ? Promise.reject(new Error('no')) : Promise.resolve('yes')))
+    const failures = { queueBacklog: undefined, taskFailures: { moreThan: 0 }, windowSeconds: 3600 } as unknown as Partial<
+      TaskAlert['spec']
+    >
+    await alert('lost', ['oncall'], failures)
+    const task = { type: 't', queue: namespace }
+    await createExecution(client, namespace, 'bad', { task })
+    await told('lost', 'firing')
+    const counted = await home.commands.keys(`*counts*${namespace}*`)
+    expect(counted.length).toBeGreaterThan(0)
+    await home.commands.del(counted)
+    isBroken = false
+    await createExecution(client, namespace, 'good', { task })
+    const held = await condition('lost', 'Firing True HeldUnknown')
+    expect(held.message).toMatch(
+      /with 1 failure of 1 run > 0 in 1h; it cannot be judged now, and stays: at least 0 failures of 1 run; the broker has lost/u,
+    )
+    expect(receiver.storyOf(namespace, 'lost')).toEqual(['firing'])
   }, 120_000)
 })
 

@@ -61,6 +61,11 @@ export const taskAlertConditions = {
         status: 'Unknown',
         meaning: 'Fewer runs than minimumRuns ended within the window, which is too few for a rate. Nothing changes until there are more.',
       },
+      CountsLost: {
+        status: 'Unknown',
+        meaning:
+          'The broker knows less than it had counted, as after the restore of a snapshot. What is above the threshold fires; all else is unknown until the window is over. Look at what happened to the broker.',
+      },
       TargetSuspended: {
         status: 'Unknown',
         meaning:

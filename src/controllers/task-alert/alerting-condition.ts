@@ -4,7 +4,7 @@ import { findCondition, type TaskAlert, targetCondition, type WantedCondition } 
 const mostNamed = 10
 const severities = ['Critical', 'Warning', 'Info']
 /** Why an alert is not judged, where that says that nobody can see, and not that there is too little to see. */
-const blind = ['BrokerNotFound', 'BrokerNotUsable', 'BrokerUnreachable', 'ContradictoryWindow']
+const blind = ['BrokerNotFound', 'BrokerNotUsable', 'BrokerUnreachable', 'CountsLost', 'ContradictoryWindow']
 
 /** Which of them fire, and who is at it: what makes the condition worth writing at once, though its status is the same. */
 export function newsOf(alerts: readonly TaskAlert[]): string {

@@ -81,8 +81,8 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
     counts.subscribe({ key: nameOf(key), brokerKey: endpoint, namespace, subjects, windowSeconds }, onChange)
     const read = counts.snapshot(nameOf(key))
     if (read.kind === 'Read') {
-      const { succeeded, failed, missed } = read
-      return { kind: 'Counts', succeeded, failed, missed }
+      const { succeeded, failed, missed, lostUntilMs } = read
+      return { kind: 'Counts', succeeded, failed, missed, lostUntilMs }
     }
     if (read.kind === 'Pending') return unknown('NotReadYet', 'the runs are being counted for the first time')
     return unreachable(read.message, brokerKey)
@@ -103,6 +103,7 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
       resumedAtMs: timeOf(schedule.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.lastSlotTime),
       lastSuccessAtMs: timeOf(schedule.status?.lastSuccessTime),
       counted: read.kind === 'Counts' ? read.succeeded : undefined,
+      lostUntilMs: read.kind === 'Counts' ? read.lostUntilMs : undefined,
     }
   }
 
