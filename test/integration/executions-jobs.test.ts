@@ -5,12 +5,14 @@ import { isAcknowledged } from '../../src/workloads/index.ts'
 import { namespaces, observe } from '../support/cluster-client.ts'
 import { endPods, observeJob, runningPods, tellPod } from '../support/job-pods.ts'
 import { createBroker, createDependency, createExecution } from '../support/manifests.ts'
+import { startOperator } from '../support/operator-process.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
 
 let home: ExecutionHome
 
 beforeAll(async () => {
   home = await executionHome()
+  await home.kubectl('label', 'namespace', home.namespace, 'pod-security.kubernetes.io/warn=restricted')
 })
 
 afterAll(() => home?.stop())
@@ -104,7 +106,7 @@ describe('a run of a Job', () => {
     const containerStatuses = [{ name: 'main', image: 'acme:1', imageID: '', ready: false, restartCount: 0, state: { waiting } }]
     await tellPod(home.client, pod!, { phase: 'Pending', containerStatuses })
     const run = await home.execution('stuck', ({ status }) => status?.waitingFor?.includes('ImagePullBackOff') === true)
-    expect(run.status?.waitingFor).toBe('job Job (ImagePullBackOff)')
+    expect(run.status?.waitingFor).toBe('job in trouble (ImagePullBackOff)')
     expect(nodeOf(run)?.message).toContain(`Job "${name}": pod ${pod!.metadata.name}, container main: ImagePullBackOff: Back-off`)
     expect(nodeOf(run)?.message).toContain('Next: correct the image')
   })
@@ -171,12 +173,12 @@ describe('a quota', () => {
     const seen = (name: string, holds: (run: TaskExecution) => boolean) =>
       observe(client, taskExecutions, { namespace, name }, (each) => each !== undefined && holds(each))
     const run = await seen('waits', (each) => nodeOf(each, 'free')?.state === 'Succeeded' && /2 tries/u.test(each.status?.waitingFor ?? ''))
-    expect(run?.status?.waitingFor).toBe('blocked Job not created (2 tries)')
+    expect(run?.status?.waitingFor).toBe('blocked not created (2 tries)')
     expect(nodeOf(run!, 'blocked')).toMatchObject({ state: 'Running', message: expect.stringContaining('exceeded quota: none') })
     await home.kubectl('-n', namespace, 'patch', 'tex', 'given-up', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
     expect((await seen('given-up', ended))?.status).toMatchObject({ state: 'Cancelled' })
     await client.delete(quotas, namespace, 'none')
-    const going = await seen('waits', (each) => each.status?.waitingFor?.includes('Job starting') === true)
+    const going = await seen('waits', (each) => each.status?.waitingFor?.includes('blocked starting') === true)
     await endPods(client, { namespace, name: nodeOf(going!, 'blocked')!.job! }, { exitCode: 0 })
     expect((await seen('waits', ended))?.status).toMatchObject({ state: 'Succeeded', progress: '2/2' })
   })
@@ -197,7 +199,11 @@ describe('a graph of tasks and Jobs', () => {
       ],
       finally: [{ name: 'tidy', job: jobOf({ args: ['$(run.outcome)'] }) }],
     })
-    await home.dependency('mixed', (each) => conditionOf(each, 'Ready')?.status === 'True')
+    const graph = await home.dependency('mixed', (each) => conditionOf(each, 'Ready')?.status === 'True')
+    // What is only warned of stands in the way of nothing.
+    expect(conditionOf(graph, 'Ready')?.message).toMatch(
+      /^5 nodes, 3 dependencies\. The API server warns: node build: would violate PodSecurity/u,
+    )
     await home.execute('mixed', { dependencyRef: { name: 'mixed' } })
     const build = await jobIn('mixed', 'build')
     const [pod] = await runningPods(home.client, at(build))
@@ -239,6 +245,43 @@ describe('a graph of tasks and Jobs', () => {
       reason: 'TemplateInvalid',
       message: expect.stringMatching(/^spec\.nodes\[0\]\.job: .*volumeMounts\[0\]\.name: Not found: "none"/u),
     })
+  })
+})
+
+describe('a Job that comes late', () => {
+  it('is deleted when its node is final', async () => {
+    await home.execute('late-job', { job: jobOf() })
+    const name = await jobIn('late-job')
+    const first = await observeJob(home.client, at(name), (each) => each !== undefined)
+    await home.kubectl('patch', 'tex', 'late-job', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
+    await home.execution('late-job', ended)
+    await observeJob(home.client, at(name), (each) => each === undefined)
+    // As one would send it who was frozen in the middle of its creation.
+    const { labels, annotations, ownerReferences } = first!.metadata
+    const late = {
+      metadata: { ...at(name), labels: labels!, annotations: annotations!, ownerReferences: ownerReferences! },
+      spec: jobOf().spec,
+    }
+    await home.client.create(jobs, late as never, { fieldManager: 'test' })
+    await observeJob(home.client, at(name), (each) => each === undefined)
+    await expect.poll(() => podsOf(name), { timeout: 60_000 }).toEqual([])
+  })
+})
+
+describe('while no operator runs', () => {
+  it('what ends is recorded later, what is deleted is not created anew, and what is orphaned is deleted', async () => {
+    await Promise.all(['ends', 'removed-unseen', 'orphaned'].map((name) => home.execute(name, { job: jobOf() })))
+    const [ends, removed, orphaned] = await Promise.all([jobIn('ends'), jobIn('removed-unseen'), jobIn('orphaned')])
+    await Promise.all([ends, removed, orphaned].map((name) => runningPods(home.client, at(name))))
+    await home.operator.stop()
+    await endPods(home.client, at(ends), { exitCode: 0 })
+    await home.client.delete(jobs, home.namespace, removed, { propagationPolicy: 'Background' })
+    await home.kubectl('delete', 'tex', 'orphaned', '--cascade=orphan')
+    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+    expect((await home.execution('ends', ended)).status).toMatchObject({ state: 'Succeeded' })
+    expect(nodeOf(await home.execution('removed-unseen', ended))).toMatchObject({ state: 'Failed', reason: 'JobRemoved' })
+    await observeJob(home.client, at(orphaned), (each) => each === undefined)
+    await expect(home.client.get(jobs, home.namespace, removed)).rejects.toThrow('not found')
   })
 })
 

@@ -204,8 +204,8 @@ test('a graph runs to its end: each node once, results on to those that ask, all
   await using plain = plainQueue(redis.port, home.queue)
   expect((await plain.getJob(idOf(home, 'd')))!.data).toEqual({ of: 'https://example.com/b' })
   expect(await countsOf(home)).toEqual([
-    { succeeded: 4, failed: 1 },
-    { succeeded: 1, failed: 0 },
+    { succeeded: 4, failed: 1, missed: 0 },
+    { succeeded: 1, failed: 0, missed: 0 },
   ])
   expect(own.recorded).toHaveLength(6)
   expect(own.recorded).toContainEqual({ namespace: 'whole', subjectKind: 'Queue', subject: home.queue, outcome: 'Failed' })
@@ -263,8 +263,8 @@ test('killed at any point, and started again with nothing: each node runs once, 
     expect(ran.toSorted(), at).toEqual(['a', 'b', 'c', 'd', 'e'])
     expect(await statesOf(home), at).toEqual(diamondStates)
     expect(await countsOf(home), at).toEqual([
-      { succeeded: 4, failed: 1 },
-      { succeeded: 1, failed: 0 },
+      { succeeded: 4, failed: 1, missed: 0 },
+      { succeeded: 1, failed: 0, missed: 0 },
     ])
     expect(await endsOf(home), at).toEqual([])
     return own.struck.length > 0
@@ -310,8 +310,8 @@ test('cancelled: what waits is taken back, also between two attempts, what runs 
   expect((await storedOf(home)).length).toBe(length)
   expect(ran.toSorted()).toEqual(['retries', 'runs'])
   expect(await countsOf(home)).toEqual([
-    { succeeded: 0, failed: 0 },
-    { succeeded: 0, failed: 0 },
+    { succeeded: 0, failed: 0, missed: 0 },
+    { succeeded: 0, failed: 0, missed: 0 },
   ])
   await worker.close()
 })
@@ -336,7 +336,7 @@ test('two drivers: the one with the higher epoch goes on, what the other one sti
   await Promise.all([second.toTheEnd(), frozen])
   expect(ran.toSorted()).toEqual(['a', 'b', 'c', 'd', 'e'])
   expect(await statesOf(home)).toEqual(diamondStates)
-  expect(await countsOf(home)).toMatchObject([{ succeeded: 4, failed: 1 }, { succeeded: 1 }])
+  expect(await countsOf(home)).toMatchObject([{ succeeded: 4, failed: 1, missed: 0 }, { succeeded: 1 }])
   expect(first.recorded).toEqual([])
 })
 

@@ -22,12 +22,12 @@ const started = () => {
 const doing = { node: 'a', job: 'x-a-1', isUp: false, warnings: [] }
 
 it.each([
-  ['that runs', { ...doing, isUp: true }, 'Job running', 'Job "x-a-1" is running'],
-  ['that starts', doing, 'Job starting', 'Job "x-a-1" is starting'],
+  ['that runs', { ...doing, isUp: true }, 'running', 'Job "x-a-1" is running'],
+  ['that starts', doing, 'starting', 'Job "x-a-1" is starting'],
   [
     'in trouble, after a warning',
     { ...doing, reason: 'no pod', words: 'it has no pod', warnings: ['would violate PodSecurity'] },
-    'Job (no pod)',
+    'in trouble (no pod)',
     'Job "x-a-1": it has no pod. The API server warns: would violate PodSecurity',
   ],
 ])('a Job %s', (_, job, words, detail) => {
@@ -38,7 +38,7 @@ it('one that the API server does not take', () => {
   const run = started()
   notePostponed(run, 'a', 'exceeded quota', 0)
   expect(jobWhereabouts(run, { jobs: [] }).get('a')).toEqual({
-    words: 'Job not created (1 try)',
+    words: 'not created (1 try)',
     detail: 'its Job is not taken by the API server, and tried again: exceeded quota',
   })
 })
