@@ -57,8 +57,8 @@ export type Jobs = {
   report(job: Job, call: Call): Promise<JobReport>
   /** Its end is recorded: from now on it has a TTL. */
   acknowledge(job: Job, call: Call): Promise<void>
-  /** The cache has shown a change of this one, `namespace/name`. */
-  seen(key: string): void
+  /** The cache has shown a change of the one of this key. */
+  seen(key: string, current?: Job, previous?: Job): void
   /** Those in the cache, ended and acknowledged ones too. */
   startedBy(starter: Starter): readonly Job[]
   /** What is the matter with the pods of one that runs. */
@@ -191,7 +191,10 @@ export function createJobs({ client, cache, clock, log }: JobsDeps): Jobs {
         if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
       }
     },
-    seen: (key) => void created.delete(key),
+    seen(key, current, previous) {
+      created.delete(key)
+      if (current === undefined) podWatch.forget(previous?.metadata.uid ?? '')
+    },
     startedBy: (starter) => cache.byIndex('byStarter', starterKey(starter)),
     async trouble(job, call) {
       const { namespace, name, uid = '' } = job.metadata

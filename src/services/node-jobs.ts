@@ -67,7 +67,6 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
   const starter: Starter = { kind: 'TaskExecution', namespace, name: execution }
   /** By UID: acknowledged or deleted, which the cache may not show yet. */
   const tidied = new Set<string>()
-
   /** By node: what the API server warned of. */
   const warnings = new Map<string, readonly string[]>()
 
@@ -84,15 +83,15 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
     async look(run, call) {
       const active = activeJobs(run)
       const looks = await Promise.all(active.map(({ name }) => jobs.look(refOf(run, name), call)))
-      const ends: NodeEnd[] = []
-      let againAfterMs = Infinity
-      for (const [index, node] of active.entries()) {
-        const look = looks[index]
-        if (look?.kind === 'Running') againAfterMs = Math.min(againAfterMs, look.againAfterMs ?? Infinity)
-        else if (look?.kind === 'Ended') ends.push(await endOf(jobs, node.name, look.job, call))
-        else if (!node.isStopping) ends.push(removed(node.name, refOf(run, node.name)))
-      }
-      return { ends, ...(againAfterMs === Infinity ? {} : { againAfterMs }) }
+      const ends = await Promise.all(
+        active.map(async ({ name, isStopping }, index): Promise<NodeEnd | undefined> => {
+          const look = looks[index]
+          if (look?.kind === 'Ended') return endOf(jobs, name, look.job, call)
+          return look?.kind === 'Absent' && !isStopping ? removed(name, refOf(run, name)) : undefined
+        }),
+      )
+      const againAfterMs = earliest(looks.map((look) => (look.kind === 'Running' ? look.againAfterMs : undefined)))
+      return { ends: ends.filter((end) => end !== undefined), againAfterMs }
     },
     async place(run, nodes, nowMs, call) {
       at('before create job')
@@ -117,9 +116,11 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
     },
     async remove(run, node, call) {
       const ref = refOf(run, node)
+      const uid = jobs.cached(ref)?.metadata.uid
       at('before delete job')
       const answer = await jobs.remove(ref, call)
       at('after delete job')
+      if (answer === 'Removed' && uid !== undefined) tidied.add(uid)
       return answer
     },
     left(run) {
@@ -163,11 +164,14 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
           return { doing, againAfterMs }
         }),
       )
-      const waits = looks.map(({ againAfterMs = Infinity }) => againAfterMs)
-      const againAfterMs = Math.min(...waits)
-      return { jobs: looks.map(({ doing }) => doing), ...(againAfterMs === Infinity ? {} : { againAfterMs }) }
+      return { jobs: looks.map(({ doing }) => doing), againAfterMs: earliest(looks.map(({ againAfterMs }) => againAfterMs)) }
     },
   }
+}
+
+function earliest(waits: readonly (number | undefined)[]): number | undefined {
+  const known = waits.filter((wait) => wait !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 function hasJob({ state }: Run, index = -1): boolean {

@@ -51,12 +51,13 @@ afterAll(async () => {
   await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
 })
 
-function launch(namespace: string, killAt = ''): OperatorProcess {
+function launch(namespace: string, killAt = '', { identity = 'operator-0', signal = 'SIGKILL' } = {}): OperatorProcess {
   const operator = startOperator({
     kubeconfig: controlPlane.kubeconfig,
+    identity,
     namespace,
     entry: ['test/support/operator-with-kill-points.ts'],
-    env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt },
+    env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt, KILL_SIGNAL: signal },
   })
   operators.push(operator)
   return operator
@@ -159,3 +160,28 @@ it('killed at every point, and started again: every node has one Job, and all co
   expect(Object.fromEntries(Object.entries(outcomes).filter(([, wrong]) => wrong.length > 0))).toEqual({})
   expect(early).toEqual([])
 })
+
+it(
+  'frozen before it creates a Job, and woken when another has led a run to its end: nothing is created any more',
+  { timeout: 300_000 },
+  async () => {
+    const namespace = 'frozen'
+    await client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+    await createBroker(client, namespace, redis.address)
+    const frozen = launch(namespace, 'before create job', { signal: 'SIGSTOP' })
+    await createExecution(client, namespace, 'x', { job })
+    await frozen.logged('struck')
+    const other = launch(namespace, '', { identity: 'operator-1' })
+    await endPods(client, { namespace, name: await jobOf(namespace, 'x', 'job') }, { exitCode: 0 })
+    const run = await finalOf(namespace, 'x')
+    expect(run?.status).toMatchObject({ state: 'Succeeded' })
+    const [first] = cache.list(namespace)
+    // Whoever deletes it now leaves the name free.
+    await client.delete(jobs, namespace, first?.metadata.name ?? '', { propagationPolicy: 'Background' })
+    await expect.poll(() => cache.list(namespace), { timeout: 60_000 }).toEqual([])
+    frozen.signal('SIGCONT')
+    await frozen.logged('all that acted has ended, following again')
+    expect([...created].filter(([key]) => key.startsWith(`${namespace}/`)).map(([, uids]) => uids.size)).toEqual([1])
+    await Promise.all([frozen.kill(), other.stop()])
+  },
+)

@@ -109,6 +109,7 @@ describe('a run of a Job', () => {
     expect(run.status?.waitingFor).toBe('job in trouble (ImagePullBackOff)')
     expect(nodeOf(run)?.message).toContain(`Job "${name}": pod ${pod!.metadata.name}, container main: ImagePullBackOff: Back-off`)
     expect(nodeOf(run)?.message).toContain('Next: correct the image')
+    expect(conditionOf(run, 'Succeeded')).toMatchObject({ reason: 'Running', message: expect.stringContaining(nodeOf(run)!.message!) })
   })
 
   it('is cancelled: the Job goes with its pods', async () => {
@@ -175,6 +176,7 @@ describe('a quota', () => {
     const run = await seen('waits', (each) => nodeOf(each, 'free')?.state === 'Succeeded' && /2 tries/u.test(each.status?.waitingFor ?? ''))
     expect(run?.status?.waitingFor).toBe('blocked not created (2 tries)')
     expect(nodeOf(run!, 'blocked')).toMatchObject({ state: 'Running', message: expect.stringContaining('exceeded quota: none') })
+    expect(conditionOf(run!, 'Succeeded')?.message).toContain('exceeded quota: none')
     await home.kubectl('-n', namespace, 'patch', 'tex', 'given-up', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
     expect((await seen('given-up', ended))?.status).toMatchObject({ state: 'Cancelled' })
     await client.delete(quotas, namespace, 'none')

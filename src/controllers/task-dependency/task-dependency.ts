@@ -29,7 +29,7 @@ export type TaskDependencyDeps = {
 }
 
 /** Of one version of a graph. */
-type Known = { readonly version: string; readonly understood: UnderstoodDependency; trials?: Trials }
+type Known = { readonly version: string; readonly understood: UnderstoodDependency; trials?: Trials; tryAgainAtMs?: number }
 
 /** The API server did not say what it thinks of a template. */
 const tryAgainMs = 30_000
@@ -72,7 +72,10 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
       }
       const before = writer.latest(key, dependency)
       const read = understand(key, dependency)
-      if (read.understood.ok && read.trials?.isComplete !== true) read.trials = await tryJobs(jobs, dependency, signal)
+      if (read.understood.ok && read.trials?.isComplete !== true && clock.now() >= (read.tryAgainAtMs ?? 0)) {
+        read.trials = await tryJobs(jobs, dependency, signal)
+        read.tryAgainAtMs = clock.now() + tryAgainMs
+      }
       const { understood, trials = nothingTried } = read
       const after = statusOf({
         dependency,
@@ -92,7 +95,8 @@ export function createTaskDependencyController(deps: TaskDependencyDeps): {
       if (stalled !== undefined && (was?.reason !== stalled.reason || before?.observedGeneration !== after.observedGeneration)) {
         events.event(dependency, dependencyEvent('GraphInvalid', stalled.message))
       }
-      return soonest([againAfterMs, understood.ok && !trials.isComplete ? tryAgainMs : undefined])
+      const tryAfterMs = understood.ok && !trials.isComplete ? Math.max(0, (read.tryAgainAtMs ?? 0) - clock.now()) : undefined
+      return soonest([againAfterMs, tryAfterMs])
     },
   }
 }

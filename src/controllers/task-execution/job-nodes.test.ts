@@ -31,7 +31,8 @@ it.each([
     'Job "x-a-1": it has no pod. The API server warns: would violate PodSecurity',
   ],
 ])('a Job %s', (_, job, words, detail) => {
-  expect(jobWhereabouts(started(), { jobs: [job] }).get('a')).toEqual({ words, detail })
+  const isStuck = 'reason' in job ? { isStuck: true } : {}
+  expect(jobWhereabouts(started(), { jobs: [job] }).get('a')).toEqual({ words, detail, ...isStuck })
 })
 
 it('one that the API server does not take', () => {
@@ -39,6 +40,7 @@ it('one that the API server does not take', () => {
   notePostponed(run, 'a', 'exceeded quota', 0)
   expect(jobWhereabouts(run, { jobs: [] }).get('a')).toEqual({
     words: 'not created (1 try)',
+    isStuck: true,
     detail: 'its Job is not taken by the API server, and tried again: exceeded quota',
   })
 })

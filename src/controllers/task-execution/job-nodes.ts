@@ -22,11 +22,14 @@ export function jobWhereabouts(run: Run, doing: JobsDoing): ReadonlyMap<string, 
 function postponedOf({ name, postponed }: NodeView): readonly (readonly [string, Whereabout])[] {
   if (postponed === undefined) return []
   const words = `not created (${postponed.tries} ${postponed.tries === 1 ? 'try' : 'tries'})`
-  return [[name, { words, detail: `its Job is not taken by the API server, and tried again: ${postponed.message}` }]]
+  return [[name, { words, isStuck: true, detail: `its Job is not taken by the API server, and tried again: ${postponed.message}` }]]
 }
 
 function whereaboutOf({ job, isUp, words, reason, warnings }: JobDoing): Whereabout {
   const warned = warnings.length === 0 ? '' : `. The API server warns: ${warnings.join('; ')}`
-  if (words !== undefined) return { words: `in trouble${reason === undefined ? '' : ` (${reason})`}`, detail: `Job "${job}": ${words}${warned}` }
+  if (words !== undefined) {
+    const short = reason === undefined ? 'in trouble' : `in trouble (${reason})`
+    return { words: short, isStuck: true, detail: `Job "${job}": ${words}${warned}` }
+  }
   return { words: isUp ? 'running' : 'starting', detail: `Job "${job}" is ${isUp ? 'running' : 'starting'}${warned}` }
 }

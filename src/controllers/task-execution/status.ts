@@ -166,7 +166,9 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
   }
   if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being taken back; finally nodes still run')
   const waiting = run === undefined ? undefined : activeNodes(nodesOf(run), whereabouts)
-  return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}`)
+  const [stuck] = [...whereabouts].filter(([, { isStuck }]) => isStuck === true)
+  const obstacle = stuck === undefined ? '' : `. ${stuck[0]}: ${stuck[1].detail}`
+  return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}${obstacle}`)
 }
 
 function standbyWords({ heldBy }: Extract<Situation, { kind: 'Standby' }>, broker: string): string {

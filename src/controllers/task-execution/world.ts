@@ -17,7 +17,12 @@ export type Situation =
   | { readonly kind: 'Driven' }
 
 /** Where the effect of a node is that has begun and not ended: few words for a column, more for the table of nodes. */
-export type Whereabout = { readonly words: string; readonly detail: string }
+export type Whereabout = {
+  readonly words: string
+  readonly detail: string
+  /** Somebody has to do something, or the node does not get on: said in the condition too. */
+  readonly isStuck?: boolean
+}
 
 /** Everything that the status of a run says, gathered before it is said. */
 export type World = {

@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest'
+import type { JobTemplate, TaskDependency } from '../../api/index.ts'
+import type { Trial } from '../../services/index.ts'
+import { tryJobs } from './trials.ts'
+
+const jobOf = (image: string): JobTemplate => ({
+  spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image }] } } },
+})
+const graph = {
+  metadata: { namespace: 'acme', name: 'g' },
+  spec: {
+    nodes: [
+      { name: 'a', task: { type: 't', queue: 'q' } },
+      { name: 'b', job: jobOf('warned') },
+      { name: 'c', job: jobOf('refused') },
+    ],
+    finally: [{ name: 'z', job: jobOf('refused') }],
+  },
+} as unknown as TaskDependency
+
+const answers: Readonly<Record<string, Trial>> = {
+  warned: { kind: 'Fine', warnings: ['would violate PodSecurity'] },
+  refused: { kind: 'Invalid', message: 'spec.backoffLimit: Invalid value' },
+}
+
+function askedOf(change: Readonly<Record<string, Trial>> = {}) {
+  const asked: string[] = []
+  const tryOut = async (namespace: string, { spec }: JobTemplate): Promise<Trial> => {
+    const image = spec.template.spec.containers[0]?.image ?? ''
+    asked.push(`${namespace}/${image}`)
+    return { ...answers, ...change }[image] ?? { kind: 'Unknown', warnings: [] }
+  }
+  return { asked, trials: tryJobs({ tryOut }, graph, new AbortController().signal) }
+}
+
+it('asks once for each Job, and names the field of each that is refused, and the node of each warning', async () => {
+  const { asked, trials } = askedOf()
+  const message = 'spec.backoffLimit: Invalid value'
+  expect(await trials).toEqual({
+    faults: [
+      { reason: 'TemplateInvalid', field: 'spec.nodes[2].job', message },
+      { reason: 'TemplateInvalid', field: 'spec.finally[0].job', message },
+    ],
+    warnings: ['node b: would violate PodSecurity'],
+    isComplete: true,
+  })
+  expect(asked).toEqual(['acme/warned', 'acme/refused', 'acme/refused'])
+})
+
+it('is not complete while the API server did not say what it thinks of one', async () => {
+  const { trials } = askedOf({ warned: { kind: 'Unknown', warnings: [] } })
+  expect(await trials).toMatchObject({ isComplete: false, warnings: [] })
+})
