@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { maxPayloadBytes, type TaskSchedule, type TaskTemplate } from '../api/index.ts'
 import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
+import { errorMessage } from '../errors/index.ts'
+import { compileDocument, type CompiledDocument } from '../expressions/index.ts'
 import { generationOf, parseTiming, placeOfExecutions, type SchedulePlan, type SlotSource, type Timing } from '../scheduling/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
-import { compilePayload, type Payload, wordsOf } from './payload.ts'
 import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
 /** All of a plan that follows from the object alone. */
@@ -75,7 +76,7 @@ function understandStart(schedule: TaskSchedule, faults: Fault<ScheduleFaultReas
 
 function jobOf(
   task: TaskTemplate,
-  payload: Payload,
+  payload: CompiledDocument,
   { ledger, doneQueue, slot }: { readonly ledger: string; readonly doneQueue: string; readonly slot: Slot },
 ): PlacedJob {
   return {
@@ -123,20 +124,20 @@ function understandTiming(timing: Timing, faults: Fault<ScheduleFaultReason>[]):
   return undefined
 }
 
-function understandPayload(value: Readonly<Record<string, unknown>>, field: string, faults: PayloadFaults): Payload | undefined {
-  const compiled = compilePayload(value, field, ['slot'])
+function understandPayload(value: Readonly<Record<string, unknown>>, field: string, faults: PayloadFaults): CompiledDocument | undefined {
+  const compiled = compileDocument(value, field, { variables: ['slot'] })
   if (!compiled.ok) {
     faults.push(...compiled.faults.map((fault) => ({ reason: 'InvalidExpression' as const, ...fault })))
     return undefined
   }
   // Expressions that compile and fail, and payloads that grow too large, are found now and not when a slot is due.
   try {
-    const bytes = Buffer.byteLength(JSON.stringify(compiled.payload.evaluate({ slot: slotTime(trialSlot) })))
-    if (bytes <= maxPayloadBytes) return compiled.payload
+    const bytes = Buffer.byteLength(JSON.stringify(compiled.document.evaluate({ slot: slotTime(trialSlot) })))
+    if (bytes <= maxPayloadBytes) return compiled.document
     const message = `${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
     faults.push({ reason: 'PayloadTooLarge', field, message })
   } catch (error) {
-    faults.push({ reason: 'InvalidExpression', field, message: wordsOf(error) })
+    faults.push({ reason: 'InvalidExpression', field, message: errorMessage(error) })
   }
   return undefined
 }
