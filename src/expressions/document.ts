@@ -1,4 +1,3 @@
-import { errorMessage } from '../errors/index.ts'
 import type { CompileOptions } from './compile.ts'
 import { compileTemplate } from './template.ts'
 import type { Use } from './uses.ts'
@@ -52,7 +51,12 @@ function compileLeaf(source: string, field: string, { options, faults, uses }: S
     uses.push(...template.uses.map((use) => ({ use, field })))
     return (variables) => template.evaluate(variables)
   } catch (error) {
-    faults.push({ field, message: errorMessage(error) })
+    faults.push({ field, message: wordsOf(error) })
     return () => undefined
   }
+}
+
+/** What is wrong with an expression in one sentence, without the parser's own words that it was made of. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

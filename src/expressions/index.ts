@@ -7,7 +7,7 @@
  * Does not: know types of variables beyond what they hold; integers are exact within 2^53 only, as everywhere in JSON.
  */
 export { compile, type CompileOptions, type Expression } from './compile.ts'
-export { compileDocument, type CompiledDocument, type DocumentFault } from './document.ts'
+export { compileDocument, type CompiledDocument, type DocumentFault, wordsOf } from './document.ts'
 export { compileTemplate, compileText, type TextExpression } from './template.ts'
 export { evaluateRule } from './rule.ts'
 export type { ExpressionLimits } from './meter.ts'

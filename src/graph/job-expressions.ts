@@ -1,6 +1,5 @@
 import type { JobTemplate } from '../api/index.ts'
-import { errorMessage } from '../errors/index.ts'
-import { type CompileOptions, compileText, type DocumentFault, type Use } from '../expressions/index.ts'
+import { type CompileOptions, compileText, type DocumentFault, type Use, wordsOf } from '../expressions/index.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 type Json = Readonly<Record<string, unknown>>
@@ -29,7 +28,7 @@ export function compileJobTemplate(
       uses.push(...template.uses.map((use) => ({ use, field: at })))
       return (values) => template.evaluate(values)
     } catch (error) {
-      faults.push({ field: at, message: `${errorMessage(error)}; what Kubernetes is to fill in itself is written $$(NAME)` })
+      faults.push({ field: at, message: `${wordsOf(error)}; what Kubernetes is to fill in itself is written $$(NAME)` })
       return () => value
     }
   }
