@@ -25,6 +25,7 @@ export type {
   StopReason,
   Stopping,
 } from './entry.ts'
+export { compileJobTemplate } from './job-expressions.ts'
 export { nextRunStep } from './next-step.ts'
 export type { Effect } from './node-expressions.ts'
 export type { Dependency, EdgeCondition, NodeOutcome, PlanNode, RunPlan } from './plan.ts'

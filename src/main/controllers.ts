@@ -25,6 +25,7 @@ import {
   type Whereabouts,
 } from '../services/index.ts'
 import { isRecorded, slotRunOf } from '../plans/index.ts'
+import { endOfJob, isAcknowledged } from '../workloads/index.ts'
 import { alertParts } from './alert-controllers.ts'
 import { dependencyOf, keysOf } from './caches.ts'
 import { atEnd, type Term } from './term.ts'
@@ -164,6 +165,11 @@ function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServ
       current.metadata.deletionTimestamp !== undefined ||
       (finalStateOf(current) !== undefined && !isRecorded(current))
     if (run !== undefined && isNews) controller.enqueue(`${object?.metadata.namespace ?? ''}/${run.schedule}`)
+  })
+  term.follow(caches.jobs, (_, current, previous) => {
+    const starter = starterOf(current ?? previous)
+    const isNews = current === undefined || (endOfJob(current) !== undefined && !isAcknowledged(current))
+    if (starter?.kind === 'TaskSchedule' && isNews) controller.enqueue(`${starter.namespace}/${starter.name}`)
   })
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)

@@ -9,8 +9,15 @@
  */
 export { type Fault, type Faults, hasFaults, summaryOf, type Understood } from './fault.ts'
 export { faultsOf } from './faults-of.ts'
-export { isRecorded, type NewExecution, type SlotRun, slotObjectName, slotRunOf } from './slot-run.ts'
-export { type ScheduleFaultReason, type SlotStart, timingOf, understandSchedule, type UnderstoodSchedule } from './task-schedule.ts'
+export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectName, slotRunOf } from './slot-run.ts'
+export {
+  type ScheduleFaultReason,
+  type SlotStart,
+  timingOf,
+  trialSlot,
+  understandSchedule,
+  type UnderstoodSchedule,
+} from './task-schedule.ts'
 export { type RunSource, understandDependency, understandExecution, type UnderstoodDependency, type UnderstoodRun } from './run.ts'
 export {
   alertConditionOf,

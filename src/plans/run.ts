@@ -3,7 +3,7 @@ import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type Ru
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { understandParameters } from './task-schedule.ts'
 
-export type RunFaultReason = GraphFaultReason | 'PayloadTooLarge' | 'PayloadOfGraph'
+export type RunFaultReason = GraphFaultReason | 'PayloadTooLarge' | 'PayloadWithoutTask'
 
 export type UnderstoodRun = Understood<{ readonly graph: Graph }, RunFaultReason>
 export type UnderstoodDependency = Understood<{ readonly graph: Graph }, GraphFaultReason>
@@ -40,8 +40,10 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
     parameters: spec.parameters,
   }
   if (graph !== undefined) return schedule === undefined ? understandDependency(graph, of) : asScheduled(execution, schedule, graph, of)
-  const isJob = schedule === undefined && spec.job !== undefined
-  const node = isJob ? single('job', { job: spec.job }) : single('task', { task: taskOf(spec, schedule) })
+  const job = schedule === undefined ? spec.job : schedule.spec.job
+  if (job !== undefined && schedule !== undefined && spec.payload !== undefined)
+    return payloadOf(schedule, 'creates a Kubernetes Job', 'job')
+  const node = job === undefined ? single('task', { task: taskOf(spec, schedule) }) : single('job', { job })
   const { timeoutSeconds, slot } = of
   return understood(
     {
@@ -59,11 +61,8 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
 
 /** The graph of a schedule, with what the schedule gives to it. */
 function asScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: TaskDependency, of: OfRun): UnderstoodRun {
+  if (spec.payload !== undefined) return payloadOf(schedule, 'starts a graph', 'dependencyRef and parameters')
   const faults: Fault<RunFaultReason>[] = []
-  if (spec.payload !== undefined) {
-    const message = `tsch/${schedule.metadata.name} starts a graph, which has no payload. Next: create a TaskExecution with dependencyRef and parameters instead`
-    faults.push({ reason: 'PayloadOfGraph', field: 'spec.payload', message })
-  }
   const parameters = understandParameters(schedule, faults)
   if (hasFaults(faults)) return { ok: false, faults }
   if (parameters === undefined) throw new TypeError('neither understood nor faulty')
@@ -80,6 +79,12 @@ function taskOf(spec: TaskExecution['spec'], schedule: TaskSchedule | undefined)
   if (template === undefined) throw new TypeError('a TaskExecution without anything to run was admitted')
   const payload = spec.payload === undefined ? template.payload : (merged(template.payload ?? {}, spec.payload) as typeof spec.payload)
   return { ...template, ...(payload === undefined ? {} : { payload }) }
+}
+
+/** There is nothing that it could be merged into. */
+function payloadOf({ metadata }: TaskSchedule, does: string, instead: string): UnderstoodRun {
+  const message = `tsch/${metadata.name} ${does}, which has no payload. Next: create a TaskExecution with ${instead} instead`
+  return { ok: false, faults: [{ reason: 'PayloadWithoutTask', field: 'spec.payload', message }] }
 }
 
 /** Those of `finally` depend on nothing. */

@@ -45,19 +45,21 @@ export type NewExecution = { readonly metadata: ObjectMeta; readonly spec: TaskE
 
 /** The run of a slot of a schedule that starts a graph. With the schedule it goes too, unless it is to stay. */
 export function executionOfSlot(
-  { metadata, spec }: TaskSchedule,
+  schedule: TaskSchedule,
   ledger: string,
   slot: Slot,
   parameters: Readonly<Record<string, unknown>> | undefined,
 ): NewExecution {
+  const { metadata, spec } = schedule
   const id = slotJobId(ledger, slot)
+  const owner = ownerOfSlots(schedule)
   return {
     metadata: {
       name: slotObjectName(metadata.name, id),
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
       labels: { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: metadata.name },
       annotations: { [annotations.jobId]: id },
-      ...(spec.deletionPolicy === 'Orphan' ? {} : { ownerReferences: [ownerReferenceTo(metadata)] }),
+      ...(owner === undefined ? {} : { ownerReferences: [owner] }),
     },
     spec: {
       ...(spec.dependencyRef === undefined ? {} : { dependencyRef: spec.dependencyRef }),
@@ -69,6 +71,9 @@ export function executionOfSlot(
   }
 }
 
-function ownerReferenceTo({ name, uid = '' }: ObjectMeta): OwnerReference {
+/** What the slots of a schedule start belongs to it, unless it is to stay. */
+export function ownerOfSlots({ metadata, spec }: TaskSchedule): OwnerReference | undefined {
+  if (spec.deletionPolicy === 'Orphan') return undefined
+  const { name, uid = '' } = metadata
   return { apiVersion: apiVersionOf(taskSchedules), kind: taskSchedules.kind, name, uid, controller: true }
 }

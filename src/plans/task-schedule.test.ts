@@ -71,3 +71,33 @@ it('says the first fault of many in a condition, and how many more there are', (
     message: 'a: is wrong. b: is wrong. c: is wrong. 2 more, which taskmill lint names',
   })
 })
+
+const jobOf = (args: readonly string[]) => ({
+  spec: { template: { spec: { restartPolicy: 'Never' as const, containers: [{ name: 'main', image: 'acme:1', args }] } } },
+})
+const without = { task: undefined } as unknown as Spec
+
+it('makes the Job of a slot, and the parameters of a graph', () => {
+  const slot = Date.UTC(2026, 10, 29) / 1000
+  const job = understandSchedule(scheduleOf({ ...without, job: jobOf(['--at=$(slot)']) }))
+  expect(job.ok && job.start.kind === 'Job' && job.start.templateOf(slot)).toMatchObject(jobOf(['--at=2026-11-29T00:00:00Z']))
+  expect(job.ok && job.plan.generation).toMatch(/^[0-9a-f]{16}\/\.job$/u)
+  const graph = understandSchedule(scheduleOf({ ...without, dependencyRef: { name: 'g' }, parameters: { at: '$(slot)', n: 1 } }))
+  expect(graph.ok && graph.start.kind === 'Graph' && graph.start.executionOf('default/acme/bkup', slot).spec).toMatchObject({
+    dependencyRef: { name: 'g' },
+    parameters: { at: '2026-11-29T00:00:00Z', n: 1 },
+  })
+  expect(graph.ok && graph.plan.generation).toMatch(/^[0-9a-f]{16}\/\.execution$/u)
+})
+
+it('names what is wrong with the Job and the parameters', () => {
+  expect(faultsOf({ ...without, job: jobOf(['$(HOME)']) })).toEqual([
+    ['InvalidExpression', 'spec.job.spec.template.spec.containers[0].args[0]'],
+  ])
+  expect(faultsOf({ ...without, dependencyRef: { name: 'g' }, parameters: { a: ['$(nodes.a)'], b: 'x'.repeat(300_000) } })).toEqual([
+    ['InvalidExpression', 'spec.parameters.a[0]'],
+  ])
+  expect(faultsOf({ ...without, dependencyRef: { name: 'g' }, parameters: { b: 'x'.repeat(300_000) } })).toEqual([
+    ['PayloadTooLarge', 'spec.parameters'],
+  ])
+})

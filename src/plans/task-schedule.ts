@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto'
-import { maxPayloadBytes, type TaskSchedule, type TaskTemplate } from '../api/index.ts'
+import { type JobTemplate, maxPayloadBytes, type TaskSchedule, type TaskTemplate } from '../api/index.ts'
 import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
-import { errorMessage } from '../errors/index.ts'
-import { compileDocument, type CompiledDocument } from '../expressions/index.ts'
-import { generationOf, parseTiming, placeOfExecutions, type SchedulePlan, type SlotSource, type Timing } from '../scheduling/index.ts'
+import { compileDocument, type CompiledDocument, wordsOf } from '../expressions/index.ts'
+import { compileJobTemplate } from '../graph/index.ts'
+import {
+  generationOf,
+  parseTiming,
+  placeOfExecutions,
+  placeOfJobs,
+  type SchedulePlan,
+  type SlotSource,
+  type Timing,
+} from '../scheduling/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
@@ -16,6 +24,7 @@ export type ScheduleFaultReason = 'InvalidSchedule' | 'InvalidTimeZone' | 'Inval
 /** What each slot starts. */
 export type SlotStart =
   | { readonly kind: 'Task'; readonly jobOf: (ledger: string, doneQueue: string, slot: Slot) => PlacedJob }
+  | { readonly kind: 'Job'; readonly templateOf: (slot: Slot) => JobTemplate }
   | { readonly kind: 'Graph'; readonly dependency: string; readonly executionOf: (ledger: string, slot: Slot) => NewExecution }
 
 export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonly start: SlotStart }, ScheduleFaultReason>
@@ -24,7 +33,7 @@ export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonl
 export type PayloadFaults = Pick<Fault<'InvalidExpression' | 'PayloadTooLarge'>[], 'push'>
 
 /** A slot like any other, to try the expressions with before one is due. */
-const trialSlot: Slot = Date.UTC(2026, 10, 29) / 1000
+export const trialSlot: Slot = Date.UTC(2026, 10, 29) / 1000
 
 export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const faults: Fault<ScheduleFaultReason>[] = []
@@ -55,23 +64,42 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   }
 }
 
-function generationFor({ spec: { task, dependencyRef, parameters } }: TaskSchedule): string {
+function generationFor({ spec: { task, job, dependencyRef, parameters } }: TaskSchedule): string {
   if (task !== undefined) return generationOf(hashOf(task), task.queue)
+  if (job !== undefined) return generationOf(hashOf(job), placeOfJobs)
   return generationOf(hashOf({ dependencyRef, parameters }), placeOfExecutions)
 }
 
 function understandStart(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): SlotStart | undefined {
-  const { task, dependencyRef } = schedule.spec
+  const { task, job, dependencyRef } = schedule.spec
   if (task !== undefined) {
     const payload = understandPayload(task.payload ?? {}, 'spec.task.payload', faults)
     return payload && { kind: 'Task', jobOf: (ledger, doneQueue, slot) => jobOf(task, payload, { ledger, doneQueue, slot }) }
   }
+  if (job !== undefined) return understandJob(job, faults)
   if (dependencyRef === undefined) throw new TypeError('a TaskSchedule without anything to start was admitted')
   const parameters = understandParameters(schedule, faults)
   if (parameters === undefined) return undefined
   const executionOf = (ledger: string, slot: Slot) =>
     executionOfSlot(schedule, ledger, slot, schedule.spec.parameters && parameters({ slot: slotTime(slot) }))
   return { kind: 'Graph', dependency: dependencyRef.name, executionOf }
+}
+
+function understandJob(job: JobTemplate, faults: PayloadFaults): SlotStart | undefined {
+  const field = 'spec.job'
+  const compiled = compileJobTemplate(job, field, { variables: ['slot'] })
+  if (!compiled.ok) {
+    faults.push(...compiled.faults.map((fault) => ({ reason: 'InvalidExpression' as const, ...fault })))
+    return undefined
+  }
+  const templateOf = (slot: Slot) => compiled.template.evaluate({ slot: slotTime(slot) })
+  try {
+    templateOf(trialSlot)
+    return { kind: 'Job', templateOf }
+  } catch (error) {
+    faults.push({ reason: 'InvalidExpression', field, message: wordsOf(error) })
+    return undefined
+  }
 }
 
 function jobOf(
@@ -137,7 +165,7 @@ function understandPayload(value: Readonly<Record<string, unknown>>, field: stri
     const message = `${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
     faults.push({ reason: 'PayloadTooLarge', field, message })
   } catch (error) {
-    faults.push({ reason: 'InvalidExpression', field, message: errorMessage(error) })
+    faults.push({ reason: 'InvalidExpression', field, message: wordsOf(error) })
   }
   return undefined
 }

@@ -1,5 +1,6 @@
 /** In place of a queue's name, which never begins with a dot: its runs are objects of the API server. */
 export const placeOfExecutions = '.execution'
+export const placeOfJobs = '.job'
 
 /** Which template a run was made from, and where it was put: enough to find it when the template has changed. */
 export function generationOf(hash: string, queue: string): string {

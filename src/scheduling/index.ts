@@ -10,7 +10,7 @@
  * Does not: read a clock, or know brokers and objects. All of it comes in as values.
  */
 export { changesBetween, type Change } from './changes.ts'
-export { generationOf, isOfQueue, placeOfExecutions, queueOfGeneration } from './generation.ts'
+export { generationOf, isOfQueue, placeOfExecutions, placeOfJobs, queueOfGeneration } from './generation.ts'
 export { parseLedger } from './ledger.ts'
 export type { ActiveRun, Ledger, MissedReason, MissedRuns, OpenSlot, ParsedLedger, RunOutcome, RunReason } from './ledger.ts'
 export { nextStep } from './next-step.ts'

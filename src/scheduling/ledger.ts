@@ -19,7 +19,7 @@ export type ActiveRun = {
   readonly startedAtMs?: number
 }
 
-/** All there are; those of a graph's run are its outcomes. */
+/** All there are; those of a graph's run are its outcomes, and a Job fails or times out like one. */
 const runReasons = [
   'Succeeded',
   'Skipped',

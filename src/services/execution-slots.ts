@@ -4,6 +4,7 @@ import { errorMessage, hasCode } from '../errors/index.ts'
 import type { Informer, KubeClient } from '../kube/index.ts'
 import { isRecorded, type NewExecution, slotObjectName, slotRunOf } from '../plans/index.ts'
 import { type LookedAt, placeOfExecutions, queueOfGeneration, type RunOutcome } from '../scheduling/index.ts'
+import { isRefusedForGood } from './jobs.ts'
 import type { SlotExecutor, SlotRef } from './slot-executor.ts'
 
 /** What is remembered between two visits; losing it costs some requests. */
@@ -68,7 +69,8 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     }
   }
 
-  async function create(slot: Slot): Promise<void> {
+  /** Why it has to be tried again. */
+  async function create(slot: Slot): Promise<string | undefined> {
     at('before create execution')
     try {
       await client.create<TaskExecution>(taskExecutions, executionOf(slot), { fieldManager, signal })
@@ -77,10 +79,14 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
         const there = await read(slot)
         if (there === undefined) throw error
         if (ours(there, slot) === undefined) memory.refused.set(slot, `tex/${nameOf(slot)} exists and is not of this slot. Next: delete it`)
-      } else if (hasCode(error, 'TM_KUBE_INVALID', 'TM_KUBE_FORBIDDEN')) memory.refused.set(slot, errorMessage(error))
-      else throw error
+      } else if (isRefusedForGood(error)) memory.refused.set(slot, errorMessage(error))
+      else if (hasCode(error, 'TM_KUBE_INVALID', 'TM_KUBE_FORBIDDEN', 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS')) {
+        signal.throwIfAborted()
+        return errorMessage(error)
+      } else throw error
     }
     at('after create execution')
+    return undefined
   }
 
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
@@ -144,10 +150,12 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       await Promise.all(unknown.map(async (slot) => asked.set(slot, ours(await read(slot), slot))))
       const left = memory.marked.size === 0 ? [] : unrecorded().map(({ metadata }) => metadata.uid)
       for (const uid of memory.marked) if (!left.includes(uid)) memory.marked.delete(uid)
+      // What becomes of them is told by the cache.
+      return Infinity
     },
     async place(slots) {
-      await Promise.all(slots.map(({ slot }) => create(slot)))
-      return 'Done'
+      const postponed = (await Promise.all(slots.map(({ slot }) => create(slot)))).find((message) => message !== undefined)
+      return postponed === undefined ? 'Done' : { postponed }
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
     look: (slots) => Promise.resolve(slots.map(({ slot }: SlotRef) => lookedAt(known(slot)))),
@@ -163,20 +171,6 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     // The run counts for its graph by itself.
     subjects: () => [],
   }
-}
-
-/** For ledgers whose schedule is gone: what its slots started belongs to it, and goes with it. */
-export const goneWithSchedule: SlotExecutor = {
-  runs: (generation) => queueOfGeneration(generation) === placeOfExecutions,
-  place() {
-    throw new TypeError('a sweep places nothing')
-  },
-  remove: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),
-  look: (slots) => Promise.resolve(slots.map(() => ({ state: 'Absent' as const }))),
-  ended: () => [],
-  acknowledge: () => Promise.resolve('Done'),
-  forget: () => Promise.resolve(),
-  subjects: () => [],
 }
 
 function isGoing({ metadata }: TaskExecution): boolean {

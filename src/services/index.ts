@@ -7,6 +7,7 @@ export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, 
 export { createBrokerHold, createBrokers, type BrokerHold, type Brokers } from './brokers.ts'
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
 export { createExecutionSlots, emptyExecutionSlotsMemory, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
+export { createJobSlots, emptyJobSlotsMemory, type JobSlotsDeps, type JobSlotsMemory } from './job-slots.ts'
 export {
   createJobs,
   jobNamed,

@@ -128,7 +128,7 @@ export function createJobs({ client, cache, clock, log }: JobsDeps): Jobs {
         if (hasCode(error, 'TM_LEASE_LOST')) throw error
         if (hasCode(error, 'TM_KUBE_ALREADY_EXISTS')) return whoseIs(wanted, call)
         const message = errorMessage(error)
-        return isForGood(error) ? { kind: 'Refused', reason: 'TemplateInvalid', message } : { kind: 'Postponed', message }
+        return isRefusedForGood(error) ? { kind: 'Refused', reason: 'TemplateInvalid', message } : { kind: 'Postponed', message }
       }
     },
     cached,
@@ -211,7 +211,7 @@ export function createJobs({ client, cache, clock, log }: JobsDeps): Jobs {
         return { kind: 'Fine', warnings }
       } catch (error) {
         signal.throwIfAborted()
-        if (isForGood(error)) return { kind: 'Invalid', message: errorMessage(error) }
+        if (isRefusedForGood(error)) return { kind: 'Invalid', message: errorMessage(error) }
         log.debug({ namespace, error: errorMessage(error) }, 'a template of a Job could not be tried')
         return { kind: 'Unknown', warnings }
       }
@@ -244,6 +244,6 @@ function starterKey({ kind, namespace, name }: Starter): string {
 }
 
 /** What the API server says of the object itself; what somebody in between says may be otherwise another time. */
-function isForGood(error: unknown): boolean {
+export function isRefusedForGood(error: unknown): boolean {
   return hasCode(error, 'TM_KUBE_INVALID') && !/admission webhook|denied request/u.test(error.message)
 }

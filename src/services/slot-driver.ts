@@ -16,7 +16,7 @@ import {
   type Step,
 } from '../scheduling/index.ts'
 import type { Outcomes } from './outcomes.ts'
-import type { SlotExecutor, SlotRef } from './slot-executor.ts'
+import type { Placing, SlotExecutor, SlotRef } from './slot-executor.ts'
 
 /** What one process remembers of a ledger between two visits. Losing it costs one read. */
 export type LedgerMemory = {
@@ -54,6 +54,8 @@ export type VisitResult =
   /** Somebody else dispatches here now. */
   | { readonly kind: 'Fenced' }
   | { readonly kind: 'Unwanted' }
+  /** What a due slot is to start cannot be started now, for this reason. */
+  | { readonly kind: 'Postponed'; readonly message: string }
 
 /**
  * Carries out what the state machine of `scheduling` asks for, one step after the other, against a broker. It decides nothing.
@@ -135,7 +137,7 @@ export function createSlotDriver({ clock, log, outcomes, at = () => undefined }:
   }
 
   /** What happens outside of the ledger. */
-  async function effect(visit: Visit, step: Extract<Step, { readonly slots: readonly Slot[] }>): Promise<'Done' | 'Fenced'> {
+  async function effect(visit: Visit, step: Extract<Step, { readonly slots: readonly Slot[] }>): Promise<Placing> {
     const { memory } = visit
     switch (step.kind) {
       case 'Place': {
@@ -143,6 +145,8 @@ export function createSlotDriver({ clock, log, outcomes, at = () => undefined }:
         const answers = await Promise.all(byExecutor(visit, step.slots).map(([executor, refs]) => executor.place(refs)))
         at('after place')
         if (answers.includes('Fenced')) return 'Fenced'
+        const postponed = answers.find((answer) => answer !== 'Done')
+        if (postponed !== undefined) return postponed
         for (const slot of step.slots) {
           memory.placed.add(slot)
           memory.removed.delete(slot)
@@ -189,12 +193,16 @@ export function createSlotDriver({ clock, log, outcomes, at = () => undefined }:
       if (visit.isWanted?.() === false) return { kind: 'Unwanted' }
       isFresh ||= memory.seen === undefined
       const seen = await look(visit)
-      await gather(visit, seen.ledger)
+      const againAfterMs = await gather(visit, seen.ledger)
       const nowMs = brokerNow(broker)
       const step = nextStep(seen.ledger, plan, knowledgeOf(visit, nowMs), nowMs)
       if (step.kind === 'Wait') {
         const isMarked = seen.ledger === undefined || plan.deletion !== undefined || seen.deletionPolicy === visit.marker.deletionPolicy
-        if (isMarked) return { kind: 'Waiting', untilMs: step.untilMs }
+        if (isMarked)
+          return {
+            kind: 'Waiting',
+            untilMs: againAfterMs === Infinity ? step.untilMs : Math.min(nowMs + againAfterMs, step.untilMs ?? Infinity),
+          }
         if ((await write(visit, { what: 'marker', ledger: seen.ledger })) === 'Fenced') return fenced(visit)
       } else if (step.kind === 'Write' || step.kind === 'Delete') {
         if (step.kind === 'Delete' && seen.revision === 0) return { kind: 'Deleted' }
@@ -207,8 +215,10 @@ export function createSlotDriver({ clock, log, outcomes, at = () => undefined }:
       } else if (step.kind === 'Acknowledge' && !isFresh) {
         // What is acknowledged is gone: a broker that came back with an older ledger may still have to record it.
         memory.seen = undefined
-      } else if ((await effect(visit, step)) === 'Fenced') {
-        return fenced(visit)
+      } else {
+        const answer = await effect(visit, step)
+        if (answer === 'Fenced') return fenced(visit)
+        if (answer !== 'Done') return { kind: 'Postponed', message: answer.postponed }
       }
     }
     return { kind: 'Busy' }
@@ -269,10 +279,13 @@ function knowledgeOf({ memory, executors }: Visit, nowMs: number): Knowledge {
 }
 
 /** What was dispatched, or is as good as that. What may not have happened yet, or is being taken back, nobody waits for. */
-async function gather({ executors }: Visit, ledger: Ledger | undefined): Promise<void> {
+async function gather({ executors }: Visit, ledger: Ledger | undefined): Promise<number> {
   const undecided = new Set(ledger?.open.flatMap(({ slot, state }) => (state === 'Intended' || state === 'Revoking' ? [slot] : [])))
   const begun = ledger?.active.filter(({ slot }) => !undecided.has(slot)) ?? []
-  await Promise.all(executors.map(async (executor) => executor.gather?.(begun.filter(({ generation }) => executor.runs(generation)))))
+  const waits = executors.map(
+    async (executor) => executor.gather?.(begun.filter(({ generation }) => executor.runs(generation))) ?? Infinity,
+  )
+  return Math.min(Infinity, ...(await Promise.all(waits)))
 }
 
 function generationIn(ledger: Ledger | undefined, slot: Slot): string | undefined {

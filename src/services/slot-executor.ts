@@ -9,6 +9,8 @@ import type { LookedAt, RunOutcome } from '../scheduling/index.ts'
 /** A slot, and the template that its run is made from. */
 export type SlotRef = { readonly slot: Slot; readonly generation: string }
 
+export type Placing = 'Done' | 'Fenced' | { readonly postponed: string }
+
 /**
  * Guarantees that the driver relies on: an effect is idempotent by the slot, so that whoever does not know whether it happened repeats it;
  * one whose end was acknowledged is not begun again; `Fenced` means that nothing was done; an end is told until it is acknowledged, and
@@ -18,12 +20,12 @@ export type SlotExecutor = {
   /** Whether runs of this generation are its. Exactly one of a visit's executors says so. */
   readonly runs: (generation: string) => boolean
   /**
-   * Before each step, with its runs that the ledger waits for: asks for what `ended` has to know of them. Nothing is asked for whose
-   * ends arrive by themselves.
+   * Before each step, with its runs that the ledger waits for: asks for what `ended` has to know of them, and says in how many
+   * milliseconds to ask again, if nothing tells of it. Nothing is asked for whose ends arrive by themselves.
    */
-  readonly gather?: (begun: readonly SlotRef[]) => Promise<void>
-  /** The intent is written. What is refused for good is told as an end that failed, by `ended`. */
-  readonly place: (slots: readonly SlotRef[]) => Promise<'Done' | 'Fenced'>
+  readonly gather?: (begun: readonly SlotRef[]) => Promise<number>
+  /** The intent is written. What is refused for good is told as an end that failed, by `ended`. `postponed`: why it has to be tried again. */
+  readonly place: (slots: readonly SlotRef[]) => Promise<Placing>
   /** Takes back what has not started; one answer for each, in order. `Absent`: there is nothing, and no end will come. */
   readonly remove: (slots: readonly SlotRef[]) => Promise<readonly ('Removed' | 'Started' | 'Absent' | 'Fenced')[]>
   /** One answer for each, in order. */

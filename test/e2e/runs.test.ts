@@ -1,6 +1,6 @@
 /**
  * Runs on the real node, through the chart: a graph of queue jobs and Kubernetes Jobs with the stock worker, a Job that fails, one that is
- * cancelled, one that somebody deletes.
+ * cancelled, one that somebody deletes, and those of a schedule.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { clusterEnvironment, type ClusterEnvironment } from '../../hack/cluster-environment.ts'
@@ -47,7 +47,7 @@ const jobOf = (program: string, env: readonly object[] = [], spec: object = {}):
 type Node = { readonly name: string; readonly state: string; readonly job?: string; readonly reason?: string; readonly message?: string }
 type Execution = { readonly status: { readonly state: string; readonly failureMessage?: string; readonly nodes: readonly Node[] } }
 type Job = {
-  readonly metadata: { readonly annotations: Readonly<Record<string, string>> }
+  readonly metadata: { readonly name: string; readonly annotations: Readonly<Record<string, string>> }
   readonly spec: { readonly ttlSecondsAfterFinished?: number }
 }
 
@@ -157,4 +157,17 @@ it('a Job whose image cannot be had says so while the run waits', async () => {
   await inNamespace('wait', '--for=jsonpath={.status.waitingFor}=job in trouble (ErrImageNeverPull)', 'tex/imageless', '--timeout=120s')
   await inNamespace('delete', 'tex/imageless')
   await inNamespace('wait', '--for=delete', 'jobs', '-l', 'taskmill.dev/execution=imageless', '--timeout=60s')
+})
+
+it('a schedule creates a Job for each slot, which knows its slot, and keeps it until its end is recorded', async () => {
+  const check = 'process.exit(/^....-..-..T..:..:..Z$/u.test(process.env.SLOT) ? 0 : 1)'
+  await taskmill('TaskSchedule', 'often', { everySeconds: 5, job: jobOf(check, [{ name: 'SLOT', value: '$(slot)' }]) })
+  await inNamespace('wait', '--for=condition=LastRunSucceeded', 'tsch/often', '--timeout=120s')
+  const jobs = ['-l', 'taskmill.dev/started-by=TaskSchedule,taskmill.dev/schedule=often'] as const
+  const { items } = await read<{ readonly items: readonly Job[] }>('jobs', ...jobs)
+  const [first] = items
+  await inNamespace('wait', '--for=jsonpath={.spec.ttlSecondsAfterFinished}=86400', `job/${first?.metadata.name}`, '--timeout=60s')
+  expect(new Set(items.map(({ metadata }) => metadata.annotations['taskmill.dev/job-id'])).size).toBe(items.length)
+  await inNamespace('delete', 'tsch/often')
+  await inNamespace('wait', '--for=delete', 'jobs', ...jobs, '--timeout=60s')
 })

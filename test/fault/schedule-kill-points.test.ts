@@ -13,6 +13,7 @@ import { taskSchedules } from '../../src/api/index.ts'
 import type { WriteName } from '../../src/scheduling/index.ts'
 import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { startKubelet, type Kubelet } from '../support/kubelet.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
 import { random } from '../support/random.ts'
 import {
@@ -24,6 +25,7 @@ import {
   deleteSchedule,
   forgetLedger,
   graphOneAtATime,
+  jobOneAtATime,
   idleQueue,
   ledgerOf,
   oneAtATime,
@@ -32,6 +34,7 @@ import {
   runsOf,
   settle,
   slotsRun,
+  unacknowledgedJobs,
   unmarkedExecutions,
   until,
   untilLedger,
@@ -52,19 +55,21 @@ let redis: RedisServer
 let commands: Redis
 let client: Awaited<ReturnType<typeof connectCluster>>
 let worker: PlainWorker
+let kubelet: Kubelet
 const operators: OperatorProcess[] = []
 
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
-  ;[controlPlane, redis] = await Promise.all([startControlPlane({ controllerManager: false }), startRedis({ appendonly: 'everysec' })])
+  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis({ appendonly: 'everysec' })])
   commands = connectRedis(redis)
   client = await connectCluster(controlPlane.kubeconfig)
   await installCrds(client)
   worker = startPlainWorker({ redis, queues: [queue], recordFile })
+  kubelet = startKubelet(client, recordFile, 'job')
 })
 
 afterAll(async () => {
-  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop(), client?.close()])
+  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop(), kubelet?.stop().then(() => client?.close())])
   commands?.disconnect()
   await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
   rmSync(folder, { recursive: true })
@@ -101,6 +106,11 @@ const graph = graphOneAtATime(2, 'sound')
 /** Its runs never begin: the graph is to run at a broker that nobody knows. */
 const unbegun = graphOneAtATime(2, 'nowhere', { pendingDeadlineSeconds: 1 })
 
+/** Each slot a Kubernetes Job, whose pods this test ends like a kubelet. */
+const job = jobOneAtATime(2)
+/** No pod of these ever comes up. */
+const unready = jobOneAtATime(2, { pendingDeadlineSeconds: 1 })
+
 /** Every write that there is: the compiler asks for one that is new, and the test for a way to reach it. */
 const writes = {
   adopt: true,
@@ -116,7 +126,7 @@ const writes = {
   marker: true,
   delete: true,
 } as const satisfies Record<WriteName | 'marker' | 'delete', true>
-const objects = ['create execution', 'mark execution', 'delete execution']
+const objects = ['create execution', 'mark execution', 'delete execution', 'create job', 'acknowledge job', 'delete job']
 const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'place', 'remove', 'acknowledge', ...objects].flatMap((what) => [
   `before ${what}`,
   `after ${what}`,
@@ -130,18 +140,22 @@ const isOfRuns = (point: string): boolean => / append |^(?:before|after) delete$
  * is lost, a deletion. Resolves with what went wrong. Slots go on falling due for as long as `meanwhile` takes.
  */
 async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonly string[]> {
-  const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, failing, graph }
+  const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, failing, graph, job }
   const names = Object.keys(specs)
   await Promise.all([createGraph(home, 'sound'), createGraph(home, 'nowhere', 'nowhere')])
   const createdAt = Object.fromEntries(
     await Promise.all(Object.entries(specs).map(async ([name, spec]) => [name, await applySchedule(home, name, spec)] as const)),
   )
-  const others = { doomed: ahead, stuck, unbegun, unworked, forgotten: alone }
+  const others = { doomed: ahead, stuck, unbegun, unready, unworked, forgotten: alone }
   await Promise.all(Object.entries(others).map(([name, spec]) => applySchedule(home, name, spec)))
   await Promise.all([
     ...['ahead', 'alone', 'doomed', 'forgotten'].map((name) => untilMoreRan(home, name, 2)),
-    untilLedger(home, 'graph', 'a success', (ledger) => ledger.lastSuccess !== undefined && ledger.dispatched > 1),
-    ...['failing', 'stuck', 'unbegun'].map((name) => untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0)),
+    ...['graph', 'job'].map((name) =>
+      untilLedger(home, name, 'a success', (ledger) => ledger.lastSuccess !== undefined && ledger.dispatched > 1),
+    ),
+    ...['failing', 'stuck', 'unbegun', 'unready'].map((name) =>
+      untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0),
+    ),
     untilLedger(home, 'unworked', 'two slots of which nobody ran the job', (ledger) => ledger.active.length >= 2),
     observe(client, taskSchedules, { ...home, name: 'forgotten' }, (object) => object?.status?.lastScheduleTime !== undefined),
   ])
@@ -164,14 +178,17 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
       return { name, ...(await settle(home, name, spec, createdAt[name] ?? 0)) }
     }),
   )
-  await until(`${home.namespace}: marks of what is recorded`, async () => (await unmarkedExecutions(home)).length === 0)
+  await until(`${home.namespace}: marks of what is recorded`, async () => {
+    const left = await Promise.all([unmarkedExecutions(home), unacknowledgedJobs(home, 'job')])
+    return left.flat().length === 0
+  })
   // At rest, so that there is nothing else to write than whether it is to stay after its deletion.
   for (const deletionPolicy of ['Orphan', 'Delete'] as const) {
     await applySchedule(home, 'alone', { ...alone, suspend: true, deletionPolicy })
     await untilMarked(home, 'alone', deletionPolicy)
   }
-  await Promise.all([...names, 'stuck', 'unbegun', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)))
-  await untilLedgersAreGone(home, ['graph', 'unbegun'])
+  await Promise.all([...names, 'stuck', 'unbegun', 'unready', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)))
+  await untilLedgersAreGone(home, ['graph', 'unbegun', 'job', 'unready'])
   await deleteExecutions(home)
   const doubled = ['doomed', 'forgotten'].filter((name) => runsOf(home, name).length > slotsRun(home, name).size)
   return [
@@ -180,7 +197,9 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
       ...('LedgerRegressed' in missed ? [`${name}: the ledger is said to have regressed`] : []),
     ]),
     ...doubled.map((name) => `${name}: a slot ran twice`),
-    ...['stuck', 'unworked'].flatMap((name) => (slotsRun(home, name).size > 0 ? [`${name}: ran, though nobody works on its queue`] : [])),
+    ...['stuck', 'unready', 'unworked'].flatMap((name) =>
+      slotsRun(home, name).size > 0 ? [`${name}: ran, though nobody works on its queue`] : [],
+    ),
     ...(await untilNothingRemains(home).then(
       () => [],
       (error: unknown) => [String(error)],

@@ -15,14 +15,19 @@ import { deployments } from '../../src/api/index.ts'
 import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { startKubelet, type Kubelet } from '../support/kubelet.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
 import { random } from '../support/random.ts'
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy.ts'
 import {
   applySchedule,
   connectRedis,
+  createGraph,
   createHome,
   effectsOf,
+  graphOneAtATime,
+  jobOneAtATime,
+  ledgerOf,
   oneAtATime,
   placedAhead,
   queue,
@@ -31,6 +36,7 @@ import {
   slotsDue,
   slotsRun,
   until,
+  untilLedger,
   untilMoreRan,
   type Home,
   type ScheduleSpec,
@@ -43,6 +49,7 @@ let controlPlane: ControlPlane
 let redis: RedisServer
 let commands: Redis
 let client: Awaited<ReturnType<typeof connectCluster>>
+let kubelet: Kubelet
 const workers: PlainWorker[] = []
 const operators: OperatorProcess[] = []
 const proxies: RecordingProxy[] = []
@@ -55,10 +62,11 @@ beforeAll(async () => {
   client = await connectCluster(controlPlane.kubeconfig)
   await installCrds(client)
   workers.push(startPlainWorker({ redis, queues: [queue], recordFile }))
+  kubelet = startKubelet(client, recordFile, 'job')
 })
 
 afterAll(async () => {
-  await Promise.allSettled([...operators.map((operator) => operator.kill()), ...workers.map((worker) => worker.stop())])
+  await Promise.allSettled([...operators.map((operator) => operator.kill()), ...workers.map((worker) => worker.stop()), kubelet?.stop()])
   await Promise.allSettled([...proxies.map((proxy) => proxy[Symbol.asyncDispose]()), client?.close()])
   commands?.disconnect()
   await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
@@ -186,6 +194,8 @@ const frozenAt = [
   { point: 'after place', namespace: 'frozen-placed' },
   { point: 'before remove', namespace: 'frozen-remove' },
   { point: 'before acknowledge', namespace: 'frozen-acknowledge' },
+  { point: 'before create execution', namespace: 'frozen-execution' },
+  { point: 'before create job', namespace: 'frozen-job' },
 ]
 
 it.concurrent.each(frozenAt)(
@@ -202,7 +212,10 @@ it.concurrent.each(frozenAt)(
     })
     await first.logged('leading')
     const second = launch(namespace, { identity: 'operator-1' })
+    await createGraph(home, 'sound')
     const specs: Record<string, ScheduleSpec> = { ahead: placedAhead(2), alone: oneAtATime(2) }
+    if (point === 'before create execution') specs['graph'] = graphOneAtATime(2, 'sound')
+    if (point === 'before create job') specs['job'] = jobOneAtATime(2)
     const createdAt = await createAll(home, specs)
     if (point === 'before remove') {
       await untilMoreRan(home, 'ahead', 2)
@@ -211,7 +224,7 @@ it.concurrent.each(frozenAt)(
     }
     const struck = await first.logged('struck')
     await second.logged('leading')
-    await Promise.all(Object.keys(specs).map((name) => untilMoreRan(home, name, 2)))
+    await Promise.all(Object.keys(specs).map((name) => untilMoreDispatched(home, name, 2)))
     const accounts = await settleAll(home, specs, createdAt)
     expect(accounts.flatMap(({ name, wrong }) => wrong.map((each) => `${name}: ${each}`))).toEqual([])
 
@@ -231,5 +244,10 @@ it.concurrent.each(frozenAt)(
   },
   280_000,
 )
+
+async function untilMoreDispatched(home: Home, name: string, more: number): Promise<void> {
+  const before = (await ledgerOf(home, name))?.dispatched ?? 0
+  await untilLedger(home, name, `${more} more slots`, ({ dispatched }) => dispatched >= before + more)
+}
 
 const readRuns = (home: Home, specs: Readonly<Record<string, ScheduleSpec>>) => Object.keys(specs).map((name) => runsOf(home, name))

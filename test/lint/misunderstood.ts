@@ -21,6 +21,11 @@ export const misunderstood: readonly Misunderstood[] = [
   schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
   schedule('InvalidExpression', 'spec.task.payload.a', '{everySeconds: 9, task: {type: t, queue: q, payload: {a: $(slott)}}}'),
   schedule('PayloadTooLarge', 'spec.task.payload', `{everySeconds: 9, task: {type: t, queue: q, payload: {a: ${'a'.repeat(262_144)}}}}`),
+  schedule(
+    'InvalidExpression',
+    'spec.job.spec.template.spec.containers[0].args[0]',
+    '{everySeconds: 9, job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: m, image: i, args: ["$(HOME)"]}]}}}}}',
+  ),
   schedule('InvalidExpression', 'spec.parameters.a[0]', '{everySeconds: 9, dependencyRef: {name: g}, parameters: {a: [$(slott)]}}'),
   graph(
     'Cycle',
@@ -67,6 +72,7 @@ export const needCluster: readonly string[] = [
   'TaskQueue PolicyConflict',
   'TaskQueue SettingsUnreadable',
   'TaskSchedule DependencyNotFound',
+  'TaskSchedule TemplateInvalid',
   'TaskSchedule LedgerUnreadable',
   'WorkerPool DeploymentNotOwned',
   'WorkerPool ProgressDeadlineExceeded',

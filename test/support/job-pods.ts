@@ -17,20 +17,22 @@ export async function runningPods(client: KubeClient, { namespace, name }: At): 
 }
 
 /** The pods of the Job that run end like this. */
-export async function endPods(client: KubeClient, at: At, { exitCode, reason, message }: ContainerEnd): Promise<void> {
+export async function endPods(client: KubeClient, at: At, end: ContainerEnd): Promise<void> {
+  for (const pod of await runningPods(client, at)) await endPod(client, pod, end)
+}
+
+export async function endPod(client: KubeClient, pod: Pod, { exitCode, reason, message }: ContainerEnd): Promise<void> {
   const phase = exitCode === 0 ? ('Succeeded' as const) : ('Failed' as const)
   const terminated = { exitCode, reason: reason ?? (exitCode === 0 ? 'Completed' : 'Error'), ...(message === undefined ? {} : { message }) }
-  for (const pod of await runningPods(client, at)) {
-    const containerStatuses = (pod.spec['containers'] as readonly { readonly name: string }[]).map(({ name }) => ({
-      name,
-      image: 'none',
-      imageID: '',
-      ready: false,
-      restartCount: 0,
-      state: { terminated },
-    }))
-    await tellPod(client, pod, { phase, containerStatuses })
-  }
+  const containerStatuses = (pod.spec['containers'] as readonly { readonly name: string }[]).map(({ name }) => ({
+    name,
+    image: 'none',
+    imageID: '',
+    ready: false,
+    restartCount: 0,
+    state: { terminated },
+  }))
+  await tellPod(client, pod, { phase, containerStatuses })
 }
 
 export async function tellPod(client: KubeClient, { metadata }: Pod, status: Pod['status']): Promise<void> {

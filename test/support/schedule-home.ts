@@ -6,12 +6,13 @@ import { appendFileSync, readFileSync, statSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from '../../hack/cluster/redis.ts'
-import { finalStateOf, taskBrokers, taskDependencies, taskExecutions, taskSchedules } from '../../src/api/index.ts'
+import { finalStateOf, jobs, taskBrokers, taskDependencies, taskExecutions, taskSchedules } from '../../src/api/index.ts'
 import {
   annotations,
   dispatcherKey,
   dispatcherName,
   doneQueue,
+  labels,
   ledgerKey,
   ledgerName,
   ownersKey,
@@ -26,6 +27,7 @@ import { hasCode } from '../../src/errors/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
 import { slotObjectName } from '../../src/plans/index.ts'
 import type { Ledger } from '../../src/scheduling/index.ts'
+import { endOfJob, isAcknowledged } from '../../src/workloads/index.ts'
 import { namespaces } from './cluster-client.ts'
 
 /** Generous: it ends a wait that would never end, and asserts nothing about time. */
@@ -53,6 +55,8 @@ export type ScheduleSpec = {
   }
   /** Instead of a task; of `createGraph`. */
   readonly dependencyRef?: { readonly name: string }
+  /** Or of this. */
+  readonly job?: object
 }
 
 export type Home = {
@@ -80,6 +84,13 @@ export const oneAtATime = (everySeconds: number, more: Partial<ScheduleSpec> = {
 export const graphOneAtATime = (everySeconds: number, graph: string, more: Partial<ScheduleSpec> = {}): ScheduleSpec => {
   const { task: _task, ...spec } = oneAtATime(everySeconds)
   return { ...spec, dependencyRef: { name: graph }, ...more }
+}
+
+/** Of a Kubernetes Job. */
+export const jobOneAtATime = (everySeconds: number, more: Partial<ScheduleSpec> = {}): ScheduleSpec => {
+  const { task: _task, ...spec } = oneAtATime(everySeconds)
+  const pod = { restartPolicy: 'Never', containers: [{ name: 'main', image: 'localhost/none:1' }] }
+  return { ...spec, job: { spec: { backoffLimit: 0, template: { spec: pod } } }, ...more }
 }
 
 export function connectRedis(redis: RedisServer): Redis {
@@ -136,6 +147,12 @@ export async function unmarkedExecutions({ client, namespace }: Home): Promise<r
     (each) => finalStateOf(each) !== undefined && each.metadata.annotations?.[annotations.recorded] === undefined,
   )
   return unmarked.map(({ metadata }) => metadata.name)
+}
+
+/** The Jobs of a schedule that have ended, and that nobody has acknowledged. */
+export async function unacknowledgedJobs({ client, namespace }: Home, schedule: string): Promise<readonly string[]> {
+  const { items } = await client.list(jobs, { namespace, labelSelector: `${labels.schedule}=${schedule}` })
+  return items.filter((each) => endOfJob(each) !== undefined && !isAcknowledged(each)).map(({ metadata }) => metadata.name)
 }
 
 /** What no operator ever does: the broker has forgotten the schedule. */
@@ -296,7 +313,7 @@ export function accountOf(
 export async function remainsOf({ commands, namespace }: Home): Promise<readonly string[]> {
   const idPrefix = `tm/${installation}/${namespace}/`
   const done = queueKeys(prefix, doneQueue(installation, namespace))
-  const [ledgers, owners, ends, waitingEnds, ...jobs] = await Promise.all([
+  const [ledgers, owners, ends, waitingEnds, ...queued] = await Promise.all([
     commands.keys(`${ledgerKey(prefix, `${installation}/${namespace}/`)}*`),
     commands.hkeys(ownersKey(prefix, installation)),
     commands.lrange(done.wait, '0', '-1'),
@@ -313,7 +330,7 @@ export async function remainsOf({ commands, namespace }: Home): Promise<readonly
   return [
     ...ledgers.map((key) => `ledger ${key}`),
     ...owners.filter((owner) => owner.startsWith(`${installation}/${namespace}/`)).map((owner) => `marker ${owner}`),
-    ...jobs.flat().flatMap(([state, id]) => (id.startsWith(idPrefix) ? [`${state} ${id}`] : [])),
+    ...queued.flat().flatMap(([state, id]) => (id.startsWith(idPrefix) ? [`${state} ${id}`] : [])),
     ...[...ends, ...waitingEnds].map((id) => `done ${id}`),
   ]
 }

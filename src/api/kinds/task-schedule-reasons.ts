@@ -5,8 +5,10 @@ import { alertingCondition } from './alerting-condition.ts'
 const invalidSchedule = 'A schedule cannot be read, or never comes due. The message names the field and says what to write.'
 const invalidTimeZone = 'The text of spec.timeZone is no IANA time zone. Write one such as Europe/Berlin.'
 const invalidExpression =
-  'An expression $(…) of the payload or the parameters cannot be compiled. The message names the field and the names that are known.'
+  'An expression $(…) of the payload, the parameters or the job cannot be compiled. The message names the field and the names that are known.'
 const payloadTooLarge = 'The payload, or what the parameters come to, is too long. Store the data elsewhere and pass a reference.'
+const templateInvalid =
+  "The API server refuses the template of the schedule's Kubernetes Job; the message has its words. No slot is dispatched until it is corrected."
 const dependencyNotFound =
   'The TaskDependency of dependencyRef does not exist, so that no slot is dispatched. Create it; the schedule goes on by itself, as after an outage.'
 const ledgerUnreadable =
@@ -46,6 +48,12 @@ export const taskScheduleConditions = {
       InvalidExpression: { status: 'False', meaning: invalidExpression },
       PayloadTooLarge: { status: 'False', meaning: payloadTooLarge },
       DependencyNotFound: { status: 'False', meaning: dependencyNotFound },
+      TemplateInvalid: { status: 'False', meaning: templateInvalid },
+      StartPostponed: {
+        status: 'False',
+        meaning:
+          'The API server does not take now what a due slot is to start (a quota, a right that is missing, an admission webhook); the message has its words. It is tried again.',
+      },
     },
   },
   Reconciling: {
@@ -56,6 +64,7 @@ export const taskScheduleConditions = {
         meaning: 'The broker is missing or does not answer; the schedule goes on by itself when it does.',
       },
       WaitingForDispatch: { status: 'True', meaning: 'The dispatch of this namespace is being claimed at the broker.' },
+      StartPostponed: { status: 'True', meaning: 'The API server does not take what a due slot is to start; it is tried again.' },
     },
   },
   Stalled: {
@@ -67,6 +76,7 @@ export const taskScheduleConditions = {
       InvalidExpression: { status: 'True', meaning: invalidExpression },
       PayloadTooLarge: { status: 'True', meaning: payloadTooLarge },
       DependencyNotFound: { status: 'True', meaning: dependencyNotFound },
+      TemplateInvalid: { status: 'True', meaning: templateInvalid },
     },
   },
   LastRunSucceeded: {
@@ -75,12 +85,15 @@ export const taskScheduleConditions = {
       Succeeded: { status: 'True', meaning: 'It succeeded.' },
       Skipped: { status: 'True', meaning: 'No node of the graph had to run.' },
       AttemptsExhausted: { status: 'False', meaning: 'All its attempts failed; the message is that of the last one.' },
-      JobRemoved: { status: 'False', meaning: 'Somebody removed its job from the queue before it ended.' },
+      JobRemoved: { status: 'False', meaning: 'Somebody removed its job from the queue, or deleted its Kubernetes Job, before it ended.' },
       Failed: {
         status: 'False',
-        meaning: 'The graph failed; the message says which node, and `kubectl describe tex` what became of the others.',
+        meaning: 'The graph or the Kubernetes Job failed; the message says where and why, and names the object to look at.',
       },
-      TimedOut: { status: 'False', meaning: 'The time of the graph was over before all its nodes had ended.' },
+      TimedOut: {
+        status: 'False',
+        meaning: 'The time of the graph, or of the Kubernetes Job (activeDeadlineSeconds), was over before it had ended.',
+      },
       Cancelled: { status: 'False', meaning: 'Somebody cancelled its TaskExecution, by spec.desiredState.' },
       ExecutionRemoved: { status: 'False', meaning: 'Somebody deleted its TaskExecution before it ended, which cancelled it.' },
       Refused: {
@@ -151,6 +164,12 @@ export const taskScheduleEvents = {
   InvalidExpression: { type: 'Warning', action: 'Validate', meaning: invalidExpression },
   PayloadTooLarge: { type: 'Warning', action: 'Validate', meaning: payloadTooLarge },
   DependencyNotFound: { type: 'Warning', action: 'Dispatch', meaning: dependencyNotFound },
+  TemplateInvalid: { type: 'Warning', action: 'Validate', meaning: templateInvalid },
+  StartPostponed: {
+    type: 'Warning',
+    action: 'Dispatch',
+    meaning: 'The API server does not take what a due slot is to start; the note has its words. It is tried again.',
+  },
 } as const satisfies EventRegistry
 
 /** For example `scheduleCondition('Ready', 'SlotScheduled', '…')`. */

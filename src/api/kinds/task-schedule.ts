@@ -1,6 +1,7 @@
 import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, set, string } from '../schema/index.ts'
 import { conditionList, observedGeneration } from './condition-list.ts'
+import { jobTemplateOf } from './job-template.ts'
 import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { overrideDescription, overrideFields } from './override.ts'
 import { maxLabelValueLength, requiredRef } from './references.ts'
@@ -49,13 +50,13 @@ const spec = object({
       fieldPath: '.timeZone',
     },
     {
-      rule: '[has(self.task), has(self.dependencyRef)].exists_one(isSet, isSet)',
-      message: 'exactly one of task, dependencyRef must be set',
+      rule: '[has(self.task), has(self.job), has(self.dependencyRef)].exists_one(isSet, isSet)',
+      message: 'exactly one of task, job, dependencyRef must be set',
       fieldPath: '.task',
     },
     {
       rule: '!has(self.parameters) || has(self.dependencyRef)',
-      message: 'parameters go with dependencyRef only; a task has its payload. Remove parameters',
+      message: 'parameters go with dependencyRef only; a task has its payload, a job its args. Remove parameters',
       fieldPath: '.parameters',
     },
   ],
@@ -111,14 +112,14 @@ const spec = object({
       'How late a slot may still be dispatched; later it is counted as missed (StartingDeadlineExceeded). Without it: however late.',
     ),
     pendingDeadlineSeconds: deadline(
-      'A run that no worker has started so long after its dispatch is taken back and counts as failed, which frees a schedule with Forbid; of a graph: that has not begun.',
+      'A run that no worker has started so long after its dispatch is taken back and counts as failed, which frees a schedule with Forbid; of a graph: that has not begun; of a Kubernetes Job: of which no pod is up.',
     ),
     runDeadlineSeconds: deadline(
-      'A run that has not ended so long after the start of its current attempt, of a graph after its begin, counts as failed, which frees a schedule with Forbid. The run itself goes on.',
+      'A run that has not ended so long after the start of its current attempt, of a graph or a Kubernetes Job after its begin, counts as failed, which frees a schedule with Forbid. The run itself goes on.',
     ),
     deletionPolicy: enumeration({
       description:
-        'What becomes of its runs when this TaskSchedule is deleted. Delete: jobs that have not started are removed with its ledger, and its TaskExecutions are deleted, which cancels those that run. Orphan: all of it stays, and a TaskSchedule of the same name continues.',
+        'What becomes of its runs when this TaskSchedule is deleted. Delete: jobs that have not started are removed with its ledger, and its TaskExecutions and Kubernetes Jobs are deleted, which cancels those that run. Orphan: all of it stays, and a TaskSchedule of the same name continues.',
       values: ['Delete', 'Orphan'],
       default: 'Delete',
     }),
@@ -128,6 +129,12 @@ const spec = object({
       default: 'Taskmill',
     }),
     task: optional(taskTemplate),
+    job: optional(
+      jobTemplateOf({
+        description: 'The Kubernetes Job that is created for each slot, at its time.',
+        names: '`$(slot)` stands for the slot in RFC 3339, and any CEL expression over it may stand in its place;',
+      }),
+    ),
     dependencyRef: optional(
       requiredRef({
         description:
@@ -195,7 +202,7 @@ export const taskSchedule = declareKind({
   singular: 'taskschedule',
   shortNames: ['tsch'],
   description:
-    'A TaskSchedule adds a job to a queue, or runs a graph, at each of its slots, exactly once per slot, whatever happens to the operator meanwhile, and says what became of the runs.',
+    'A TaskSchedule adds a job to a queue, creates a Kubernetes Job or runs a graph at each of its slots, exactly once per slot, whatever happens to the operator meanwhile, and says what became of the runs.',
   nameMaxLength: maxLabelValueLength,
   columns: [
     { name: 'Schedule', type: 'string', jsonPath: '.status.schedule', description: 'When it runs.' },

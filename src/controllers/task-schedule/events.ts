@@ -14,6 +14,8 @@ const tellable = [
   'InvalidExpression',
   'PayloadTooLarge',
   'DependencyNotFound',
+  'TemplateInvalid',
+  'StartPostponed',
   'Suspended',
 ] as const
 

@@ -47,7 +47,8 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
   const parsed = parseTiming(timingOf(schedule))
   if (!parsed.ok) throw new Error(parsed.message)
   const suspension = suspensionOf(schedule, nowMs)
-  return statusOf({ schedule, status: undefined, situation: { kind: 'Driven' }, suspension, slots: parsed.slots, ledger, nowMs, ...part })
+  const driven = { situation: { kind: 'Driven' }, warnings: [], status: undefined } as const
+  return statusOf({ schedule, ...driven, suspension, slots: parsed.slots, ledger, nowMs, ...part })
 }
 const facts = (status: TaskScheduleStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
 const messageOf = (status: TaskScheduleStatus, type: string) => findCondition(status.conditions, type)?.message
@@ -150,4 +151,24 @@ it('says of an override what holds, until when, who wants it and why', () => {
   expect(resumed).toMatchObject({ reason: 'OverrideActive', next: '2026-11-29T00:00Z' })
   const over = statusFor({}, { override: { ...override, until: '2026-11-28T11:00:00Z', suspend: true } })
   expect(facts(over)).toEqual(['Ready True SlotScheduled', 'Late False InTime'])
+})
+
+it('a graph that is missing stalls it, and no slot is announced', () => {
+  const status = statusFor({ situation: { kind: 'NoDependency', name: 'summary' } })
+  expect(facts(status)).toContain('Stalled True DependencyNotFound')
+  expect(facts(status)).toContain('Ready False DependencyNotFound')
+  expect(messageOf(status, 'Ready')).toContain('TaskDependency "summary" does not exist in this namespace')
+  expect(status).not.toHaveProperty('next')
+})
+
+it('what the API server does not take now is told with its words, and is no reason to give up', () => {
+  const status = statusFor({ situation: { kind: 'Postponed', message: 'exceeded quota' } })
+  expect(facts(status)).toContain('Ready False StartPostponed')
+  expect(facts(status)).toContain('Reconciling True StartPostponed')
+  expect(messageOf(status, 'Ready')).toBe('a due slot waits: exceeded quota')
+})
+
+it('what the API server warns of is said with what is to come', () => {
+  const status = statusFor({ warnings: ['would violate PodSecurity'] })
+  expect(messageOf(status, 'Ready')).toBe('next 2026-11-29T00:00Z (01:00 Europe/Berlin). The API server warns: would violate PodSecurity')
 })

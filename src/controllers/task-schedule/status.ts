@@ -12,7 +12,7 @@ import { slotTime } from '../../contract/index.ts'
 import type { Ledger, RunOutcome } from '../../scheduling/index.ts'
 import { overriddenConditions, suspendedWords, type Suspension } from './override.ts'
 import { localTime, shortTime } from './times.ts'
-import type { World } from './world.ts'
+import type { Situation, World } from './world.ts'
 
 const shownRuns = 5
 /** Later than this is late. */
@@ -46,9 +46,11 @@ function scheduleText({ spec }: TaskSchedule): string {
   return spec.everySeconds === undefined ? (spec.schedules ?? []).join('; ') : `every ${spec.everySeconds}s`
 }
 
+const idle: readonly Situation['kind'][] = ['Standby', 'NoDependency', 'Invalid']
+
 /** None while nothing would be dispatched at them. */
 function nextSlots({ slots, situation, suspension, nowMs }: World): readonly number[] {
-  if (slots === undefined || suspension.isSuspended || situation.kind === 'Standby' || situation.kind === 'NoDependency') return []
+  if (slots === undefined || suspension.isSuspended || idle.includes(situation.kind)) return []
   const next: number[] = []
   for (let after = Math.floor(nowMs / 1000); next.length < shownRuns;) {
     const slot = slots.next(after)
@@ -61,7 +63,7 @@ function nextSlots({ slots, situation, suspension, nowMs }: World): readonly num
 
 type Health = { readonly ready: WantedCondition; readonly standing: readonly WantedCondition[] }
 
-function health({ schedule, situation, suspension }: World, [next]: readonly number[]): Health {
+function health({ schedule, situation, suspension, warnings }: World, [next]: readonly number[]): Health {
   const broker = schedule.spec.brokerRef.name
   switch (situation.kind) {
     case 'Invalid': {
@@ -106,8 +108,18 @@ function health({ schedule, situation, suspension }: World, [next]: readonly num
         standing: [scheduleCondition('Stalled', 'DependencyNotFound', message)],
       }
     }
-    case 'Driven':
-      return { ready: driven(schedule, suspension, next), standing: [] }
+    case 'Postponed': {
+      const message = `a due slot waits: ${situation.message}`
+      return {
+        ready: scheduleCondition('Ready', 'StartPostponed', message),
+        standing: [scheduleCondition('Reconciling', 'StartPostponed', message)],
+      }
+    }
+    case 'Driven': {
+      const ready = driven(schedule, suspension, next)
+      const warned = warnings.length === 0 ? ready : { ...ready, message: `${ready.message}. The API server warns: ${warnings.join('; ')}` }
+      return { ready: warned, standing: [] }
+    }
   }
 }
 

@@ -14,7 +14,7 @@ import { doneQueue, ledgerName, type OwnerMarker, type Slot } from '../../contra
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
-import { summaryOf, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
+import { ownerOfSlots, summaryOf, trialSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
@@ -23,15 +23,20 @@ import {
   type Brokers,
   createBrokerHold,
   createExecutionSlots,
+  createJobSlots,
   createQueueSlots,
   createStatusWriter,
   type Dispatchers,
   emptyExecutionSlotsMemory,
+  emptyJobSlotsMemory,
   emptyLedgerMemory,
   type ExecutionSlotsMemory,
+  type Jobs,
+  type JobSlotsMemory,
   type LedgerMemory,
   type SlotDriver,
   type Tracking,
+  type Trial,
   type VisitResult,
   turnAt,
   type WriteBudget,
@@ -52,6 +57,7 @@ export type TaskScheduleDeps = {
   readonly dispatchers: Dispatchers
   readonly brokers: Brokers
   readonly tracking: Tracking
+  readonly jobs: Jobs
   readonly driver: SlotDriver
   readonly events: EventRecorder
   readonly metrics: Metrics
@@ -76,6 +82,9 @@ type Memory = {
   understood: UnderstoodSchedule
   readonly ledger: LedgerMemory
   readonly executions: ExecutionSlotsMemory
+  readonly jobs: JobSlotsMemory
+  /** Of the template of a Job, and for which version of the schedule. */
+  trial?: { readonly version: string; readonly trial: Trial } | undefined
   /** The newest that was read, for people to read while nothing can be. */
   shown?: Ledger | undefined
   readonly untold: Untold
@@ -90,7 +99,7 @@ type Drive = { readonly situation: Situation; readonly againAfterMs?: number | u
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
 
 /** A broker that is away is asked again at this pace; a turn that was lost, sooner. */
-const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadable: 30_000 } as const
+const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadable: 30_000, postponed: 5_000 } as const
 /** So long, what people read stays while it is found out whose turn it is: usually one moment later they are told. */
 const undecidedMs = 10_000
 
@@ -120,8 +129,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     }
     const ledger = emptyLedgerMemory()
     const hold = createBrokerHold(brokers, () => (ledger.seen = undefined))
-    const executions = emptyExecutionSlotsMemory()
-    const memory: Memory = { schedule, understood: understandSchedule(schedule), ledger, executions, untold: new Map(), hold }
+    const [executions, jobs] = [emptyExecutionSlotsMemory(), emptyJobSlotsMemory()]
+    const memory: Memory = { schedule, understood: understandSchedule(schedule), ledger, executions, jobs, untold: new Map(), hold }
     memories.set(key, memory)
     return memory
   }
@@ -154,24 +163,22 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const names = namesOf(key)
     tracking.track({ owner: names.ledger, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
     const lastSlot = lastKnownSlot(status.latest(key, schedule), memory.shown)
-    const missing = missingDependency(schedule, understood)
+    const heldBy = missingDependency(schedule, understood) ?? refusedTemplate(await tryOut(memory, context))
     const plan = {
       ...understood.plan,
       suspended,
-      isHeld: missing !== undefined,
+      isHeld: heldBy !== undefined,
       ...(lastSlot === undefined ? {} : { statusSlot: lastSlot }),
       epoch: proof.epoch,
     }
     try {
       const result = await visit(key, memory, { plan, proof, endpoint, isWanted: () => schedules.get(key) !== undefined }, context)
       const driven = afterVisit(memory, result)
-      return missing === undefined || driven.situation.kind !== 'Driven'
-        ? driven
-        : { ...driven, situation: { kind: 'NoDependency', name: missing } }
+      return heldBy === undefined || driven.situation.kind !== 'Driven' ? driven : { ...driven, situation: heldBy }
     } catch (error) {
       if (hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) {
         return {
-          situation: failedExpression(understood.start.kind === 'Task' ? 'spec.task.payload' : 'spec.parameters', errorMessage(error)),
+          situation: failedExpression(fieldsOf[understood.start.kind], errorMessage(error)),
         }
       }
       if (hasCode(error, 'TM_LEDGER_UNREADABLE')) {
@@ -182,10 +189,22 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     }
   }
 
-  /** The graph that the schedule starts, if there is none of that name. */
-  function missingDependency({ metadata }: TaskSchedule, { start }: Extract<UnderstoodSchedule, { ok: true }>): string | undefined {
-    if (start.kind !== 'Graph') return undefined
-    return deps.dependencies.get(`${metadata.namespace ?? ''}/${start.dependency}`) === undefined ? start.dependency : undefined
+  /** There is no graph of the name that the schedule starts. */
+  function missingDependency({ metadata }: TaskSchedule, { start }: Extract<UnderstoodSchedule, { ok: true }>): Situation | undefined {
+    const isMissing = start.kind === 'Graph' && deps.dependencies.get(`${metadata.namespace ?? ''}/${start.dependency}`) === undefined
+    return isMissing ? { kind: 'NoDependency', name: start.dependency } : undefined
+  }
+
+  /** What the API server says to the template of a Job: asked once for each version of the schedule. */
+  async function tryOut(memory: Memory, { signal }: Context): Promise<Trial | undefined> {
+    const { schedule, understood } = memory
+    if (!understood.ok || understood.start.kind !== 'Job') return (memory.trial = undefined)
+    const { uid, generation, namespace = '' } = schedule.metadata
+    const version = `${uid}/${generation}`
+    if (memory.trial?.version === version && memory.trial.trial.kind !== 'Unknown') return memory.trial.trial
+    const trial = await deps.jobs.tryOut(namespace, understood.start.templateOf(trialSlot), { signal })
+    memory.trial = { version, trial }
+    return trial
   }
 
   /** A claim that is not answered: the broker is away, or has just been asked. */
@@ -204,6 +223,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
 
   function afterVisit({ hold: { broker } }: Memory, result: VisitResult): Drive {
     if (result.kind === 'Fenced') return { situation: { kind: 'Pending' }, againAfterMs: retryMs.fenced }
+    if (result.kind === 'Postponed') return { situation: result, againAfterMs: retryMs.postponed }
     if (result.kind !== 'Waiting') return { situation: { kind: 'Driven' }, againAfterMs: 0 }
     const nowMs = broker === undefined ? clock.now() : driver.brokerNow(broker)
     return { situation: { kind: 'Driven' }, againAfterMs: result.untilMs === undefined ? undefined : Math.max(0, result.untilMs - nowMs) }
@@ -258,6 +278,20 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
             return understood.start.executionOf(names.ledger, slot)
           },
           memory: memory.executions,
+          signal,
+          at: deps.at,
+        }),
+        createJobSlots({
+          jobs: deps.jobs,
+          namespace: schedule.metadata.namespace ?? '',
+          schedule: schedule.metadata.name,
+          ledger: names.ledger,
+          owner: ownerOfSlots(schedule),
+          templateOf(slot) {
+            if (!understood.ok || understood.start.kind !== 'Job') throw new TypeError('there is no Job to create')
+            return understood.start.templateOf(slot)
+          },
+          memory: memory.jobs,
           signal,
           at: deps.at,
         }),
@@ -336,6 +370,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const world: World = {
         schedule,
         suspension,
+        warnings: memory.trial?.trial.kind === 'Fine' ? memory.trial.trial.warnings : [],
         status: before,
         situation,
         slots: memory.understood.ok ? memory.understood.plan.slots : undefined,
@@ -351,6 +386,14 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       return soonest([againAfterMs, written.againAfterMs, suspension.endsInMs])
     },
   }
+}
+
+/** Where expressions may stand. */
+const fieldsOf = { Task: 'spec.task.payload', Job: 'spec.job', Graph: 'spec.parameters' } as const
+
+function refusedTemplate(trial: Trial | undefined): Situation | undefined {
+  if (trial?.kind !== 'Invalid') return undefined
+  return { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: `spec.job: ${trial.message}` } }
 }
 
 /** One that held for the slot it was tried with, and fails for the one that is due. */

@@ -5,7 +5,7 @@ import type { Suspension } from './override.ts'
 
 /** What can be done about a schedule now. */
 export type Situation =
-  | { readonly kind: 'Invalid'; readonly fault: { readonly reason: ScheduleFaultReason; readonly message: string } }
+  | { readonly kind: 'Invalid'; readonly fault: { readonly reason: ScheduleFaultReason | 'TemplateInvalid'; readonly message: string } }
   | { readonly kind: 'NoBroker' }
   /** A Secret of the TaskBroker is missing or wrong. */
   | { readonly kind: 'NotUsable'; readonly message: string }
@@ -17,6 +17,8 @@ export type Situation =
   | { readonly kind: 'Unreadable'; readonly message: string }
   /** What runs is followed, and no slot is decided. */
   | { readonly kind: 'NoDependency'; readonly name: string }
+  /** The API server does not take now what a due slot is to start. */
+  | { readonly kind: 'Postponed'; readonly message: string }
   | { readonly kind: 'Driven' }
 
 /** Everything that the status of a schedule says, gathered before it is said. */
@@ -26,6 +28,8 @@ export type World = {
   readonly status: TaskScheduleStatus | undefined
   readonly situation: Situation
   readonly suspension: Suspension
+  /** What the API server says to the template of a Job that it would take. */
+  readonly warnings: readonly string[]
   /** Undefined while the spec cannot be understood. */
   readonly slots: SlotSource | undefined
   /** The newest that is known; undefined: none was read. */

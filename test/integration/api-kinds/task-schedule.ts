@@ -1,4 +1,5 @@
 import { taskSchedule } from '../../../src/api/index.ts'
+import { jobTemplate, jobWords } from './job-template.ts'
 import { apiVersion, conditions, type KindCase } from './kind-case.ts'
 
 const least = {
@@ -18,6 +19,8 @@ const graph = {
     parameters: { day: '$(slot)', deep: [{ any: [null, true, 1.5] }] },
   },
 }
+
+const ofJob = { ...least, metadata: { name: 'of-job' }, spec: { everySeconds: 900, job: jobTemplate } }
 
 /** Of schedules and everySeconds there is only one, and of what it starts. */
 const full = {
@@ -70,6 +73,7 @@ export const taskScheduleCase: KindCase = {
   full,
   alternatives: [
     { path: ['spec', 'everySeconds'], object: least },
+    { path: ['spec', 'job'], object: ofJob },
     { path: ['spec', 'dependencyRef'], object: graph },
     { path: ['spec', 'parameters'], object: graph },
   ],
@@ -91,6 +95,7 @@ export const taskScheduleCase: KindCase = {
   words: [
     { field: 'spec', values: [{ schedules: ['0 1 * * *'], everySeconds: 900, task: least.spec.task }] },
     { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: ['Graph', '-a'].map((name) => ({ name })) },
+    ...jobWords('spec.job', 'spec.job', (job) => job),
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
     { field: 'spec.brokerRef', values: [{ name: 'other' }, undefined] },
     { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
@@ -137,7 +142,7 @@ export const taskScheduleCase: KindCase = {
         metadata: { name: nightly }
         spec: { everySeconds: 900 }
       `,
-      answer: 'spec.task: Invalid value: "object": exactly one of task, dependencyRef must be set',
+      answer: 'spec.task: Invalid value: "object": exactly one of task, job, dependencyRef must be set',
     },
     {
       title: 'a schedule that starts a task and a graph',
@@ -150,7 +155,44 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
           dependencyRef: { name: morning-summary }
       `,
-      answer: 'spec.task: Invalid value: "object": exactly one of task, dependencyRef must be set',
+      answer: 'spec.task: Invalid value: "object": exactly one of task, job, dependencyRef must be set',
+    },
+    {
+      title: 'a slot for a Job that nobody starts',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          job: { spec: { suspend: true, template: { spec: { restartPolicy: Never, containers: [{ name: main, image: "app:1" }] } } } }
+      `,
+      answer: 'spec.job.spec.suspend: Invalid value: "object": suspend cannot be true: nobody would start the Job. Remove suspend',
+    },
+    {
+      title: 'a slot for a Job that selects pods by itself',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          job: { spec: { manualSelector: true, template: { spec: { restartPolicy: Never, containers: [{ name: main, image: "app:1" }] } } } }
+      `,
+      answer:
+        'spec.job.spec.manualSelector: Invalid value: "object": manualSelector cannot be true: every run is a Job with pods of its own. Remove manualSelector and selector',
+    },
+    {
+      title: 'a slot for a Job whose pods are to be restarted for ever',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          job: { spec: { template: { spec: { restartPolicy: Always, containers: [{ name: main, image: "app:1" }] } } } }
+      `,
+      answer: 'spec.job.spec.template.spec.restartPolicy: Unsupported value: "Always": supported values: "Never", "OnFailure"',
     },
     {
       title: 'parameters for a task',
@@ -163,7 +205,8 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
           parameters: { retainDays: 1 }
       `,
-      answer: 'spec.parameters: Invalid value: "object": parameters go with dependencyRef only; a task has its payload. Remove parameters',
+      answer:
+        'spec.parameters: Invalid value: "object": parameters go with dependencyRef only; a task has its payload, a job its args. Remove parameters',
     },
     {
       title: 'a schedule that moves to another broker',

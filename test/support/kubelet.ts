@@ -1,0 +1,44 @@
+/** Ends the pods of the Jobs of schedules of one name, in all namespaces, and keeps books of them as the handlers of tasks do. */
+import { appendFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { jobs, pods } from '../../src/api/index.ts'
+import { annotations, labels } from '../../src/contract/index.ts'
+import { hasCode } from '../../src/errors/index.ts'
+import type { KubeClient } from '../../src/kube/index.ts'
+import { endPod } from './job-pods.ts'
+
+export type Kubelet = { stop(): Promise<void> }
+
+export function startKubelet(client: KubeClient, recordFile: string, schedule: string): Kubelet {
+  const stopping = new AbortController()
+  const ended = new Set<string>()
+
+  async function look(): Promise<void> {
+    const { items } = await client.list(pods, { labelSelector: `${labels.startedBy}=TaskSchedule,${labels.schedule}=${schedule}` })
+    for (const pod of items) {
+      const { uid = '', namespace = '', labels: its, deletionTimestamp } = pod.metadata
+      if (ended.has(uid) || deletionTimestamp !== undefined) continue
+      const job = await client.get(jobs, namespace, its?.['batch.kubernetes.io/job-name'] ?? '')
+      ended.add(uid)
+      appendFileSync(recordFile, `${job.metadata.annotations?.[annotations.jobId]} 1 ${new Date().toISOString()}\n`)
+      await endPod(client, pod, { exitCode: 0 })
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await look().catch((error: unknown) => {
+        // Somebody deleted the Job or the pod meanwhile.
+        if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT', 'TM_KUBE_UNAVAILABLE')) throw error
+      })
+      await sleep(200)
+    }
+  }
+  const running = run()
+  return {
+    stop() {
+      stopping.abort()
+      return running
+    },
+  }
+}
