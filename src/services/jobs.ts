@@ -5,8 +5,18 @@ import { annotations, jobName, labels } from '../contract/index.ts'
 import { errorMessage, hasCode } from '../errors/index.ts'
 import type { Informer, KubeClient } from '../kube/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { endOfJob, isJobOf, isWanting, jobBody, type JobEnd, jobTroubleOf, lastWords } from '../workloads/index.ts'
-import { podsOfJob, ttlSecondsOf, type WantedJob } from '../workloads/index.ts'
+import {
+  endOfJob,
+  isJobOf,
+  isWanting,
+  jobBody,
+  type JobEnd,
+  jobTroubleOf,
+  lastWords,
+  podsOfJob,
+  ttlSecondsOf,
+  type WantedJob,
+} from '../workloads/index.ts'
 import { createPodWatch, type PodLook } from './pod-watch.ts'
 
 /** Which Job: that of this id, of this name. */
