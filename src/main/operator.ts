@@ -18,7 +18,7 @@ export type OperatorInputs = {
   /** Aborts on SIGTERM or SIGINT. */
   readonly stop: AbortSignal
   readonly version: string
-  /** For fault tests: called before and after every write and effect for a slot, with the point's name, so that a test can end the process there. */
+  /** For fault tests: called before and after every write and effect for a slot or a run, with the point's name, so that a test can end the process there. */
   readonly at?: (point: string) => void
 }
 

@@ -1,216 +1,199 @@
 /**
- * 200 random graphs with random outcomes on a real Redis, while whoever leads is killed between two statements or at seeded moments, and
- * followed by the next, also before it has died. Each run must come out as the brute-force evaluator says, and each handler must have run
- * exactly as often as its attempts say, by its own book. The seed, the points and the moments are printed; SEED=… repeats them.
+ * 200 random graphs through the real operator, two of them in each namespace, on a real API server, a real Redis and plain BullMQ workers:
+ * whoever leads is killed once at every point between two statements that matter for a run, and at seeded moments, and is started again or
+ * followed by the other one. Runs are cancelled, timed out, deleted, replaced and expire meanwhile. Each must come out as the brute-force
+ * evaluator says, and each handler must have run exactly as often as its attempts say, by its own book. The seed, the points and the moments are
+ * printed; SEED=… repeats the graphs and the moments, ONLY=lane-2 only those of one namespace.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
-import { connectBroker, type Broker } from '../../src/broker/index.ts'
-import { systemClock } from '../../src/clock/index.ts'
-import { doneQueue, nodeJobId, runName } from '../../src/contract/index.ts'
-import { foldRun, nodesOf, viewOf, type AppendName, type EdgeCondition, type PlanNode, type RunPlan } from '../../src/graph/index.ts'
-import { silentLogger } from '../../src/observability/index.ts'
-import { oracleWorlds, worldOf, type OracleGraph, type OracleNode, type OracleOutcome } from '../support/graph-oracle.ts'
+import type { AppendName } from '../../src/graph/index.ts'
+import { connectCluster, installCrds } from '../support/cluster-client.ts'
+import { openLane, type Lane } from '../support/graph-lane.ts'
+import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
 import { random } from '../support/random.ts'
+import { drawRun, queues, type RandomRun, type Wish } from '../support/random-graphs.ts'
+import { connectRedis, createHome } from '../support/schedule-home.ts'
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-/** Namespaces, each with leaders of its own. */
+const only = process.env['ONLY']
+/** Namespaces, each with operators of its own. */
 const lanes = 5
-const graphsEach = 40
+const runsInAll = 200
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-graphs-'))
 const recordFile = join(folder, 'runs')
+let controlPlane: ControlPlane
 let redis: RedisServer
-let broker: Broker
+let commands: Redis
+let client: Awaited<ReturnType<typeof connectCluster>>
 let worker: PlainWorker
+const operators: OperatorProcess[] = []
+const opened: Lane[] = []
 
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
   writeFileSync(recordFile, '')
-  redis = await startRedis({ appendonly: 'everysec' })
-  broker = connectBroker({ address: redis.address, keyPrefix: 'bull', log: silentLogger, clock: systemClock })
-  worker = startPlainWorker({ redis, queues: ['work'], recordFile })
+  ;[controlPlane, redis] = await Promise.all([startControlPlane({ controllerManager: false }), startRedis({ appendonly: 'everysec' })])
+  commands = connectRedis(redis)
+  client = await connectCluster(controlPlane.kubeconfig)
+  await installCrds(client)
+  worker = startPlainWorker({ redis, queues: [queues.work, queues.slow], recordFile })
 })
 
 afterAll(async () => {
-  await Promise.allSettled([worker?.stop(), broker?.close()])
-  await redis?.stop()
+  for (const lane of opened) lane.stop()
+  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop(), client?.close()])
+  commands?.disconnect()
+  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
   rmSync(folder, { recursive: true })
 })
 
-/** A graph, what its handlers do, and how often each is to run once its node has started. */
-type Case = {
-  readonly plan: RunPlan
-  readonly oracle: OracleGraph
-  readonly ends: ReadonlyMap<string, OracleOutcome>
-  readonly attempts: ReadonlyMap<string, number>
+/** What has to happen for each append: the compiler asks for one that is new, and the test for a way to reach it. */
+const wishes = {
+  begin: {},
+  end: {},
+  refused: { first: 'Refused' },
+  stopped: { first: 'Late' },
+  cancel: { fate: 'Cancelled' },
+  timeout: { fate: 'TimedOut' },
+  stop: { first: 'Late' },
+  advance: { isWide: true },
+  forget: { fate: 'Deleted' },
+} as const satisfies Record<AppendName, Wish>
+
+/** Every point there is, and a run that brings the operator to it. */
+const points: readonly { readonly point: string; readonly wish: Wish; readonly isCommon: boolean }[] = [
+  ...Object.entries(wishes).map(([what, wish]) => ({ what: `append ${what}`, wish, isCommon: what === 'begin' || what === 'end' })),
+  { what: 'place', wish: {}, isCommon: true },
+  { what: 'remove', wish: { fate: 'Cancelled' as const }, isCommon: false },
+  { what: 'acknowledge', wish: {}, isCommon: true },
+  { what: 'delete', wish: { fate: 'Deleted' as const }, isCommon: false },
+  { what: 'status', wish: {}, isCommon: true },
+  { what: 'expire', wish: { fate: 'Expires' as const }, isCommon: false },
+].flatMap(({ what, ...rest }) => ['before', 'after'].map((when) => ({ point: `${when} ${what}`, ...rest })))
+
+type Strike = {
+  readonly killAt: string
+  /** Begun before it is to strike. */
+  readonly runs: readonly RandomRun[]
+  /** After it, the other operator takes over and is killed after so long; undefined: the same one comes again. */
+  readonly followedForMs?: number
 }
-
-type Rng = () => number
-
-function drawCase(name: string, rng: Rng): Case {
-  const pick = <T>(...values: readonly [T, ...T[]]): T => values[Math.floor(rng() * values.length)] ?? values[0]
-  const count = 1 + Math.floor(rng() * 8)
-  const finallyCount = count > 2 ? Math.floor(rng() * 2) : 0
-  const onNodeFailure = pick('Stop', 'Continue')
-  const ends = new Map<string, OracleOutcome>()
-  const attempts = new Map<string, number>()
-  const drawNode = (index: number): { readonly plan: PlanNode; readonly oracle: OracleNode } => {
-    const own = `n${index}`
-    const isFinally = index >= count - finallyCount
-    const upstream = isFinally ? [] : [...new Set([1, 2].map(() => Math.floor(rng() * (index + 1))))].filter((each) => each < index)
-    const dependsOn = upstream.map((each) => ({
-      name: `n${each}`,
-      condition: pick<EdgeCondition>('Succeeded', 'Succeeded', 'Failed', 'Completed'),
-    }))
-    const required = rng() < 0.7
-    const end = pick<OracleOutcome>('Succeeded', 'Succeeded', 'Succeeded', 'Failed', 'Failed', 'TimedOut')
-    // Which of two comes first would count where a failure of an expression stops the run.
-    const when = pick('true', 'true', 'true', 'false', onNodeFailure === 'Continue' || !required ? 'fails' : 'true')
-    const maxRetries = pick(0, 0, 1)
-    ends.set(own, end)
-    attempts.set(own, end === 'TimedOut' ? 0 : end === 'Failed' ? maxRetries + 1 : 1)
-    // Nobody works on the queue of those that time out.
-    const task = {
-      type: end === 'Failed' ? 'fail' : 'record',
-      queue: end === 'TimedOut' ? 'idle' : 'work',
-      payload: { ms: Math.floor(rng() * 30) },
-      retry: { maxRetries, initialDelaySeconds: 0 },
-    }
-    const asked = { true: 'parameters.yes', false: 'parameters.no', fails: 'parameters.missing' }[when]
-    const plan: PlanNode = { name: own, dependsOn, required, when: asked, task, ...(end === 'TimedOut' ? { timeoutSeconds: 1 } : {}) }
-    return { plan, oracle: { name: own, dependsOn, when, required, isFinally } }
-  }
-  const nodes = Array.from({ length: count }, (_, index) => drawNode(index))
-  const parts = { nodes: nodes.filter(({ oracle }) => !oracle.isFinally), finally: nodes.filter(({ oracle }) => oracle.isFinally) }
-  return {
-    plan: {
-      name,
-      nodes: parts.nodes.map(({ plan }) => plan),
-      finally: parts.finally.map(({ plan }) => plan),
-      onNodeFailure,
-      parameters: { yes: true, no: false },
-    },
-    oracle: { nodes: nodes.map(({ oracle }) => oracle), onNodeFailure },
-    ends,
-    attempts,
-  }
-}
-
-/** `begun`: it has reached its first point. */
-type Leader = { readonly begun: Promise<unknown>; readonly exited: Promise<number | null>; kill(): void }
-
-function lead(namespace: string, epoch: number, runsFile: string, killAt = ''): Leader {
-  const child = spawn(process.execPath, ['test/support/driver-with-kill-points.ts'], {
-    env: { ...process.env, REDIS: redis.address, NAMESPACE: namespace, EPOCH: String(epoch), RUNS: runsFile, KILL_AT: killAt },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const begun = once(child.stdout, 'data')
-  child.stdout.resume()
-  return { begun, exited: once(child, 'close').then(([code]) => code as number | null), kill: () => void child.kill('SIGKILL') }
-}
-
-/** How often each handler ran, by its own book. */
-function runsByJob(): ReadonlyMap<string, number> {
-  const runs = new Map<string, number>()
-  for (const line of readFileSync(recordFile, 'utf8').split('\n').filter(Boolean)) {
-    const [id = ''] = line.split(' ')
-    runs.set(id, (runs.get(id) ?? 0) + 1)
-  }
-  return runs
-}
-
-/** What is wrong with a run, in words. */
-async function judge(
-  namespace: string,
-  { plan, oracle, ends, attempts }: Case,
-  runs: ReadonlyMap<string, number>,
-): Promise<readonly string[]> {
-  const run = runName('default', namespace, plan.name)
-  const folded = foldRun((await broker.readRun(run, 0)).entries)
-  if (!folded.ok) return [`${run}: ${folded.message}`]
-  const nodes = nodesOf(folded.run)
-  const world = worldOf(oracle, Object.fromEntries(nodes.map(({ name, state }) => [name, state])), viewOf(folded.run)?.finished?.outcome)
-  const worlds = oracleWorlds(oracle, (node) => ends.get(node) ?? 'Succeeded')
-  return [
-    ...(worlds.has(world) ? [] : [`${run}: ${world}, and could be only ${[...worlds].join(' or ')}`]),
-    ...nodes.flatMap(({ name, startedAtMs }) => {
-      const ran = runs.get(nodeJobId(run, '1f0c9b2e', name)) ?? 0
-      const expected = startedAtMs === undefined ? 0 : (attempts.get(name) ?? 0)
-      return ran === expected ? [] : [`${run}: ${name} ran ${ran} times, and should have ${expected} times`]
-    }),
-  ]
-}
-
-/** Every append that nothing but a node's job or its time can bring about; the others have their own tests. */
-const appends = ['begin', 'end', 'stop', 'stopped'] as const satisfies readonly AppendName[]
-const points = [...appends.map((what) => `append ${what}`), 'place', 'remove', 'acknowledge'].flatMap((what) => [
-  `before ${what}`,
-  `after ${what}`,
-])
 
 /** What is to befall one namespace, drawn before anything happens in it. */
-type Lane = {
-  readonly namespace: string
-  readonly cases: readonly Case[]
-  readonly strikes: readonly { readonly killAt: string; readonly patienceMs: number; readonly isFollowed: boolean }[]
-}
-
-function drawLane(index: number): Lane {
+function drawStrikes(index: number): readonly Strike[] {
   const rng = random(seed + index)
-  const cases = Array.from({ length: graphsEach }, (_, at) => drawCase(`g${at}`, rng))
-  const own = points.filter((_, at) => at % lanes === index || rng() < 0.2)
-  const strikes = own.map((point) => ({
-    killAt: `${point}#${1 + Math.floor(rng() * 3)}`,
-    patienceMs: 100 + Math.floor(rng() * 600),
-    isFollowed: rng() < 0.4,
-  }))
-  return { namespace: `lane-${index}`, cases, strikes }
-}
-
-/** Killed at each of these points, or when it does not come there; sometimes the next one comes before the last has died. */
-async function live({ namespace, cases, strikes }: Lane): Promise<readonly string[]> {
-  const runsFile = join(folder, namespace)
-  const told: string[] = []
-  let epoch = 0
-  for (const [index, { killAt, patienceMs, isFollowed }] of strikes.entries()) {
-    // More begin with each of them, so that every point is still to be reached.
-    const count = Math.ceil((cases.length * (index + 1)) / (strikes.length + 1))
-    writeFileSync(runsFile, JSON.stringify(cases.slice(0, count).map(({ plan }) => plan)))
-    const leader = lead(namespace, (epoch += 1), runsFile, killAt)
-    const isDead = await Promise.race([leader.exited.then(() => true), leader.begun.then(() => sleep(patienceMs, false))])
-    told.push(isDead ? killAt : `${patienceMs} ms`)
-    if (!isDead && isFollowed) {
-      const next = lead(namespace, (epoch += 1), runsFile)
-      await Promise.race([next.begun.then(() => sleep(patienceMs)), next.exited])
-      next.kill()
-      await next.exited
-      told.push(`followed for ${patienceMs} ms`)
+  const own = points.filter((_, at) => at % lanes === index)
+  const runs = Math.ceil(runsInAll / lanes)
+  let drawn = 0
+  return own.map(({ point, wish, isCommon }, at) => {
+    const count = Math.ceil((runs * (at + 1)) / own.length) - drawn
+    const first = drawn
+    drawn += count
+    return {
+      killAt: `${point}#${isCommon ? 1 + Math.floor(rng() * 2) : 1}`,
+      runs: Array.from({ length: count }, (_, each) => drawRun(`g${first + each}`, rng, each === 0 ? wish : {})),
+      // It takes as long as the Lease lasts.
+      ...(at % 3 === 1 ? { followedForMs: Math.floor(rng() * 2000) } : {}),
     }
-    leader.kill()
-    await leader.exited
-  }
-  writeFileSync(runsFile, JSON.stringify(cases.map(({ plan }) => plan)))
-  const code = await lead(namespace, (epoch += 1), runsFile).exited
-  console.log(`${namespace}: killed at ${told.join(', ')}`)
-  const runs = runsByJob()
-  const wrong = await Promise.all(cases.map((each) => judge(namespace, each, runs)))
-  const { ended } = await broker.readEnded([doneQueue('default', namespace)])
-  return [
-    ...(code === 0 ? [] : [`${namespace}: the last leader ended with ${code}`]),
-    ...wrong.flat(),
-    ...ended.map(({ id }) => `${id}: its end was not acknowledged`),
-  ]
+  })
 }
 
-it('whoever leads is killed: every run comes out as it should, and every handler ran as often as it should', async () => {
-  const wrong = await Promise.all(Array.from({ length: lanes }, (_, index) => live(drawLane(index))))
-  expect(wrong.flat()).toEqual([])
-  expect(runsByJob().size).toBeGreaterThan(100)
-})
+/** Two operators, of which one leads. */
+function createPair(namespace: string) {
+  const launch = (identity: string, killAt: string): OperatorProcess => {
+    const operator = startOperator({
+      kubeconfig: controlPlane.kubeconfig,
+      namespace,
+      identity,
+      entry: ['test/support/operator-with-kill-points.ts'],
+      env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt },
+    })
+    operators.push(operator)
+    return operator
+  }
+  /** Who led last: it takes over at once when it comes again, the other one when the Lease has ended. */
+  let identity = 'operator-0'
+  let other: OperatorProcess | undefined
+  const otherIdentity = () => (identity === 'operator-0' ? 'operator-1' : 'operator-0')
+
+  return {
+    /** The next leader, which kills itself at that point. */
+    async lead(killAt = ''): Promise<OperatorProcess> {
+      const leader = launch(identity, killAt)
+      // What is killed as soon as it leads does not always come to say so.
+      const leads = Promise.race([leader.logged('leading'), leader.exited]).then(() => true)
+      while (!(await Promise.race([leads, other?.logged('leading').then(() => false) ?? leads]))) {
+        // It took too long to come again: the other one was faster.
+        await other?.kill()
+        other = undefined
+      }
+      other ??= launch(otherIdentity(), '')
+      return leader
+    },
+    /** The leader has gone, and the other one goes on for so long. */
+    async follow(forMs: number): Promise<void> {
+      await other?.logged('leading')
+      await sleep(forMs)
+      await other?.kill()
+      other = undefined
+      identity = otherIdentity()
+    },
+    stop: () => other?.kill(),
+  }
+}
+
+async function live(
+  index: number,
+): Promise<{ readonly struck: readonly string[]; readonly wrong: readonly string[]; readonly lane: Lane }> {
+  const strikes = drawStrikes(index)
+  const namespace = `lane-${index}`
+  await createHome({ client, commands, namespace, recordFile }, redis)
+  const lane = await openLane({ client, commands, namespace, recordFile })
+  opened.push(lane)
+  const pair = createPair(namespace)
+  const told: string[] = []
+  const struck: string[] = []
+  for (const { killAt, runs, followedForMs } of strikes) {
+    const leader = await pair.lead(killAt)
+    await Promise.all(runs.map(lane.begin))
+    const isStruck = await Promise.race([leader.exited.then(() => true), sleep(60_000, false, { ref: false })])
+    await leader.kill()
+    if (isStruck) struck.push(killAt.replace(/#.*/u, ''))
+    told.push(isStruck ? killAt : `${killAt} (not reached)`)
+    if (followedForMs === undefined) continue
+    await pair.follow(followedForMs)
+    told.push(`the other one after ${followedForMs} ms`)
+  }
+  const last = await pair.lead()
+  const stuck = await lane.settled().then(
+    () => [],
+    (error: unknown) => [String(error)],
+  )
+  console.log(`${namespace}: killed at ${told.join(', ')}`)
+  await Promise.all([last.stop(), pair.stop()])
+  return { struck, wrong: [...stuck, ...(await lane.judge())], lane }
+}
+
+it(
+  'whoever leads is killed: every run comes out as it should, and every handler ran as often as it should',
+  { timeout: 600_000 },
+  async () => {
+    const indexes = Array.from({ length: lanes }, (_, index) => index).filter((index) => only === undefined || only === `lane-${index}`)
+    const lived = await Promise.all(indexes.map(live))
+    expect(lived.flatMap(({ wrong }) => wrong)).toEqual([])
+    const wanted = points.filter((_, at) => indexes.includes(at % lanes)).map(({ point }) => point)
+    expect(lived.flatMap(({ struck }) => struck).toSorted()).toEqual(wanted.toSorted())
+    const renewed = await Promise.all(lived.map(({ lane }) => lane.renewed()))
+    const sum = renewed.reduce((all, { anew, of }) => ({ anew: all.anew + anew, of: all.of + of }), { anew: 0, of: 0 })
+    console.log(`of ${sum.of} replaced runs ${sum.anew} ran anew, the others went on`)
+    if (only === undefined) expect(sum.anew).toBeGreaterThan(0)
+  },
+)

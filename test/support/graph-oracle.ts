@@ -108,19 +108,34 @@ export function oracleOutcome(graph: OracleGraph, state: OracleState): string | 
   return isIdle ? 'Skipped' : 'Succeeded'
 }
 
-/** Everything that may become of a graph whose running nodes end in any order, each as it is told to: one line per world. */
-export function oracleWorlds(graph: OracleGraph, endOf: (node: string) => OracleOutcome): ReadonlySet<string> {
+/**
+ * Everything that may become of a graph whose running nodes end in any order, each in one of its ways (none: it never ends by itself): one line per world. With `stop` also
+ * what may become of it when the run is cancelled, or its time is over, at any moment: what runs then is stopped, or ends as it would have.
+ */
+export function oracleWorlds(
+  graph: OracleGraph,
+  endsOf: (node: string) => readonly OracleOutcome[],
+  stop?: 'Cancelled' | 'TimedOut',
+): ReadonlySet<string> {
   const worlds = new Set<string>()
   const seen = new Set<string>()
+  const inGraph = new Set(graph.nodes.flatMap(({ name, isFinally }) => (isFinally ? [] : [name])))
   const visit = (state: OracleState): void => {
     const line = worldOf(graph, Object.fromEntries(state.nodes), oracleOutcome(graph, state))
-    if (seen.has(line)) return
-    seen.add(line)
+    const key = `${line} ${state.stop} ${[...state.timedOutWithRun].toSorted().join(' ')} ${[...state.started].toSorted().join(' ')}`
+    if (seen.has(key)) return
+    seen.add(key)
     const running = [...state.nodes].filter(([, each]) => each === 'Running').map(([name]) => name)
     if (running.length === 0) worlds.add(line)
-    for (const name of running) visit(oracleEnd(graph, state, new Map([[name, endOf(name)]])))
+    for (const name of running) {
+      for (const end of endsOf(name)) visit(oracleEnd(graph, state, new Map([[name, end]])))
+      if (state.stop !== undefined && inGraph.has(name)) visit(oracleEnd(graph, state, new Map([[name, state.stop]]), new Set([name])))
+    }
+    const isOpen = [...inGraph].some((name) => !isFinal(state.nodes.get(name)))
+    if (stop !== undefined && state.stop === undefined && isOpen) visit(oracleStop(graph, state, stop))
   }
   visit(oracleBegin(graph))
+  if (stop === 'Cancelled') visit(oracleBegin(graph, stop))
   return worlds
 }
 

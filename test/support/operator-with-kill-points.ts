@@ -1,5 +1,5 @@
 /**
- * The operator with a hook at every point between two statements that matter for a slot. Each point is printed as it is reached; at the one
+ * The operator with a hook at every point between two statements that matter for a slot or a run. Each point is printed as it is reached; at the one
  * that KILL_AT names (`before place#2`: the second time) the process sends KILL_SIGNAL (default SIGKILL) to itself, before anything else can
  * happen in it.
  */

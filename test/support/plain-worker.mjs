@@ -13,7 +13,7 @@ const workers = QUEUES.split(',').map((queue) => {
     async (job) => {
       appendFileSync(RECORD_FILE, `${job.id} ${job.attemptsMade + 1} ${new Date().toISOString()}\n`)
       if (job.data?.ms !== undefined) await sleep(job.data.ms)
-      if (job.name === 'fail') throw new Error('fails by design')
+      if (job.name === 'fail' || (job.name === 'flaky' && job.attemptsMade === 0)) throw new Error('fails by design')
     },
     { connection, concurrency: 8, stalledInterval: 5000, removeOnComplete: { age: 3600 }, removeOnFail: { age: 3600 } },
   )

@@ -78,6 +78,8 @@ export type TaskExecutionDeps = {
   readonly enqueue: (key: string) => void
   /** What a deleted run left in a broker could not be removed now. */
   readonly onLeftBehind: () => void
+  /** Called before and after every write to the API server, so that a test can end the process there. */
+  readonly at?: (point: string) => void
 }
 
 /** What is remembered of a run between two looks; all of it can be lost, at the price of a read. */
@@ -105,7 +107,7 @@ const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadabl
 export function createTaskExecutionController(deps: TaskExecutionDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, executions, brokers, tracking, whereabouts, driver, events, metrics, clock, installation } = deps
+  const { client, executions, brokers, tracking, whereabouts, driver, events, metrics, clock, installation, at = () => undefined } = deps
   const memories = new Map<string, Memory>()
   const writer = createStatusWriter<TaskExecution>({
     client,
@@ -257,6 +259,13 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     return run !== undefined && deps.schedules.get(`${execution.metadata.namespace ?? ''}/${run.schedule}`) !== undefined
   }
 
+  async function tell(key: string, execution: TaskExecution, status: TaskExecutionStatus, { signal }: Context) {
+    at('before status')
+    const written = await writer.write(key, execution, status, signal)
+    at('after status')
+    return written
+  }
+
   /** Its time after the end is over: it is deleted, and with that what it left in the broker. */
   async function expire(
     execution: TaskExecution,
@@ -268,11 +277,13 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     const leftMs = Date.parse(finishTime) + ttlSecondsAfterFinished * 1000 - clock.now()
     if (leftMs > 0) return { requeueAfterMs: leftMs }
     const { namespace, name, uid } = execution.metadata
+    at('before expire')
     try {
       await client.delete(taskExecutions, namespace, name, { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) })
     } catch (error) {
       if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
     }
+    at('after expire')
     return {}
   }
 
@@ -354,7 +365,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       })
       if (before?.broker === undefined && source.ok && execution.spec.task === undefined && execution.spec.job === undefined) {
         // Where its log is has to be known, whatever becomes of what it refers to.
-        await writer.write(key, execution, statusOf(worldOf({ kind: 'Undecided' }, undefined)), context.signal)
+        await tell(key, execution, statusOf(worldOf({ kind: 'Undecided' }, undefined)), context)
       }
       const { situation, againAfterMs } =
         source.ok || before?.broker !== undefined
@@ -367,7 +378,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       const seen = run !== undefined && run.length > 0 ? run : undefined
       const doing = seen === undefined ? undefined : await memory.jobs.doing(seen, context)
       const after = statusOf(worldOf(situation, seen, doing))
-      const written = await writer.write(key, execution, after, context.signal)
+      const written = await tell(key, execution, after, context)
       const waits = [againAfterMs, written.againAfterMs, doing?.againAfterMs]
       if (isFinal(after.state) && !isTakenOver) countRun(metrics, execution, after)
       if (isFinal(after.state)) waits.push((await expire(execution, after.finishTime, context)).requeueAfterMs)
