@@ -111,6 +111,7 @@ function runParts(term: Term): readonly Startable[] {
     runDriver,
     exists,
     turnIn: turnsOf(term),
+    onRemains: ({ kind, namespace, name }) => (kind === 'TaskExecution' ? term.departures.note(`${namespace}/${name}`) : undefined),
   })
   const whereabouts = createWhereabouts({ clock, log })
   const services = { tracking, whereabouts, sweep, driver, runDriver }
@@ -191,6 +192,7 @@ function taskExecutionController(term: Term, { tracking, whereabouts, runDriver,
     tracking,
     whereabouts,
     driver: runDriver,
+    hasDeparted: term.departures.has,
     enqueue: (key) => controller.enqueue(key),
     onLeftBehind: sweep.again,
   })

@@ -5,16 +5,16 @@ import { rememberDepartures } from './departures.ts'
 
 it('knows what has gone, also when another one has come; of many the newest', () => {
   let tell: ChangeHandler<KubeObject> = () => undefined
-  const hasDeparted = rememberDepartures({ onChange: (handler) => ((tell = handler), () => undefined) }, 2)
+  const departures = rememberDepartures({ onChange: (handler) => ((tell = handler), () => undefined) }, 2)
   const object = { metadata: { name: 'a' } } as KubeObject
   const gone = (key: string) => void tell(key, undefined, object)
   void tell('acme/a', object, undefined)
-  expect(hasDeparted('acme/a')).toBe(false)
+  expect(departures.has('acme/a')).toBe(false)
   gone('acme/a')
   void tell('acme/a', object, undefined)
-  expect(hasDeparted('acme/a')).toBe(true)
-  gone('acme/b')
+  expect(departures.has('acme/a')).toBe(true)
+  departures.note('acme/b')
   gone('acme/a')
   gone('acme/c')
-  expect(['a', 'b', 'c'].map((name) => hasDeparted(`acme/${name}`))).toEqual([true, false, true])
+  expect(['a', 'b', 'c'].map((name) => departures.has(`acme/${name}`))).toEqual([true, false, true])
 })

@@ -1,8 +1,12 @@
 import type { KubeObject } from '../api/index.ts'
 import type { Informer } from '../kube/index.ts'
 
-/** Whether an object of that name, `namespace/name`, was seen to go since this process began to watch. */
-export type Departures = (key: string) => boolean
+/** Names, as `namespace/name`, of which an object is known to have gone. */
+export type Departures = {
+  has(key: string): boolean
+  /** It went before this process began to watch, as what it left behind tells. */
+  note(key: string): void
+}
 
 /**
  * What a process saw go, also while it followed: whoever takes over knows that an object which is there now is another one. Only the newest are
@@ -10,14 +14,14 @@ export type Departures = (key: string) => boolean
  */
 export function rememberDepartures(cache: Pick<Informer<KubeObject>, 'onChange'>, limit = 10_000): Departures {
   const gone = new Set<string>()
-  cache.onChange((key, current) => {
-    if (current !== undefined) return
+  const note = (key: string): void => {
     gone.delete(key)
     gone.add(key)
     for (const oldest of gone) {
       if (gone.size <= limit) break
       gone.delete(oldest)
     }
-  })
-  return (key) => gone.has(key)
+  }
+  cache.onChange((key, current) => (current === undefined ? note(key) : undefined))
+  return { has: (key) => gone.has(key), note }
 }

@@ -45,7 +45,7 @@ export async function runOperator({ env, stop, version, at = () => {} }: Operato
     hooks: metrics.election(config.lease.name),
   })
   const caches = createCaches({ client, clock, log, rng, namespaces: config.watchNamespaces, metrics })
-  const hasDeparted = rememberDepartures(caches.executions)
+  const departures = rememberDepartures(caches.executions)
   const cacheParts = partsOf(caches)
   tieMetrics(metrics, caches)
   const clusterId = createClusterId({
@@ -54,7 +54,7 @@ export async function runOperator({ env, stop, version, at = () => {} }: Operato
     clock,
     log,
   })
-  const process = { config, cluster: clusterId.get, connection, caches, hasDeparted, elector, metrics, tracer, clock, log, rng, at }
+  const process = { config, cluster: clusterId.get, connection, caches, departures, elector, metrics, tracer, clock, log, rng, at }
   const manager = createManager({
     elector,
     warm: [clusterId, ...cacheParts],

@@ -51,8 +51,8 @@ export type Process = {
   readonly cluster: () => string
   readonly connection: KubeClientOptions
   readonly caches: Caches
-  /** TaskExecutions that went while this process looked. */
-  readonly hasDeparted: Departures
+  /** TaskExecutions that went. */
+  readonly departures: Departures
   readonly elector: Elector
   readonly metrics: Metrics
   readonly tracer: Tracer
@@ -64,7 +64,7 @@ export type Process = {
 }
 
 /** What the controllers of one term are made of. */
-export type Term = Pick<Process, 'caches' | 'hasDeparted' | 'metrics' | 'clock' | 'log' | 'rng' | 'at'> & {
+export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'clock' | 'log' | 'rng' | 'at'> & {
   /** Sends only while the term lasts. */
   readonly client: KubeClient
   readonly events: EventRecorder
@@ -107,7 +107,7 @@ export function partsOfTerm(
   signal: AbortSignal,
   controllersOf: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
-  const { config, caches, hasDeparted, elector, metrics, tracer, clock, log, rng, at } = process
+  const { config, caches, departures, elector, metrics, tracer, clock, log, rng, at } = process
   const { installation, lease, identity } = config
   const cluster = process.cluster()
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
@@ -126,7 +126,7 @@ export function partsOfTerm(
   follow(caches.jobs, jobs.seen)
   const controllers = controllersOf({
     caches,
-    hasDeparted,
+    departures,
     metrics,
     clock,
     log,

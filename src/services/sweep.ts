@@ -49,6 +49,8 @@ export type SweepDeps = {
   /** Whether the cache, which is complete, has the object. */
   readonly exists: (kind: OwnerMarker['kind'], namespace: string, name: string) => boolean
   readonly isWatched: (namespace: string) => boolean
+  /** An object is gone and has left something, which is removed from now on: one that comes under its name is another one. */
+  readonly onRemains: (marker: OwnerMarker) => void
   /**
    * The turn that the dispatchers hold in a namespace. `Ours` with its proof; `None`: no TaskBroker of that namespace asks for one, so that
    * it may be claimed for a moment; `Pending`: soon; `Elsewhere`: it is left to whoever dispatches there.
@@ -133,6 +135,7 @@ export function createSweep(deps: SweepDeps): Sweep {
   }
 
   async function removeRemains(broker: Broker, endpoint: BrokerEndpoint, owner: string, marker: OwnerMarker): Promise<boolean> {
+    deps.onRemains(marker)
     const turn = deps.turnIn(marker.namespace, endpoint)
     const remove = { TaskSchedule: removeLedger, TaskExecution: removeRun, TaskQueue: removeSettings }[marker.kind]
     if (turn.kind === 'Ours') return remove(broker, endpoint, owner, marker, turn.proof)

@@ -397,6 +397,7 @@ test('deleted while nobody looked: the sweep takes back what waits, forgets what
 
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log: silentLogger, clock: systemClock }) })
   const stop = new AbortController()
+  const remains = new Set<string>()
   const deps = { clock: systemClock, log: silentLogger }
   const sweep = createSweep({
     ...deps,
@@ -411,6 +412,7 @@ test('deleted while nobody looked: the sweep takes back what waits, forgets what
     epoch: () => 5,
     exists: (kind, namespace, name) => kind !== 'TaskExecution' || namespace !== 'swept' || name !== 'x7k2p',
     isWatched: () => true,
+    onRemains: ({ namespace, name }) => remains.add(`${namespace}/${name}`),
     turnIn: (namespace) => ({ kind: 'Ours', proof: { ...home.proof, dispatcher: `default/${namespace}` } }),
   })
   sweep.start(stop.signal)
@@ -420,6 +422,7 @@ test('deleted while nobody looked: the sweep takes back what waits, forgets what
   await eventually(async () => expect((await leftOf()).filter((key) => !key.includes('/runs'))).toEqual([]))
   expect((await broker.listOwners('default', '0')).owners.has(home.run)).toBe(false)
   expect(await statesOf(kept)).toEqual({ waits: 'Running' })
+  expect([...remains]).toEqual(['swept/x7k2p'])
   running.resolve()
   await eventually(async () => expect(await endsOf(home)).toHaveLength(1))
   sweep.again()
