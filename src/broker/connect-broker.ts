@@ -118,6 +118,8 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     releaseQueue: (claim) => command(() => settings.releaseQueue(claim)),
     cleanQueue: (clean) => command(() => settings.cleanQueue(clean)),
 
+    onReturn: commands.onReturn,
+
     async close() {
       commands.close()
       watching?.close()

@@ -18,6 +18,8 @@ export type Connection = {
   ready(): Promise<void>
   /** Resolves when commands can be sent, however long that takes; rejects when the signal aborts. */
   back(signal: AbortSignal): Promise<void>
+  /** Told each time that it is there again after it was lost. Returns the way to end it. */
+  onReturn(listener: () => void): () => void
   close(): void
 }
 
@@ -86,7 +88,9 @@ export function openConnection(options: ConnectionOptions): Connection {
     if (lastError !== undefined || closed) return
     onFailure(new Error('the connection was closed'))
   })
+  const returns = new Set<() => void>()
   redis.on('ready', () => {
+    if (wasReady) for (const tell of returns) tell()
     wasReady = true
     if (lastError !== undefined) log.info({ address, connection: name }, 'broker connection is up')
     lastError = undefined
@@ -140,6 +144,10 @@ export function openConnection(options: ConnectionOptions): Connection {
     redis,
     address,
     back: (signal) => wait(signal, true),
+    onReturn(listener) {
+      returns.add(listener)
+      return () => void returns.delete(listener)
+    },
     async ready() {
       if (redis.status === 'ready') return
       if (lastError !== undefined) throw connectionError(address, lastError)

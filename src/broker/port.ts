@@ -106,6 +106,8 @@ export type Broker = BrokerLedgers &
     info(): Promise<BrokerInfo>
     /** Those of the queues that hold repeatable jobs of a BullMQ before 6, which BullMQ 6 does not understand. */
     findLegacyRepeatables(queues: readonly string[]): Promise<readonly string[]>
+    /** Told each time that the broker is there again after its connection was lost: it may have come back with less than it had. Returns the way to end it. */
+    onReturn(listener: () => void): () => void
     /** Ends the connections; calls under way reject. */
     close(): Promise<void>
   }

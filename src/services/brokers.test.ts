@@ -8,14 +8,22 @@ const rotated = { ...endpoint, credentials: { password: 'another' } } as BrokerE
 /** Brokers that only say whether they are connected. */
 function world() {
   const connected = new Set<Broker>()
+  const returns = new Set<() => void>()
   const brokers = createBrokers({
     connect() {
-      const broker = { close: async () => void connected.delete(broker) } as Partial<Broker> as Broker
+      const broker = {
+        close: async () => void connected.delete(broker),
+        onReturn(listener: () => void) {
+          const tell = () => listener()
+          returns.add(tell)
+          return () => void returns.delete(tell)
+        },
+      } as Partial<Broker> as Broker
       connected.add(broker)
       return broker
     },
   })
-  return { connected, brokers }
+  return { connected, brokers, returns }
 }
 
 test('two leases of one endpoint share a connection, which the last of them closes', async () => {
@@ -58,4 +66,21 @@ test('a hold that was released holds nothing, and can follow again', async () =>
   await hold.release()
   expect([hold.broker, connected.size]).toEqual([undefined, 0])
   expect(await hold.follow(endpoint)).toBe(hold.broker)
+})
+
+test('whoever holds a broker is told when it is there again, and only as long', async () => {
+  const { brokers, returns } = world()
+  let returned = 0
+  const hold = createBrokerHold(
+    brokers,
+    () => undefined,
+    () => returned++,
+  )
+  await hold.follow(endpoint)
+  for (const tell of returns) tell()
+  expect(returned).toBe(1)
+  await hold.follow(rotated)
+  expect(returns.size).toBe(1)
+  await hold.release()
+  expect(returns.size).toBe(0)
 })

@@ -55,13 +55,21 @@ export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoin
   }
 }
 
-/** `onLoss` is told when what was learned through the broker that is held counts no more: it is given back, or exchanged. */
-export function createBrokerHold(brokers: Pick<Brokers, 'acquire'>, onLoss: () => void = () => undefined): BrokerHold {
-  let held: (BrokerLease & { readonly fingerprint: string }) | undefined
+/**
+ * `onLoss` is told when what was learned through the broker that is held counts no more: it is given back, or exchanged. `onReturn`: it was
+ * away, and is there again, perhaps with less than it had.
+ */
+export function createBrokerHold(
+  brokers: Pick<Brokers, 'acquire'>,
+  onLoss: () => void = () => undefined,
+  onReturn?: () => void,
+): BrokerHold {
+  let held: (BrokerLease & { readonly fingerprint: string; readonly forget?: (() => void) | undefined }) | undefined
 
   async function exchange(next: typeof held): Promise<void> {
     const before = held
     held = next
+    before?.forget?.()
     onLoss()
     await before?.release()
   }
@@ -73,8 +81,8 @@ export function createBrokerHold(brokers: Pick<Brokers, 'acquire'>, onLoss: () =
     async follow(endpoint) {
       const fingerprint = fingerprintOf(endpoint)
       if (held?.fingerprint === fingerprint) return held.broker
-      const lease = { ...brokers.acquire(endpoint), fingerprint }
-      await exchange(lease)
+      const lease = brokers.acquire(endpoint)
+      await exchange({ ...lease, fingerprint, forget: onReturn && lease.broker.onReturn(onReturn) })
       return lease.broker
     },
     release: () => exchange(undefined),

@@ -248,6 +248,8 @@ describe('an absent broker', () => {
     await using own = await redisServer()
     const mine = connectBroker({ address: own.address, keyPrefix, log: silentLogger, clock: systemClock })
     await own.client.lpush('bull:kept:wait', 'a')
+    let returns = 0
+    mine.onReturn(() => (returns += 1))
     expect(await mine.readQueues(['kept'])).toMatchObject([{ waiting: 1 }])
     const watching = expect(mine.watchQueues(new Map([['kept', '0-0']]), 10_000, never)).rejects.toMatchObject({
       code: 'TM_BROKER_UNREACHABLE',
@@ -256,8 +258,10 @@ describe('an absent broker', () => {
     await own.kill()
     await watching
     await failsFast(() => mine.readQueues(['kept']))
+    expect(returns).toBe(0)
     await own.start()
     expect(await recovers(mine)).toMatchObject([{ waiting: 1 }])
+    expect(returns).toBe(1)
     const news = mine.watchQueues(new Map([['kept', '0-0']]), 5_000, never)
     await own.client.xadd('bull:kept:events', '*', 'event', 'added')
     expect((await news).size).toBe(1)

@@ -23,6 +23,8 @@ export type Lane = {
   begin(run: RandomRun): Promise<void>
   /** Until everything that was begun has an outcome, or is gone, and nothing is left to be done. */
   settled(): Promise<void>
+  /** All that Redis holds of the namespace's runs and their jobs: to see whether anything changed. */
+  effects(): Promise<Readonly<Record<string, string>>>
   /** What is wrong, in words. */
   judge(): Promise<readonly string[]>
   /** Replaced ones whose run was another one, and all that were replaced. */
@@ -74,8 +76,13 @@ export async function openLane({ client, commands, namespace, recordFile }: Deps
     if (fate === 'Cancelled') {
       const cancelled = { metadata: { namespace, name }, spec: { desiredState: 'Cancelled' } } as const
       await client.apply(taskExecutions, cancelled, { ...options, fieldManager: 'canceller', force: true })
-    } else await client.delete(taskExecutions, namespace, name)
-    if (fate === 'Replaced') await create(run)
+    } else if (fate === 'Deleted') await client.delete(taskExecutions, namespace, name)
+    for (const pauseMs of fate === 'Replaced' ? run.pausesMs : []) {
+      // As `kubectl replace --force` does it.
+      await client.delete(taskExecutions, namespace, name)
+      await create(run)
+      await sleep(pauseMs)
+    }
   }
 
   const statusOf = (name: string) => informer.get(`${namespace}/${name}`)?.status
@@ -188,6 +195,19 @@ export async function openLane({ client, commands, namespace, recordFile }: Deps
         async () => `left in Redis: ${(await left()).join(', ')}`,
         async () => (await left()).length === 0,
       )
+    },
+    async effects() {
+      const whole = `${installation}/${namespace}`
+      const own = [
+        `${runKey(prefix, `${whole}/run/`)}*`,
+        ...Object.values(queues).map((queue) => `${queueKeys(prefix, queue).base}tm/${whole}/*`),
+        `${queueKeys(prefix, doneQueue(installation, namespace)).base}*`,
+      ]
+      const all = (await Promise.all(own.map((pattern) => commands.keys(pattern)))).flat().toSorted()
+      // BullMQ's log and counter of a queue tell of refused adds too.
+      const keys = all.filter((key) => !/:(?:events|id)$/u.test(key))
+      const dumps = await Promise.all(keys.map((key) => commands.dumpBuffer(key)))
+      return Object.fromEntries(keys.map((key, index) => [key, dumps[index]?.toString('base64') ?? '']))
     },
     async judge() {
       const ran = book()

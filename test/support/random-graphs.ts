@@ -16,6 +16,8 @@ export type Wish = {
   readonly fate?: Fate
   /** A first node that times out by itself; whose payload is too large to be added to a queue. */
   readonly first?: 'Late' | 'Refused'
+  /** How often it is replaced. */
+  readonly times?: number
   /** More nodes than one append takes. */
   readonly isWide?: boolean
 }
@@ -26,6 +28,8 @@ export type RandomRun = {
   /** When that befalls it: so long after its creation, or after it was told to have begun. */
   readonly afterMs: number
   readonly isAfterBegin: boolean
+  /** After each time that it is replaced. */
+  readonly pausesMs: readonly number[]
   /** Of the TaskDependency, and of the TaskExecution. */
   readonly graph: object
   readonly run: object
@@ -74,6 +78,7 @@ export function drawRun(name: string, rng: Rng, wish: Wish = {}): RandomRun {
     fate,
     afterMs: Math.floor(rng() * 1500),
     isAfterBegin: !isFree,
+    pausesMs: Array.from({ length: wish.times ?? 1 }, () => (rng() < 0.4 ? 0 : Math.round(rng() * 300))),
     graph: { nodes: of(false), finally: of(true), onNodeFailure, parameters: { yes: true, no: false, long: 'x'.repeat(20_000) } },
     run: {
       dependencyRef: { name },

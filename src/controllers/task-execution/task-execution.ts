@@ -293,9 +293,14 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       return Object.assign(known, { execution, ...of })
     }
     const log: RunMemory = { run: undefined }
-    const hold = createBrokerHold(brokers, () => {
+    const forget = () => {
       log.run = undefined
       whereabouts.forget(namesOf(key).run)
+    }
+    // What waits for hours would not find out otherwise that its broker was restored from an older state.
+    const hold = createBrokerHold(brokers, forget, () => {
+      forget()
+      deps.enqueue(key)
     })
     const jobs = nodeJobsOf(deps.jobs, execution, namesOf(key).run, deps.at)
     const memory: Memory = { execution, ...of, log, hold, jobs }
