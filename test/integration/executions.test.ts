@@ -364,14 +364,28 @@ describe('a broker that was restored from an older state', () => {
 })
 
 describe('a graph with a fault says which, and its runs fail at once', () => {
+  const ring = (length: number) => ({
+    nodes: Array.from({ length }, (_, index) => node(`n${index}`, [{ name: `n${(index + 1) % length}` }])),
+  })
+  let faults = 0
+  const spelledOut = (length: number) => Array.from({ length: length + 1 }, (_, index) => `n${index % length}`).join(' -> ')
   it.each([
+    ...[1, 2, 17].map((length) => ['Cycle', ring(length), spelledOut(length)] as const),
     ['Cycle', { nodes: [node('a', [{ name: 'c' }]), node('b', [{ name: 'a' }]), node('c', [{ name: 'b' }])] }, 'a -> c -> b -> a'],
     ['UnknownNode', { nodes: [node('a', [{ name: 'x' }])] }, 'a depends on x, and there is no node of that name'],
     ['DuplicateNode', { nodes: [node('a')], finally: [node('a')] }, 'is called a too'],
     ['FinallyDependency', { nodes: [node('a', [{ name: 'b' }])], finally: [node('b')] }, 'a depends on b, which runs after all nodes'],
     ['InvalidExpression', { nodes: [node('a', [], { when: 'nodes.b.result' })] }, 'there is no node b'],
-  ])('%s', async (reason, spec, words) => {
-    const name = reason.toLowerCase()
+    ['InvalidExpression', { nodes: [node('a', [], { when: '"yes"' })] }, 'it yields string'],
+    ['InvalidExpression', { nodes: [node('a', [], { when: '1 + "x" == 2' })] }, 'no such overload'],
+    ['InvalidExpression', { nodes: [node('a', [], { when: '1 +' })] }, 'spec.nodes[0].when'],
+    [
+      'InvalidExpression',
+      { nodes: [node('a', [], { task: task('nodes', { payload: { days: '$(parameters.days + )' } }) })] },
+      'spec.nodes[0].task.payload.days',
+    ],
+  ] as const)('%s: %#', async (reason, spec, words) => {
+    const name = `at-fault-${(faults += 1)}`
     await home.graph(name, spec)
     const graph = await home.dependency(name, (each) => conditionOf(each, 'Stalled') !== undefined)
     expect(conditionOf(graph, 'Stalled')).toEqual({ status: 'True', reason, message: expect.stringContaining(words) })

@@ -44,7 +44,10 @@ export const misunderstood: readonly Misunderstood[] = [
     'spec.nodes[0].job.spec.template.spec.containers[0].args[0]',
     `nodes: [{name: a, job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: m, image: i, args: ["$(HOME)"]}]}}}}}]`,
   ),
+  graph('Cycle', 'spec.nodes[0].dependsOn[0]', `nodes: [{name: a, dependsOn: [{name: a}], ${task}}]`),
   graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: nodes.b.result, ${task}}]`),
+  graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: "1 + 'x' == 2", ${task}}]`),
+  graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: "'yes'", ${task}}]`),
   {
     kind: 'TaskAlert',
     reason: 'InvalidMessage',
