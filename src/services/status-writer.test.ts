@@ -126,20 +126,34 @@ it('leaves the condition of alerts to those who write it: neither a reason to wr
   expect(stored).toEqual([{ ...own, state: 'b' }])
 })
 
-it('writes a record first only to the object that was seen', async () => {
-  const bodies: { readonly metadata: object }[] = []
-  const client = { applyStatus: async (_: unknown, body: { readonly metadata: object }) => void bodies.push(body) } as unknown as KubeClient
+it('carries the version of what it was made of, and while the cache is behind of its own writes that which the last one left', async () => {
+  const versions: (string | undefined)[] = []
+  let current = 10
+  const client = {
+    async applyStatus(_: unknown, { metadata }: Thing) {
+      versions.push(metadata.resourceVersion)
+      return { metadata: { ...metadata, resourceVersion: String((current += 1)) } }
+    },
+  } as unknown as KubeClient
   const clock = fakeClock()
   const budget = createWriteBudget({ clock, perSecond: 10 })
-  const common = { client, resource: things, fieldManager: 't', clock, transitionOf: (status: { state: string }) => status.state, budget }
-  const writer = createStatusWriter<Thing>({ ...common, isRecord: true })
-  const object = { ...thing(), metadata: { ...thing().metadata, resourceVersion: '7' } }
-  await writer.write('n/a', object, { state: 'a', gauge: 1 })
-  await writer.write('n/a', object, { state: 'b', gauge: 1 })
-  await createStatusWriter<Thing>(common).write('n/a', object, { state: 'a', gauge: 1 })
-  expect(bodies.map(({ metadata }) => metadata)).toEqual([
-    { namespace: 'n', name: 'a', uid: 'u1', resourceVersion: '7' },
-    { namespace: 'n', name: 'a', uid: 'u1' },
-    { namespace: 'n', name: 'a', uid: 'u1' },
-  ])
+  const writer = createStatusWriter<Thing>({
+    client,
+    resource: things,
+    fieldManager: 't',
+    clock,
+    transitionOf: ({ state }) => state,
+    budget,
+  })
+  const at = (resourceVersion: string, uid = 'u1'): Thing => ({
+    ...thing(undefined, uid),
+    metadata: { ...thing().metadata, uid, resourceVersion },
+  })
+  await writer.write('n/a', at('10'), { state: 'a', gauge: 1 })
+  await writer.write('n/a', at('10'), { state: 'b', gauge: 1 })
+  await writer.write('n/a', at('11'), { state: 'c', gauge: 1 })
+  // Somebody else has changed it.
+  await writer.write('n/a', at('20'), { state: 'd', gauge: 1 })
+  await writer.write('n/a', at('9', 'u2'), { state: 'a', gauge: 1 })
+  expect(versions).toEqual(['10', '11', '12', '20', '9'])
 })

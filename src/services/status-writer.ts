@@ -4,6 +4,10 @@
  * A transition is a change of what `transitionOf` returns; everything else in a status is a gauge, which is written with the next
  * transition or once its object has been quiet for `gaugeIntervalMs` and the operator's budget for gauges allows it. What was written last is remembered here, because the cache may
  * still show the status before it. The condition that alerts write to their targets is theirs: it is neither missed nor taken over here.
+ *
+ * A status is about the object that it was made of: it carries its version, and is refused (TM_KUBE_CONFLICT, which is normal: the object is looked
+ * at again) when that has changed since. The UID alone would not do: an apply to the status of a custom resource ignores it, so that what was
+ * meant for an object that is gone would stand on the next one of its name.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { alertingType, type KubeObject, type Resource } from '../api/index.ts'
@@ -27,6 +31,8 @@ type Written<T extends StatusObject> = {
   readonly uid: string | undefined
   readonly status: NonNullable<T['status']>
   readonly atMs: number
+  /** Of the object: the one that was seen, and those that writes have left since. */
+  readonly versions: readonly (string | undefined)[]
 }
 
 export function createStatusWriter<T extends StatusObject>(deps: {
@@ -41,13 +47,8 @@ export function createStatusWriter<T extends StatusObject>(deps: {
   readonly conditionMetrics?: ConditionMetrics
   /** Between two writes of gauges alone; default 30 s. */
   readonly gaugeIntervalMs?: number | ((status: NonNullable<T['status']>) => number)
-  /**
-   * The status is the state of record: the first write of this process goes through only if the object is the one that was seen, so that
-   * nothing is decided over again that the process before has written last.
-   */
-  readonly isRecord?: boolean
 }): StatusWriter<T> {
-  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000, isRecord = false } = deps
+  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000 } = deps
   const written = new Map<string, Written<T>>()
   const intervalOf = typeof gaugeIntervalMs === 'number' ? () => gaugeIntervalMs : gaugeIntervalMs
 
@@ -70,11 +71,14 @@ export function createStatusWriter<T extends StatusObject>(deps: {
         const waitMs = quietMs > 0 ? quietMs : budget.take(`${resource.plural} ${key}`)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
-      const { namespace, name, uid, resourceVersion } = object.metadata
-      const guard = isRecord && before === undefined ? { resourceVersion } : {}
-      const body = { metadata: { name, namespace, uid, ...guard }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
-      await client.applyStatus(resource, body, { fieldManager, force: true, signal })
-      written.set(key, { uid, status, atMs: clock.monotonicNow() })
+      const { namespace, name, uid, resourceVersion: seen } = object.metadata
+      // What the cache shows may be older than what the last write left.
+      const shown = before?.versions.indexOf(seen) ?? -1
+      const versions = shown === -1 ? [seen] : (before?.versions.slice(shown) ?? [])
+      const resourceVersion = versions.at(-1)
+      const body = { metadata: { name, namespace, uid, resourceVersion }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
+      const after = await client.applyStatus(resource, body, { fieldManager, force: true, signal })
+      written.set(key, { uid, status, atMs: clock.monotonicNow(), versions: [...versions, after.metadata.resourceVersion] })
       return {}
     },
   }

@@ -157,12 +157,12 @@ export async function openLane({ client, commands, namespace, recordFile }: Deps
       ...(by !== token && fate !== 'Replaced' ? [`${of}: ${node} ran for another object`] : []),
     ])
     if (fate === 'Deleted') return tooOften
-    const { nodes = [], state } = object.status ?? {}
+    const { nodes = [], state, failureMessage = 'no failure' } = object.status ?? {}
     const told = run.worldOf(statesOf(nodes), state)
     const stored = log.length === 0 ? told : storedWorld(run, log)
     return [
       ...tooOften,
-      ...(run.worlds().has(told) ? [] : [`${of}: ${told}, and could be only ${[...run.worlds()].join(' or ')}`]),
+      ...(run.worlds().has(told) ? [] : [`${of}: ${told} (${failureMessage}), and could be only ${[...run.worlds()].join(' or ')}`]),
       ...(stored === told ? [] : [`${of}: its log says ${stored}, its status ${told}`]),
       ...nodes.flatMap((node) => {
         const count = counts.find(({ by, node: each }) => by === token && each === node.name)?.count ?? 0

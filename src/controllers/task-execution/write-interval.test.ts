@@ -15,8 +15,10 @@ type Write = { readonly atMs: number; readonly status: TaskExecutionStatus }
 function scribe(clock: FakeClock) {
   const writes: Write[] = []
   const client = {
-    applyStatus: async (_: unknown, { status }: TaskExecution) =>
-      void writes.push({ atMs: clock.now() - begunAtMs, status: status as never }),
+    async applyStatus(_: unknown, body: TaskExecution) {
+      writes.push({ atMs: clock.now() - begunAtMs, status: body.status as never })
+      return body
+    },
   } as unknown as KubeClient
   const writer = createStatusWriter<TaskExecution>({
     client,

@@ -35,7 +35,7 @@ function setup() {
       return server.deployment
     },
     list: async () => ({ items: [], resourceVersion: '1' }),
-    applyStatus: async () => ({}),
+    applyStatus: async () => ({ metadata: {} }),
   }
   const clock = fakeClock(nowMs)
   const controller = createWorkerPoolController({
