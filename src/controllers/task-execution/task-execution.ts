@@ -72,14 +72,12 @@ export type TaskExecutionDeps = {
   readonly cluster: string
   /** Whether an object of that name was seen to go. */
   readonly hasDeparted: (key: string) => boolean
-  /** Called before and after every effect, so that a test can end the process there. */
+  /** Called before and after every effect and every write to the API server, so that a test can end the process there. */
   readonly at: (point: string) => void
   /** Asks for another look at a run. */
   readonly enqueue: (key: string) => void
   /** What a deleted run left in a broker could not be removed now. */
   readonly onLeftBehind: () => void
-  /** Called before and after every write to the API server, so that a test can end the process there. */
-  readonly at?: (point: string) => void
 }
 
 /** What is remembered of a run between two looks; all of it can be lost, at the price of a read. */
@@ -107,7 +105,7 @@ const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, unreadabl
 export function createTaskExecutionController(deps: TaskExecutionDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, executions, brokers, tracking, whereabouts, driver, events, metrics, clock, installation, at = () => undefined } = deps
+  const { client, executions, brokers, tracking, whereabouts, driver, events, metrics, clock, installation, at } = deps
   const memories = new Map<string, Memory>()
   const writer = createStatusWriter<TaskExecution>({
     client,
