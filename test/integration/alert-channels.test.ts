@@ -50,6 +50,8 @@ async function createPlace(namespace: string) {
   }
 }
 
+/** Long enough for whatever is to be seen meanwhile; then the override is given an end that comes. */
+const anHour = 3600
 const inSeconds = (seconds: number): string => `${new Date(Date.now() + seconds * 1000).toISOString().slice(0, 19)}Z`
 
 describe.concurrent('a channel', () => {
@@ -124,17 +126,20 @@ describe.concurrent('an alert', () => {
     const apply = (part: Partial<TaskAlert['spec']>) =>
       client.apply(taskAlerts, { metadata: place('quiet'), spec: part }, { fieldManager: 'git', force: true })
     await apply(manifest)
-    const until = inSeconds(10)
-    await override('quiet', { silence: true, until, by: 'oncall', reason: 'drill' })
+    const silence = (until: string) => override('quiet', { silence: true, until, by: 'oncall', reason: 'drill' })
+    const longUntil = inSeconds(anHour)
+    await silence(longUntil)
     await queue.addBulk(bulk(3))
     await condition('quiet', 'Firing True ThresholdCrossed')
     expect((await condition('quiet', 'Notified False Silenced')).message).toContain('by oncall: "drill"')
     await apply({ ...manifest, severity: 'Critical' })
     const words = async () => (await conditionOf(client, workerPools, place('mail'), 'Alerting True AlertsFiring')).message
     await vi.waitFor(async () => expect(await words()).toContain('quiet (Critical): 3 jobs waiting > 1'), patience)
-    expect(await words()).toContain(`acknowledged by oncall (silenced) until ${until}`)
+    expect(await words()).toContain(`acknowledged by oncall (silenced) until ${longUntil}`)
     expect((await client.get(taskAlerts, 'silent', 'quiet')).spec.override?.by).toBe('oncall')
     expect(receiver.storyOf('silent', 'quiet')).toEqual([])
+    const until = inSeconds(3)
+    await silence(until)
     await told('quiet', 'firing')
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until))
     expect((await client.get(taskAlerts, 'silent', 'quiet')).status).not.toHaveProperty('ackedBy')
@@ -149,18 +154,21 @@ describe.concurrent('an alert', () => {
     await alert('known', ['oncall'])
     await queue.addBulk(bulk(3))
     await told('known', 'firing')
-    const until = inSeconds(14)
-    await override('known', { acknowledge: true, until, by: 'oncall', reason: 'incident 4711' })
+    const acknowledge = (until: string) => override('known', { acknowledge: true, until, by: 'oncall', reason: 'incident 4711' })
+    const longUntil = inSeconds(anHour)
+    await acknowledge(longUntil)
     await condition('known', 'Overridden True OverrideActive')
     const words = async () => (await conditionOf(client, workerPools, place('mail'), 'Alerting True AlertsFiring')).message
-    await vi.waitFor(async () => expect(await words()).toContain(`acknowledged by oncall until ${until}`), patience)
-    expect((await client.get(taskAlerts, 'acked', 'known')).status?.ackedBy).toBe(`oncall until ${until}`)
+    await vi.waitFor(async () => expect(await words()).toContain(`acknowledged by oncall until ${longUntil}`), patience)
+    expect((await client.get(taskAlerts, 'acked', 'known')).status?.ackedBy).toBe(`oncall until ${longUntil}`)
     await queue.drain()
     await told('known', 'firing', 'resolved')
     await queue.addBulk(bulk(3))
     await condition('known', 'Firing True ThresholdCrossed')
     await condition('known', 'Notified False Acknowledged')
     expect(receiver.storyOf('acked', 'known')).toEqual(['firing', 'resolved'])
+    const until = inSeconds(3)
+    await acknowledge(until)
     await told('known', 'firing', 'resolved', 'firing')
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until))
     await queue.close()
