@@ -152,8 +152,8 @@ test('as a job of a queue: counted for its schedule and its queue, and told', as
     expect(ran, where).toHaveLength(1)
     expect(dispatched, where).toBe(1)
     expect(counts, where).toEqual([
-      { succeeded: 1, failed: 0 },
-      { succeeded: 1, failed: 0 },
+      { succeeded: 1, failed: 0, missed: 0 },
+      { succeeded: 1, failed: 0, missed: 0 },
     ])
     if (struck === undefined) {
       expect(recorded.map(({ subjectKind, subject, outcome }) => `${subjectKind} ${subject} ${outcome}`)).toEqual([
@@ -175,8 +175,8 @@ test('by another executor: what its generation says is its, and counts for the s
     const where = `killed at ${struck} (${killAt})`
     expect(ran, where).toHaveLength(1)
     expect(counts, where).toEqual([
-      { succeeded: 0, failed: 1 },
-      { succeeded: 0, failed: 0 },
+      { succeeded: 0, failed: 1, missed: 0 },
+      { succeeded: 0, failed: 0, missed: 0 },
     ])
     if (struck === undefined) break
   }
