@@ -133,7 +133,7 @@ const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'plac
 ])
 
 /** What a run does after it was started is killed in the tests of runs. */
-const isOfRuns = (point: string): boolean => / append |^(?:before|after) delete$/u.test(point)
+const isOfRuns = (point: string): boolean => / append |^(?:before|after) (?:delete|status|expire)$/u.test(point)
 
 /**
  * All that can befall a schedule: placed ahead, one at a time, a failure, a run that nobody starts, an edit with its take-back, a ledger that
