@@ -21,7 +21,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['src/**/*.test.ts', 'test/{architecture,hack,lint}/**/*.test.ts'] },
+        test: { name: 'unit', include: ['src/**/*.test.ts', 'test/{architecture,hack,lint}/**/*.test.ts'], testTimeout: 60_000 },
       },
       withServers('chart', ['test/chart/**/*.test.ts'], 60_000),
       withServers('integration', ['test/integration/**/*.test.ts'], 120_000),

@@ -15,7 +15,8 @@ import {
 import type { Informer } from '../kube/index.ts'
 import type { KubeObject } from '../api/index.ts'
 import type { Controller, Startable } from '../runtime/index.ts'
-import { createDelivery, createNotifier, createRunCounts, type Notifier, type RunCounts } from '../services/index.ts'
+import { createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
+import { createRunCounts, type RunCounts } from '../services/signals/index.ts'
 import { keysOf } from './caches.ts'
 import { atEnd, type Term } from './term.ts'
 

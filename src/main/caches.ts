@@ -27,7 +27,7 @@ import { createInformerOfNamespaces, type Informer, type KubeClient } from '../k
 import type { Logger, MetricOwner, Metrics } from '../observability/index.ts'
 import { isRecorded, slotRunOf } from '../plans/index.ts'
 import type { Startable } from '../runtime/index.ts'
-import { startersOf } from '../services/index.ts'
+import { startersOf } from '../services/jobs/index.ts'
 
 /** What the operator knows of the cluster, whether it leads or follows: the caches are warm when it takes over. */
 export type Caches = {

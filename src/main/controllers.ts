@@ -11,19 +11,19 @@ import { createTaskQueueController } from '../controllers/task-queue/index.ts'
 import { createTaskScheduleController } from '../controllers/task-schedule/index.ts'
 import { createWorkerPoolController, poolsOf } from '../controllers/worker-pool/index.ts'
 import type { Controller, Startable } from '../runtime/index.ts'
+import { starterOf } from '../services/jobs/index.ts'
 import {
   createRunDriver,
   createSlotDriver,
   createSweep,
   createTracking,
   createWhereabouts,
-  starterOf,
   type RunDriver,
   type SlotDriver,
   type Sweep,
   type Tracking,
   type Whereabouts,
-} from '../services/index.ts'
+} from '../services/runs/index.ts'
 import { isRecorded, slotRunOf } from '../plans/index.ts'
 import { endOfJob, isAcknowledged } from '../workloads/index.ts'
 import { alertParts } from './alert-controllers.ts'

@@ -1,6 +1,6 @@
 import { hasCode, taskmillError } from '../errors/index.ts'
 import type { Elector } from '../runtime/index.ts'
-import type { HttpPost } from '../services/index.ts'
+import type { HttpPost } from '../services/notifications/index.ts'
 
 /**
  * POSTs for notifications, by the client that comes with Node: one attempt, no redirect followed, nothing of the answer but its status.

@@ -21,22 +21,17 @@ import {
   createBrokerDirectory,
   createBrokers,
   createDispatchers,
-  createJobs,
-  createOutcomes,
   createSecretCache,
-  createSignals,
-  createWriteBudget,
   type BrokerDirectory,
   type Brokers,
   type Dispatchers,
-  type Jobs,
-  type Outcomes,
-  type HttpPost,
   type SecretCache,
   type SecretCacheDeps,
-  type Signals,
-  type WriteBudget,
-} from '../services/index.ts'
+} from '../services/brokers/index.ts'
+import { createJobs, type Jobs } from '../services/jobs/index.ts'
+import type { HttpPost } from '../services/notifications/index.ts'
+import { createOutcomes, createSignals, type Outcomes, type Signals } from '../services/signals/index.ts'
+import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
 import type { Caches } from './caches.ts'
 import type { Departures } from './departures.ts'
 import { fenced } from './fence.ts'

@@ -35,8 +35,8 @@ describe('the rules bite', () => {
     },
     {
       name: 'past the door',
-      path: 'src/services/x.ts',
-      source: `import { demandOf } from '../scaling/demand.ts'; demandOf`,
+      path: 'src/services/status/x.ts',
+      source: `import { demandOf } from '../../scaling/demand.ts'; demandOf`,
       want: /past the door of scaling/u,
     },
     {
@@ -52,6 +52,12 @@ describe('the rules bite', () => {
       want: /may not import controllers\/task-broker/u,
     },
     {
+      name: 'the brokers look into the drivers',
+      path: 'src/services/brokers/x.ts',
+      source: `import { createSweep } from '../runs/index.ts'; createSweep`,
+      want: /services\/brokers may not import services\/runs/u,
+    },
+    {
       name: 'a leaf imports the house',
       path: 'src/errors/x.ts',
       source: `import { annotations } from '../contract/index.ts'; annotations`,
@@ -59,7 +65,7 @@ describe('the rules bite', () => {
     },
     {
       name: 'Redis outside of broker',
-      path: 'src/services/x.ts',
+      path: 'src/services/status/x.ts',
       source: `import { Redis } from 'ioredis'; Redis`,
       want: /may not import the package ioredis/u,
     },
@@ -83,7 +89,7 @@ describe('the rules bite', () => {
     },
     {
       name: 'an empty Date',
-      path: 'src/services/x.ts',
+      path: 'src/services/status/x.ts',
       source: `export const now = () => new Date()`,
       want: /new Date\(\) enters at main only/u,
     },
@@ -95,7 +101,7 @@ describe('the rules bite', () => {
     },
     {
       name: 'a raw timer',
-      path: 'src/services/x.ts',
+      path: 'src/services/status/x.ts',
       source: `export const later = (f: () => void) => setTimeout(f, 1)`,
       want: /setTimeout enters at main only/u,
     },

@@ -14,6 +14,12 @@ export type Row = {
 export const leaves = ['clock', 'errors', 'expressions', 'observability'] as const
 const pureRules = ['scheduling', 'graph', 'scaling', 'retry', 'alerting', 'history', 'forecasting', 'workloads']
 const ports = ['kube', 'broker']
+const services = ['brokers', 'signals', 'jobs', 'runs', 'notifications', 'status'].map((room) => `services/${room}`)
+/** A room of the services, and which other rooms it uses. */
+const service = (...others: readonly string[]): Row => ({
+  values: ['api', ...pureRules, 'plans', ...others.map((room) => `services/${room}`)],
+  types: ports,
+})
 
 export const table: Readonly<Record<string, Row>> = {
   contract: { pure: true },
@@ -30,13 +36,18 @@ export const table: Readonly<Record<string, Row>> = {
   plans: { values: ['api', ...pureRules], types: ['broker'] },
   lint: { values: ['api', 'plans'], packages: ['yaml'] },
   runtime: { values: ['retry'] },
-  services: { values: ['api', ...pureRules, 'plans'], types: ports },
-  'controllers/*': { values: ['api', ...pureRules, 'plans', 'runtime', 'services'], types: ports },
+  'services/brokers': service(),
+  'services/signals': service('brokers'),
+  'services/jobs': service(),
+  'services/runs': service('brokers', 'signals', 'jobs'),
+  'services/notifications': service('brokers'),
+  'services/status': service(),
+  'controllers/*': { values: ['api', ...pureRules, 'plans', 'runtime', ...services], types: ports },
   worker: { values: ['retry'], types: ['broker'] },
   client: { values: ['retry'], types: ['broker'] },
   tasks: { values: ['retry'], types: ['broker'] },
-  server: { values: ['api', ...pureRules, 'services'], types: ports },
-  cli: { values: ['api', ...pureRules, 'plans', 'services'], types: ports },
+  server: { values: ['api', ...pureRules, ...services], types: ports },
+  cli: { values: ['api', ...pureRules, 'plans', ...services], types: ports },
   main: { values: ['*'], packages: ['*'] },
 }
 

@@ -18,10 +18,10 @@ export function violations(sources: ReadonlyMap<string, string>): string[] {
   ]
 }
 
-/** `src/scaling/demand.ts` -> `scaling`; the kinds under `controllers` are folders of their own. */
+/** `src/scaling/demand.ts` -> `scaling`; the kinds under `controllers` and the rooms of `services` are folders of their own. */
 export function folderOf(path: string): string {
   const [, first = '', second = ''] = path.split('/')
-  return first === 'controllers' ? `controllers/${second}` : first
+  return first === 'controllers' || first === 'services' ? `${first}/${second}` : first
 }
 
 function rowOf(folder: string): Row | undefined {

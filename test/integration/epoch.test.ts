@@ -4,7 +4,7 @@ import { connectBroker } from '../../src/broker/index.ts'
 import { systemClock as clock } from '../../src/clock/index.ts'
 import { taskmillError } from '../../src/errors/index.ts'
 import { silentLogger as log } from '../../src/observability/index.ts'
-import { createBrokers, createDispatchers, type Dispatchers, type DispatchState } from '../../src/services/index.ts'
+import { createBrokers, createDispatchers, type Dispatchers, type DispatchState } from '../../src/services/brokers/index.ts'
 import { redisServer, type RedisServer } from './redis-server.ts'
 
 const key = 'shop/default'

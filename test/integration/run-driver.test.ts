@@ -6,18 +6,17 @@ import { systemClock } from '../../src/clock/index.ts'
 import { doneQueue, nodeJobId, runName, type OwnerMarker } from '../../src/contract/index.ts'
 import { compileGraph, foldRun, nodesOf, viewOf, type Graph, type PlanNode, type RunPlan } from '../../src/graph/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
+import { createBrokers } from '../../src/services/brokers/index.ts'
+import { createJobs } from '../../src/services/jobs/index.ts'
 import {
-  createBrokers,
-  createJobs,
-  createOutcomes,
   createRunDriver,
   createSlotDriver,
   createSweep,
-  type RecordedOutcome,
   type RunMemory,
   type RunVisit,
   type RunVisitResult,
-} from '../../src/services/index.ts'
+} from '../../src/services/runs/index.ts'
+import { createOutcomes, type RecordedOutcome } from '../../src/services/signals/index.ts'
 import { clientOf, eventually, lead, open, plainQueue, plainWorker } from './ledger-home.ts'
 
 let redis: RedisServer

@@ -6,14 +6,8 @@ import { systemClock } from '../../src/clock/index.ts'
 import { doneQueue, ledgerName, slotJobId, type OwnerMarker, type Slot } from '../../src/contract/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { generationOf, parseTiming, type SchedulePlan } from '../../src/scheduling/index.ts'
-import {
-  createOutcomes,
-  createQueueSlots,
-  createSlotDriver,
-  emptyLedgerMemory,
-  type RecordedOutcome,
-  type SlotExecutor,
-} from '../../src/services/index.ts'
+import { createQueueSlots, createSlotDriver, emptyLedgerMemory, type SlotExecutor } from '../../src/services/runs/index.ts'
+import { createOutcomes, type RecordedOutcome } from '../../src/services/signals/index.ts'
 import { lead, open, plainWorker } from './ledger-home.ts'
 
 let redis: RedisServer

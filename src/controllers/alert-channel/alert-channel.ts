@@ -3,7 +3,9 @@ import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
-import { createStatusWriter, type Notifier, placeOf, type SecretCache, type WriteBudget } from '../../services/index.ts'
+import type { SecretCache } from '../../services/brokers/index.ts'
+import { type Notifier, placeOf } from '../../services/notifications/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { statusOf, transitionEvents, transitionOf } from './status.ts'
 
 export type AlertChannelDeps = {

@@ -10,7 +10,7 @@ import {
   type WantedCondition,
   type WantedEvent,
 } from '../../api/index.ts'
-import type { ChannelActivity, ChannelPlace } from '../../services/index.ts'
+import type { ChannelActivity, ChannelPlace } from '../../services/notifications/index.ts'
 
 export type World = {
   readonly channel: AlertChannel

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { Condition, TaskAlert, WorkerPool } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
-import { createWriteBudget } from '../../services/index.ts'
+import { createWriteBudget } from '../../services/status/index.ts'
 import { createAlertingController } from './alerting.ts'
 import { poolTarget } from './target.ts'
 

@@ -8,7 +8,7 @@ import type { Condition } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { hasCode } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
-import type { WriteBudget } from '../../services/index.ts'
+import type { WriteBudget } from '../../services/status/index.ts'
 import { alertingOf, newsOf } from './alerting-condition.ts'
 import { type Target, type TargetKind, targetResources } from './target.ts'
 

@@ -12,7 +12,7 @@ import {
   withSuspension,
 } from '../../alerting/index.ts'
 import type { TaskAlertStatus } from '../../api/index.ts'
-import type { Delivery } from '../../services/index.ts'
+import type { Delivery } from '../../services/notifications/index.ts'
 import { quietOf } from './override.ts'
 import { statusOf } from './status.ts'
 import { clockTime } from './times.ts'

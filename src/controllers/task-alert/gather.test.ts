@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { AlertCondition, Facts } from '../../alerting/index.ts'
 import type { TaskAlert, TaskBroker, TaskQueue, WorkerPool } from '../../api/index.ts'
-import type { QueueSnapshot, RunCounts, Signals } from '../../services/index.ts'
+import type { QueueSnapshot, RunCounts, Signals } from '../../services/signals/index.ts'
 import { createGather, type Gathered } from './gather.ts'
 import { poolTarget } from './target.ts'
 

@@ -2,7 +2,8 @@
 import type { AlertCondition, Facts, Suspended, UnknownReason, Waiting } from '../../alerting/index.ts'
 import { findCondition, type TaskAlert, type TaskBroker, type TaskQueue } from '../../api/index.ts'
 import type { BrokerEndpoint } from '../../broker/index.ts'
-import type { BrokerDirectory, QueueSnapshot, RunCounts, Signals } from '../../services/index.ts'
+import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { QueueSnapshot, RunCounts, Signals } from '../../services/signals/index.ts'
 import { type Suspension, suspensionOf } from './suspension.ts'
 import type { Target } from './target.ts'
 

@@ -2,7 +2,7 @@
 import { alertConditionOf, type UnderstoodAlert } from '../../plans/index.ts'
 import { type AlertRecord, crossedText, limitOf, momentOf, type Told, type Transition } from '../../alerting/index.ts'
 import type { TaskAlert } from '../../api/index.ts'
-import type { Notification } from '../../services/index.ts'
+import type { Notification } from '../../services/notifications/index.ts'
 
 export function notificationOf(alert: TaskAlert, understood: UnderstoodAlert, record: AlertRecord, told: Told): Notification | undefined {
   const news = record.transitions.find(({ sequence }) => sequence === told.sequence)

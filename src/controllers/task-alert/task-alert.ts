@@ -13,15 +13,10 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { alertConditionOf, contradictionOf, type Fault, understandAlert, type UnderstoodAlert } from '../../plans/index.ts'
 import { soonest } from '../../runtime/index.ts'
-import {
-  type BrokerDirectory,
-  createStatusWriter,
-  type Delivery,
-  type Notifier,
-  type RunCounts,
-  type Signals,
-  type WriteBudget,
-} from '../../services/index.ts'
+import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { Delivery, Notifier } from '../../services/notifications/index.ts'
+import type { RunCounts, Signals } from '../../services/signals/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { tellAlert } from './alert-metrics.ts'
 import { decide } from './decide.ts'
 import { transitionEvents } from './events.ts'

@@ -1,7 +1,7 @@
 import type { AlertCondition, AlertRecord, ChannelRules, Facts, HeldBack, Measurement } from '../../alerting/index.ts'
 import type { TaskAlert, TaskAlertStatus } from '../../api/index.ts'
 import type { Fault } from '../../plans/index.ts'
-import type { Delivery } from '../../services/index.ts'
+import type { Delivery } from '../../services/notifications/index.ts'
 import type { Suspension } from './suspension.ts'
 
 /** Everything that a decision about one alert depends on, gathered before it is taken. */

@@ -1,5 +1,5 @@
 import type { Metrics } from '../../observability/index.ts'
-import type { DispatchState } from '../../services/index.ts'
+import type { DispatchState } from '../../services/brokers/index.ts'
 import type { Look } from './world.ts'
 
 /** The gauges of a broker. What is known of the server stays while it does not answer. */

@@ -1,7 +1,7 @@
 import type { Broker, BrokerEndpoint } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
-import { createBrokerHold, type BrokerHold, type Brokers } from '../../services/index.ts'
+import { createBrokerHold, type BrokerHold, type Brokers } from '../../services/brokers/index.ts'
 import type { Look } from './world.ts'
 
 /** Old repeatable jobs come with a deployment, not from one moment to the next. */

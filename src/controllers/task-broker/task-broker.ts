@@ -2,14 +2,8 @@ import { taskBrokers, type TaskBroker } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
-import {
-  createStatusWriter,
-  type BrokerDirectory,
-  type Brokers,
-  type BrokerState,
-  type Dispatchers,
-  type WriteBudget,
-} from '../../services/index.ts'
+import type { BrokerDirectory, Brokers, BrokerState, Dispatchers } from '../../services/brokers/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { tellBroker } from './broker-metrics.ts'
 import { createConnections } from './connections.ts'
 import { decide, transitionOf } from './decide.ts'

@@ -1,6 +1,6 @@
 import type { TaskBroker, TaskBrokerStatus } from '../../api/index.ts'
 import type { BrokerInfo } from '../../broker/index.ts'
-import type { DispatchState } from '../../services/index.ts'
+import type { DispatchState } from '../../services/brokers/index.ts'
 
 /** What the broker said about itself, or why it did not. */
 export type Look =

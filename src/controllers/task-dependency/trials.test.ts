@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { JobTemplate, TaskDependency } from '../../api/index.ts'
-import type { Trial } from '../../services/index.ts'
+import type { Trial } from '../../services/jobs/index.ts'
 import { tryJobs } from './trials.ts'
 
 const jobOf = (image: string): JobTemplate => ({

@@ -1,6 +1,6 @@
 import type { TaskDependency } from '../../api/index.ts'
 import type { Fault } from '../../plans/index.ts'
-import type { Jobs } from '../../services/index.ts'
+import type { Jobs } from '../../services/jobs/index.ts'
 
 /** What the API server says to the templates of a graph's Kubernetes Jobs. */
 export type Trials = {

@@ -2,7 +2,8 @@
 import { apiVersionOf, type TaskExecution, taskExecutions } from '../../api/index.ts'
 import { labels } from '../../contract/index.ts'
 import { type NodeView, nodesOf, type Run } from '../../graph/index.ts'
-import { createNodeJobs, type JobDoing, type Jobs, type JobsDoing, type NodeJobs } from '../../services/index.ts'
+import type { Jobs } from '../../services/jobs/index.ts'
+import { createNodeJobs, type JobDoing, type JobsDoing, type NodeJobs } from '../../services/runs/index.ts'
 import type { Whereabout } from './world.ts'
 
 /** Its Jobs go with it, whoever deletes it. */

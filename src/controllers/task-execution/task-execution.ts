@@ -24,20 +24,21 @@ import {
   type BrokerHold,
   type Brokers,
   createBrokerHold,
-  createStatusWriter,
   type Dispatchers,
-  type Jobs,
-  type JobsDoing,
-  type NodeJobs,
-  type RunDriver,
-  type RunMemory,
-  type RunVisit,
-  type RunVisitResult,
-  type Tracking,
   turnAt,
-  type Whereabouts,
-  type WriteBudget,
-} from '../../services/index.ts'
+} from '../../services/brokers/index.ts'
+import type { Jobs } from '../../services/jobs/index.ts'
+import type {
+  JobsDoing,
+  NodeJobs,
+  RunDriver,
+  RunMemory,
+  RunVisit,
+  RunVisitResult,
+  Tracking,
+  Whereabouts,
+} from '../../services/runs/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { entryEvents } from './events.ts'
 import { placedNodes, whereaboutsOf } from './placed-nodes.ts'
 import { countRun, openRun } from './run-metrics.ts'

@@ -1,7 +1,7 @@
 /** What a log that the broker has under the name of an object means to that object: pure. */
 import type { TaskExecutionStatus } from '../../api/index.ts'
 import { nodesOf, type Run, viewOf } from '../../graph/index.ts'
-import type { RunVerdict } from '../../services/index.ts'
+import type { RunVerdict } from '../../services/runs/index.ts'
 import { isFinal } from './status.ts'
 
 export type LogOwner = {

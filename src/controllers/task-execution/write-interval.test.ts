@@ -4,7 +4,7 @@ import { type TaskExecution, taskExecutions, type TaskExecutionStatus } from '..
 import { fakeClock, type FakeClock } from '../../clock/index.ts'
 import { applyEntry } from '../../graph/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
-import { createStatusWriter, createWriteBudget } from '../../services/index.ts'
+import { createStatusWriter, createWriteBudget } from '../../services/status/index.ts'
 import { begunAtMs, ended, executionOf, nodeOf, runOf, started, worldOf } from './fixtures.ts'
 import { statusOf, transitionOf } from './status.ts'
 import { gaugeIntervalMs } from './write-interval.ts'

@@ -9,15 +9,14 @@ import { createConditionMetrics, tellQueues, type Logger, type Metrics } from '.
 import { soonest } from '../../runtime/index.ts'
 import {
   createBrokerHold,
-  createStatusWriter,
   type BrokerDirectory,
   type BrokerHold,
   type Brokers,
   type Dispatchers,
-  type Signals,
   turnAt,
-  type WriteBudget,
-} from '../../services/index.ts'
+} from '../../services/brokers/index.ts'
+import type { Signals } from '../../services/signals/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { changeEvent, transitionEvents } from './events.ts'
 import { ratesOf, withSample, type Samples } from './rates.ts'
 import { statusOf, transitionOf } from './status.ts'

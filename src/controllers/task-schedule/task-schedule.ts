@@ -22,25 +22,25 @@ import {
   type BrokerHold,
   type Brokers,
   createBrokerHold,
+  type Dispatchers,
+  turnAt,
+} from '../../services/brokers/index.ts'
+import type { Jobs, Trial } from '../../services/jobs/index.ts'
+import {
   createExecutionSlots,
   createJobSlots,
   createQueueSlots,
-  createStatusWriter,
-  type Dispatchers,
   emptyExecutionSlotsMemory,
   emptyJobSlotsMemory,
   emptyLedgerMemory,
   type ExecutionSlotsMemory,
-  type Jobs,
   type JobSlotsMemory,
   type LedgerMemory,
   type SlotDriver,
   type Tracking,
-  type Trial,
   type VisitResult,
-  turnAt,
-  type WriteBudget,
-} from '../../services/index.ts'
+} from '../../services/runs/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { changeEvents, transitionEvents, type Untold } from './events.ts'
 import { suspensionOf } from './override.ts'
 import { countChanges, tellSchedule } from './schedule-metrics.ts'

@@ -1,5 +1,6 @@
 import type { WorkerPool } from '../../api/index.ts'
-import type { BrokerState, QueueSnapshot, Signals } from '../../services/index.ts'
+import type { BrokerState } from '../../services/brokers/index.ts'
+import type { QueueSnapshot, Signals } from '../../services/signals/index.ts'
 import { currentReplicas, type DeploymentState, type QueueSignals } from './world.ts'
 
 /**

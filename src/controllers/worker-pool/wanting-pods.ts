@@ -1,5 +1,5 @@
 import type { Deployment } from '../../api/index.ts'
-import type { WantingPods } from '../../services/index.ts'
+import type { WantingPods } from '../../services/jobs/index.ts'
 import type { PodAdvice } from '../../workloads/index.ts'
 import { selectorOf } from './ownership.ts'
 

@@ -16,14 +16,10 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { createConsistency, soonest } from '../../runtime/index.ts'
 import { emptyHistory, type RecommendationHistory } from '../../scaling/index.ts'
-import {
-  createPodWatch,
-  createStatusWriter,
-  type BrokerDirectory,
-  type PodLook,
-  type Signals,
-  type WriteBudget,
-} from '../../services/index.ts'
+import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import { createPodWatch, type PodLook } from '../../services/jobs/index.ts'
+import type { Signals } from '../../services/signals/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { troubleOf } from '../../workloads/index.ts'
 import { actOnTarget, releaseTarget } from './act-on-target.ts'
 import { actOnDeployment, fieldManagers, type Applied } from './act.ts'

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto'
+import type { Broker, BrokerEndpoint } from '../../broker/index.ts'
+
+/** A broker on loan. It stays connected until the last lease of its endpoint has been released. */
+export type BrokerLease = {
+  readonly broker: Broker
+  /** Gives it back; again does nothing. */
+  release(): Promise<void>
+}
+
+export type Brokers = {
+  /** Lends the broker of that endpoint; the first lease connects, in the background. */
+  acquire(endpoint: BrokerEndpoint): BrokerLease
+  /** Closes all, whoever still holds them. */
+  close(): Promise<void>
+}
+
+/** What one resource holds of a broker between two looks. */
+export type BrokerHold = {
+  /** What is held now. */
+  readonly broker: Broker | undefined
+  /** The broker of that endpoint; another one than before (its address or credentials have changed) is exchanged. */
+  follow(endpoint: BrokerEndpoint): Promise<Broker>
+  release(): Promise<void>
+}
+
+type Shared = { readonly broker: Broker; leases: number }
+
+/** One broker per endpoint, prefix and way in, however many resources use it: the operator's connections do not grow with what it manages. */
+export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoint) => Broker }): Brokers {
+  const shared = new Map<string, Shared>()
+  return {
+    acquire(endpoint) {
+      const id = fingerprintOf(endpoint)
+      const entry = shared.get(id) ?? { broker: deps.connect(endpoint), leases: 0 }
+      shared.set(id, entry)
+      entry.leases++
+      let isHeld = true
+      return {
+        broker: entry.broker,
+        async release() {
+          if (!isHeld) return
+          isHeld = false
+          if (--entry.leases > 0 || shared.get(id) !== entry) return
+          shared.delete(id)
+          await entry.broker.close()
+        },
+      }
+    },
+    async close() {
+      const all = [...shared.values()]
+      shared.clear()
+      await Promise.all(all.map(({ broker }) => broker.close()))
+    },
+  }
+}
+
+/**
+ * `onLoss` is told when what was learned through the broker that is held counts no more: it is given back, or exchanged. `onReturn`: it was
+ * away, and is there again, perhaps with less than it had.
+ */
+export function createBrokerHold(
+  brokers: Pick<Brokers, 'acquire'>,
+  onLoss: () => void = () => undefined,
+  onReturn?: () => void,
+): BrokerHold {
+  let held: (BrokerLease & { readonly fingerprint: string; readonly forget?: (() => void) | undefined }) | undefined
+
+  async function exchange(next: typeof held): Promise<void> {
+    const before = held
+    held = next
+    before?.forget?.()
+    onLoss()
+    await before?.release()
+  }
+
+  return {
+    get broker() {
+      return held?.broker
+    },
+    async follow(endpoint) {
+      const fingerprint = fingerprintOf(endpoint)
+      if (held?.fingerprint === fingerprint) return held.broker
+      const lease = brokers.acquire(endpoint)
+      await exchange({ ...lease, fingerprint, forget: onReturn && lease.broker.onReturn(onReturn) })
+      return lease.broker
+    },
+    release: () => exchange(undefined),
+  }
+}
+
+/** The same for the same server, prefix, credentials and TLS, and for nothing else. It tells nothing of the credentials. */
+export function fingerprintOf({ address, keyPrefix, credentials, tls }: BrokerEndpoint): string {
+  const parts = [
+    address,
+    keyPrefix,
+    credentials === undefined ? null : [credentials.username, credentials.password],
+    tls === undefined ? null : [tls.ca, tls.cert, tls.key, tls.serverName],
+  ]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}

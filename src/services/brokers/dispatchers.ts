@@ -1,0 +1,219 @@
+import type { BrokerEndpoint, DispatchAnswer, DispatchClaim, DispatchProof } from '../../broker/index.ts'
+import { sleep, type Clock } from '../../clock/index.ts'
+import { dispatcherName } from '../../contract/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
+import type { Logger } from '../../observability/index.ts'
+import { fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
+
+/**
+ * Whose turn it is to dispatch. `Pending`: the broker has not said. `Active`: ours, with the proof that every write of a ledger carries.
+ * `Standby`: somebody else's (`heldBy`), or not wanted.
+ */
+export type DispatchState =
+  | { readonly kind: 'Pending' }
+  | { readonly kind: 'Active'; readonly proof: DispatchProof }
+  | { readonly kind: 'Standby'; readonly heldBy?: string }
+
+export type DispatchWish = { readonly endpoint: BrokerEndpoint; readonly namespace: string; readonly dispatch: 'Active' | 'Standby' }
+
+/**
+ * Claims, for each TaskBroker, the turn to dispatch the slots of its namespace, and renews the claims while it runs.
+ *
+ * Guarantees: one round trip per broker, interval and 50 namespaces; what is not wanted any more, and everything at an orderly stop, is
+ * given back, so that nobody has to wait. A state is what the broker said last: only the broker, which checks the proof of each write, knows
+ * whether it still holds. An epoch that is not higher than what a broker has seen is outbid, and claimed again.
+ */
+export type Dispatchers = {
+  readonly name: string
+  /** Begins to claim, until the signal aborts. Once. */
+  start(signal: AbortSignal): void
+  /** Resolves when all is given back and released. */
+  readonly stopped: Promise<void>
+  /** Keys are `namespace/name` of the TaskBroker. Again with the same wish costs nothing. */
+  want(key: string, wish: DispatchWish): void
+  /** Call when the TaskBroker is gone. */
+  forget(key: string): void
+  state(key: string): DispatchState
+  /** Told after a state became another one. */
+  onChange(handler: (key: string) => void): void
+}
+
+export type DispatchersDeps = {
+  readonly brokers: Pick<Brokers, 'acquire'>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly installation: string
+  /** Cluster and Lease; stays the same from term to term. */
+  readonly holder: string
+  /** This process. */
+  readonly by: string
+  readonly epoch: () => number
+  /** A broker has seen that epoch: a higher one is needed. */
+  readonly outbid: (seen: number) => void
+}
+
+/** Between two claims of the same turn, and how long another holder has to be silent to lose its own. */
+const renewMs = 5_000
+const patienceMs = 30_000
+/** Until the epoch was raised, which takes the next renewal of the Lease, and until a broker that is away is asked again. */
+const retryMs = 1_000
+const claimsAtOnce = 50
+
+type Entry = {
+  readonly key: string
+  readonly wish: DispatchWish
+  readonly lease: BrokerLease
+  state: DispatchState
+}
+
+export function createDispatchers(deps: DispatchersDeps): Dispatchers {
+  const { brokers, clock, log, installation, holder, by, outbid } = deps
+  const entries = new Map<string, Entry>()
+  const handlers: ((key: string) => void)[] = []
+  const stopped = Promise.withResolvers<void>()
+  /** Ends the pause: there is a new wish. */
+  let hurry = new AbortController()
+  /** What is being given back; a claim of the same turn must not overtake it. */
+  let giving: Promise<unknown> = Promise.resolve()
+
+  const proofOf = ({ namespace }: DispatchWish): DispatchProof => ({
+    dispatcher: dispatcherName(installation, namespace),
+    epoch: deps.epoch(),
+    holder,
+  })
+
+  function enter(entry: Entry, state: DispatchState): void {
+    const isNew = !isSame(entry.state, state)
+    entry.state = state
+    if (isNew) for (const tell of handlers) tell(entry.key)
+  }
+
+  /** Two TaskBrokers of one namespace may mean the same server: as long as one of them is Active, the turn is kept. */
+  function isSharedTurn({ wish }: Entry): boolean {
+    return [...entries.values()].some((other) => other.wish.dispatch === 'Active' && isSamePlace(other.wish, wish))
+  }
+
+  /** Gives the turn back, if it is ours and nobody here wants it any more, and then the connection. */
+  function leave(entry: Entry): void {
+    const { state, lease } = entry
+    const isKept = state.kind !== 'Active' || isSharedTurn(entry)
+    giving = Promise.all([giving, isKept ? undefined : giveBack(lease, state.proof)])
+      .then(() => lease.release())
+      .catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'closing a broker failed'))
+  }
+
+  async function giveBack(lease: BrokerLease, proof: DispatchProof): Promise<void> {
+    try {
+      await lease.broker.releaseDispatch(proof)
+    } catch (error) {
+      log.debug({ dispatcher: proof.dispatcher, error: errorMessage(error) }, 'cannot give back a turn to dispatch, it will expire')
+    }
+  }
+
+  /** Claims the turns at one broker. Returns whether to ask again soon. */
+  async function claim(wanted: readonly Entry[]): Promise<boolean> {
+    const [first] = wanted
+    if (first === undefined) return false
+    const claims = wanted.map(({ wish }): DispatchClaim => ({ ...proofOf(wish), by, patienceMs }))
+    try {
+      const answers = await first.lease.broker.claimDispatch(claims)
+      return wanted.map((entry, index) => take(entry, claims[index], answers[index])).includes(false)
+    } catch (error) {
+      log.debug({ address: first.wish.endpoint.address, error: errorMessage(error) }, 'cannot claim the turn to dispatch, trying again')
+      return true
+    }
+  }
+
+  /** What the broker answered. False: it needs another claim. */
+  function take(entry: Entry, claimed: DispatchClaim | undefined, answer: DispatchAnswer | undefined): boolean {
+    if (claimed === undefined || answer === undefined) return false
+    const { dispatcher, epoch } = claimed
+    const proof = { dispatcher, epoch, holder }
+    if (entries.get(entry.key) !== entry) {
+      // The wish has changed while the broker was asked.
+      if (answer.kind === 'Held' && !isSharedTurn(entry)) giving = Promise.all([giving, giveBack(entry.lease, proof)])
+      return true
+    }
+    switch (answer.kind) {
+      case 'Held':
+        enter(entry, { kind: 'Active', proof })
+        return true
+      case 'HeldByOther':
+        enter(entry, { kind: 'Standby', heldBy: answer.holder })
+        return true
+      case 'Behind':
+        log.warn({ dispatcher, epoch, seen: answer.epoch }, 'a broker has seen an epoch that is not lower, outbidding it')
+        enter(entry, { kind: 'Pending' })
+        outbid(answer.epoch)
+        return false
+    }
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await giving
+      hurry = new AbortController()
+      const isIncomplete = (await Promise.all(batches([...entries.values()]).map(claim))).includes(true)
+      await sleep(clock, isIncomplete ? retryMs : renewMs, AbortSignal.any([signal, hurry.signal])).catch(() => {})
+    }
+    // Who lost the Lease has nothing left to say; the next leader takes the turns without waiting.
+    const isOrderly = !hasCode(signal.reason, 'TM_LEASE_LOST')
+    const last = [...entries.values()]
+    entries.clear()
+    for (const entry of last) leave(isOrderly ? entry : { ...entry, state: { kind: 'Pending' } })
+    await giving
+  }
+
+  return {
+    name: 'turns to dispatch',
+    start: (signal) => void run(signal).then(stopped.resolve, stopped.reject),
+    stopped: stopped.promise,
+    want(key, wish) {
+      const before = entries.get(key)
+      if (before !== undefined && isSameWish(before.wish, wish)) return
+      const lease = brokers.acquire(wish.endpoint)
+      // With new credentials it is the same turn: the proof holds on.
+      const isSameTurn = before !== undefined && wish.dispatch === before.wish.dispatch && isSamePlace(before.wish, wish)
+      const state: DispatchState = wish.dispatch === 'Standby' ? { kind: 'Standby' } : { kind: 'Pending' }
+      const entry: Entry = { key, wish, lease, state: isSameTurn ? before.state : state }
+      entries.set(key, entry)
+      if (before !== undefined) leave(isSameTurn ? { ...before, state: { kind: 'Pending' } } : before)
+      if (before === undefined || !isSame(before.state, entry.state)) for (const tell of handlers) tell(key)
+      hurry.abort()
+    },
+    forget(key) {
+      const entry = entries.get(key)
+      if (entry === undefined) return
+      entries.delete(key)
+      leave(entry)
+      for (const tell of handlers) tell(key)
+    },
+    state: (key) => entries.get(key)?.state ?? { kind: 'Pending' },
+    onChange: (handler) => void handlers.push(handler),
+  }
+}
+
+/** What wants to be claimed, by broker, in portions. */
+function batches(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  const byBroker = Map.groupBy(
+    entries.filter(({ wish }) => wish.dispatch === 'Active'),
+    ({ lease }) => lease.broker,
+  )
+  return [...byBroker.values()].flatMap((all) =>
+    Array.from({ length: Math.ceil(all.length / claimsAtOnce) }, (_, index) => all.slice(index * claimsAtOnce, (index + 1) * claimsAtOnce)),
+  )
+}
+
+function isSameWish(a: DispatchWish, b: DispatchWish): boolean {
+  return a.dispatch === b.dispatch && a.namespace === b.namespace && fingerprintOf(a.endpoint) === fingerprintOf(b.endpoint)
+}
+
+function isSamePlace(a: DispatchWish, b: DispatchWish): boolean {
+  return a.namespace === b.namespace && a.endpoint.address === b.endpoint.address && a.endpoint.keyPrefix === b.endpoint.keyPrefix
+}
+
+function isSame(a: DispatchState, b: DispatchState): boolean {
+  if (a.kind === 'Active' && b.kind === 'Active') return a.proof.epoch === b.proof.epoch
+  if (a.kind === 'Standby' && b.kind === 'Standby') return a.heldBy === b.heldBy
+  return a.kind === b.kind
+}

@@ -1,0 +1,67 @@
+/** What no real cache can be made to do on purpose; the rest is shown on an API server by `test/integration/jobs.test.ts`. */
+import { expect, it } from 'vitest'
+import type { Job, JobTemplate } from '../../api/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import { taskmillError, type ErrorCode } from '../../errors/index.ts'
+import { silentLogger } from '../../observability/index.ts'
+import { createJobs, jobNamed } from './jobs.ts'
+
+const template: JobTemplate = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'acme:1' }] } } } }
+const wanted = { ...jobNamed('acme', ['x', 'n'], 'tm/x/n'), labels: {}, template }
+const call = { signal: new AbortController().signal }
+
+function setup() {
+  const clock = fakeClock(0)
+  const server = { gets: 0, job: undefined as Job | undefined, failure: undefined as Error | undefined }
+  const client = {
+    async create(_: unknown, body: Job) {
+      if (server.failure !== undefined) throw server.failure
+      return (server.job = body)
+    },
+    async get() {
+      server.gets += 1
+      if (server.job === undefined) throw taskmillError('TM_KUBE_NOT_FOUND', 'gone')
+      return server.job
+    },
+  }
+  const cache = { get: (): Job | undefined => undefined, byIndex: () => [] }
+  return { clock, server, jobs: createJobs({ client: client as never, cache, clock, log: silentLogger }) }
+}
+
+it('a cache that is behind is given 10 s before the API server is asked, and after that the API server counts', async () => {
+  const { clock, server, jobs } = setup()
+  await jobs.create(wanted, call)
+  expect(await jobs.look(wanted, call)).toEqual({ kind: 'Running', job: undefined, againAfterMs: 10_000 })
+  expect(server.gets).toBe(0)
+  await clock.advance(10_000)
+  expect(await jobs.look(wanted, call)).toEqual({ kind: 'Running', job: server.job, againAfterMs: 10_000 })
+  server.job = undefined
+  expect(await jobs.look(wanted, call)).toEqual({ kind: 'Absent' })
+})
+
+it('one that was seen and is not there any more is looked for at once', async () => {
+  const { server, jobs } = setup()
+  await jobs.create(wanted, call)
+  jobs.seen(`acme/${wanted.name}`)
+  server.job = undefined
+  expect(await jobs.look(wanted, call)).toEqual({ kind: 'Absent' })
+})
+
+it.each<[ErrorCode, string, string]>([
+  ['TM_KUBE_INVALID', 'spec.backoffLimit: Invalid value', 'Refused'],
+  ['TM_KUBE_INVALID', 'admission webhook "policy.acme.dev" denied the request: no', 'Postponed'],
+  ['TM_KUBE_INVALID', "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", 'Postponed'],
+  ['TM_KUBE_FORBIDDEN', 'exceeded quota', 'Postponed'],
+  ['TM_KUBE_UNAVAILABLE', 'connection refused', 'Postponed'],
+  ['TM_KUBE_TOO_MANY_REQUESTS', 'slow down', 'Postponed'],
+])('%s, %s: the creation is %s', async (code, message, kind) => {
+  const { server, jobs } = setup()
+  server.failure = taskmillError(code, message)
+  expect(await jobs.create(wanted, call)).toMatchObject({ kind, message })
+})
+
+it('what is not ours to send any more is not told as an answer', async () => {
+  const { server, jobs } = setup()
+  server.failure = taskmillError('TM_LEASE_LOST', 'not sent')
+  await expect(jobs.create(wanted, call)).rejects.toThrow('not sent')
+})

@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest'
+import { fakeClock } from '../../clock/index.ts'
+import { silentLogger } from '../../observability/index.ts'
+import { troubleOf } from '../../workloads/index.ts'
+import { createPodWatch } from './pod-watch.ts'
+
+function setup() {
+  const clock = fakeClock(Date.UTC(2026, 10, 23, 3))
+  const asked: string[] = []
+  const server = { failure: undefined as Error | undefined, status: {} }
+  const client = {
+    list: async (_: unknown, { labelSelector }: { labelSelector: string }) => {
+      asked.push(labelSelector)
+      if (server.failure !== undefined) throw server.failure
+      return { items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: {}, status: server.status }], resourceVersion: '1' }
+    },
+  }
+  const watch = createPodWatch({ client: client as never, clock, tell: (pods) => troubleOf(pods) })
+  const wanting = { namespace: 'acme', name: 'email', labelSelector: 'taskmill.dev/pool=email' }
+  const look = (isAsWanted = false) =>
+    watch.look('acme/email', isAsWanted ? undefined : wanting, { signal: new AbortController().signal, log: silentLogger })
+  return { clock, asked, server, look }
+}
+
+it('asks for pods only after some seconds of trouble, every 5 s, and slower when it lasts', async () => {
+  const { clock, asked, look } = setup()
+  expect(await look(true)).toEqual({})
+  expect(await look()).toEqual({ againAfterMs: 3_000 })
+  await clock.advance(2_999)
+  expect(await look()).toEqual({ againAfterMs: 1 })
+  expect(asked).toEqual([])
+  await clock.advance(1)
+  expect(await look()).toEqual({ trouble: { unschedulable: 0 }, againAfterMs: 5_000 })
+  // Whatever else makes the pool be looked at.
+  for (let second = 0; second < 10; second++) {
+    await clock.advance(1_000)
+    await look()
+  }
+  expect(asked).toEqual(Array.from({ length: 3 }, () => 'taskmill.dev/pool=email'))
+  await clock.advance(60_000)
+  await look()
+  expect(await look()).toMatchObject({ againAfterMs: 30_000 })
+
+  // All is well in between: patience begins anew.
+  await look(true)
+  expect(await look()).toEqual({ againAfterMs: 3_000 })
+})
+
+it('goes on looking quickly where pods wait for a node, because scaling waits with them', async () => {
+  const { clock, server, look } = setup()
+  server.status = { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'no room' }] }
+  await look()
+  await clock.advance(100_000)
+  expect(await look()).toMatchObject({ trouble: { unschedulable: 1 }, againAfterMs: 5_000 })
+})
+
+it('does without the pods when they cannot be listed', async () => {
+  const { clock, server, look } = setup()
+  server.failure = new Error('forbidden')
+  await look()
+  await clock.advance(3_000)
+  expect(await look()).toEqual({ againAfterMs: 5_000 })
+})

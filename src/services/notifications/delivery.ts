@@ -1,0 +1,117 @@
+/**
+ * One attempt to hand a notification to a channel's receiver: a line in the log, or a POST.
+ *
+ * Guarantees: a redirect is not followed, nothing of an answer but its status is looked at, and neither an error nor a message holds a URL:
+ * it may have come out of a Secret, and the name of its host with it.
+ */
+import type { AlertChannel } from '../../api/index.ts'
+import { hasCode } from '../../errors/index.ts'
+import type { Logger } from '../../observability/index.ts'
+import type { Attempt, NotifierDeps } from './notifier.ts'
+import type { SecretCache } from '../brokers/index.ts'
+
+/** Where a channel leads. `Blocked`: it cannot be told, and what to do. */
+export type ChannelPlace =
+  | { readonly kind: 'Log' }
+  | { readonly kind: 'Webhook'; readonly url: string }
+  | { readonly kind: 'Blocked'; readonly reason: 'SecretNotFound' | 'SecretForbidden' | 'SecretInvalid'; readonly message: string }
+
+/** Sends a POST and resolves with the status of the answer, whatever it is; rejects when there is none. Follows no redirect. */
+export type HttpPost = (
+  url: string,
+  request: { readonly headers: Readonly<Record<string, string>>; readonly body: string; readonly signal: AbortSignal },
+) => Promise<number>
+
+export function createDelivery(deps: {
+  /** By `namespace/name`. */
+  readonly channelOf: (key: string) => AlertChannel | undefined
+  readonly secrets: SecretCache
+  readonly post: HttpPost
+  readonly log: Logger
+}): NotifierDeps['deliver'] {
+  const { channelOf, secrets, post, log } = deps
+  return async ({ channel: key, id, body }, { isAgain, signal }) => {
+    const channel = channelOf(key)
+    if (channel === undefined) return { ok: false, message: 'the AlertChannel does not exist' }
+    const place = await placeOf(channel, secrets, { force: isAgain, signal })
+    if (place.kind === 'Blocked') return { ok: false, message: place.message }
+    if (place.kind === 'Log') {
+      log.warn({ channel: key, notification: body }, 'alert')
+      return { ok: true }
+    }
+    return send(post, place.url, { id, body, signal })
+  }
+}
+
+export async function placeOf(
+  { metadata, spec }: AlertChannel,
+  secrets: SecretCache,
+  options: { readonly force?: boolean; readonly signal?: AbortSignal | undefined } = {},
+): Promise<ChannelPlace> {
+  const { webhook } = spec
+  if (webhook === undefined) return { kind: 'Log' }
+  if (webhook.urlSecretRef === undefined) return { kind: 'Webhook', url: webhook.url ?? '' }
+  const { name, key } = webhook.urlSecretRef
+  const reading = await secrets.read(metadata.namespace ?? '', name, options)
+  switch (reading.kind) {
+    case 'Missing':
+      return blocked('SecretNotFound', `Secret "${name}" does not exist in this namespace. Next: create it`)
+    case 'Forbidden':
+      return blocked(
+        'SecretForbidden',
+        `Secret "${name}" cannot be read: ${reading.message}. Next: let the operator get Secrets in this namespace`,
+      )
+    case 'Values': {
+      const value = reading.values[key]?.trim() ?? ''
+      if (value === '') return blocked('SecretInvalid', `Secret "${name}" has no key "${key}", or an empty one. Next: add it`)
+      return isUsable(value)
+        ? { kind: 'Webhook', url: value }
+        : blocked(
+            'SecretInvalid',
+            `"${key}" of Secret "${name}" is no http:// or https:// URL without user name and password. Next: correct it`,
+          )
+    }
+  }
+}
+
+function blocked(reason: Extract<ChannelPlace, { readonly kind: 'Blocked' }>['reason'], message: string): ChannelPlace {
+  return { kind: 'Blocked', reason, message }
+}
+
+function isUsable(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/u.test(url.protocol) && url.username === '' && url.password === ''
+}
+
+async function send(
+  post: HttpPost,
+  url: string,
+  { id, body, signal }: { readonly id: string; readonly body: Readonly<Record<string, unknown>>; readonly signal: AbortSignal },
+): Promise<Attempt> {
+  const headers = { 'content-type': 'application/json', 'idempotency-key': id, 'user-agent': 'taskmill' }
+  try {
+    const status = await post(url, { headers, body: JSON.stringify(body), signal })
+    return status >= 200 && status < 300 ? { ok: true } : { ok: false, message: `HTTP ${status}` }
+  } catch (error) {
+    if (signal.aborted || hasCode(error, 'TM_LEASE_LOST')) throw error
+    return { ok: false, message: wordsOf(error) }
+  }
+}
+
+/** What stands in an error of the network mostly has the address in it: only its code is told. */
+function wordsOf(error: unknown): string {
+  const code = codeOf(error)
+  if (code === undefined) return 'the request failed'
+  if (code === 'ECONNREFUSED') return 'connection refused'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the name of the host cannot be resolved (${code})`
+  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'the connection was cut'
+  return `${/CERT|TLS|SSL|SELF_SIGNED/u.test(code) ? 'TLS failed' : 'the request failed'} (${code})`
+}
+
+function codeOf(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { readonly code?: unknown }
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/u.test(code)) return code
+  }
+  return undefined
+}

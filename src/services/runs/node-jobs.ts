@@ -1,0 +1,201 @@
+import type { Job, JobTemplate, OwnerReference } from '../../api/index.ts'
+import { labels, nodeJobId } from '../../contract/index.ts'
+import { type NodeEnd, notePlaced, notePostponed, noteRefused, type Removal, type Run } from '../../graph/index.ts'
+import type { Logger } from '../../observability/index.ts'
+import { endOfJob, isAcknowledged, isJobOf, isWanting } from '../../workloads/index.ts'
+import { jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
+
+/** What is known of the Jobs of a run: ends that are to be recorded, and when to look for those that the cache does not show. */
+export type LookedAtJobs = { readonly ends: readonly NodeEnd[]; readonly againAfterMs?: number | undefined }
+
+type Call = { readonly signal: AbortSignal }
+
+/** A column and a table of nodes have room for these. */
+const mostDoing = 10
+
+/**
+ * The nodes of one run that are Kubernetes Jobs, for its driver: what `RunStep` asks for of them, and what is known of them.
+ *
+ * Guarantees: all effects are idempotent by the id of the node and of the object that began the run. A Job that was there, as the log says,
+ * and is gone before it has ended ends its node: it is not created anew.
+ */
+export type NodeJobs = {
+  /** Of the nodes that have begun. */
+  look(run: Run, call: Call): Promise<LookedAtJobs>
+  /** Notes in the run what came of it; `nowMs` is of the broker's clock. */
+  place(run: Run, nodes: readonly { readonly name: string; readonly job: JobTemplate }[], nowMs: number, call: Call): Promise<void>
+  remove(run: Run, node: string, call: Call): Promise<Removal>
+  /** Jobs of final nodes that are not as they should be: one that runs came late; the end of another is recorded, and it has no TTL. */
+  left(run: Run): readonly Job[]
+  tidy(run: Run, left: readonly Job[], call: Call): Promise<void>
+  /** Whether there may be such, if all nodes are final. */
+  mayBeLeft(): boolean
+  /** The name of the Job of a node, if that is what runs there. */
+  nameOf(run: Run, node: string): string | undefined
+  /** How the Jobs of the nodes that have begun are doing, for people; of a run with many of the first ones. */
+  doing(run: Run, call: Call & { readonly log: Logger }): Promise<JobsDoing>
+}
+
+/** `isUp`: its pods run. `words` and `reason` tell of trouble, `warnings` is what the API server said when it took the Job. */
+export type JobDoing = {
+  readonly node: string
+  readonly job: string
+  readonly isUp: boolean
+  readonly words?: string | undefined
+  readonly reason?: string | undefined
+  readonly warnings: readonly string[]
+}
+export type JobsDoing = { readonly jobs: readonly JobDoing[]; readonly againAfterMs?: number | undefined }
+
+export type NodeJobsDeps = {
+  readonly jobs: Jobs
+  /** `runName(installation, namespace, name)`. */
+  readonly run: string
+  /** The TaskExecution. */
+  readonly namespace: string
+  readonly execution: string
+  /** Undefined: it is gone. */
+  readonly owner?: OwnerReference | undefined
+  /** The TaskSchedule that started the run. */
+  readonly schedule?: string | undefined
+  /** Called before and after every effect. */
+  readonly at?: ((point: string) => void) | undefined
+}
+
+export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
+  const { jobs, namespace, execution, owner, schedule, at = () => undefined } = deps
+  const starter: Starter = { kind: 'TaskExecution', namespace, name: execution }
+  /** By UID: acknowledged or deleted, which the cache may not show yet. */
+  const tidied = new Set<string>()
+  /** By node: what the API server warned of. */
+  const warnings = new Map<string, readonly string[]>()
+
+  const refOf = (run: Run, node: string): JobRef =>
+    jobNamed(namespace, [execution, node], nodeJobId(deps.run, run.begun?.token ?? '', node))
+
+  const isLeft = (job: Job): boolean => {
+    const { uid = '', deletionTimestamp } = job.metadata
+    const isDone = endOfJob(job) !== undefined && isAcknowledged(job)
+    return !isDone && !tidied.has(uid) && deletionTimestamp === undefined
+  }
+
+  return {
+    async look(run, call) {
+      const active = activeJobs(run)
+      const looks = await Promise.all(active.map(({ name }) => jobs.look(refOf(run, name), call)))
+      const ends = await Promise.all(
+        active.map(async ({ name, isStopping }, index): Promise<NodeEnd | undefined> => {
+          const look = looks[index]
+          if (look?.kind === 'Ended') return endOf(jobs, name, look.job, call)
+          return look?.kind === 'Absent' && !isStopping ? removed(name, refOf(run, name)) : undefined
+        }),
+      )
+      const againAfterMs = earliest(looks.map((look) => (look.kind === 'Running' ? look.againAfterMs : undefined)))
+      return { ends: ends.filter((end) => end !== undefined), againAfterMs }
+    },
+    async place(run, nodes, nowMs, call) {
+      at('before create job')
+      const answers = await Promise.all(
+        nodes.map(async ({ name, job }) => {
+          const ref = refOf(run, name)
+          const own = { [labels.startedBy]: starter.kind, [labels.execution]: execution, [labels.node]: name }
+          const all = schedule === undefined ? own : { ...own, [labels.schedule]: schedule }
+          return jobs.create({ ...ref, labels: all, owner, template: job }, call)
+        }),
+      )
+      at('after create job')
+      for (const [index, { name }] of nodes.entries()) {
+        const answer = answers[index]
+        if (answer?.kind === 'Refused') noteRefused(run, name, answer)
+        else if (answer?.kind === 'Postponed') notePostponed(run, name, answer.message, nowMs)
+        else {
+          if (answer !== undefined && answer.warnings.length > 0) warnings.set(name, answer.warnings)
+          notePlaced(run, [name])
+        }
+      }
+    },
+    async remove(run, node, call) {
+      const ref = refOf(run, node)
+      const uid = jobs.cached(ref)?.metadata.uid
+      at('before delete job')
+      const answer = await jobs.remove(ref, call)
+      at('after delete job')
+      if (answer === 'Removed' && uid !== undefined) tidied.add(uid)
+      return answer
+    },
+    left(run) {
+      return jobs.startedBy(starter).filter((job) => {
+        const node = nodeOf(job)
+        const index = run.state?.graph.indexOf.get(node) ?? -1
+        return run.state?.node(index).phase === 'Final' && isLeft(job) && isJobOf(job, refOf(run, node).id)
+      })
+    },
+    async tidy(run, left, call) {
+      await Promise.all(
+        left.map(async (job) => {
+          const isLate = endOfJob(job) === undefined
+          const effect = isLate ? 'delete job' : 'acknowledge job'
+          at(`before ${effect}`)
+          const answer = isLate ? await jobs.remove(refOf(run, nodeOf(job)), call) : await jobs.acknowledge(job, call)
+          at(`after ${effect}`)
+          if (answer !== 'Ended') tidied.add(job.metadata.uid ?? '')
+        }),
+      )
+    },
+    mayBeLeft: () => jobs.startedBy(starter).some(isLeft),
+    nameOf: (run, node) => (hasJob(run, run.state?.graph.indexOf.get(node)) ? refOf(run, node).name : undefined),
+    async doing(run, call) {
+      const running = activeJobs(run)
+        .filter(({ isStopping }) => !isStopping)
+        .slice(0, mostDoing)
+      const looks = await Promise.all(
+        running.map(async ({ name: node }) => {
+          const ref = refOf(run, node)
+          const job = jobs.cached(ref)
+          const { trouble, againAfterMs } = job === undefined ? {} : await jobs.trouble(job, call)
+          const doing: JobDoing = {
+            node,
+            job: ref.name,
+            isUp: job !== undefined && !isWanting(job),
+            words: trouble?.words,
+            reason: trouble?.reason,
+            warnings: warnings.get(node) ?? [],
+          }
+          return { doing, againAfterMs }
+        }),
+      )
+      return { jobs: looks.map(({ doing }) => doing), againAfterMs: earliest(looks.map(({ againAfterMs }) => againAfterMs)) }
+    },
+  }
+}
+
+function earliest(waits: readonly (number | undefined)[]): number | undefined {
+  const known = waits.filter((wait) => wait !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}
+
+function hasJob({ state }: Run, index = -1): boolean {
+  return state?.graph.nodes[index]?.spec.job !== undefined
+}
+
+function nodeOf({ metadata }: Job): string {
+  return metadata.labels?.[labels.node] ?? ''
+}
+
+/** Begun, and known to have a Job, or to have had one. */
+function activeJobs({ state, active, unplaced }: Run): readonly { readonly name: string; readonly isStopping: boolean }[] {
+  return [...active].flatMap((index) => {
+    const spec = state?.graph.nodes[index]?.spec
+    if (spec?.job === undefined || unplaced.has(index)) return []
+    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping' }]
+  })
+}
+
+async function endOf(jobs: Jobs, node: string, job: Job, call: Call): Promise<NodeEnd> {
+  const { pod, ...report } = await jobs.report(job, call)
+  return { node, ...report, ...(pod === undefined ? {} : { worker: pod }) }
+}
+
+function removed(node: string, { name }: JobRef): NodeEnd {
+  return { node, outcome: 'Failed', reason: 'JobRemoved', message: `somebody deleted its Job "${name}" before it had ended` }
+}

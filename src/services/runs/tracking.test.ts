@@ -1,0 +1,94 @@
+import { expect, test, vi } from 'vitest'
+import type { Broker, BrokerEndpoint, EndedJob } from '../../broker/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import { silentLogger } from '../../observability/index.ts'
+import { createBrokers } from '../brokers/index.ts'
+import type { Signals } from '../signals/index.ts'
+import { createTracking } from './tracking.ts'
+
+const endpoint: BrokerEndpoint = { address: 'redis:6379', keyPrefix: 'bull' }
+const doneQueue = '.taskmill-done/default/shop'
+const endOf = (owner: string, slot: number): EndedJob => ({
+  kind: 'Slot',
+  owner,
+  slot,
+  id: `tm/${owner}/${slot}`,
+  doneQueue,
+  outcome: 'Succeeded',
+})
+
+/** A done queue in memory, read in pages of 100, and a tracking of it. */
+function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => false) {
+  let onChange: () => void = () => undefined
+  let reads = 0
+  const broker: Partial<Broker> = {
+    async readEnded(_queues, from = 0) {
+      reads++
+      return { ended: queue.slice(from, from + 100), ...(queue.length > from + 100 ? { next: from + 100 } : {}) }
+    },
+    async readLedgers(ledgers) {
+      return { stored: ledgers.map(() => undefined), brokerTimeMs: 0 }
+    },
+    async acknowledgeEnded(refs) {
+      const gone = new Set(refs.map(({ id }) => id))
+      queue.splice(0, queue.length, ...queue.filter(({ id }) => !gone.has(id)))
+      return 'Done'
+    },
+    close: async () => undefined,
+  }
+  const signals: Partial<Signals> = { subscribe: (_subscription, changed) => void (onChange = changed), unsubscribe: () => undefined }
+  const tracking = createTracking({
+    brokers: createBrokers({ connect: () => broker as Broker }),
+    signals: signals as Signals,
+    clock: fakeClock(),
+    log: silentLogger,
+    isGone,
+    onUnclaimed: () => undefined,
+  })
+  return { tracking, queue, change: () => onChange(), reads: () => reads }
+}
+
+const many = (owner: string, count: number) => Array.from({ length: count }, (_, slot) => endOf(owner, slot))
+
+test('ends for which nobody waits hide none that somebody waits for', async () => {
+  const { tracking } = world([...many('default/shop/invalid', 250), endOf('default/shop/nightly', 1)])
+  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint }, () => undefined)
+  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
+  await tracking.stop()
+})
+
+test('of very many that are waited for, a portion is read, and the next once those are acknowledged', async () => {
+  const { tracking, queue, reads } = world(many('default/shop/nightly', 250))
+  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint }, () => undefined)
+  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(100))
+  expect(reads(), 'one page each, of the two reads that tracking begins with at most').toBeLessThanOrEqual(2)
+  const ids = tracking.ended('default/shop/nightly').map(({ id }) => id)
+  queue.splice(0, 100)
+  tracking.acknowledged('default/shop/nightly', ids)
+  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')[0]?.id).toBe('tm/default/shop/nightly/100'))
+  await tracking.stop()
+})
+
+test('an end is told once when it comes, and is there until it is acknowledged', async () => {
+  const { tracking, queue, change } = world([])
+  let told = 0
+  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint }, () => told++)
+  queue.push(endOf('default/shop/nightly', 1))
+  change()
+  await vi.waitFor(() => expect(told).toBe(1))
+  change()
+  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
+  queue.length = 0
+  tracking.acknowledged('default/shop/nightly', ['tm/default/shop/nightly/1'])
+  expect([told, tracking.ended('default/shop/nightly')]).toEqual([1, []])
+  await tracking.stop()
+})
+
+test('ends of a schedule that is gone, ledger and all, are removed, also behind the first page', async () => {
+  const { tracking, queue } = world([...many('default/shop/invalid', 120), ...many('default/shop/gone', 5)], (owner) =>
+    owner.endsWith('gone'),
+  )
+  tracking.keep('default', { doneQueue, endpoint })
+  await vi.waitFor(() => expect(queue.map(({ owner }) => owner)).toEqual(Array.from({ length: 120 }, () => 'default/shop/invalid')))
+  await tracking.stop()
+})

@@ -1,0 +1,321 @@
+import { expect, test } from 'vitest'
+import type { Broker, BrokerEndpoint, QueueReading } from '../../broker/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import { taskmillError } from '../../errors/index.ts'
+import { silentLogger } from '../../observability/index.ts'
+import { createBrokers } from '../brokers/index.ts'
+import { createSignals } from './index.ts'
+
+/** A broker in memory that counts round trips; a test sets what its queues hold. */
+function fakeBroker(now: () => number) {
+  const queues = new Map<string, Partial<QueueReading>>()
+  const calls: string[][] = []
+  const counts: string[][] = []
+  const watchers = new Set<(queue: string) => void>()
+  const state = {
+    failure: undefined as Error | undefined,
+    refused: new Set<string>(),
+    orphans: new Map<string, number>(),
+    watched: [] as string[],
+    closed: false,
+  }
+  const broker: Pick<Broker, 'readQueues' | 'watchQueues' | 'countOrphans' | 'close'> = {
+    async readQueues(names) {
+      calls.push([...names])
+      if (state.failure !== undefined) throw state.failure
+      if (names.some((name) => state.refused.has(name))) throw taskmillError('TM_BROKER_COMMAND_FAILED', 'WRONGTYPE')
+      return names.map((queue) => ({
+        queue,
+        waiting: 0,
+        prioritized: 0,
+        delayed: 0,
+        dueDelayed: 0,
+        active: 0,
+        failed: 0,
+        waitingChildren: 0,
+        added: 0,
+        paused: false,
+        streamId: '0-0',
+        brokerTimeMs: now() + 7_000,
+        ...queues.get(queue),
+      }))
+    },
+    watchQueues: (cursors, _blockMs, signal) =>
+      new Promise((resolve, reject) => {
+        state.watched = [...cursors.keys()]
+        const end = (action: () => void) => {
+          watchers.delete(wake)
+          signal.removeEventListener('abort', onAbort)
+          state.watched = []
+          action()
+        }
+        const onAbort = () => end(() => reject(signal.reason))
+        const wake = (queue: string) => {
+          if (cursors.has(queue)) end(() => resolve(new Map([[queue, '1-0']])))
+        }
+        signal.addEventListener('abort', onAbort)
+        watchers.add(wake)
+      }),
+    async countOrphans(names) {
+      counts.push([...names])
+      return new Map(names.map((name) => [name, state.orphans.get(name) ?? 0]))
+    },
+    async close() {
+      state.closed = true
+    },
+  }
+  return {
+    broker: broker as Broker,
+    calls,
+    counts,
+    state,
+    set: (queue: string, what: Partial<QueueReading>) => queues.set(queue, what),
+    emit: (queue: string) => [...watchers].forEach((wake) => wake(queue)),
+  }
+}
+
+function world() {
+  const clock = fakeClock()
+  const fake = fakeBroker(() => clock.now())
+  let connections = 0
+  const brokers = createBrokers({ connect: () => (connections++, fake.broker) })
+  const signals = createSignals({ brokers, clock, log: silentLogger })
+  const told: string[] = []
+  const subscribe = (key: string, queues: string[], atZero = false, at: BrokerEndpoint = brokerKey) =>
+    signals.subscribe({ key, brokerKey: at, queues, atZero }, () => told.push(key))
+  return { clock, ...fake, signals, subscribe, told, connections: () => connections }
+}
+const brokerKey = { address: 'redis:6379', keyPrefix: 'bull' }
+
+test('one round trip per pass for all pools of a broker, each queue once', async () => {
+  const { clock, signals, subscribe, calls, connections } = world()
+  subscribe('ns/a', ['mail', 'push'])
+  subscribe('ns/b', ['mail', 'video'])
+  await clock.advance(0)
+  calls.length = 0
+  await clock.advance(3_000)
+  expect(calls).toEqual(Array.from({ length: 3 }, () => ['mail', 'push', 'video']))
+  expect(connections()).toBe(1)
+  await signals.stop()
+})
+
+test('tells only what a decision may depend on', async () => {
+  const { clock, signals, subscribe, set, told } = world()
+  subscribe('ns/a', ['mail'])
+  subscribe('ns/b', ['push'])
+  expect(signals.snapshot('ns/a').size).toBe(0)
+  await clock.advance(0)
+  expect(told.splice(0)).toEqual(['ns/a', 'ns/b'])
+  set('mail', { streamId: '5-0' })
+  await clock.advance(5_000)
+  expect(told).toEqual([])
+  set('mail', { active: 1 })
+  await clock.advance(1_000)
+  expect(told).toEqual(['ns/a'])
+  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true, reading: { active: 1 } })
+  await signals.stop()
+})
+
+test('an unreadable queue keeps its last reading and says since when', async () => {
+  const { clock, signals, subscribe, set, told, state } = world()
+  set('mail', { waiting: 3 })
+  subscribe('ns/a', ['mail'])
+  await clock.advance(1_500)
+  told.length = 0
+  state.failure = taskmillError('TM_BROKER_UNREACHABLE', 'gone')
+  await clock.advance(5_000)
+  expect(told).toEqual(['ns/a'])
+  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({
+    ok: false,
+    error: { code: 'TM_BROKER_UNREACHABLE' },
+    sinceMs: clock.now() - 4_500,
+    lastReading: { waiting: 3 },
+  })
+  state.failure = undefined
+  await clock.advance(1_000)
+  expect(told).toEqual(['ns/a', 'ns/a'])
+  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true, reading: { waiting: 3 } })
+  await signals.stop()
+})
+
+test('one queue that cannot be read does not blind the others', async () => {
+  const { clock, signals, subscribe, state } = world()
+  state.refused.add('broken')
+  subscribe('ns/a', ['mail', 'broken'])
+  await clock.advance(0)
+  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true })
+  expect(signals.snapshot('ns/a').get('broken')).toMatchObject({ ok: false, error: { code: 'TM_BROKER_COMMAND_FAILED' } })
+  await signals.stop()
+})
+
+test('a pool at zero sees the first job by the stream, without a pass, and reads only that queue', async () => {
+  const { clock, signals, subscribe, set, emit, told, calls, state } = world()
+  subscribe('ns/a', ['mail', 'push'], true)
+  subscribe('ns/b', ['busy'])
+  await clock.advance(0)
+  expect(state.watched).toEqual(['mail', 'push'])
+  calls.length = told.length = 0
+  set('push', { waiting: 1 })
+  emit('push')
+  await clock.advance(0)
+  expect(calls).toEqual([['push']])
+  expect(told).toEqual(['ns/a'])
+  await clock.advance(50)
+  expect(state.watched).toEqual(['mail']) // push has demand now: the pass is enough
+  subscribe('ns/a', ['mail', 'push'], false)
+  await clock.advance(0)
+  expect(state.watched).toEqual([])
+  await signals.stop()
+})
+
+test('a flood of events costs a bounded number of reads', async () => {
+  const { clock, signals, subscribe, emit, calls } = world()
+  subscribe('ns/a', ['mail'], true)
+  await clock.advance(0)
+  calls.length = 0
+  for (let ms = 0; ms < 1_000; ms++) {
+    emit('mail')
+    await clock.advance(1)
+  }
+  expect(calls.length).toBeLessThanOrEqual(22)
+  await signals.stop()
+})
+
+test('a burst is looked at again while it arrives, though the pool that it woke is not watched any more', async () => {
+  const { clock, signals, subscribe, set, emit, told, calls } = world()
+  subscribe('ns/a', ['mail'], true)
+  await clock.advance(0)
+  told.length = 0
+  set('mail', { waiting: 20 })
+  emit('mail')
+  await clock.advance(1)
+  expect(told.splice(0)).toEqual(['ns/a'])
+  subscribe('ns/a', ['mail'], false)
+  set('mail', { waiting: 500 })
+  calls.length = 0
+  await clock.advance(100)
+  expect(told).toEqual(['ns/a'])
+  await clock.advance(800)
+  expect(calls).toHaveLength(3)
+  await signals.stop()
+})
+
+test('where every job counts a queue is watched on while it holds some, and one that took the place of another is told', async () => {
+  const { clock, signals, told, set, emit, state, calls } = world()
+  signals.subscribe({ key: 'done', brokerKey, queues: ['done'], atZero: true, everyJob: true }, () => told.push('done'))
+  await clock.advance(0)
+  told.length = 0
+  set('done', { waiting: 1, streamId: '1-0' })
+  emit('done')
+  await clock.advance(0)
+  expect(told).toEqual(['done'])
+  await clock.advance(10)
+  expect(state.watched).toEqual(['done'])
+  set('done', { waiting: 1, streamId: '2-0' })
+  emit('done')
+  await clock.advance(0)
+  expect(told).toEqual(['done', 'done'])
+  // Something happened in it, and it is empty: nobody has to look.
+  set('done', { waiting: 0, streamId: '2-0' })
+  await clock.advance(1_000)
+  told.length = 0
+  set('done', { streamId: '3-0' })
+  emit('done')
+  await clock.advance(10)
+  expect(told).toEqual([])
+  // A flood: at most a hundred reads a second, beside the pass.
+  await clock.advance(990)
+  calls.length = 0
+  for (let ms = 0; ms < 1_000; ms++) {
+    set('done', { waiting: 1, streamId: `4-${ms}` })
+    emit('done')
+    await clock.advance(1)
+  }
+  expect(calls.length).toBeGreaterThan(50)
+  expect(calls.length).toBeLessThanOrEqual(102)
+  await signals.stop()
+})
+
+test('a pool at zero is told when its next delayed job is due by the clock of the broker', async () => {
+  const { clock, signals, subscribe, set, told } = world()
+  set('mail', { delayed: 1, nextDueAtMs: clock.now() + 7_000 + 300 })
+  subscribe('ns/a', ['mail'], true)
+  await clock.advance(0)
+  told.length = 0
+  set('mail', { delayed: 1, dueDelayed: 1 })
+  await clock.advance(299)
+  expect(told).toEqual([])
+  await clock.advance(2)
+  expect(told).toEqual(['ns/a'])
+  await signals.stop()
+})
+
+test('leaves nothing behind: the broker closes with its last subscriber, and no timer stays', async () => {
+  const { clock, signals, subscribe, state, calls } = world()
+  subscribe('ns/a', ['mail'], true)
+  subscribe('ns/b', ['mail'])
+  await clock.advance(100)
+  signals.unsubscribe('ns/a')
+  expect(state.closed).toBe(false)
+  signals.unsubscribe('ns/b')
+  await signals.stop()
+  expect(state.closed).toBe(true)
+  calls.length = 0
+  await clock.advance(10_000)
+  expect(calls).toEqual([])
+  expect(clock.pending()).toEqual([])
+})
+
+test('a pool that moves to another broker takes its queues along', async () => {
+  const { clock, signals, subscribe, connections, state } = world()
+  subscribe('ns/a', ['mail'])
+  await clock.advance(0)
+  subscribe('ns/a', ['mail'], false, { ...brokerKey, address: 'other:6379' })
+  await clock.advance(0)
+  expect(connections()).toBe(2)
+  expect(state.closed).toBe(true)
+  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true })
+  await signals.stop()
+})
+
+test('orphans are counted in queues at zero that have active jobs, once a pass, and on until they are gone', async () => {
+  const { clock, signals, subscribe, set, counts, told, emit, state } = world()
+  set('busy', { active: 4 })
+  subscribe('ns/busy', ['busy'])
+  subscribe('ns/zero', ['mail'], true)
+  await clock.advance(3_000)
+  expect(counts).toEqual([])
+
+  set('mail', { active: 2 })
+  state.orphans.set('mail', 2)
+  await clock.advance(1_000)
+  expect(counts.splice(0)).toEqual([['mail']])
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ ok: true, orphaned: 2, reading: { active: 2 } })
+  expect(told).toContain('ns/zero')
+
+  // News is read at once, and costs no other look at the locks.
+  emit('mail')
+  await clock.advance(100)
+  expect(counts).toEqual([])
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 2 })
+
+  // No longer at zero: the replica that was woken has not given them back yet.
+  subscribe('ns/zero', ['mail'], false)
+  await clock.advance(2_000)
+  expect(counts.splice(0)).toEqual([['mail'], ['mail']])
+  state.orphans.delete('mail')
+  await clock.advance(3_000)
+  expect(counts).toEqual([['mail']])
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 0, reading: { active: 2 } })
+  await signals.stop()
+})
+
+test('where all of the looked at jobs are orphans, so are the others', async () => {
+  const { clock, signals, subscribe, set, state } = world()
+  set('mail', { active: 900 })
+  state.orphans.set('mail', 100)
+  subscribe('ns/zero', ['mail'], true)
+  await clock.advance(0)
+  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 900 })
+  await signals.stop()
+})

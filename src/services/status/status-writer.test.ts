@@ -1,0 +1,159 @@
+import { expect, it } from 'vitest'
+import type { KubeObject, Resource } from '../../api/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import type { KubeClient } from '../../kube/index.ts'
+import { createStatusWriter } from './status-writer.ts'
+import { createWriteBudget } from './write-budget.ts'
+
+type Thing = KubeObject & { readonly status?: Status }
+type Status = {
+  readonly state: string
+  readonly gauge: number
+  readonly conditions?: readonly { readonly type: string; readonly status: string }[]
+}
+const things: Resource<Thing> = { group: 'test', version: 'v1', kind: 'Thing', plural: 'things', namespaced: true }
+const thing = (status?: Thing['status'], uid = 'u1'): Thing => ({
+  apiVersion: 'test/v1',
+  kind: 'Thing',
+  metadata: { namespace: 'n', name: 'a', uid },
+  ...(status === undefined ? {} : { status }),
+})
+
+function setup() {
+  const clock = fakeClock()
+  const stored: unknown[] = []
+  const told: (readonly string[])[] = []
+  const applyStatus: KubeClient['applyStatus'] = async (_resource, object) => {
+    stored.push((object as unknown as Thing).status)
+    return object as never
+  }
+  const client = { applyStatus } as unknown as KubeClient
+  const writer = createStatusWriter<Thing>({
+    client,
+    resource: things,
+    fieldManager: 't',
+    clock,
+    transitionOf: (status) => status.state,
+    budget: createWriteBudget({ clock, perSecond: 10 }),
+    conditionMetrics: (key, conditions) => told.push([key, ...conditions.map(({ type, status }) => `${type} ${status}`)]),
+  })
+  return {
+    clock,
+    stored,
+    told,
+    writer,
+    write: (status: Status, object = thing()) => writer.write('n/a', object, status),
+  }
+}
+
+it('writes the first status and every transition at once', async () => {
+  const { stored, write } = setup()
+  await write({ state: 'a', gauge: 1 })
+  await write({ state: 'b', gauge: 1 })
+  expect(stored).toEqual([
+    { state: 'a', gauge: 1 },
+    { state: 'b', gauge: 1 },
+  ])
+})
+
+it('writes nothing that is there already, also right after a start', async () => {
+  const { stored, write } = setup()
+  expect(await write({ gauge: 1, state: 'a' }, thing({ state: 'a', gauge: 1 }))).toEqual({})
+  expect(stored).toEqual([])
+})
+
+it('tells the conditions of every look, whether they are written or not', async () => {
+  const { stored, told, write } = setup()
+  const conditions = [{ type: 'Ready', status: 'True' }]
+  await write({ state: 'a', gauge: 1, conditions }, thing({ state: 'a', gauge: 1, conditions }))
+  await write({ state: 'a', gauge: 1 }, thing({ state: 'a', gauge: 1 }))
+  expect(stored).toEqual([])
+  expect(told).toEqual([['n/a', 'Ready True'], ['n/a']])
+})
+
+it('coalesces gauges: says when they are due, and writes the newest value then', async () => {
+  const { clock, stored, write } = setup()
+  await write({ state: 'a', gauge: 1 })
+  await clock.advance(10_000)
+  expect(await write({ state: 'a', gauge: 2 })).toEqual({ againAfterMs: 20_000 })
+  await clock.advance(20_000)
+  expect(await write({ state: 'a', gauge: 3 })).toEqual({})
+  expect(stored).toEqual([
+    { state: 'a', gauge: 1 },
+    { state: 'a', gauge: 3 },
+  ])
+})
+
+it('trusts its own last write over an older cache, but not over a new object of the same name', async () => {
+  const { stored, writer, write } = setup()
+  await write({ state: 'b', gauge: 1 })
+  expect(writer.latest('n/a', thing({ state: 'a', gauge: 0 }))).toEqual({ state: 'b', gauge: 1 })
+  await write({ state: 'b', gauge: 1 }, thing({ state: 'a', gauge: 0 }))
+  expect(stored).toHaveLength(1)
+  expect(writer.latest('n/a', thing(undefined, 'u2'))).toBeUndefined()
+  await write({ state: 'b', gauge: 1 }, thing(undefined, 'u2'))
+  expect(stored).toHaveLength(2)
+})
+
+it('keeps the gauges of all objects together within the budget, and transitions outside of it', async () => {
+  const { clock, stored, writer } = setup()
+  const object = (index: number): Thing => ({
+    ...thing({ state: 'a', gauge: 0 }),
+    metadata: { namespace: 'n', name: `t${index}`, uid: `u${index}` },
+  })
+  const write = (index: number, state: string) => writer.write(`n/t${index}`, object(index), { state, gauge: 1 })
+  const waits = await Promise.all(Array.from({ length: 25 }, (_, index) => write(index, 'a')))
+  expect(stored).toHaveLength(10)
+  expect(waits.slice(10).every(({ againAfterMs = 0 }) => againAfterMs > 0)).toBe(true)
+  await write(24, 'b')
+  expect(stored).toHaveLength(11)
+  await clock.advance(1000)
+  for (let index = 10; index < 24; index += 1) await write(index, 'a')
+  expect(stored).toHaveLength(21)
+})
+
+it('leaves the condition of alerts to those who write it: neither a reason to write, nor written', async () => {
+  const { stored, write } = setup()
+  const conditions = [
+    { type: 'Ready', status: 'True' },
+    { type: 'Alerting', status: 'False' },
+  ]
+  const shown = { state: 'a', gauge: 1, conditions }
+  const own = { state: 'a', gauge: 1, conditions: [{ type: 'Ready', status: 'True' }] }
+  await write(own, thing(shown))
+  expect(stored).toEqual([])
+  await write({ ...own, state: 'b' }, thing(shown))
+  expect(stored).toEqual([{ ...own, state: 'b' }])
+})
+
+it('carries the version of what it was made of, and while the cache is behind of its own writes that which the last one left', async () => {
+  const versions: (string | undefined)[] = []
+  let current = 10
+  const client = {
+    async applyStatus(_: unknown, { metadata }: Thing) {
+      versions.push(metadata.resourceVersion)
+      return { metadata: { ...metadata, resourceVersion: String((current += 1)) } }
+    },
+  } as unknown as KubeClient
+  const clock = fakeClock()
+  const budget = createWriteBudget({ clock, perSecond: 10 })
+  const writer = createStatusWriter<Thing>({
+    client,
+    resource: things,
+    fieldManager: 't',
+    clock,
+    transitionOf: ({ state }) => state,
+    budget,
+  })
+  const at = (resourceVersion: string, uid = 'u1'): Thing => ({
+    ...thing(undefined, uid),
+    metadata: { ...thing().metadata, uid, resourceVersion },
+  })
+  await writer.write('n/a', at('10'), { state: 'a', gauge: 1 })
+  await writer.write('n/a', at('10'), { state: 'b', gauge: 1 })
+  await writer.write('n/a', at('11'), { state: 'c', gauge: 1 })
+  // Somebody else has changed it.
+  await writer.write('n/a', at('20'), { state: 'd', gauge: 1 })
+  await writer.write('n/a', at('9', 'u2'), { state: 'a', gauge: 1 })
+  expect(versions).toEqual(['10', '11', '12', '20', '9'])
+})
