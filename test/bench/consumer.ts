@@ -3,7 +3,7 @@ import { Queue, Worker } from 'bullmq'
 import { createConsumer } from '../../src/broker/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
-import { redisServer, type RedisServer } from '../integration/redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 const jobs = 10_000
 const concurrency = 50

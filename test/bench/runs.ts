@@ -11,7 +11,7 @@ import { silentLogger } from '../../src/observability/index.ts'
 import { createBrokers } from '../../src/services/brokers/index.ts'
 import { createRunDriver, createTracking, type RunMemory } from '../../src/services/runs/index.ts'
 import { createSignals } from '../../src/services/signals/index.ts'
-import { redisServer, type RedisServer } from '../integration/redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 import { printRows } from './table.ts'
 
 type Shape = { readonly layers: number; readonly width: number }

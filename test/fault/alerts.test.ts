@@ -10,7 +10,7 @@ import { type ControlPlane, startControlPlane } from '../../hack/cluster/control
 import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import { taskAlerts, type TaskAlert } from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
-import { createAlert, createChannel, type Receiver, startReceiver } from '../integration/alert-home.ts'
+import { createAlert, createChannel, type Receiver, startReceiver } from '../support/alert-home.ts'
 import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts'

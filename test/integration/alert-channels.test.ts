@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { alertChannels, findCondition, secrets, taskAlerts, workerPools, type TaskAlert } from '../../src/api/index.ts'
 import { namespaces } from '../support/cluster-client.ts'
 import { createBroker, createExecution, createPool } from '../support/manifests.ts'
-import { conditionOf, createAlert, createChannel, type Receiver, startReceiver } from './alert-home.ts'
+import { conditionOf, createAlert, createChannel, type Receiver, startReceiver } from '../support/alert-home.ts'
 import { scheduleHome, type ScheduleHome } from './schedule-home.ts'
 
 let home: ScheduleHome

@@ -17,7 +17,7 @@ import {
 } from '../../src/api/index.ts'
 import { createBroker, createDependency, createExecution, createPool, createQueue, createSchedule } from '../support/manifests.ts'
 import { namespaces, observe } from '../support/cluster-client.ts'
-import { conditionOf, createAlert, type Receiver, startReceiver } from './alert-home.ts'
+import { conditionOf, createAlert, type Receiver, startReceiver } from '../support/alert-home.ts'
 import { scheduleHome, type ScheduleHome } from './schedule-home.ts'
 
 let home: ScheduleHome

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectBroker, type Broker } from '../../src/broker/index.ts'
 import { sleep, systemClock } from '../../src/clock/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
-import { redisServer, type RedisServer } from './redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 let redis: RedisServer
 let broker: Broker

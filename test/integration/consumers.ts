@@ -3,7 +3,7 @@ import { Queue, type JobsOptions } from 'bullmq'
 import { createConsumer, type Consumer, type ConsumerJob, type ConsumerOptions, type DrainResult } from '../../src/broker/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
-import type { RedisServer } from './redis-server.ts'
+import type { RedisServer } from '../support/redis-server.ts'
 
 /** What a test's handlers saw: kept by them, never by the queue's counters. */
 export type Journal = {

@@ -5,7 +5,7 @@ import { systemClock as clock } from '../../src/clock/index.ts'
 import { taskmillError } from '../../src/errors/index.ts'
 import { silentLogger as log } from '../../src/observability/index.ts'
 import { createBrokers, createDispatchers, type Dispatchers, type DispatchState } from '../../src/services/brokers/index.ts'
-import { redisServer, type RedisServer } from './redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 const key = 'shop/default'
 const record = 'bull:.taskmill:dispatcher:default/shop'

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Broker, QueueApply, QueueClaim } from '../../src/broker/index.ts'
 import { ownersKey, queueOwner, queueSettingsKey, type OwnerMarker } from '../../src/contract/index.ts'
 import { eventually, lead, open, plainQueue, plainWorker, proof } from './ledger-home.ts'
-import { redisServer, type RedisServer } from './redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 let redis: RedisServer
 let broker: Broker & AsyncDisposable

@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/observability/index.ts'
 import { createBrokers } from '../../src/services/brokers/index.ts'
 import { createSignals, type QueueSnapshot } from '../../src/services/signals/index.ts'
 import { addJobs, queueOf } from './consumers.ts'
-import { redisServer, type RedisServer } from './redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 let redis: RedisServer
 beforeAll(async () => void (redis = await redisServer()))

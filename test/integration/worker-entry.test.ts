@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { sleep, systemClock } from '../../src/clock/index.ts'
 import { addJobs, queueOf } from './consumers.ts'
-import { redisServer, type RedisServer } from './redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 let redis: RedisServer
 let directory: string

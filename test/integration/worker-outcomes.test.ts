@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { sleep, systemClock } from '../../src/clock/index.ts'
 import { addJobs, journal, queueOf, startConsumer } from './consumers.ts'
-import { redisServer, type RedisServer } from './redis-server.ts'
+import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 let redis: RedisServer
 beforeAll(async () => void (redis = await redisServer({ isDurable: false })))

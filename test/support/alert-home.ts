@@ -13,7 +13,7 @@ import {
   taskAlerts,
 } from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
-import { observe } from '../support/cluster-client.ts'
+import { observe } from './cluster-client.ts'
 
 export type Received = { readonly path: string; readonly key: string; readonly body: Body; readonly isTaken: boolean }
 type Body = {
