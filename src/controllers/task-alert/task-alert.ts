@@ -82,6 +82,7 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
     budget: deps.statusBudget,
     conditionMetrics: createConditionMetrics(deps.metrics, 'TaskAlert'),
     gaugeIntervalMs,
+    isRecord: true,
   })
 
   function forget(key: string): void {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { KubeObject, Resource } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
+import { taskmillError } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import { createStatusWriter } from './status-writer.ts'
 import { createWriteBudget } from './write-budget.ts'
@@ -156,4 +157,29 @@ it('carries the version of what it was made of, and while the cache is behind of
   await writer.write('n/a', at('20'), { state: 'd', gauge: 1 })
   await writer.write('n/a', at('9', 'u2'), { state: 'a', gauge: 1 })
   expect(versions).toEqual(['10', '11', '12', '20', '9'])
+})
+
+it.each([
+  ['of the same object goes through', 'u1', false, ['10', '15']],
+  ['of an object that was replaced is refused', 'u2', false, ['10']],
+  ['of a record is refused, when this process has not written it before', 'u1', true, ['10']],
+])('what somebody else has changed meanwhile: a status %s', async (_, uid, isRecord, wanted) => {
+  const versions: (string | undefined)[] = []
+  const client = {
+    async applyStatus(__: unknown, { metadata }: Thing) {
+      versions.push(metadata.resourceVersion)
+      if (metadata.resourceVersion !== '15') throw taskmillError('TM_KUBE_CONFLICT', 'the object has been modified')
+      return { metadata }
+    },
+    list: async () => ({ items: [{ ...thing(), metadata: { ...thing().metadata, uid, resourceVersion: '15' } }] }),
+  } as unknown as KubeClient
+  const clock = fakeClock()
+  const budget = createWriteBudget({ clock, perSecond: 10 })
+  const common = { client, resource: things, fieldManager: 't', clock, transitionOf: ({ state }: Status) => state, budget }
+  const writer = createStatusWriter<Thing>({ ...common, isRecord })
+  const object = { ...thing(), metadata: { ...thing().metadata, resourceVersion: '10' } }
+  const writing = writer.write('n/a', object, { state: 'a', gauge: 1 })
+  if (wanted.length === 2) await writing
+  else await expect(writing).rejects.toMatchObject({ code: 'TM_KUBE_CONFLICT' })
+  expect(versions).toEqual(wanted)
 })

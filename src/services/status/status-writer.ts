@@ -5,13 +5,14 @@
  * transition or once its object has been quiet for `gaugeIntervalMs` and the operator's budget for gauges allows it. What was written last is remembered here, because the cache may
  * still show the status before it. The condition that alerts write to their targets is theirs: it is neither missed nor taken over here.
  *
- * A status is about the object that it was made of: it carries its version, and is refused (TM_KUBE_CONFLICT, which is normal: the object is looked
- * at again) when that has changed since. The UID alone would not do: an apply to the status of a custom resource ignores it, so that what was
- * meant for an object that is gone would stand on the next one of its name.
+ * A status never stands on another object than the one that it was made of. The UID alone would not do for that: an apply to the status of a
+ * custom resource ignores it. So a status carries the version of its object; when somebody else has changed that meanwhile, it is written only
+ * after the API server has said that it is still the same object, and else refused (TM_KUBE_CONFLICT).
  */
 import { isDeepStrictEqual } from 'node:util'
 import { alertingType, type KubeObject, type Resource } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
+import { hasCode } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import type { ConditionMetrics } from '../../observability/index.ts'
 import type { WriteBudget } from './write-budget.ts'
@@ -47,8 +48,13 @@ export function createStatusWriter<T extends StatusObject>(deps: {
   readonly conditionMetrics?: ConditionMetrics
   /** Between two writes of gauges alone; default 30 s. */
   readonly gaugeIntervalMs?: number | ((status: NonNullable<T['status']>) => number)
+  /**
+   * The status is the state of record: the first write of this process goes through only if the object is the one that was seen, so that
+   * nothing is decided over again that the process before has written last.
+   */
+  readonly isRecord?: boolean
 }): StatusWriter<T> {
-  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000 } = deps
+  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000, isRecord = false } = deps
   const written = new Map<string, Written<T>>()
   const intervalOf = typeof gaugeIntervalMs === 'number' ? () => gaugeIntervalMs : gaugeIntervalMs
 
@@ -75,9 +81,19 @@ export function createStatusWriter<T extends StatusObject>(deps: {
       // What the cache shows may be older than what the last write left.
       const shown = before?.versions.indexOf(seen) ?? -1
       const versions = shown === -1 ? [seen] : (before?.versions.slice(shown) ?? [])
-      const resourceVersion = versions.at(-1)
-      const body = { metadata: { name, namespace, uid, resourceVersion }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
-      const after = await client.applyStatus(resource, body, { fieldManager, force: true, signal })
+      const put = (resourceVersion: string | undefined) => {
+        const body = { metadata: { name, namespace, uid, resourceVersion }, status } as unknown as Parameters<
+          typeof client.applyStatus<T>
+        >[1]
+        return client.applyStatus(resource, body, { fieldManager, force: true, signal })
+      }
+      const after = await put(versions.at(-1)).catch(async (error: unknown) => {
+        if (!hasCode(error, 'TM_KUBE_CONFLICT') || (isRecord && before === undefined)) throw error
+        const { items } = await client.list<T>(resource, { namespace, fieldSelector: `metadata.name=${name}`, signal })
+        const current = items.find(({ metadata }) => metadata.uid === uid)
+        if (current === undefined) throw error
+        return await put(current.metadata.resourceVersion)
+      })
       written.set(key, { uid, status, atMs: clock.monotonicNow(), versions: [...versions, after.metadata.resourceVersion] })
       return {}
     },
