@@ -190,7 +190,7 @@ it('suspends a schedule until its end, and lets a suspended one run for a while'
 
   const until = inSeconds(8)
   await override(taskSchedules, 'running', { suspend: true, until, by: 'oncall' })
-  await override(taskSchedules, 'resting', { suspend: false, until, by: 'bob' })
+  await override(taskSchedules, 'resting', { suspend: false, until, by: 'platform' })
   const suspended = await schedule('running', ({ status }) => status?.reason === 'OverrideActive')
   expect(messageOf(suspended, 'Overridden')).toBe(`suspended until ${until} by oncall`)
   expect(suspended?.status).not.toHaveProperty('nextRuns')
