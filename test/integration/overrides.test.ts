@@ -3,8 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { run } from '../../hack/cluster/command.ts'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import {
   deployments,
   events,
@@ -19,53 +17,44 @@ import {
   type WorkerPool,
 } from '../../src/api/index.ts'
 import { tools } from '../chart/helm.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
-import { createBroker, createPool, createSchedule } from '../support/manifests.ts'
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+import { observe } from '../support/cluster-client.ts'
+import { createPool, createSchedule } from '../support/manifests.ts'
+import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
 const namespace = 'default'
 const quick = { behavior: { scaleDown: { stabilizationWindowSeconds: 0 } } }
-let controlPlane: ControlPlane
-let redis: RedisServer
-let client: Awaited<ReturnType<typeof connectCluster>>
-let operator: OperatorProcess
+let home: OperatorHome
 
 beforeAll(async () => {
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
-  await createBroker(client, namespace, redis.address)
+  home = await openOperatorHome(namespace)
 })
 
 afterAll(async () => {
-  await operator?.stop()
-  await client?.close()
-  await Promise.all([redis?.stop(), controlPlane?.stop()])
+  await home?.close()
 })
 
-const queueOf = (name: string): Queue => new Queue(name, { connection: { host: redis.host, port: redis.port } })
+const queueOf = (name: string): Queue => new Queue(name, { connection: { host: home.redis.host, port: home.redis.port } })
 const jobs = (count: number) => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
 const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString()
 const deployment = (name: string, holds: (object: Deployment) => boolean): Promise<Deployment | undefined> =>
-  observe(client, deployments, { namespace, name }, (object) => object !== undefined && holds(object))
+  observe(home.client, deployments, { namespace, name }, (object) => object !== undefined && holds(object))
 const pool = (name: string, holds: (object: WorkerPool) => boolean): Promise<WorkerPool | undefined> =>
-  observe(client, workerPools, { namespace, name }, (object) => object !== undefined && holds(object))
+  observe(home.client, workerPools, { namespace, name }, (object) => object !== undefined && holds(object))
 const schedule = (name: string, holds: (object: TaskSchedule) => boolean): Promise<TaskSchedule | undefined> =>
-  observe(client, taskSchedules, { namespace, name }, (object) => object !== undefined && holds(object))
+  observe(home.client, taskSchedules, { namespace, name }, (object) => object !== undefined && holds(object))
 const messageOf = (object: WorkerPool | TaskSchedule | undefined, type: string) => findCondition(object?.status?.conditions, type)?.message
 const scale = (resource: typeof deployments | typeof workerPools, name: string, replicas: number) =>
-  client.patchScale(resource, namespace, name, replicas, { fieldManager: 'kubectl' })
+  home.client.patchScale(resource, namespace, name, replicas, { fieldManager: 'kubectl' })
 
 /** As the command line writes it; undefined takes it back. */
 async function override<T extends KubeObject>(resource: Resource<T>, name: string, fields: object | undefined): Promise<void> {
   const body = { metadata: { namespace, name }, ...(fields === undefined ? {} : { spec: { override: fields } }) }
-  await client.apply(resource, body as never, { fieldManager: 'taskmill-cli', force: true, fieldValidation: 'Strict' })
+  await home.client.apply(resource, body as never, { fieldManager: 'taskmill-cli', force: true, fieldValidation: 'Strict' })
 }
 
 /** `Reason: note`, in order of time. */
 async function told(name: string): Promise<readonly string[]> {
-  const { items } = await client.list<Event>(events, { namespace })
+  const { items } = await home.client.list<Event>(events, { namespace })
   return items
     .filter(({ regarding, reason }) => regarding.name === name && reason.startsWith('Override'))
     .map((e) => `${e.reason}: ${e.note}`)
@@ -74,7 +63,7 @@ async function told(name: string): Promise<readonly string[]> {
 it('holds a number of replicas, through applies of the manifest by others, until its end', async () => {
   const queue = queueOf('held')
   await queue.addBulk(jobs(20))
-  await createPool(client, namespace, 'held', { queues: [{ name: 'held' }], scaling: quick })
+  await createPool(home.client, namespace, 'held', { queues: [{ name: 'held' }], scaling: quick })
   await deployment('held', ({ spec }) => spec.replicas === 2)
   const until = inSeconds(12)
   await override(workerPools, 'held', { replicas: 6, until, by: 'oncall', reason: 'incident 4711' })
@@ -96,13 +85,13 @@ it('holds a number of replicas, through applies of the manifest by others, until
     },
   }
   const kubectl = (...args: string[]) =>
-    run(tools.kubectl, ['--kubeconfig', controlPlane.kubeconfig, ...args, '-f', '-'], { input: JSON.stringify(manifest) })
+    run(tools.kubectl, ['--kubeconfig', home.controlPlane.kubeconfig, ...args, '-f', '-'], { input: JSON.stringify(manifest) })
   await kubectl('apply', '--server-side', '--force-conflicts', '--field-manager=argocd-controller')
   await kubectl('apply')
   const applied = await pool('held', ({ metadata, status }) => status?.observedGeneration === metadata.generation)
   expect(applied?.spec).toMatchObject({ drainTimeoutSeconds: 60, override: { replicas: 6, until } })
   expect(messageOf(applied, 'Overridden')).toBe(words)
-  expect((await client.get(deployments, namespace, 'held')).spec.replicas).toBe(6)
+  expect((await home.client.get(deployments, namespace, 'held')).spec.replicas).toBe(6)
 
   await deployment('held', ({ spec }) => spec.replicas === 2)
   expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until))
@@ -114,7 +103,7 @@ it('holds a number of replicas, through applies of the manifest by others, until
 it('suspends a pool with jobs until somebody takes it back', async () => {
   const queue = queueOf('paused')
   await queue.addBulk(jobs(30))
-  await createPool(client, namespace, 'paused', { queues: [{ name: 'paused' }], scaling: { minReplicas: 1, ...quick } })
+  await createPool(home.client, namespace, 'paused', { queues: [{ name: 'paused' }], scaling: { minReplicas: 1, ...quick } })
   await deployment('paused', ({ spec }) => spec.replicas === 3)
   await override(workerPools, 'paused', { suspend: true, until: inSeconds(3600) })
   await deployment('paused', ({ spec }) => spec.replicas === 0)
@@ -122,27 +111,27 @@ it('suspends a pool with jobs until somebody takes it back', async () => {
   expect(findCondition(suspended?.status?.conditions, 'Ready')).toMatchObject({ status: 'True', reason: 'ScaledToZero' })
   await queue.addBulk(jobs(30))
   await sleep(3000)
-  expect((await client.get(deployments, namespace, 'paused')).spec.replicas).toBe(0)
+  expect((await home.client.get(deployments, namespace, 'paused')).spec.replicas).toBe(0)
   await override(workerPools, 'paused', undefined)
   await deployment('paused', ({ spec }) => spec.replicas === 6)
-  expect((await client.get(workerPools, namespace, 'paused')).spec).not.toHaveProperty('override')
+  expect((await home.client.get(workerPools, namespace, 'paused')).spec).not.toHaveProperty('override')
   await queue.close()
 })
 
 it('leaves Manual what it had: the number that was found, or the one that people wrote meanwhile', async () => {
   const queue = queueOf('manual')
   await queue.addBulk(jobs(20))
-  await createPool(client, namespace, 'manual', { queues: [{ name: 'manual' }], scaling: quick })
+  await createPool(home.client, namespace, 'manual', { queues: [{ name: 'manual' }], scaling: quick })
   await deployment('manual', ({ spec }) => spec.replicas === 2)
   const manual = { metadata: { namespace, name: 'manual' }, spec: { scaling: { mode: 'Manual' } } }
-  await client.apply(workerPools, manual as never, { fieldManager: 'mode', force: true })
+  await home.client.apply(workerPools, manual as never, { fieldManager: 'mode', force: true })
   await pool('manual', ({ status }) => status?.ignoredReplicas === 0 && status.reason !== undefined)
 
   await override(workerPools, 'manual', { replicas: 5, until: inSeconds(3600) })
   await deployment('manual', ({ spec }) => spec.replicas === 5)
-  await operator.kill()
+  await home.operator.kill()
   await override(workerPools, 'manual', undefined)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  home.startOperator()
   await deployment('manual', ({ spec }) => spec.replicas === 2)
   await pool('manual', ({ status }) => status !== undefined && !('replicasBeforeOverride' in status))
 
@@ -150,7 +139,7 @@ it('leaves Manual what it had: the number that was found, or the one that people
   await deployment('manual', ({ spec }) => spec.replicas === 5)
   await scale(workerPools, 'manual', 7)
   await sleep(2000)
-  expect((await client.get(deployments, namespace, 'manual')).spec.replicas).toBe(5)
+  expect((await home.client.get(deployments, namespace, 'manual')).spec.replicas).toBe(5)
   await override(workerPools, 'manual', undefined)
   await deployment('manual', ({ spec }) => spec.replicas === 7)
   await queue.close()
@@ -159,7 +148,7 @@ it('leaves Manual what it had: the number that was found, or the one that people
 it('lets the last word of people count against a zero by hand', async () => {
   const queue = queueOf('zero')
   await queue.addBulk(jobs(20))
-  await createPool(client, namespace, 'zero', { queues: [{ name: 'zero' }], scaling: quick })
+  await createPool(home.client, namespace, 'zero', { queues: [{ name: 'zero' }], scaling: quick })
   await deployment('zero', ({ spec }) => spec.replicas === 2)
   await scale(deployments, 'zero', 0)
   await pool('zero', ({ status }) => status?.reason === 'ScalingDisabled')
@@ -167,7 +156,7 @@ it('lets the last word of people count against a zero by hand', async () => {
   await pool('zero', (object) => messageOf(object, 'Overridden') !== undefined)
   await pool('zero', (object) => messageOf(object, 'Overridden') === undefined)
   await sleep(1000)
-  expect((await client.get(deployments, namespace, 'zero')).spec.replicas).toBe(0)
+  expect((await home.client.get(deployments, namespace, 'zero')).spec.replicas).toBe(0)
   await override(workerPools, 'zero', { replicas: 4, until: inSeconds(3600) })
   await deployment('zero', ({ spec }) => spec.replicas === 4)
   await scale(deployments, 'zero', 0)
@@ -177,8 +166,8 @@ it('lets the last word of people count against a zero by hand', async () => {
 
 it('suspends a schedule until its end, and lets a suspended one run for a while', async () => {
   const queue = queueOf('ticks')
-  await createSchedule(client, namespace, 'running', { everySeconds: 2, task: { type: 'run', queue: 'ticks' } })
-  await createSchedule(client, namespace, 'resting', { everySeconds: 2, suspend: true, task: { type: 'rest', queue: 'ticks' } })
+  await createSchedule(home.client, namespace, 'running', { everySeconds: 2, task: { type: 'run', queue: 'ticks' } })
+  await createSchedule(home.client, namespace, 'resting', { everySeconds: 2, suspend: true, task: { type: 'rest', queue: 'ticks' } })
   await schedule('running', ({ status }) => (status?.nextRuns?.length ?? 0) > 0)
   await schedule('resting', ({ status }) => status?.reason === 'Suspended')
   // Nobody works on the queue: what was due stays where it was placed.

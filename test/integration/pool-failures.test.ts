@@ -2,48 +2,37 @@
 import { Queue } from 'bullmq'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import { deployments, findCondition, pods, workerPools, type Pod, type WorkerPool } from '../../src/api/index.ts'
-import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
+import { namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
 const namespace = 'default'
-let controlPlane: ControlPlane
-let redis: RedisServer
-let client: Awaited<ReturnType<typeof connectCluster>>
-let operator: OperatorProcess
+let home: OperatorHome
 
 beforeAll(async () => {
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
-  await createBroker(client, namespace, redis.address)
+  home = await openOperatorHome(namespace)
 })
 
 afterAll(async () => {
-  await operator?.stop()
-  await client?.close()
-  await Promise.all([redis?.stop(), controlPlane?.stop()])
+  await home?.close()
 })
 
 const readyOf = (object: WorkerPool | undefined) => findCondition(object?.status?.conditions, 'Ready')
 const pool = (name: string, holds: (object: WorkerPool) => boolean): Promise<WorkerPool | undefined> =>
-  observe(client, workerPools, { namespace, name }, (object) => object !== undefined && holds(object))
+  observe(home.client, workerPools, { namespace, name }, (object) => object !== undefined && holds(object))
 
 /** The pods of a pool, once there are as many. */
 async function podsOf(name: string, count: number): Promise<readonly Pod[]> {
   for (;;) {
-    const { items } = await client.list(pods, { namespace, labelSelector: `taskmill.dev/pool=${name}` })
+    const { items } = await home.client.list(pods, { namespace, labelSelector: `taskmill.dev/pool=${name}` })
     if (items.length === count) return items
     await sleep(100)
   }
 }
 
 const setStatus = ({ metadata }: Pod, status: NonNullable<Pod['status']>) =>
-  client.applyStatus(
+  home.client.applyStatus(
     pods,
     { metadata: { namespace, name: metadata.name, uid: metadata.uid }, status },
     {
@@ -53,7 +42,7 @@ const setStatus = ({ metadata }: Pod, status: NonNullable<Pod['status']>) =>
   )
 
 it('shows the words of a container that crashes', async () => {
-  await createPool(client, namespace, 'crash', { queues: [{ name: 'crash' }], scaling: { minReplicas: 1 } })
+  await createPool(home.client, namespace, 'crash', { queues: [{ name: 'crash' }], scaling: { minReplicas: 1 } })
   const [pod] = await podsOf('crash', 1)
   const terminated = { exitCode: 1, reason: 'Error', message: 'Error: Cannot find module ./email.js\n', startedAt: null, finishedAt: null }
   const worker = { name: 'worker', image: '', imageID: '', ready: false, restartCount: 4 }
@@ -68,10 +57,10 @@ it('shows the words of a container that crashes', async () => {
 })
 
 it('adds no more pods while some wait for a node, and goes on when they have one', async () => {
-  const queue = new Queue('full', { connection: { host: redis.host, port: redis.port } })
+  const queue = new Queue('full', { connection: { host: home.redis.host, port: home.redis.port } })
   const jobs = (count: number) => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
   await queue.addBulk(jobs(20))
-  await createPool(client, namespace, 'full', { queues: [{ name: 'full' }] })
+  await createPool(home.client, namespace, 'full', { queues: [{ name: 'full' }] })
   const waiting = await podsOf('full', 2)
   const unschedulable = {
     type: 'PodScheduled',
@@ -88,18 +77,18 @@ it('adds no more pods while some wait for a node, and goes on when they have one
   })
   await queue.addBulk(jobs(30))
   await sleep(3000)
-  expect((await client.get(deployments, namespace, 'full')).spec.replicas).toBe(2)
+  expect((await home.client.get(deployments, namespace, 'full')).spec.replicas).toBe(2)
   await Promise.all(waiting.map((pod) => setStatus(pod, { conditions: [{ type: 'PodScheduled', status: 'True' }] })))
-  await observe(client, deployments, { namespace, name: 'full' }, (object) => object?.spec.replicas === 5)
+  await observe(home.client, deployments, { namespace, name: 'full' }, (object) => object?.spec.replicas === 5)
   await queue.close()
 })
 
 it('shows what the API server warns of', async () => {
   const labels = { 'pod-security.kubernetes.io/warn': 'restricted' }
-  await client.create(namespaces, { metadata: { name: 'strict', labels } }, { fieldManager: 'test' })
-  await createBroker(client, 'strict', redis.address)
-  await createPool(client, 'strict', 'loose', { queues: [{ name: 'loose' }] })
-  const warned = await observe(client, workerPools, { namespace: 'strict', name: 'loose' }, (object) =>
+  await home.client.create(namespaces, { metadata: { name: 'strict', labels } }, { fieldManager: 'test' })
+  await createBroker(home.client, 'strict', home.redis.address)
+  await createPool(home.client, 'strict', 'loose', { queues: [{ name: 'loose' }] })
+  const warned = await observe(home.client, workerPools, { namespace: 'strict', name: 'loose' }, (object) =>
     (readyOf(object)?.message ?? '').includes('The API server warns'),
   )
   expect(readyOf(warned)?.message).toMatch(/would violate PodSecurity "restricted:latest": allowPrivilegeEscalation/u)

@@ -3,50 +3,42 @@ import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import { deployments, findCondition, workerPools, type Deployment, type WorkerPool } from '../../src/api/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
-import { createBroker, createPool } from '../support/manifests.ts'
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+import { observe } from '../support/cluster-client.ts'
+import { createPool } from '../support/manifests.ts'
+import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
 const namespace = 'default'
 const quick = { behavior: { scaleDown: { stabilizationWindowSeconds: 1 } } }
-let controlPlane: ControlPlane
-let redis: RedisServer
-let client: Awaited<ReturnType<typeof connectCluster>>
-let operator: OperatorProcess
+let home: OperatorHome
 
 beforeAll(async () => {
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
-  await createBroker(client, namespace, redis.address)
+  home = await openOperatorHome(namespace)
 })
 
 afterAll(async () => {
-  await operator?.stop()
-  await client?.close()
-  await Promise.all([redis?.stop(), controlPlane?.stop()])
+  await home?.close()
 })
 
-const queueOf = (name: string): Queue => new Queue(name, { connection: { host: redis.host, port: redis.port } })
+const queueOf = (name: string): Queue => new Queue(name, { connection: { host: home.redis.host, port: home.redis.port } })
 const jobs = (count: number) => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
 const deployment = (name: string, holds: (object: Deployment) => boolean): Promise<Deployment | undefined> =>
-  observe(client, deployments, { namespace, name }, (object) => object !== undefined && holds(object))
+  observe(home.client, deployments, { namespace, name }, (object) => object !== undefined && holds(object))
 const pool = (name: string, holds: (object: WorkerPool) => boolean): Promise<WorkerPool | undefined> =>
-  observe(client, workerPools, { namespace, name }, (object) => object !== undefined && holds(object))
+  observe(home.client, workerPools, { namespace, name }, (object) => object !== undefined && holds(object))
 const condition = (object: WorkerPool | undefined, type: string) => findCondition(object?.status?.conditions, type)
 const setMode = (name: string, mode: string) =>
-  client.apply(workerPools, { metadata: { namespace, name }, spec: { scaling: { mode } } } as never, { fieldManager: 'mode', force: true })
+  home.client.apply(workerPools, { metadata: { namespace, name }, spec: { scaling: { mode } } } as never, {
+    fieldManager: 'mode',
+    force: true,
+  })
 const scale = (resource: typeof deployments | typeof workerPools, name: string, replicas: number) =>
-  client.patchScale(resource, namespace, name, replicas, { fieldManager: 'kubectl' })
+  home.client.patchScale(resource, namespace, name, replicas, { fieldManager: 'kubectl' })
 
 it('Manual holds the replicas that are found, then follows the scale subresource, and Auto takes over again', async () => {
   const queue = queueOf('manual')
   await queue.addBulk(jobs(40))
-  await createPool(client, namespace, 'manual', { queues: [{ name: 'manual' }], scaling: { targetBacklogPerReplica: 10, ...quick } })
+  await createPool(home.client, namespace, 'manual', { queues: [{ name: 'manual' }], scaling: { targetBacklogPerReplica: 10, ...quick } })
   await deployment('manual', ({ spec }) => spec.replicas === 4)
 
   await setMode('manual', 'Manual')
@@ -55,7 +47,7 @@ it('Manual holds the replicas that are found, then follows the scale subresource
   expect(condition(held, 'ScalingLimited')).toBeUndefined()
   await queue.addBulk(jobs(40))
   await sleep(3000)
-  expect((await client.get(deployments, namespace, 'manual')).spec.replicas).toBe(4)
+  expect((await home.client.get(deployments, namespace, 'manual')).spec.replicas).toBe(4)
 
   await scale(workerPools, 'manual', 2)
   await deployment('manual', ({ spec }) => spec.replicas === 2)
@@ -67,8 +59,8 @@ it('Manual holds the replicas that are found, then follows the scale subresource
   // By hand to another number: people said 3 to the pool.
   await scale(deployments, 'manual', 7)
   await deployment('manual', ({ spec }) => spec.replicas === 3)
-  await observe(client, workerPools, { namespace, name: 'manual' }, (object) => object?.status?.replicas === 3)
-  expect(await client.getScale(workerPools, namespace, 'manual')).toMatchObject({
+  await observe(home.client, workerPools, { namespace, name: 'manual' }, (object) => object?.status?.replicas === 3)
+  expect(await home.client.getScale(workerPools, namespace, 'manual')).toMatchObject({
     spec: { replicas: 3 },
     status: { replicas: 3, selector: 'taskmill.dev/pool=manual' },
   })
@@ -82,28 +74,28 @@ it('Manual holds the replicas that are found, then follows the scale subresource
 }, 60_000)
 
 it('a pool that is Manual from the start has what it says', async () => {
-  await createPool(client, namespace, 'fixed', { queues: [{ name: 'fixed' }], replicas: 2, scaling: { mode: 'Manual' } })
+  await createPool(home.client, namespace, 'fixed', { queues: [{ name: 'fixed' }], replicas: 2, scaling: { mode: 'Manual' } })
   await deployment('fixed', ({ spec }) => spec.replicas === 2)
 })
 
 it('DryRun says what it would write, and writes nothing', async () => {
   const queue = queueOf('dry')
   await queue.addBulk(jobs(70))
-  await createPool(client, namespace, 'dry', { queues: [{ name: 'dry' }], scaling: { mode: 'DryRun' } })
+  await createPool(home.client, namespace, 'dry', { queues: [{ name: 'dry' }], scaling: { mode: 'DryRun' } })
   const told = await pool('dry', ({ status }) => status?.desiredReplicas === 7)
   expect(told?.status?.decision).toBe('DryRun, would write 7 replicas: 70 jobs (70 waiting, 0 running) need 7 at 10 per replica. Now 0.')
   expect(condition(told, 'ScalingActive')).toMatchObject({ status: 'False', reason: 'ScalingDisabled' })
   await scale(deployments, 'dry', 2)
   await pool('dry', ({ status }) => status?.ready === '0/2')
   await sleep(2000)
-  expect((await client.get(deployments, namespace, 'dry')).spec.replicas).toBe(2)
+  expect((await home.client.get(deployments, namespace, 'dry')).spec.replicas).toBe(2)
   await queue.close()
 })
 
 it('a number by hand is repaired, a zero by hand is left alone until there is another number', async () => {
   const queue = queueOf('hand')
   await queue.addBulk(jobs(30))
-  await createPool(client, namespace, 'hand', { queues: [{ name: 'hand' }], scaling: quick })
+  await createPool(home.client, namespace, 'hand', { queues: [{ name: 'hand' }], scaling: quick })
   await deployment('hand', ({ spec }) => spec.replicas === 3)
   await scale(deployments, 'hand', 5)
   await deployment('hand', ({ spec, metadata }) => spec.replicas === 3 && (metadata.generation ?? 0) >= 3)
@@ -116,11 +108,11 @@ it('a number by hand is repaired, a zero by hand is left alone until there is an
   )
   await queue.addBulk(jobs(30))
   // Nor does a restart of the operator forget it.
-  await operator.kill()
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
-  await operator.logged('operator started')
+  await home.operator.kill()
+  home.startOperator()
+  await home.operator.logged('operator started')
   await sleep(20_000)
-  expect((await client.get(deployments, namespace, 'hand')).spec.replicas).toBe(0)
+  expect((await home.client.get(deployments, namespace, 'hand')).spec.replicas).toBe(0)
   await scale(deployments, 'hand', 1)
   await deployment('hand', ({ spec }) => spec.replicas === 6)
   await queue.close()
@@ -129,13 +121,13 @@ it('a number by hand is repaired, a zero by hand is left alone until there is an
 it('a template that was changed by hand is applied back, a Deployment that was deleted comes back with its replicas', async () => {
   const queue = queueOf('drift')
   await queue.addBulk(jobs(20))
-  await createPool(client, namespace, 'drift', { queues: [{ name: 'drift' }] })
+  await createPool(home.client, namespace, 'drift', { queues: [{ name: 'drift' }] })
   const before = await deployment('drift', ({ spec }) => spec.replicas === 2)
   const containers = [{ name: 'worker', image: 'localhost/other:2' }]
   const other = { metadata: { namespace, name: 'drift' }, spec: { template: { spec: { containers } } } }
-  await client.apply(deployments, other, { fieldManager: 'somebody', force: true })
+  await home.client.apply(deployments, other, { fieldManager: 'somebody', force: true })
   await deployment('drift', ({ spec, metadata }) => JSON.stringify(spec.template).includes('none:1') && (metadata.generation ?? 0) > 2)
-  await client.delete(deployments, namespace, 'drift')
+  await home.client.delete(deployments, namespace, 'drift')
   const again = await deployment('drift', ({ metadata, spec }) => metadata.uid !== before?.metadata.uid && spec.replicas === 2)
   expect(again?.metadata.annotations).toMatchObject({ 'taskmill.dev/written-replicas': '2' })
   await queue.close()
@@ -145,14 +137,14 @@ it('an active job without a worker wakes the pool with one replica', async () =>
   // As a worker leaves them that was killed a minute ago: active, without locks.
   const queue = queueOf('orphan')
   await queue.addBulk(jobs(30))
-  const direct = new Redis({ host: redis.host, port: redis.port })
+  const direct = new Redis({ host: home.redis.host, port: home.redis.port })
   await direct.rename('bull:orphan:wait', 'bull:orphan:active')
   await direct.quit()
-  await createPool(client, namespace, 'orphan', { queues: [{ name: 'orphan' }], scaling: quick })
+  await createPool(home.client, namespace, 'orphan', { queues: [{ name: 'orphan' }], scaling: quick })
   await deployment('orphan', ({ spec }) => spec.replicas === 1)
   const told = await pool('orphan', ({ status }) => status?.orphaned === 30)
   expect(told?.status?.decision).toBe('1 replica: 30 active jobs without a worker, which only a replica gives back.')
   await sleep(2000)
-  expect((await client.get(deployments, namespace, 'orphan')).spec.replicas).toBe(1)
+  expect((await home.client.get(deployments, namespace, 'orphan')).spec.replicas).toBe(1)
   await queue.close()
 })

@@ -2,41 +2,30 @@
 import { globSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import { deployments, findCondition, kinds, workerPools } from '../../src/api/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
-import { createBroker, createPool } from '../support/manifests.ts'
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+import { observe } from '../support/cluster-client.ts'
+import { createPool } from '../support/manifests.ts'
+import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
 const namespace = 'default'
-let controlPlane: ControlPlane
-let redis: RedisServer
-let client: Awaited<ReturnType<typeof connectCluster>>
-let operator: OperatorProcess
+let home: OperatorHome
 
 beforeAll(async () => {
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
-  await createBroker(client, namespace, redis.address)
+  home = await openOperatorHome(namespace)
 })
 
 afterAll(async () => {
-  await operator?.stop()
-  await client?.close()
-  await Promise.all([redis?.stop(), controlPlane?.stop()])
+  await home?.close()
 })
 
 it('says of a rollout without progress where to look', async () => {
-  await createPool(client, namespace, 'stuck', { queues: [{ name: 'stuck' }], scaling: { minReplicas: 1 } })
-  await observe(client, deployments, { namespace, name: 'stuck' }, (object) => object?.spec.replicas === 1)
+  await createPool(home.client, namespace, 'stuck', { queues: [{ name: 'stuck' }], scaling: { minReplicas: 1 } })
+  await observe(home.client, deployments, { namespace, name: 'stuck' }, (object) => object?.spec.replicas === 1)
   // No node here: the pods stay Pending, and a second is soon over.
   const impatient = { metadata: { namespace, name: 'stuck' }, spec: { progressDeadlineSeconds: 1 } }
-  await client.apply(deployments, impatient, { fieldManager: 'test' })
+  await home.client.apply(deployments, impatient, { fieldManager: 'test' })
   const stalled = await observe(
-    client,
+    home.client,
     workerPools,
     { namespace, name: 'stuck' },
     (object) => findCondition(object?.status?.conditions, 'Stalled')?.reason === 'ProgressDeadlineExceeded',
@@ -49,11 +38,11 @@ it('says of a rollout without progress where to look', async () => {
 
 it('leaves a stalled pool alone while nothing changes that it reads', async () => {
   const template = { spec: { containers: [{ name: 'worker', image: 'localhost/none:1', imagePullPolicy: 'Sometimes' }] } }
-  await createPool(client, namespace, 'refused', { queues: [{ name: 'refused' }], template })
-  await observe(client, workerPools, { namespace, name: 'refused' }, (object) => object?.status?.reason === 'TemplateInvalid')
+  await createPool(home.client, namespace, 'refused', { queues: [{ name: 'refused' }], template })
+  await observe(home.client, workerPools, { namespace, name: 'refused' }, (object) => object?.status?.reason === 'TemplateInvalid')
   // Of a pool whose pods do not start somebody has to look at the pods.
-  await client.delete(workerPools, namespace, 'stuck')
-  await observe(client, deployments, { namespace, name: 'stuck' }, (object) => object === undefined)
+  await home.client.delete(workerPools, namespace, 'stuck')
+  await observe(home.client, deployments, { namespace, name: 'stuck' }, (object) => object === undefined)
   await settled(reconciliations)
   const before = await reconciliations()
   await sleep(5000)
@@ -62,7 +51,7 @@ it('leaves a stalled pool alone while nothing changes that it reads', async () =
 
 /** How often the operator has looked at a pool since it started, from its own metrics. */
 async function reconciliations(): Promise<number> {
-  const { port } = await operator.logged('operator started')
+  const { port } = await home.operator.logged('operator started')
   const response = await fetch(`http://127.0.0.1:${String(port)}/metrics`)
   const lines = (await response.text())
     .split('\n')

@@ -3,8 +3,6 @@ import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import {
   deployments,
   events,
@@ -16,37 +14,28 @@ import {
   type TaskQueue,
 } from '../../src/api/index.ts'
 import { queueSettingsKey } from '../../src/contract/index.ts'
-import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
-import { createBroker, createPool } from '../support/manifests.ts'
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+import { namespaces, observe } from '../support/cluster-client.ts'
+import { createPool } from '../support/manifests.ts'
+import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
 const namespace = 'default'
-let controlPlane: ControlPlane
-let redis: RedisServer
+let home: OperatorHome
 let commands: Redis
-let client: Awaited<ReturnType<typeof connectCluster>>
-let operator: OperatorProcess
 
 beforeAll(async () => {
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
-  commands = new Redis({ host: redis.host, port: redis.port })
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
-  await createBroker(client, namespace, redis.address)
+  home = await openOperatorHome(namespace)
+  commands = new Redis({ host: home.redis.host, port: home.redis.port })
 })
 
 afterAll(async () => {
-  await operator?.stop()
   commands?.disconnect()
-  await client?.close()
-  await Promise.all([redis?.stop(), controlPlane?.stop()])
+  await home?.close()
 })
 
-const queueOf = (name: string): Queue => new Queue(name, { connection: { host: redis.host, port: redis.port } })
+const queueOf = (name: string): Queue => new Queue(name, { connection: { host: home.redis.host, port: home.redis.port } })
 const jobs = (count: number) => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
 const declare = (name: string, spec: object, where = namespace): Promise<TaskQueue> =>
-  client.apply(
+  home.client.apply(
     taskQueues,
     { metadata: { namespace: where, name }, spec },
     {
@@ -56,18 +45,20 @@ const declare = (name: string, spec: object, where = namespace): Promise<TaskQue
     },
   )
 const seen = (name: string, holds: (object: TaskQueue) => boolean, where = namespace): Promise<TaskQueue | undefined> =>
-  observe(client, taskQueues, { namespace: where, name }, (object) => object !== undefined && holds(object))
+  observe(home.client, taskQueues, { namespace: where, name }, (object) => object !== undefined && holds(object))
 const reasonOf = (object: TaskQueue | undefined, type: string) => findCondition(object?.status?.conditions, type)?.reason
 const told = async (name: string): Promise<readonly string[]> =>
-  (await client.list<Event>(events, { namespace })).items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason)
+  (await home.client.list<Event>(events, { namespace })).items
+    .filter(({ regarding }) => regarding.name === name)
+    .map(({ reason }) => reason)
 
 it('suspends a queue: plain workers begin nothing, its pool goes to zero, and all of it ends', async () => {
   const queue = queueOf('held')
   let started = 0
   const worker = new Worker('held', async () => void started++, {
-    connection: { host: redis.host, port: redis.port, maxRetriesPerRequest: null },
+    connection: { host: home.redis.host, port: home.redis.port, maxRetriesPerRequest: null },
   })
-  await createPool(client, namespace, 'held', {
+  await createPool(home.client, namespace, 'held', {
     queues: [{ name: 'held' }],
     scaling: { behavior: { scaleDown: { stabilizationWindowSeconds: 0 } } },
   })
@@ -76,7 +67,7 @@ it('suspends a queue: plain workers begin nothing, its pool goes to zero, and al
   expect([reasonOf(suspended, 'Ready'), reasonOf(suspended, 'Drifted')]).toEqual(['Suspended', 'AsDeclared'])
   await queue.addBulk(jobs(25))
   await sleep(2000)
-  expect([started, (await client.get(deployments, namespace, 'held')).spec.replicas]).toEqual([0, 0])
+  expect([started, (await home.client.get(deployments, namespace, 'held')).spec.replicas]).toEqual([0, 0])
 
   // Somebody resumes it past Git: it is paused again, and told.
   await queue.resume()
@@ -98,11 +89,11 @@ it('limits a queue and what its pool asks for, and gives back what was there whe
   await queue.addBulk(jobs(100))
   await declare('narrow', { queueName: 'narrow', maxConcurrency: 4 })
   await seen('narrow', (object) => object.status?.limit === 4)
-  await createPool(client, namespace, 'narrow', { queues: [{ name: 'narrow' }], concurrency: 2, scaling: { maxReplicas: 20 } })
+  await createPool(home.client, namespace, 'narrow', { queues: [{ name: 'narrow' }], concurrency: 2, scaling: { maxReplicas: 20 } })
   expect(await queue.getGlobalConcurrency()).toBe(4)
-  await observe(client, deployments, { namespace, name: 'narrow' }, (object) => object?.spec.replicas === 2)
+  await observe(home.client, deployments, { namespace, name: 'narrow' }, (object) => object?.spec.replicas === 2)
   const pool = await observe(
-    client,
+    home.client,
     workerPools,
     { namespace, name: 'narrow' },
     (object) => findCondition(object?.status?.conditions, 'ScalingLimited')?.reason === 'QueueConcurrencyLimited',
@@ -111,8 +102,8 @@ it('limits a queue and what its pool asks for, and gives back what was there whe
     '2 replicas: 100 jobs (100 waiting, 0 running) need 10 at 10 per replica, and 2 are enough: queue "narrow" runs at most 4 at once. ' +
       'Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room.',
   )
-  await client.delete(taskQueues, namespace, 'narrow')
-  await observe(client, deployments, { namespace, name: 'narrow' }, (object) => object?.spec.replicas === 10)
+  await home.client.delete(taskQueues, namespace, 'narrow')
+  await observe(home.client, deployments, { namespace, name: 'narrow' }, (object) => object?.spec.replicas === 10)
   expect([await queue.getGlobalConcurrency(), await commands.exists('bull:.taskmill:queue:narrow')]).toEqual([50, 0])
   await queue.close()
 })
@@ -124,7 +115,7 @@ it('leaves the pause of a person alone, and shows it', async () => {
   await queue.pause()
   const shown = await seen('theirs', (object) => object.status?.suspended === 'ByOthers')
   expect([reasonOf(shown, 'Ready'), reasonOf(shown, 'Drifted')]).toEqual(['Applied', 'PausedByOthers'])
-  await client.delete(taskQueues, namespace, 'theirs')
+  await home.client.delete(taskQueues, namespace, 'theirs')
   await expect.poll(() => commands.exists('bull:.taskmill:queue:theirs'), { timeout: 20_000 }).toBe(0)
   expect(await queue.isPaused()).toBe(true)
   await queue.close()
@@ -135,7 +126,7 @@ it('an override suspends for a while', async () => {
   await declare('brief', { queueName: 'brief' })
   const until = new Date(Date.now() + 8000).toISOString()
   const override = { metadata: { namespace, name: 'brief' }, spec: { override: { suspend: true, until, by: 'oncall' } } }
-  await client.apply(taskQueues, override, { fieldManager: 'taskmill-cli', force: true })
+  await home.client.apply(taskQueues, override, { fieldManager: 'taskmill-cli', force: true })
   const shown = await seen('brief', (object) => object.status?.suspended === 'Override')
   expect(findCondition(shown?.status?.conditions, 'Overridden')?.message).toBe(`suspended until ${until} by oncall`)
   await seen('brief', (object) => object.status?.suspended === 'No' && reasonOf(object, 'Overridden') === undefined)
@@ -153,7 +144,7 @@ it('leaves alone what a later version has recorded, and goes on once that is gon
   expect(await commands.hget('bull:recorded:meta', 'concurrency')).toBeNull()
   await commands.del(record)
   await seen('recorded', (object) => reasonOf(object, 'Ready') === 'Applied' && object.status?.limit === 3)
-  await client.delete(taskQueues, namespace, 'recorded')
+  await home.client.delete(taskQueues, namespace, 'recorded')
 })
 
 it('of two for one queue the older decides, the other says so, and takes over when that goes', async () => {
@@ -167,7 +158,7 @@ it('of two for one queue the older decides, the other says so, and takes over wh
     'TaskQueue "older" of namespace "default" decides about queue "shared", nothing of this one is applied. Next: delete one of the two',
   )
   expect(await commands.hget('bull:shared:meta', 'concurrency')).toBe('3')
-  await client.delete(taskQueues, namespace, 'older')
+  await home.client.delete(taskQueues, namespace, 'older')
   await seen('younger', (object) => reasonOf(object, 'Ready') === 'Applied' && object.status?.limit === 9)
 })
 
@@ -179,12 +170,12 @@ it('does not touch what a later version has recorded', async () => {
 })
 
 it('applies nothing while another cluster acts here', async () => {
-  await client.create(namespaces, { metadata: { name: 'standby' } }, { fieldManager: 'test' })
+  await home.client.create(namespaces, { metadata: { name: 'standby' } }, { fieldManager: 'test' })
   const broker = {
     metadata: { namespace: 'standby', name: 'default' },
-    spec: { standalone: { address: redis.address }, dispatch: 'Standby' },
+    spec: { standalone: { address: home.redis.address }, dispatch: 'Standby' },
   }
-  await client.apply(taskBrokers, broker as never, { fieldManager: 'test', force: true })
+  await home.client.apply(taskBrokers, broker as never, { fieldManager: 'test', force: true })
   await declare('waiting', { queueName: 'waiting', suspend: true }, 'standby')
   const queue = queueOf('waiting')
   await queue.addBulk(jobs(3))
@@ -197,8 +188,8 @@ it('applies nothing while another cluster acts here', async () => {
 it('takes back what was applied by one that was deleted while no operator looked', async () => {
   await declare('unseen', { queueName: 'unseen', suspend: true })
   await seen('unseen', (object) => object.status?.suspended === 'Yes')
-  await operator.kill()
-  await client.delete(taskQueues, namespace, 'unseen')
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  await home.operator.kill()
+  await home.client.delete(taskQueues, namespace, 'unseen')
+  home.startOperator()
   await expect.poll(() => commands.exists('bull:unseen:meta', 'bull:.taskmill:queue:unseen'), { timeout: 60_000 }).toBe(0)
 })
