@@ -24,6 +24,7 @@ import {
   type BrokerHold,
   type Brokers,
   createBrokerHold,
+  isBrokerFailure,
   type Dispatchers,
   turnAt,
 } from '../../services/brokers/index.ts'
@@ -176,7 +177,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
       if (hasCode(error, 'TM_LEDGER_UNREADABLE')) {
         return { situation: { kind: 'Unreadable', message: errorMessage(error) }, againAfterMs: retryMs.unreadable }
       }
-      if (!hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')) throw error
+      if (!isBrokerFailure(error)) throw error
       return { situation: { kind: 'Unreachable', message: errorMessage(error) }, againAfterMs: retryMs.unreachable }
     }
   }

@@ -3,12 +3,13 @@ import { overrideAt, overrideOrigin, taskQueues, type TaskBroker, type TaskQueue
 import type { BrokerEndpoint, DispatchProof, QueueAnswer, QueueApply, QueueClaim, QueueReading } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { ownerOf, queueOwner, type OwnerMarker } from '../../contract/index.ts'
-import { errorMessage, hasCode } from '../../errors/index.ts'
+import { errorMessage } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, tellQueues, type Logger, type Metrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
   createBrokerHold,
+  isBrokerFailure,
   type BrokerDirectory,
   type BrokerHold,
   type Brokers,
@@ -199,7 +200,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
           }
       }
     } catch (error) {
-      if (!hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')) throw error
+      if (!isBrokerFailure(error)) throw error
       memory.applied = undefined
       return { situation: { kind: 'Unreachable', message: errorMessage(error) }, againAfterMs: retryMs.unreachable }
     }

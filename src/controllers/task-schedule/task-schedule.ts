@@ -22,6 +22,7 @@ import {
   type BrokerHold,
   type Brokers,
   createBrokerHold,
+  isBrokerFailure,
   type Dispatchers,
   turnAt,
 } from '../../services/brokers/index.ts'
@@ -184,7 +185,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       if (hasCode(error, 'TM_LEDGER_UNREADABLE')) {
         return { situation: { kind: 'Unreadable', message: errorMessage(error) }, againAfterMs: retryMs.unreadable }
       }
-      if (!hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')) throw error
+      if (!isBrokerFailure(error)) throw error
       return { situation: { kind: 'Unreachable', message: errorMessage(error) }, againAfterMs: retryMs.unreachable }
     }
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Broker, BrokerEndpoint } from '../../broker/index.ts'
+import { hasCode } from '../../errors/index.ts'
 
 /** A broker on loan. It stays connected until the last lease of its endpoint has been released. */
 export type BrokerLease = {
@@ -98,4 +99,9 @@ export function fingerprintOf({ address, keyPrefix, credentials, tls }: BrokerEn
     tls === undefined ? null : [tls.ca, tls.cert, tls.key, tls.serverName],
   ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+/** A broker that is away, or does not let in, or refuses a command: what controllers say in a condition, and try again. */
+export function isBrokerFailure(error: unknown): boolean {
+  return hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')
 }

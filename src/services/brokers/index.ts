@@ -4,7 +4,7 @@
  * itself checks. Does not: know queues, or decide anything.
  */
 export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
-export { createBrokerHold, createBrokers, type BrokerHold, type Brokers } from './brokers.ts'
+export { createBrokerHold, createBrokers, isBrokerFailure, type BrokerHold, type Brokers } from './brokers.ts'
 export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
 export { createSecretCache, type SecretCache, type SecretCacheDeps } from './secret-cache.ts'
 export { turnAt } from './turn.ts'
