@@ -12,18 +12,8 @@ import { createTaskScheduleController } from '../controllers/task-schedule/index
 import { createWorkerPoolController, poolsOf } from '../controllers/worker-pool/index.ts'
 import type { Controller, Startable } from '../runtime/index.ts'
 import { starterOf } from '../services/jobs/index.ts'
-import {
-  createRunDriver,
-  createSlotDriver,
-  createSweep,
-  createTracking,
-  createWhereabouts,
-  type RunDriver,
-  type SlotDriver,
-  type Sweep,
-  type Tracking,
-  type Whereabouts,
-} from '../services/runs/index.ts'
+import { createRunDriver, createSlotDriver, createSweep, type RunDriver, type SlotDriver, type Sweep } from '../services/runs/index.ts'
+import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
 import { isRecorded, slotRunOf } from '../plans/index.ts'
 import { endOfJob, isAcknowledged } from '../workloads/index.ts'
 import { alertParts } from './alert-controllers.ts'

@@ -21,15 +21,13 @@ import {
   createBrokerDirectory,
   createBrokers,
   createDispatchers,
-  createSecretCache,
   type BrokerDirectory,
   type Brokers,
   type Dispatchers,
-  type SecretCache,
-  type SecretCacheDeps,
 } from '../services/brokers/index.ts'
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
 import type { HttpPost } from '../services/notifications/index.ts'
+import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
 import { createOutcomes, createSignals, type Outcomes, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
 import type { Caches } from './caches.ts'

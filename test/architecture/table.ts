@@ -14,7 +14,7 @@ export type Row = {
 export const leaves = ['clock', 'errors', 'expressions', 'observability'] as const
 const pureRules = ['scheduling', 'graph', 'scaling', 'retry', 'alerting', 'history', 'forecasting', 'workloads']
 const ports = ['kube', 'broker']
-const services = ['brokers', 'signals', 'jobs', 'runs', 'notifications', 'status'].map((room) => `services/${room}`)
+const services = ['brokers', 'secrets', 'signals', 'tracking', 'jobs', 'runs', 'notifications', 'status'].map((room) => `services/${room}`)
 /** A room of the services, and which other rooms it uses. */
 const service = (...others: readonly string[]): Row => ({
   values: ['api', ...pureRules, 'plans', ...others.map((room) => `services/${room}`)],
@@ -36,11 +36,13 @@ export const table: Readonly<Record<string, Row>> = {
   plans: { values: ['api', ...pureRules], types: ['broker'] },
   lint: { values: ['api', 'plans'], packages: ['yaml'] },
   runtime: { values: ['retry'] },
-  'services/brokers': service(),
+  'services/secrets': service(),
+  'services/brokers': service('secrets'),
   'services/signals': service('brokers'),
+  'services/tracking': service('brokers', 'signals'),
   'services/jobs': service(),
-  'services/runs': service('brokers', 'signals', 'jobs'),
-  'services/notifications': service('brokers'),
+  'services/runs': service('brokers', 'signals', 'tracking', 'jobs'),
+  'services/notifications': service('secrets'),
   'services/status': service(),
   'controllers/*': { values: ['api', ...pureRules, 'plans', 'runtime', ...services], types: ports },
   worker: { values: ['retry'], types: ['broker'] },

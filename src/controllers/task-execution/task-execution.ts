@@ -29,16 +29,8 @@ import {
   turnAt,
 } from '../../services/brokers/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
-import type {
-  JobsDoing,
-  NodeJobs,
-  RunDriver,
-  RunMemory,
-  RunVisit,
-  RunVisitResult,
-  Tracking,
-  Whereabouts,
-} from '../../services/runs/index.ts'
+import type { JobsDoing, NodeJobs, RunDriver, RunMemory, RunVisit, RunVisitResult } from '../../services/runs/index.ts'
+import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { entryEvents } from './events.ts'
 import { placedNodes, whereaboutsOf } from './placed-nodes.ts'

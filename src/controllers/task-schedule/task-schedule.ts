@@ -38,9 +38,9 @@ import {
   type JobSlotsMemory,
   type LedgerMemory,
   type SlotDriver,
-  type Tracking,
   type VisitResult,
 } from '../../services/runs/index.ts'
+import type { Tracking } from '../../services/tracking/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { changeEvents, transitionEvents, type Untold } from './events.ts'
 import { suspensionOf } from './override.ts'

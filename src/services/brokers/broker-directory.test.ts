@@ -5,7 +5,7 @@ import { taskmillError } from '../../errors/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { createBrokerDirectory } from './broker-directory.ts'
 import { fingerprintOf } from './brokers.ts'
-import { createSecretCache } from './secret-cache.ts'
+import { createSecretCache } from '../secrets/index.ts'
 
 const pem = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n'
 

@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TaskBroker } from '../../api/index.ts'
 import type { BrokerCredentials, BrokerEndpoint, BrokerTls } from '../../broker/index.ts'
-import type { SecretCache, SecretReading, SecretValues } from './secret-cache.ts'
+import type { SecretCache, SecretReading, SecretValues } from '../secrets/index.ts'
 
 /** `Unknown`: nobody has resolved it yet. `Blocked`: a Secret is missing or of no use; the message says which and what to do. */
 export type BrokerState =

@@ -3,7 +3,7 @@ import type { AlertChannel } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { createDelivery, type HttpPost } from './delivery.ts'
-import { createSecretCache } from '../brokers/index.ts'
+import { createSecretCache } from '../secrets/index.ts'
 
 const secretUrl = 'https://hooks.acme.dev/T0/s3cr3t'
 

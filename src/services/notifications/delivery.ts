@@ -8,7 +8,7 @@ import type { AlertChannel } from '../../api/index.ts'
 import { hasCode } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import type { Attempt, NotifierDeps } from './notifier.ts'
-import type { SecretCache } from '../brokers/index.ts'
+import type { SecretCache } from '../secrets/index.ts'
 
 /** Where a channel leads. `Blocked`: it cannot be told, and what to do. */
 export type ChannelPlace =

@@ -1,5 +1,5 @@
 /**
- * The drivers of slots and runs, their executors, the tracking of what has ended, and the sweep of what nobody owns any more. Guarantees: every
+ * The drivers of slots and runs, their executors, and the sweep of what nobody owns any more. Guarantees: every
  * write is a compare-and-swap with a proof, every effect is idempotent, and whoever dies in between is continued. Does not: decide anything; that
  * do `scheduling` and `graph`.
  */
@@ -19,5 +19,3 @@ export {
 } from './slot-driver.ts'
 export type { SlotExecutor, SlotRef } from './slot-executor.ts'
 export { createSweep, type Sweep, type SweepDeps } from './sweep.ts'
-export { createTracking, type TrackedOwner, type Tracking, type TrackingDeps } from './tracking.ts'
-export { createWhereabouts, type Whereabouts } from './whereabouts.ts'

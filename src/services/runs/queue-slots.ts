@@ -1,7 +1,7 @@
 import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedJob, PlacedRef } from '../../broker/index.ts'
 import { type Slot, slotJobId } from '../../contract/index.ts'
 import { isOfQueue, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
-import { findEnds } from './find-ends.ts'
+import { findEnds } from '../tracking/index.ts'
 import type { SlotExecutor, SlotRef } from './slot-executor.ts'
 
 export type QueueSlotsDeps = {

@@ -19,7 +19,8 @@ import {
   type RunStep,
 } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
-import { findEnds } from './find-ends.ts'
+import { createBrokerClock } from '../brokers/index.ts'
+import { findEnds } from '../tracking/index.ts'
 import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
 import type { Outcomes } from '../signals/index.ts'
 
@@ -101,9 +102,7 @@ export type RunDriverDeps = {
 const maxSteps = 100
 
 export function createRunDriver({ clock, log, outcomes, at = () => undefined }: RunDriverDeps): RunDriver {
-  const offsets = new WeakMap<Broker, number>()
-  const heard = (broker: Broker, brokerTimeMs: number) => void offsets.set(broker, brokerTimeMs - clock.now())
-  const brokerNow = (broker: Broker) => clock.now() + (offsets.get(broker) ?? 0)
+  const { now: brokerNow, set: setBrokerTime } = createBrokerClock(clock)
 
   async function look(visit: RunVisit): Promise<Run> {
     const { broker, memory, proof } = visit
@@ -113,7 +112,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
     const run = emptyRun()
     for (;;) {
       const { entries, length, marker, brokerTimeMs } = await broker.readRun(visit.run, run.length)
-      heard(broker, brokerTimeMs)
+      setBrokerTime(broker, brokerTimeMs)
       const folded = foldRun(entries, run)
       if (!folded.ok) throw taskmillError('TM_LEDGER_UNREADABLE', folded.message)
       if (run.length < length && entries.length > 0) continue
@@ -141,7 +140,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
       counts,
     })
     at(`after append ${what}`)
-    heard(broker, answer.brokerTimeMs)
+    setBrokerTime(broker, answer.brokerTimeMs)
     if (answer.outcome === 'Fenced') return 'Fenced'
     if (answer.outcome === 'Conflict') {
       log.debug({ run: visit.run, append: what }, 'an append to a run was refused, looking again')
@@ -228,7 +227,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
     at('before delete')
     const { outcome, brokerTimeMs } = await broker.deleteRun(visit.run, run.length, proof)
     at('after delete')
-    heard(broker, brokerTimeMs)
+    setBrokerTime(broker, brokerTimeMs)
     if (outcome === 'Written') memory.stored = 0
     return outcome === 'Written' ? 'Deleted' : outcome === 'Fenced' ? 'Fenced' : 'Again'
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock/index.ts'
 import type { CountIncrement, OwnerMarker, Slot } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
+import { createBrokerClock } from '../brokers/index.ts'
 import {
   type Change,
   changesBetween,
@@ -86,16 +87,14 @@ export function emptyLedgerMemory(): LedgerMemory {
 }
 
 export function createSlotDriver({ clock, log, outcomes, at = () => undefined }: SlotDriverDeps): SlotDriver {
-  const offsets = new WeakMap<Broker, number>()
-  const heard = (broker: Broker, brokerTimeMs: number) => void offsets.set(broker, brokerTimeMs - clock.now())
-  const brokerNow = (broker: Broker) => clock.now() + (offsets.get(broker) ?? 0)
+  const { now: brokerNow, set: setBrokerTime } = createBrokerClock(clock)
 
   async function look({ broker, ledger, memory, proof }: Visit): Promise<NonNullable<LedgerMemory['seen']>> {
     // Between two terms somebody else may have written, and acted.
     if (memory.seen !== undefined && memory.epoch === proof.epoch) return memory.seen
     memory.epoch = proof.epoch
     const { stored, brokerTimeMs } = await broker.readLedgers([ledger])
-    heard(broker, brokerTimeMs)
+    setBrokerTime(broker, brokerTimeMs)
     forgetEffects(memory)
     return (memory.seen = seenOf(stored[0]))
   }
@@ -123,7 +122,7 @@ export function createSlotDriver({ clock, log, outcomes, at = () => undefined }:
       counts,
     })
     at(`after write ${step.what}`)
-    heard(broker, answer.brokerTimeMs)
+    setBrokerTime(broker, answer.brokerTimeMs)
     if (answer.outcome === 'Fenced') return 'Fenced'
     memory.seen = seenOf(answer.stored)
     if (answer.outcome === 'Written') {
