@@ -26,12 +26,12 @@ export function controllersOf(term: Term): readonly Startable[] {
 }
 
 function taskBrokerController(term: Term): Controller {
-  const { caches, directory, dispatchers } = term
+  const { caches, directory, dispatchLeases } = term
   const queuesOf = (broker: string) => caches.pools.byIndex('byBroker', broker).flatMap(({ spec }) => spec.queues.map(({ name }) => name))
   const { reconcile } = createTaskBrokerController({ ...term, taskBrokers: caches.taskBrokers, queuesOf })
   const controller = term.controllerOf('task-broker', () => keysOf(caches.taskBrokers.list()), reconcile)
   term.follow(caches.taskBrokers, (key) => controller.enqueue(key))
-  dispatchers.onChange((key) => controller.enqueue(key))
+  dispatchLeases.onChange((key) => controller.enqueue(key))
   directory.onChange((key) => controller.enqueue(key))
   return controller
 }
@@ -85,7 +85,7 @@ type RunServices = {
 }
 
 function runParts(term: Term): readonly Startable[] {
-  const { caches, clock, log, at, directory, dispatchers } = term
+  const { caches, clock, log, at, directory, dispatchLeases } = term
   const existsIn = { TaskSchedule: caches.schedules, TaskExecution: caches.executions, TaskQueue: caches.queues }
   const exists = (kind: OwnerMarker['kind'], namespace: string, name: string) => existsIn[kind].get(`${namespace}/${name}`) !== undefined
   const isGone = (owner: string) => {
@@ -100,7 +100,7 @@ function runParts(term: Term): readonly Startable[] {
     driver,
     runDriver,
     exists,
-    turnIn: turnsOf(term),
+    leaseIn: leasesOf(term),
     onRemains: ({ kind, namespace, name }) => (kind === 'TaskExecution' ? term.departures.note(`${namespace}/${name}`) : undefined),
   })
   const whereabouts = createWhereabouts({ clock, log })
@@ -113,20 +113,20 @@ function runParts(term: Term): readonly Startable[] {
   }
   const keep = (broker: string) => {
     const place = directory.get(broker)
-    if (place.kind === 'Known' && dispatchers.state(broker).kind === 'Active') {
+    if (place.kind === 'Known' && dispatchLeases.state(broker).kind === 'Active') {
       tracking.keep(broker, { endpoint: place.endpoint, doneQueue: doneQueue(term.installation, namespaceOf(broker)) })
       sweep.visit(place.endpoint)
     } else tracking.keep(broker, undefined)
   }
   term.follow(caches.taskBrokers, keep)
   directory.onChange(keep)
-  dispatchers.onChange(keep)
+  dispatchLeases.onChange(keep)
   const ends = [atEnd('tracking of runs', tracking.stop), atEnd('whereabouts of jobs', whereabouts.stop)]
   return [sweep, ...ends, ofSchedules, ofExecutions, taskQueueController(term, sweep)]
 }
 
 function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServices & { readonly driver: SlotDriver }): Controller {
-  const { caches, directory, dispatchers } = term
+  const { caches, directory, dispatchLeases } = term
   const { schedules, dependencies, executions, taskBrokers } = caches
   const { reconcile } = createTaskScheduleController({
     ...term,
@@ -164,12 +164,12 @@ function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServ
   })
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
-  dispatchers.onChange(enqueueThoseOf)
+  dispatchLeases.onChange(enqueueThoseOf)
   return controller
 }
 
 function taskExecutionController(term: Term, { tracking, whereabouts, runDriver, sweep }: RunServices): Controller {
-  const { caches, directory, dispatchers } = term
+  const { caches, directory, dispatchLeases } = term
   const { executions, schedules, dependencies, taskBrokers, pools, queues } = caches
   const { reconcile } = createTaskExecutionController({
     ...term,
@@ -206,12 +206,12 @@ function taskExecutionController(term: Term, { tracking, whereabouts, runDriver,
   term.follow(dependencies, (key) => enqueueAll(waiting(executions.byIndex('byDependency', key))))
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
-  dispatchers.onChange(enqueueThoseOf)
+  dispatchLeases.onChange(enqueueThoseOf)
   return controller
 }
 
 function taskQueueController(term: Term, sweep: Sweep): Controller {
-  const { caches, directory, dispatchers } = term
+  const { caches, directory, dispatchLeases } = term
   const { queues, taskBrokers } = caches
   const { reconcile } = createTaskQueueController({
     ...term,
@@ -232,7 +232,7 @@ function taskQueueController(term: Term, sweep: Sweep): Controller {
   })
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
-  dispatchers.onChange(enqueueThoseOf)
+  dispatchLeases.onChange(enqueueThoseOf)
   return controller
 }
 
@@ -240,14 +240,14 @@ function namespaceOf(key: string): string {
   return key.slice(0, key.indexOf('/'))
 }
 
-/** Whose turn it is at a broker in a namespace, by what the dispatchers of the TaskBrokers there know. */
-function turnsOf({ caches, directory, dispatchers }: Term): Parameters<typeof createSweep>[0]['turnIn'] {
+/** Who holds the dispatch lease of a namespace at a broker, by the states of the TaskBrokers there. */
+function leasesOf({ caches, directory, dispatchLeases }: Term): Parameters<typeof createSweep>[0]['leaseIn'] {
   return (namespace, endpoint) => {
     const there = keysOf(caches.taskBrokers.list(namespace)).filter((key) => {
       const place = directory.get(key)
       return place.kind !== 'Known' || (place.endpoint.address === endpoint.address && place.endpoint.keyPrefix === endpoint.keyPrefix)
     })
-    const states = there.map(dispatchers.state)
+    const states = there.map(dispatchLeases.state)
     const active = states.find((state) => state.kind === 'Active')
     if (active !== undefined) return { kind: 'Ours', proof: active.proof }
     if (states.length === 0) return { kind: 'None' }

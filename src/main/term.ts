@@ -20,10 +20,10 @@ import { createController, type Controller, type ControllerDeps, type Elector, t
 import {
   createBrokerDirectory,
   createBrokers,
-  createDispatchers,
+  createDispatchLeases,
   type BrokerDirectory,
   type Brokers,
-  type Dispatchers,
+  type DispatchLeases,
 } from '../services/brokers/index.ts'
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
 import type { HttpPost } from '../services/notifications/index.ts'
@@ -67,7 +67,7 @@ export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'clock' |
   readonly secrets: SecretCache
   /** For notifications; sends only while the term lasts. */
   readonly post: HttpPost
-  readonly dispatchers: Dispatchers
+  readonly dispatchLeases: DispatchLeases
   readonly signals: Signals
   /** Kubernetes Jobs as what carries out nodes and slots. */
   readonly jobs: Jobs
@@ -78,7 +78,7 @@ export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'clock' |
   readonly installation: string
   /** UID of the namespace that stands for the cluster. */
   readonly cluster: string
-  /** In whose name turns to dispatch are claimed: cluster and Lease, and this process. */
+  /** In whose name dispatch leases are claimed: cluster and Lease, and this process. */
   readonly holder: string
   readonly by: string
   readonly epoch: () => number
@@ -110,7 +110,7 @@ export function partsOfTerm(
   const signals = createSignals({ brokers, clock, log })
   const secretCache = createSecretCache({ readSecret: readSecretBy(client), clock, log })
   const claimant = { holder: `${cluster}/${lease.namespace}/${lease.name}`, by: identity, epoch: elector.epoch }
-  const dispatchers = createDispatchers({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
+  const dispatchLeases = createDispatchLeases({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
   const follow: Term['follow'] = (cache, handler) => {
     const end = cache.onChange((...change) => (signal.aborted ? undefined : handler(...change)))
     signal.addEventListener('abort', end, { once: true })
@@ -131,7 +131,7 @@ export function partsOfTerm(
     directory: createBrokerDirectory({ secrets: secretCache }),
     secrets: secretCache,
     post: httpPost(elector, signal),
-    dispatchers,
+    dispatchLeases,
     signals,
     jobs,
     outcomes: createOutcomes({ log }),
@@ -168,7 +168,7 @@ export function partsOfTerm(
       await signals.stop()
       await brokers.close()
     }),
-    dispatchers,
+    dispatchLeases,
     ...controllers,
   ]
 }

@@ -4,7 +4,7 @@ import { connectBroker } from '../../src/broker/index.ts'
 import { systemClock as clock } from '../../src/clock/index.ts'
 import { taskmillError } from '../../src/errors/index.ts'
 import { silentLogger as log } from '../../src/observability/index.ts'
-import { createBrokers, createDispatchers, type Dispatchers, type DispatchState } from '../../src/services/brokers/index.ts'
+import { createBrokers, createDispatchLeases, type DispatchLeases, type DispatchState } from '../../src/services/brokers/index.ts'
 import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 const key = 'shop/default'
@@ -13,7 +13,7 @@ let redis: RedisServer
 const operators: Operator[] = []
 
 type Operator = {
-  readonly dispatchers: Dispatchers
+  readonly dispatchLeases: DispatchLeases
   readonly brokers: ReturnType<typeof createBrokers>
   readonly epoch: { now: number }
   want(dispatch?: 'Active' | 'Standby'): void
@@ -37,7 +37,7 @@ function operator(cluster: string, { by = `${cluster}-0`, epoch: first = 1 } = {
   const epoch = { now: first }
   const stop = new AbortController()
   const watchers = new Set<() => void>()
-  const dispatchers = createDispatchers({
+  const dispatchLeases = createDispatchLeases({
     brokers,
     clock,
     log,
@@ -47,20 +47,20 @@ function operator(cluster: string, { by = `${cluster}-0`, epoch: first = 1 } = {
     epoch: () => epoch.now,
     outbid: (seen) => void (epoch.now = Math.max(epoch.now, seen + 1)),
   })
-  dispatchers.onChange(() => {
+  dispatchLeases.onChange(() => {
     for (const look of watchers) look()
   })
-  dispatchers.start(stop.signal)
+  dispatchLeases.start(stop.signal)
   const made: Operator = {
-    dispatchers,
+    dispatchLeases,
     brokers,
     epoch,
     want: (dispatch = 'Active') =>
-      dispatchers.want(key, { endpoint: { address: redis.address, keyPrefix: 'bull' }, namespace: 'shop', dispatch }),
+      dispatchLeases.want(key, { endpoint: { address: redis.address, keyPrefix: 'bull' }, namespace: 'shop', dispatch }),
     is: (kind) =>
       new Promise((resolve) => {
         const look = () => {
-          const state = dispatchers.state(key)
+          const state = dispatchLeases.state(key)
           if (state.kind !== kind) return
           watchers.delete(look)
           resolve(state as never)
@@ -70,7 +70,7 @@ function operator(cluster: string, { by = `${cluster}-0`, epoch: first = 1 } = {
       }),
     async end(reason = new Error('SIGTERM')) {
       stop.abort(reason)
-      await dispatchers.stopped
+      await dispatchLeases.stopped
     },
   }
   operators.push(made)
@@ -153,7 +153,7 @@ test('a Redis that was away is claimed again when it is back', async () => {
   await redis.kill()
   blue.want()
   await new Promise((resolve) => setTimeout(resolve, 2_500))
-  expect(blue.dispatchers.state(key)).toEqual({ kind: 'Pending' })
+  expect(blue.dispatchLeases.state(key)).toEqual({ kind: 'Pending' })
   await redis.start()
   await blue.is('Active')
 })

@@ -77,10 +77,10 @@ describe('claiming the dispatch', () => {
   })
 
   test('many at once are answered in order; two processes of one epoch: exactly one holds', async () => {
-    const dispatchers = Array.from({ length: 120 }, (_, index) => `default/n${index}`)
-    const claims = (by: string) => dispatchers.map((each) => claimOf({ dispatcher: each, by }))
+    const dispatchLeases = Array.from({ length: 120 }, (_, index) => `default/n${index}`)
+    const claims = (by: string) => dispatchLeases.map((each) => claimOf({ dispatcher: each, by }))
     const [mine, theirs] = await Promise.all([broker.claimDispatch(claims('a')), other.claimDispatch(claims('b'))])
-    for (const [index] of dispatchers.entries()) expect([mine[index]!.kind, theirs[index]!.kind].toSorted()).toEqual(['Behind', 'Held'])
+    for (const [index] of dispatchLeases.entries()) expect([mine[index]!.kind, theirs[index]!.kind].toSorted()).toEqual(['Behind', 'Held'])
     expect(await broker.claimDispatch([])).toEqual([])
   })
 })

@@ -412,7 +412,7 @@ test('deleted while nobody looked: the sweep takes back what waits, forgets what
     exists: (kind, namespace, name) => kind !== 'TaskExecution' || namespace !== 'swept' || name !== 'x7k2p',
     isWatched: () => true,
     onRemains: ({ namespace, name }) => remains.add(`${namespace}/${name}`),
-    turnIn: (namespace) => ({ kind: 'Ours', proof: { ...home.proof, dispatcher: `default/${namespace}` } }),
+    leaseIn: (namespace) => ({ kind: 'Ours', proof: { ...home.proof, dispatcher: `default/${namespace}` } }),
   })
   sweep.start(stop.signal)
   sweep.visit({ address: redis.address, keyPrefix: 'bull' })

@@ -33,7 +33,7 @@ export const taskExecutionConditions = {
       },
       WaitingForDispatch: {
         status: 'Unknown',
-        meaning: 'The operator is claiming the dispatch of this namespace at the broker. Normal for some seconds after a start.',
+        meaning: 'The operator is claiming the dispatch lease of this namespace at the broker. Normal for some seconds after a start.',
       },
       Standby: {
         status: 'Unknown',

@@ -23,7 +23,7 @@ export const taskQueueConditions = {
       },
       WaitingForDispatch: {
         status: 'Unknown',
-        meaning: 'The operator is claiming the turn to act in this namespace at the broker. Normal for some seconds after a start.',
+        meaning: 'The operator is claiming the dispatch lease of this namespace at the broker. Normal for some seconds after a start.',
       },
       BrokerNotFound: {
         status: 'False',
@@ -45,7 +45,7 @@ export const taskQueueConditions = {
     meaning: 'There only while True: the operator is on its way to what is declared, and needs no help.',
     reasons: {
       WaitingForBroker: { status: 'True', meaning: 'The broker is missing or does not answer; the queue goes on by itself when it does.' },
-      WaitingForDispatch: { status: 'True', meaning: 'The turn to act in this namespace is being claimed at the broker.' },
+      WaitingForDispatch: { status: 'True', meaning: 'The dispatch lease of this namespace is being claimed at the broker.' },
     },
   },
   Stalled: {

@@ -27,7 +27,7 @@ export const taskScheduleConditions = {
       },
       WaitingForDispatch: {
         status: 'Unknown',
-        meaning: 'The operator is claiming the dispatch of this namespace at the broker. Normal for some seconds after a start.',
+        meaning: 'The operator is claiming the dispatch lease of this namespace at the broker. Normal for some seconds after a start.',
       },
       BrokerNotFound: {
         status: 'False',
@@ -63,7 +63,7 @@ export const taskScheduleConditions = {
         status: 'True',
         meaning: 'The broker is missing or does not answer; the schedule goes on by itself when it does.',
       },
-      WaitingForDispatch: { status: 'True', meaning: 'The dispatch of this namespace is being claimed at the broker.' },
+      WaitingForDispatch: { status: 'True', meaning: 'The dispatch lease of this namespace is being claimed at the broker.' },
       StartPostponed: { status: 'True', meaning: 'The API server does not take what a due slot is to start; it is tried again.' },
     },
   },

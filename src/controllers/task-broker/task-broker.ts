@@ -2,7 +2,7 @@ import { taskBrokers, type TaskBroker } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
-import type { BrokerDirectory, Brokers, BrokerState, Dispatchers } from '../../services/brokers/index.ts'
+import type { BrokerDirectory, Brokers, BrokerState, DispatchLeases } from '../../services/brokers/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { tellBroker } from './broker-metrics.ts'
 import { createConnections } from './connections.ts'
@@ -18,7 +18,7 @@ export type TaskBrokerDeps = {
   readonly brokers: Brokers
   /** Resolved here and nowhere else. */
   readonly directory: BrokerDirectory
-  readonly dispatchers: Dispatchers
+  readonly dispatchLeases: DispatchLeases
   readonly installation: string
   readonly events: EventRecorder
   readonly metrics: Metrics
@@ -33,7 +33,7 @@ const lookEveryMs = { Answered: 10_000, Failed: 2_000, Blocked: 5_000 } as const
 export function createTaskBrokerController(deps: TaskBrokerDeps): {
   reconcile(key: string, context: { readonly signal: AbortSignal }): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, directory, dispatchers, installation, events, metrics, clock } = deps
+  const { client, directory, dispatchLeases, installation, events, metrics, clock } = deps
   const status = createStatusWriter<TaskBroker>({
     client,
     resource: taskBrokers,
@@ -67,7 +67,7 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): {
 
   async function forget(key: string): Promise<void> {
     status.forget(key)
-    dispatchers.forget(key)
+    dispatchLeases.forget(key)
     directory.forget(key)
     await connections.forget(key)
   }
@@ -83,10 +83,10 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): {
       signal.throwIfAborted()
       if (state.kind === 'Known') {
         const { dispatch } = broker.spec
-        dispatchers.want(key, { endpoint: state.endpoint, namespace: broker.metadata.namespace ?? '', dispatch })
-      } else dispatchers.forget(key)
+        dispatchLeases.want(key, { endpoint: state.endpoint, namespace: broker.metadata.namespace ?? '', dispatch })
+      } else dispatchLeases.forget(key)
       const before = status.latest(key, broker)
-      const dispatch = dispatchers.state(key)
+      const dispatch = dispatchLeases.state(key)
       const plan = decide({ broker, status: before, look, dispatch, installation, nowMs: clock.now() })
       for (const event of plan.events) events.event(broker, event)
       tellBroker(metrics, key, look, dispatch)

@@ -25,8 +25,8 @@ import {
   type Brokers,
   createBrokerHold,
   isBrokerFailure,
-  type Dispatchers,
-  turnAt,
+  type DispatchLeases,
+  dispatchLeaseAt,
 } from '../../services/brokers/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
 import type { JobsDoing, NodeJobs, RunDriver, RunMemory, RunVisit, RunVisitResult } from '../../services/runs/index.ts'
@@ -50,7 +50,7 @@ export type TaskExecutionDeps = {
   readonly pools: Pick<Informer<WorkerPool, 'byBroker'>, 'byIndex'>
   readonly queues: Pick<Informer<TaskQueue, 'byBroker'>, 'byIndex'>
   readonly directory: BrokerDirectory
-  readonly dispatchers: Dispatchers
+  readonly dispatchLeases: DispatchLeases
   readonly brokers: Brokers
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
@@ -126,15 +126,15 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
   /** What can be done about it, as far as the caches say. */
   function situationAt(
     brokerKey: string,
-  ): Situation | { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
-    const turn = turnAt(deps, brokerKey)
+  ): Situation | { readonly kind: 'Held'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
+    const turn = dispatchLeaseAt(deps, brokerKey)
     return turn.kind === 'Pending' ? { kind: 'Undecided' } : turn
   }
 
   async function drive(key: string, memory: Memory, source: Source, hasBegun: boolean, context: Context): Promise<Drive> {
     const { execution } = memory
     const situation = situationAt(`${execution.metadata.namespace ?? ''}/${memory.broker}`)
-    if (situation.kind !== 'Turn') {
+    if (situation.kind !== 'Held') {
       memory.log.run = undefined
       return { situation, againAfterMs: situation.kind === 'Undecided' ? retryMs.undecided : undefined }
     }
@@ -210,7 +210,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     const names = namesOf(key)
     try {
       const situation = situationAt(`${memory.execution.metadata.namespace ?? ''}/${memory.broker}`)
-      if (situation.kind === 'Turn') {
+      if (situation.kind === 'Held') {
         const broker = await memory.hold.follow(situation.endpoint)
         const how = { broker, proof: situation.proof, desired: 'Deleted' } as const
         let result: RunVisitResult
@@ -241,7 +241,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     const isStopped = status?.nodes?.some(({ state }) => state === 'TimedOut' || state === 'Cancelled') === true
     if (!isStopped && !tracking.hasUnclaimed(names.run)) return
     const situation = situationAt(`${execution.metadata.namespace ?? ''}/${broker}`)
-    if (situation.kind !== 'Turn') return
+    if (situation.kind !== 'Held') return
     tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint: situation.endpoint }, () => deps.enqueue(key))
   }
 

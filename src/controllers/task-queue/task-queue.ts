@@ -13,8 +13,8 @@ import {
   type BrokerDirectory,
   type BrokerHold,
   type Brokers,
-  type Dispatchers,
-  turnAt,
+  type DispatchLeases,
+  dispatchLeaseAt,
 } from '../../services/brokers/index.ts'
 import type { Signals } from '../../services/signals/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
@@ -28,7 +28,7 @@ export type TaskQueueDeps = {
   readonly queues: Informer<TaskQueue>
   readonly taskBrokers: Informer<TaskBroker>
   readonly directory: Pick<BrokerDirectory, 'get'>
-  readonly dispatchers: Pick<Dispatchers, 'state'>
+  readonly dispatchLeases: Pick<DispatchLeases, 'state'>
   readonly brokers: Brokers
   readonly signals: Signals
   readonly events: EventRecorder
@@ -68,7 +68,7 @@ type Applied = {
   readonly concurrency: number | undefined
 }
 
-type Turn = { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof }
+type Turn = { readonly kind: 'Held'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof }
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
 
 const retryMs = { unreachable: 2_000, fenced: 1_000, undecided: 5_000, conflict: 15_000 } as const
@@ -178,8 +178,8 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
   type Done = { readonly situation: Situation; readonly againAfterMs?: number | undefined }
 
   async function act(key: string, memory: Memory, suspension: Suspension, reading: QueueReading | undefined): Promise<Done> {
-    const turn = turnAt(deps, brokerKeyOf(memory.queue))
-    if (turn.kind !== 'Turn') {
+    const turn = dispatchLeaseAt(deps, brokerKeyOf(memory.queue))
+    if (turn.kind !== 'Held') {
       memory.applied = undefined
       if (turn.kind === 'NoBroker') await memory.hold.release()
       return { situation: turn, againAfterMs: turn.kind === 'Pending' ? retryMs.undecided : undefined }
@@ -213,8 +213,8 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     status.forget(key)
     if (memory === undefined) return deps.onLeftBehind()
     try {
-      const turn = turnAt(deps, brokerKeyOf(memory.queue))
-      if (turn.kind === 'Turn') {
+      const turn = dispatchLeaseAt(deps, brokerKeyOf(memory.queue))
+      if (turn.kind === 'Held') {
         const broker = await memory.hold.follow(turn.endpoint)
         const answer = await broker.releaseQueue(claimOf(key, memory, turn.proof))
         if (answer.outcome === 'Fenced') deps.onLeftBehind()

@@ -23,8 +23,8 @@ import {
   type Brokers,
   createBrokerHold,
   isBrokerFailure,
-  type Dispatchers,
-  turnAt,
+  type DispatchLeases,
+  dispatchLeaseAt,
 } from '../../services/brokers/index.ts'
 import type { Jobs, Trial } from '../../services/jobs/index.ts'
 import {
@@ -55,7 +55,7 @@ export type TaskScheduleDeps = {
   readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot'>, 'get' | 'byIndex'>
   readonly taskBrokers: Informer<TaskBroker>
   readonly directory: BrokerDirectory
-  readonly dispatchers: Dispatchers
+  readonly dispatchLeases: DispatchLeases
   readonly brokers: Brokers
   readonly tracking: Tracking
   readonly jobs: Jobs
@@ -107,7 +107,7 @@ const undecidedMs = 10_000
 export function createTaskScheduleController(deps: TaskScheduleDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, schedules, directory, dispatchers, brokers, tracking, driver, events, metrics, clock, installation } = deps
+  const { client, schedules, directory, dispatchLeases, brokers, tracking, driver, events, metrics, clock, installation } = deps
   const memories = new Map<string, Memory>()
   const status = createStatusWriter<TaskSchedule>({
     client,
@@ -140,20 +140,20 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
   function situationOf(
     schedule: TaskSchedule,
     understood: UnderstoodSchedule,
-  ): Situation | { readonly kind: 'Turn'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
+  ): Situation | { readonly kind: 'Held'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
     if (!understood.ok) return { kind: 'Invalid', fault: summaryOf(understood.faults) }
-    return turnAt(deps, brokerKeyOf(schedule))
+    return dispatchLeaseAt(deps, brokerKeyOf(schedule))
   }
 
   async function drive(key: string, memory: Memory, suspended: boolean, context: Context): Promise<Drive> {
     const { schedule, understood } = memory
     const situation = situationOf(schedule, understood)
-    if (situation.kind !== 'Turn' || !understood.ok) {
+    if (situation.kind !== 'Held' || !understood.ok) {
       tracking.untrack(namesOf(key).ledger)
       if (situation.kind === 'NoBroker') await memory.hold.release()
       memory.proof = undefined
       memory.ledger.seen = undefined
-      const known = situation.kind === 'Turn' ? ({ kind: 'Pending' } as const) : situation
+      const known = situation.kind === 'Held' ? ({ kind: 'Pending' } as const) : situation
       // Whether a broker that does not answer the claim is away, only asking it tells.
       return {
         situation: known.kind === 'Pending' ? await explainPending(memory, known) : known,
@@ -314,7 +314,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     try {
       const { schedule, understood } = memory
       const endpoint = directory.get(brokerKeyOf(schedule))
-      const turn = dispatchers.state(brokerKeyOf(schedule))
+      const turn = dispatchLeases.state(brokerKeyOf(schedule))
       if (turn.kind === 'Active' && endpoint.kind === 'Known' && understood.ok) {
         const plan: SchedulePlan = { ...understood.plan, epoch: turn.proof.epoch, deletion: schedule.spec.deletionPolicy }
         const isWanted = () => schedules.get(key) === undefined

@@ -1,11 +1,11 @@
 /**
- * The ways to the brokers: what TaskBrokers and their Secrets say of an endpoint, connections that are shared by endpoint and credentials, and whose
- * turn it is to dispatch there. Guarantees: the number of connections does not grow with the number of resources; a turn is a proof that the broker
- * itself checks. Does not: know queues, or decide anything.
+ * The ways to the brokers: endpoints from TaskBrokers and their Secrets, connections shared by endpoint and credentials, and the dispatch leases.
+ * Guarantees: the number of connections does not grow with the number of resources; a dispatch lease is a proof that the broker itself checks.
+ * This room knows no queues and makes no decisions.
  */
 export { createBrokerClock, type BrokerClock } from './broker-clock.ts'
 export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
 export { createBrokerHold, createBrokers, isBrokerFailure, type BrokerHold, type Brokers } from './brokers.ts'
-export { createDispatchers, type Dispatchers, type DispatchersDeps, type DispatchState } from './dispatchers.ts'
-export { turnAt } from './turn.ts'
+export { createDispatchLeases, type DispatchLeases, type DispatchLeasesDeps, type DispatchState } from './dispatch-leases.ts'
+export { dispatchLeaseAt, type DispatchLease, type DispatchLeaseDeps } from './dispatch-lease.ts'
 export { fingerprintOf, type BrokerLease } from './brokers.ts'

@@ -17,7 +17,7 @@ import { emptyLedgerMemory, type SlotDriver } from './slot-driver.ts'
  * Removes from brokers what schedules and runs left that are gone: those deleted while no operator looked, and those whose namespace went as a
  * whole.
  *
- * Guarantees: only what this cluster wrote last, in namespaces that are watched, is touched, only with the turn to dispatch there, and not
+ * Guarantees: only what this cluster wrote last, in namespaces that are watched, is touched, only with the dispatch lease there, and not
  * what is to stay (`Orphan`). One that comes back meanwhile keeps its ledger or log. A broker costs one pass when a leader first meets it, and
  * one an hour.
  */
@@ -42,7 +42,7 @@ export type SweepDeps = {
   readonly installation: string
   /** UID of kube-system. */
   readonly cluster: string
-  /** Who claims: as for the dispatchers. */
+  /** Who claims: as for the dispatch leases. */
   readonly holder: string
   readonly by: string
   readonly epoch: () => number
@@ -52,10 +52,10 @@ export type SweepDeps = {
   /** An object is gone and has left something, which is removed from now on: one that comes under its name is another one. */
   readonly onRemains: (marker: OwnerMarker) => void
   /**
-   * The turn that the dispatchers hold in a namespace. `Ours` with its proof; `None`: no TaskBroker of that namespace asks for one, so that
+   * The dispatch lease of a namespace. `Ours` with its proof; `None`: no TaskBroker of that namespace asks for it, so that
    * it may be claimed for a moment; `Pending`: soon; `Elsewhere`: it is left to whoever dispatches there.
    */
-  readonly turnIn: (
+  readonly leaseIn: (
     namespace: string,
     endpoint: BrokerEndpoint,
   ) => { readonly kind: 'Ours'; readonly proof: DispatchProof } | { readonly kind: 'None' | 'Pending' | 'Elsewhere' }
@@ -136,7 +136,7 @@ export function createSweep(deps: SweepDeps): Sweep {
 
   async function removeRemains(broker: Broker, endpoint: BrokerEndpoint, owner: string, marker: OwnerMarker): Promise<boolean> {
     deps.onRemains(marker)
-    const turn = deps.turnIn(marker.namespace, endpoint)
+    const turn = deps.leaseIn(marker.namespace, endpoint)
     const remove = { TaskSchedule: removeLedger, TaskExecution: removeRun, TaskQueue: removeSettings }[marker.kind]
     if (turn.kind === 'Ours') return remove(broker, endpoint, owner, marker, turn.proof)
     if (turn.kind !== 'None') return turn.kind === 'Elsewhere'
@@ -148,7 +148,7 @@ export function createSweep(deps: SweepDeps): Sweep {
       return await remove(broker, endpoint, owner, marker, proof)
     } finally {
       // Unless somebody has created a TaskBroker there meanwhile, whose turn it is now.
-      if (deps.turnIn(marker.namespace, endpoint).kind === 'None') await broker.releaseDispatch(proof)
+      if (deps.leaseIn(marker.namespace, endpoint).kind === 'None') await broker.releaseDispatch(proof)
     }
   }
 

@@ -6,8 +6,8 @@ import type { Logger } from '../../observability/index.ts'
 import { fingerprintOf, type BrokerLease, type Brokers } from './brokers.ts'
 
 /**
- * Whose turn it is to dispatch. `Pending`: the broker has not said. `Active`: ours, with the proof that every write of a ledger carries.
- * `Standby`: somebody else's (`heldBy`), or not wanted.
+ * Who holds the dispatch lease of a namespace. `Pending`: the broker has not answered yet. `Active`: this process, with the proof that every
+ * write to a record carries. `Standby`: another holder (`heldBy`), or the TaskBroker does not want it.
  */
 export type DispatchState =
   | { readonly kind: 'Pending' }
@@ -17,17 +17,17 @@ export type DispatchState =
 export type DispatchWish = { readonly endpoint: BrokerEndpoint; readonly namespace: string; readonly dispatch: 'Active' | 'Standby' }
 
 /**
- * Claims, for each TaskBroker, the turn to dispatch the slots of its namespace, and renews the claims while it runs.
+ * Claims the dispatch lease of each TaskBroker's namespace, and renews it every 5 s while this process leads.
  *
- * Guarantees: one round trip per broker, interval and 50 namespaces; what is not wanted any more, and everything at an orderly stop, is
- * given back, so that nobody has to wait. A state is what the broker said last: only the broker, which checks the proof of each write, knows
- * whether it still holds. An epoch that is not higher than what a broker has seen is outbid, and claimed again.
+ * Guarantees: one round trip per broker, interval and 50 namespaces. A lease that is no longer wanted is released, and at an orderly stop all
+ * are, so that the next holder does not wait. A state is the broker's last answer: only the broker, which checks the proof of each write,
+ * knows whether the lease still holds. If a broker has seen an epoch that is not lower, the epoch is raised and the lease claimed again.
  */
-export type Dispatchers = {
+export type DispatchLeases = {
   readonly name: string
   /** Begins to claim, until the signal aborts. Once. */
   start(signal: AbortSignal): void
-  /** Resolves when all is given back and released. */
+  /** Resolves when all leases are released and all connections returned. */
   readonly stopped: Promise<void>
   /** Keys are `namespace/name` of the TaskBroker. Again with the same wish costs nothing. */
   want(key: string, wish: DispatchWish): void
@@ -38,7 +38,7 @@ export type Dispatchers = {
   onChange(handler: (key: string) => void): void
 }
 
-export type DispatchersDeps = {
+export type DispatchLeasesDeps = {
   readonly brokers: Pick<Brokers, 'acquire'>
   readonly clock: Clock
   readonly log: Logger
@@ -48,11 +48,11 @@ export type DispatchersDeps = {
   /** This process. */
   readonly by: string
   readonly epoch: () => number
-  /** A broker has seen that epoch: a higher one is needed. */
+  /** Asks for an epoch above `seen`, which a broker has already accepted. */
   readonly outbid: (seen: number) => void
 }
 
-/** Between two claims of the same turn, and how long another holder has to be silent to lose its own. */
+/** Between two claims of the same lease, and how long another holder has to be silent to lose its own. */
 const renewMs = 5_000
 const patienceMs = 30_000
 /** Until the epoch was raised, which takes the next renewal of the Lease, and until a broker that is away is asked again. */
@@ -66,15 +66,15 @@ type Entry = {
   state: DispatchState
 }
 
-export function createDispatchers(deps: DispatchersDeps): Dispatchers {
+export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
   const { brokers, clock, log, installation, holder, by, outbid } = deps
   const entries = new Map<string, Entry>()
   const handlers: ((key: string) => void)[] = []
   const stopped = Promise.withResolvers<void>()
-  /** Ends the pause: there is a new wish. */
+  /** Aborted when there is a new wish: ends the pause. */
   let hurry = new AbortController()
-  /** What is being given back; a claim of the same turn must not overtake it. */
-  let giving: Promise<unknown> = Promise.resolve()
+  /** Releases under way; a claim of the same lease must not overtake them. */
+  let releasing: Promise<unknown> = Promise.resolve()
 
   const proofOf = ({ namespace }: DispatchWish): DispatchProof => ({
     dispatcher: dispatcherName(installation, namespace),
@@ -88,29 +88,29 @@ export function createDispatchers(deps: DispatchersDeps): Dispatchers {
     if (isNew) for (const tell of handlers) tell(entry.key)
   }
 
-  /** Two TaskBrokers of one namespace may mean the same server: as long as one of them is Active, the turn is kept. */
-  function isSharedTurn({ wish }: Entry): boolean {
+  /** Two TaskBrokers of one namespace may mean the same server: while one of them is Active, the lease is kept. */
+  function isSharedLease({ wish }: Entry): boolean {
     return [...entries.values()].some((other) => other.wish.dispatch === 'Active' && isSamePlace(other.wish, wish))
   }
 
-  /** Gives the turn back, if it is ours and nobody here wants it any more, and then the connection. */
+  /** Releases the lease, if this process holds it and no other TaskBroker wants it, and then returns the connection. */
   function leave(entry: Entry): void {
     const { state, lease } = entry
-    const isKept = state.kind !== 'Active' || isSharedTurn(entry)
-    giving = Promise.all([giving, isKept ? undefined : giveBack(lease, state.proof)])
+    const isKept = state.kind !== 'Active' || isSharedLease(entry)
+    releasing = Promise.all([releasing, isKept ? undefined : release(lease, state.proof)])
       .then(() => lease.release())
       .catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'closing a broker failed'))
   }
 
-  async function giveBack(lease: BrokerLease, proof: DispatchProof): Promise<void> {
+  async function release(lease: BrokerLease, proof: DispatchProof): Promise<void> {
     try {
       await lease.broker.releaseDispatch(proof)
     } catch (error) {
-      log.debug({ dispatcher: proof.dispatcher, error: errorMessage(error) }, 'cannot give back a turn to dispatch, it will expire')
+      log.debug({ dispatcher: proof.dispatcher, error: errorMessage(error) }, 'cannot release a dispatch lease, it will expire')
     }
   }
 
-  /** Claims the turns at one broker. Returns whether to ask again soon. */
+  /** Claims the leases at one broker. Returns whether to ask again soon. */
   async function claim(wanted: readonly Entry[]): Promise<boolean> {
     const [first] = wanted
     if (first === undefined) return false
@@ -119,7 +119,7 @@ export function createDispatchers(deps: DispatchersDeps): Dispatchers {
       const answers = await first.lease.broker.claimDispatch(claims)
       return wanted.map((entry, index) => take(entry, claims[index], answers[index])).includes(false)
     } catch (error) {
-      log.debug({ address: first.wish.endpoint.address, error: errorMessage(error) }, 'cannot claim the turn to dispatch, trying again')
+      log.debug({ address: first.wish.endpoint.address, error: errorMessage(error) }, 'cannot claim a dispatch lease, trying again')
       return true
     }
   }
@@ -131,7 +131,7 @@ export function createDispatchers(deps: DispatchersDeps): Dispatchers {
     const proof = { dispatcher, epoch, holder }
     if (entries.get(entry.key) !== entry) {
       // The wish has changed while the broker was asked.
-      if (answer.kind === 'Held' && !isSharedTurn(entry)) giving = Promise.all([giving, giveBack(entry.lease, proof)])
+      if (answer.kind === 'Held' && !isSharedLease(entry)) releasing = Promise.all([releasing, release(entry.lease, proof)])
       return true
     }
     switch (answer.kind) {
@@ -151,33 +151,33 @@ export function createDispatchers(deps: DispatchersDeps): Dispatchers {
 
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await giving
+      await releasing
       hurry = new AbortController()
       const isIncomplete = (await Promise.all(batches([...entries.values()]).map(claim))).includes(true)
       await sleep(clock, isIncomplete ? retryMs : renewMs, AbortSignal.any([signal, hurry.signal])).catch(() => {})
     }
-    // Who lost the Lease has nothing left to say; the next leader takes the turns without waiting.
+    // A process that lost the Lease must not send anything; the next leader takes the dispatch leases without waiting.
     const isOrderly = !hasCode(signal.reason, 'TM_LEASE_LOST')
     const last = [...entries.values()]
     entries.clear()
     for (const entry of last) leave(isOrderly ? entry : { ...entry, state: { kind: 'Pending' } })
-    await giving
+    await releasing
   }
 
   return {
-    name: 'turns to dispatch',
+    name: 'dispatch leases',
     start: (signal) => void run(signal).then(stopped.resolve, stopped.reject),
     stopped: stopped.promise,
     want(key, wish) {
       const before = entries.get(key)
       if (before !== undefined && isSameWish(before.wish, wish)) return
       const lease = brokers.acquire(wish.endpoint)
-      // With new credentials it is the same turn: the proof holds on.
-      const isSameTurn = before !== undefined && wish.dispatch === before.wish.dispatch && isSamePlace(before.wish, wish)
+      // New credentials do not change the lease: its proof stays valid.
+      const isSameLease = before !== undefined && wish.dispatch === before.wish.dispatch && isSamePlace(before.wish, wish)
       const state: DispatchState = wish.dispatch === 'Standby' ? { kind: 'Standby' } : { kind: 'Pending' }
-      const entry: Entry = { key, wish, lease, state: isSameTurn ? before.state : state }
+      const entry: Entry = { key, wish, lease, state: isSameLease ? before.state : state }
       entries.set(key, entry)
-      if (before !== undefined) leave(isSameTurn ? { ...before, state: { kind: 'Pending' } } : before)
+      if (before !== undefined) leave(isSameLease ? { ...before, state: { kind: 'Pending' } } : before)
       if (before === undefined || !isSame(before.state, entry.state)) for (const tell of handlers) tell(key)
       hurry.abort()
     },

@@ -4,7 +4,7 @@ import { fakeClock } from '../../clock/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { fingerprintOf } from './brokers.ts'
-import { createDispatchers, type DispatchState } from './dispatchers.ts'
+import { createDispatchLeases, type DispatchState } from './dispatch-leases.ts'
 
 /** A server that keeps the records of turns as the real one does. */
 function server(clock: ReturnType<typeof fakeClock>) {
@@ -50,7 +50,7 @@ function world() {
     const stop = new AbortController()
     const epoch = { now: epochAtFirst }
     const changes: string[] = []
-    const dispatchers = createDispatchers({
+    const dispatchLeases = createDispatchLeases({
       brokers: {
         acquire(of) {
           const id = fingerprintOf(of)
@@ -67,9 +67,9 @@ function world() {
       // As the elector: with the next renewal.
       outbid: (seen) => void clock.setTimeout(() => (epoch.now = Math.max(epoch.now, seen + 1)), 2_000),
     })
-    dispatchers.onChange((key) => changes.push(`${key} ${describe(dispatchers.state(key))}`))
-    dispatchers.start(stop.signal)
-    return { stop, epoch, changes, dispatchers }
+    dispatchLeases.onChange((key) => changes.push(`${key} ${describe(dispatchLeases.state(key))}`))
+    dispatchLeases.start(stop.signal)
+    return { stop, epoch, changes, dispatchLeases }
   }
   return { clock, records, state, leased, operator }
 }
@@ -81,17 +81,17 @@ function describe(state: DispatchState): string {
 
 test('a wish is claimed at once and renewed every 5 s; all namespaces of a server in one round trip', async () => {
   const { clock, state, operator } = world()
-  const { dispatchers, changes } = operator('a')
-  for (let index = 0; index < 60; index++) dispatchers.want(`ns-${index}/default`, wish(`ns-${index}`))
+  const { dispatchLeases, changes } = operator('a')
+  for (let index = 0; index < 60; index++) dispatchLeases.want(`ns-${index}/default`, wish(`ns-${index}`))
   await clock.advance(0)
-  expect(dispatchers.state('ns-7/default')).toEqual({ kind: 'Active', proof: { dispatcher: 'default/ns-7', epoch: 1, holder: 'a' } })
+  expect(dispatchLeases.state('ns-7/default')).toEqual({ kind: 'Active', proof: { dispatcher: 'default/ns-7', epoch: 1, holder: 'a' } })
   expect(state.sizes).toEqual([50, 10])
   const told = changes.length
   await clock.advance(4_999)
   expect(state.calls).toBe(2)
   await clock.advance(1)
   expect([state.calls, changes.length]).toEqual([4, told])
-  dispatchers.want('ns-7/default', wish('ns-7'))
+  dispatchLeases.want('ns-7/default', wish('ns-7'))
   await clock.advance(0)
   expect(state.calls).toBe(4)
 })
@@ -99,69 +99,69 @@ test('a wish is claimed at once and renewed every 5 s; all namespaces of a serve
 test('of two clusters one dispatches; the other takes over 30 s after the first fell silent', async () => {
   const { clock, records, operator } = world()
   const [a, b] = [operator('a'), operator('b')]
-  a.dispatchers.want('x/default', wish('x'))
+  a.dispatchLeases.want('x/default', wish('x'))
   await clock.advance(0)
-  b.dispatchers.want('x/default', wish('x'))
+  b.dispatchLeases.want('x/default', wish('x'))
   await clock.advance(60_000)
-  expect([a, b].map(({ dispatchers }) => describe(dispatchers.state('x/default')))).toEqual(['Active 1', 'Standby a'])
+  expect([a, b].map(({ dispatchLeases }) => describe(dispatchLeases.state('x/default')))).toEqual(['Active 1', 'Standby a'])
   // The Lease was lost: nothing is said any more.
   a.stop.abort(taskmillError('TM_LEASE_LOST', 'lost'))
-  await a.dispatchers.stopped
+  await a.dispatchLeases.stopped
   expect(records.get('default/x')?.holder).toBe('a')
   await clock.advance(24_000)
-  expect(describe(b.dispatchers.state('x/default'))).toBe('Standby a')
+  expect(describe(b.dispatchLeases.state('x/default'))).toBe('Standby a')
   await clock.advance(10_000)
-  expect(describe(b.dispatchers.state('x/default'))).toBe('Active 2')
+  expect(describe(b.dispatchLeases.state('x/default'))).toBe('Active 2')
 })
 
 test.each([
   ['an orderly stop', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.stop.abort(new Error('SIGTERM'))],
-  ['Standby', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.dispatchers.want('x/default', wish('x', 'Standby'))],
-  ['the end of the TaskBroker', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.dispatchers.forget('x/default')],
+  ['Standby', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.dispatchLeases.want('x/default', wish('x', 'Standby'))],
+  ['the end of the TaskBroker', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.dispatchLeases.forget('x/default')],
 ])('the turn is given back by %s', async (_, end) => {
   const { clock, operator } = world()
   const [a, b] = [operator('a'), operator('b')]
-  a.dispatchers.want('x/default', wish('x'))
+  a.dispatchLeases.want('x/default', wish('x'))
   await clock.advance(0)
-  b.dispatchers.want('x/default', wish('x'))
+  b.dispatchLeases.want('x/default', wish('x'))
   await clock.advance(0)
   end(a)
   await clock.advance(9_000)
-  expect(a.dispatchers.state('x/default').kind).not.toBe('Active')
-  expect(describe(b.dispatchers.state('x/default'))).toBe('Active 2')
+  expect(a.dispatchLeases.state('x/default').kind).not.toBe('Active')
+  expect(describe(b.dispatchLeases.state('x/default'))).toBe('Active 2')
 })
 
 test('an epoch that is not higher is outbid', async () => {
   const { clock, records, operator } = world()
   records.set('default/x', { epoch: 40, holder: 'a', by: 'another process', aliveAtMs: 0 })
-  const { dispatchers, changes } = operator('a', 'a', 3)
-  dispatchers.want('x/default', wish('x'))
+  const { dispatchLeases, changes } = operator('a', 'a', 3)
+  dispatchLeases.want('x/default', wish('x'))
   await clock.advance(4_000)
   expect(changes).toEqual(['x/default Pending', 'x/default Active 41'])
 })
 
 test('a broker that is away is asked again each second, and what it said last holds', async () => {
   const { clock, state, operator } = world()
-  const { dispatchers } = operator('a')
+  const { dispatchLeases } = operator('a')
   state.away = true
-  dispatchers.want('x/default', wish('x'))
+  dispatchLeases.want('x/default', wish('x'))
   await clock.advance(3_000)
-  expect([describe(dispatchers.state('x/default')), state.calls]).toEqual(['Pending', 4])
+  expect([describe(dispatchLeases.state('x/default')), state.calls]).toEqual(['Pending', 4])
   state.away = false
   await clock.advance(1_000)
   state.away = true
   await clock.advance(10_000)
-  expect(describe(dispatchers.state('x/default'))).toBe('Active 1')
+  expect(describe(dispatchLeases.state('x/default'))).toBe('Active 1')
 })
 
 test('new credentials move to a new connection without giving up the turn', async () => {
   const { clock, records, leased, operator } = world()
-  const { dispatchers, changes } = operator('a')
-  dispatchers.want('x/default', wish('x'))
+  const { dispatchLeases, changes } = operator('a')
+  dispatchLeases.want('x/default', wish('x'))
   await clock.advance(0)
   const rotated = { ...endpoint, credentials: { password: 'new' } }
-  dispatchers.want('x/default', wish('x', 'Active', rotated))
-  expect(describe(dispatchers.state('x/default'))).toBe('Active 1')
+  dispatchLeases.want('x/default', wish('x', 'Active', rotated))
+  expect(describe(dispatchLeases.state('x/default'))).toBe('Active 1')
   await clock.advance(0)
   expect(records.get('default/x')?.holder).toBe('a')
   expect(changes).toEqual(['x/default Pending', 'x/default Active 1'])
@@ -170,25 +170,25 @@ test('new credentials move to a new connection without giving up the turn', asyn
 
 test('of two TaskBrokers for one server and namespace, the turn is kept until neither is Active', async () => {
   const { clock, records, leased, operator } = world()
-  const { dispatchers } = operator('a')
-  dispatchers.want('x/default', wish('x'))
-  dispatchers.want('x/second', wish('x'))
+  const { dispatchLeases } = operator('a')
+  dispatchLeases.want('x/default', wish('x'))
+  dispatchLeases.want('x/second', wish('x'))
   await clock.advance(0)
-  dispatchers.want('x/default', wish('x', 'Standby'))
+  dispatchLeases.want('x/default', wish('x', 'Standby'))
   await clock.advance(0)
-  expect([records.get('default/x')?.holder, describe(dispatchers.state('x/second'))]).toEqual(['a', 'Active 1'])
-  dispatchers.forget('x/second')
+  expect([records.get('default/x')?.holder, describe(dispatchLeases.state('x/second'))]).toEqual(['a', 'Active 1'])
+  dispatchLeases.forget('x/second')
   await clock.advance(0)
   expect([records.get('default/x')?.holder, leased.get(fingerprintOf(endpoint))]).toEqual(['', 1])
 })
 
 test('a stop leaves nothing behind', async () => {
   const { clock, leased, operator } = world()
-  const { stop, dispatchers } = operator('a')
-  dispatchers.want('x/default', wish('x'))
-  dispatchers.want('y/default', wish('y', 'Standby'))
+  const { stop, dispatchLeases } = operator('a')
+  dispatchLeases.want('x/default', wish('x'))
+  dispatchLeases.want('y/default', wish('y', 'Standby'))
   await clock.advance(12_000)
   stop.abort()
-  await dispatchers.stopped
-  expect([clock.pending(), [...leased.values()], dispatchers.state('x/default')]).toEqual([[], [0], { kind: 'Pending' }])
+  await dispatchLeases.stopped
+  expect([clock.pending(), [...leased.values()], dispatchLeases.state('x/default')]).toEqual([[], [0], { kind: 'Pending' }])
 })
