@@ -6,22 +6,29 @@
  * A type says what the API server returns, defaults filled in. The API server refuses what the schema forbids; `withDefaults` and
  * `createValidator` say the same without one, from the same declaration. A field is declared when it works, not before.
  */
-export { deployments } from './builtin/deployment.ts'
-export type { Deployment, DeploymentCondition, DeploymentSpec, DeploymentStatus } from './builtin/deployment.ts'
-export { events } from './builtin/event.ts'
-export type { Event } from './builtin/event.ts'
-export { jobs } from './builtin/job.ts'
-export type { Job } from './builtin/job.ts'
-export { leases } from './builtin/lease.ts'
-export type { Lease } from './builtin/lease.ts'
-export { namespaces } from './builtin/namespace.ts'
-export type { Namespace } from './builtin/namespace.ts'
-export { pods } from './builtin/pod.ts'
-export type { ContainerState, ContainerStatus, Pod } from './builtin/pod.ts'
-export { secrets } from './builtin/secret.ts'
-export type { Secret } from './builtin/secret.ts'
-export { findCondition, setConditions } from './conditions.ts'
-export { crdOf, maxCrdBytes } from './crd.ts'
+export {
+  deployments,
+  type Deployment,
+  type DeploymentCondition,
+  type DeploymentSpec,
+  type DeploymentStatus,
+  events,
+  type Event,
+  jobs,
+  type Job,
+  leases,
+  type Lease,
+  namespaces,
+  type Namespace,
+  pods,
+  type ContainerState,
+  type ContainerStatus,
+  type Pod,
+  secrets,
+  type Secret,
+} from './builtin.ts'
+export { findCondition, setConditions, type WantedCondition, type WantedEvent } from './conditions.ts'
+export { crdOf, maxCrdBytes, describeBounds, describeDefault } from './crd.ts'
 export { alertChannel, alertChannels } from './kinds/alert-channel.ts'
 export type { AlertChannel, AlertChannelSpec, AlertChannelStatus } from './kinds/alert-channel.ts'
 export { channelCondition, channelEvent } from './kinds/alert-channel-reasons.ts'
@@ -29,24 +36,48 @@ export { alertingType, targetCondition } from './kinds/alerting-condition.ts'
 export { kinds } from './kinds/all.ts'
 export { apiGroup, apiVersion } from './kinds/kind.ts'
 export type { Kind } from './kinds/kind.ts'
-export type { JobTemplate } from './kinds/job-template.ts'
+export type { JobTemplate, PodTemplate } from './kinds/job-template.ts'
 export { overrideAt, overrideOrigin, type Override } from './kinds/override.ts'
-export type { PodTemplate } from './kinds/pod-template.ts'
 export { taskAlert, taskAlerts } from './kinds/task-alert.ts'
 export type { TaskAlert, TaskAlertSpec, TaskAlertStatus } from './kinds/task-alert.ts'
 export { alertCondition, alertEvent } from './kinds/task-alert-reasons.ts'
-export { taskBroker, taskBrokers } from './kinds/task-broker.ts'
-export type { TaskBroker, TaskBrokerSpec, TaskBrokerStatus } from './kinds/task-broker.ts'
-export { brokerCondition, brokerEvent } from './kinds/task-broker-reasons.ts'
-export { taskDependencies, taskDependency } from './kinds/task-dependency.ts'
-export type { TaskDependency, TaskDependencySpec, TaskDependencyStatus } from './kinds/task-dependency.ts'
-export { dependencyCondition, dependencyEvent } from './kinds/task-dependency-reasons.ts'
-export { finalStateOf, taskExecution, taskExecutions } from './kinds/task-execution.ts'
-export type { TaskExecution, TaskExecutionSpec, TaskExecutionStatus } from './kinds/task-execution.ts'
-export { executionCondition, executionEvent } from './kinds/task-execution-reasons.ts'
-export { taskQueue, taskQueues } from './kinds/task-queue.ts'
-export type { TaskQueue, TaskQueueSpec, TaskQueueStatus } from './kinds/task-queue.ts'
-export { queueCondition, queueEvent } from './kinds/task-queue-reasons.ts'
+export {
+  taskBroker,
+  taskBrokers,
+  type TaskBroker,
+  type TaskBrokerSpec,
+  type TaskBrokerStatus,
+  brokerCondition,
+  brokerEvent,
+} from './kinds/task-broker.ts'
+export {
+  taskDependencies,
+  taskDependency,
+  type TaskDependency,
+  type TaskDependencySpec,
+  type TaskDependencyStatus,
+  dependencyCondition,
+  dependencyEvent,
+} from './kinds/task-dependency.ts'
+export {
+  finalStateOf,
+  taskExecution,
+  taskExecutions,
+  type TaskExecution,
+  type TaskExecutionSpec,
+  type TaskExecutionStatus,
+  executionCondition,
+  executionEvent,
+} from './kinds/task-execution.ts'
+export {
+  taskQueue,
+  taskQueues,
+  type TaskQueue,
+  type TaskQueueSpec,
+  type TaskQueueStatus,
+  queueCondition,
+  queueEvent,
+} from './kinds/task-queue.ts'
 export { taskSchedule, taskSchedules } from './kinds/task-schedule.ts'
 export type { TaskSchedule, TaskScheduleSpec, TaskScheduleStatus } from './kinds/task-schedule.ts'
 export { scheduleCondition, scheduleEvent } from './kinds/task-schedule-reasons.ts'
@@ -57,10 +88,6 @@ export type { WorkerPool, WorkerPoolSpec, WorkerPoolStatus } from './kinds/worke
 export { poolCondition, poolEvent } from './kinds/worker-pool-reasons.ts'
 export { apiVersionOf, kubeTime } from './object.ts'
 export type { Condition, KubeObject, ObjectMeta, OwnerReference, Resource } from './object.ts'
-export type { WantedCondition, WantedEvent } from './registry.ts'
-export { describeBounds, describeDefault } from './schema/describe.ts'
 export type { JsonSchema } from './schema/index.ts'
-export { withDefaults } from './validation/defaults.ts'
+export { withDefaults, createValidator, type Validate } from './validation/validate.ts'
 export type { Problem } from './validation/faults.ts'
-export { createValidator } from './validation/validate.ts'
-export type { Validate } from './validation/validate.ts'

@@ -1,11 +1,13 @@
 import { taskExecutions, type KubeObject, type TaskExecution } from '../api/index.ts'
 import type { Applied } from '../kube/index.ts'
-import { usageError } from './command-error.ts'
+import { usageError } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
 import { outcomeOf, waitForEnd } from './follow-run.ts'
 import { parseReference, readObject } from './reference.ts'
 
 export const cancel: Command = {
+  target: 'tex/NAME',
+  summary: 'cancel a run',
   usage: 'tex/NAME [--wait]',
   about:
     'Cancels a run: what waits in a queue is taken back, nothing starts any more but the nodes of finally. A Kubernetes Job is deleted. A job that a worker has taken goes on there, and does not count any more.',

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { fakeClock } from '../clock/index.ts'
-import { parseDuration, sayDuration } from './duration.ts'
+import { parseDuration, sayDuration } from './arguments.ts'
 import { commandNames, runCommand, type CommandDeps } from './index.ts'
-import { parseParameters } from './json-values.ts'
+import { parseParameters } from './run.ts'
 import { parseReference } from './reference.ts'
 
 it.each([

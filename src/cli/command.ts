@@ -30,9 +30,13 @@ export type Context = CommandDeps &
 export type Said = { readonly words: string; readonly exitCode: number }
 
 /** Carries out what was asked for. */
-export type Prepared = (context: Context) => Promise<string | Said>
+type Prepared = (context: Context) => Promise<string | Said>
 
 export type Command = {
+  /** What it acts on, in `taskmill --help`: `tsch/NAME | tdep/NAME`. */
+  readonly target: string
+  /** What it does, in `taskmill --help`: at most 60 characters. */
+  readonly summary: string
   /** Behind the command's name. */
   readonly usage: string
   readonly about: string
@@ -46,3 +50,30 @@ export type Command = {
 
 /** The field manager of all that the commands write. */
 export const fieldManager = 'taskmill-cli'
+
+/** What stands behind each option. */
+const values: Readonly<Record<Option, string>> = {
+  for: 'DURATION',
+  because: 'REASON',
+  payload: 'JSON|@FILE',
+  param: 'KEY=VALUE',
+  'slot-time': 'TIME',
+  ttl: 'DURATION',
+  wait: '',
+}
+
+const common = [
+  ['-n, --namespace NAME', 'default: that of the context'],
+  ['    --context NAME', 'default: the current one'],
+  ['    --kubeconfig FILE', 'default: $KUBECONFIG, else ~/.kube/config'],
+] as const
+
+export function helpOf(name: string, { usage, about, options, more }: Command, program: string): string {
+  const own = Object.entries(options).map(
+    ([option, meaning]) => [`    --${option} ${values[option as Option]}`.trimEnd(), meaning] as const,
+  )
+  const rows = [...own, ...common]
+  const width = Math.max(...rows.map(([option]) => option.length)) + 2
+  const lines = rows.map(([option, meaning]) => `  ${option.padEnd(width)}${meaning.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`)
+  return [`${program} ${name} ${usage}`, about, lines.join('\n'), ...(more === undefined ? [] : [more])].join('\n\n') + '\n'
+}

@@ -2,7 +2,7 @@ import { findCondition, taskExecutions, type TaskExecution } from '../api/index.
 import { sleep } from '../clock/index.ts'
 import { errorMessage, hasCode } from '../errors/index.ts'
 import type { Context, Said } from './command.ts'
-import { sayDuration } from './duration.ts'
+import { sayDuration } from './arguments.ts'
 import { shownAs } from './reference.ts'
 
 /** How a run ended that was waited for. 1 and 2 are for commands that failed themselves; `left` is what shells say of Ctrl-C. */

@@ -7,4 +7,4 @@
  * with that user's rights. It reads no environment and opens no connection itself.
  */
 export type { Cluster, CommandDeps } from './command.ts'
-export { commandNames, runCommand } from './run-command.ts'
+export { commandNames, commandSummaries, runCommand } from './commands.ts'

@@ -21,7 +21,7 @@ import {
   type WorkerPool,
 } from '../api/index.ts'
 import { didYouMean, hasCode } from '../errors/index.ts'
-import { CommandError, usageError } from './command-error.ts'
+import { CommandError, usageError } from './arguments.ts'
 import type { Context } from './command.ts'
 
 type Objects = {

@@ -21,3 +21,11 @@ export function clampDelayMs(ms: number): number {
   if (Number.isNaN(ms)) throw new RangeError('a delay must be a number')
   return Math.min(Math.max(ms, 0), maxDelayMs)
 }
+
+/** The machine's clock. Its timers keep the process alive until they fire or are cleared. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicNow: () => performance.now(),
+  setTimeout: (fn, ms) => ({ timer: setTimeout(fn, clampDelayMs(ms)) }),
+  clearTimeout: ({ timer }) => clearTimeout(timer as NodeJS.Timeout),
+}

@@ -6,8 +6,6 @@
  * `sleep` and a disposed `deadline` leave no timer and no listener behind, however they end.
  * Does not: promise accuracy. Who waits for a moment looks at the time again when the timer fires.
  */
-export { maxDelayMs, type Clock, type TimerHandle } from './clock.ts'
-export { systemClock } from './system-clock.ts'
-export { sleep } from './sleep.ts'
-export { deadline, type Deadline } from './deadline.ts'
+export { maxDelayMs, systemClock, type Clock, type TimerHandle } from './clock.ts'
+export { deadline, sleep, type Deadline } from './waiting.ts'
 export { fakeClock, type FakeClock } from './fake-clock.ts'

@@ -5,7 +5,6 @@
  *
  * Expected outcomes are data, not errors. A secret never enters a message or the details.
  */
-export { errorCodes, type ErrorCode } from './codes.ts'
-export { TaskmillError, hasCode, taskmillError, type ErrorDetails } from './taskmill-error.ts'
-export { errorMessage } from './error-message.ts'
+export { errorCodes, errorMessage, hasCode, TaskmillError, taskmillError } from './taskmill-error.ts'
+export type { ErrorCode, ErrorDetails } from './taskmill-error.ts'
 export { didYouMean, nearest } from './nearest.ts'

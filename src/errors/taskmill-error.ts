@@ -1,4 +1,35 @@
-import type { ErrorCode } from './codes.ts'
+/** The registry: each code with the sentence that the reference shows. A code is never renamed or used for something else. */
+export const errorCodes = {
+  TM_KUBE_NOT_FOUND: 'The API server does not know the object, or the resource.',
+  TM_KUBE_CONFLICT: 'The object was changed by somebody else since it was read, or a field belongs to another manager. Normal: read again.',
+  TM_KUBE_ALREADY_EXISTS: 'An object of this name exists.',
+  TM_KUBE_GONE: 'The resource version is too old for the API server; the list has to be read anew.',
+  TM_KUBE_INVALID: 'The API server refused the content of the object; the details name the fields.',
+  TM_KUBE_FORBIDDEN: 'The credentials are valid but not allowed to do this.',
+  TM_KUBE_UNAUTHORIZED: 'The API server does not accept the credentials.',
+  TM_KUBE_TOO_MANY_REQUESTS: 'The API server asks to slow down and repeated attempts were refused as well.',
+  TM_KUBE_UNAVAILABLE: 'The API server cannot be reached, failed, or did not answer in time.',
+  TM_KUBE_BAD_RESPONSE: 'What answered is not what a Kubernetes API server would say.',
+  TM_KUBE_CONFIG_INVALID: 'There is no usable configuration to reach a cluster.',
+  TM_BROKER_UNREACHABLE: 'Redis cannot be reached or did not answer in time.',
+  TM_BROKER_UNAUTHORIZED: 'Redis does not accept the user name or password, asks for some, or does not allow the user what is needed.',
+  TM_BROKER_COMMAND_FAILED: 'Redis answered a command or a script with an error.',
+  TM_LEDGER_UNREADABLE: 'The ledger of a schedule is damaged, or was written by a later version.',
+  TM_EXPRESSION_INVALID: 'A CEL expression does not compile: its syntax, a name, or a type is wrong.',
+  TM_EXPRESSION_FAILED: 'A CEL expression met values that it cannot work with.',
+  TM_EXPRESSION_TOO_COSTLY: 'A CEL expression, the values it is given, or what it makes of them is larger than allowed.',
+  TM_CONFIG_INVALID: 'A setting of the process (environment, flag, file) is missing or wrong.',
+  TM_TASKS_INVALID: 'The module with the task handlers cannot be loaded or does not export what it should.',
+  TM_LEASE_LOST: 'This process was the leader and could not renew its lease in time, or somebody else holds it.',
+  TM_CACHE_SYNC_TIMEOUT: 'The objects of a kind could not be listed in time at start.',
+  TM_RECONCILE_TIMEOUT: 'One reconciliation took longer than it may.',
+  TM_RECONCILE_TERMINAL: 'A reconciliation failed in a way that trying again cannot change; it waits for the object to change.',
+  TM_NOTIFICATION_TIMEOUT: 'The receiver of a notification did not answer in time.',
+  TM_SHUTDOWN_TIMEOUT: 'A part of the process did not stop within its grace period.',
+} as const
+
+/** One of the registered codes. */
+export type ErrorCode = keyof typeof errorCodes
 
 /** Facts beside the message, for logs and for code that reacts: plain data, no secrets. */
 export type ErrorDetails = Readonly<Record<string, unknown>>
@@ -26,4 +57,26 @@ export function taskmillError(code: ErrorCode, message: string, options?: { caus
 /** Whether that is a `TaskmillError` with one of these codes. Looks at the error itself, not at its causes. */
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is TaskmillError {
   return error instanceof TaskmillError && codes.includes(error.code)
+}
+
+const maxDepth = 4
+
+/** An `AggregateError` (Node's answer when neither of two addresses can be reached) has no message of its own. */
+function ownMessage(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '')
+    return error.errors.length > 0 ? ownMessage(error.errors[0]) : 'several errors'
+  if (error instanceof Error) return error.message || error.name
+  if (typeof error === 'string') return error
+  return `a value that is not an error was thrown (${error === null ? 'null' : typeof error})`
+}
+
+/** One line for people: the message followed by those of its causes, each said once. Works for whatever was thrown. */
+export function errorMessage(error: unknown): string {
+  if (error === undefined) return 'undefined was thrown'
+  const parts: string[] = []
+  for (let at: unknown = error, depth = 0; at !== undefined && depth < maxDepth; at = at instanceof Error ? at.cause : undefined, depth++) {
+    const message = ownMessage(at)
+    if (!parts.some((part) => part.includes(message))) parts.push(message)
+  }
+  return parts.join(': ').replace(/\s*\n\s*/g, ' ')
 }

@@ -1,9 +1,8 @@
-import { Environment, type ParseResult } from '@marcbachmann/cel-js'
+import { Environment, type ParseResult, Optional, type ASTNode } from '@marcbachmann/cel-js'
+import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator'
 import { taskmillError } from '../errors/index.ts'
-import { explain, tooCostly } from './explain.ts'
+import { explain, tooCostly, failed } from './explain.ts'
 import { defaultLimits, meterOf, type ExpressionLimits } from './meter.ts'
-import { type Use, usesOf } from './uses.ts'
-import { fromCel, toCel } from './values.ts'
 
 export type CompileOptions = {
   /** The names that it may use; any other is refused at compilation. */
@@ -72,4 +71,95 @@ function environment(names: readonly string[], limits: Required<ExpressionLimits
   })
   for (const name of names) result.registerVariable(name, 'dyn')
   return result
+}
+
+/** Our own CRDs' rules: a fixed handful. */
+const compiled = new Map<string, Expression>()
+
+/**
+ * Whether a value satisfies a rule of `x-kubernetes-validations`, as the API server judges it. A rule that mentions `oldSelf` holds
+ * when there is no old value. Throws as `compile` and `evaluate` do; the API server takes a rule that fails for violated.
+ */
+export function evaluateRule(rule: string, self: unknown, oldSelf?: unknown): boolean {
+  if (oldSelf === undefined && /\boldSelf\b/u.test(rule)) return true
+  const expression = compiled.get(rule) ?? compile(rule, { variables: ['self', 'oldSelf'] })
+  compiled.set(rule, expression)
+  const holds = expression.evaluate({ self, oldSelf })
+  if (typeof holds !== 'boolean')
+    throw taskmillError('TM_EXPRESSION_FAILED', `the rule ${JSON.stringify(rule)} yields ${typeof holds}, not true or false`)
+  return holds
+}
+
+/** A JSON value as CEL sees it: whole numbers are `int` (a BigInt), all others `double`. `count` is told of every value. */
+function toCel(value: unknown, count: () => void): unknown {
+  count()
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
+  if (Array.isArray(value)) return value.map((item) => toCel(item, count))
+  if (value === null || typeof value !== 'object' || value instanceof Date) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .map(([key, item]) => [key, toCel(item, count)]),
+  )
+}
+
+/** The result of an expression as JSON: times as RFC 3339, durations as seconds with an `s`, like Kubernetes writes them. */
+function fromCel(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    if (BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))) return Number(value)
+    throw tooCostly(`the result ${value} is beyond the integers that JSON holds exactly; make it a text with string(…)`)
+  }
+  if (value instanceof UnsignedInt) return fromCel(value.valueOf())
+  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Duration) return `${Number(value.seconds) + value.nanos / 1e9}s`
+  if (value instanceof Uint8Array) throw failed('the result is bytes; make it a text with .base64() or string(…)')
+  if (value instanceof Optional) {
+    if (value.hasValue()) return fromCel(value.value())
+    throw failed('the result is an optional without a value; end it with .orValue(…)')
+  }
+  if (Array.isArray(value)) return value.map(fromCel)
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), fromCel(item)]))
+  if (value === null || typeof value !== 'object') return value
+  if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fromCel(item)]))
+  }
+  throw failed('the result is a type, which is not a value; compare it with == instead')
+}
+
+/** A variable and the members of it that an expression names: `nodes.a.result`, `nodes["a"].result` and `has(nodes.a.result)` alike. */
+export type Use = readonly [variable: string, ...members: string[]]
+
+/**
+ * What an expression uses of its variables, each once, in the order of the text. A use ends where the name of a member is not in the text:
+ * `nodes[x]` uses all of `nodes`. Names that are bound by a loop are none of the variables.
+ */
+function usesOf(tree: ASTNode, variables: readonly string[]): readonly Use[] {
+  const found = new Map<string, Use>()
+  collect(tree, (use) => {
+    if (variables.includes(use[0])) found.set(JSON.stringify(use), use)
+  })
+  return [...found.values()]
+}
+
+function collect(value: unknown, add: (use: Use) => void): void {
+  if (Array.isArray(value)) for (const item of value) collect(item, add)
+  else if (isNode(value)) {
+    const use = memberOf(value)
+    if (use === undefined) collect(value.args, add)
+    else add(use)
+  }
+}
+
+/** The whole chain that ends here, if it begins with a variable and every member is named. */
+function memberOf({ op, args }: ASTNode): Use | undefined {
+  if (op === 'id') return [args]
+  if (op !== '.' && op !== '.?' && op !== '[]' && op !== '[?]') return undefined
+  const [of, member] = args
+  const name = typeof member === 'string' ? member : isNode(member) && member.op === 'value' ? member.args : undefined
+  const use = typeof name === 'string' ? memberOf(of) : undefined
+  return use === undefined || typeof name !== 'string' ? undefined : [...use, name]
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return value !== null && typeof value === 'object' && 'op' in value && 'args' in value
 }

@@ -6,9 +6,7 @@
  * its input. What is wrong is said with its position and with what to write instead.
  * Does not: know types of variables beyond what they hold; integers are exact within 2^53 only, as everywhere in JSON.
  */
-export { compile, type CompileOptions, type Expression } from './compile.ts'
-export { compileDocument, type CompiledDocument, type DocumentFault, wordsOf } from './document.ts'
-export { compileTemplate, compileText, type TextExpression } from './template.ts'
-export { evaluateRule } from './rule.ts'
+export { compile, evaluateRule, type CompileOptions, type Expression, type Use } from './compile.ts'
+export { compileDocument, compileTemplate, compileText, wordsOf } from './template.ts'
+export type { CompiledDocument, DocumentFault, TextExpression } from './template.ts'
 export type { ExpressionLimits } from './meter.ts'
-export type { Use } from './uses.ts'

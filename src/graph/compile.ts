@@ -1,6 +1,6 @@
 import { componentsOf, cycleIn, upstreamOf } from './components.ts'
 import { compileNode, type NodeExpressions } from './node-expressions.ts'
-import type { EdgeCondition, PlanNode, RunPlan } from './plan.ts'
+import type { EdgeCondition, PlanNode, RunPlan } from './log.ts'
 
 export type Edge = { readonly node: number; readonly condition: EdgeCondition }
 

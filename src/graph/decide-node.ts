@@ -1,7 +1,6 @@
 import { errorMessage } from '../errors/index.ts'
-import type { Begun, Ended, Started } from './entry.ts'
+import type { Begun, Ended, Started, NodeOutcome } from './log.ts'
 import type { Effect } from './node-expressions.ts'
-import type { NodeOutcome } from './plan.ts'
 import type { RunState } from './transitions.ts'
 
 /** What becomes of a node whose edges hold, or can no longer hold. */

@@ -1,8 +1,6 @@
 /** How the ends of nodes and of the run are told. */
-import type { Ended, Finished } from './entry.ts'
-import type { PlanNode } from './plan.ts'
+import type { Ended, Finished, PlanNode, NodeEnd } from './log.ts'
 import type { Removal } from './run.ts'
-import type { NodeEnd } from './step.ts'
 import { type NodeState, outcomeOf, type RunState, type Totals } from './transitions.ts'
 
 /** Bytes of a result as JSON that are kept in the log. */

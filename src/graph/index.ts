@@ -12,10 +12,12 @@
  * Does not: read a clock, or know brokers and objects. All of it comes in as values.
  */
 export { compileGraph, type CompiledGraph, type Graph, type GraphFault, type GraphFaultReason } from './compile.ts'
+export type { Dependency, EdgeCondition, NodeOutcome, PlanNode, RunPlan } from './log.ts'
 export type {
   Begun,
   Ended,
   Finished,
+  NodeEnd,
   NodeReport,
   Placed,
   RunEntry,
@@ -24,12 +26,9 @@ export type {
   Started,
   StopReason,
   Stopping,
-} from './entry.ts'
-export { compileJobTemplate } from './job-expressions.ts'
-export { nextRunStep } from './next-step.ts'
-export type { Effect } from './node-expressions.ts'
-export type { Dependency, EdgeCondition, NodeOutcome, PlanNode, RunPlan } from './plan.ts'
+} from './log.ts'
+export { compileJobTemplate, type Effect } from './node-expressions.ts'
+export { nextRunStep, type AppendName, type RunKnowledge, type RunStep } from './next-step.ts'
 export { applyEntry, emptyRun, foldRun, notePlaced, notePostponed, noteRefused, noteRemoved } from './run.ts'
 export type { FoldedRun, Postponement, Refusal, Removal, Run } from './run.ts'
-export type { AppendName, NodeEnd, RunKnowledge, RunStep } from './step.ts'
 export { nodesOf, viewOf, type NodeView, type RunView } from './view.ts'

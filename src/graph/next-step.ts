@@ -3,13 +3,13 @@
  * asks again, until the answer is to wait. One append carries all that can be said at the moment: ends, and the starts that follow from them.
  */
 import { errorMessage } from '../errors/index.ts'
+import type { Graph } from './compile.ts'
 import { decideNode, effectOf } from './decide-node.ts'
-import { draftOn, type Draft } from './draft.ts'
-import type { Begun, Ended, StopReason } from './entry.ts'
 import { finishedOf, recorded, stopped } from './ends.ts'
+import type { Begun, Ended, StopReason, NodeEnd, RunEntry } from './log.ts'
+import type { Effect } from './node-expressions.ts'
 import { beginWith, emptyRun, type Run } from './run.ts'
-import type { RunKnowledge, RunStep } from './step.ts'
-import type { RunState } from './transitions.ts'
+import { type RunState, applyTo, type NodeState } from './transitions.ts'
 
 /** Results of ends may be large. */
 const maxEndsAtOnce = 100
@@ -185,4 +185,73 @@ function nameOf({ graph }: RunState, index: number): string {
 
 function endedAs(outcome: 'Failed', node: string, atMs: number): Pick<Ended, 'v' | 'kind' | 'atMs' | 'node' | 'outcome'> {
   return { v: 1, kind: 'Ended', atMs, node, outcome }
+}
+
+/** What holds at the moment of a decision, beside the run itself. */
+export type RunKnowledge = {
+  /** `Deleted`: what was begun is taken back and forgotten, the log too. A log of which that has begun is gone on with, whatever is desired. */
+  readonly desired: 'Running' | 'Cancelled' | 'Deleted'
+  /** Ends that have arrived and are not acknowledged. */
+  readonly ended: readonly NodeEnd[]
+  /** What a run without a log begins with; undefined: it must not begin (again). */
+  readonly begin?: { readonly token: string; readonly graph: Graph } | undefined
+}
+
+export type RunStep =
+  /** Compare-and-swap on `run.length`; `what` names it. */
+  | { readonly kind: 'Append'; readonly what: AppendName; readonly entries: readonly RunEntry[] }
+  /** Each by its id or name: what is there, or has ended, is left alone. */
+  | { readonly kind: 'Place'; readonly nodes: readonly ({ readonly name: string } & Effect)[] }
+  | { readonly kind: 'Remove' | 'Acknowledge'; readonly nodes: readonly string[] }
+  /** Of the log itself. */
+  | { readonly kind: 'Delete' }
+  | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
+
+/** By what an append begins with; what follows from that stands in the same one. `advance`: the rest of what was too much for one. */
+export type AppendName = 'begin' | 'placed' | 'end' | 'refused' | 'stopped' | 'cancel' | 'timeout' | 'stop' | 'advance' | 'forget'
+
+/** Entries that are being put together, and the run as it will be with them. The run itself stays as it is. */
+type Draft = RunState & {
+  readonly entries: readonly RunEntry[]
+  readonly what: AppendName | undefined
+  /** No more fit into one append. */
+  readonly isFull: boolean
+  add(what: AppendName, entry: Exclude<RunEntry, { kind: 'Begun' }>): void
+  /** About which can be decided; grows on the way. */
+  readonly ready: Iterable<number>
+}
+
+const maxEntries = 500
+
+function draftOn(run: Run, state: RunState): Draft {
+  const changed = new Map<number, NodeState>()
+  const entries: RunEntry[] = []
+  const added: number[] = []
+  let what: AppendName | undefined
+  const draft: Draft = {
+    graph: state.graph,
+    totals: state.totals,
+    node: (index) => changed.get(index) ?? state.node(index),
+    setNode: (index, node) => void changed.set(index, node),
+    makeReady: (index) => void added.push(index),
+    entries,
+    get what() {
+      return what
+    },
+    get isFull() {
+      return entries.length >= maxEntries
+    },
+    add(name, entry) {
+      what ??= name
+      entries.push(entry)
+      applyTo(draft, entry)
+    },
+    ready: {
+      *[Symbol.iterator]() {
+        yield* run.ready
+        yield* added
+      },
+    },
+  }
+  return draft
 }

@@ -1,7 +1,6 @@
 /** What an entry changes: the same for what is stored and for what is only being planned. */
 import type { Graph } from './compile.ts'
-import type { Ended, Finished, RunEntry, RunOutcome, StopReason } from './entry.ts'
-import type { EdgeCondition, NodeOutcome } from './plan.ts'
+import type { Ended, Finished, RunEntry, RunOutcome, StopReason, EdgeCondition, NodeOutcome } from './log.ts'
 
 export type NodeState = {
   readonly phase: 'Pending' | 'Started' | 'Stopping' | 'Final'

@@ -1,5 +1,4 @@
-import type { Ended, Finished } from './entry.ts'
-import type { NodeOutcome } from './plan.ts'
+import type { Ended, Finished, NodeOutcome } from './log.ts'
 import type { Postponement, Run } from './run.ts'
 
 /** A node as people are told of it. `Stopping`: its effect is being taken back. */

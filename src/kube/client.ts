@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject, Resource } from '../api/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
-import { apiVersionOf, resourcePath } from './paths.ts'
+import { apiVersionOf, resourcePath } from './notation.ts'
 import { createTransport, failure, requestTimeoutMs, type KubeConnection, type Outgoing, type ResponseObserver } from './transport.ts'
 import { endsInitialEvents, watchEvents, type WatchEvent } from './watch-stream.ts'
 

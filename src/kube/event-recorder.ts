@@ -3,7 +3,7 @@ import type { Clock, TimerHandle } from '../clock/index.ts'
 import { errorMessage, hasCode } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { KubeClient } from './client.ts'
-import { microTime } from './micro-time.ts'
+import { microTime } from './notation.ts'
 
 /** What happened, in one sentence (`note`), with a `reason` from a registry and the `action` that was being done. */
 export type EventInput = { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly action: string; readonly note: string }

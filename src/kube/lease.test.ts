@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { taskmillError } from '../errors/index.ts'
 import { createLease, type KubeClient } from './index.ts'
-import { epochMsOf, microTime } from './micro-time.ts'
+import { epochMsOf, microTime } from './notation.ts'
 
 const place = { namespace: 'ops', name: 'taskmill-operator' }
 const never = new AbortController().signal

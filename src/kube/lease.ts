@@ -1,7 +1,7 @@
 import type { Lease, Resource } from '../api/index.ts'
 import { hasCode } from '../errors/index.ts'
 import type { KubeClient } from './client.ts'
-import { epochMsOf, microTime } from './micro-time.ts'
+import { epochMsOf, microTime } from './notation.ts'
 
 /** The fields of a Lease that matter for election, and the object they were read from, which an update is based on. */
 export type StoredLease = {

@@ -3,14 +3,13 @@ import type { KubeObject, Resource } from '../api/index.ts'
 import { deadline, type Clock } from '../clock/index.ts'
 import { errorMessage, hasCode, TaskmillError, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { createBackoff } from './backoff.ts'
 import type { KubeClient, ListPage } from './client.ts'
-import { keyOf } from './paths.ts'
+import { keyOf } from './notation.ts'
 import { causesOf, type KubeErrorDetails } from './status-error.ts'
 import { endsInitialEvents } from './watch-stream.ts'
 
 /** Where a reflector puts what it learns. */
-export type ReflectorTarget<T> = {
+type ReflectorTarget<T> = {
   /** Everything that there is, by key; the map is the target's from then on. */
   replace(objects: Map<string, T>): Promise<void>
   put(object: T): void
@@ -153,4 +152,31 @@ export async function reflect<T extends KubeObject>(
 function withoutManagedFields<T extends KubeObject>(object: T): T {
   const { managedFields: _, ...metadata } = object.metadata
   return { ...object, metadata }
+}
+
+/** Growing pauses between attempts against the API server. */
+type Backoff = {
+  /** The pause before the next attempt. Doubles with each call, and starts over after a long time without one. */
+  nextMs(): number
+}
+
+const firstMs = 800
+const capMs = 30_000
+const healthyAfterMs = 120_000
+
+/** 800 ms, doubled up to 30 s; each between half and all of that at random, so that many clients do not return together. */
+function createBackoff(clock: Clock, rng: () => number): Backoff {
+  let attempts = 0
+  let lastMs = -Infinity
+  return {
+    nextMs() {
+      const nowMs = clock.monotonicNow()
+      if (nowMs - lastMs > healthyAfterMs) attempts = 0
+      const fullMs = Math.min(firstMs * 2 ** attempts, capMs)
+      attempts = Math.min(attempts + 1, 16)
+      const pauseMs = fullMs * (0.5 + rng() / 2)
+      lastMs = nowMs + pauseMs
+      return pauseMs
+    },
+  }
 }

@@ -1,7 +1,7 @@
-import type { Dispatcher } from 'undici'
+import { createSecureContext } from 'node:tls'
+import { type Dispatcher, Agent } from 'undici'
 import { deadline, sleep, type Clock, type Deadline } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
-import { createConnections, type Certificates } from './connections.ts'
 import { statusError } from './status-error.ts'
 
 /** Certificates, and a bearer token. */
@@ -25,7 +25,7 @@ export type KubeConnection = {
 /** One answered attempt, for the metric `rest_client_requests_total`. */
 export type ResponseObserver = (response: { readonly method: string; readonly status: number | 'error'; readonly seconds: number }) => void
 
-export type TransportOptions = KubeConnection & {
+type TransportOptions = KubeConnection & {
   readonly clock: Clock
   readonly userAgent: string
   readonly onResponse?: ResponseObserver
@@ -42,9 +42,9 @@ export type Outgoing = {
 }
 
 /** A successful answer. The deadline is still running; its owner reads the body and disposes it. */
-export type Incoming = { readonly body: Dispatcher.ResponseData['body']; readonly warnings: readonly string[]; readonly limit: Deadline }
+type Incoming = { readonly body: Dispatcher.ResponseData['body']; readonly warnings: readonly string[]; readonly limit: Deadline }
 
-export type Transport = {
+type Transport = {
   send(request: Outgoing): Promise<Incoming>
   /** Calls back each time that the server answers after it could not be reached. Returns the way to end it. */
   onReachable(listener: () => void): () => void
@@ -61,7 +61,7 @@ function queryString(query: Outgoing['query']): string {
 }
 
 /** `299 - "unknown field \"spec.x\""`: the texts of all Warning headers. */
-export function warningTexts(header: string | string[] | undefined): string[] {
+function warningTexts(header: string | string[] | undefined): string[] {
   const joined = Array.isArray(header) ? header.join(', ') : (header ?? '')
   return [...joined.matchAll(/\d{3} \S+ ("(?:[^"\\]|\\.)*")/g)].map(([, quoted = '""']) => quoted.slice(1, -1).replace(/\\(.)/g, '$1'))
 }
@@ -168,4 +168,73 @@ function parsed(text: string): unknown {
 export function failure(error: unknown, label: string, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason
   return taskmillError('TM_KUBE_UNAVAILABLE', `the API server cannot be reached (${label})`, { cause: error })
+}
+
+/** PEM of what proves who is who: the authority that signed the server's certificate, and the client's own certificate and key. */
+type Certificates = { readonly ca?: string; readonly cert?: string; readonly key?: string }
+
+/** One pool of kept-alive connections, replaced by another when the certificates are. */
+type Connections = {
+  /** The pool for these certificates. */
+  poolFor(certificates: Certificates): Agent
+  /** Cuts all connections. */
+  close(): Promise<void>
+}
+
+type ConnectionsOptions = { readonly secure: boolean; readonly servername?: string; readonly insecureSkipTlsVerify?: boolean }
+
+/**
+ * When a certificate, key or authority changes, new requests get new connections; what is under way on the old ones ends in peace,
+ * watches too. A set that does not fit together is passed over: the two files of a pair are replaced one after the other.
+ */
+function createConnections({ secure, servername, insecureSkipTlsVerify }: ConnectionsOptions): Connections {
+  const pools = new Set<Agent>()
+  let current: { readonly pool: Agent; readonly certificates: Certificates } | undefined
+
+  function open({ ca, cert, key }: Certificates): Agent {
+    return new Agent({
+      // Our deadlines replace undici's: a quiet watch is healthy, and everything else is limited as a whole.
+      bodyTimeout: 0,
+      headersTimeout: 0,
+      keepAliveTimeout: 30_000,
+      // One connection per watch: a stream that is read slowly cannot hold up the others.
+      allowH2: false,
+      connect: {
+        // Made once per set: it fails here instead of with each connection, and connections need not parse it again.
+        ...(secure ? { secureContext: createSecureContext({ ca, cert, key }) } : {}),
+        ...(servername === undefined ? {} : { servername }),
+        rejectUnauthorized: insecureSkipTlsVerify !== true,
+        // Finds a dead peer of a silent watch (a node that lost power) in about 25 s.
+        keepAliveInitialDelay: 15_000,
+      },
+    })
+  }
+
+  return {
+    poolFor(certificates) {
+      if (current && sameCertificates(current.certificates, certificates)) return current.pool
+      let pool: Agent
+      try {
+        pool = open(certificates)
+      } catch (error) {
+        if (current) return current.pool
+        throw error
+      }
+      const retired = current?.pool
+      current = { pool, certificates }
+      pools.add(pool)
+      if (retired) {
+        const forget = () => void pools.delete(retired)
+        retired.close().then(forget, forget)
+      }
+      return pool
+    },
+    async close() {
+      await Promise.all([...pools].map((pool) => pool.destroy()))
+    },
+  }
+}
+
+function sameCertificates(a: Certificates, b: Certificates): boolean {
+  return a.ca === b.ca && a.cert === b.cert && a.key === b.key
 }

@@ -1,6 +1,7 @@
 /** From texts to the objects in them. Only what speaks of Taskmill is parsed: the other manifests of a repository cost nothing. */
+import { posix } from 'node:path'
 import { apiGroup, kinds } from '../api/index.ts'
-import type { Finding, Source } from './finding.ts'
+import type { Finding, Source } from './report.ts'
 import { bracesOf, offsetOf, parseYaml, type YamlDocument } from './yaml.ts'
 
 /** An object that a text has, of whatever kind. */
@@ -11,7 +12,7 @@ export type Written = {
   at(field: string): Pick<Finding, 'line' | 'column'>
 }
 
-export type Documents = { readonly written: readonly Written[]; readonly findings: readonly Finding[]; readonly skipped: number }
+type Documents = { readonly written: readonly Written[]; readonly findings: readonly Finding[]; readonly skipped: number }
 
 const names = kinds.map(({ kind }) => kind).join('|')
 /** Not the CRDs, in which the kinds are named too. */
@@ -98,4 +99,40 @@ function positionIn(text: string, offset: number): Pick<Finding, 'line' | 'colum
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What a kustomization.yaml says of the files beside it. What it makes of them is not known here: kustomize can render it. */
+
+type Kustomizations = {
+  /** Files with parts of objects, which are none themselves. */
+  readonly patches: ReadonlySet<string>
+  /** The namespace that the objects of a file get. */
+  readonly namespaces: ReadonlyMap<string, string>
+}
+
+export function kustomizationsAmong(sources: readonly Source[]): Kustomizations {
+  const patches = new Set<string>()
+  const namespaces = new Map<string, string>()
+  for (const source of sources) {
+    if (!/(?:^|\/)(?:kustomization\.ya?ml|Kustomization)$/u.test(source.path)) continue
+    const { patches: own, patchesJson6902, patchesStrategicMerge, resources, namespace } = contentOf(source)
+    const named = [...listOf(own), ...listOf(patchesJson6902)].map((each) => (isObject(each) ? each['path'] : undefined))
+    for (const file of [...named, ...listOf(patchesStrategicMerge)]) add(file, (path) => patches.add(path))
+    if (typeof namespace === 'string') for (const file of listOf(resources)) add(file, (path) => namespaces.set(path, namespace))
+
+    function add(file: unknown, to: (path: string) => unknown): void {
+      if (typeof file === 'string') to(posix.join(posix.dirname(source.path), file))
+    }
+  }
+  return { patches, namespaces }
+}
+
+function contentOf({ text }: Source): Readonly<Record<string, unknown>> {
+  const [document] = parseYaml(text)
+  const value: unknown = document === undefined || document.errors.length > 0 ? undefined : document.toJS()
+  return isObject(value) ? value : {}
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { lint } from './lint.ts'
-import { renderReport } from './render.ts'
+import { renderReport } from './report.ts'
 
 type Files = Readonly<Record<string, string>>
 

@@ -1,11 +1,10 @@
-import { type Kind, withDefaults } from '../api/index.ts'
-import { noticeContradictions } from './contradictions.ts'
-import { documentsOf, isObject, type Written } from './documents.ts'
-import type { Finding, Report, Severity, Source } from './finding.ts'
-import { identify } from './identify.ts'
-import { problemsOf } from './judge.ts'
-import { kustomizationsAmong } from './kustomize.ts'
-import { type Known, noticeNeighbours } from './neighbours.ts'
+import { type Kind, withDefaults, apiGroup, apiVersion, kinds, createValidator, type JsonSchema, type Problem } from '../api/index.ts'
+import { didYouMean, nearest } from '../errors/index.ts'
+import { evaluateRule } from '../expressions/index.ts'
+import { faultsOf } from '../plans/index.ts'
+import { documentsOf, isObject, type Written, kustomizationsAmong } from './documents.ts'
+import { noticeContradictions, type Known, noticeNeighbours } from './neighbours.ts'
+import type { Finding, Report, Severity, Source } from './report.ts'
 
 export type LintOptions = {
   /** Whether everything that meets in one cluster is here: what is missing is then an error, and so is what is there twice. */
@@ -88,4 +87,56 @@ function nameOf({ value: { kind, metadata } }: Written): string {
 function inOrder(a: Finding, b: Finding): number {
   if (a.path !== b.path) return a.path < b.path ? -1 : 1
   return a.line - b.line || a.column - b.column
+}
+
+const byName = new Map(kinds.map((kind) => [kind.kind, kind]))
+
+/** What an object is: ours, ours but for a mistake in its first two lines, or somebody else's. */
+type Identity =
+  | { readonly kind: 'Ours'; readonly declared: Kind }
+  | { readonly kind: 'Wrong'; readonly field: string; readonly message: string }
+  | { readonly kind: 'Foreign' }
+
+function identify(value: Readonly<Record<string, unknown>>): Identity {
+  const { apiVersion: group, kind } = value
+  const declared = typeof kind === 'string' ? byName.get(kind) : undefined
+  const wanted = `${apiGroup}/${apiVersion}`
+  if (group === wanted) {
+    if (declared !== undefined) return { kind: 'Ours', declared }
+    const known = Array.from(byName.keys())
+    const words = typeof kind === 'string' ? `${kind} is no kind of ${apiGroup}${didYouMean(kind, known)}` : 'is required'
+    return { kind: 'Wrong', field: 'kind', message: `${words}; there are ${known.join(', ')}` }
+  }
+  if (typeof group === 'string') {
+    const isOurGroup = group.startsWith(`${apiGroup}/`) || (declared !== undefined && nearest(group, [wanted]) !== undefined)
+    return isOurGroup ? { kind: 'Wrong', field: 'apiVersion', message: `must be ${wanted}, is ${group}` } : { kind: 'Foreign' }
+  }
+  return declared === undefined ? { kind: 'Foreign' } : { kind: 'Wrong', field: 'apiVersion', message: `is required: write ${wanted}` }
+}
+
+const validate = createValidator({ evaluateRule })
+
+/**
+ * What is wrong with one object: what the API server refuses, or else, since it needs an object that the schema admits, what the controller
+ * does not understand. Rules about changes are not asked: what was there before is not known here.
+ */
+function problemsOf(kind: Kind, { value }: Written): readonly Problem[] {
+  const refused = validate(kind, value)
+  if (refused.length > 0)
+    return refused.map((problem) => ({ ...problem, message: `${problem.message}${quotesHint(problem)}${fieldHint(kind, problem)}` }))
+  return faultsOf(withDefaults(kind, value as never)).map(({ field, message }) => ({ path: field, message }))
+}
+
+/** `off`, `1e3` and their like are no texts to YAML. */
+function quotesHint({ message }: Problem): string {
+  return /^must be string, is (?:boolean|integer|number)$/u.test(message) ? '; put it in quotes' : ''
+}
+
+/** A field that is misspelt is mostly one of those that may stand beside it. */
+function fieldHint({ spec, status }: Kind, { path, message }: Problem): string {
+  if (!message.startsWith('is not a field')) return ''
+  const steps = path.split(/[.[\]]+/u)
+  let schema: JsonSchema | undefined = { description: '', properties: { spec: spec.json, status: status.json } }
+  for (const step of steps.slice(0, -1)) schema = schema?.items ?? schema?.properties?.[step] ?? schema?.additionalProperties
+  return didYouMean(steps.at(-1) ?? '', Object.keys(schema?.properties ?? {}))
 }

@@ -6,11 +6,11 @@
  * folder where no namespace is written), and the same name is an error only within a folder.
  */
 import { posix } from 'node:path'
-import { type Kind, type KubeObject, kinds } from '../api/index.ts'
-import { isObject, type Written } from './documents.ts'
-import type { Severity } from './finding.ts'
+import { type Kind, type KubeObject, kinds, type JsonSchema, type TaskAlert, type TaskSchedule } from '../api/index.ts'
 import { didYouMean } from '../errors/index.ts'
-import { type Use, usesOf } from './uses.ts'
+import { contradictionOf } from '../plans/index.ts'
+import { isObject, type Written } from './documents.ts'
+import type { Severity } from './report.ts'
 
 export type Known = {
   readonly kind: Kind
@@ -25,7 +25,7 @@ export type Known = {
   readonly namespace: string | undefined
 }
 
-export type Noticed = { readonly known: Known; readonly severity: Severity; readonly field: string; readonly message: string }
+type Noticed = { readonly known: Known; readonly severity: Severity; readonly field: string; readonly message: string }
 
 type Options = { readonly isComplete: boolean }
 
@@ -127,15 +127,81 @@ function nameIn(value: unknown): readonly string[] {
 }
 
 /** Whoever writes no namespace may mean any. */
-export function couldMeet(a: Known, b: Known): boolean {
+function couldMeet(a: Known, b: Known): boolean {
   return a.namespace === undefined || b.namespace === undefined || a.namespace === b.namespace
 }
 
 /** Of one set: in the same namespace, or in the same folder. */
-export function areBeside(a: Known, b: Known): boolean {
+function areBeside(a: Known, b: Known): boolean {
   return (a.namespace !== undefined && a.namespace === b.namespace) || folderOf(a.written) === folderOf(b.written)
 }
 
 function folderOf({ source }: Written): string {
   return posix.dirname(source.path)
+}
+
+/** What an object says of others, found by the names that fields have in every kind: read from the schema, so that no kind is forgotten. */
+
+const kindOfReference: Readonly<Record<string, string>> = {
+  brokerRef: 'TaskBroker',
+  scheduleRef: 'TaskSchedule',
+  dependencyRef: 'TaskDependency',
+  channelRefs: 'AlertChannel',
+}
+
+/** `field` is where the name stands, or would stand. */
+type Use = { readonly kind: string; readonly name: string; readonly field: string }
+
+/** The objects that one refers to, and, as kind `Queue`, the queues that its tasks go to. */
+function usesOf({ spec }: Kind, value: unknown): readonly Use[] {
+  return usesIn(spec.json, value, 'spec')
+}
+
+function usesIn(schema: JsonSchema, value: unknown, path: string): readonly Use[] {
+  if (Array.isArray(value)) {
+    const { items } = schema
+    return items === undefined ? [] : value.flatMap((item, index) => usesIn(items, item, `${path}[${index}]`))
+  }
+  if (!isObject(value)) return []
+  return Object.entries(schema.properties ?? {}).flatMap(([field, child]) => {
+    const own = value[field]
+    return [...useBy(field, own, `${path}.${field}`), ...usesIn(child, own, `${path}.${field}`)]
+  })
+}
+
+function useBy(field: string, own: unknown, path: string): readonly Use[] {
+  if (field === 'queue' && typeof own === 'string') return [{ kind: 'Queue', name: own, field: path }]
+  const kind = kindOfReference[field]
+  if (kind !== undefined) {
+    const named = Array.isArray(own) ? own.map((each: unknown, index) => ({ each, at: `${path}[${index}]` })) : [{ each: own, at: path }]
+    return named.flatMap(({ each, at }) => nameIn(each).map((name) => ({ kind, name, field: `${at}.name` })))
+  }
+  if (field === 'target' && isObject(own) && typeof own['kind'] === 'string') {
+    const target = own['kind']
+    return nameIn(own).map((name) => ({ kind: target, name, field: `${path}.name` }))
+  }
+  return []
+}
+
+/**
+ * Two objects that contradict each other, although each one is valid: an alert on missing successes that waits for less time than lies
+ * between two slots, for every schedule that it may mean. Compares only objects that are beside each other: the same name elsewhere may be for
+ * another cluster.
+ */
+export function noticeContradictions(all: readonly Known[]): readonly Noticed[] {
+  const sound = all.filter(({ object }) => object !== undefined)
+  return ofKind(sound, 'TaskAlert').flatMap((known) => {
+    const alert = known.object as TaskAlert
+    const { kind, name } = alert.spec.target
+    const faults = ofKind(sound, kind)
+      .filter((other) => other.kind.kind === 'TaskSchedule' && other.name === name && couldMeet(known, other) && areBeside(known, other))
+      .map((schedule) => contradictionOf(alert, schedule.object as TaskSchedule))
+    const [fault] = faults
+    if (fault === undefined || faults.includes(undefined)) return []
+    return [{ known, severity: 'error' as const, field: fault.field, message: fault.message }]
+  })
+}
+
+function ofKind(all: readonly Known[], kind: string): readonly Known[] {
+  return all.filter((known) => known.kind.kind === kind)
 }

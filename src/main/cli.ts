@@ -2,22 +2,20 @@
 import { readFileSync } from 'node:fs'
 import { didYouMean, errorMessage } from '../errors/index.ts'
 
-const usage = `taskmill <command>
+/** Commands of the program itself. Those that act on a cluster are declared in `src/cli`, one file each. */
+const ownCommands = [
+  ['operator', 'run the operator (in the cluster; the chart does this)'],
+  ['worker --tasks FILE', 'run the tasks of a JavaScript module as a worker of a WorkerPool'],
+  ['lint [FILE | FOLDER | -]…', 'check manifests without a cluster'],
+] as const
 
-  operator                   run the operator (in the cluster; the chart does this)
-  worker --tasks FILE        run the tasks of a JavaScript module as a worker of a WorkerPool
-  lint [FILE | FOLDER | -]…  judge manifests without a cluster
-  run tsch/NAME | tdep/NAME  run what a schedule runs, or a graph, once and now
-  cancel tex/NAME            end a run
-  scale wp/NAME N --for 1h   give a WorkerPool so many replicas for a while
-  suspend, resume KIND/NAME  stop a pool, a schedule or a queue for a while, and go on
-  ack, silence tal/NAME      say who is at an alert, or keep it quiet, for a while; unack ends it
-  --version                  print the version
-
-From lint on, a command explains itself with --help.
-`
-
-const commands = ['operator', 'worker', 'lint', 'run', 'cancel', 'scale', 'suspend', 'resume', 'ack', 'silence', 'unack']
+async function usage(): Promise<string> {
+  const { commandSummaries } = await import('../cli/index.ts')
+  const rows = [...ownCommands, ...commandSummaries, ['--version', 'print the version'] as const]
+  const width = Math.max(...rows.map(([call]) => call.length)) + 2
+  const lines = rows.map(([call, summary]) => `  ${call.padEnd(width)}${summary}`)
+  return `taskmill <command>\n\n${lines.join('\n')}\n\nEvery command except operator and worker explains itself with --help.\n`
+}
 
 /** The exit code of a command: 0 done, 1 failed, 2 called wrongly. A command loads only what it needs. */
 async function main(argv: readonly string[], stop: AbortSignal): Promise<number> {
@@ -37,38 +35,33 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
       const { stdout, env } = process
       return lintMain({ argv: rest, write: writers(), isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' })
     }
-    case 'run':
-    case 'cancel':
-    case 'scale':
-    case 'suspend':
-    case 'resume':
-    case 'ack':
-    case 'silence':
-    case 'unack': {
-      const { clusterCommand } = await import('./cluster-command.ts')
-      return clusterCommand({
-        name: command,
-        argv: rest,
-        env: process.env,
-        invokedAs: process.argv[1] ?? '',
-        version: version(),
-        write: writers(),
-        stdin: process.stdin,
-        stop,
-      })
-    }
     case '--version':
       process.stdout.write(`${version()}\n`)
       return 0
     case '--help':
-      process.stdout.write(usage)
+      process.stdout.write(await usage())
       return 0
-    default:
-      process.stderr.write(
-        command === undefined ? usage : `taskmill: unknown command "${command}"${didYouMean(command, commands)}\n\n${usage}`,
-      )
+    case undefined:
+      process.stderr.write(await usage())
       return 2
   }
+  const { commandNames } = await import('../cli/index.ts')
+  if (!commandNames.includes(command)) {
+    const known = [...ownCommands.map(([call]) => call.split(' ')[0] ?? ''), ...commandNames]
+    process.stderr.write(`taskmill: unknown command "${command}"${didYouMean(command, known)}\n\n${await usage()}`)
+    return 2
+  }
+  const { clusterCommand } = await import('./cluster-command.ts')
+  return clusterCommand({
+    name: command,
+    argv: rest,
+    env: process.env,
+    invokedAs: process.argv[1] ?? '',
+    version: version(),
+    write: writers(),
+    stdin: process.stdin,
+    stop,
+  })
 }
 
 function writers() {

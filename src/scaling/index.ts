@@ -7,6 +7,6 @@
  * It does not know Deployments, brokers or clocks: all of it comes in as values.
  */
 export { demandOf, type Demand, type LimitedQueue, type QueueLoad } from './demand.ts'
-export { decideReplicas, type ScalingDecision, type ScalingInput, type ScalingRules, type Signal } from './decide-replicas.ts'
+export { decideReplicas, emptyHistory } from './decide-replicas.ts'
+export type { RecommendationHistory, ScalingDecision, ScalingInput, ScalingRules, Signal } from './decide-replicas.ts'
 export { describeDecision, explainDecision } from './describe-decision.ts'
-export { emptyHistory, type RecommendationHistory } from './stabilization.ts'

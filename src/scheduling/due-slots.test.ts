@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { dueSlots } from './due-slots.ts'
-import type { Ledger } from './ledger.ts'
-import type { SchedulePlan } from './step.ts'
+import { dueSlots, nextWake, overdueRuns, slotsAhead } from './due-slots.ts'
+import type { Ledger, OpenSlot } from './ledger.ts'
+import type { SchedulePlan, Knowledge, LookedAt } from './plan.ts'
 import { parseTiming } from './timing.ts'
 import { emptyLedger } from './transitions.ts'
 
@@ -104,5 +104,80 @@ describe('slots whose time has come', () => {
     const found = dueSlots({ ...emptyLedger(timing, false, 0), ...ledger }, whole, now * 1000)
     expect(found.fire).toEqual(fire)
     expect(Object.fromEntries(found.missed.map(({ reason, slots }) => [reason, slots.count]))).toEqual(missed)
+  })
+})
+
+function planOf(everySeconds: number, change: Partial<SchedulePlan> = {}): SchedulePlan {
+  const parsed = parseTiming({ everySeconds })
+  if (!parsed.ok) throw new Error(parsed.message)
+  const defaults = { suspended: false, concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a' } as const
+  return { ...defaults, epoch: 1, createdAtMs: 0, ...change, timing: { everySeconds }, slots: parsed.slots }
+}
+const placed = (slot: number): OpenSlot => ({ slot, state: 'Placed', generation: 'a', epoch: 1 })
+const ledgerOf = (change: Partial<Ledger> = {}): Ledger => ({ ...emptyLedger({ everySeconds: 1 }, false, 0), ...change })
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index)
+
+describe('placing ahead', () => {
+  it.each([
+    ['the slots of the next 90 s', 40, {}, [], [40, 80]],
+    ['at most 64', 1, {}, [], range(1, 64)],
+    ['none that is further away', 91, {}, [], []],
+    ['no more while half of them are waiting', 1, {}, range(1, 40), []],
+    ['up to 64 when fewer are', 1, {}, range(1, 31), range(32, 64)],
+    ['none where runs may not overlap', 40, { concurrencyPolicy: 'Forbid' }, [], []],
+    ['none while suspended', 40, { suspended: true }, [], []],
+  ] as const)('%s', (_, everySeconds, change, waiting, expected) => {
+    expect(slotsAhead(ledgerOf({ open: waiting.map(placed) }), planOf(everySeconds, change), 0)).toEqual(expected)
+  })
+})
+
+describe('deadlines', () => {
+  const run = { slot: 100, generation: 'a', dispatchedAtMs: 100_000 }
+  const both = { pendingDeadlineSeconds: 60, runDeadlineSeconds: 600 }
+
+  function at(seconds: number, change: Partial<SchedulePlan>, looked?: LookedAt, removed?: 'Removed' | 'Started' | 'Absent') {
+    const knowledge: Knowledge = {
+      placed: new Set(),
+      ended: [],
+      looked: new Map(looked === undefined ? [] : [[100, looked]]),
+      removed: new Map(removed === undefined ? [] : [[100, removed]]),
+    }
+    const { look, remove, outcomes } = overdueRuns(ledgerOf({ active: [run] }), planOf(3600, change), knowledge, seconds * 1000)
+    return look.length > 0 ? 'look' : remove.length > 0 ? 'remove' : outcomes[0]?.reason
+  }
+
+  it.each([
+    ['without any there is nothing to do', 10_000, {}, undefined, undefined, undefined],
+    ['before the first one could have passed: nothing', 159, both, undefined, undefined, undefined],
+    ['then one looks', 160, both, undefined, undefined, 'look'],
+    ['not started: the job is taken out', 160, both, { state: 'Waiting' }, undefined, 'remove'],
+    ['… and the run has failed', 160, both, { state: 'Waiting' }, 'Removed', 'PendingDeadlineExceeded'],
+    ['… unless it started just now', 160, both, { state: 'Waiting' }, 'Started', undefined],
+    ['started in time: nothing', 160, both, { state: 'Active', startedAtMs: 120_000 }, undefined, undefined],
+    ['not ended: failed', 720, both, { state: 'Active', startedAtMs: 120_000 }, undefined, 'RunDeadlineExceeded'],
+    ['not ended, between two attempts: failed', 720, both, { state: 'Waiting', startedAtMs: 120_000 }, undefined, 'RunDeadlineExceeded'],
+    ['its end is on the way: nothing', 720, both, { state: 'Ended' }, undefined, undefined],
+    ['gone without an end: failed', 720, both, { state: 'Absent' }, undefined, 'JobRemoved'],
+    ['waiting does not count as running', 720, { runDeadlineSeconds: 600 }, { state: 'Waiting' }, undefined, undefined],
+  ] as const)('%s', (_, seconds, change, looked, removed, expected) => {
+    expect(at(seconds, change, looked, removed)).toBe(expected)
+  })
+})
+
+describe('waking up', () => {
+  it.each([
+    ['90 s before the next slot', 3600, {}, {}, 3_510_000],
+    ['at the next slot where runs may not overlap', 3600, { concurrencyPolicy: 'Forbid' }, {}, 3_600_000],
+    ['when a placed slot is due', 3600, {}, { open: [placed(50)] }, 50_000],
+    ['never while suspended', 3600, { suspended: true }, {}, undefined],
+    [
+      'when a deadline may have passed',
+      3600,
+      { pendingDeadlineSeconds: 60 },
+      { active: [{ slot: 0, generation: 'a', dispatchedAtMs: 0 }] },
+      60_000,
+    ],
+  ] as const)('%s', (_, everySeconds, change, ledger, expected) => {
+    expect(nextWake(ledgerOf(ledger), planOf(everySeconds, change), new Map(), 0)).toBe(expected)
   })
 })

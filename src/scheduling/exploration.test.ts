@@ -6,10 +6,9 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
-import { isCarriedAlike } from './generation.ts'
+import { isCarriedAlike, type Knowledge, type LookedAt, type SchedulePlan, type Step } from './plan.ts'
 import type { Ledger, RunOutcome } from './ledger.ts'
 import { nextStep } from './next-step.ts'
-import type { Knowledge, LookedAt, SchedulePlan, Step } from './step.ts'
 import { parseTiming } from './timing.ts'
 
 /** `Ready` is in the queue, due or not; a removed job is not there. `runs` counts how often a worker has taken it. */

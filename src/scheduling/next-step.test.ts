@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
 import type { Ledger, RunOutcome } from './ledger.ts'
 import { nextStep } from './next-step.ts'
-import type { Knowledge, LookedAt, SchedulePlan } from './step.ts'
+import type { Knowledge, LookedAt, SchedulePlan } from './plan.ts'
 import { parseTiming, type Timing } from './timing.ts'
 
 const minute = 60

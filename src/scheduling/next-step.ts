@@ -3,11 +3,9 @@
  * the step asks again, until the answer is to wait. Read it from top to bottom: what was begun is ended before anything new is begun.
  */
 import type { Slot } from '../contract/index.ts'
-import { dueSlots } from './due-slots.ts'
-import { isCarriedAlike } from './generation.ts'
+import { dueSlots, nextWake, overdueRuns, placesAhead, slotsAhead } from './due-slots.ts'
+import { isCarriedAlike, type Knowledge, type SchedulePlan, type Step } from './plan.ts'
 import { knownSlot, type Ledger, type OpenSlot } from './ledger.ts'
-import { nextWake, overdueRuns, placesAhead, slotsAhead } from './horizon.ts'
-import type { Knowledge, SchedulePlan, Step } from './step.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import {
   emptyLedger,

@@ -1,4 +1,4 @@
-import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
+import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../conditions.ts'
 
 const secretNotFound = 'The Secret of urlSecretRef does not exist. Create it in this namespace; it is picked up within a minute.'
 const secretForbidden = 'The operator may not read the Secret of urlSecretRef. Give it the verb get on Secrets in this namespace.'

@@ -1,8 +1,7 @@
 import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, object, optional, string } from '../schema/index.ts'
 import { alertChannelConditions, alertChannelEvents } from './alert-channel-reasons.ts'
-import { conditionList, observedGeneration } from './condition-list.ts'
-import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { maxLabelValueLength } from './references.ts'
 import { alertSeverities } from './task-alert.ts'
 

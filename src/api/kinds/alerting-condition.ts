@@ -2,7 +2,7 @@
  * The condition that every kind has which a TaskAlert may watch: one over all its alerts. The alerts write it, by a field manager of their
  * own; the controller of the kind never states it, so that server-side apply keeps the two apart.
  */
-import { type ConditionRegistry, conditionsOf } from '../registry.ts'
+import { type ConditionRegistry, conditionsOf } from '../conditions.ts'
 
 export const alertingCondition = {
   meaning: 'Whether a TaskAlert that watches this object fires. Missing while none watches it.',

@@ -1,9 +1,22 @@
+import { type ConditionRegistry, type EventRegistry, maxConditionMessageLength } from '../conditions.ts'
 import type { KubeObject, ObjectMeta, Resource } from '../object.ts'
-import type { ConditionRegistry, EventRegistry } from '../registry.ts'
-import type { AnySchema, Infer, InferWritten, ValidationRule } from '../schema/index.ts'
+import {
+  type AnySchema,
+  type Infer,
+  type InferWritten,
+  type ValidationRule,
+  type JsonSchema,
+  dateTime,
+  enumeration,
+  integer,
+  listMap,
+  object,
+  optional,
+  string,
+} from '../schema/index.ts'
 
 /** A column of `kubectl get`. A `date` column is a moment: kubectl shows its age, so nothing is written while time passes. */
-export type Column = {
+type Column = {
   readonly name: string
   readonly type: 'string' | 'integer' | 'date'
   readonly jsonPath: string
@@ -58,3 +71,66 @@ export function declareKind<const K extends Kind>(kind: K): K {
 export function resourceOf<K extends Kind>(kind: K): Resource<ObjectOf<K>> {
   return { group: apiGroup, version: apiVersion, kind: kind.kind, plural: kind.plural, namespaced: true }
 }
+
+/** The schema of a kind's whole objects, which is what the CRD, the defaults and the offline validator work on. */
+export function rootSchema(kind: Kind): JsonSchema {
+  return {
+    description: kind.description,
+    type: 'object',
+    required: ['spec'],
+    properties: {
+      apiVersion: { description: `${apiGroup}/${apiVersion}.`, type: 'string' },
+      kind: { description: `${kind.kind}.`, type: 'string' },
+      metadata: {
+        description: 'Name, namespace, labels and annotations of the object.',
+        type: 'object',
+        properties: { name: { description: 'Name of the object.', type: 'string', maxLength: kind.nameMaxLength } },
+        'x-kubernetes-preserve-unknown-fields': true,
+      },
+      spec: kind.spec.json,
+      status: kind.status.json,
+    },
+    ...(kind.rules === undefined ? {} : { 'x-kubernetes-validations': kind.rules }),
+  }
+}
+
+const maxGeneration = Number.MAX_SAFE_INTEGER
+
+/** `status.conditions`, the same in every kind and as in Kubernetes' own `metav1.Condition`. */
+export const conditionList = listMap({
+  description: 'What is true of the object now, one entry per type. Reconciling and Stalled are there only while they are True.',
+  keys: ['type'],
+  maxItems: 32,
+  items: object({
+    description: 'One fact about the object.',
+    fields: {
+      type: string({
+        description: 'Name of the fact, in CamelCase.',
+        maxLength: 316,
+        pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$',
+        example: 'Ready',
+      }),
+      status: enumeration({ description: 'Whether the fact holds.', values: ['True', 'False', 'Unknown'] }),
+      observedGeneration: optional(
+        integer({ description: 'Generation of the object that the fact was found for.', minimum: 0, maximum: maxGeneration }),
+      ),
+      lastTransitionTime: dateTime({ description: 'When the status changed last.' }),
+      reason: string({
+        description: 'Why, in one CamelCase word; the reference page lists them all.',
+        minLength: 1,
+        maxLength: 1024,
+        pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$',
+      }),
+      message: string({ description: 'Why, in words.', maxLength: maxConditionMessageLength }),
+    },
+  }),
+})
+
+/** `status.observedGeneration`: -1 until the operator has seen the object, so that nobody takes an unread spec for applied. */
+export const observedGeneration = integer({
+  description:
+    'Generation of the spec that this status is about. Smaller than metadata.generation: the operator has not acted on the last change yet.',
+  minimum: -1,
+  maximum: maxGeneration,
+  default: -1,
+})

@@ -2,7 +2,7 @@
  * What people do at three in the morning, beside what is declared: a part of the spec that no manifest has, written by the command line (field
  * manager `taskmill-cli`), so that server-side and three-way applies of the manifest leave it alone. It ends by itself.
  */
-import type { ConditionRegistry, EventRegistry } from '../registry.ts'
+import type { ConditionRegistry, EventRegistry } from '../conditions.ts'
 import { dateTime, optional, string } from '../schema/index.ts'
 
 /** The fields that the overrides of all kinds have. */

@@ -1,7 +1,6 @@
 import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, optional, string } from '../schema/index.ts'
-import { conditionList, observedGeneration } from './condition-list.ts'
-import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { overrideDescription, overrideFields } from './override.ts'
 import { maxLabelValueLength } from './references.ts'
 import { taskAlertConditions, taskAlertEvents } from './task-alert-reasons.ts'

@@ -1,4 +1,4 @@
-import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../registry.ts'
+import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../conditions.ts'
 import { overriddenCondition, overrideEvents } from './override.ts'
 import { alertingCondition } from './alerting-condition.ts'
 

@@ -1,5 +1,6 @@
-import type { JsonSchema, JsonValue } from './json-schema.ts'
 import {
+  type JsonSchema,
+  type JsonValue,
   type AnySchema,
   type Described,
   type Infer,

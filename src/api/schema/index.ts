@@ -5,7 +5,6 @@
  * They do not validate: the API server does, and `../validation` where there is none.
  */
 export { list, listMap, map, object, openObject, set, union } from './containers.ts'
-export type { JsonSchema, JsonValue, ValidationRule } from './json-schema.ts'
-export { boolean, dateTime, enumeration, integer, intOrString, quantity, string } from './scalars.ts'
 export { optional } from './schema.ts'
-export type { AnySchema, Infer, InferWritten } from './schema.ts'
+export type { AnySchema, Infer, InferWritten, JsonSchema, JsonValue, ValidationRule } from './schema.ts'
+export { boolean, dateTime, enumeration, integer, intOrString, quantity, string } from './scalars.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { describeBounds } from './describe.ts'
+import { describeBounds } from '../crd.ts'
 import type { Infer, InferWritten } from './index.ts'
 import {
   dateTime,

@@ -1,11 +1,11 @@
+import { apiGroup, apiVersion, type Kind } from '../kinds/kind.ts'
 import type { JsonSchema } from '../schema/index.ts'
-import { fieldPath, fieldSchema, fieldsOf, identityOf, isObject, itemPath, type JsonObject, typeOf } from './json.ts'
 
 /** One thing to correct; the path as the API server writes it, for example `spec.queues[0].name`. */
 export type Problem = { readonly path: string; readonly message: string }
 
 /** Something in an object that its schema does not admit. */
-export type Fault = Problem & {
+type Fault = Problem & {
   /** A value so wrong that no rule can be asked about the object: the API server then leaves all rules out. */
   readonly stopsRules: boolean
 }
@@ -102,4 +102,98 @@ function objectFaults(schema: JsonSchema, value: JsonObject, path: string): read
   const missing = required.filter((name) => value[name] === undefined)
   const tooMany: Found = [fieldsOf(value).length > maxProperties, `must have at most ${maxProperties} entries`, 'stops rules']
   return [...missing.map((name) => ({ path: fieldPath(path, name), message: 'is required', stopsRules: true })), ...faults(path, [tooMany])]
+}
+
+type JsonObject = { readonly [field: string]: unknown }
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What JSON calls the value; whole numbers are integers, as in schemas. */
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'array'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
+  return typeof value
+}
+
+/** The schema of a field of an object: declared, or that of all values of a map. */
+export function fieldSchema(schema: JsonSchema, name: string): JsonSchema | undefined {
+  return schema.properties !== undefined && Object.hasOwn(schema.properties, name) ? schema.properties[name] : schema.additionalProperties
+}
+
+/** Fields that are there: `undefined` does not travel in JSON. */
+export function fieldsOf(value: JsonObject): readonly (readonly [string, unknown])[] {
+  return Object.entries(value).filter(([, own]) => own !== undefined)
+}
+
+/** As the API server writes paths: `spec.queues[0].name`. */
+export function fieldPath(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`
+}
+
+export function itemPath(path: string, key: string | number): string {
+  return `${path}[${key}]`
+}
+
+/** What identifies an entry of a list: the values of its keys, or, where it has none, the entry itself. */
+export function identityOf(schema: JsonSchema, item: unknown): string {
+  const keys = schema['x-kubernetes-list-map-keys']
+  return JSON.stringify(keys === undefined || !isObject(item) ? item : keys.map((key) => item[key]))
+}
+
+/** Paths of fields that no schema declares: stored without them, and refused by strict validation, because they are mostly misspelt. */
+export function unknownFields(schema: JsonSchema, value: unknown, path: string): readonly string[] {
+  if (Array.isArray(value)) {
+    const { items } = schema
+    return items === undefined ? [] : value.flatMap((item, index) => unknownFields(items, item, itemPath(path, index)))
+  }
+  if (!isObject(value)) return []
+  return fieldsOf(value).flatMap(([name, own]) => {
+    const child = fieldSchema(schema, name)
+    if (child !== undefined) return unknownFields(child, own, fieldPath(path, name))
+    // A value of another type is refused for its type.
+    return schema.type !== 'object' || schema['x-kubernetes-preserve-unknown-fields'] === true ? [] : [fieldPath(path, name)]
+  })
+}
+
+const metadataFields: ReadonlySet<string> = new Set([
+  'annotations',
+  'creationTimestamp',
+  'deletionGracePeriodSeconds',
+  'deletionTimestamp',
+  'finalizers',
+  'generateName',
+  'generation',
+  'labels',
+  'managedFields',
+  'name',
+  'namespace',
+  'ownerReferences',
+  'resourceVersion',
+  'selfLink',
+  'uid',
+])
+
+/** A name of the DNS, in lower case: what the API server takes for the name of an object. */
+const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/u
+
+/** What no schema says: that the object is one of this kind and has a name. */
+export function identityFaults(kind: Kind, object: unknown): readonly Fault[] {
+  if (!isObject(object)) return []
+  const { metadata } = object
+  const { name, generateName } = isObject(metadata) ? metadata : {}
+  const wanted = { apiVersion: `${apiGroup}/${apiVersion}`, kind: kind.kind }
+  const found: readonly (readonly [boolean, string, string])[] = [
+    ...Object.entries(wanted).map(([field, value]) => [object[field] !== value, field, `must be ${value}`] as const),
+    [name === undefined && generateName === undefined, 'metadata.name', 'is required'],
+    [typeof name === 'string' && !objectName.test(name), 'metadata.name', 'must be lower-case letters, digits, - and .'],
+  ]
+  return found.filter(([holds]) => holds).map(([, path, message]) => ({ path, message, stopsRules: true }))
+}
+
+export function unknownMetadata(object: unknown): readonly string[] {
+  if (!isObject(object) || !isObject(object['metadata'])) return []
+  return fieldsOf(object['metadata']).flatMap(([name]) => (metadataFields.has(name) ? [] : [fieldPath('metadata', name)]))
 }

@@ -1,10 +1,19 @@
-import type { Kind } from '../kinds/kind.ts'
-import { rootSchema } from '../kinds/root-schema.ts'
-import { filled } from './defaults.ts'
-import { type Problem, schemaFaults } from './faults.ts'
-import { identityFaults, unknownMetadata } from './metadata.ts'
-import { brokenRules, type EvaluateRule } from './rules.ts'
-import { unknownFields } from './unknown-fields.ts'
+import { type Kind, type ObjectOf, type WrittenObjectOf, rootSchema } from '../kinds/kind.ts'
+import type { JsonSchema, ValidationRule } from '../schema/index.ts'
+import { errorMessage } from '../../errors/index.ts'
+import {
+  type Problem,
+  schemaFaults,
+  identityFaults,
+  unknownMetadata,
+  unknownFields,
+  fieldPath,
+  fieldSchema,
+  fieldsOf,
+  identityOf,
+  isObject,
+  itemPath,
+} from './faults.ts'
 
 /** With `oldObject` the object is a change of that one, so that what cannot be changed is checked too. */
 export type Validate = (kind: Kind, object: unknown, oldObject?: unknown) => readonly Problem[]
@@ -31,4 +40,86 @@ export function createValidator({ evaluateRule }: { readonly evaluateRule: Evalu
       ...(rulesApply ? brokenRules(schema, { self, oldSelf: filled(schema, oldObject) }, '', evaluateRule) : []),
     ]
   }
+}
+
+/** Whether a rule holds; throws when it cannot be evaluated. `oldSelf` is undefined where there is no old value. */
+type EvaluateRule = (rule: string, self: unknown, oldSelf: unknown) => boolean
+
+/**
+ * The broken rules of a value and of everything below it. A rule about `oldSelf` is asked only where there is a new and an old value;
+ * entries of a list have an old value only if the list has keys.
+ */
+function brokenRules(
+  schema: JsonSchema,
+  values: { readonly self: unknown; readonly oldSelf: unknown },
+  path: string,
+  evaluateRule: EvaluateRule,
+): readonly Problem[] {
+  const { self, oldSelf } = values
+  const own = (schema['x-kubernetes-validations'] ?? []).flatMap((rule) => {
+    if (oldSelf === undefined && /\boldSelf\b/u.test(rule.rule)) return []
+    const message = complaint(rule, () => evaluateRule(rule.rule, self, oldSelf))
+    return message === undefined ? [] : [{ path: `${path}${rule.fieldPath ?? ''}`.replace(/^\./u, ''), message }]
+  })
+  return [...own, ...childrenOf(schema, self, oldSelf, path).flatMap((child) => brokenRules(child.schema, child, child.path, evaluateRule))]
+}
+
+function complaint({ message }: ValidationRule, holds: () => boolean): string | undefined {
+  try {
+    return holds() ? undefined : message
+  } catch (error) {
+    return `${message} (${errorMessage(error)})`
+  }
+}
+
+type Child = { readonly schema: JsonSchema; readonly self: unknown; readonly oldSelf: unknown; readonly path: string }
+
+function childrenOf(schema: JsonSchema, self: unknown, oldSelf: unknown, path: string): readonly Child[] {
+  if (Array.isArray(self)) return itemsOf(schema, self, oldSelf, path)
+  if (!isObject(self)) return []
+  return fieldsOf(self).flatMap(([name, own]) => {
+    const child = fieldSchema(schema, name)
+    if (child === undefined) return []
+    // The API server writes the keys of maps in brackets here, and with a dot where it speaks of a bound.
+    const childPath = schema.additionalProperties === undefined ? fieldPath(path, name) : itemPath(path, name)
+    return [{ schema: child, self: own, oldSelf: isObject(oldSelf) ? oldSelf[name] : undefined, path: childPath }]
+  })
+}
+
+function itemsOf(schema: JsonSchema, self: readonly unknown[], oldSelf: unknown, path: string): readonly Child[] {
+  const { items } = schema
+  if (items === undefined) return []
+  const old = new Map<string, unknown>()
+  if (Array.isArray(oldSelf) && schema['x-kubernetes-list-type'] === 'map')
+    for (const item of oldSelf) old.set(identityOf(schema, item), item)
+  return self.map((item, index) => ({ schema: items, self: item, oldSelf: old.get(identityOf(schema, item)), path: itemPath(path, index) }))
+}
+
+/** The object as the API server would store it: what was left out and has a default is filled in. The argument stays as it is. */
+export function withDefaults<K extends Kind>(kind: K, object: WrittenObjectOf<K>): ObjectOf<K> {
+  return filled(rootSchema(kind), object) as ObjectOf<K>
+}
+
+/**
+ * Fills in at every depth, whatever the value is. A null says nothing where no null is admitted (tools that were written in Go print
+ * them): it becomes the default, or goes.
+ */
+function filled(schema: JsonSchema, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => (schema.items === undefined ? item : filled(schema.items, item)))
+  if (!isObject(value)) return value
+  const missing = Object.entries(schema.properties ?? {}).filter(([name, child]) => child.default !== undefined && isMissing(value[name]))
+  return {
+    ...Object.fromEntries(
+      fieldsOf(value).flatMap(([name, own]) => {
+        const child = fieldSchema(schema, name)
+        if (child === undefined) return [[name, own]]
+        return isMissing(own) ? [] : [[name, filled(child, own)]]
+      }),
+    ),
+    ...Object.fromEntries(missing.map(([name, child]) => [name, filled(child, child.default)])),
+  }
+}
+
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null
 }

@@ -1,12 +1,14 @@
 /** What holds for a while, beside the manifest: `scale`, `suspend`, `resume`. */
-import { CommandError, usageError } from './command-error.ts'
+import { CommandError, usageError } from './arguments.ts'
 import type { Command } from './command.ts'
-import { becauseMeans, hold, letGo, noMore, required } from './hold.ts'
+import { becauseMeans, hold, letGo, noMore, required } from './override.ts'
 import { parseReference, readObject } from './reference.ts'
 
 const suspendable = ['WorkerPool', 'TaskSchedule', 'TaskQueue'] as const
 
 export const scale: Command = {
+  target: 'wp/NAME N --for 1h',
+  summary: 'set the replicas of a WorkerPool for a while',
   usage: 'wp/NAME REPLICAS --for DURATION [--because REASON]',
   about:
     'Gives a WorkerPool that many replicas for a while, whatever its queues ask for. Its manifest is not touched and may be applied meanwhile.',
@@ -32,6 +34,8 @@ export const scale: Command = {
 }
 
 export const suspend: Command = {
+  target: 'KIND/NAME --for 1h',
+  summary: 'suspend a pool, a schedule or a queue for a while',
   usage: 'wp/NAME | tsch/NAME | tq/NAME --for DURATION [--because REASON]',
   about:
     'Suspends a WorkerPool (no pods; those that run drain), a TaskSchedule (no slot is dispatched) or a TaskQueue (no job is started) for a while.',
@@ -49,6 +53,8 @@ export const suspend: Command = {
 }
 
 export const resume: Command = {
+  target: 'KIND/NAME',
+  summary: 'end what scale or suspend started',
   usage: 'wp/NAME | tsch/NAME | tq/NAME [--for DURATION] [--because REASON]',
   about: 'Ends what scale and suspend began. With --for, a TaskSchedule or TaskQueue whose manifest suspends it runs for a while.',
   options: { for: '45m, 1h, 1d12h; then it is suspended again by itself', because: becauseMeans },

@@ -1,5 +1,115 @@
-import type { Ended, RunEntry } from './entry.ts'
-import type { Dependency, PlanNode, RunPlan } from './plan.ts'
+/** What a run is made of. It is pinned in the first entry of the run's log. */
+import type { JobTemplate, TaskTemplate } from '../api/index.ts'
+
+/**
+ * What an edge asks of the upstream node. `Failed` holds for `Failed` and `TimedOut`; `Completed` as soon as it is final, however: also
+ * `Skipped`, `Omitted`, `Cancelled`.
+ */
+export type EdgeCondition = 'Succeeded' | 'Failed' | 'Completed'
+
+/** `Skipped`: its `when` was false. `Omitted`: an edge's condition can no longer hold, or the run stopped before it. */
+export type NodeOutcome = 'Succeeded' | 'Failed' | 'TimedOut' | 'Cancelled' | 'Skipped' | 'Omitted'
+
+export type Dependency = { readonly name: string; readonly condition: EdgeCondition }
+
+/** A node; it carries exactly one of `task` and `job`. */
+export type PlanNode = {
+  readonly name: string
+  readonly dependsOn: readonly Dependency[]
+  /** CEL that yields true or false, asked when the edges hold. */
+  readonly when?: string | undefined
+  /** From its start to a final state, retries included. */
+  readonly timeoutSeconds?: number | undefined
+  /** Whether its failure is one of the run. */
+  readonly required: boolean
+  readonly task?: TaskTemplate | undefined
+  readonly job?: JobTemplate | undefined
+}
+
+export type RunPlan = {
+  /** What expressions know as `run.name`. */
+  readonly name: string
+  readonly nodes: readonly PlanNode[]
+  /** They depend on nothing, and start together when every node is final. */
+  readonly finally: readonly PlanNode[]
+  /**
+   * `Stop`: once a required node has failed, nothing starts any more but what reacts to a failure, and what follows that. `Continue`: whatever
+   * does not depend on the failed node goes on.
+   */
+  readonly onNodeFailure: 'Stop' | 'Continue'
+  /** From the begin to the end of the last node; `finally` comes after it. */
+  readonly timeoutSeconds?: number | undefined
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** The slot that the run is of, in RFC 3339. */
+  readonly slot?: string | undefined
+}
+
+/** The entries of a run's log: its state of record. An entry says what was decided, and is never changed. */
+
+/** `Skipped`: no node ran and none failed. */
+export type RunOutcome = 'Succeeded' | 'Failed' | 'TimedOut' | 'Cancelled' | 'Skipped'
+
+/** Why a node that has started is stopped. */
+export type StopReason = 'TimedOut' | 'Cancelled'
+
+/** How the effect of a node ended, as far as it tells. */
+export type NodeReport = {
+  readonly reason: string
+  readonly message?: string
+  /** JSON. */
+  readonly result?: unknown
+  readonly attemptsMade?: number
+  readonly attempts?: number
+  readonly worker?: string
+  readonly startedAtMs?: number
+  readonly finishedAtMs?: number
+}
+
+/** The end of a node's effect, as it was told. */
+export type NodeEnd = NodeReport & { readonly node: string; readonly outcome: 'Succeeded' | 'Failed' }
+
+export type Begun = { readonly v: 1; readonly kind: 'Begun'; readonly atMs: number; readonly token: string; readonly plan: RunPlan }
+
+/** The intent: from here on the node's job may be in its queue, its Job may exist. */
+export type Started = { readonly v: 1; readonly kind: 'Started'; readonly atMs: number; readonly node: string }
+
+/** Its Kubernetes Job was there: it is not created anew when it is gone, whoever looks for it. A job of a queue needs no such word: its queue knows. */
+export type Placed = { readonly v: 1; readonly kind: 'Placed'; readonly atMs: number; readonly node: string }
+
+/** Its effect is being taken back. */
+export type Stopping = {
+  readonly v: 1
+  readonly kind: 'Stopping'
+  readonly atMs: number
+  readonly node: string
+  readonly why: StopReason
+}
+
+export type Ended = NodeReport & {
+  readonly v: 1
+  readonly kind: 'Ended'
+  readonly atMs: number
+  readonly node: string
+  readonly outcome: NodeOutcome
+}
+
+/** The run as a whole: nothing starts any more but `finally`. */
+export type RunStopped = { readonly v: 1; readonly kind: 'Cancelling' | 'TimedOut'; readonly atMs: number }
+
+export type Finished = {
+  readonly v: 1
+  readonly kind: 'Finished'
+  readonly atMs: number
+  readonly outcome: RunOutcome
+  readonly reason: string
+  readonly message: string
+}
+
+/** Its object is gone, or the log itself cannot be relied on: what it began is being taken back, and then the log goes. Nobody continues it. */
+type Deleting = { readonly v: 1; readonly kind: 'Deleting'; readonly atMs: number }
+
+/** The first is `Begun`; `Finished` or `Deleting` is the last. */
+export type RunEntry = Begun | Started | Placed | Stopping | Ended | RunStopped | Finished | Deleting
 
 /** Reads an entry of a log. Unknown fields are left out; throws on what this version does not understand. */
 export function parseEntry(document: string): RunEntry {

@@ -1,23 +1,27 @@
 /** Who is at an alert, and whether it calls anybody meanwhile: `ack`, `silence`, `unack`. */
 import type { TaskAlert } from '../api/index.ts'
 import type { Command } from './command.ts'
-import { becauseMeans, hold, letGo, noMore, required } from './hold.ts'
+import { becauseMeans, hold, letGo, noMore, required } from './override.ts'
 import { parseReference, readObject } from './reference.ts'
 
 export const ack = quiet(
   'acknowledged',
   { acknowledge: true },
+  'say that somebody works on an alert, for a while',
   'Says that somebody is at it: channels hear when the alert is resolved, and nothing else until the time is over.',
 )
 
 export const silence = quiet(
   'silenced',
   { silence: true },
+  'send no notifications of an alert for a while',
   'Keeps an alert from telling its channels anything for a while; then they are told what is the case. It goes on being judged and shown.',
 )
 
-function quiet(what: string, fields: object, about: string): Command {
+function quiet(what: string, fields: object, summary: string, about: string): Command {
   return {
+    target: 'tal/NAME --for 1h',
+    summary,
     usage: 'tal/NAME --for DURATION [--because REASON]',
     about,
     options: { for: '45m, 1h, 1d12h; then it may call again by itself', because: becauseMeans },
@@ -35,6 +39,8 @@ function quiet(what: string, fields: object, about: string): Command {
 }
 
 export const unack: Command = {
+  target: 'tal/NAME',
+  summary: 'end what ack or silence started',
   usage: 'tal/NAME',
   about: 'Ends what ack and silence began.',
   options: {},

@@ -1,16 +1,20 @@
 import { didYouMean, errorMessage, hasCode } from '../errors/index.ts'
-import { parseArguments } from './arguments.ts'
+import { parseArguments, CommandError, usageError } from './arguments.ts'
 import { cancel } from './cancel.ts'
-import { CommandError, usageError } from './command-error.ts'
-import type { Command, CommandDeps } from './command.ts'
-import { helpOf } from './help.ts'
-import { resume, scale, suspend } from './overrides.ts'
-import { ack, silence, unack } from './quiet.ts'
-import { run } from './start-run.ts'
+import { type Command, type CommandDeps, helpOf } from './command.ts'
+import { resume, scale, suspend } from './suspend.ts'
+import { ack, silence, unack } from './acknowledge.ts'
+import { run } from './run.ts'
 
+/** Every command, in the order of `taskmill --help`. A new command is one file and its entry here. */
 const commands: Readonly<Record<string, Command>> = { run, cancel, scale, suspend, resume, ack, silence, unack }
 
 export const commandNames: readonly string[] = Object.keys(commands)
+
+/** One line per command for `taskmill --help`: how it is called, and what it does. */
+export const commandSummaries: readonly (readonly [call: string, summary: string])[] = Object.entries(commands).map(
+  ([name, { target, summary }]) => [`${name} ${target}`, summary],
+)
 
 /** Carries out one command; `name` is one of `commandNames`. */
 export async function runCommand(name: string, argv: readonly string[], deps: CommandDeps): Promise<number> {

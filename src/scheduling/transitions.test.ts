@@ -1,7 +1,16 @@
 import { expect, it } from 'vitest'
-import { changesBetween } from './changes.ts'
+import {
+  changesBetween,
+  emptyLedger,
+  withCursor,
+  withDispatched,
+  withIntents,
+  withMissed,
+  withOutcome,
+  withoutSlots,
+  withStates,
+} from './transitions.ts'
 import type { Ledger, OpenSlot, RunOutcome } from './ledger.ts'
-import { emptyLedger, withCursor, withDispatched, withIntents, withMissed, withOutcome, withoutSlots, withStates } from './transitions.ts'
 
 const empty = emptyLedger({ everySeconds: 60 }, false, 0)
 const by = { generation: 'a', epoch: 1, nowMs: 0 }

@@ -1,12 +1,9 @@
 import { taskExecutions, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Written } from '../kube/index.ts'
-import type { Arguments } from './arguments.ts'
-import { CommandError, usageError } from './command-error.ts'
+import { type Arguments, CommandError, usageError, parseDuration, sayDuration } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
-import { parseDuration, sayDuration } from './duration.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
-import { parseObject, parseParameters } from './json-values.ts'
 import { parseReference, readObject, type Reference, shownAs } from './reference.ts'
 
 const defaultTtlMs = 86_400_000
@@ -15,6 +12,8 @@ const maxTtlMs = 366 * 86_400_000
 const longestPrefix = 57
 
 export const run: Command = {
+  target: 'tsch/NAME | tdep/NAME',
+  summary: 'run the task of a schedule, or a graph, once and now',
   usage: 'tsch/NAME | tdep/NAME [--payload JSON|@FILE] [--param KEY=VALUE]… [--wait]',
   about:
     'Runs what a TaskSchedule runs, also while it is suspended, or the graph of a TaskDependency: once, now, as a TaskExecution of its own.\nThe schedule goes on as before: the run is none of its slots.',
@@ -105,4 +104,46 @@ function slotTimeOf({ slotTime }: Arguments): string | undefined {
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/u.test(slotTime) && !Number.isNaN(Date.parse(slotTime))
   if (!isTime) throw usageError(`--slot-time ${slotTime}: write a moment such as 2026-11-29T01:00:00Z`)
   return slotTime
+}
+
+/** A JSON object; `what` names it in the refusal of anything else. */
+function parseObject(text: string, what: string): object {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw usageError(`${what} is not JSON: ${errorMessage(error)}`)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw usageError(`${what} has to be a JSON object, such as {"retainDays": 1}`)
+  }
+  return value
+}
+
+/** `days=7`, `who=all`: what is JSON keeps its type, everything else is text. Undefined: there are none. */
+export function parseParameters(params: readonly string[]): Readonly<Record<string, unknown>> | undefined {
+  const parameters = new Map<string, unknown>()
+  for (const param of params) {
+    const at = param.indexOf('=')
+    const key = param.slice(0, Math.max(0, at))
+    if (key === '') throw usageError(`--param ${param}: write KEY=VALUE, such as days=7`)
+    if (parameters.has(key)) throw usageError(`--param ${key} is there twice`)
+    parameters.set(key, valueOf(key, param.slice(at + 1)))
+  }
+  return parameters.size === 0 ? undefined : Object.fromEntries(parameters)
+}
+
+function valueOf(key: string, text: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return text
+  }
+  // A number that cannot be kept as it was written, for example an id.
+  const isRounded = typeof value === 'number' && (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
+  if (isRounded) {
+    throw usageError(`--param ${key}=${text} is a number of too many digits to be kept. As text: --param '${key}="${text}"'`)
+  }
+  return value
 }

@@ -1,0 +1,102 @@
+/** What the commands that override something have in common. */
+import { overrideOrigin, type Override, overrideAt, type KubeObject, type Resource } from '../api/index.ts'
+import type { Applied, KubeClient } from '../kube/index.ts'
+import { usageError, sayDuration } from './arguments.ts'
+import { type Context, fieldManager } from './command.ts'
+import { type Reference, type ObjectOf, resourceOf } from './reference.ts'
+
+/** What the option `--because` means to all of them. */
+export const becauseMeans = 'for others to read, in kubectl describe and as an Event'
+
+/** Ends the override, whoever wrote it, and says what was ended. */
+export async function letGo(context: Context, object: Overridable): Promise<string> {
+  const active = activeOverride(object, context.clock.now())
+  await removeOverride(context, object)
+  if (active === undefined) return 'an override that had ended was removed'
+  return `no override any more (there was one ${overrideOrigin(active)})`
+}
+
+type Wish = {
+  readonly what: string
+  readonly ms: number
+  readonly reason: string | undefined
+  readonly note?: string
+  /** The command that ends it. */
+  readonly endedBy?: 'resume' | 'unack'
+}
+
+/** Writes an override and says what holds now, until when, and how to end it sooner. */
+export async function hold(
+  context: Context,
+  { shown }: Reference,
+  object: Overridable,
+  fields: object,
+  { what, ms, reason, note = '', endedBy = 'resume' }: Wish,
+): Promise<string> {
+  const { client, program, where, clock } = context
+  const by = await whoAmI(client)
+  const until = new Date(Math.round((clock.now() + ms) / 1000) * 1000).toISOString().replace('.000Z', 'Z')
+  const origin: Override = { until, by, ...(reason === undefined ? {} : { reason }) }
+  const before = activeOverride(object, clock.now())
+  await writeOverride(context, object, { ...fields, ...origin })
+  const replaced = before === undefined ? '' : ` It replaces one ${overrideOrigin(before).trim()}.`
+  const origins = overrideOrigin(origin).replace(until, `${until} (${sayDuration(ms)})`)
+  return `${shown}${where}: ${what} ${origins}.${note}${replaced} Sooner: ${program} ${endedBy} ${shown}${where}`
+}
+
+export function required(forMs: number | undefined): number {
+  if (forMs === undefined) throw usageError('say for how long, such as --for 1h: an override ends by itself')
+  return forMs
+}
+
+export function noMore(more: readonly string[]): void {
+  if (more.length > 0) throw usageError(`"${more[0]}" is one word too many; a reason goes in quotes: --because "two words"`)
+}
+
+type OverridableKind = 'WorkerPool' | 'TaskSchedule' | 'TaskQueue' | 'TaskAlert'
+type Overridable = ObjectOf<OverridableKind>
+
+/** What has an effect now. */
+function activeOverride({ spec }: Overridable, nowMs: number): Override | undefined {
+  return overrideAt<Override>(spec.override, nowMs)?.override
+}
+
+/** Writes it in the place of the one that is there. To this very object: one that was deleted meanwhile is not made anew. */
+async function writeOverride({ client, onWarning }: Context, object: Overridable, override: object): Promise<void> {
+  const { name, namespace, uid } = object.metadata
+  const body = { metadata: { name, namespace, uid }, spec: { override } } as unknown as Applied<KubeObject>
+  await client.apply(resourceOfObject(object), body, { fieldManager, force: true, fieldValidation: 'Strict', onWarning })
+}
+
+/** Takes it away, whoever wrote it. */
+async function removeOverride({ client }: Context, object: Overridable): Promise<void> {
+  const { name, namespace, uid } = object.metadata
+  const resource = resourceOfObject(object)
+  const nothing = { metadata: { name, namespace, uid } }
+  const left = (await client.apply(resource, nothing, { fieldManager, force: true })) as Overridable
+  if (left.spec.override === undefined) return
+  // Somebody wrote it, or a part of it, by other means.
+  const { override: _, ...spec } = left.spec
+  const without: KubeObject = Object.assign({}, left, { spec })
+  await client.update(resource, without, { fieldManager })
+}
+
+function resourceOfObject({ kind }: Overridable): Resource<KubeObject> {
+  return resourceOf(kind as OverridableKind)
+}
+
+type Review = KubeObject & { readonly status?: { readonly userInfo?: { readonly username?: string } } }
+
+const reviews: Resource<Review> = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  kind: 'SelfSubjectReview',
+  plural: 'selfsubjectreviews',
+  namespaced: false,
+}
+
+/** The user that the API server takes us for. */
+async function whoAmI(client: KubeClient): Promise<string> {
+  const review = await client.create(reviews, { metadata: { name: '' } }, { fieldManager: 'taskmill-cli' })
+  return review.status?.userInfo?.username ?? 'somebody'
+}
