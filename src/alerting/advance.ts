@@ -1,4 +1,4 @@
-import type { Measurement } from './measure.ts'
+import type { Measurement } from './facts.ts'
 import { type AlertRecord, mostTransitions, type Transition, wholeSecond } from './record.ts'
 
 export type Advanced = {

@@ -2,7 +2,7 @@ import { array, assert, boolean, constantFrom, integer, property, record as reco
 import { describe, expect, it } from 'vitest'
 import { type AlertRecord, newest, newRecord } from './record.ts'
 import { advance } from './advance.ts'
-import type { Measurement } from './measure.ts'
+import type { Measurement } from './facts.ts'
 import { type ChannelRules, decideNotifications, type NotifyRules, withDelivery } from './notify.ts'
 
 const start = Date.parse('2026-11-29T02:50:00Z')

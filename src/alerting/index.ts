@@ -8,18 +8,8 @@
  * Does not: read a clock, know objects or brokers, or send anything.
  */
 export { advance, type Advanced } from './advance.ts'
-export {
-  type AlertCondition,
-  crossedText,
-  duration,
-  type Facts,
-  limitOf,
-  momentOf,
-  type Suspended,
-  type UnknownReason,
-  type Waiting,
-} from './condition.ts'
-export { measure, type Measurement, minutesOf } from './measure.ts'
+export { type AlertCondition, crossedText, factsFor, limitOf, measure, minutesOf } from './condition.ts'
+export type { Facts, FactsKind, Measurement, Suspended, UnknownReason, Waiting } from './facts.ts'
 export {
   type ChannelRules,
   decideNotifications,
@@ -30,3 +20,4 @@ export {
   withDelivery,
 } from './notify.ts'
 export { type AlertRecord, newest, newRecord, type Told, type Transition, withSuspension } from './record.ts'
+export { duration, momentOf } from './words.ts'

@@ -57,21 +57,21 @@ it('a message that grows without end is cut', () => {
 it.each<[Partial<TaskAlert['spec']>, object]>([
   [
     { taskFailures: { moreThan: 3 }, windowSeconds: 60 },
-    { kind: 'TaskFailures', moreThan: 3, windowSeconds: 60 },
+    { kind: 'taskFailures', moreThan: 3, windowSeconds: 60 },
   ],
   [
     { failureRate: { abovePercent: 10, minimumRuns: 20 }, windowSeconds: 60 },
-    { kind: 'FailureRate', abovePercent: 10, minimumRuns: 20, windowSeconds: 60 },
+    { kind: 'failureRate', abovePercent: 10, minimumRuns: 20, windowSeconds: 60 },
   ],
-  [{ queueBacklog: { above: 9 } }, { kind: 'QueueBacklog', above: 9 }],
-  [{ queueLatency: { aboveSeconds: 9 } }, { kind: 'QueueLatency', aboveSeconds: 9 }],
+  [{ queueBacklog: { above: 9 } }, { kind: 'queueBacklog', above: 9 }],
+  [{ queueLatency: { aboveSeconds: 9 } }, { kind: 'queueLatency', aboveSeconds: 9 }],
   [
     { scheduleMissed: { moreThan: 0 }, windowSeconds: 60 },
-    { kind: 'ScheduleMissed', moreThan: 0, windowSeconds: 60 },
+    { kind: 'scheduleMissed', moreThan: 0, windowSeconds: 60 },
   ],
   [
     { noSuccess: {}, windowSeconds: 60 },
-    { kind: 'NoSuccess', windowSeconds: 60 },
+    { kind: 'noSuccess', windowSeconds: 60 },
   ],
 ])('%j is the condition %j', (spec, condition) => {
   expect(alertConditionOf(alertOf(spec))).toEqual(condition)

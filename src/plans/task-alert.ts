@@ -1,5 +1,5 @@
 import { type AlertCondition, duration } from '../alerting/index.ts'
-import type { TaskAlert, TaskSchedule } from '../api/index.ts'
+import { alertConditionNames, type AlertConditionName, memberOf, type TaskAlert, type TaskSchedule } from '../api/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import { compileTemplate } from '../expressions/index.ts'
 import { parseTiming } from '../scheduling/index.ts'
@@ -28,15 +28,12 @@ const mostCharacters = 2_048
 const trialSlot = Date.UTC(2026, 10, 29) / 1000
 const slotsLookedAt = 8
 
-/** What is watched; the schema admits exactly one. */
+/** What the alert watches for. */
 export function alertConditionOf({ spec }: TaskAlert): AlertCondition {
-  const { windowSeconds = 0 } = spec
-  if (spec.taskFailures !== undefined) return { kind: 'TaskFailures', ...spec.taskFailures, windowSeconds }
-  if (spec.failureRate !== undefined) return { kind: 'FailureRate', ...spec.failureRate, windowSeconds }
-  if (spec.queueBacklog !== undefined) return { kind: 'QueueBacklog', ...spec.queueBacklog }
-  if (spec.queueLatency !== undefined) return { kind: 'QueueLatency', ...spec.queueLatency }
-  if (spec.scheduleMissed !== undefined) return { kind: 'ScheduleMissed', ...spec.scheduleMissed, windowSeconds }
-  return { kind: 'NoSuccess', windowSeconds }
+  const { kind, value } = memberOf(spec, alertConditionNames)
+  // The schema has windowSeconds with the conditions that need it, and with no other.
+  const window = spec.windowSeconds === undefined ? {} : { windowSeconds: spec.windowSeconds }
+  return { kind, ...value, ...window } as AlertCondition
 }
 
 export function understandAlert(alert: TaskAlert): UnderstoodAlert {
@@ -54,10 +51,27 @@ export function understandAlert(alert: TaskAlert): UnderstoodAlert {
   }
 }
 
-/** An alert that no success could keep from firing: the schedule's slots are further apart than the window is long. */
-export function contradictionOf(alert: TaskAlert, schedule: TaskSchedule): Fault<'ContradictoryWindow'> | undefined {
-  const { noSuccess, windowSeconds = 0 } = alert.spec
-  if (noSuccess === undefined) return undefined
+/** What an alert and its target say that cannot both be meant, by condition. `none`: there is nothing that can contradict it. */
+const contradictions: Readonly<Record<AlertConditionName, ((alert: TaskAlert, target: TaskSchedule) => AlertContradiction) | 'none'>> = {
+  taskFailures: 'none',
+  failureRate: 'none',
+  queueBacklog: 'none',
+  queueLatency: 'none',
+  scheduleMissed: 'none',
+  noSuccess: windowShorterThanInterval,
+}
+
+type AlertContradiction = Fault<'ContradictoryWindow'> | undefined
+
+/** What the alert and the schedule that it watches say that cannot both be meant. */
+export function contradictionOf(alert: TaskAlert, schedule: TaskSchedule): AlertContradiction {
+  const contradiction = contradictions[memberOf(alert.spec, alertConditionNames).kind]
+  return contradiction === 'none' ? undefined : contradiction(alert, schedule)
+}
+
+/** The schedule's slots are further apart than the window is long: the alert would fire between any two runs, whatever they come to. */
+function windowShorterThanInterval(alert: TaskAlert, schedule: TaskSchedule): AlertContradiction {
+  const { windowSeconds = 0 } = alert.spec
   const parsed = parseTiming(timingOf(schedule))
   if (!parsed.ok) return undefined
   let shortest = Infinity

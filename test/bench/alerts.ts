@@ -25,7 +25,7 @@ const namespace = 'default'
 const alerts = 200
 const passes = 50
 const pollMs = 1000
-const condition: AlertCondition = { kind: 'FailureRate', abovePercent: 10, minimumRuns: 1, windowSeconds: 300 }
+const condition: AlertCondition = { kind: 'failureRate', abovePercent: 10, minimumRuns: 1, windowSeconds: 300 }
 
 export async function benchAlerts(rounds: number): Promise<void> {
   await using redis = await startRedis()

@@ -1,5 +1,6 @@
 import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, optional, string } from '../schema/index.ts'
+import { alertConditionFields, alertConditionRules, alertTargetKinds, yearSeconds } from './alert-conditions.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { overrideDescription, overrideFields } from './override.ts'
 import { maxLabelValueLength } from './references.ts'
@@ -7,72 +8,12 @@ import { taskAlertConditions, taskAlertEvents } from './task-alert-reasons.ts'
 
 const maxCount = Number.MAX_SAFE_INTEGER
 const daySeconds = 86_400
-const yearSeconds = 366 * daySeconds
 const mostChannels = 8
 
 export const alertSeverities = ['Info', 'Warning', 'Critical'] as const
-export const alertTargetKinds = ['WorkerPool', 'TaskQueue', 'TaskSchedule', 'TaskDependency'] as const
 
 const name = (description: string) =>
   string({ description, minLength: 1, maxLength: maxLabelValueLength, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' })
-
-const threshold = (description: string, minimum: number, maximum: number) => integer({ description, minimum, maximum })
-
-/** Of these, one says what must not go wrong. */
-const members = {
-  taskFailures: optional(
-    object({
-      description:
-        'Fires when too many runs failed within windowSeconds. Counted are the runs that Taskmill tracks: of a TaskSchedule or a TaskDependency ' +
-        'its runs, of a TaskQueue or a WorkerPool all tracked jobs of its queues. Jobs that others add are not seen.',
-      fields: { moreThan: threshold('Fires above so many failed runs.', 0, 1_000_000) },
-    }),
-  ),
-  failureRate: optional(
-    object({
-      description: 'Fires when too large a part of the runs that ended within windowSeconds failed. Counted as for taskFailures.',
-      fields: {
-        abovePercent: threshold('Fires above so many failed runs of 100.', 0, 99),
-        minimumRuns: integer({
-          description: 'So many runs have to end within the window, or the rate is unknown and nothing changes.',
-          minimum: 1,
-          maximum: 1_000_000,
-          default: 20,
-        }),
-      },
-    }),
-  ),
-  queueBacklog: optional(
-    object({
-      description:
-        'Fires when too many jobs wait that could run: waiting, prioritized and due delayed ones of all queues of the target. Jobs of a queue that a TaskQueue suspends are no reason to fire; those of a queue that somebody else paused are.',
-      fields: { above: threshold('Fires above so many jobs.', 0, maxCount) },
-    }),
-  ),
-  queueLatency: optional(
-    object({
-      description: 'Fires when the oldest job that could run, of all queues of the target, waits for too long.',
-      fields: { aboveSeconds: threshold('Fires above that age.', 1, yearSeconds) },
-    }),
-  ),
-  scheduleMissed: optional(
-    object({
-      description:
-        'Fires when too many slots of the TaskSchedule were missed within windowSeconds, whatever the reason but a suspension or a change of the schedule itself.',
-      fields: { moreThan: threshold('Fires above so many missed slots.', 0, 1_000_000) },
-    }),
-  ),
-  noSuccess: optional(
-    object({
-      description:
-        'Fires when no run of the TaskSchedule succeeded within windowSeconds, since its creation at the longest. Not judged while it is suspended, and counted anew when it goes on.',
-      fields: {},
-    }),
-  ),
-} as const
-
-const memberNames = Object.keys(members)
-const windowed = '(has(self.taskFailures) || has(self.failureRate) || has(self.scheduleMissed) || has(self.noSuccess))'
 
 const override = object({
   description: `${overrideDescription} An acknowledged alert calls nobody when it fires anew, and says who is at it; a silenced one tells nobody anything.`,
@@ -95,38 +36,7 @@ const override = object({
 
 const spec = object({
   description: 'What must not go wrong, how long it may, and who is told.',
-  rules: [
-    {
-      rule: `[${memberNames.map((member) => `has(self.${member})`).join(', ')}].exists_one(isSet, isSet)`,
-      message: `exactly one of ${memberNames.join(', ')} must be set`,
-    },
-    {
-      rule: "!(has(self.queueBacklog) || has(self.queueLatency)) || self.target.kind in ['WorkerPool', 'TaskQueue']",
-      message: 'queueBacklog and queueLatency look at queues: target a WorkerPool or a TaskQueue',
-      fieldPath: '.target',
-    },
-    {
-      rule: "!(has(self.scheduleMissed) || has(self.noSuccess)) || self.target.kind == 'TaskSchedule'",
-      message: 'scheduleMissed and noSuccess look at slots: target a TaskSchedule',
-      fieldPath: '.target',
-    },
-    {
-      rule: `${windowed} == has(self.windowSeconds)`,
-      message:
-        'windowSeconds is needed by taskFailures, failureRate, scheduleMissed and noSuccess; queueBacklog and queueLatency look at now, and take forSeconds only',
-      fieldPath: '.windowSeconds',
-    },
-    {
-      rule: `has(self.noSuccess) || !has(self.windowSeconds) || self.windowSeconds <= ${daySeconds}`,
-      message: `windowSeconds must not exceed ${daySeconds}: runs are counted for a day`,
-      fieldPath: '.windowSeconds',
-    },
-    {
-      rule: '!(has(self.taskFailures) || has(self.scheduleMissed)) || !has(self.windowSeconds) || self.forSeconds <= self.windowSeconds',
-      message: 'forSeconds must not exceed windowSeconds: what happened once would have left the window before it could fire',
-      fieldPath: '.forSeconds',
-    },
-  ],
+  rules: alertConditionRules,
   fields: {
     target: object({
       description:
@@ -137,7 +47,7 @@ const spec = object({
         name: name('Name of the target.'),
       },
     }),
-    ...members,
+    ...alertConditionFields,
     windowSeconds: optional(
       integer({
         description:

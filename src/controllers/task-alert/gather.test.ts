@@ -7,7 +7,7 @@ import { poolTarget } from './target.ts'
 
 const now = Date.parse('2026-11-29T03:00:00Z')
 const later = '2026-11-29T04:00:00Z'
-const condition: AlertCondition = { kind: 'QueueBacklog', above: 1 }
+const condition: AlertCondition = { kind: 'queueBacklog', above: 1 }
 const brokerRef = { name: 'default' }
 
 const read = (waiting: number, oldestReadyAtMs?: number): QueueSnapshot =>

@@ -1,5 +1,5 @@
 /** What can be found out for one alert, without waiting for it: from caches, and from what is read for all alerts together. */
-import type { AlertCondition, Facts, Suspended, UnknownReason, Waiting } from '../../alerting/index.ts'
+import { type AlertCondition, type Facts, factsFor, type Suspended, type UnknownReason, type Waiting } from '../../alerting/index.ts'
 import { findCondition, type TaskAlert, type TaskBroker, type TaskQueue } from '../../api/index.ts'
 import type { BrokerEndpoint } from '../../broker/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
@@ -109,19 +109,25 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
   }
 
   function found(key: string, alert: TaskAlert, condition: AlertCondition, target: Target, onChange: () => void): Gathered {
-    if (condition.kind === 'NoSuccess') return { facts: successes(key, alert, target, onChange), suspension: {} }
+    const needs = factsFor(condition)
+    if (needs === 'Successes') return { facts: successes(key, alert, target, onChange), suspension: {} }
     const place = endpointOf(target)
     if (place.kind === 'Unknown') {
       forget(key)
       return { facts: place, suspension: {} }
     }
-    if (condition.kind === 'QueueBacklog' || condition.kind === 'QueueLatency') return backlog(key, target, place.endpoint, onChange)
-    return { facts: counted(key, target, place.endpoint, condition.windowSeconds, onChange), suspension: {} }
+    const { windowSeconds = 0 } = alert.spec
+    switch (needs) {
+      case 'Backlog':
+        return backlog(key, target, place.endpoint, onChange)
+      case 'Counts':
+        return { facts: counted(key, target, place.endpoint, windowSeconds, onChange), suspension: {} }
+    }
   }
 
   return {
     gather(key, alert, condition, target, onChange) {
-      if (condition.kind === 'QueueBacklog' || condition.kind === 'QueueLatency') counts.unsubscribe(nameOf(key))
+      if (factsFor(condition) === 'Backlog') counts.unsubscribe(nameOf(key))
       else signals.unsubscribe(nameOf(key))
       if (target === undefined) {
         forget(key)

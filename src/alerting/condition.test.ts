@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { type AlertCondition, duration, type Facts, limitOf } from './condition.ts'
-import { measure, minutesOf } from './measure.ts'
+import { type AlertCondition, limitOf, measure, minutesOf } from './condition.ts'
+import type { Facts } from './facts.ts'
+import { duration } from './words.ts'
 
 const now = Date.parse('2026-11-29T03:00:00Z')
 const at = (time: string): number => Date.parse(`2026-11-29T${time}Z`)
 const counts = (failed: number, succeeded: number, missed = 0): Facts => ({ kind: 'Counts', failed, succeeded, missed })
-const failures: AlertCondition = { kind: 'TaskFailures', moreThan: 2, windowSeconds: 300 }
-const rate = { kind: 'FailureRate', abovePercent: 10, minimumRuns: 20, windowSeconds: 300 } as const
-const backlog: AlertCondition = { kind: 'QueueBacklog', above: 1000 }
-const latency: AlertCondition = { kind: 'QueueLatency', aboveSeconds: 30 }
-const missed: AlertCondition = { kind: 'ScheduleMissed', moreThan: 0, windowSeconds: 86_400 }
-const noSuccess: AlertCondition = { kind: 'NoSuccess', windowSeconds: 3600 }
+const failures: AlertCondition = { kind: 'taskFailures', moreThan: 2, windowSeconds: 300 }
+const rate = { kind: 'failureRate', abovePercent: 10, minimumRuns: 20, windowSeconds: 300 } as const
+const backlog: AlertCondition = { kind: 'queueBacklog', above: 1000 }
+const latency: AlertCondition = { kind: 'queueLatency', aboveSeconds: 30 }
+const missed: AlertCondition = { kind: 'scheduleMissed', moreThan: 0, windowSeconds: 86_400 }
+const noSuccess: AlertCondition = { kind: 'noSuccess', windowSeconds: 3600 }
 const paused = { words: 'TaskQueue "mail" is suspended (spec.suspend)' }
 const successes = (last: string | undefined, counted: number | undefined, created = '00:00:00', resumed?: string): Facts => ({
   kind: 'Successes',
@@ -55,7 +56,7 @@ describe('a value', () => {
     [
       noSuccess,
       successes('01:00:00', undefined),
-      'unknown: BrokerUnreachable: last success 2026-11-29T01:00:00Z; whether there was one since cannot be asked',
+      'unknown: BrokerUnreachable: last success 2026-11-29T01:00:00Z; the broker cannot be asked for a later one',
     ],
     [noSuccess, successes(undefined, 0), 'yes: no success since its creation 2026-11-29T00:00:00Z'],
     [noSuccess, successes(undefined, 0, '02:59:00'), 'no: no success since its creation 2026-11-29T02:59:00Z, until 03:59:01'],
@@ -115,7 +116,7 @@ describe('a value', () => {
 
   it('of which the broker has lost a part is certain only above a threshold', () => {
     const lost = { lostUntilMs: at('03:05:00') }
-    const words = 'the broker has lost a part of what it had counted, and all of it is known again at 2026-11-29T03:05:00Z'
+    const words = 'the broker has lost a part of its counts, which are complete again at 2026-11-29T03:05:00Z'
     const of = (condition: AlertCondition, facts: object) => measure(condition, { ...facts, ...lost } as Facts, now)
     expect(of(failures, counts(3, 0))).toMatchObject({ known: true, holds: true })
     expect(of(failures, counts(2, 0))).toEqual({
