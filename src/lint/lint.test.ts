@@ -54,7 +54,7 @@ describe('one manifest', () => {
       'with a rule of the schema that is broken',
       schedule(`  everySeconds: 60\n  timeZone: Europe/Berlin\n${task}`),
       [
-        'a.yaml:6:3 error TaskSchedule/nightly spec.timeZone: timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z, the same everywhere. Remove timeZone',
+        'a.yaml:6:3 error TaskSchedule/nightly spec.timeZone: timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
       ],
     ],
     [
@@ -77,7 +77,7 @@ describe('one manifest', () => {
       pool('files').replace('spec:\n', 'x-scaling: &s {minReplicas: 5, maxReplicas: 2}\nspec:\n  scaling: *s\n'),
       [
         'a.yaml:4:1 error WorkerPool/files x-scaling: is not a field; see the reference for the ones that are',
-        'a.yaml:4:16 error WorkerPool/files spec.scaling.minReplicas: minReplicas must not exceed maxReplicas (10 where it is left out)',
+        'a.yaml:4:16 error WorkerPool/files spec.scaling.minReplicas: minReplicas must not exceed maxReplicas (default 10)',
       ],
     ],
     [

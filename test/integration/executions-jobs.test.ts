@@ -62,7 +62,7 @@ describe('a run of a Job', () => {
     expect((await logOf('one')).map(({ kind }) => kind)).toEqual(['Begun', 'Started', 'Placed', 'Ended', 'Finished'])
     await expect(
       home.kubectl('patch', 'tex', 'one', '--type=merge', '-p', '{"spec":{"job":null,"task":{"type":"t","queue":"q"}}}'),
-    ).rejects.toThrow('a run that has begun cannot be changed')
+    ).rejects.toThrow('a run that has started cannot be changed')
   })
 
   it('fails with the exit code and the last words of the last pod', async () => {

@@ -44,7 +44,7 @@ describe('a run of a task', () => {
     for (const absent of ['Failed', 'Stalled', 'Reconciling']) expect(conditionOf(run, absent)).toBeUndefined()
     expect(consumer.runs.map(({ data }) => data)).toEqual([{ at: '2026-11-29T01:00:00Z' }])
     await expect(home.kubectl('patch', 'tex', 'one', '--type=merge', '-p', '{"spec":{"timeoutSeconds":9}}')).rejects.toThrow(
-      'a run that has begun cannot be changed',
+      'a run that has started cannot be changed',
     )
   })
 

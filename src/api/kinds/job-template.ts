@@ -5,7 +5,7 @@ const value = string({ description: 'Value of the label or annotation.', maxLeng
 function metadata(whose: string) {
   return optional(
     openObject({
-      description: `Labels and annotations of ${whose}. Those of taskmill.dev are added by Taskmill.`,
+      description: `Labels and annotations of ${whose}. Taskmill adds its own (taskmill.dev/…).`,
       fields: {
         labels: optional(map({ description: `Labels of ${whose}.`, values: value, maxProperties: 64 })),
         annotations: optional(map({ description: `Annotations of ${whose}.`, values: value, maxProperties: 64 })),
@@ -19,7 +19,8 @@ const podSpec = openObject({
   fields: {
     restartPolicy: enumeration({
       description:
-        'Never: an attempt that fails is followed by one in another pod. OnFailure: the container is started anew in the same pod. What Jobs do not have is Always.',
+        'Never: after a failed attempt, the Job starts another pod. OnFailure: the kubelet restarts the container in the same pod. A Job ' +
+        'cannot use Always.',
       values: ['Never', 'OnFailure'],
     }),
     containers: listMap({
@@ -44,10 +45,7 @@ const podSpec = openObject({
  */
 export function jobTemplateOf({ description, names }: { readonly description: string; readonly names: string }) {
   return openObject({
-    description:
-      `${description} Any field of a JobTemplateSpec, as in a CronJob. In command, args and the values of env of its containers ${names} ` +
-      '`$$(` stands for `$(`, also where Kubernetes itself is to fill in a variable. Containers get `terminationMessagePolicy: FallbackToLogsOnError`, ' +
-      'so that the last words of one that fails are shown; what the template sets itself stays.',
+    description: `${description} Any field of a JobTemplateSpec, as in a CronJob. In command, args and the values of env of its containers ${names} write \`$$(\` for \`$(\`, also where Kubernetes fills in a variable. Taskmill sets \`terminationMessagePolicy: FallbackToLogsOnError\` on containers whose template does not set it, so that the last output of a failed container is shown.`,
     fields: {
       metadata: metadata('the Job'),
       spec: openObject({
@@ -55,7 +53,7 @@ export function jobTemplateOf({ description, names }: { readonly description: st
         rules: [
           {
             rule: '!has(self.suspend) || !self.suspend',
-            message: 'suspend cannot be true: nobody would start the Job. Remove suspend',
+            message: 'suspend cannot be true: the Job would never start. Remove suspend',
             fieldPath: '.suspend',
           },
           {
@@ -65,12 +63,13 @@ export function jobTemplateOf({ description, names }: { readonly description: st
           },
         ],
         fields: {
-          suspend: optional(boolean({ description: 'Not to be true: nobody would start the Job.' })),
-          manualSelector: optional(boolean({ description: 'Not to be true: every run is a Job with pods of its own.' })),
+          suspend: optional(boolean({ description: 'Must not be true: the Job would never start.' })),
+          manualSelector: optional(boolean({ description: 'Must not be true: every run is a Job with pods of its own.' })),
           ttlSecondsAfterFinished: optional(
             integer({
               description:
-                'Seconds that the Job and its pods stay after the end; without it a day, and a week when it failed. Taskmill sets it in the Job once the end is recorded, so that no end is lost.',
+                'Seconds for which the Job and its pods are kept after the end. Without it: a day, or a week after a failure. Taskmill sets it on ' +
+                'the Job only after the end is recorded, so that no end is lost.',
               minimum: 600,
               maximum: 366 * 86_400,
             }),
@@ -95,16 +94,17 @@ const labelValue = string({ description: 'Value of the label or annotation.', ma
  */
 export const podTemplate = openObject({
   description:
-    'Template of the worker pods, as in a Deployment: any field of a PodTemplateSpec. The container named `worker`, or else the first one, ' +
-    "runs the tasks and gets the TASKMILL_… environment, the broker's credentials as files, and `terminationMessagePolicy: FallbackToLogsOnError` " +
-    '(its last words are shown in the condition Ready when it fails); what the template sets itself stays. The API server checks the template when the Deployment is applied; what it ' +
-    'refuses is shown in the condition Ready (TemplateInvalid).',
+    'Template of the worker pods, as in a Deployment: any field of a PodTemplateSpec. The container named `worker`, or else the first ' +
+    "one, runs the tasks. Taskmill adds to it the TASKMILL_… environment, the broker's credentials as files, and " +
+    '`terminationMessagePolicy: FallbackToLogsOnError`, so that the condition Ready shows the last output of a failed container. ' +
+    'Taskmill does not overwrite what the template sets. The API server checks the template when the Deployment is applied; if it ' +
+    'refuses the template, the condition Ready says so (TemplateInvalid).',
   fields: {
     metadata: optional(
       openObject({
-        description: 'Labels and annotations of the pods. The label taskmill.dev/pool is added by Taskmill and cannot be changed.',
+        description: 'Labels and annotations of the pods. Taskmill adds the label taskmill.dev/pool, which cannot be changed.',
         fields: {
-          labels: optional(map({ description: 'Labels of the pods, added to those of Taskmill.', values: labelValue, maxProperties: 64 })),
+          labels: optional(map({ description: "Labels of the pods, added to Taskmill's own.", values: labelValue, maxProperties: 64 })),
           annotations: optional(map({ description: 'Annotations of the pods.', values: labelValue, maxProperties: 64 })),
         },
       }),

@@ -7,22 +7,26 @@ import { dateTime, optional, string } from '../schema/index.ts'
 
 /** The fields that the overrides of all kinds have. */
 export const overrideFields = {
-  until: dateTime({ description: 'When it ends, by itself. A moment that has passed: it has no effect any more.' }),
-  by: optional(string({ description: 'Who wants it, for others to ask. The command line fills it in.', minLength: 1, maxLength: 256 })),
-  reason: optional(string({ description: 'Why, for others to read.', minLength: 1, maxLength: 1024, example: 'incident 4711' })),
+  until: dateTime({ description: 'When the override ends. After this time it has no effect.' }),
+  by: optional(string({ description: 'Who set the override. The command line fills it in.', minLength: 1, maxLength: 256 })),
+  reason: optional(
+    string({ description: 'Why the override was set, for other users to read.', minLength: 1, maxLength: 1024, example: 'incident 4711' }),
+  ),
 }
 
 export const overrideDescription =
-  'What holds instead of the rest of the spec until a moment. It is not for manifests: `taskmill` on the command line writes and removes it.'
+  'Values that replace a part of the spec until a set time. Do not put it into manifests: the `taskmill` command line writes and ' +
+  'removes it.'
 
 /** The condition of an object with an override that has an effect. */
 export const overriddenCondition = {
-  meaning: 'There only while True: an override of the spec has an effect.',
+  meaning: 'Present only while True: an override of the spec is active.',
   reasons: {
     OverrideActive: {
       status: 'True',
       meaning:
-        'The message says what holds, until when, who wants it and why. It ends by itself; `taskmill resume` (of an alert: `unack`) ends it sooner.',
+        'The message says what is overridden, until when, by whom and why. The override ends at that time; `taskmill resume` (for an alert: ' +
+        '`unack`) ends it earlier.',
     },
   },
 } as const satisfies ConditionRegistry[string]
@@ -31,12 +35,12 @@ export const overrideEvents = {
   OverrideStarted: {
     type: 'Normal',
     action: 'Override',
-    meaning: 'An override of the spec has an effect from now on; the note says which.',
+    meaning: 'An override of the spec became active; the note says which.',
   },
   OverrideEnded: {
     type: 'Normal',
     action: 'Override',
-    meaning: 'The spec holds again: the time of the override is over, or it was removed.',
+    meaning: 'The override ended or was removed. The spec applies again.',
   },
 } as const satisfies EventRegistry
 

@@ -7,7 +7,7 @@ export const maxLabelValueLength = 63
 export const brokerRef = object({
   description: 'The TaskBroker, in the same namespace, that holds the queues of this pool.',
   default: {},
-  immutable: 'brokerRef cannot be changed: the queues would be left behind. Create another WorkerPool for the other broker.',
+  immutable: 'brokerRef cannot be changed: the queues would stay behind. Create another WorkerPool for the other broker.',
   fields: {
     name: string({
       description: 'Name of the TaskBroker.',

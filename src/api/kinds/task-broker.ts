@@ -6,14 +6,16 @@ import { maxLabelValueLength, secretRef } from './references.ts'
 
 /** What keeps the broker from being reached, in the same words in each condition that it shows in. */
 const causes = {
-  ConnectionFailed: 'The broker does not answer. Check address, network and the Redis itself; it is tried again all the time.',
+  ConnectionFailed: 'The broker does not answer. Check the address, the network and the Redis server. The operator keeps retrying.',
   TLSFailed:
-    'The connection was made, and TLS failed: one side does not trust the certificate of the other, its name is another one, or the server speaks no TLS. Check spec.tls and the Secrets that it names.',
+    "The TCP connection succeeded, but TLS failed: one side does not trust the other's certificate, the name does not match, or the " +
+    'server does not speak TLS. Check spec.tls and its Secrets.',
   AuthenticationFailed:
-    'The broker does not accept the user name or password, wants some, or does not allow the user what is needed. Check the Secret of credentialsSecretRef and the ACL; a corrected Secret is picked up within a minute.',
-  SecretNotFound: 'A Secret that the spec names does not exist. Create it in this namespace; it is picked up within a minute.',
-  SecretForbidden: 'The operator may not read a Secret that the spec names. Give it the verb get on Secrets in this namespace.',
-  SecretInvalid: 'A Secret that the spec names has not the keys that it needs, or they hold nothing usable. The message names them.',
+    'The broker does not accept the user name or password, requires one, or does not allow the user a needed command. Check the Secret ' +
+    'of credentialsSecretRef and the ACL. The operator uses a corrected Secret within a minute.',
+  SecretNotFound: 'A Secret that the spec names does not exist. Create it in this namespace; the operator uses it within a minute.',
+  SecretForbidden: 'The operator may not read a Secret that the spec names. Grant it the verb get on Secrets in this namespace.',
+  SecretInvalid: 'A Secret that the spec names lacks a required key, or the value is not usable. The message names the key.',
 } as const
 
 const taskBrokerConditions = {
@@ -30,7 +32,7 @@ const taskBrokerConditions = {
     },
   },
   BrokerReachable: {
-    meaning: 'Whether the operator has a working connection to the broker. Pools hold their replicas while it has not.',
+    meaning: 'Whether the operator has a working connection to the broker. While it has none, pools hold their replicas.',
     reasons: {
       Connected: { status: 'True', meaning: 'The broker answers.' },
       ConnectionFailed: { status: 'False', meaning: causes.ConnectionFailed },
@@ -42,7 +44,7 @@ const taskBrokerConditions = {
     },
   },
   Reconciling: {
-    meaning: 'There only while True: the operator is trying to connect, and needs no change of the spec.',
+    meaning: 'Present only while True: the operator is trying to connect. The spec needs no change.',
     reasons: {
       ConnectionFailed: { status: 'True', meaning: causes.ConnectionFailed },
       TLSFailed: { status: 'True', meaning: causes.TLSFailed },
@@ -52,14 +54,15 @@ const taskBrokerConditions = {
     },
   },
   Stalled: {
-    meaning: 'There only while True: the broker cannot be used until somebody changes something.',
+    meaning: 'Present only while True: the broker cannot be used until a user changes something.',
     reasons: {
       SecretInvalid: { status: 'True', meaning: causes.SecretInvalid },
     },
   },
   Degraded: {
     meaning:
-      'Whether the server is set up in a way that may lose jobs or slots, though it answers. With several of these, the reason is the first and the message has all.',
+      'Whether the server answers but its configuration can lose jobs or slots. If several reasons apply, the first is the reason and the ' +
+      'message lists all.',
     reasons: {
       UnsafeEvictionPolicy: {
         status: 'True',
@@ -67,7 +70,7 @@ const taskBrokerConditions = {
       },
       NoPersistence: {
         status: 'True',
-        meaning: 'Nothing survives a restart of the server: jobs and the ledgers of schedules are lost with it. Set appendonly yes.',
+        meaning: 'Nothing survives a restart of the server: jobs and the ledgers of schedules are lost. Set appendonly yes.',
       },
       ClockSkewed: {
         status: 'True',
@@ -76,22 +79,24 @@ const taskBrokerConditions = {
       LegacyRepeatables: {
         status: 'True',
         meaning:
-          'Queues hold repeatable jobs of a BullMQ before version 6, which newer workers do not repeat. Remove them, or write TaskSchedules instead.',
+          'Queues hold repeatable jobs of a BullMQ before version 6, which newer workers do not repeat. Remove them, or write TaskSchedules ' +
+          'instead.',
       },
-      AsExpected: { status: 'False', meaning: 'There is nothing to object to.' },
+      AsExpected: { status: 'False', meaning: 'No problem was found.' },
     },
   },
   Dispatching: {
     meaning: 'Whether this cluster dispatches the slots of the schedules that use the broker.',
     reasons: {
-      Active: { status: 'True', meaning: 'It does.' },
-      Standby: { status: 'False', meaning: 'The spec says Standby: another cluster is to do it.' },
+      Active: { status: 'True', meaning: 'This cluster dispatches them.' },
+      Standby: { status: 'False', meaning: 'The field spec.dispatch is Standby: another cluster dispatches them.' },
       DispatchedElsewhere: {
         status: 'False',
         meaning:
-          'Another cluster of the same installation does. Its turn ends when it is set to Standby, or was silent for 30 s. Where both are strangers, give each an installation of its own (a value of the chart).',
+          'Another cluster of the same installation holds the dispatch lease. It gives the lease up when it is set to Standby, or when it was ' +
+          'silent for 30 s. If the two clusters are unrelated, give each an installation name of its own (a value of the chart).',
       },
-      Pending: { status: 'Unknown', meaning: 'The broker has not said yet whose turn it is.' },
+      Pending: { status: 'Unknown', meaning: 'The operator has not yet read from the broker who holds the dispatch lease.' },
     },
   },
 } as const satisfies ConditionRegistry
@@ -102,13 +107,14 @@ const taskBrokerEvents = {
     type: 'Warning',
     action: 'Connect',
     meaning:
-      'The broker stopped answering, or refuses the operator; the note says why. Check address, network, credentials and the Redis itself.',
+      'The broker stopped answering, or refuses the operator; the note says why. Check the address, the network, the credentials and the ' +
+      'Redis server.',
   },
-  DispatchStarted: { type: 'Normal', action: 'Dispatch', meaning: 'This cluster dispatches the slots of schedules from now on.' },
+  DispatchStarted: { type: 'Normal', action: 'Dispatch', meaning: 'This cluster now dispatches the slots of schedules.' },
   DispatchStopped: {
     type: 'Normal',
     action: 'Dispatch',
-    meaning: 'This cluster leaves the slots of schedules to another one; the note says why.',
+    meaning: 'This cluster no longer dispatches the slots of schedules; the note says why.',
   },
 } as const satisfies EventRegistry
 
@@ -126,7 +132,7 @@ const standalone = object({
   fields: {
     address: string({
       description:
-        'Address of the server as host:port, as seen from the operator and from the worker pods. May be changed: the operator reconnects, ' +
+        'Address of the server as host:port, as seen from the operator and from the worker pods. Can be changed: the operator reconnects, ' +
         'and the pools roll out pods with the new address.',
       minLength: 1,
       maxLength: 261,
@@ -138,8 +144,9 @@ const standalone = object({
 
 const credentialsSecretRef = secretRef({
   description:
-    'Secret with the key `password` and, for a user of an ACL, `username`. It is read again every minute and when the broker refuses what it ' +
-    'holds, so that a password can be rotated: set the new one beside the old, change the Secret, remove the old one minutes later.',
+    'Secret with the key `password` and, for a user of an ACL, `username`. The operator reads it every minute, and whenever the broker ' +
+    'refuses the credentials. To rotate a password: add the new one beside the old, change the Secret, and remove the old one some ' +
+    'minutes later.',
 })
 
 const tls = object({
@@ -148,12 +155,12 @@ const tls = object({
     caSecretRef: optional(secretRef({ description: 'Secret with the key `ca.crt`: the authorities to trust instead, in PEM.' })),
     clientCertificateSecretRef: optional(
       secretRef({
-        description: 'Secret of the type kubernetes.io/tls, with `tls.crt` and `tls.key`, where the broker asks for a certificate.',
+        description: 'Secret of type kubernetes.io/tls, with `tls.crt` and `tls.key`, if the broker asks for a client certificate.',
       }),
     ),
     serverName: optional(
       string({
-        description: "Name that the broker's certificate is checked against. Omitted: the host of the address.",
+        description: "Name that the broker's certificate is checked against. Default: the host of the address.",
         minLength: 1,
         maxLength: 253,
         pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$',
@@ -169,21 +176,21 @@ const spec = object({
     standalone,
     keyPrefix: string({
       description:
-        "Prefix of all keys in Redis: BullMQ's option of the same name, which producers must use too. Taskmill's own keys live under it as well, " +
-        'so one ACL pattern covers all. Cannot be changed.',
+        "Prefix of all keys in Redis: BullMQ's option of the same name, which producers must use too. Taskmill's own keys have the same " +
+        'prefix, so that one ACL pattern covers all. Cannot be changed.',
       minLength: 1,
       maxLength: 64,
       pattern: '^[A-Za-z0-9_{][A-Za-z0-9_.:{}-]*$',
       default: 'bull',
-      immutable: 'keyPrefix cannot be changed: the queues would be left behind. Create another TaskBroker.',
+      immutable: 'keyPrefix cannot be changed: the queues would stay behind. Create another TaskBroker.',
     }),
     credentialsSecretRef: optional(credentialsSecretRef),
     tls: optional(tls),
     dispatch: enumeration({
       description:
-        'Whether this cluster dispatches the slots of the schedules that use the broker. Active: unless another cluster of the same installation ' +
-        'does, which keeps its turn until it was silent for 30 s. Standby: it leaves them to another one, and gives its own turn back at once. ' +
-        'Pools scale in either case.',
+        'Whether this cluster dispatches the slots of the schedules that use the broker. Active: it does, unless another cluster of the ' +
+        'same installation holds the dispatch lease, which ends when that cluster was silent for 30 s. Standby: it leaves the slots to ' +
+        'another cluster and gives up the lease at once. Pools scale in either case.',
       values: ['Active', 'Standby'],
       default: 'Active',
     }),
@@ -191,7 +198,7 @@ const spec = object({
 })
 
 const status = object({
-  description: 'What the operator found out about the broker. Written by the operator only.',
+  description: 'What the operator knows about the broker. Written by the operator only.',
   default: {},
   fields: {
     conditions: optional(conditionList),
@@ -206,8 +213,7 @@ const status = object({
     ),
     memory: optional(
       string({
-        description:
-          'Memory that the server uses, and after the slash its maxmemory where it has one. Written when it has changed notably.',
+        description: 'Memory that the server uses and, after the slash, its maxmemory if it has one. Updated only on a notable change.',
         maxLength: 64,
         example: '1.2Mi/256Mi',
       }),
@@ -233,7 +239,8 @@ const status = object({
     ),
     clockSkewSeconds: optional(
       integer({
-        description: "How far the broker's clock is ahead of the operator's (negative: behind); there only while it is more than 2 s.",
+        description:
+          "How far the broker's clock is ahead of the operator's (negative: behind). Present only while the difference is more than 2 s.",
         minimum: -2147483648,
         maximum: 2147483647,
       }),
@@ -247,8 +254,8 @@ export const taskBroker = declareKind({
   singular: 'taskbroker',
   shortNames: ['tmb'],
   description:
-    'A TaskBroker says where the queues of a namespace live: a Redis or Valkey server, how one gets in, and a key prefix. The one named ' +
-    '`default` is used by every WorkerPool and TaskSchedule of the namespace that names none.',
+    'A TaskBroker says where the queues of a namespace are: a Redis or Valkey server, its credentials, and a key prefix. A WorkerPool ' +
+    'or TaskSchedule without brokerRef uses the TaskBroker named `default` of its namespace.',
   nameMaxLength: maxLabelValueLength,
   columns: [
     {
@@ -262,7 +269,7 @@ export const taskBroker = declareKind({
       name: 'Memory',
       type: 'string',
       jsonPath: '.status.memory',
-      description: 'Memory used, and the limit where there is one.',
+      description: 'Memory used, and the limit if there is one.',
     },
     { name: 'Eviction', type: 'string', jsonPath: '.status.evictionPolicy', description: 'maxmemory-policy; should be noeviction.' },
     {

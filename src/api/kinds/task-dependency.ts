@@ -7,24 +7,25 @@ import { jobTemplateOf } from './job-template.ts'
 import { maxLabelValueLength, namedRef } from './references.ts'
 import { taskTemplateOf } from './task-template.ts'
 
-const cycle = 'Nodes wait for each other. The message spells the path out; remove one of its dependencies.'
-const unknownNode = 'A node depends on one that does not exist. The message names the field; correct the name, or add the node.'
-const duplicateNode = 'Two nodes have the same name, one of them in finally. Give one of them another name.'
+const cycle = 'The dependencies form a cycle. The message lists the path; remove one of its dependencies.'
+const unknownNode = 'A node depends on a node that does not exist. The message names the field; correct the name, or add the node.'
+const duplicateNode = 'Two nodes have the same name (nodes and finally share one set of names). Rename one of them.'
 const finallyDependency =
-  'Nodes of finally run after all others: they depend on nothing, and nothing depends on them. Remove the dependency.'
+  'The nodes of finally run after all others: they have no dependencies, and no node can depend on them. Remove the dependency.'
 const invalidExpression =
-  'An expression cannot be compiled, or names what is not known there. The message names the field and what is known.'
+  'An expression does not compile, or uses a name that is not known there. The message names the field and the known names.'
 const templateInvalid =
-  "The API server refuses the template of a node's Kubernetes Job; the message has its words. Correct the template: a run that comes to this node fails."
+  "The API server refuses the template of a node's Kubernetes Job; the message quotes it. Correct the template: a run that reaches " +
+  'this node fails.'
 
 const taskDependencyConditions = {
   Ready: {
-    meaning: 'Whether runs of the graph can begin. It never depends on how runs end.',
+    meaning: 'Whether runs of the graph can start. It does not depend on how runs end.',
     reasons: {
-      GraphValid: { status: 'True', meaning: 'The graph is sound, and its TaskBroker is there.' },
+      GraphValid: { status: 'True', meaning: 'The graph is valid, and its TaskBroker exists.' },
       BrokerNotFound: {
         status: 'False',
-        meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; runs that wait for it go on by themselves.',
+        meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; waiting runs then continue by themselves.',
       },
       Cycle: { status: 'False', meaning: cycle },
       UnknownNode: { status: 'False', meaning: unknownNode },
@@ -35,11 +36,11 @@ const taskDependencyConditions = {
     },
   },
   Reconciling: {
-    meaning: 'There only while True: what is missing may come by itself.',
+    meaning: 'Present only while True: something is missing that may still appear.',
     reasons: { BrokerNotFound: { status: 'True', meaning: 'The TaskBroker of brokerRef does not exist yet.' } },
   },
   Stalled: {
-    meaning: 'There only while True: no run can succeed until somebody changes the spec.',
+    meaning: 'Present only while True: no run can succeed until a user changes the spec.',
     reasons: {
       Cycle: { status: 'True', meaning: cycle },
       UnknownNode: { status: 'True', meaning: unknownNode },
@@ -50,13 +51,13 @@ const taskDependencyConditions = {
     },
   },
   LastRunSucceeded: {
-    meaning: 'How the run that ended last ended. Missing until one has ended.',
+    meaning: 'Outcome of the run that ended last. Missing until a run has ended.',
     reasons: {
-      Succeeded: { status: 'True', meaning: 'It succeeded.' },
-      Skipped: { status: 'True', meaning: 'No node had to run: the conditions of all of them were false.' },
+      Succeeded: { status: 'True', meaning: 'The run succeeded.' },
+      Skipped: { status: 'True', meaning: 'No node had to run: their conditions were all false.' },
       Failed: { status: 'False', meaning: 'A required node failed. `kubectl describe tex` of the run that the message names says which.' },
-      TimedOut: { status: 'False', meaning: 'Its time was over before all nodes had ended.' },
-      Cancelled: { status: 'False', meaning: 'Somebody cancelled it.' },
+      TimedOut: { status: 'False', meaning: 'The time limit of the run passed before all nodes had ended.' },
+      Cancelled: { status: 'False', meaning: 'A user cancelled the run.' },
     },
   },
   Alerting: alertingCondition,
@@ -66,7 +67,7 @@ const taskDependencyEvents = {
   GraphInvalid: {
     type: 'Warning',
     action: 'Validate',
-    meaning: 'The graph has a fault, and no run of it can succeed. The note names the field and what to correct.',
+    meaning: 'The graph is invalid, and no run of it can succeed. The note names the field and what to correct.',
   },
 } as const satisfies EventRegistry
 
@@ -84,11 +85,11 @@ export const maxRunNodes = maxNodes + maxFinally
 export const runOutcomes = ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped'] as const
 
 const names =
-  '`$(nodes.NAME.result)` and `$(nodes.NAME.status)` stand for what an upstream node returned and how it ended, `$(parameters.NAME)`, `$(slot)`, ' +
-  '`$(run.name)` and `$(run.startTime)` for the facts of the run, and any CEL expression over them may stand in their place;'
+  'use `$(nodes.NAME.result)` and `$(nodes.NAME.status)` for the result and the final state of an upstream node, ' +
+  '`$(parameters.NAME)`, `$(slot)`, `$(run.name)` and `$(run.startTime)` for values of the run, or any CEL expression over them;'
 
 const dependsOn = listMap({
-  description: 'What the node waits for: all of these. A node without any starts at once.',
+  description: 'The upstream nodes that this node waits for, all of them. A node without dependsOn starts at once.',
   keys: ['name'],
   maxItems: maxNodes,
   items: object({
@@ -97,7 +98,8 @@ const dependsOn = listMap({
       name: string({ description: 'Name of the upstream node.', minLength: 1, maxLength: maxLabelValueLength }),
       condition: enumeration({
         description:
-          'How the upstream node has to end. Failed holds when it failed or timed out; Completed as soon as it is final, however: also when it was skipped or omitted. A node whose condition can no longer hold is Omitted.',
+          'How the upstream node must end. Failed: it failed or timed out. Completed: it reached any final state, also Skipped or Omitted. A ' +
+          'node whose condition can no longer hold is Omitted.',
         values: ['Succeeded', 'Failed', 'Completed'],
         default: 'Succeeded',
       }),
@@ -109,7 +111,7 @@ const dependsOn = listMap({
 function nodeFields(known: string) {
   return {
     name: string({
-      description: 'Name of the node. In expressions: nodes.NAME, or nodes["NAME"] where there are dashes in it.',
+      description: 'Name of the node. In expressions: nodes.NAME, or nodes["NAME"] if the name has a dash.',
       minLength: 1,
       maxLength: maxLabelValueLength,
       pattern: '^[a-z]([-a-z0-9]*[a-z0-9])?$',
@@ -117,7 +119,8 @@ function nodeFields(known: string) {
     when: optional(
       string({
         description:
-          'CEL that yields true or false, asked when all that the node waits for has ended as it should. When it is false the node is Skipped.',
+          'CEL expression that yields true or false, evaluated when all dependencies have ended as required. If it is false, the node is ' +
+          'Skipped.',
         minLength: 1,
         maxLength: 1024,
         example: 'nodes.summary.result.items > 0',
@@ -126,7 +129,9 @@ function nodeFields(known: string) {
     timeoutSeconds: optional(
       integer({
         description:
-          'Seconds from the start of the node to its end, waiting for a worker and retries included. Then it is TimedOut, and its job is taken out of the queue; one that a worker runs goes on and does not count any more. A Kubernetes Job is deleted with its pods.',
+          'Seconds from the start of the node to its end, including the wait for a worker and retries. After that the node is TimedOut: ' +
+          'Taskmill removes its job from the queue, or deletes its Kubernetes Job with the pods. A job that a worker already runs continues, ' +
+          'but its end no longer counts.',
         minimum: 1,
         maximum: maxTimeoutSeconds,
       }),
@@ -154,16 +159,16 @@ const oneOfTaskAndJob = {
 }
 
 const spec = object({
-  description: 'The graph, and what holds for its runs. A run keeps the graph that it began with.',
+  description: 'The graph, and the settings of its runs. A run keeps the graph with which it started.',
   fields: {
     brokerRef: namedRef({
       description: 'The TaskBroker, in the same namespace, that holds the queues of the nodes and the logs of the runs.',
       what: 'TaskBroker',
-      immutable: 'brokerRef cannot be changed: runs would be left behind. Create another TaskDependency for the other broker.',
+      immutable: 'brokerRef cannot be changed: the runs would stay behind. Create another TaskDependency for the other broker.',
     }),
     parameters: optional(
       openObject({
-        description: 'Values that expressions know as parameters.NAME; a TaskExecution may give others.',
+        description: 'Values that expressions read as parameters.NAME. A TaskExecution can override them.',
         example: { retainDays: 30 },
         fields: {},
       }),
@@ -171,14 +176,16 @@ const spec = object({
     timeoutSeconds: optional(
       integer({
         description:
-          'Seconds from the begin of a run to the end of its last node. Then what runs is stopped (TimedOut); the nodes of finally still run.',
+          'Seconds from the start of a run to the end of its last node. After that the running nodes are stopped (TimedOut); the nodes of ' +
+          'finally still run.',
         minimum: 1,
         maximum: maxTimeoutSeconds,
       }),
     ),
     onNodeFailure: enumeration({
       description:
-        'What a failed required node does to the others. Stop: nothing starts any more but what reacts to a failure (an edge Failed or Completed to a failed node) and what follows that. Continue: whatever does not depend on it goes on.',
+        'What a failed required node does to the others. Stop: no other node starts, except nodes that react to a failure (an edge Failed ' +
+        'or Completed to a failed node) and those that depend on them. Continue: every node that does not depend on the failed one continues.',
       values: ['Stop', 'Continue'],
       default: 'Stop',
     }),
@@ -196,13 +203,14 @@ const spec = object({
     finally: optional(
       listMap({
         description:
-          'Nodes that run once all others are final, however the run went; they know `run.outcome`. They depend on nothing, and start together.',
+          'Nodes that run after all others are final, whatever the outcome; they can read `run.outcome`. They have no dependencies and start ' +
+          'together.',
         keys: ['name'],
         maxItems: maxFinally,
         items: object({
           description: 'One node: a task or a Kubernetes Job that runs at the end.',
           rules: [oneOfTaskAndJob],
-          fields: nodeFields(`\`$(run.outcome)\` stands for the outcome of the nodes; ${names}`),
+          fields: nodeFields(`\`$(run.outcome)\` is the outcome of the nodes; ${names}`),
         }),
       }),
     ),
@@ -212,14 +220,14 @@ const spec = object({
 const count = (description: string) => optional(integer({ description, minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 const status = object({
-  description: 'Whether the graph is sound, and what became of its runs. Written by the operator only.',
+  description: 'Whether the graph is valid, and its runs. Written by the operator only.',
   default: {},
   fields: {
     conditions: optional(conditionList),
     observedGeneration,
-    nodes: count('How many nodes the graph has, finally included.'),
-    activeRuns: count('Runs of the graph that have no outcome yet.'),
-    lastRunTime: optional(dateTime({ description: 'When the newest run began.' })),
+    nodes: count('Number of nodes of the graph, including finally.'),
+    activeRuns: count('Number of runs of the graph without an outcome.'),
+    lastRunTime: optional(dateTime({ description: 'Start time of the newest run.' })),
     lastRunName: optional(string({ description: 'Name of the TaskExecution that ended last.', maxLength: maxLabelValueLength })),
     lastResult: optional(enumeration({ description: 'Outcome of that run.', values: runOutcomes })),
   },
@@ -231,18 +239,19 @@ export const taskDependency = declareKind({
   singular: 'taskdependency',
   shortNames: ['tdep'],
   description:
-    'A TaskDependency is a named graph of tasks and Kubernetes Jobs: which runs after which, under which conditions and time limits. It does nothing by itself: a TaskExecution runs it.',
+    'A TaskDependency is a named graph of tasks and Kubernetes Jobs: their order, conditions and time limits. It does nothing by ' +
+    'itself: a TaskExecution runs it.',
   nameMaxLength: maxLabelValueLength,
   columns: [
-    { name: 'Nodes', type: 'integer', jsonPath: '.status.nodes', description: 'How many nodes the graph has.' },
-    { name: 'Active', type: 'integer', jsonPath: '.status.activeRuns', description: 'Runs without an outcome.' },
-    { name: 'Last', type: 'date', jsonPath: '.status.lastRunTime', description: 'Since when the newest run began.' },
+    { name: 'Nodes', type: 'integer', jsonPath: '.status.nodes', description: 'Number of nodes of the graph.' },
+    { name: 'Active', type: 'integer', jsonPath: '.status.activeRuns', description: 'Number of runs without an outcome.' },
+    { name: 'Last', type: 'date', jsonPath: '.status.lastRunTime', description: 'Time since the newest run started.' },
     { name: 'Result', type: 'string', jsonPath: '.status.lastResult', description: 'Outcome of the run that ended last.' },
     {
       name: 'Ready',
       type: 'string',
       jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      description: 'Whether runs can begin.',
+      description: 'Whether runs can start.',
     },
   ],
   spec,

@@ -7,36 +7,38 @@ import { maxLabelValueLength, requiredRef } from './references.ts'
 import { maxRunNodes, runOutcomes } from './task-dependency.ts'
 import { taskTemplateOf } from './task-template.ts'
 
-const failed = 'It cannot succeed any more: the message says which node failed and why. Correct that, and create another TaskExecution.'
+const failed = 'The run failed. The message says which node failed and why. Correct the cause and create another TaskExecution.'
 const timedOut =
-  'Its time was over before all nodes had ended. Look at the pool of the queue, or give it more time in another TaskExecution.'
+  'The time limit of the run passed before all nodes had ended. Check the pool of the queue, or allow more time in another ' +
+  'TaskExecution.'
 
 const taskExecutionConditions = {
   Succeeded: {
-    meaning: 'How the run ended: the reason is its state. Unknown while it has no outcome; the reason then says what it waits for.',
+    meaning: 'Outcome of the run: the reason is its state. Unknown while the run has no outcome; the reason then says what it waits for.',
     reasons: {
       Succeeded: { status: 'True', meaning: 'All required nodes succeeded.' },
-      Skipped: { status: 'True', meaning: 'No node had to run: the conditions of all of them were false.' },
+      Skipped: { status: 'True', meaning: 'No node had to run: their conditions were all false.' },
       Failed: { status: 'False', meaning: failed },
       TimedOut: { status: 'False', meaning: timedOut },
-      Cancelled: { status: 'False', meaning: 'Somebody cancelled it, by spec.desiredState.' },
-      Running: { status: 'Unknown', meaning: 'It is on its way; the message says what it waits for.' },
-      Cancelling: { status: 'Unknown', meaning: 'Its jobs are being taken back; nothing new starts.' },
+      Cancelled: { status: 'False', meaning: 'A user cancelled the run by spec.desiredState.' },
+      Running: { status: 'Unknown', meaning: 'The run is in progress; the message says what it waits for.' },
+      Cancelling: { status: 'Unknown', meaning: 'The run is being cancelled: its jobs are being removed, and nothing new starts.' },
       SourceNotFound: {
         status: 'Unknown',
-        meaning: 'The TaskSchedule or TaskDependency that it names does not exist. Create it; the run begins by itself.',
+        meaning: 'The TaskSchedule or TaskDependency that it names does not exist. Create it; the run then starts by itself.',
       },
       BrokerNotFound: {
         status: 'Unknown',
-        meaning: 'Its TaskBroker does not exist. Create it in this namespace; the run goes on by itself.',
+        meaning: 'Its TaskBroker does not exist. Create it in this namespace; the run then continues by itself.',
       },
       BrokerNotUsable: {
         status: 'Unknown',
-        meaning: 'The Secret that the TaskBroker names is missing or wrong. `kubectl describe tmb` says what to do.',
+        meaning: 'A Secret that the TaskBroker names is missing or wrong. `kubectl describe tmb` says what to do.',
       },
       BrokerUnreachable: {
         status: 'Unknown',
-        meaning: 'The broker does not answer; what runs goes on, and the run too when it answers. `kubectl describe tmb` says why.',
+        meaning:
+          'The broker does not answer. Running jobs continue, and the run continues when the broker answers. `kubectl describe tmb` says why.',
       },
       WaitingForDispatch: {
         status: 'Unknown',
@@ -49,43 +51,46 @@ const taskExecutionConditions = {
       LogUnreadable: {
         status: 'Unknown',
         meaning:
-          'The log of the run in the broker is damaged, or a later version wrote it. It is not written over; run the version that wrote it.',
+          'The log of the run in the broker is damaged, or a later version of Taskmill wrote it. The operator does not overwrite it. Run the ' +
+          'version that wrote it.',
       },
     },
   },
   Failed: {
-    meaning: 'There only while True: the run ended without success.',
+    meaning: 'Present only while True: the run ended without success.',
     reasons: { Failed: { status: 'True', meaning: failed }, TimedOut: { status: 'True', meaning: timedOut } },
   },
   Reconciling: {
-    meaning: 'There only while True: the run has no outcome yet.',
-    reasons: { InProgress: { status: 'True', meaning: 'It waits, or is on its way; Succeeded says which.' } },
+    meaning: 'Present only while True: the run has no outcome yet.',
+    reasons: { InProgress: { status: 'True', meaning: 'The run waits or is in progress; the condition Succeeded says which.' } },
   },
   Stalled: {
-    meaning: 'There only while True: the run ended without success, so that tools which wait for it need not wait any longer.',
+    meaning: 'Present only while True: the run ended without success. Tools that wait for it can stop waiting.',
     reasons: { Failed: { status: 'True', meaning: failed }, TimedOut: { status: 'True', meaning: timedOut } },
   },
 } as const satisfies ConditionRegistry
 
 const taskExecutionEvents = {
-  Started: { type: 'Normal', action: 'Run', meaning: 'The run began; the note says what it is a run of.' },
+  Started: { type: 'Normal', action: 'Run', meaning: 'The run started; the note says what it runs.' },
   Continued: {
     type: 'Normal',
     action: 'Run',
     meaning:
-      'An object of the same name had begun a run, and its log is still in the broker (after a restored backup, or when it was deleted and created again while no operator ran): that run goes on, or its outcome is shown; nothing runs again.',
+      'The broker still has the log of a run that an object of the same name started (after a restored backup, or when the object was ' +
+      'deleted and recreated while no operator ran). That run continues, or its outcome is shown. Nothing runs twice.',
   },
   LedgerRegressed: {
     type: 'Warning',
     action: 'Run',
     meaning:
-      'The broker knows less of the run than its status tells (it was restored from an older state, or keeps nothing). What came back is taken back, nothing is started again, and the run has failed.',
+      'The broker has a shorter log of the run than its status shows: it was restored from an older state, or does not persist. The ' +
+      'operator removes the jobs that came back, starts nothing again, and marks the run as failed.',
   },
   NodeFailed: { type: 'Warning', action: 'Run', meaning: 'A node failed or timed out; the note says which and why.' },
   Succeeded: { type: 'Normal', action: 'Run', meaning: 'The run succeeded.' },
-  Skipped: { type: 'Normal', action: 'Run', meaning: 'The run ended, and no node had to run.' },
+  Skipped: { type: 'Normal', action: 'Run', meaning: 'The run ended without running any node.' },
   Failed: { type: 'Warning', action: 'Run', meaning: 'The run failed; the note says why.' },
-  TimedOut: { type: 'Warning', action: 'Run', meaning: 'The time of the run was over before all nodes had ended.' },
+  TimedOut: { type: 'Warning', action: 'Run', meaning: 'The time limit of the run passed before all nodes had ended.' },
   Cancelled: { type: 'Normal', action: 'Cancel', meaning: 'The run was cancelled.' },
 } as const satisfies EventRegistry
 
@@ -97,7 +102,7 @@ const maxCount = Number.MAX_SAFE_INTEGER
 const maxTimeoutSeconds = 366 * 86_400
 
 const spec = object({
-  description: 'What is run, once. Once the run has begun only desiredState and ttlSecondsAfterFinished can be changed.',
+  description: 'What to run, once. After the run has started, only desiredState and ttlSecondsAfterFinished can be changed.',
   rules: [
     {
       rule: '[has(self.task), has(self.job), has(self.scheduleRef), has(self.dependencyRef)].exists_one(isSet, isSet)',
@@ -111,7 +116,8 @@ const spec = object({
     },
     {
       rule: '!has(self.payload) || has(self.scheduleRef)',
-      message: "payload goes with scheduleRef only, whose template's payload it changes; a task has its own, a graph has parameters",
+      message:
+        'payload goes with scheduleRef only, where it changes the payload of the template; a task has its own payload, a graph has parameters',
       fieldPath: '.payload',
     },
     {
@@ -121,7 +127,7 @@ const spec = object({
     },
     {
       rule: "self.desiredState == 'Cancelled' || oldSelf.desiredState == 'Running'",
-      message: 'a run that was cancelled cannot go on. Create another TaskExecution',
+      message: 'a cancelled run cannot continue. Create another TaskExecution',
       fieldPath: '.desiredState',
       reason: 'FieldValueForbidden',
     },
@@ -129,61 +135,63 @@ const spec = object({
   fields: {
     brokerRef: optional(
       requiredRef({
-        description:
-          'The TaskBroker, in the same namespace, that holds the queue and the log of the run; the one named default where it is left out.',
+        description: 'The TaskBroker, in the same namespace, that holds the queue and the log of the run. Default: the one named default.',
         what: 'TaskBroker',
       }),
     ),
     task: optional(
       taskTemplateOf({
         description: 'The job that is added. Any BullMQ worker of the queue can run it.',
-        names: '`$(slot)` stands for slotTime, and any CEL expression over it may stand in its place;',
+        names: '`$(slot)` is slotTime, and any CEL expression over it can be used;',
       }),
     ),
     job: optional(
       jobTemplateOf({
         description: 'The Kubernetes Job that is created. It has no result.',
-        names: '`$(slot)` stands for slotTime, and any CEL expression over it may stand in its place;',
+        names: '`$(slot)` is slotTime, and any CEL expression over it can be used;',
       }),
     ),
     scheduleRef: optional(
       requiredRef({
         description:
-          'The TaskSchedule, in the same namespace, whose task or graph is run now, also while it is suspended. It counts neither as one of its slots nor for its concurrencyPolicy.',
+          'The TaskSchedule, in the same namespace, whose task or graph runs now, even while it is suspended. The run is not one of its slots ' +
+          'and does not count for its concurrencyPolicy.',
         what: 'TaskSchedule',
       }),
     ),
     dependencyRef: optional(
-      requiredRef({ description: 'The TaskDependency, in the same namespace, whose graph is run.', what: 'TaskDependency' }),
+      requiredRef({ description: 'The TaskDependency, in the same namespace, whose graph runs.', what: 'TaskDependency' }),
     ),
     payload: optional(
       openObject({
         description:
-          "Fields that are merged over the payload of the schedule's task, objects field by field. A schedule that starts a graph has none.",
+          "Fields that are merged into the payload of the schedule's task, objects field by field. Not possible for a schedule that starts a " +
+          'graph.',
         example: { retainDays: 1 },
         fields: {},
       }),
     ),
     parameters: optional(
-      openObject({ description: 'Values that are merged over the parameters of the graph.', example: { retainDays: 1 }, fields: {} }),
+      openObject({ description: 'Values that are merged into the parameters of the graph.', example: { retainDays: 1 }, fields: {} }),
     ),
-    slotTime: optional(dateTime({ description: 'What $(slot) stands for; when the TaskExecution was created where it is left out.' })),
+    slotTime: optional(dateTime({ description: 'The value of $(slot). Default: the creation time of the TaskExecution.' })),
     timeoutSeconds: optional(
       integer({
-        description: "Seconds from the begin of the run to its end; instead of the graph's own where it is a run of one.",
+        description: 'Seconds from the start of the run to its end. Overrides the time limit of the graph.',
         minimum: 1,
         maximum: maxTimeoutSeconds,
       }),
     ),
     desiredState: enumeration({
       description:
-        'Cancelled: what waits is taken back, nothing starts any more but the nodes of finally, and the run ends as Cancelled. A job that a worker runs goes on and does not count any more; a Kubernetes Job is deleted with its pods.',
+        'Cancelled: Taskmill removes the jobs that wait, deletes running Kubernetes Jobs with their pods, and starts nothing more except ' +
+        'the nodes of finally; then the run ends as Cancelled. A job that a worker already runs continues, but its end no longer counts.',
       values: ['Running', 'Cancelled'],
       default: 'Running',
     }),
     ttlSecondsAfterFinished: optional(
       integer({
-        description: 'Seconds after its end at which the TaskExecution is deleted; without it: never.',
+        description: 'Seconds after its end at which the TaskExecution is deleted. Without it: never.',
         minimum: 0,
         maximum: maxTimeoutSeconds,
       }),
@@ -201,58 +209,59 @@ const moment = (description: string) => optional(dateTime({ description }))
 const count = (description: string) => optional(integer({ description, minimum: 0, maximum: maxCount }))
 
 const node = object({
-  description: 'What became of one node.',
+  description: 'State of one node.',
   fields: {
     name: string({
-      description: 'Name of the node; of a single task: task, of a single Job: job.',
+      description: 'Name of the node. For a single task: task. For a single Job: job.',
       minLength: 1,
       maxLength: maxLabelValueLength,
     }),
     state: enumeration({
       description:
-        'Pending: it waits for other nodes. Running: its job is in the queue, or a worker runs it; its Kubernetes Job is there, or is to be created. Skipped: its `when` was false. Omitted: a condition that it needs can no longer hold, or the run stopped before it.',
+        'Pending: it waits for other nodes. Running: its job is in the queue or a worker runs it; its Kubernetes Job exists or is about to ' +
+        'be created. Skipped: its `when` was false. Omitted: a condition that it needs can no longer hold, or the run stopped before it.',
       values: ['Pending', 'Running', 'Stopping', 'Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped', 'Omitted'],
     }),
-    attempt: count('Attempts that were made.'),
+    attempt: count('Number of attempts made.'),
     startTime: moment('When its job was added to the queue, or its Kubernetes Job was created.'),
-    finishTime: moment('When it ended.'),
-    worker: text('The worker that ran it last; of a Kubernetes Job that failed, its last pod.', 253),
+    finishTime: moment('When the node ended.'),
+    worker: text('The worker that ran it last. For a failed Kubernetes Job: its last pod.', 253),
     job: text('Its Kubernetes Job: kubectl logs job/NAME.', maxLabelValueLength),
-    reason: text('Why it ended as it did, in one word.', 128),
+    reason: text('Why the node ended in this state, in one word.', 128),
     message: text('Why, in words.', 1024),
   },
 })
 
 const status = object({
-  description: 'What became of the run, as its log in the broker says. Written by the operator only.',
+  description: 'State of the run, as recorded in its log in the broker. Written by the operator only.',
   default: {},
   fields: {
     conditions: optional(conditionList),
     observedGeneration,
     state: optional(
       enumeration({
-        description: 'Pending: it has not begun. The others but Running are final.',
+        description: 'Pending: the run has not started. All other states except Running are final.',
         values: ['Pending', 'Running', ...runOutcomes],
       }),
     ),
-    source: text('What it is a run of; a column of kubectl get.', 80),
-    broker: text('The TaskBroker that holds its log.', maxLabelValueLength),
+    source: text('What it runs; a column of kubectl get.', 80),
+    broker: text('The TaskBroker that holds the log of the run.', maxLabelValueLength),
     dependency: text('The TaskDependency whose graph it runs.', maxLabelValueLength),
-    schedule: text('The TaskSchedule that has started it, or whose template it runs.', maxLabelValueLength),
-    progress: text('How many nodes are final, of how many; a column of kubectl get.', 64),
+    schedule: text('The TaskSchedule that started it, or whose template it runs.', maxLabelValueLength),
+    progress: text('Number of final nodes and of all nodes; a column of kubectl get.', 64),
     waitingFor: text('What it waits for; a column of kubectl get.', 256),
-    startTime: moment('When the run began.'),
-    finishTime: moment('When it ended.'),
-    attempts: count('Attempts of its jobs, over all nodes that ended.'),
-    queueSeconds: count('Seconds until a worker took up the first job.'),
-    durationSeconds: count('Seconds from begin to end.'),
-    result: text('What the task returned, as JSON of at most 1,024 bytes; of a graph nothing.', 1024),
+    startTime: moment('When the run started.'),
+    finishTime: moment('When the run ended.'),
+    attempts: count('Number of attempts of its jobs, over all nodes that ended.'),
+    queueSeconds: count('Seconds until a worker started the first job.'),
+    durationSeconds: count('Seconds from start to end.'),
+    result: text('What the task returned, as JSON of at most 1,024 bytes. Empty for a graph.', 1024),
     failureMessage: text('Which node failed, and why.', 2048),
     nodes: optional(listMap({ description: 'Each node.', keys: ['name'], maxItems: maxRunNodes, items: node })),
     nodeTable: optional(
       list({
         description:
-          'The same as lines of text, for kubectl describe; of more than 40 nodes those that run or failed, and how many others there are.',
+          'The nodes as lines of text, for kubectl describe. For more than 40 nodes: those that run or failed, and the number of the others.',
         maxItems: 42,
         items: string({ description: 'One line of the table.', maxLength: 256 }),
       }),
@@ -266,21 +275,22 @@ export const taskExecution = declareKind({
   singular: 'taskexecution',
   shortNames: ['tex'],
   description:
-    "A TaskExecution is one run: of a task, of a Kubernetes Job, of a schedule's template or of a graph. It runs once, whatever happens to the operator meanwhile; deleting it while it runs cancels it.",
+    "A TaskExecution is one run: of a task, of a Kubernetes Job, of a schedule's template, or of a graph. It runs once, even if " +
+    'the operator restarts. Deleting it while it runs cancels the run.',
   nameMaxLength: maxLabelValueLength,
   columns: [
-    { name: 'Source', type: 'string', jsonPath: '.status.source', description: 'What it is a run of.' },
-    { name: 'State', type: 'string', jsonPath: '.status.state', description: 'How far it is, or how it ended.' },
-    { name: 'Progress', type: 'string', jsonPath: '.status.progress', description: 'Nodes that are final, of all nodes.' },
+    { name: 'Source', type: 'string', jsonPath: '.status.source', description: 'What it runs.' },
+    { name: 'State', type: 'string', jsonPath: '.status.state', description: 'State or outcome of the run.' },
+    { name: 'Progress', type: 'string', jsonPath: '.status.progress', description: 'Number of final nodes and of all nodes.' },
     { name: 'Waiting-For', type: 'string', jsonPath: '.status.waitingFor', description: 'What it waits for.' },
-    { name: 'Started', type: 'date', jsonPath: '.status.startTime', description: 'Since when it runs.' },
+    { name: 'Started', type: 'date', jsonPath: '.status.startTime', description: 'Time since the run started.' },
   ],
   spec,
   status,
   rules: [
     {
       rule: `!has(self.status) || !has(self.status.startTime) || (${pinned.map(isSame).join(' && ')})`,
-      message: 'a run that has begun cannot be changed, but for desiredState and ttlSecondsAfterFinished. Create another TaskExecution',
+      message: 'a run that has started cannot be changed, except desiredState and ttlSecondsAfterFinished. Create another TaskExecution',
       fieldPath: '.spec',
       reason: 'FieldValueForbidden',
     },

@@ -7,23 +7,25 @@ import { overriddenCondition, overrideEvents, overrideDescription, overrideField
 import { maxLabelValueLength } from './references.ts'
 
 const policyConflict =
-  'Another TaskQueue that is older, or has the earlier name, decides about this queue. Nothing of this one is applied. Delete one of the two; the message names the other.'
+  'Another TaskQueue, which is older or has the earlier name, configures this queue. Nothing of this one is applied. Delete one of ' +
+  'the two; the message names the other.'
 const settingsUnreadable =
-  'What was applied to the queue is recorded in a form that a later version wrote. Nothing is applied; run the version that wrote it.'
+  'A later version of Taskmill recorded the settings of the queue in a form that this version cannot read. Nothing is applied. Run ' +
+  'the version that wrote it.'
 
 const taskQueueConditions = {
   Ready: {
-    meaning: 'Whether what is declared holds for the queue. It never depends on how jobs end.',
+    meaning: 'Whether the declared settings are applied to the queue. It does not depend on how jobs end.',
     reasons: {
-      Applied: { status: 'True', meaning: 'What is declared holds.' },
+      Applied: { status: 'True', meaning: 'The declared settings are applied.' },
       Suspended: {
         status: 'True',
-        meaning: 'What is declared holds: the queue is paused until spec.suspend is false, or the override ends.',
+        meaning: 'The declared settings are applied: the queue is paused until spec.suspend is false or the override ends.',
       },
       Standby: {
         status: 'True',
         meaning:
-          'The queue is left to another cluster on the same broker, or spec.dispatch of the TaskBroker is Standby. Nothing is applied.',
+          'Another cluster on the same broker configures the queue, or spec.dispatch of the TaskBroker is Standby. Nothing is applied.',
       },
       WaitingForDispatch: {
         status: 'Unknown',
@@ -31,42 +33,48 @@ const taskQueueConditions = {
       },
       BrokerNotFound: {
         status: 'False',
-        meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; the queue goes on by itself.',
+        meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; the operator then continues by itself.',
       },
       BrokerNotUsable: {
         status: 'False',
-        meaning: 'The Secret that the TaskBroker names is missing or wrong. `kubectl describe tmb` says what to do.',
+        meaning: 'A Secret that the TaskBroker names is missing or wrong. `kubectl describe tmb` says what to do.',
       },
       BrokerUnreachable: {
         status: 'False',
-        meaning: 'The broker does not answer, so nothing can be applied; what was applied goes on. `kubectl describe tmb` says why.',
+        meaning:
+          'The broker does not answer, so nothing can be applied. Settings that were applied stay in effect. `kubectl describe tmb` says why.',
       },
       PolicyConflict: { status: 'False', meaning: policyConflict },
       SettingsUnreadable: { status: 'False', meaning: settingsUnreadable },
     },
   },
   Reconciling: {
-    meaning: 'There only while True: the operator is on its way to what is declared, and needs no help.',
+    meaning: 'Present only while True: the operator is applying the spec and needs no help.',
     reasons: {
-      WaitingForBroker: { status: 'True', meaning: 'The broker is missing or does not answer; the queue goes on by itself when it does.' },
-      WaitingForDispatch: { status: 'True', meaning: 'The dispatch lease of this namespace is being claimed at the broker.' },
+      WaitingForBroker: {
+        status: 'True',
+        meaning: 'The broker is missing or does not answer. The operator continues by itself when it answers.',
+      },
+      WaitingForDispatch: { status: 'True', meaning: 'The operator is claiming the dispatch lease of this namespace at the broker.' },
     },
   },
   Stalled: {
-    meaning: 'There only while True: what is declared cannot hold until somebody changes something.',
+    meaning: 'Present only while True: the spec cannot be applied until a user changes something.',
     reasons: {
       PolicyConflict: { status: 'True', meaning: policyConflict },
       SettingsUnreadable: { status: 'True', meaning: settingsUnreadable },
     },
   },
   Drifted: {
-    meaning: 'Whether the queue is in a state that is not declared and is left alone.',
+    meaning: 'Whether the queue has a state that is not declared and that the operator leaves alone.',
     reasons: {
       PausedByOthers: {
         status: 'True',
-        meaning: 'Somebody else paused the queue, and nothing here undoes that. Resume it where it was paused (bull-board, Queue.resume).',
+        meaning:
+          'Someone paused the queue by other means, and the operator does not undo that. Resume it where it was paused (bull-board, ' +
+          'Queue.resume).',
       },
-      AsDeclared: { status: 'False', meaning: 'The queue is as it is declared.' },
+      AsDeclared: { status: 'False', meaning: 'The queue has the declared state.' },
     },
   },
   Overridden: overriddenCondition,
@@ -74,8 +82,8 @@ const taskQueueConditions = {
 } as const satisfies ConditionRegistry
 
 const taskQueueEvents = {
-  QueueSuspended: { type: 'Normal', action: 'Suspend', meaning: 'The queue was paused; running jobs end, no other starts.' },
-  QueueResumed: { type: 'Normal', action: 'Resume', meaning: 'The pause of this TaskQueue was taken back.' },
+  QueueSuspended: { type: 'Normal', action: 'Suspend', meaning: 'The queue was paused. Running jobs end; no other job starts.' },
+  QueueResumed: { type: 'Normal', action: 'Resume', meaning: 'The pause of this TaskQueue was removed.' },
   ConcurrencyChanged: {
     type: 'Normal',
     action: 'Limit',
@@ -85,12 +93,13 @@ const taskQueueEvents = {
     type: 'Warning',
     action: 'Repair',
     meaning:
-      'Somebody else had changed what this TaskQueue declares (a resume, another concurrency); it holds again. Change the TaskQueue instead.',
+      'Someone changed by other means what this TaskQueue declares (a resume, another concurrency); the operator restored it. Change the ' +
+      'TaskQueue instead.',
   },
   PausedByOthers: {
     type: 'Warning',
     action: 'Watch',
-    meaning: 'Somebody else paused the queue. It is left alone; resume it where it was paused.',
+    meaning: 'Someone paused the queue by other means. The operator leaves it paused; resume it where it was paused.',
   },
   PolicyConflict: { type: 'Warning', action: 'Apply', meaning: policyConflict },
   SettingsUnreadable: { type: 'Warning', action: 'Apply', meaning: settingsUnreadable },
@@ -99,7 +108,7 @@ const taskQueueEvents = {
     action: 'Connect',
     meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace.',
   },
-  BrokerNotUsable: { type: 'Warning', action: 'Connect', meaning: 'The Secret that the TaskBroker names is missing or wrong.' },
+  BrokerNotUsable: { type: 'Warning', action: 'Connect', meaning: 'A Secret that the TaskBroker names is missing or wrong.' },
   BrokerUnreachable: { type: 'Warning', action: 'Connect', meaning: 'The broker does not answer, so nothing can be applied.' },
   ...overrideEvents,
 } as const satisfies EventRegistry
@@ -116,7 +125,7 @@ const leastRetentionSeconds = 600
 const brokerRef = object({
   description: 'The TaskBroker, in the same namespace, that holds the queue.',
   default: {},
-  immutable: 'brokerRef cannot be changed: what was applied to the queue would be left behind. Create another TaskQueue.',
+  immutable: 'brokerRef cannot be changed: the settings applied to the queue would stay behind. Create another TaskQueue.',
   fields: {
     name: string({
       description: 'Name of the TaskBroker.',
@@ -131,9 +140,7 @@ const brokerRef = object({
 const age = (what: string) =>
   optional(
     integer({
-      description:
-        `How long ${what} are kept, whoever added them. Not shorter than 10 minutes, for those of schedules keep a late repeat from running them again. ` +
-        'Jobs go as well when the options that they were added with say so.',
+      description: `How long ${what} are kept, whoever added them. At least 10 minutes, because the jobs of schedules prevent a late retry from running a slot twice. A job can be removed earlier by the options that it was added with.`,
       minimum: leastRetentionSeconds,
       maximum: yearSeconds,
     }),
@@ -141,7 +148,7 @@ const age = (what: string) =>
 
 const retention = object({
   description:
-    'For how long jobs that have ended stay in the queue. What is left out is left to the options of the jobs. When a job of a schedule ends, ' +
+    'How long ended jobs stay in the queue. If a field is missing, the options of each job decide. When a job of a schedule ends, ' +
     'BullMQ itself removes all completed jobs of its queue that are older than a day, and failed ones older than a week.',
   rules: [
     {
@@ -156,12 +163,12 @@ const override = object({
   description: overrideDescription,
   fields: {
     ...overrideFields,
-    suspend: boolean({ description: 'Instead of suspend: true pauses the queue, false lets a suspended one be worked on for a while.' }),
+    suspend: boolean({ description: 'Replaces spec.suspend. true pauses the queue; false lets a suspended queue run for a while.' }),
   },
 })
 
 const spec = object({
-  description: 'What holds for the queue, whoever works on it.',
+  description: 'The settings of the queue, for all workers and producers.',
   fields: {
     brokerRef,
     queueName: string({
@@ -170,18 +177,20 @@ const spec = object({
       maxLength: 128,
       pattern: '^[^.:,{}\\p{Z}\\x00-\\x1f\\x7f][^:,{}\\p{Z}\\x00-\\x1f\\x7f]*$',
       example: 'email_tasks',
-      immutable: 'queueName cannot be changed: what was applied to the queue would be left behind. Create another TaskQueue.',
+      immutable: 'queueName cannot be changed: the settings applied to the queue would stay behind. Create another TaskQueue.',
     }),
     suspend: boolean({
       description:
-        "True: the queue is paused, as by BullMQ's Queue.pause. Running jobs end, no other starts, jobs can be added. A pause by somebody else is " +
-        'left alone while this is false, and shown.',
+        "True: the queue is paused, as by BullMQ's Queue.pause. Running jobs end, no other job starts, and producers can still add jobs. " +
+        'While this is false, the operator shows a pause that someone else set, but leaves it alone.',
       default: false,
     }),
     maxConcurrency: optional(
       integer({
         description:
-          "Most jobs of the queue that run at the same time, over all workers: BullMQ's global concurrency. A WorkerPool asks for no more replicas than that needs; of several pools on the queue each does, since nobody can say beforehand which of them will run its jobs.",
+          "Highest number of jobs of the queue that run at the same time, over all workers: BullMQ's global concurrency. A WorkerPool scales " +
+          'to no more replicas than that needs. If several pools consume the queue, each of them may scale that far, because any of them may ' +
+          'get its jobs.',
         minimum: 1,
         maximum: 1_000_000,
       }),
@@ -194,25 +203,26 @@ const spec = object({
 const count = (description: string) => optional(integer({ description, minimum: 0, maximum: maxCount }))
 
 const status = object({
-  description: 'What is in the queue, and what holds for it. Written by the operator only.',
+  description: 'Content of the queue, and the settings in effect. Written by the operator only.',
   default: {},
   fields: {
     conditions: optional(conditionList),
     observedGeneration,
-    ready: count('Jobs that could run now and do not: waiting, prioritized and due delayed ones, rounded to three digits.'),
-    active: count('Jobs that run.'),
-    delayed: count('Jobs that are to run later, rounded to three digits.'),
+    ready: count('Jobs that could start now: waiting, prioritized and due delayed ones, rounded to three digits.'),
+    active: count('Jobs that workers run.'),
+    delayed: count('Jobs whose start time is in the future, rounded to three digits.'),
     failed: count('Jobs that failed for good and are still kept, rounded to three digits.'),
-    oldestJobTime: optional(dateTime({ description: 'Since when the oldest job that could run waits. Missing when none waits.' })),
+    oldestJobTime: optional(dateTime({ description: 'Since when the oldest job that could start waits. Missing when none waits.' })),
     arrivalsPerMinute: count(
-      'Jobs that were added within the last minute, rounded to three digits; also those that BullMQ took for duplicates.',
+      'Jobs added within the last minute, rounded to three digits, including those that BullMQ dropped as duplicates.',
     ),
     departuresPerMinute: count('Jobs that left within the last minute: succeeded, failed for good or removed; rounded to three digits.'),
-    limit: count('The global concurrency that BullMQ keeps to, whoever set it. Missing when there is none.'),
+    limit: count('The global concurrency that BullMQ applies, whoever set it. Missing when there is none.'),
     suspended: optional(
       enumeration({
         description:
-          'Whether the queue is paused: No; Yes, by spec.suspend; Override, by spec.override; ByOthers: by somebody else, which is left alone.',
+          'Whether the queue is paused. No. Yes: by spec.suspend. Override: by spec.override. ByOthers: by someone else; the operator leaves ' +
+          'it alone.',
         values: ['No', 'Yes', 'Override', 'ByOthers'],
       }),
     ),
@@ -225,22 +235,22 @@ export const taskQueue = declareKind({
   singular: 'taskqueue',
   shortNames: ['tq'],
   description:
-    'A TaskQueue says what holds for a BullMQ queue whoever works on it: whether it is suspended, how many jobs run at once, how long ended ones ' +
-    'are kept. A queue needs none. Deleting it takes back what it applied, and nothing else.',
+    'A TaskQueue configures a BullMQ queue for all its workers: whether it is suspended, how many jobs run at once, and how long ended ' +
+    'jobs are kept. A queue does not need a TaskQueue. Deleting a TaskQueue removes the settings that it applied, and nothing else.',
   nameMaxLength: maxLabelValueLength,
   columns: [
-    { name: 'Ready', type: 'integer', jsonPath: '.status.ready', description: 'Jobs that could run now and do not.' },
-    { name: 'Active', type: 'integer', jsonPath: '.status.active', description: 'Jobs that run.' },
-    { name: 'Delayed', type: 'integer', jsonPath: '.status.delayed', description: 'Jobs that are to run later.' },
-    { name: 'Failed', type: 'integer', jsonPath: '.status.failed', description: 'Jobs that failed for good and are kept.' },
-    { name: 'Oldest', type: 'date', jsonPath: '.status.oldestJobTime', description: 'How long the oldest job waits that could run.' },
-    { name: 'Limit', type: 'integer', jsonPath: '.status.limit', description: 'Most jobs that run at once.' },
+    { name: 'Ready', type: 'integer', jsonPath: '.status.ready', description: 'Jobs that could start now.' },
+    { name: 'Active', type: 'integer', jsonPath: '.status.active', description: 'Jobs that workers run.' },
+    { name: 'Delayed', type: 'integer', jsonPath: '.status.delayed', description: 'Jobs whose start time is in the future.' },
+    { name: 'Failed', type: 'integer', jsonPath: '.status.failed', description: 'Jobs that failed for good and are still kept.' },
+    { name: 'Oldest', type: 'date', jsonPath: '.status.oldestJobTime', description: 'How long the oldest job that could start waits.' },
+    { name: 'Limit', type: 'integer', jsonPath: '.status.limit', description: 'Highest number of jobs that run at once.' },
     { name: 'Suspended', type: 'string', jsonPath: '.status.suspended', description: 'Whether the queue is paused, and by whom.' },
     {
       name: 'Reason',
       type: 'string',
       jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
-      description: 'Whether what is declared holds.',
+      description: 'Whether the declared settings are applied.',
       priority: 1,
     },
   ],

@@ -13,7 +13,7 @@ const yearSeconds = 366 * 86_400
 const brokerRef = object({
   description: 'The TaskBroker, in the same namespace, that holds the queue and the ledger of this schedule.',
   default: {},
-  immutable: 'brokerRef cannot be changed: the ledger would be left behind. Create another TaskSchedule for the other broker.',
+  immutable: 'brokerRef cannot be changed: the ledger would stay behind. Create another TaskSchedule for the other broker.',
   fields: {
     name: string({
       description: 'Name of the TaskBroker.',
@@ -31,7 +31,7 @@ const override = object({
   description: overrideDescription,
   fields: {
     ...overrideFields,
-    suspend: boolean({ description: 'Instead of suspend: true stops the dispatch, false lets a suspended schedule run for a while.' }),
+    suspend: boolean({ description: 'Replaces spec.suspend. true stops the dispatch; false lets a suspended schedule run for a while.' }),
   },
 })
 
@@ -45,7 +45,7 @@ const spec = object({
     },
     {
       rule: "!has(self.everySeconds) || self.timeZone == 'UTC'",
-      message: 'timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z, the same everywhere. Remove timeZone',
+      message: 'timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
       fieldPath: '.timeZone',
     },
     {
@@ -64,8 +64,8 @@ const spec = object({
     schedules: optional(
       set({
         description:
-          'Cron expressions of 5 or 6 fields (the sixth, in front, is seconds), with names (MON, JAN), L, W, #, or @hourly, @daily, @weekly, @monthly, @yearly. ' +
-          'A moment that several of them name is one slot.',
+          'Cron expressions of 5 fields, or of 6 fields with seconds in front. Names (MON, JAN), L, W, #, and @hourly, @daily, @weekly, ' +
+          '@monthly, @yearly are possible. A time that several expressions name is one slot.',
         minItems: 1,
         maxItems: 16,
         items: string({ description: 'One cron expression.', minLength: 1, maxLength: 256, example: '0 1 * * 0' }),
@@ -79,46 +79,54 @@ const spec = object({
       }),
     ),
     timeZone: string({
-      description: 'IANA time zone in which schedules are meant.',
+      description: 'IANA time zone of the schedules.',
       minLength: 1,
       maxLength: 64,
       default: 'UTC',
       example: 'Europe/Berlin',
     }),
     suspend: boolean({
-      description: 'True: no slot is dispatched. Slots that fall due meanwhile are counted as missed (Suspended) and never made up for.',
+      description: 'True: no slot is dispatched. Slots that are due meanwhile count as missed (Suspended) and are never caught up.',
       default: false,
     }),
     concurrencyPolicy: enumeration({
       description:
-        'Whether a slot is dispatched while a run of this schedule is active, which it is from its dispatch to its final outcome, retries included. With Forbid the slot is missed (Overlap).',
+        'Whether a slot is dispatched while a run of this schedule is active. A run is active from its dispatch to its final outcome, ' +
+        'including retries. With Forbid the slot is missed (Overlap).',
       values: ['Allow', 'Forbid'],
       default: 'Allow',
     }),
     missedRuns: enumeration({
       description:
-        'What becomes of slots that were not dispatched in time, after an outage for example. Latest: the newest of them runs. Skip: none that is later than 30 s runs. All: they all run, in order, up to missedRunsLimit; with Forbid the first of them, while it runs the others are Overlap.',
+        'What happens to slots that were not dispatched in time, for example after an outage. Latest: the newest of them runs. Skip: none ' +
+        'that is more than 30 s late runs. All: they all run, in order, up to missedRunsLimit; with Forbid only the first runs, and slots ' +
+        'that are due while it runs are missed (Overlap).',
       values: ['Latest', 'Skip', 'All'],
       default: 'Latest',
     }),
     missedRunsLimit: integer({
-      description: 'With missedRuns All: as many run at most, the newest ones; the others are counted as missed (TooManyMissed).',
+      description:
+        'With missedRuns All: the highest number of late slots that run: the newest ones. The others count as missed (TooManyMissed).',
       minimum: 1,
       maximum: 100,
       default: 10,
     }),
     startingDeadlineSeconds: deadline(
-      'How late a slot may still be dispatched; later it is counted as missed (StartingDeadlineExceeded). Without it: however late.',
+      'How late a slot may still be dispatched. After that it counts as missed (StartingDeadlineExceeded). Without it: however late.',
     ),
     pendingDeadlineSeconds: deadline(
-      'A run that no worker has started so long after its dispatch is taken back and counts as failed, which frees a schedule with Forbid; of a graph: that has not begun; of a Kubernetes Job: of which no pod is up.',
+      'If no worker starts a run within this time after its dispatch, Taskmill removes the run and counts it as failed, so that a ' +
+        'schedule with Forbid can continue. A graph has started when its first node has; a Kubernetes Job when a pod is running.',
     ),
     runDeadlineSeconds: deadline(
-      'A run that has not ended so long after the start of its current attempt, of a graph or a Kubernetes Job after its begin, counts as failed, which frees a schedule with Forbid. The run itself goes on.',
+      'If a run does not end within this time after the start of its current attempt (a graph or a Kubernetes Job: after its start), it ' +
+        'counts as failed, so that a schedule with Forbid can continue. The run itself continues.',
     ),
     deletionPolicy: enumeration({
       description:
-        'What becomes of its runs when this TaskSchedule is deleted. Delete: jobs that have not started are removed with its ledger, and its TaskExecutions and Kubernetes Jobs are deleted, which cancels those that run. Orphan: all of it stays, and a TaskSchedule of the same name continues.',
+        'What happens to its runs when this TaskSchedule is deleted. Delete: Taskmill removes the jobs that have not started and the ' +
+        'ledger, and deletes its TaskExecutions and Kubernetes Jobs, which cancels running ones. Orphan: everything stays, and a ' +
+        'TaskSchedule of the same name continues.',
       values: ['Delete', 'Orphan'],
       default: 'Delete',
     }),
@@ -130,21 +138,23 @@ const spec = object({
     task: optional(taskTemplate),
     job: optional(
       jobTemplateOf({
-        description: 'The Kubernetes Job that is created for each slot, at its time.',
-        names: '`$(slot)` stands for the slot in RFC 3339, and any CEL expression over it may stand in its place;',
+        description: 'The Kubernetes Job that is created for each slot, when it is due.',
+        names: '`$(slot)` is the time of the slot in RFC 3339, and any CEL expression over it can be used;',
       }),
     ),
     dependencyRef: optional(
       requiredRef({
         description:
-          'The TaskDependency, in the same namespace, whose graph is run at each slot: by a TaskExecution of its own, which is deleted a day after its end.',
+          'The TaskDependency, in the same namespace, whose graph runs at each slot, by a TaskExecution of its own. It is deleted a day after ' +
+          'its end.',
         what: 'TaskDependency',
       }),
     ),
     parameters: optional(
       openObject({
         description:
-          'Values that are merged over the parameters of the graph. In their texts, nested ones too, `$(slot)` stands for the slot in RFC 3339, and any CEL expression over it may stand in its place; `$$(` stands for `$(`.',
+          'Values that are merged into the parameters of the graph. In their texts, also nested ones, `$(slot)` is the time of the slot in ' +
+          'RFC 3339, and any CEL expression over it can be used; write `$$(` for `$(`.',
         example: { day: '$(slot)' },
         fields: {},
       }),
@@ -158,27 +168,27 @@ const moment = (description: string) => optional(dateTime({ description }))
 const count = (description: string) => optional(integer({ description, minimum: 0, maximum: maxCount }))
 
 const status = object({
-  description: 'What became of the slots, as the ledger in the broker says. Written by the operator only.',
+  description: 'State of the slots, as recorded in the ledger in the broker. Written by the operator only.',
   default: {},
   fields: {
     conditions: optional(conditionList),
     observedGeneration,
     schedule: text('The expressions, or the interval, as one text; a column of kubectl get.', 4608),
-    timeZone: text('The time zone in which schedules are meant; missing with everySeconds.', 64),
+    timeZone: text('The time zone of the schedules. Missing with everySeconds.', 64),
     nextRuns: optional(
-      set({ description: 'The next slots, at most five.', maxItems: 5, items: dateTime({ description: 'A slot to come.' }) }),
+      set({ description: 'The next slots, at most five.', maxItems: 5, items: dateTime({ description: 'A future slot.' }) }),
     ),
-    next: text('The next slot, to the minute where it is one; a column of kubectl get.', 32),
-    activeRuns: count('Runs that were dispatched and have no final outcome yet.'),
+    next: text('The next slot, without seconds if they are zero; a column of kubectl get.', 32),
+    activeRuns: count('Dispatched runs without a final outcome.'),
     lastScheduleTime: moment('The newest slot that was dispatched.'),
-    lastSuccessTime: moment('When a run succeeded last.'),
-    lastFailureTime: moment('When a run failed for good last.'),
-    lastFailureMessage: text('What that run said.', 2048),
+    lastSuccessTime: moment('When the last successful run ended.'),
+    lastFailureTime: moment('When the last failed run ended.'),
+    lastFailureMessage: text('Message of that failed run.', 2048),
     lastResult: optional(enumeration({ description: 'Outcome of the run that ended last.', values: ['Succeeded', 'Failed'] })),
-    consecutiveFailures: count('Runs that failed since the last one that succeeded.'),
+    consecutiveFailures: count('Failed runs since the last successful one.'),
     missedRuns: optional(
       listMap({
-        description: 'Slots that were not dispatched, by reason, since the ledger began.',
+        description: 'Slots that were not dispatched, by reason, since the ledger was created.',
         keys: ['reason'],
         maxItems: 16,
         items: object({
@@ -191,7 +201,7 @@ const status = object({
         }),
       }),
     ),
-    reason: text('The one reason among the conditions that matters most now; a column of kubectl get.', 1024),
+    reason: text('The most important reason among the conditions; a column of kubectl get.', 1024),
   },
 })
 
@@ -201,17 +211,18 @@ export const taskSchedule = declareKind({
   singular: 'taskschedule',
   shortNames: ['tsch'],
   description:
-    'A TaskSchedule adds a job to a queue, creates a Kubernetes Job or runs a graph at each of its slots, exactly once per slot, whatever happens to the operator meanwhile, and says what became of the runs.',
+    'A TaskSchedule adds a job to a queue, creates a Kubernetes Job or runs a graph at each of its slots. It does so exactly once per ' +
+    'slot, even if the operator restarts, and records the outcome of each run.',
   nameMaxLength: maxLabelValueLength,
   columns: [
     { name: 'Schedule', type: 'string', jsonPath: '.status.schedule', description: 'When it runs.' },
     { name: 'TZ', type: 'string', jsonPath: '.status.timeZone', description: 'In which time zone.' },
     { name: 'Active', type: 'integer', jsonPath: '.status.activeRuns', description: 'Runs without a final outcome.' },
-    { name: 'Last', type: 'date', jsonPath: '.status.lastScheduleTime', description: 'Since when the newest dispatched slot was due.' },
+    { name: 'Last', type: 'date', jsonPath: '.status.lastScheduleTime', description: 'Time since the newest dispatched slot was due.' },
     { name: 'Result', type: 'string', jsonPath: '.status.lastResult', description: 'Outcome of the run that ended last.' },
     { name: 'Fails', type: 'integer', jsonPath: '.status.consecutiveFailures', description: 'Failures since the last success.' },
     { name: 'Next', type: 'string', jsonPath: '.status.next', description: 'The next slot.' },
-    { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The reason that matters most now.' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The most important reason.' },
   ],
   spec,
   status,

@@ -8,7 +8,7 @@ const retry = object({
   default: {},
   fields: {
     maxRetries: integer({
-      description: 'How often a failed run is tried again. 0 means that the first failure is final.',
+      description: 'How often a failed run is retried. 0: the first failure is final.',
       minimum: 0,
       maximum: 100,
       default: 0,
@@ -42,7 +42,7 @@ export function taskTemplateOf({ description, names }: { readonly description: s
       }),
       payload: optional(
         openObject({
-          description: `The job's data: any JSON object of at most 256 KiB. In its texts, nested ones too, ${names} \`$$(\` stands for \`$(\`.`,
+          description: `The job's data: any JSON object of at most 256 KiB. In its texts, also nested ones, ${names} write \`$$(\` for \`$(\`.`,
           example: { retainDays: 30, slot: '$(slot)' },
           fields: {},
         }),
@@ -50,7 +50,8 @@ export function taskTemplateOf({ description, names }: { readonly description: s
       priority: optional(
         integer({
           description:
-            'Higher runs sooner among jobs with a priority. Without one the job is a plain one: first in, first out, and BullMQ runs plain jobs before all that have a priority.',
+            'Higher runs earlier among jobs with a priority. A job without one runs first in, first out, and BullMQ runs all jobs without a ' +
+            'priority before those with one.',
           minimum: 1,
           maximum: 100,
         }),
@@ -62,7 +63,7 @@ export function taskTemplateOf({ description, names }: { readonly description: s
 
 export const taskTemplate = taskTemplateOf({
   description: 'The job that is added for each slot. Any BullMQ worker of the queue can run it.',
-  names: '`$(slot)` stands for the slot in RFC 3339, and any CEL expression over it may stand in its place;',
+  names: '`$(slot)` is the time of the slot in RFC 3339, and any CEL expression over it can be used;',
 })
 
 export type TaskTemplate = Infer<typeof taskTemplate>

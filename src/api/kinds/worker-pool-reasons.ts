@@ -5,32 +5,35 @@ import { alertingCondition } from './alerting-condition.ts'
 /** Where the HorizontalPodAutoscaler has a word for something, it is the HPA's word. */
 export const workerPoolConditions = {
   Ready: {
-    meaning: 'Whether the pool does, or can at once do, the work of its queues. It never depends on how jobs end.',
+    meaning: 'Whether the pool works on its queues, or can do so at once. It does not depend on how jobs end.',
     reasons: {
       DeploymentAvailable: { status: 'True', meaning: 'The Deployment has the pods that it needs, and they work on the queues.' },
       ScaledToZero: {
         status: 'True',
         meaning:
-          'No pod runs: there is no work and minReplicas is 0, so that the next job starts one; or ScalingActive is False (ScalingDisabled), and people wanted none.',
+          'No pod runs: there is no work and minReplicas is 0, so the next job starts a pod; or ScalingActive is False (ScalingDisabled), and ' +
+          'a user asked for 0 replicas.',
       },
       DeploymentProgressing: {
         status: 'False',
         meaning:
-          'Pods are starting. Normal for a minute; after that `kubectl describe pods -l taskmill.dev/pool=…` says what they wait for.',
+          'Pods are starting. Normal for a minute; after that, `kubectl describe pods -l taskmill.dev/pool=…` says what they wait for.',
       },
       DeploymentUnavailable: {
         status: 'False',
         meaning:
-          'Pods cannot be created, or do not become ready. The message is that of the Deployment (quota, pod security) or of the container that fails (image, crash, missing Secret); correct the template or the namespace.',
+          'Pods cannot be created, or do not become ready. The message is that of the Deployment (quota, pod security) or of the failing ' +
+          'container (image, crash, missing Secret). Correct the template or the namespace.',
       },
       DeploymentNotOwned: {
         status: 'False',
         meaning:
-          'A Deployment with the name of the pool exists and belongs to somebody else, or the one of targetRef is scaled by another pool. Rename the pool, delete that Deployment, or name another one.',
+          'A Deployment with the name of the pool exists and belongs to another owner, or another pool scales the Deployment of targetRef. ' +
+          'Rename the pool, delete that Deployment, or name another one.',
       },
       TargetNotFound: {
         status: 'False',
-        meaning: 'The Deployment of targetRef does not exist. Create it in this namespace; the pool goes on by itself.',
+        meaning: 'The Deployment of targetRef does not exist. Create it in this namespace; the pool then continues by itself.',
       },
       TemplateInvalid: {
         status: 'False',
@@ -38,37 +41,42 @@ export const workerPoolConditions = {
       },
       BrokerNotFound: {
         status: 'False',
-        meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; the pool goes on by itself.',
+        meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; the pool then continues by itself.',
       },
       BrokerNotReady: {
         status: 'False',
         meaning:
-          'A Secret of the TaskBroker is missing, forbidden or not usable, so the queues cannot be read. The replicas are held. `kubectl describe tmb` says which.',
+          'A Secret of the TaskBroker is missing, forbidden or not usable, so the queues cannot be read. The replicas are held. `kubectl ' +
+          'describe tmb` says which Secret.',
       },
       BrokerUnreachable: {
         status: 'False',
-        meaning: 'The broker does not answer, so nobody can fetch jobs. The replicas are held. `kubectl describe tmb` says why.',
+        meaning: 'The broker does not answer, so workers cannot fetch jobs. The replicas are held. `kubectl describe tmb` says why.',
       },
       WaitingForQueueMetrics: { status: 'Unknown', meaning: 'The queues have not been read yet. Normal for some seconds after a start.' },
     },
   },
   Reconciling: {
-    meaning: 'There only while True: the operator is bringing the cluster to the spec, and needs no help.',
+    meaning: 'Present only while True: the operator is applying the spec and needs no help.',
     reasons: {
       DeploymentProgressing: { status: 'True', meaning: 'A new template is rolled out, or the first pods start.' },
-      WaitingForBroker: { status: 'True', meaning: 'The broker is missing or does not answer; the pool goes on by itself when it does.' },
-      WaitingForTarget: { status: 'True', meaning: 'The Deployment of targetRef is missing; the pool goes on by itself when it is there.' },
+      WaitingForBroker: {
+        status: 'True',
+        meaning: 'The broker is missing or does not answer. The pool continues by itself when it answers.',
+      },
+      WaitingForTarget: { status: 'True', meaning: 'The Deployment of targetRef is missing. The pool continues by itself when it exists.' },
       WaitingForQueueMetrics: { status: 'True', meaning: 'The queues have not been read yet.' },
     },
   },
   Stalled: {
-    meaning: 'There only while True: the spec cannot be reached until somebody changes something.',
+    meaning: 'Present only while True: the spec cannot be applied until a user changes something.',
     reasons: {
       TemplateInvalid: { status: 'True', meaning: 'The API server refused the pod template. Correct the field that the message names.' },
       DeploymentNotOwned: {
         status: 'True',
         meaning:
-          'The Deployment of the pool belongs to somebody else or is scaled by another pool. Rename the pool, delete that Deployment, or name another one.',
+          'The Deployment of the pool belongs to another owner, or another pool scales it. Rename the pool, delete that Deployment, or name ' +
+          'another one.',
       },
       ProgressDeadlineExceeded: {
         status: 'True',
@@ -78,47 +86,50 @@ export const workerPoolConditions = {
     },
   },
   ScalingActive: {
-    meaning: 'Whether the replicas follow the queues: they can be read, and nobody has switched scaling off.',
+    meaning: 'Whether the replicas follow the queues: the queues can be read, and scaling is not switched off.',
     reasons: {
-      ValidMetricFound: { status: 'True', meaning: 'All queues of the pool were read.' },
+      ValidMetricFound: { status: 'True', meaning: 'All queues of the pool can be read.' },
       ScalingDisabled: {
         status: 'False',
         meaning:
-          'The pool is in mode Manual or DryRun, an override says how many replicas there are, or somebody scaled the Deployment itself to 0. The message says which, and what ends it.',
+          'The pool is in mode Manual or DryRun, an override sets the replicas, or a user scaled the Deployment itself to 0. The message says ' +
+          'which, and how it ends.',
       },
       FailedGetQueueMetrics: {
         status: 'False',
-        meaning: 'At least one queue cannot be read. The replicas are held: an unreadable queue is not an empty one.',
+        meaning: 'At least one queue cannot be read. The replicas are held, because an unreadable queue may not be empty.',
       },
       WaitingForQueueMetrics: { status: 'Unknown', meaning: 'The queues have not been read yet.' },
     },
   },
   ScalingLimited: {
     meaning:
-      'Whether something else than the backlog limits the number of replicas: minReplicas, maxReplicas, the nodes, or what the queues let run at once.',
+      'Whether something other than the backlog limits the number of replicas: minReplicas, maxReplicas, the nodes, or the concurrency ' +
+      'limit of a queue.',
     reasons: {
       TooManyReplicas: {
         status: 'True',
-        meaning: 'The queues ask for more than maxReplicas. Raise it if the cluster and the broker have room.',
+        meaning: 'The queues need more than maxReplicas. Raise it if the cluster and the broker have room.',
       },
       UnschedulablePods: {
         status: 'True',
-        meaning: 'Pods wait for a node that has room for them. No more are added until they have one. Add a node or lower the requests.',
+        meaning: 'No node has room for some pods. The operator adds no more until they are scheduled. Add a node or lower the requests.',
       },
       QueueConcurrencyLimited: {
         status: 'True',
         meaning:
-          'More jobs wait than a queue lets run at once (maxConcurrency of a TaskQueue, or the global concurrency that somebody set), so more replicas would find nothing to do. Raise that limit if what it protects has room.',
+          'More jobs wait than a queue allows to run at once (maxConcurrency of a TaskQueue, or a global concurrency set by other means), so ' +
+          'more replicas would stay idle. Raise that limit if what it protects has room.',
       },
-      TooFewReplicas: { status: 'True', meaning: 'The queues ask for less than minReplicas.' },
-      DesiredWithinRange: { status: 'False', meaning: 'The number that the queues ask for is within minReplicas and maxReplicas.' },
+      TooFewReplicas: { status: 'True', meaning: 'The queues need less than minReplicas.' },
+      DesiredWithinRange: { status: 'False', meaning: 'The number that the queues need is within minReplicas and maxReplicas.' },
     },
   },
   AbleToScale: {
     meaning: 'Whether the number of replicas can be changed now.',
     reasons: {
-      ReadyForNewScale: { status: 'True', meaning: 'The replicas are what the queues ask for, or are being changed to it.' },
-      ScaleDownStabilized: { status: 'True', meaning: 'Fewer replicas would do, but were not enough for the whole scale-down window yet.' },
+      ReadyForNewScale: { status: 'True', meaning: 'The replicas are, or are being changed to, what the queues need.' },
+      ScaleDownStabilized: { status: 'True', meaning: 'Fewer replicas are enough now, but were not during the whole scale-down window.' },
     },
   },
   Overridden: overriddenCondition,
@@ -131,7 +142,7 @@ export const workerPoolEvents = {
   DeploymentNotOwned: {
     type: 'Warning',
     action: 'Create',
-    meaning: 'The Deployment of the pool belongs to somebody else or is scaled by another pool. The note says what to do.',
+    meaning: 'The Deployment of the pool belongs to another owner, or another pool scales it. The note says what to do.',
   },
   TargetNotFound: {
     type: 'Warning',
@@ -153,14 +164,14 @@ export const workerPoolEvents = {
   BrokerNotReady: {
     type: 'Warning',
     action: 'Connect',
-    meaning: 'A Secret of the TaskBroker cannot be used; the replicas are held. `kubectl describe tmb` says which.',
+    meaning: 'A Secret of the TaskBroker cannot be used, so the replicas are held. `kubectl describe tmb` says which.',
   },
   BrokerUnreachable: {
     type: 'Warning',
     action: 'Connect',
-    meaning: 'The queues cannot be read; the replicas are held. `kubectl describe tmb` says why.',
+    meaning: 'The queues cannot be read, so the replicas are held. `kubectl describe tmb` says why.',
   },
-  BrokerReachable: { type: 'Normal', action: 'Connect', meaning: 'The queues can be read again; scaling goes on.' },
+  BrokerReachable: { type: 'Normal', action: 'Connect', meaning: 'The queues can be read again; scaling continues.' },
   ...overrideEvents,
 } as const satisfies EventRegistry
 

@@ -12,19 +12,19 @@ const variable = (description: string, example: string) =>
 /** Names, because a foreign image brings its own: Taskmill only fills in what belongs to each. */
 const brokerEnv = object({
   description:
-    'Names of environment variables under which an image that is not made for Taskmill finds the broker. The variables TASKMILL_… are always ' +
-    "there beside them. They stand before the template's own, which may refer to them as $(NAME).",
+    'Environment variables for an image that was not made for Taskmill: under which names it finds the broker. The TASKMILL_… variables ' +
+    "are always set as well. All of them come before the template's own variables, which can refer to them as $(NAME).",
   fields: {
     url: variable(
-      'The whole in one: redis://:password@host:port, or rediss:// with TLS; with the name of the user only if `username` is set as well. Composed by ' +
-        'Kubernetes from the Secret when the pod starts; special characters of the password are not escaped: use only letters, digits, - and _ in it, ' +
-        'or the variables below.',
+      'The whole address as one URL: redis://:password@host:port, or rediss:// with TLS. It contains the user name only if `username` is ' +
+        'set as well. Kubernetes composes it from the Secret when the pod starts. Special characters in the password are not escaped: use ' +
+        'only letters, digits, - and _ in it, or use the variables below.',
       'REDIS_URL',
     ),
     address: variable('Host and port, as host:port.', 'REDIS_ADDRESS'),
-    host: variable('The host, an IPv6 address without brackets.', 'REDIS_HOST'),
+    host: variable('The host; an IPv6 address without brackets.', 'REDIS_HOST'),
     port: variable('The port alone.', 'REDIS_PORT'),
-    username: variable('Name of the ACL user: the key `username` of the credentials Secret, which must then have it.', 'REDIS_USERNAME'),
+    username: variable('Name of the ACL user: the key `username` of the credentials Secret, which must have that key.', 'REDIS_USERNAME'),
     password: variable('The password: the key `password` of the credentials Secret. A changed password needs new pods.', 'REDIS_PASSWORD'),
     keyPrefix: variable("BullMQ's prefix.", 'REDIS_PREFIX'),
   },
@@ -59,7 +59,7 @@ const scaleDown = object({
   default: {},
   fields: {
     stabilizationWindowSeconds: integer({
-      description: 'Seconds for which fewer replicas must have been enough before any is removed. 0 removes them at once.',
+      description: 'Seconds during which fewer replicas must have been enough before any is removed. 0 removes them at once.',
       minimum: 0,
       maximum: 3600,
       default: 300,
@@ -78,61 +78,60 @@ const override = object({
     },
     {
       rule: "!has(self.replicas) || !has(self.mode) || self.mode == 'Manual'",
-      message: 'replicas are what people decide: leave mode out, or set it to Manual',
+      message: 'replicas are a manual setting: leave mode out, or set it to Manual',
       fieldPath: '.mode',
     },
     {
       rule: '!has(self.suspend) || !self.suspend || (!has(self.mode) && !has(self.replicas))',
-      message: 'suspend is 0 replicas whatever the mode: leave mode and replicas out',
+      message: 'suspend means 0 replicas in every mode: leave mode and replicas out',
       fieldPath: '.suspend',
     },
   ],
   fields: {
     ...overrideFields,
-    mode: optional(
-      enumeration({ description: 'Instead of scaling.mode. Manual without replicas holds the number that is found.', values: modes }),
-    ),
+    mode: optional(enumeration({ description: 'Replaces scaling.mode. Manual without replicas keeps the current number.', values: modes })),
     replicas: optional(
       integer({
-        description: 'As many replicas, whatever the queues ask for and minReplicas and maxReplicas say.',
+        description: 'Number of replicas, whatever the queues need and whatever minReplicas and maxReplicas are.',
         minimum: 0,
         maximum: mostReplicas,
       }),
     ),
-    suspend: optional(boolean({ description: 'True: no pod. Those that run drain as at any scale-in.' })),
+    suspend: optional(boolean({ description: 'True: no pods. Running pods drain as in any scale-in.' })),
   },
 })
 
 const scaling = object({
   description:
-    'How many replicas the pool has: the jobs that wait, are due or run, divided by targetBacklogPerReplica, within minReplicas and maxReplicas. ' +
-    'While a queue cannot be read the number is held. Whoever scales the Deployment itself to 0 takes it out of scaling until it has another number.',
+    'How many replicas the pool has: the jobs that wait, are due or run, divided by targetBacklogPerReplica, between minReplicas and ' +
+    'maxReplicas. While a queue cannot be read, the operator keeps the number. If a user scales the Deployment itself to 0, the pool ' +
+    'stays at 0 until the Deployment gets another number.',
   default: {},
   rules: [
     {
       rule: 'self.minReplicas <= self.maxReplicas',
-      message: `minReplicas must not exceed maxReplicas (${defaultMaxReplicas} where it is left out)`,
+      message: `minReplicas must not exceed maxReplicas (default ${defaultMaxReplicas})`,
       fieldPath: '.minReplicas',
     },
   ],
   fields: {
     mode: enumeration({
       description:
-        'Who decides the number. Auto: Taskmill writes what the queues ask for. DryRun: it says in status.decision what it would write, and ' +
-        'leaves the replicas alone. Manual: people do, by spec.replicas or the scale subresource, whatever minReplicas and maxReplicas say; ' +
-        'the number that is found stays until another one is written.',
+        'Who decides the number. Auto: the operator sets what the queues need. DryRun: the operator shows in status.decision what it would ' +
+        'set, and leaves the replicas alone. Manual: users decide, by spec.replicas or the scale subresource, whatever minReplicas and ' +
+        'maxReplicas are; the current number stays until a user sets another one.',
       values: modes,
       default: 'Auto',
     }),
     minReplicas: integer({
-      description: 'Fewest replicas. 0 lets the pool sleep without pods; the next job wakes it.',
+      description: 'Lowest number of replicas. With 0 the pool runs no pods while it is idle; the next job starts one.',
       minimum: 0,
       maximum: mostReplicas,
       default: 0,
     }),
-    maxReplicas: integer({ description: 'Most replicas.', minimum: 1, maximum: mostReplicas, default: defaultMaxReplicas }),
+    maxReplicas: integer({ description: 'Highest number of replicas.', minimum: 1, maximum: mostReplicas, default: defaultMaxReplicas }),
     targetBacklogPerReplica: integer({
-      description: 'Jobs, waiting and running, that one replica is meant to have. Lower means more replicas and shorter queues.',
+      description: 'Number of jobs, waiting and running, per replica. A lower value means more replicas and shorter queues.',
       minimum: 1,
       maximum: 1_000_000,
       default: 10,
@@ -147,10 +146,11 @@ const scaling = object({
 
 const targetRef = object({
   description:
-    'An existing Deployment in the same namespace, of which only the replicas are written. It gets the label taskmill.dev/pool and the ' +
-    'annotation taskmill.dev/written-replicas, which are taken back when the pool goes or targets another one. Its pods get no environment.',
+    'An existing Deployment in the same namespace. The operator sets only its replicas. It adds the label taskmill.dev/pool and the ' +
+    'annotation taskmill.dev/written-replicas, and removes them when the pool is deleted or targets another one. It adds no environment ' +
+    'to its pods.',
   fields: {
-    kind: enumeration({ description: 'What is scaled.', values: ['Deployment'], default: 'Deployment' }),
+    kind: enumeration({ description: 'Kind of the object that is scaled.', values: ['Deployment'], default: 'Deployment' }),
     name: string({
       description: 'Name of the Deployment.',
       minLength: 1,
@@ -162,25 +162,25 @@ const targetRef = object({
 })
 
 const spec = object({
-  description: 'What the pool should be.',
+  description: 'The desired state of the pool.',
   rules: [
     { rule: 'has(self.template) != has(self.targetRef)', message: 'exactly one of template and targetRef must be set' },
     {
       rule: '!(has(self.brokerEnv) && has(self.targetRef))',
-      message: 'brokerEnv needs a template: nothing is injected into the pods of a Deployment that targetRef names',
+      message: 'brokerEnv needs a template: the operator adds no environment to the pods of the Deployment of targetRef',
       fieldPath: '.brokerEnv',
     },
     {
       rule: 'has(self.targetRef) == has(oldSelf.targetRef)',
-      message: 'a pool cannot change between template and targetRef: its pods would be left behind. Create another WorkerPool.',
+      message: 'a pool cannot change between template and targetRef: its pods would stay behind. Create another WorkerPool.',
       reason: 'FieldValueForbidden',
     },
   ],
   fields: {
     replicas: integer({
       description:
-        'Replicas that people want while scaling.mode is Manual; what `kubectl scale` writes. Without effect in the other modes, and also in ' +
-        'Manual as long as it is the number that was there when Manual began: then the replicas are held as they are.',
+        'Replicas that users want while scaling.mode is Manual; `kubectl scale` writes it. It has no effect in the other modes. In Manual ' +
+        'it has no effect either while it still is the number that was there when Manual began: until then the replicas stay as they are.',
       minimum: 0,
       maximum: mostReplicas,
       default: 0,
@@ -196,7 +196,8 @@ const spec = object({
     scaling,
     drainTimeoutSeconds: integer({
       description:
-        "Seconds that a stopping pod may go on with its running jobs. What is not finished then goes back to its queue. The pod's grace period follows it.",
+        "Seconds for which a stopping pod may continue its running jobs. Unfinished jobs then return to their queue. The pod's grace period " +
+        'is derived from it.',
       minimum: 0,
       maximum: 86_400,
       default: 30,
@@ -211,7 +212,7 @@ const spec = object({
 const replicaCount = (description: string) => optional(integer({ description, minimum: 0, maximum: maxCount }))
 
 const status = object({
-  description: 'What the pool is, as the operator saw it last. Written by the operator only.',
+  description: 'The current state of the pool. Written by the operator only.',
   default: {},
   fields: {
     conditions: optional(conditionList),
@@ -221,21 +222,23 @@ const status = object({
     replicas: optional(integer({ description: 'Pods that the Deployment has.', minimum: 0, maximum: 2 ** 31 - 1 })),
     selector: optional(
       string({
-        description: 'Label selector of the pods, as the scale subresource wants it.',
+        description: 'Label selector of the pods, for the scale subresource.',
         maxLength: 4096,
         example: 'taskmill.dev/pool=email',
       }),
     ),
-    ignoredReplicas: replicaCount('The spec.replicas that is not acted upon, because nobody has written another one since Manual began.'),
+    ignoredReplicas: replicaCount(
+      'The spec.replicas that is not in effect, because no user has written another number since Manual began.',
+    ),
     replicasBeforeOverride: replicaCount(
-      'Replicas to go back to when the override ends, where scaling.mode would not bring them back: it is DryRun, or Manual and holds what it found.',
+      'Replicas to restore when the override ends, if scaling.mode would not restore them: it is DryRun, or Manual without a new number.',
     ),
     readyReplicas: replicaCount('Pods that are ready.'),
     ready: optional(string({ description: 'Ready pods of desired pods.', maxLength: 32, example: '5/7' })),
-    busy: optional(string({ description: 'Running jobs of the slots of all ready pods.', maxLength: 40, example: '18/20' })),
+    busy: optional(string({ description: 'Running jobs, and slots of all ready pods.', maxLength: 40, example: '18/20' })),
     backlog: optional(
       integer({
-        description: 'Jobs that could run now and do not: waiting, prioritized and due delayed ones, rounded to three digits.',
+        description: 'Jobs that could start now: waiting, prioritized and due delayed ones, rounded to three digits.',
         minimum: 0,
         maximum: maxCount,
       }),
@@ -243,19 +246,21 @@ const status = object({
     orphaned: optional(
       integer({
         description:
-          'Jobs that are active without a worker: theirs died, or was removed, and nobody gave them back yet. They keep the pool from resting at 0. Missing when there are none.',
+          'Orphaned jobs: they are active, but their worker died or was removed, and they have not yet returned to their queue. They keep the ' +
+          'pool from scaling to 0. Missing when there are none.',
         minimum: 0,
         maximum: maxCount,
       }),
     ),
-    oldestJobTime: optional(dateTime({ description: 'Since when the oldest job that could run waits. Missing when none waits.' })),
+    oldestJobTime: optional(dateTime({ description: 'Since when the oldest job that could start waits. Missing when none waits.' })),
     decision: optional(
-      string({ description: 'Why there are so many replicas, what limited the number, and what would change it.', maxLength: 4096 }),
+      string({
+        description: 'Why the pool has this number of replicas, what limits the number, and what would change it.',
+        maxLength: 4096,
+      }),
     ),
-    reason: optional(
-      string({ description: 'The one reason among the conditions that matters most now; a column of kubectl get.', maxLength: 1024 }),
-    ),
-    lastScaleTime: optional(dateTime({ description: 'When the operator changed the number of replicas last.' })),
+    reason: optional(string({ description: 'The most important reason among the conditions; a column of kubectl get.', maxLength: 1024 })),
+    lastScaleTime: optional(dateTime({ description: 'When the operator last changed the number of replicas.' })),
   },
 })
 
@@ -265,17 +270,17 @@ export const workerPool = declareKind({
   singular: 'workerpool',
   shortNames: ['wp'],
   description:
-    'A WorkerPool runs worker pods for queues and scales them with the work. It owns one Deployment of its own name, or scales an existing one. ' +
-    'With minReplicas 0 (the default) no pod runs while there is no work.',
+    'A WorkerPool runs worker pods for queues and scales them with the work. It owns one Deployment of its own name, or scales an ' +
+    'existing one. With minReplicas 0 (the default), no pod runs while there is no work.',
   nameMaxLength: maxLabelValueLength,
   columns: [
     { name: 'Ready', type: 'string', jsonPath: '.status.ready', description: 'Ready pods of desired pods.' },
     { name: 'Desired', type: 'integer', jsonPath: '.status.desiredReplicas', description: 'Replicas that the operator wants.' },
-    { name: 'Busy', type: 'string', jsonPath: '.status.busy', description: 'Running jobs of all slots.' },
-    { name: 'Backlog', type: 'integer', jsonPath: '.status.backlog', description: 'Jobs that could run now and do not.' },
+    { name: 'Busy', type: 'string', jsonPath: '.status.busy', description: 'Running jobs, and all slots.' },
+    { name: 'Backlog', type: 'integer', jsonPath: '.status.backlog', description: 'Jobs that could start now.' },
     { name: 'Oldest', type: 'date', jsonPath: '.status.oldestJobTime', description: 'How long the oldest of them waits.' },
     { name: 'Mode', type: 'string', jsonPath: '.spec.scaling.mode', description: 'Who decides the number of replicas.' },
-    { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The reason that matters most now.' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The most important reason.' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Age of the pool.' },
   ],
   spec,

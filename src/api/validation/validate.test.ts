@@ -78,11 +78,7 @@ describe('the validator', () => {
     [withSpec({ concurrency: 1.5 }), 'spec.concurrency', 'must be integer, is number'],
     [withSpec({ concurrency: 0 }), 'spec.concurrency', 'must be at least 1'],
     [withSpec({ concurrency: 1001 }), 'spec.concurrency', 'must be at most 1000'],
-    [
-      withSpec({ scaling: { minReplicas: 11 } }),
-      'spec.scaling.minReplicas',
-      'minReplicas must not exceed maxReplicas (10 where it is left out)',
-    ],
+    [withSpec({ scaling: { minReplicas: 11 } }), 'spec.scaling.minReplicas', 'minReplicas must not exceed maxReplicas (default 10)'],
     [
       { ...pool, status: { conditions: [{ ...condition, status: 'Maybe' }] } },
       'status.conditions[0].status',

@@ -42,7 +42,7 @@ export function badJobManifests(field: string, around: (job: string) => string):
     refused(
       'a Job that is suspended',
       `suspend: true, ${pods('Never')}`,
-      'suspend: Invalid value: "object": suspend cannot be true: nobody would start the Job. Remove suspend',
+      'suspend: Invalid value: "object": suspend cannot be true: the Job would never start. Remove suspend',
     ),
     refused(
       'a Job that selects pods by itself',

@@ -81,7 +81,7 @@ export const taskBrokerCase: KindCase = {
           standalone: { address: redis.redis.svc:6379 }
           keyPrefix: other
       `,
-      answer: 'spec.keyPrefix: Forbidden: keyPrefix cannot be changed: the queues would be left behind. Create another TaskBroker.',
+      answer: 'spec.keyPrefix: Forbidden: keyPrefix cannot be changed: the queues would stay behind. Create another TaskBroker.',
     },
     {
       title: 'a TaskBroker that dispatches now and then',

@@ -104,7 +104,7 @@ export const taskDependencyCase: KindCase = {
           nodes: [{ name: fetch, task: { type: fetch, queue: sync } }]
       `,
       answer:
-        'spec.brokerRef: Forbidden: brokerRef cannot be changed: runs would be left behind. Create another TaskDependency for the other broker.',
+        'spec.brokerRef: Forbidden: brokerRef cannot be changed: the runs would stay behind. Create another TaskDependency for the other broker.',
     },
     {
       title: 'a graph that ignores failures',

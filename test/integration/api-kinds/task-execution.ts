@@ -151,7 +151,7 @@ export const taskExecutionCase: KindCase = {
           payload: { a: 1 }
       `,
       answer:
-        'spec.payload: Invalid value: "object": payload goes with scheduleRef only, whose template\'s payload it changes; a task has its own, a graph has parameters',
+        'spec.payload: Invalid value: "object": payload goes with scheduleRef only, where it changes the payload of the template; a task has its own payload, a graph has parameters',
     },
     {
       title: 'a run of a schedule with parameters',
@@ -175,7 +175,7 @@ export const taskExecutionCase: KindCase = {
           desiredState: Running
           task: { type: backup, queue: files }
       `,
-      answer: 'spec.desiredState: Forbidden: a run that was cancelled cannot go on. Create another TaskExecution',
+      answer: 'spec.desiredState: Forbidden: a cancelled run cannot continue. Create another TaskExecution',
     },
     {
       title: 'a state that a run cannot be brought to',
@@ -199,7 +199,7 @@ export const taskExecutionCase: KindCase = {
           task: { type: backup, queue: other }
       `,
       answer:
-        'spec: Forbidden: a run that has begun cannot be changed, but for desiredState and ttlSecondsAfterFinished. Create another TaskExecution',
+        'spec: Forbidden: a run that has started cannot be changed, except desiredState and ttlSecondsAfterFinished. Create another TaskExecution',
     },
     {
       title: 'a status of a run with a state of its own',

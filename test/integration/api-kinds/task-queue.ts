@@ -58,7 +58,7 @@ export const taskQueueCase: KindCase = {
           queueName: email_tasks
       `,
       answer:
-        'spec.brokerRef: Forbidden: brokerRef cannot be changed: what was applied to the queue would be left behind. Create another TaskQueue.',
+        'spec.brokerRef: Forbidden: brokerRef cannot be changed: the settings applied to the queue would stay behind. Create another TaskQueue.',
     },
     {
       title: 'a TaskQueue that turns to another queue',
@@ -71,7 +71,7 @@ export const taskQueueCase: KindCase = {
           queueName: sync_tasks
       `,
       answer:
-        'spec.queueName: Forbidden: queueName cannot be changed: what was applied to the queue would be left behind. Create another TaskQueue.',
+        'spec.queueName: Forbidden: queueName cannot be changed: the settings applied to the queue would stay behind. Create another TaskQueue.',
     },
     {
       title: 'a retention of nothing',

@@ -132,7 +132,7 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
       `,
       answer:
-        'spec.timeZone: Invalid value: "object": timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z, the same everywhere. Remove timeZone',
+        'spec.timeZone: Invalid value: "object": timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
     },
     {
       title: 'a schedule that starts nothing',
@@ -167,7 +167,7 @@ export const taskScheduleCase: KindCase = {
           everySeconds: 900
           job: { spec: { suspend: true, template: { spec: { restartPolicy: Never, containers: [{ name: main, image: "app:1" }] } } } }
       `,
-      answer: 'spec.job.spec.suspend: Invalid value: "object": suspend cannot be true: nobody would start the Job. Remove suspend',
+      answer: 'spec.job.spec.suspend: Invalid value: "object": suspend cannot be true: the Job would never start. Remove suspend',
     },
     {
       title: 'a slot for a Job that selects pods by itself',
@@ -220,7 +220,7 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
       `,
       answer:
-        'spec.brokerRef: Forbidden: brokerRef cannot be changed: the ledger would be left behind. Create another TaskSchedule for the other broker.',
+        'spec.brokerRef: Forbidden: brokerRef cannot be changed: the ledger would stay behind. Create another TaskSchedule for the other broker.',
     },
     {
       title: 'a concurrency policy of another tool',

@@ -145,7 +145,7 @@ export const workerPoolCase: KindCase = {
               containers: [{ name: worker, image: "app:1" }]
           override: { until: "2026-11-29T04:00:00Z", mode: Auto, replicas: 5 }
       `,
-      answer: 'spec.override.mode: Invalid value: "object": replicas are what people decide: leave mode out, or set it to Manual',
+      answer: 'spec.override.mode: Invalid value: "object": replicas are a manual setting: leave mode out, or set it to Manual',
     },
     {
       title: 'a suspended pool with five replicas',
@@ -160,7 +160,7 @@ export const workerPoolCase: KindCase = {
               containers: [{ name: worker, image: "app:1" }]
           override: { until: "2026-11-29T04:00:00Z", suspend: true, replicas: 5 }
       `,
-      answer: 'spec.override.suspend: Invalid value: "object": suspend is 0 replicas whatever the mode: leave mode and replicas out',
+      answer: 'spec.override.suspend: Invalid value: "object": suspend means 0 replicas in every mode: leave mode and replicas out',
     },
     {
       title: 'an override with a mode of its own',
@@ -190,7 +190,7 @@ export const workerPoolCase: KindCase = {
             spec:
               containers: [{ name: worker, image: "app:1" }]
       `,
-      answer: 'spec.scaling.minReplicas: Invalid value: "object": minReplicas must not exceed maxReplicas (10 where it is left out)',
+      answer: 'spec.scaling.minReplicas: Invalid value: "object": minReplicas must not exceed maxReplicas (default 10)',
     },
     {
       title: 'a pool with neither pods nor a target',
@@ -215,7 +215,7 @@ export const workerPoolCase: KindCase = {
           brokerEnv: { url: REDIS_URL }
       `,
       answer:
-        'spec.brokerEnv: Invalid value: "object": brokerEnv needs a template: nothing is injected into the pods of a Deployment that targetRef names',
+        'spec.brokerEnv: Invalid value: "object": brokerEnv needs a template: the operator adds no environment to the pods of the Deployment of targetRef',
     },
     {
       title: 'a pool with pods of its own that moves to a target',
@@ -228,7 +228,7 @@ export const workerPoolCase: KindCase = {
           targetRef: { name: email-worker }
       `,
       answer:
-        'spec: Forbidden: a pool cannot change between template and targetRef: its pods would be left behind. Create another WorkerPool.',
+        'spec: Forbidden: a pool cannot change between template and targetRef: its pods would stay behind. Create another WorkerPool.',
     },
     {
       title: 'a target that is no Deployment',
@@ -271,7 +271,7 @@ export const workerPoolCase: KindCase = {
               containers: [{ name: worker, image: "app:1" }]
       `,
       answer:
-        'spec.brokerRef: Forbidden: brokerRef cannot be changed: the queues would be left behind. Create another WorkerPool for the other broker.',
+        'spec.brokerRef: Forbidden: brokerRef cannot be changed: the queues would stay behind. Create another WorkerPool for the other broker.',
     },
     {
       title: 'a condition of a WorkerPool that is neither true nor false',
