@@ -97,6 +97,8 @@ function alertController(term: Term, counts: RunCounts, notifier: Notifier): Con
   const enqueueThoseBeside = (broker: string) => enqueueAll(keysOf(alerts.list(broker.slice(0, broker.indexOf('/')))))
   term.follow(alerts, (key) => controller.enqueue(key))
   term.follow(channels, (key) => enqueueAll(keysOf(alerts.byIndex('byChannel', key))))
+  term.signals.changesOf('TaskAlert').onChange((key) => controller.enqueue(key))
+  counts.changesOf('TaskAlert').onChange((key) => controller.enqueue(key))
   term.follow(taskBrokers, enqueueThoseBeside)
   directory.onChange(enqueueThoseBeside)
   // It may suspend a queue of a pool. What it says of the queue itself is news to those who watch it only.

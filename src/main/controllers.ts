@@ -43,7 +43,6 @@ function workerPoolController(term: Term): Controller {
     pools: caches.pools,
     brokers: caches.taskBrokers,
     deployments: caches.deployments,
-    enqueue: (key) => controller.enqueue(key),
   })
   // A Deployment that a pool has left while nobody looked names it still.
   const keys = () => new Set([...keysOf(caches.pools.list()), ...caches.deployments.list().flatMap((object) => poolsOf(object))])
@@ -55,6 +54,7 @@ function workerPoolController(term: Term): Controller {
   term.follow(caches.deployments, (_, current, previous) => {
     for (const pool of poolsOf(current, previous)) controller.enqueue(pool)
   })
+  term.signals.changesOf('WorkerPool').onChange((key) => controller.enqueue(key))
   term.follow(caches.taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
   return controller
@@ -92,7 +92,7 @@ function runParts(term: Term): readonly Startable[] {
     const { kind, namespace, name } = ownerOf(owner)
     return !exists(kind, namespace, name)
   }
-  const tracking = createTracking({ ...term, isGone, onUnclaimed: (owner) => lookAgain(owner) })
+  const tracking = createTracking({ ...term, isGone })
   const driver = createSlotDriver({ clock, log, at, outcomes: term.outcomes })
   const runDriver = createRunDriver({ clock, log, at, outcomes: term.outcomes })
   const sweep = createSweep({
@@ -103,24 +103,20 @@ function runParts(term: Term): readonly Startable[] {
     leaseIn: leasesOf(term),
     onRemains: ({ kind, namespace, name }) => (kind === 'TaskExecution' ? term.departures.note(`${namespace}/${name}`) : undefined),
   })
-  const whereabouts = createWhereabouts({ clock, log })
+  const whereabouts = createWhereabouts(term)
   const services = { tracking, whereabouts, sweep, driver, runDriver }
   const ofSchedules = taskScheduleController(term, services)
   const ofExecutions = taskExecutionController(term, services)
-  const lookAgain = (owner: string) => {
-    const { kind, namespace, name } = ownerOf(owner)
-    if (kind !== 'TaskQueue') ({ TaskSchedule: ofSchedules, TaskExecution: ofExecutions })[kind].enqueue(`${namespace}/${name}`)
-  }
-  const keep = (broker: string) => {
+  const watchDoneQueue = (broker: string) => {
     const place = directory.get(broker)
     if (place.kind === 'Known' && dispatchLeases.state(broker).kind === 'Active') {
-      tracking.keep(broker, { endpoint: place.endpoint, doneQueue: doneQueue(term.installation, namespaceOf(broker)) })
+      tracking.watch(broker, { endpoint: place.endpoint, doneQueue: doneQueue(term.installation, namespaceOf(broker)) })
       sweep.visit(place.endpoint)
-    } else tracking.keep(broker, undefined)
+    } else tracking.watch(broker, undefined)
   }
-  term.follow(caches.taskBrokers, keep)
-  directory.onChange(keep)
-  dispatchLeases.onChange(keep)
+  term.follow(caches.taskBrokers, watchDoneQueue)
+  directory.onChange(watchDoneQueue)
+  dispatchLeases.onChange(watchDoneQueue)
   const ends = [atEnd('tracking of runs', tracking.stop), atEnd('whereabouts of jobs', whereabouts.stop)]
   return [sweep, ...ends, ofSchedules, ofExecutions, taskQueueController(term, sweep)]
 }
@@ -136,7 +132,6 @@ function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServ
     taskBrokers,
     tracking,
     driver,
-    enqueue: (key) => controller.enqueue(key),
     onLeftBehind: sweep.again,
   })
   const controller = term.controllerOf('task-schedule', () => keysOf(schedules.list()), reconcile)
@@ -162,6 +157,7 @@ function taskScheduleController(term: Term, { tracking, driver, sweep }: RunServ
     const isNews = current === undefined || (endOfJob(current) !== undefined && !isAcknowledged(current))
     if (starter?.kind === 'TaskSchedule' && isNews) controller.enqueue(`${starter.namespace}/${starter.name}`)
   })
+  tracking.changesOf('TaskSchedule').onChange((key) => controller.enqueue(key))
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
   dispatchLeases.onChange(enqueueThoseOf)
@@ -204,6 +200,8 @@ function taskExecutionController(term: Term, { tracking, whereabouts, runDriver,
     if (current === undefined) enqueueAll(executions.byIndex('byUnrecordedSlot', key))
   })
   term.follow(dependencies, (key) => enqueueAll(waiting(executions.byIndex('byDependency', key))))
+  tracking.changesOf('TaskExecution').onChange((key) => controller.enqueue(key))
+  whereabouts.changesOf('TaskExecution').onChange((key) => controller.enqueue(key))
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
   dispatchLeases.onChange(enqueueThoseOf)
@@ -217,7 +215,6 @@ function taskQueueController(term: Term, sweep: Sweep): Controller {
     ...term,
     queues,
     taskBrokers,
-    enqueue: (key) => controller.enqueue(key),
     onLeftBehind: sweep.again,
   })
   const controller = term.controllerOf('task-queue', () => keysOf(queues.list()), reconcile)
@@ -230,6 +227,7 @@ function taskQueueController(term: Term, sweep: Sweep): Controller {
     const name = (current ?? previous)?.spec.queueName ?? ''
     for (const other of keysOf(queues.byIndex('byQueue', name))) controller.enqueue(other)
   })
+  term.signals.changesOf('TaskQueue').onChange((key) => controller.enqueue(key))
   term.follow(taskBrokers, enqueueThoseOf)
   directory.onChange(enqueueThoseOf)
   dispatchLeases.onChange(enqueueThoseOf)

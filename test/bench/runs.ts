@@ -77,7 +77,7 @@ async function taskmill(redis: RedisServer, shape: Shape): Promise<Measured> {
   const endpoint = { address: redis.address, keyPrefix: 'bull' }
   const brokers = createBrokers({ connect: (each) => connectBroker({ ...each, ...deps }) })
   const signals = createSignals({ ...deps, brokers })
-  const tracking = createTracking({ ...deps, brokers, signals, isGone: () => false, onUnclaimed: () => undefined })
+  const tracking = createTracking({ ...deps, brokers, signals, isGone: () => false })
   const { broker, release } = brokers.acquire(endpoint)
   const proof = { dispatcher: `default/${namespace}`, epoch: 1, holder: 'bench' }
   await broker.claimDispatch([{ ...proof, by: 'bench', patienceMs: 30_000 }])
@@ -124,7 +124,8 @@ async function taskmill(redis: RedisServer, shape: Shape): Promise<Measured> {
     else if (again) await visit()
   }
   const look = () => void visit().catch(finished.reject)
-  tracking.track(owner, look)
+  tracking.changesOf('TaskExecution').onChange(look)
+  tracking.track(owner)
   const startedMs = performance.now()
   look()
   await finished.promise

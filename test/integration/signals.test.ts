@@ -14,26 +14,27 @@ afterAll(() => redis.stop())
 
 const clock = systemClock
 const wait = (ms: number) => sleep(clock, ms)
-const key = 'ns/pool'
+const subscriber = { kind: 'WorkerPool', key: 'ns/pool' }
 
 /** Signals with one pool at zero; the pass can be slowed down, so that only stream and timer can be what woke it. */
 function observe(queues: readonly string[], passMs: number) {
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log: silentLogger, clock }) })
   const signals = createSignals({ brokers, clock, log: silentLogger, passMs })
   const listeners = new Set<() => void>()
-  let told = 0
-  signals.subscribe({ key, brokerKey: { address: redis.address, keyPrefix: 'bull' }, queues, atZero: true }, () => {
-    told++
+  let announced = 0
+  signals.changesOf('WorkerPool').onChange(() => {
+    announced++
     for (const listener of listeners) listener()
   })
+  signals.subscribe({ subscriber, endpoint: { address: redis.address, keyPrefix: 'bull' }, queues, watch: 'WhenEmpty' })
   return {
     signals,
-    told: () => told,
+    announced: () => announced,
     /** Resolves as soon as the snapshot of the queue is as wanted. */
     when: (queue: string, isRight: (snapshot: QueueSnapshot) => boolean) =>
       new Promise<QueueSnapshot>((resolve) => {
         const look = () => {
-          const snapshot = signals.snapshot(key).get(queue)
+          const snapshot = signals.snapshot(subscriber).get(queue)
           if (snapshot === undefined || !isRight(snapshot)) return
           listeners.delete(look)
           resolve(snapshot)
@@ -77,9 +78,9 @@ test('a broker that dies makes its queues unreadable, not empty, and comes back 
   await redis.kill()
   const blind = await world.when('a', ({ ok }) => !ok)
   expect(blind).toMatchObject({ ok: false, error: { code: 'TM_BROKER_UNREACHABLE' }, lastReading: { waiting: 2 } })
-  const told = world.told()
+  const announced = world.announced()
   await wait(1_000)
-  expect(world.told()).toBe(told)
+  expect(world.announced()).toBe(announced)
   await redis.start()
   await world.when('a', (snapshot) => snapshot.ok && snapshot.reading.waiting === 2)
   // And the stream is watched again.
@@ -90,14 +91,14 @@ test('a broker that dies makes its queues unreadable, not empty, and comes back 
   await world.when('a', (snapshot) => snapshot.ok && snapshot.reading.waiting === 1)
 })
 
-test('with nothing changing nobody is told, and a pass is one command', async () => {
+test('with nothing changing nothing is announced, and a pass is one command', async () => {
   await using world = observe(['a', 'b', 'c'], 50)
   await world.when('c', ({ ok }) => ok)
   await wait(200)
-  const told = world.told()
+  const announced = world.announced()
   const evals = async () => Number(/cmdstat_evalsha:calls=(\d+)/u.exec(await redis.client.info('commandstats'))?.[1])
   const before = await evals()
   await wait(1_000)
-  expect(world.told()).toBe(told)
+  expect(world.announced()).toBe(announced)
   expect((await evals()) - before).toBeLessThanOrEqual(21)
 })

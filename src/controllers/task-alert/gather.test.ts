@@ -41,7 +41,7 @@ function gathered(queues: Readonly<Record<string, QueueSnapshot>>, taskQueues: r
     now: () => now,
   })
   const alert = { spec: { target: { kind: 'WorkerPool', name: 'email' } } } as TaskAlert
-  return gather('acme/backlog', alert, condition, poolTarget(pool as unknown as WorkerPool), () => undefined)
+  return gather('acme/backlog', alert, condition, poolTarget(pool as unknown as WorkerPool))
 }
 
 const both = { mail: read(4, now - 9_000), files: read(2, now - 5_000) }

@@ -3,7 +3,7 @@ import { type AlertCondition, type Facts, factsFor, type Suspended, type Unknown
 import { findCondition, type TaskAlert, type TaskBroker, type TaskQueue } from '../../api/index.ts'
 import type { BrokerEndpoint } from '../../broker/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
-import type { QueueSnapshot, RunCounts, Signals } from '../../services/signals/index.ts'
+import type { QueueSnapshot, RunCounts, Signals, Subscriber } from '../../services/signals/index.ts'
 import { type Suspension, suspensionOf } from './suspension.ts'
 import type { Target } from './target.ts'
 
@@ -27,18 +27,17 @@ type Unknown = Extract<Facts, { readonly kind: 'Unknown' }>
 const countedSeconds = 86_400
 
 /**
- * Asks for what the condition needs to be read from now on (asking again costs nothing), and takes back what it does not. `onChange` asks
- * for another look.
+ * Asks for what the condition needs to be read from now on (asking again costs nothing), and takes back what it does not.
  */
 export function createGather({ taskBroker, taskQueues, directory, signals, counts, now }: GatherDeps): {
-  gather(key: string, alert: TaskAlert, condition: AlertCondition, target: Target | undefined, onChange: () => void): Gathered
+  gather(key: string, alert: TaskAlert, condition: AlertCondition, target: Target | undefined): Gathered
   forget(key: string): void
 } {
-  const nameOf = (key: string): string => `alert ${key}`
+  const subscriberOf = (key: string): Subscriber => ({ kind: 'TaskAlert', key })
 
   function forget(key: string): void {
-    signals.unsubscribe(nameOf(key))
-    counts.unsubscribe(nameOf(key))
+    signals.unsubscribe(subscriberOf(key))
+    counts.unsubscribe(subscriberOf(key))
   }
 
   function endpointOf({ brokerKey }: Target): { readonly kind: 'Known'; readonly endpoint: BrokerEndpoint } | Unknown {
@@ -62,10 +61,10 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
     return merged(deciding.map((object) => suspensionOf(object, now())))
   }
 
-  function backlog(key: string, target: Target, endpoint: BrokerEndpoint, onChange: () => void): Gathered {
+  function backlog(key: string, target: Target, endpoint: BrokerEndpoint): Gathered {
     const { queues, brokerKey } = target
-    signals.subscribe({ key: nameOf(key), brokerKey: endpoint, queues, atZero: false }, onChange)
-    const known = signals.snapshot(nameOf(key))
+    signals.subscribe({ subscriber: subscriberOf(key), endpoint, queues, watch: 'Never' })
+    const known = signals.snapshot(subscriberOf(key))
     const all = queues.map((queue) => ({ snapshot: known.get(queue), suspension: suspensionOfQueue(target, queue) }))
     const { changesAtMs } = merged(all.map(({ suspension }) => suspension))
     return { facts: combine(all, brokerKey), suspension: changesAtMs === undefined ? {} : { changesAtMs } }
@@ -76,11 +75,10 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
     { subjects, brokerKey }: Target,
     endpoint: BrokerEndpoint,
     windowSeconds: number,
-    onChange: () => void,
   ): Extract<Facts, { readonly kind: 'Counts' }> | Unknown {
     const [namespace = ''] = key.split('/')
-    counts.subscribe({ key: nameOf(key), brokerKey: endpoint, namespace, subjects, windowSeconds }, onChange)
-    const read = counts.snapshot(nameOf(key))
+    counts.subscribe({ subscriber: subscriberOf(key), endpoint, namespace, subjects, windowSeconds })
+    const read = counts.snapshot(subscriberOf(key))
     if (read.kind === 'Read') {
       const { succeeded, failed, missed, lostUntilMs } = read
       return { kind: 'Counts', succeeded, failed, missed, lostUntilMs }
@@ -89,12 +87,12 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
     return unreachable(read.message, brokerKey)
   }
 
-  function successes(key: string, alert: TaskAlert, target: Target, onChange: () => void): Facts {
+  function successes(key: string, alert: TaskAlert, target: Target): Facts {
     const { schedule } = target
     if (schedule === undefined) throw new TypeError('the schema admits noSuccess with a TaskSchedule only')
     const place = endpointOf(target)
     const windowSeconds = Math.min(alert.spec.windowSeconds ?? 0, countedSeconds)
-    const read = place.kind === 'Known' ? counted(key, target, place.endpoint, windowSeconds, onChange) : place
+    const read = place.kind === 'Known' ? counted(key, target, place.endpoint, windowSeconds) : place
     // What the status tells may be enough; else it takes the count, and a broker that can say.
     if (read.kind === 'Unknown' && read.reason !== 'BrokerUnreachable') return read
     return {
@@ -108,9 +106,9 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
     }
   }
 
-  function found(key: string, alert: TaskAlert, condition: AlertCondition, target: Target, onChange: () => void): Gathered {
+  function found(key: string, alert: TaskAlert, condition: AlertCondition, target: Target): Gathered {
     const needs = factsFor(condition)
-    if (needs === 'Successes') return { facts: successes(key, alert, target, onChange), suspension: {} }
+    if (needs === 'Successes') return { facts: successes(key, alert, target), suspension: {} }
     const place = endpointOf(target)
     if (place.kind === 'Unknown') {
       forget(key)
@@ -119,23 +117,23 @@ export function createGather({ taskBroker, taskQueues, directory, signals, count
     const { windowSeconds = 0 } = alert.spec
     switch (needs) {
       case 'Backlog':
-        return backlog(key, target, place.endpoint, onChange)
+        return backlog(key, target, place.endpoint)
       case 'Counts':
-        return { facts: counted(key, target, place.endpoint, windowSeconds, onChange), suspension: {} }
+        return { facts: counted(key, target, place.endpoint, windowSeconds), suspension: {} }
     }
   }
 
   return {
-    gather(key, alert, condition, target, onChange) {
-      if (factsFor(condition) === 'Backlog') counts.unsubscribe(nameOf(key))
-      else signals.unsubscribe(nameOf(key))
+    gather(key, alert, condition, target) {
+      if (factsFor(condition) === 'Backlog') counts.unsubscribe(subscriberOf(key))
+      else signals.unsubscribe(subscriberOf(key))
       if (target === undefined) {
         forget(key)
         const { kind, name } = alert.spec.target
         const message = `${kind} "${name}" does not exist in this namespace. Next: create it, or another TaskAlert`
         return { facts: unknown('TargetNotFound', message), suspension: {} }
       }
-      const { facts, suspension } = found(key, alert, condition, target, onChange)
+      const { facts, suspension } = found(key, alert, condition, target)
       return { facts, suspension: merged([suspensionOf(target.object, now()), suspension]) }
     },
     forget,

@@ -115,7 +115,7 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
     const object = deps.targetOf(target.kind, namespace, target.name)
     const { understood } = memory
     const contradicted = object?.schedule === undefined ? undefined : contradiction(memory, alert, object.schedule)
-    const { facts, suspension } = gather.gather(key, alert, condition, object, () => deps.enqueue(key))
+    const { facts, suspension } = gather.gather(key, alert, condition, object)
     return {
       alert,
       status: latest,

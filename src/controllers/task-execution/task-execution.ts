@@ -142,7 +142,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     try {
       const broker = await memory.hold.follow(endpoint)
       const names = namesOf(key)
-      tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
+      tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint })
       const understood = source.ok && !hasBegun ? understandExecution(execution, source) : undefined
       const begin = understood?.ok === true ? { token: tokenOf(execution), graph: understood.graph } : undefined
       const desired = execution.spec.desiredState
@@ -242,7 +242,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
     if (!isStopped && !tracking.hasUnclaimed(names.run)) return
     const situation = situationAt(`${execution.metadata.namespace ?? ''}/${broker}`)
     if (situation.kind !== 'Held') return
-    tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint: situation.endpoint }, () => deps.enqueue(key))
+    tracking.track({ owner: names.run, doneQueue: names.doneQueue, endpoint: situation.endpoint })
   }
 
   /** Its end is not in the ledger of its schedule yet; with the mark that says so it is looked at again. */
@@ -304,12 +304,13 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
   function whereaboutsIn(key: string, { log, hold, broker }: Memory, situation: Situation): World['whereabouts'] {
     const names = namesOf(key)
     const placed = log.run === undefined ? [] : placedNodes(log.run, names.run, names.doneQueue)
-    if (placed.length === 0 || hold.broker === undefined || situation.kind !== 'Driven') {
+    const brokerKey = `${key.slice(0, key.indexOf('/'))}/${broker}`
+    const place = deps.directory.get(brokerKey)
+    if (placed.length === 0 || hold.broker === undefined || situation.kind !== 'Driven' || place.kind !== 'Known') {
       whereabouts.forget(names.run)
       return new Map()
     }
-    whereabouts.follow(names.run, hold.broker, placed, () => deps.enqueue(key))
-    const brokerKey = `${key.slice(0, key.indexOf('/'))}/${broker}`
+    whereabouts.follow(names.run, place.endpoint, placed)
     const [pools, queues] = [deps.pools.byIndex('byBroker', brokerKey), deps.queues.byIndex('byBroker', brokerKey)]
     return whereaboutsOf(placed, whereabouts.of(names.run), pools, queues)
   }

@@ -16,7 +16,7 @@ import {
   type DispatchLeases,
   dispatchLeaseAt,
 } from '../../services/brokers/index.ts'
-import type { Signals } from '../../services/signals/index.ts'
+import type { Signals, Subscriber } from '../../services/signals/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
 import { changeEvent, transitionEvents } from './events.ts'
 import { ratesOf, withSample, type Samples } from './rates.ts'
@@ -39,8 +39,6 @@ export type TaskQueueDeps = {
   readonly installation: string
   /** UID of kube-system. */
   readonly cluster: string
-  /** Asks for another look at a queue. */
-  readonly enqueue: (key: string) => void
   /** What a deleted TaskQueue had applied could not be taken back now. */
   readonly onLeftBehind: () => void
 }
@@ -108,12 +106,12 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
   function look(key: string, memory: Memory): { readonly reading?: QueueReading; readonly failure?: string } {
     const place = directory.get(brokerKeyOf(memory.queue))
     if (place.kind !== 'Known') {
-      signals.unsubscribe(signalKey(key))
+      signals.unsubscribe(subscriberOf(key))
       return {}
     }
     const { queueName } = memory.queue.spec
-    signals.subscribe({ key: signalKey(key), brokerKey: place.endpoint, queues: [queueName], atZero: false }, () => deps.enqueue(key))
-    const snapshot = signals.snapshot(signalKey(key)).get(queueName)
+    signals.subscribe({ subscriber: subscriberOf(key), endpoint: place.endpoint, queues: [queueName], watch: 'Never' })
+    const snapshot = signals.snapshot(subscriberOf(key)).get(queueName)
     if (snapshot === undefined) return {}
     return snapshot.ok ? { reading: snapshot.reading } : { failure: snapshot.error.message }
   }
@@ -209,7 +207,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
   /** The object is gone: what it applied is taken back, and what cannot be now is left to the sweep. */
   async function remove(key: string, { signal, log }: Context): Promise<void> {
     const memory = memories.get(key)
-    signals.unsubscribe(signalKey(key))
+    signals.unsubscribe(subscriberOf(key))
     status.forget(key)
     if (memory === undefined) return deps.onLeftBehind()
     try {
@@ -284,8 +282,8 @@ function sayOwner(owner: string): string {
   return `TaskQueue "${name}" of namespace "${namespace}"`
 }
 
-function signalKey(key: string): string {
-  return `queue ${key}`
+function subscriberOf(key: string): Subscriber {
+  return { kind: 'TaskQueue', key }
 }
 
 function brokerKeyOf({ metadata, spec }: TaskQueue): string {

@@ -68,8 +68,6 @@ export type TaskScheduleDeps = {
   readonly installation: string
   /** UID of kube-system. */
   readonly cluster: string
-  /** Asks for another look at a schedule. */
-  readonly enqueue: (key: string) => void
   /** What a deleted schedule left in a broker could not be removed now. */
   readonly onLeftBehind: () => void
   /** As of the driver. */
@@ -162,7 +160,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     }
     const { endpoint, proof } = situation
     const names = namesOf(key)
-    tracking.track({ owner: names.ledger, doneQueue: names.doneQueue, endpoint }, () => deps.enqueue(key))
+    tracking.track({ owner: names.ledger, doneQueue: names.doneQueue, endpoint })
     const lastSlot = lastKnownSlot(status.latest(key, schedule), memory.shown)
     const heldBy = missingDependency(schedule, understood) ?? refusedTemplate(await tryOut(memory, context))
     const plan = {

@@ -11,17 +11,17 @@ export function readSignals(
   signals: Signals,
   key: string,
   world: { readonly pool: WorkerPool; readonly broker: BrokerState | undefined; readonly deployment: DeploymentState },
-  onChange: () => void,
 ): QueueSignals {
   const { pool, broker, deployment } = world
+  const subscriber = { kind: 'WorkerPool', key }
   if (broker?.kind !== 'Known') {
-    signals.unsubscribe(key)
+    signals.unsubscribe(subscriber)
     return broker?.kind === 'Blocked' ? { kind: 'Blocked', message: broker.message } : { kind: 'Pending' }
   }
   const queues = pool.spec.queues.map((queue) => queue.name)
-  const atZero = currentReplicas(deployment) === 0
-  signals.subscribe({ key, brokerKey: broker.endpoint, queues, atZero }, onChange)
-  return combine(queues, signals.snapshot(key))
+  const watch = currentReplicas(deployment) === 0 ? 'WhenEmpty' : 'Never'
+  signals.subscribe({ subscriber, endpoint: broker.endpoint, queues, watch })
+  return combine(queues, signals.snapshot(subscriber))
 }
 
 function combine(queues: readonly string[], known: ReadonlyMap<string, QueueSnapshot>): QueueSignals {

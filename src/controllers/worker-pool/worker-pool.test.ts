@@ -52,7 +52,6 @@ function setup() {
     events: { event: unused },
     metrics: createMetrics({ now: () => 0 }),
     clock,
-    enqueue: unused,
   } as unknown as WorkerPoolDeps)
   const reconcile = () => controller.reconcile('acme/email', { signal: new AbortController().signal, log: silentLogger })
   return { server, cache, load, reconcile }

@@ -47,8 +47,6 @@ export type WorkerPoolDeps = {
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
-  /** Asks for another look at a pool; called when its queues change. */
-  readonly enqueue: (key: string) => void
 }
 
 /** What is remembered of a pool between two looks; all of it can be lost without harm. */
@@ -85,7 +83,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
   })
 
   function forget(key: string): void {
-    signals.unsubscribe(key)
+    signals.unsubscribe({ kind: 'WorkerPool', key })
     memories.delete(key)
     status.forget(key)
     podWatch.forget(key)
@@ -109,7 +107,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
       status: status.latest(key, pool),
       broker,
       deployment,
-      signals: readSignals(signals, key, { pool, broker: state, deployment }, () => deps.enqueue(key)),
+      signals: readSignals(signals, key, { pool, broker: state, deployment }),
       trouble: look.trouble,
       warnings: memory.applied?.warnings ?? [],
       history: memory.history,

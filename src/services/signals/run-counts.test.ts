@@ -30,84 +30,86 @@ function home() {
     close: async () => void state.closed++,
   } as unknown as Broker
   const counts = createRunCounts({ brokers: createBrokers({ connect: () => broker }), installation: 'default', clock, log: silentLogger })
-  const told: string[] = []
-  const ask = (key: string, subject = 'mail', change: Partial<CountsSubscription> = {}) =>
-    counts.subscribe(
-      { key, brokerKey: endpoint, namespace: 'acme', subjects: [{ subjectKind: 'Queue', subject }], windowSeconds: 300, ...change },
-      () => told.push(key),
-    )
+  const announced: string[] = []
+  counts.changesOf('TaskAlert').onChange((key) => announced.push(key))
+  const subscriber = (key: string) => ({ kind: 'TaskAlert', key })
+  const snapshot = (key: string) => counts.snapshot(subscriber(key))
+  const ask = (key: string, subject = 'mail', change: Partial<CountsSubscription> = {}) => {
+    const own = { subjects: [{ subjectKind: 'Queue' as const, subject }], windowSeconds: 300, ...change }
+    counts.subscribe({ subscriber: subscriber(key), endpoint, namespace: 'acme', ...own })
+  }
   const end = (subject: string, outcome: 'succeeded' | 'failed', minutesAgo = 0) =>
     ends.push({ subject: `acme/Queue/${subject}`, minute: Math.floor((clock.now() + state.aheadMs) / 60_000) - minutesAgo, outcome })
-  return { clock, counts, told, calls, state, ask, end, forget: () => ends.splice(0) }
+  return { clock, counts, subscriber, snapshot, announced, calls, state, ask, end, forget: () => ends.splice(0) }
 }
 
 describe('counts of runs', () => {
   it('are read at once, and again when the windows move', async () => {
-    const { clock, counts, told, calls, ask, end } = home()
+    const { clock, announced, calls, ask, end, snapshot } = home()
     end('mail', 'failed', 5)
     end('mail', 'succeeded', 0)
     end('mail', 'succeeded', 6)
     ask('a')
-    expect(counts.snapshot('a')).toEqual({ kind: 'Pending' })
+    expect(snapshot('a')).toEqual({ kind: 'Pending' })
     await clock.advance(0)
-    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 1, missed: 0 })
-    expect(told).toEqual(['a'])
+    expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 1, missed: 0 })
+    expect(announced).toEqual(['a'])
     await clock.advance(39_999)
     expect(calls).toHaveLength(1)
     await clock.advance(1)
     expect(calls).toHaveLength(2)
-    expect([counts.snapshot('a'), told.length]).toEqual([{ kind: 'Read', succeeded: 1, failed: 0, missed: 0 }, 2])
+    expect([snapshot('a'), announced.length]).toEqual([{ kind: 'Read', succeeded: 1, failed: 0, missed: 0 }, 2])
   })
 
   it('cost one round trip a pass for all who ask, and tell only those whose numbers changed', async () => {
-    const { clock, told, calls, ask, end } = home()
+    const { clock, announced, calls, ask, end } = home()
     for (let index = 0; index < 200; index++) ask(`alert-${index}`, `queue-${index % 20}`)
     await clock.advance(0)
     expect(calls.flat()).toHaveLength(20)
     const first = calls.length
-    told.length = 0
+    announced.length = 0
     end('queue-7', 'failed')
     await clock.advance(60_000)
     expect(calls).toHaveLength(first + 1)
     expect(calls.at(-1)).toHaveLength(20)
-    expect(told).toEqual(Array.from({ length: 10 }, (_, index) => `alert-${7 + index * 20}`))
+    expect(announced).toEqual(Array.from({ length: 10 }, (_, index) => `alert-${7 + index * 20}`))
     await clock.advance(60_000)
-    expect(told).toHaveLength(10)
+    expect(announced).toHaveLength(10)
   })
 
   it('that the broker had and has no more are doubted by all who ask it, until their window is over', async () => {
-    const { clock, counts, told, ask, end, forget } = home()
+    const { clock, counts, announced, ask, end, forget, snapshot } = home()
     for (const minutesAgo of [0, 4]) end('mail', 'failed', minutesAgo)
     ask('a')
     ask('other', 'quiet')
     await clock.advance(0)
-    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 2, missed: 0 })
+    expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 2, missed: 0 })
     ask('long', 'quiet', { windowSeconds: 3600 })
     // What leaves the window is not lost.
     await clock.advance(120_000)
-    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 1, missed: 0 })
+    expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 1, missed: 0 })
     forget()
     end('mail', 'succeeded')
-    told.length = 0
+    announced.length = 0
     counts.recorded({ namespace: 'acme', subjectKind: 'Queue', subject: 'mail' })
     await clock.advance(50)
     const lostUntilMs = clock.now() + 360_000
-    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 0, missed: 0, lostUntilMs })
-    expect(counts.snapshot('other')).toEqual({ kind: 'Read', succeeded: 0, failed: 0, missed: 0, lostUntilMs })
-    expect(told.toSorted()).toEqual(['a', 'long', 'other'])
-    told.length = 0
+    expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 0, missed: 0, lostUntilMs })
+    expect(snapshot('other')).toEqual({ kind: 'Read', succeeded: 0, failed: 0, missed: 0, lostUntilMs })
+    expect(announced.toSorted()).toEqual(['a', 'long', 'other'])
+    announced.length = 0
     await clock.advance(420_000)
-    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 0, missed: 0 })
-    expect(told).toContain('other')
-    expect(counts.snapshot('long')).toHaveProperty('lostUntilMs')
+    expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 0, failed: 0, missed: 0 })
+    expect(announced).toContain('other')
+    expect(snapshot('long')).toHaveProperty('lostUntilMs')
   })
 
   it('are read at once, for what it concerns, when an end was recorded; a flood of them is one read', async () => {
-    const { clock, counts, told, calls, ask, end } = home()
+    const { clock, counts, announced, calls, ask, end, snapshot } = home()
     ask('a')
     ask('b', 'other')
     await clock.advance(0)
-    told.length = 0
+    announced.length = 0
     calls.length = 0
     for (let index = 0; index < 30; index++) {
       end('mail', 'failed')
@@ -116,59 +118,59 @@ describe('counts of runs', () => {
     counts.recorded({ namespace: 'elsewhere', subjectKind: 'Queue', subject: 'other' })
     await clock.advance(50)
     expect(calls.map((requests) => requests.map(({ subject }) => subject))).toEqual([['mail']])
-    expect([told, counts.snapshot('a')]).toEqual([['a'], { kind: 'Read', succeeded: 0, failed: 30, missed: 0 }])
+    expect([announced, snapshot('a')]).toEqual([['a'], { kind: 'Read', succeeded: 0, failed: 30, missed: 0 }])
   })
 
   it("are those of the broker's minute, wherever the operator's clock stands", async () => {
-    const { clock, counts, state, ask, end } = home()
+    const { clock, counts, state, ask, end, snapshot } = home()
     state.aheadMs = 90_000
     ask('a')
     await clock.advance(0)
     end('mail', 'failed')
     counts.recorded({ namespace: 'acme', subjectKind: 'Queue', subject: 'mail' })
     await clock.advance(50)
-    expect(counts.snapshot('a')).toMatchObject({ failed: 1 })
+    expect(snapshot('a')).toMatchObject({ failed: 1 })
   })
 
   it('that cannot be read are not taken for nothing, and come back by themselves', async () => {
-    const { clock, counts, told, calls, state, ask } = home()
+    const { clock, announced, calls, state, ask, snapshot } = home()
     ask('a')
     await clock.advance(0)
     state.failure = new Error('ECONNREFUSED')
     await clock.advance(40_000)
-    expect(counts.snapshot('a')).toEqual({ kind: 'Unreadable', message: 'ECONNREFUSED', sinceMs: start + 40_000 })
-    const tellings = told.length
+    expect(snapshot('a')).toEqual({ kind: 'Unreadable', message: 'ECONNREFUSED', sinceMs: start + 40_000 })
+    const tellings = announced.length
     await clock.advance(10_000)
-    expect(told).toHaveLength(tellings)
+    expect(announced).toHaveLength(tellings)
     state.failure = undefined
     await clock.advance(2_000)
-    expect(counts.snapshot('a')).toMatchObject({ kind: 'Read' })
+    expect(snapshot('a')).toMatchObject({ kind: 'Read' })
     const readings = calls.length
     await clock.advance(2_000)
     expect(calls).toHaveLength(readings)
   })
 
   it('of several queues are added up, and wait for all of them', async () => {
-    const { clock, counts, ask, end } = home()
+    const { clock, ask, end, snapshot } = home()
     end('mail', 'failed')
     end('sms', 'succeeded')
     const subjects = ['mail', 'sms'].map((subject) => ({ subjectKind: 'Queue' as const, subject }))
     ask('a', 'mail')
     await clock.advance(0)
     ask('a', 'mail', { subjects })
-    expect(counts.snapshot('a')).toEqual({ kind: 'Pending' })
+    expect(snapshot('a')).toEqual({ kind: 'Pending' })
     await clock.advance(0)
-    expect(counts.snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 1, missed: 0 })
+    expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 1, missed: 0 })
   })
 
   it('cost nothing when nobody asks any more', async () => {
-    const { clock, counts, calls, state, ask } = home()
+    const { clock, counts, calls, state, ask, subscriber } = home()
     ask('a')
     await clock.advance(0)
     ask('a')
     await clock.advance(0)
     expect(calls).toHaveLength(1)
-    counts.unsubscribe('a')
+    counts.unsubscribe(subscriber('a'))
     await clock.advance(600_000)
     expect([calls.length, state.closed, clock.pending()]).toEqual([1, 1, []])
     ask('b')

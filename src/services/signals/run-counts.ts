@@ -1,23 +1,29 @@
 /**
- * How many runs ended well or badly lately, for everybody who asks: read from the broker's counts by the minute.
+ * How many runs succeeded, failed or were missed lately, for all alerts together: read from the broker's counts by the minute.
  *
- * Guarantees: one round trip per broker and pass, whatever the number of subscribers, and none for what several of them ask; a pass is a
- * minute, since windows move by whole minutes, and begins at once, for what it concerns, when an end was recorded; a subscriber is told only when its
- * numbers are other ones, or cannot be read any more. What cannot be read is told apart from nothing, and so is what the broker has counted
- * and does not know any more: each read asks again for what the one before found.
+ * Guarantees: one round trip per broker and pass, whatever the number of subscribers, and each question once, however many ask it. A pass
+ * runs each minute, because windows move by whole minutes; a recorded end causes a read of what it concerns within 50 ms. A subscriber is
+ * announced only when its numbers changed or cannot be read any more. A count that cannot be read is no zero, and neither is one that the
+ * broker has lost: each read repeats the questions of the read before, and a smaller answer is a loss.
  */
 import { minutesOf } from '../../alerting/index.ts'
-import type { BrokerEndpoint, CountRequest } from '../../broker/index.ts'
+import type { CountRequest } from '../../broker/index.ts'
 import type { Clock, TimerHandle } from '../../clock/index.ts'
 import type { SubjectKind } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
-import { fingerprintOf, type BrokerLease, type Brokers } from '../brokers/index.ts'
+import { createBrokerClock, type BrokerClock, type Brokers } from '../brokers/index.ts'
+import {
+  createSubscriptions,
+  idOf,
+  type ChangeSource,
+  type Reader,
+  type ReaderContext,
+  type Subscriber,
+  type Subscription,
+} from './subscriptions.ts'
 
-export type CountsSubscription = {
-  /** Whose it is, such as `namespace/name`. */
-  readonly key: string
-  readonly brokerKey: BrokerEndpoint
+export type CountsSubscription = Subscription & {
   readonly namespace: string
   /** Their ends are added up. */
   readonly subjects: readonly { readonly subjectKind: SubjectKind; readonly subject: string }[]
@@ -31,266 +37,238 @@ export type CountsSnapshot =
       readonly succeeded: number
       readonly failed: number
       readonly missed: number
-      /** Within the window the broker has lost what it had counted: there were at least so many. Until when that is so (Unix ms). */
+      /** Until then (Unix ms) these are lower bounds: the broker has lost a part of what it had counted within the window. */
       readonly lostUntilMs?: number
     }
   | { readonly kind: 'Unreadable'; readonly message: string; readonly sinceMs: number }
 
 export type RunCounts = {
-  /** Again with the same key replaces what it said before, and costs nothing when that is the same. `onChange` is never called from within this call. */
-  subscribe(subscription: CountsSubscription, onChange: () => void): void
-  unsubscribe(key: string): void
-  snapshot(key: string): CountsSnapshot
-  /** An end of that subject was recorded: its numbers are others now. */
-  recorded(end: { readonly namespace: string; readonly subjectKind: SubjectKind; readonly subject: string }): void
+  /** Replaces what the subscriber wanted before; the same wish again costs nothing. */
+  subscribe(subscription: CountsSubscription): void
+  unsubscribe(subscriber: Subscriber): void
+  snapshot(subscriber: Subscriber): CountsSnapshot
+  /** An end of that subject was recorded: its numbers are about to change. */
+  recorded(end: Omit<Question, 'windowSeconds'>): void
+  /** Keys of subscribers of that kind whose numbers changed. */
+  changesOf(kind: string): ChangeSource
   stop(): Promise<void>
 }
 
 export type RunCountsDeps = {
-  readonly brokers: Brokers
+  readonly brokers: Pick<Brokers, 'acquire'>
   readonly installation: string
   readonly clock: Clock
   readonly log: Logger
 }
 
-type Subscriber = CountsSubscription & { readonly onChange: () => void; told: string }
-type Request = { readonly namespace: string; readonly subjectKind: SubjectKind; readonly subject: string; readonly windowSeconds: number }
+/** What is asked about one subject. */
+type Question = { readonly namespace: string; readonly subjectKind: SubjectKind; readonly subject: string; readonly windowSeconds: number }
 type Sums = { readonly succeeded: number; readonly failed: number; readonly missed: number }
-/** What was found, and where. */
-type Found = { readonly sums: Sums; readonly asked: CountRequest }
-type Source = {
-  readonly address: string
-  readonly lease: BrokerLease
-  readonly subscribers: Map<string, Subscriber>
-  /** What they ask, each once, by `idOf`. */
-  requests: ReadonlyMap<string, Request>
-  /** The same, by `subjectOf`: which of them an end concerns. */
-  bySubject: ReadonlyMap<string, readonly string[]>
-  readonly found: Map<string, Found>
-  /** When it was seen that the broker knows less than it did. */
-  lostAtMs?: number
-  failure?: { readonly message: string; readonly sinceMs: number } | undefined
-  /** How far the broker's clock is ahead. */
-  aheadMs: number
+/** What was answered, and what exactly had been asked. */
+type Answer = { readonly sums: Sums; readonly asked: CountRequest }
+
+/** A question with its last answer. */
+type Count = { readonly question: Question; readonly subscribers: Set<string>; answer?: Answer }
+
+type Counter = Omit<RunCountsDeps, 'brokers'> & {
+  readonly context: ReaderContext<CountsSubscription>
+  readonly brokerClock: BrokerClock
+  /** By `questionId`. */
+  readonly counts: Map<string, Count>
+  /** Questions by `subjectId`: those that an end concerns. */
+  readonly bySubject: Map<string, Set<string>>
   readonly toRead: Set<string>
-  reading?: Promise<void> | undefined
-  passTimer?: TimerHandle | undefined
-  soonTimer?: TimerHandle | undefined
+  /** What each subscriber was shown last, by `idOf`. */
+  readonly shown: Map<string, string>
+  /** When the broker was found to know less than before. */
+  lostAtMs: number | undefined
+  failure: { readonly message: string; readonly sinceMs: number } | undefined
+  passTimer: TimerHandle | undefined
+}
+
+type CountReader = Reader<CountsSubscription> & {
+  snapshot(subscription: CountsSubscription): CountsSnapshot
+  recorded(end: Omit<Question, 'windowSeconds'>): void
 }
 
 const minuteMs = 60_000
 /** The broker keeps the ends of an hour for 26 h at least. */
 const keptMinutes = 25 * 60
-/** After news, so that a flood of ends costs twenty reads a second. */
-const newsGapMs = 50
+/** From a recorded end to the read: a flood of ends costs 20 reads a second. */
+const recordedGapMs = 50
 const retryMs = 2_000
 
-export function createRunCounts({ brokers, installation, clock, log }: RunCountsDeps): RunCounts {
-  const sources = new Map<string, Source>()
-  const sourceOf = new Map<string, string>()
-  const ending = new Set<Promise<void>>()
-
-  function open(id: string, endpoint: BrokerEndpoint): Source {
-    const source: Source = {
-      address: endpoint.address,
-      lease: brokers.acquire(endpoint),
-      subscribers: new Map(),
-      requests: new Map(),
-      bySubject: new Map(),
-      found: new Map(),
-      aheadMs: 0,
-      toRead: new Set(),
-    }
-    sources.set(id, source)
-    armPass(source)
-    return source
-  }
-
-  function close(id: string, source: Source): void {
-    sources.delete(id)
-    disarm(source)
-    const end = Promise.resolve(source.reading)
-      .then(() => source.lease.release())
-      .catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'closing a broker failed'))
-      .then(() => void ending.delete(end))
-    ending.add(end)
-  }
-
-  function disarm(source: Source): void {
-    for (const timer of [source.passTimer, source.soonTimer]) if (timer !== undefined) clock.clearTimeout(timer)
-    source.soonTimer = undefined
-  }
-
-  /** When the windows move by a minute, on the broker's clock. */
-  function armPass(source: Source): void {
-    const intoMs = (clock.now() + source.aheadMs) % minuteMs
-    source.passTimer = clock.setTimeout(() => {
-      armPass(source)
-      read(source, source.requests.keys())
-    }, minuteMs - intoMs)
-  }
-
-  function read(source: Source, ids: Iterable<string>): void {
-    for (const id of ids) source.toRead.add(id)
-    source.reading ??= readAll(source).finally(() => (source.reading = undefined))
-  }
-
-  function readSoon(source: Source, ids: Iterable<string>, afterMs: number): void {
-    for (const id of ids) source.toRead.add(id)
-    source.soonTimer ??= clock.setTimeout(() => {
-      source.soonTimer = undefined
-      read(source, [])
-    }, afterMs)
-  }
-
-  async function readAll(source: Source): Promise<void> {
-    // What is subscribed to in one go is read in one go.
-    await Promise.resolve()
-    while (source.toRead.size > 0 && isOpen(source)) {
-      const ids = [...source.toRead].filter((id) => source.requests.has(id))
-      source.toRead.clear()
-      if (ids.length === 0) continue
-      try {
-        await readOnce(source, ids)
-      } catch (error) {
-        if (!isOpen(source)) return
-        source.failure ??= { message: errorMessage(error), sinceMs: clock.now() }
-        readSoon(source, source.requests.keys(), retryMs)
-        tell(source)
-        return
-      }
-      if (!isOpen(source)) return
-      source.failure = undefined
-      tell(source)
-    }
-  }
-
-  async function readOnce(source: Source, ids: readonly string[]): Promise<void> {
-    const nowMs = clock.now() + source.aheadMs
-    const asked = ids.flatMap((id) => {
-      const request = source.requests.get(id)
-      if (request === undefined) return []
-      const { windowSeconds, ...subject } = request
-      const { fromMinute, toMinute } = minutesOf(windowSeconds, nowMs)
-      // One more: the broker's minute may have begun already.
-      return [{ id, request: { ...subject, fromMinute, toMinute: toMinute + 1 } }]
-    })
-    // Ends are only ever added: where there were some there are as many, for as long as they are kept.
-    const keptFrom = nowMs / minuteMs - keptMinutes
-    const before = asked
-      .flatMap(({ id }) => source.found.get(id) ?? [])
-      .filter((found) => isLess(nothing, found.sums) && found.asked.fromMinute > keptFrom)
-    const requests = [...asked.map(({ request }) => request), ...before.map((found) => found.asked)]
-    const { counts, brokerTimeMs } = await source.lease.broker.readCounts(installation, requests)
-    source.aheadMs = brokerTimeMs - clock.now()
-    if (before.some(({ sums }, index) => isLess(counts[asked.length + index] ?? sums, sums))) {
-      source.lostAtMs = clock.now()
-      log.error({ broker: source.address }, 'the broker has lost what it had counted of runs')
-    }
-    for (const [index, { id, request }] of asked.entries()) {
-      const sums = counts[index]
-      if (sums !== undefined && source.requests.has(id)) source.found.set(id, { sums, asked: request })
-    }
-  }
-
-  function tell(source: Source): void {
-    for (const subscriber of [...source.subscribers.values()]) {
-      const now = told(snapshotOf(source, subscriber, clock.now()))
-      if (now === subscriber.told) continue
-      subscriber.told = now
-      try {
-        subscriber.onChange()
-      } catch (error) {
-        log.error({ key: subscriber.key, error: errorMessage(error) }, 'a subscriber of counts failed')
-      }
-    }
-  }
-
-  /** Two subscribers that ask the same cost one question. */
-  function rewant(source: Source): void {
-    const wanted = new Map<string, Request>()
-    for (const subscriber of source.subscribers.values()) for (const request of requestsOf(subscriber)) wanted.set(idOf(request), request)
-    const before = source.requests
-    source.requests = wanted
-    source.bySubject = bySubject(wanted)
-    for (const id of source.found.keys()) if (!wanted.has(id)) source.found.delete(id)
-    const news = [...wanted.keys()].filter((id) => !before.has(id))
-    if (news.length > 0) read(source, news)
-  }
-
-  const isOpen = (source: Source): boolean => source.subscribers.size > 0
-
-  function unsubscribe(key: string): void {
-    const id = sourceOf.get(key)
-    const source = id === undefined ? undefined : sources.get(id)
-    if (id === undefined || source === undefined) return
-    sourceOf.delete(key)
-    source.subscribers.delete(key)
-    if (source.subscribers.size === 0) close(id, source)
-    else rewant(source)
-  }
-
+export function createRunCounts({ brokers, ...deps }: RunCountsDeps): RunCounts {
+  const brokerClock = createBrokerClock(deps.clock)
+  const { subscribe, unsubscribe, find, readers, changesOf, stop } = createSubscriptions<CountsSubscription, CountReader>({
+    what: 'counts of runs',
+    brokers,
+    clock: deps.clock,
+    log: deps.log,
+    retryMs,
+    isSame: (a, b) => questionsOf(a).map(questionId).join() === questionsOf(b).map(questionId).join(),
+    openReader: (context) => openCounter(context, { ...deps, brokerClock }),
+  })
   return {
-    subscribe(subscription, onChange) {
-      const { key, brokerKey } = subscription
-      const id = fingerprintOf(brokerKey)
-      if (sourceOf.has(key) && sourceOf.get(key) !== id) unsubscribe(key)
-      const source = sources.get(id) ?? open(id, brokerKey)
-      sourceOf.set(key, id)
-      const before = source.subscribers.get(key)
-      const isSame = before !== undefined && requestsOf(before).map(idOf).join() === requestsOf(subscription).map(idOf).join()
-      const subscriber: Subscriber = { ...subscription, onChange, told: '' }
-      source.subscribers.set(key, subscriber)
-      if (!isSame) rewant(source)
-      // What it is given now it need not be told.
-      subscriber.told = told(snapshotOf(source, subscriber, clock.now()))
-    },
+    subscribe,
     unsubscribe,
-    snapshot(key) {
-      const source = sources.get(sourceOf.get(key) ?? '')
-      const subscriber = source?.subscribers.get(key)
-      return source === undefined || subscriber === undefined ? { kind: 'Pending' } : snapshotOf(source, subscriber, clock.now())
+    snapshot(subscriber) {
+      const found = find(subscriber)
+      return found === undefined ? { kind: 'Pending' } : found.reader.snapshot(found.subscription)
     },
     recorded(end) {
-      for (const source of sources.values()) {
-        const concerned = source.bySubject.get(subjectOf(end))
-        if (concerned !== undefined) readSoon(source, concerned, newsGapMs)
-      }
+      for (const reader of readers()) reader.recorded(end)
     },
-    async stop() {
-      for (const [id, source] of sources) {
-        source.subscribers.clear()
-        close(id, source)
-      }
-      sourceOf.clear()
-      await Promise.all(ending)
+    changesOf,
+    stop,
+  }
+}
+
+function openCounter(
+  context: ReaderContext<CountsSubscription>,
+  deps: Omit<RunCountsDeps, 'brokers'> & { readonly brokerClock: BrokerClock },
+): CountReader {
+  const counter: Counter = {
+    ...deps,
+    context,
+    counts: new Map(),
+    bySubject: new Map(),
+    toRead: new Set(),
+    shown: new Map(),
+    lostAtMs: undefined,
+    failure: undefined,
+    passTimer: undefined,
+  }
+  armPass(counter)
+  return {
+    update: (before, after) => update(counter, before, after),
+    read: () => readRequested(counter),
+    onFailure: (error) => fail(counter, error),
+    snapshot: (subscription) => snapshotOf(counter, subscription),
+    recorded: (end) => readSoon(counter, end),
+    stop() {
+      if (counter.passTimer !== undefined) counter.clock.clearTimeout(counter.passTimer)
     },
   }
 }
 
-function requestsOf({ namespace, subjects, windowSeconds }: CountsSubscription): readonly Request[] {
-  return subjects.map(({ subjectKind, subject }) => ({ namespace, subjectKind, subject, windowSeconds }))
+/** The next pass is when the windows move by a minute, on the broker's clock. */
+function armPass(counter: Counter): void {
+  const { brokerClock, clock, context, counts, toRead } = counter
+  const afterMs = minuteMs - (brokerClock.now(context.broker) % minuteMs)
+  counter.passTimer = clock.setTimeout(() => {
+    armPass(counter)
+    for (const id of counts.keys()) toRead.add(id)
+    void context.requestRead()
+  }, afterMs)
 }
 
-function bySubject(requests: ReadonlyMap<string, Request>): ReadonlyMap<string, readonly string[]> {
-  const ids = new Map<string, string[]>()
-  for (const [id, request] of requests) ids.set(subjectOf(request), [...(ids.get(subjectOf(request)) ?? []), id])
-  return ids
+function readSoon({ bySubject, context, toRead }: Counter, end: Omit<Question, 'windowSeconds'>): void {
+  const concerned = bySubject.get(subjectId(end))
+  if (concerned === undefined) return
+  for (const id of concerned) toRead.add(id)
+  context.requestReadAfter(recordedGapMs)
 }
 
-function subjectOf({ namespace, subjectKind, subject }: Omit<Request, 'windowSeconds'>): string {
-  return `${namespace}/${subjectKind}/${subject}`
+function update(counter: Counter, before: CountsSubscription | undefined, after: CountsSubscription | undefined): void {
+  const unread = counter.toRead.size
+  const wanted = new Set(after === undefined ? [] : questionsOf(after).map((question) => addQuestion(counter, question, after)))
+  if (before !== undefined) {
+    for (const id of questionsOf(before).map(questionId)) if (!wanted.has(id)) dropQuestion(counter, id, before)
+    if (after === undefined) counter.shown.delete(idOf(before.subscriber))
+  }
+  // The subscriber reads this snapshot itself.
+  if (after !== undefined) counter.shown.set(idOf(after.subscriber), textOf(snapshotOf(counter, after)))
+  if (counter.toRead.size > unread) void counter.context.requestRead()
 }
 
-function idOf(request: Request): string {
-  return `${subjectOf(request)}/${request.windowSeconds}`
+/** Two subscribers that ask the same share a question. */
+function addQuestion({ counts, bySubject, toRead }: Counter, question: Question, { subscriber }: CountsSubscription): string {
+  const id = questionId(question)
+  const known = counts.get(id)
+  const count: Count = known ?? { question, subscribers: new Set() }
+  count.subscribers.add(idOf(subscriber))
+  if (known !== undefined) return id
+  counts.set(id, count)
+  toRead.add(id)
+  const subject = subjectId(question)
+  bySubject.set(subject, (bySubject.get(subject) ?? new Set<string>()).add(id))
+  return id
 }
 
-function snapshotOf({ failure, found, lostAtMs }: Source, subscription: CountsSubscription, nowMs: number): CountsSnapshot {
+function dropQuestion({ counts, bySubject }: Counter, id: string, { subscriber }: CountsSubscription): void {
+  const count = counts.get(id)
+  count?.subscribers.delete(idOf(subscriber))
+  if (count === undefined || count.subscribers.size > 0) return
+  counts.delete(id)
+  const subject = subjectId(count.question)
+  bySubject.get(subject)?.delete(id)
+  if (bySubject.get(subject)?.size === 0) bySubject.delete(subject)
+}
+
+async function readRequested(counter: Counter): Promise<void> {
+  const { context, counts, toRead } = counter
+  const ids = [...toRead].filter((id) => counts.has(id))
+  toRead.clear()
+  if (ids.length === 0) return
+  await readCounts(counter, ids)
+  if (!context.isOpen()) return
+  counter.failure = undefined
+  announceChanges(counter)
+}
+
+function fail(counter: Counter, error: unknown): void {
+  counter.failure ??= { message: errorMessage(error), sinceMs: counter.clock.now() }
+  for (const id of counter.counts.keys()) counter.toRead.add(id)
+  announceChanges(counter)
+}
+
+async function readCounts(counter: Counter, ids: readonly string[]): Promise<void> {
+  const { brokerClock, clock, context, counts, installation, log } = counter
+  const nowMs = brokerClock.now(context.broker)
+  const asked = ids.flatMap((id) => {
+    const count = counts.get(id)
+    return count === undefined ? [] : [{ id, request: requestOf(count.question, nowMs) }]
+  })
+  // Ends are only ever added: where there were some there are as many, for as long as they are kept.
+  const keptFromMinute = nowMs / minuteMs - keptMinutes
+  const repeated = asked
+    .flatMap(({ id }) => counts.get(id)?.answer ?? [])
+    .filter(({ asked: { fromMinute }, sums }) => isLess(nothing, sums) && fromMinute > keptFromMinute)
+  const requests = [...asked.map(({ request }) => request), ...repeated.map((answer) => answer.asked)]
+  const { counts: sums, brokerTimeMs } = await context.broker.readCounts(installation, requests)
+  brokerClock.set(context.broker, brokerTimeMs)
+  if (repeated.some((answer, index) => isLess(sums[asked.length + index] ?? answer.sums, answer.sums))) {
+    counter.lostAtMs = clock.now()
+    log.error({ broker: context.endpoint.address }, 'the broker has lost what it had counted of runs')
+  }
+  for (const [index, { id, request }] of asked.entries()) {
+    const [count, answer] = [counts.get(id), sums[index]]
+    if (count !== undefined && answer !== undefined) count.answer = { sums: answer, asked: request }
+  }
+}
+
+function requestOf({ windowSeconds, ...subject }: Question, nowMs: number): CountRequest {
+  const { fromMinute, toMinute } = minutesOf(windowSeconds, nowMs)
+  // One more: the broker's minute may have begun already.
+  return { ...subject, fromMinute, toMinute: toMinute + 1 }
+}
+
+function announceChanges(counter: Counter): void {
+  const { context, shown } = counter
+  for (const [id, subscription] of context.subscriptions) {
+    const text = textOf(snapshotOf(counter, subscription))
+    if (text === shown.get(id)) continue
+    shown.set(id, text)
+    context.announce(subscription.subscriber)
+  }
+}
+
+function snapshotOf({ clock, counts, failure, lostAtMs }: Counter, subscription: CountsSubscription): CountsSnapshot {
   if (failure !== undefined) return { kind: 'Unreadable', ...failure }
   const total = { succeeded: 0, failed: 0, missed: 0 }
-  for (const request of requestsOf(subscription)) {
-    const sums = found.get(idOf(request))?.sums
+  for (const question of questionsOf(subscription)) {
+    const sums = counts.get(questionId(question))?.answer?.sums
     if (sums === undefined) return { kind: 'Pending' }
     total.succeeded += sums.succeeded
     total.failed += sums.failed
@@ -298,17 +276,29 @@ function snapshotOf({ failure, found, lostAtMs }: Source, subscription: CountsSu
   }
   // The window is up to a minute longer.
   const lostUntilMs = lostAtMs === undefined ? 0 : lostAtMs + subscription.windowSeconds * 1000 + minuteMs
-  return { kind: 'Read', ...total, ...(lostUntilMs > nowMs ? { lostUntilMs } : {}) }
+  return { kind: 'Read', ...total, ...(lostUntilMs > clock.now() ? { lostUntilMs } : {}) }
+}
+
+/** The same text as long as a subscriber has nothing to do: of counts that cannot be read, only that they cannot. */
+function textOf(snapshot: CountsSnapshot): string {
+  return snapshot.kind === 'Unreadable' ? snapshot.kind : JSON.stringify(snapshot)
+}
+
+function questionsOf({ namespace, subjects, windowSeconds }: CountsSubscription): readonly Question[] {
+  return subjects.map(({ subjectKind, subject }) => ({ namespace, subjectKind, subject, windowSeconds }))
+}
+
+function subjectId({ namespace, subjectKind, subject }: Omit<Question, 'windowSeconds'>): string {
+  return `${namespace}/${subjectKind}/${subject}`
+}
+
+function questionId(question: Question): string {
+  return `${subjectId(question)}/${question.windowSeconds}`
 }
 
 const nothing: Sums = { succeeded: 0, failed: 0, missed: 0 }
 
-/** In any respect: what came since must not hide what is gone. */
+/** In any of the three: a success that came since must not hide a failure that is lost. */
 function isLess(a: Sums, b: Sums): boolean {
   return a.succeeded < b.succeeded || a.failed < b.failed || a.missed < b.missed
-}
-
-/** Of what cannot be read it is news only that it cannot. */
-function told(snapshot: CountsSnapshot): string {
-  return snapshot.kind === 'Unreadable' ? snapshot.kind : JSON.stringify(snapshot)
 }

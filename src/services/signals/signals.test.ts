@@ -4,7 +4,7 @@ import { fakeClock } from '../../clock/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { createBrokers } from '../brokers/index.ts'
-import { createSignals } from './index.ts'
+import { createSignals, type WatchMode } from './index.ts'
 
 /** A broker in memory that counts round trips; a test sets what its queues hold. */
 function fakeBroker(now: () => number) {
@@ -80,12 +80,16 @@ function world() {
   let connections = 0
   const brokers = createBrokers({ connect: () => (connections++, fake.broker) })
   const signals = createSignals({ brokers, clock, log: silentLogger })
-  const told: string[] = []
-  const subscribe = (key: string, queues: string[], atZero = false, at: BrokerEndpoint = brokerKey) =>
-    signals.subscribe({ key, brokerKey: at, queues, atZero }, () => told.push(key))
-  return { clock, ...fake, signals, subscribe, told, connections: () => connections }
+  const announced: string[] = []
+  signals.changesOf('WorkerPool').onChange((key) => announced.push(key))
+  const subscriber = (key: string) => ({ kind: 'WorkerPool', key })
+  const subscribe = (key: string, queues: string[], watch: WatchMode = 'Never', at: BrokerEndpoint = endpoint) =>
+    signals.subscribe({ subscriber: subscriber(key), endpoint: at, queues, watch })
+  const unsubscribe = (key: string) => signals.unsubscribe(subscriber(key))
+  const snapshot = (key: string) => signals.snapshot(subscriber(key))
+  return { clock, ...fake, signals, subscribe, unsubscribe, snapshot, announced, connections: () => connections }
 }
-const brokerKey = { address: 'redis:6379', keyPrefix: 'bull' }
+const endpoint = { address: 'redis:6379', keyPrefix: 'bull' }
 
 test('one round trip per pass for all pools of a broker, each queue once', async () => {
   const { clock, signals, subscribe, calls, connections } = world()
@@ -100,32 +104,32 @@ test('one round trip per pass for all pools of a broker, each queue once', async
 })
 
 test('tells only what a decision may depend on', async () => {
-  const { clock, signals, subscribe, set, told } = world()
+  const { clock, signals, subscribe, set, announced, snapshot } = world()
   subscribe('ns/a', ['mail'])
   subscribe('ns/b', ['push'])
-  expect(signals.snapshot('ns/a').size).toBe(0)
+  expect(snapshot('ns/a').size).toBe(0)
   await clock.advance(0)
-  expect(told.splice(0)).toEqual(['ns/a', 'ns/b'])
+  expect(announced.splice(0)).toEqual(['ns/a', 'ns/b'])
   set('mail', { streamId: '5-0' })
   await clock.advance(5_000)
-  expect(told).toEqual([])
+  expect(announced).toEqual([])
   set('mail', { active: 1 })
   await clock.advance(1_000)
-  expect(told).toEqual(['ns/a'])
-  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true, reading: { active: 1 } })
+  expect(announced).toEqual(['ns/a'])
+  expect(snapshot('ns/a').get('mail')).toMatchObject({ ok: true, reading: { active: 1 } })
   await signals.stop()
 })
 
 test('an unreadable queue keeps its last reading and says since when', async () => {
-  const { clock, signals, subscribe, set, told, state } = world()
+  const { clock, signals, subscribe, set, announced, state, snapshot } = world()
   set('mail', { waiting: 3 })
   subscribe('ns/a', ['mail'])
   await clock.advance(1_500)
-  told.length = 0
+  announced.length = 0
   state.failure = taskmillError('TM_BROKER_UNREACHABLE', 'gone')
   await clock.advance(5_000)
-  expect(told).toEqual(['ns/a'])
-  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({
+  expect(announced).toEqual(['ns/a'])
+  expect(snapshot('ns/a').get('mail')).toMatchObject({
     ok: false,
     error: { code: 'TM_BROKER_UNREACHABLE' },
     sinceMs: clock.now() - 4_500,
@@ -133,36 +137,36 @@ test('an unreadable queue keeps its last reading and says since when', async () 
   })
   state.failure = undefined
   await clock.advance(1_000)
-  expect(told).toEqual(['ns/a', 'ns/a'])
-  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true, reading: { waiting: 3 } })
+  expect(announced).toEqual(['ns/a', 'ns/a'])
+  expect(snapshot('ns/a').get('mail')).toMatchObject({ ok: true, reading: { waiting: 3 } })
   await signals.stop()
 })
 
 test('one queue that cannot be read does not blind the others', async () => {
-  const { clock, signals, subscribe, state } = world()
+  const { clock, signals, subscribe, state, snapshot } = world()
   state.refused.add('broken')
   subscribe('ns/a', ['mail', 'broken'])
   await clock.advance(0)
-  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true })
-  expect(signals.snapshot('ns/a').get('broken')).toMatchObject({ ok: false, error: { code: 'TM_BROKER_COMMAND_FAILED' } })
+  expect(snapshot('ns/a').get('mail')).toMatchObject({ ok: true })
+  expect(snapshot('ns/a').get('broken')).toMatchObject({ ok: false, error: { code: 'TM_BROKER_COMMAND_FAILED' } })
   await signals.stop()
 })
 
 test('a pool at zero sees the first job by the stream, without a pass, and reads only that queue', async () => {
-  const { clock, signals, subscribe, set, emit, told, calls, state } = world()
-  subscribe('ns/a', ['mail', 'push'], true)
+  const { clock, signals, subscribe, set, emit, announced, calls, state } = world()
+  subscribe('ns/a', ['mail', 'push'], 'WhenEmpty')
   subscribe('ns/b', ['busy'])
   await clock.advance(0)
   expect(state.watched).toEqual(['mail', 'push'])
-  calls.length = told.length = 0
+  calls.length = announced.length = 0
   set('push', { waiting: 1 })
   emit('push')
   await clock.advance(0)
   expect(calls).toEqual([['push']])
-  expect(told).toEqual(['ns/a'])
+  expect(announced).toEqual(['ns/a'])
   await clock.advance(50)
   expect(state.watched).toEqual(['mail']) // push has demand now: the pass is enough
-  subscribe('ns/a', ['mail', 'push'], false)
+  subscribe('ns/a', ['mail', 'push'], 'Never')
   await clock.advance(0)
   expect(state.watched).toEqual([])
   await signals.stop()
@@ -170,7 +174,7 @@ test('a pool at zero sees the first job by the stream, without a pass, and reads
 
 test('a flood of events costs a bounded number of reads', async () => {
   const { clock, signals, subscribe, emit, calls } = world()
-  subscribe('ns/a', ['mail'], true)
+  subscribe('ns/a', ['mail'], 'WhenEmpty')
   await clock.advance(0)
   calls.length = 0
   for (let ms = 0; ms < 1_000; ms++) {
@@ -182,47 +186,47 @@ test('a flood of events costs a bounded number of reads', async () => {
 })
 
 test('a burst is looked at again while it arrives, though the pool that it woke is not watched any more', async () => {
-  const { clock, signals, subscribe, set, emit, told, calls } = world()
-  subscribe('ns/a', ['mail'], true)
+  const { clock, signals, subscribe, set, emit, announced, calls } = world()
+  subscribe('ns/a', ['mail'], 'WhenEmpty')
   await clock.advance(0)
-  told.length = 0
+  announced.length = 0
   set('mail', { waiting: 20 })
   emit('mail')
   await clock.advance(1)
-  expect(told.splice(0)).toEqual(['ns/a'])
-  subscribe('ns/a', ['mail'], false)
+  expect(announced.splice(0)).toEqual(['ns/a'])
+  subscribe('ns/a', ['mail'], 'Never')
   set('mail', { waiting: 500 })
   calls.length = 0
   await clock.advance(100)
-  expect(told).toEqual(['ns/a'])
+  expect(announced).toEqual(['ns/a'])
   await clock.advance(800)
   expect(calls).toHaveLength(3)
   await signals.stop()
 })
 
-test('where every job counts a queue is watched on while it holds some, and one that took the place of another is told', async () => {
-  const { clock, signals, told, set, emit, state, calls } = world()
-  signals.subscribe({ key: 'done', brokerKey, queues: ['done'], atZero: true, everyJob: true }, () => told.push('done'))
+test('where every job counts a queue is watched on while it holds some, and one that took the place of another is announced', async () => {
+  const { clock, signals, announced, set, emit, state, calls, subscribe } = world()
+  subscribe('done', ['done'], 'Always')
   await clock.advance(0)
-  told.length = 0
+  announced.length = 0
   set('done', { waiting: 1, streamId: '1-0' })
   emit('done')
   await clock.advance(0)
-  expect(told).toEqual(['done'])
+  expect(announced).toEqual(['done'])
   await clock.advance(10)
   expect(state.watched).toEqual(['done'])
   set('done', { waiting: 1, streamId: '2-0' })
   emit('done')
   await clock.advance(0)
-  expect(told).toEqual(['done', 'done'])
+  expect(announced).toEqual(['done', 'done'])
   // Something happened in it, and it is empty: nobody has to look.
   set('done', { waiting: 0, streamId: '2-0' })
   await clock.advance(1_000)
-  told.length = 0
+  announced.length = 0
   set('done', { streamId: '3-0' })
   emit('done')
   await clock.advance(10)
-  expect(told).toEqual([])
+  expect(announced).toEqual([])
   // A flood: at most a hundred reads a second, beside the pass.
   await clock.advance(990)
   calls.length = 0
@@ -236,28 +240,28 @@ test('where every job counts a queue is watched on while it holds some, and one 
   await signals.stop()
 })
 
-test('a pool at zero is told when its next delayed job is due by the clock of the broker', async () => {
-  const { clock, signals, subscribe, set, told } = world()
+test('a pool at zero is announced when its next delayed job is due by the clock of the broker', async () => {
+  const { clock, signals, subscribe, set, announced } = world()
   set('mail', { delayed: 1, nextDueAtMs: clock.now() + 7_000 + 300 })
-  subscribe('ns/a', ['mail'], true)
+  subscribe('ns/a', ['mail'], 'WhenEmpty')
   await clock.advance(0)
-  told.length = 0
+  announced.length = 0
   set('mail', { delayed: 1, dueDelayed: 1 })
   await clock.advance(299)
-  expect(told).toEqual([])
+  expect(announced).toEqual([])
   await clock.advance(2)
-  expect(told).toEqual(['ns/a'])
+  expect(announced).toEqual(['ns/a'])
   await signals.stop()
 })
 
 test('leaves nothing behind: the broker closes with its last subscriber, and no timer stays', async () => {
-  const { clock, signals, subscribe, state, calls } = world()
-  subscribe('ns/a', ['mail'], true)
+  const { clock, signals, subscribe, state, calls, unsubscribe } = world()
+  subscribe('ns/a', ['mail'], 'WhenEmpty')
   subscribe('ns/b', ['mail'])
   await clock.advance(100)
-  signals.unsubscribe('ns/a')
+  unsubscribe('ns/a')
   expect(state.closed).toBe(false)
-  signals.unsubscribe('ns/b')
+  unsubscribe('ns/b')
   await signals.stop()
   expect(state.closed).toBe(true)
   calls.length = 0
@@ -267,22 +271,22 @@ test('leaves nothing behind: the broker closes with its last subscriber, and no 
 })
 
 test('a pool that moves to another broker takes its queues along', async () => {
-  const { clock, signals, subscribe, connections, state } = world()
+  const { clock, signals, subscribe, connections, state, snapshot } = world()
   subscribe('ns/a', ['mail'])
   await clock.advance(0)
-  subscribe('ns/a', ['mail'], false, { ...brokerKey, address: 'other:6379' })
+  subscribe('ns/a', ['mail'], 'Never', { ...endpoint, address: 'other:6379' })
   await clock.advance(0)
   expect(connections()).toBe(2)
   expect(state.closed).toBe(true)
-  expect(signals.snapshot('ns/a').get('mail')).toMatchObject({ ok: true })
+  expect(snapshot('ns/a').get('mail')).toMatchObject({ ok: true })
   await signals.stop()
 })
 
 test('orphans are counted in queues at zero that have active jobs, once a pass, and on until they are gone', async () => {
-  const { clock, signals, subscribe, set, counts, told, emit, state } = world()
+  const { clock, signals, subscribe, set, counts, announced, emit, state, snapshot } = world()
   set('busy', { active: 4 })
   subscribe('ns/busy', ['busy'])
-  subscribe('ns/zero', ['mail'], true)
+  subscribe('ns/zero', ['mail'], 'WhenEmpty')
   await clock.advance(3_000)
   expect(counts).toEqual([])
 
@@ -290,32 +294,32 @@ test('orphans are counted in queues at zero that have active jobs, once a pass, 
   state.orphans.set('mail', 2)
   await clock.advance(1_000)
   expect(counts.splice(0)).toEqual([['mail']])
-  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ ok: true, orphaned: 2, reading: { active: 2 } })
-  expect(told).toContain('ns/zero')
+  expect(snapshot('ns/zero').get('mail')).toMatchObject({ ok: true, orphaned: 2, reading: { active: 2 } })
+  expect(announced).toContain('ns/zero')
 
   // News is read at once, and costs no other look at the locks.
   emit('mail')
   await clock.advance(100)
   expect(counts).toEqual([])
-  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 2 })
+  expect(snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 2 })
 
   // No longer at zero: the replica that was woken has not given them back yet.
-  subscribe('ns/zero', ['mail'], false)
+  subscribe('ns/zero', ['mail'], 'Never')
   await clock.advance(2_000)
   expect(counts.splice(0)).toEqual([['mail'], ['mail']])
   state.orphans.delete('mail')
   await clock.advance(3_000)
   expect(counts).toEqual([['mail']])
-  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 0, reading: { active: 2 } })
+  expect(snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 0, reading: { active: 2 } })
   await signals.stop()
 })
 
 test('where all of the looked at jobs are orphans, so are the others', async () => {
-  const { clock, signals, subscribe, set, state } = world()
+  const { clock, signals, subscribe, set, state, snapshot } = world()
   set('mail', { active: 900 })
   state.orphans.set('mail', 100)
-  subscribe('ns/zero', ['mail'], true)
+  subscribe('ns/zero', ['mail'], 'WhenEmpty')
   await clock.advance(0)
-  expect(signals.snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 900 })
+  expect(snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 900 })
   await signals.stop()
 })

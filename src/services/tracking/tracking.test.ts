@@ -19,7 +19,7 @@ const endOf = (owner: string, slot: number): EndedJob => ({
 
 /** A done queue in memory, read in pages of 100, and a tracking of it. */
 function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => false) {
-  let onChange: () => void = () => undefined
+  let change: () => void = () => undefined
   let reads = 0
   const broker: Partial<Broker> = {
     async readEnded(_queues, from = 0) {
@@ -36,30 +36,41 @@ function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => fal
     },
     close: async () => undefined,
   }
-  const signals: Partial<Signals> = { subscribe: (_subscription, changed) => void (onChange = changed), unsubscribe: () => undefined }
+  const handlers = new Set<(key: string) => void>()
+  const signals: Pick<Signals, 'subscribe' | 'unsubscribe' | 'changesOf'> = {
+    subscribe({ subscriber: { kind, key } }) {
+      change = () => handlers.forEach((handler) => (kind === 'DoneQueue' ? handler(key) : undefined))
+    },
+    unsubscribe: () => undefined,
+    changesOf: () => ({
+      onChange(handler) {
+        handlers.add(handler)
+        return () => void handlers.delete(handler)
+      },
+    }),
+  }
   const tracking = createTracking({
     brokers: createBrokers({ connect: () => broker as Broker }),
-    signals: signals as Signals,
+    signals,
     clock: fakeClock(),
     log: silentLogger,
     isGone,
-    onUnclaimed: () => undefined,
   })
-  return { tracking, queue, change: () => onChange(), reads: () => reads }
+  return { tracking, queue, change: () => change(), reads: () => reads }
 }
 
 const many = (owner: string, count: number) => Array.from({ length: count }, (_, slot) => endOf(owner, slot))
 
 test('ends for which nobody waits hide none that somebody waits for', async () => {
   const { tracking } = world([...many('default/shop/invalid', 250), endOf('default/shop/nightly', 1)])
-  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint }, () => undefined)
+  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
   await tracking.stop()
 })
 
 test('of very many that are waited for, a portion is read, and the next once those are acknowledged', async () => {
   const { tracking, queue, reads } = world(many('default/shop/nightly', 250))
-  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint }, () => undefined)
+  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(100))
   expect(reads(), 'one page each, of the two reads that tracking begins with at most').toBeLessThanOrEqual(2)
   const ids = tracking.ended('default/shop/nightly').map(({ id }) => id)
@@ -69,18 +80,19 @@ test('of very many that are waited for, a portion is read, and the next once tho
   await tracking.stop()
 })
 
-test('an end is told once when it comes, and is there until it is acknowledged', async () => {
+test('an end is announced once when it comes, and stays until it is acknowledged', async () => {
   const { tracking, queue, change } = world([])
-  let told = 0
-  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint }, () => told++)
+  const announced: string[] = []
+  tracking.changesOf('TaskSchedule').onChange((key) => announced.push(key))
+  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   queue.push(endOf('default/shop/nightly', 1))
   change()
-  await vi.waitFor(() => expect(told).toBe(1))
+  await vi.waitFor(() => expect(announced).toEqual(['shop/nightly']))
   change()
   await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
   queue.length = 0
   tracking.acknowledged('default/shop/nightly', ['tm/default/shop/nightly/1'])
-  expect([told, tracking.ended('default/shop/nightly')]).toEqual([1, []])
+  expect([announced, tracking.ended('default/shop/nightly')]).toEqual([['shop/nightly'], []])
   await tracking.stop()
 })
 
@@ -88,7 +100,19 @@ test('ends of a schedule that is gone, ledger and all, are removed, also behind 
   const { tracking, queue } = world([...many('default/shop/invalid', 120), ...many('default/shop/gone', 5)], (owner) =>
     owner.endsWith('gone'),
   )
-  tracking.keep('default', { doneQueue, endpoint })
+  tracking.watch('shop/default', { doneQueue, endpoint })
   await vi.waitFor(() => expect(queue.map(({ owner }) => owner)).toEqual(Array.from({ length: 120 }, () => 'default/shop/invalid')))
+  await tracking.stop()
+})
+
+test('ends that nobody tracks are announced while their object is there, and kept for it', async () => {
+  const { tracking } = world([endOf('default/shop/nightly', 1), endOf('default/shop/gone', 1)], (owner) => owner.endsWith('gone'))
+  const announced: string[] = []
+  tracking.changesOf('TaskSchedule').onChange((key) => announced.push(key))
+  tracking.watch('shop/default', { doneQueue, endpoint })
+  await vi.waitFor(() => expect(announced).toEqual(['shop/nightly']))
+  expect(['default/shop/nightly', 'default/shop/other'].map(tracking.hasUnclaimed)).toEqual([true, false])
+  tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
+  expect([tracking.hasUnclaimed('default/shop/nightly'), tracking.ended('default/shop/nightly').length]).toEqual([false, 1])
   await tracking.stop()
 })

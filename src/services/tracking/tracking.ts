@@ -1,34 +1,40 @@
 import type { Broker, BrokerEndpoint, EndedJob } from '../../broker/index.ts'
-import type { Clock, TimerHandle } from '../../clock/index.ts'
+import type { Clock } from '../../clock/index.ts'
 import { ownerOf } from '../../contract/index.ts'
-import { errorMessage } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
-import { fingerprintOf, type BrokerLease, type Brokers } from '../brokers/index.ts'
-import { findEnds } from './find-ends.ts'
-import type { Signals } from '../signals/index.ts'
+import type { Brokers } from '../brokers/index.ts'
+import {
+  createSubscriptions,
+  type ChangeSource,
+  idOf,
+  type Reader,
+  type ReaderContext,
+  type Signals,
+  type Subscriber,
+  type Subscription,
+} from '../signals/index.ts'
 
-/** A done queue of a broker. */
-export type DonePlace = { readonly doneQueue: string; readonly endpoint: BrokerEndpoint }
+/** A done queue of a broker: the ends of the tracked jobs of one namespace arrive there. */
+export type DoneQueue = { readonly doneQueue: string; readonly endpoint: BrokerEndpoint }
 
 /** Whose ends are to be known: a ledger or a run, by its name in the broker. */
-export type TrackedOwner = DonePlace & { readonly owner: string }
+export type TrackedOwner = DoneQueue & { readonly owner: string }
 
 /**
- * Learns within milliseconds when a tracked job has ended, from any worker.
+ * Learns within milliseconds when a tracked job has ended, whichever worker ran it.
  *
- * Guarantees: an end is told until it is acknowledged, and again after a restart; one stream read watches the done queues of all
- * owners of a broker, and nothing is read while nothing ends. What belongs to a schedule or run that is gone, ledger or log and all, is
- * removed.
+ * Guarantees: an end stays known until it is acknowledged, and is read again after a restart. One stream read watches the done queues of all
+ * owners of a broker, and nothing is read while nothing ends. Ends of a schedule or run that is gone, ledger or log and all, are removed.
  * Does not: record anything.
  */
 export type Tracking = {
   /**
-   * Watches this done queue until it is taken back (undefined), whether there are owners or not: jobs of one that was deleted
-   * end too. `key` names who asks; again with the same place costs nothing.
+   * Watches this done queue for a TaskBroker until it is taken back (undefined), whether anybody tracks an owner or not: jobs of a deleted
+   * owner end too. The same queue again costs nothing.
    */
-  keep(key: string, place: DonePlace | undefined): void
-  /** Asking again with the same values costs nothing. `onEnded` is called when there is something new in `ended`. */
-  track(tracked: TrackedOwner, onEnded: () => void): void
+  watch(brokerKey: string, queue: DoneQueue | undefined): void
+  /** The same values again cost nothing. */
+  track(tracked: TrackedOwner): void
   untrack(owner: string): void
   /** The ends that are known and not acknowledged. */
   ended(owner: string): readonly EndedJob[]
@@ -36,184 +42,137 @@ export type Tracking = {
   hasUnclaimed(owner: string): boolean
   /** These jobs' ends are recorded, and their done jobs were removed. */
   acknowledged(owner: string, ids: readonly string[]): void
+  /**
+   * Keys of the objects of that kind for which ends have arrived; also of those that do not track them, as long as the object is not gone:
+   * ends that nobody acknowledges are in the way of others.
+   */
+  changesOf(kind: 'TaskSchedule' | 'TaskExecution'): ChangeSource
   stop(): Promise<void>
 }
 
 export type TrackingDeps = {
-  readonly brokers: Brokers
-  readonly signals: Signals
+  readonly brokers: Pick<Brokers, 'acquire'>
+  readonly signals: Pick<Signals, 'subscribe' | 'unsubscribe' | 'changesOf'>
   readonly clock: Clock
   readonly log: Logger
   /** Whether the object of this ledger or run is known not to exist. */
   readonly isGone: (owner: string) => boolean
-  /** Ends have arrived of an owner that is not gone, and that nobody tracks: as long as they stay, they are in the way of others. */
-  readonly onUnclaimed: (owner: string) => void
 }
 
-/** One done queue of one broker, and who waits for ends in it. */
-type Place = {
-  readonly id: string
+type DoneQueueSubscription = Subscription & DoneQueue
+
+type EndsReader = Reader<DoneQueueSubscription> &
+  Pick<Tracking, 'ended' | 'acknowledged'> & { readonly id: string; readonly requestRead: () => void }
+
+type Ends = Pick<TrackingDeps, 'isGone' | 'log'> & {
+  readonly context: ReaderContext<DoneQueueSubscription>
   readonly doneQueue: string
-  readonly lease: BrokerLease
-  readonly keepers: Set<string>
-  /** By owner. */
-  readonly watchers: Map<string, () => void>
-  /** By owner. */
-  ended: Map<string, EndedJob[]>
-  truncated: boolean
-  reading: Promise<void> | undefined
-  /** Something changed while it was read. */
-  again: boolean
-  timer: TimerHandle | undefined
+  byOwner: Map<string, readonly EndedJob[]>
+  /** The queue holds more ends than were read. */
+  isTruncated: boolean
 }
 
 const retryMs = 2_000
+/** As many ends as are worked on at once. */
+const enoughEnds = 100
 
-export function createTracking({ brokers, signals, clock, log, isGone, onUnclaimed }: TrackingDeps): Tracking {
-  const places = new Map<string, Place>()
-  const kept = new Map<string, Place>()
-  const tracked = new Map<string, Place>()
-  const ending = new Set<Promise<void>>()
-
-  const placeOf = ({ doneQueue, endpoint }: DonePlace): Place => {
-    const id = JSON.stringify([fingerprintOf(endpoint), doneQueue])
-    const known = places.get(id)
-    if (known !== undefined) return known
-    const place: Place = {
-      id,
-      doneQueue,
-      lease: brokers.acquire(endpoint),
-      keepers: new Set(),
-      watchers: new Map(),
-      ended: new Map(),
-      truncated: false,
-      reading: undefined,
-      again: false,
-      timer: undefined,
-    }
-    places.set(id, place)
-    signals.subscribe({ key: signalKey(id), brokerKey: endpoint, queues: [doneQueue], atZero: true, everyJob: true }, () => refresh(place))
-    // What had ended before anybody asked.
-    refresh(place)
-    return place
-  }
-
-  const closeIfIdle = (place: Place) => {
-    if (place.watchers.size === 0 && place.keepers.size === 0) close(place)
-  }
-
-  const close = (place: Place) => {
-    places.delete(place.id)
-    signals.unsubscribe(signalKey(place.id))
-    if (place.timer !== undefined) clock.clearTimeout(place.timer)
-    const end = Promise.resolve(place.reading)
-      .then(() => place.lease.release())
-      .catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'closing a broker failed'))
-      .then(() => void ending.delete(end))
-    ending.add(end)
-  }
-
-  const refresh = (place: Place) => {
-    if (!places.has(place.id)) return
-    if (place.reading !== undefined) {
-      place.again = true
-      return
-    }
-    place.again = false
-    place.reading = read(place)
-      .catch((error: unknown) => {
-        log.debug({ queue: place.doneQueue, error: errorMessage(error) }, 'cannot read what has ended, trying again')
-        place.timer ??= clock.setTimeout(() => {
-          place.timer = undefined
-          refresh(place)
-        }, retryMs)
-      })
-      .then(() => {
-        place.reading = undefined
-        if (place.again) refresh(place)
-      })
-  }
-
-  async function read(place: Place): Promise<void> {
-    const { broker } = place.lease
-    // What is acknowledged while it is read has to be looked at again.
-    place.truncated = true
-    const { ended, truncated } = await findEnds(broker, place.doneQueue, ({ owner }) => place.watchers.has(owner))
-    const before = place.ended
-    place.truncated = truncated
-    place.ended = Map.groupBy(ended, ({ owner }) => owner)
-    for (const [owner, jobs] of place.ended) {
-      const known = new Set(before.get(owner)?.map(({ id }) => id))
-      if (jobs.every(({ id }) => known.has(id))) continue
-      const watcher = place.watchers.get(owner)
-      if (watcher !== undefined) watcher()
-      else if (!isGone(owner)) onUnclaimed(owner)
-    }
-    await forgetStrangers(place)
-  }
-
-  /** Ends for which nobody waits: when the object and what was stored of it are gone, nobody ever will. */
-  async function forgetStrangers({ lease, ended, watchers, doneQueue }: Place): Promise<void> {
-    const strangers = [...ended.keys()].filter((owner) => !watchers.has(owner) && isGone(owner))
-    if (strangers.length === 0) return
-    const lost = await notStored(lease.broker, strangers)
-    const refs = lost.flatMap((owner) => (ended.get(owner) ?? []).map(({ id }) => ({ id, doneQueue })))
-    if (refs.length === 0) return
-    await lease.broker.acknowledgeEnded(refs)
-    for (const owner of lost) ended.delete(owner)
-    log.info({ queue: doneQueue, jobs: refs.length }, 'ends of jobs whose schedule or run is gone were removed')
-  }
-
-  const untrack = (owner: string) => {
-    const place = tracked.get(owner)
-    if (place === undefined) return
-    tracked.delete(owner)
-    place.watchers.delete(owner)
-    closeIfIdle(place)
-    if (place.ended.has(owner)) refresh(place)
-  }
-
+export function createTracking({ brokers, signals, clock, log, isGone }: TrackingDeps): Tracking {
+  const book = createSubscriptions<DoneQueueSubscription, EndsReader>({
+    what: 'ends of jobs',
+    brokers,
+    clock,
+    log,
+    retryMs,
+    partOf: ({ doneQueue }) => doneQueue,
+    isSame: () => true,
+    openReader: (context, { doneQueue }) => openEnds({ context, doneQueue, isGone, log, byOwner: new Map(), isTruncated: false }, signals),
+  })
+  const endListening = signals.changesOf(doneQueueKind).onChange((id) => {
+    for (const reader of book.readers()) if (reader.id === id) reader.requestRead()
+  })
   return {
-    keep(key, wanted) {
-      const before = kept.get(key)
-      const place = wanted && placeOf(wanted)
-      if (place === before) return
-      place?.keepers.add(key)
-      if (place === undefined) kept.delete(key)
-      else kept.set(key, place)
-      before?.keepers.delete(key)
-      if (before !== undefined) closeIfIdle(before)
+    watch(brokerKey, queue) {
+      const subscriber = { kind: 'TaskBroker', key: brokerKey }
+      if (queue === undefined) book.unsubscribe(subscriber)
+      else book.subscribe({ subscriber, ...queue })
     },
-    track(wanted, onEnded) {
-      const { owner } = wanted
-      const place = placeOf(wanted)
-      if (tracked.get(owner) === place) return
-      untrack(owner)
-      place.watchers.set(owner, onEnded)
-      tracked.set(owner, place)
+    track: ({ owner, doneQueue, endpoint }) => book.subscribe({ subscriber: subscriberOf(owner), doneQueue, endpoint }),
+    untrack: (owner) => book.unsubscribe(subscriberOf(owner)),
+    ended: (owner) => book.find(subscriberOf(owner))?.reader.ended(owner) ?? [],
+    hasUnclaimed(owner) {
+      if (book.find(subscriberOf(owner)) !== undefined) return false
+      return book.readers().some((reader) => reader.ended(owner).length > 0)
     },
-    untrack,
-    ended: (owner) => tracked.get(owner)?.ended.get(owner) ?? [],
-    hasUnclaimed: (owner) => !tracked.has(owner) && [...places.values()].some(({ ended }) => ended.has(owner)),
-    acknowledged(owner, ids) {
-      const place = tracked.get(owner)
-      if (place === undefined) return
-      const gone = new Set(ids)
-      const left = (place.ended.get(owner) ?? []).filter(({ id }) => !gone.has(id))
-      if (left.length === 0) place.ended.delete(owner)
-      else place.ended.set(owner, left)
-      if (place.truncated) refresh(place)
-    },
+    acknowledged: (owner, ids) => book.find(subscriberOf(owner))?.reader.acknowledged(owner, ids),
+    changesOf: book.changesOf,
     async stop() {
-      for (const place of [...places.values()]) close(place)
-      tracked.clear()
-      await Promise.all(ending)
+      endListening()
+      await book.stop()
     },
   }
 }
 
+/** The kind under which a done queue subscribes to its own signals. */
+const doneQueueKind = 'DoneQueue'
+
+function openEnds(ends: Ends, signals: TrackingDeps['signals']): EndsReader {
+  const { context, doneQueue } = ends
+  const subscriber = { kind: doneQueueKind, key: context.id }
+  signals.subscribe({ subscriber, endpoint: context.endpoint, queues: [doneQueue], watch: 'Always' })
+  // What had ended before anybody asked.
+  void context.requestRead()
+  return {
+    id: context.id,
+    requestRead: () => void context.requestRead(),
+    update(before, after) {
+      // Nobody waits any more for the ends that are known of an owner: perhaps it is gone.
+      if (before !== undefined && after === undefined && [...ends.byOwner.keys()].some((owner) => isOf(owner, before.subscriber))) {
+        void context.requestRead()
+      }
+    },
+    read: () => readEnds(ends),
+    ended: (owner) => ends.byOwner.get(owner) ?? [],
+    acknowledged: (owner, ids) => forgetEnds(ends, owner, ids),
+    stop: () => signals.unsubscribe(subscriber),
+  }
+}
+
+async function readEnds(ends: Ends): Promise<void> {
+  const { context, doneQueue, isGone } = ends
+  // What is acknowledged while it is read has to be looked at again.
+  ends.isTruncated = true
+  const { ended, truncated } = await findEnds(context.broker, doneQueue, ({ owner }) => isTracked(ends, owner))
+  if (!context.isOpen()) return
+  const before = ends.byOwner
+  ends.isTruncated = truncated
+  ends.byOwner = Map.groupBy(ended, ({ owner }) => owner)
+  for (const [owner, jobs] of ends.byOwner) {
+    const known = new Set(before.get(owner)?.map(({ id }) => id))
+    const isNew = jobs.some(({ id }) => !known.has(id))
+    if (isNew && (isTracked(ends, owner) || !isGone(owner))) context.announce(subscriberOf(owner))
+  }
+  await removeOrphanedEnds(ends)
+}
+
+function isTracked({ context }: Ends, owner: string): boolean {
+  return context.subscriptions.has(idOf(subscriberOf(owner)))
+}
+
+/** Ends for which nobody waits: when the object and its record in the broker are gone, nobody ever will. */
+async function removeOrphanedEnds(ends: Ends): Promise<void> {
+  const { byOwner, context, doneQueue, isGone, log } = ends
+  const untracked = [...byOwner.keys()].filter((owner) => !isTracked(ends, owner) && isGone(owner))
+  if (untracked.length === 0) return
+  const orphaned = await withoutRecord(context.broker, untracked)
+  const refs = orphaned.flatMap((owner) => (byOwner.get(owner) ?? []).map(({ id }) => ({ id, doneQueue })))
+  if (refs.length === 0) return
+  await context.broker.acknowledgeEnded(refs)
+  for (const owner of orphaned) byOwner.delete(owner)
+  log.info({ queue: doneQueue, jobs: refs.length }, 'ends of jobs whose schedule or run is gone were removed')
+}
+
 /** Those of which the broker has neither a ledger nor a log. */
-async function notStored(broker: Broker, owners: readonly string[]): Promise<readonly string[]> {
+async function withoutRecord(broker: Broker, owners: readonly string[]): Promise<readonly string[]> {
   const isRun = (owner: string) => ownerOf(owner).kind === 'TaskExecution'
   const ledgers = owners.filter((owner) => !isRun(owner))
   const runs = owners.filter(isRun)
@@ -224,6 +183,41 @@ async function notStored(broker: Broker, owners: readonly string[]): Promise<rea
   return [...ledgers.filter((_, index) => stored[index] === undefined), ...runs.filter((_, index) => logs[index]?.length === 0)]
 }
 
-function signalKey(id: string): string {
-  return `done ${id}`
+function forgetEnds(ends: Ends, owner: string, ids: readonly string[]): void {
+  const gone = new Set(ids)
+  const left = (ends.byOwner.get(owner) ?? []).filter(({ id }) => !gone.has(id))
+  if (left.length === 0) ends.byOwner.delete(owner)
+  else ends.byOwner.set(owner, left)
+  // There is room for ends that were not read.
+  if (ends.isTruncated) void ends.context.requestRead()
+}
+
+/**
+ * The ends in a done queue, oldest first, until enough wanted ones are among them: ends for which nobody waits hide none of those.
+ * `truncated`: there are more. An end that is removed from the queue meanwhile can hide another one; then ask again.
+ */
+export async function findEnds(
+  broker: Pick<Broker, 'readEnded'>,
+  doneQueue: string,
+  isWanted: (job: EndedJob) => boolean,
+): Promise<{ readonly ended: readonly EndedJob[]; readonly wanted: readonly EndedJob[]; readonly truncated: boolean }> {
+  const found = new Map<string, EndedJob>()
+  for (let from = 0; ;) {
+    const page = await broker.readEnded([doneQueue], from)
+    for (const job of page.ended) found.set(job.id, job)
+    const ended = [...found.values()]
+    const wanted = ended.filter(isWanted)
+    if (page.next === undefined || wanted.length >= enoughEnds) return { ended, wanted, truncated: page.next !== undefined }
+    from = page.next
+  }
+}
+
+/** The object of a ledger or run. */
+export function subscriberOf(owner: string): Subscriber {
+  const { kind, namespace, name } = ownerOf(owner)
+  return { kind, key: `${namespace}/${name}` }
+}
+
+function isOf(owner: string, subscriber: Subscriber): boolean {
+  return idOf(subscriberOf(owner)) === idOf(subscriber)
 }

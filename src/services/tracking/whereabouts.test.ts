@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
-import type { Broker, PlacedRef, PlacedState } from '../../broker/index.ts'
+import type { Broker, BrokerEndpoint, PlacedRef, PlacedState } from '../../broker/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { silentLogger } from '../../observability/index.ts'
+import { createBrokers } from '../brokers/index.ts'
 import { createWhereabouts } from './index.ts'
 
+const endpoint: BrokerEndpoint = { address: 'redis:6379', keyPrefix: 'bull' }
+const runOf = (name: string) => `default/acme/run/${name}`
 const refOf = (id: string): PlacedRef => ({ id, doneQueue: 'done', queue: 'mail' })
 
 function world() {
@@ -17,33 +20,36 @@ function world() {
       if (state.failure !== undefined) throw state.failure
       return refs.map(({ id }) => ({ id, state: state.of }))
     },
+    close: async () => undefined,
   } as unknown as Broker
-  return { clock, looks, state, broker, whereabouts: createWhereabouts({ clock, log: silentLogger }) }
+  const whereabouts = createWhereabouts({ brokers: createBrokers({ connect: () => broker }), clock, log: silentLogger })
+  const announced: string[] = []
+  whereabouts.changesOf('TaskExecution').onChange((key) => announced.push(key))
+  const follow = (name: string, ...ids: readonly string[]) => whereabouts.follow(runOf(name), endpoint, ids.map(refOf))
+  const of = (name: string) => whereabouts.of(runOf(name))
+  return { clock, looks, state, whereabouts, follow, of, announced }
 }
 
-test('looks after 2 s and then ever more seldom, and tells what it found', async () => {
-  const { clock, looks, state, broker, whereabouts } = world()
-  let told = 0
-  const follow = () => whereabouts.follow('a', broker, [refOf('a1')], () => void told++)
-  follow()
+test('looks after 2 s and then ever more seldom, and announces what it found', async () => {
+  const { clock, looks, state, follow, of, announced } = world()
+  follow('a', 'a1')
   await clock.advance(1_999)
-  expect([looks.length, whereabouts.of('a').size]).toEqual([0, 0])
+  expect([looks.length, of('a').size]).toEqual([0, 0])
   await clock.advance(1)
-  expect(whereabouts.of('a').get('a1')).toEqual({ id: 'a1', state: 'Waiting' })
+  expect(of('a').get('a1')).toEqual({ id: 'a1', state: 'Waiting' })
   state.of = 'Active'
-  follow()
+  follow('a', 'a1')
   await clock.advance(98_000)
   expect(looks.map(({ atMs }) => atMs)).toEqual([2, 6, 14, 30, 60, 90].map((second) => second * 1_000))
-  expect(whereabouts.of('a').get('a1')).toMatchObject({ state: 'Active' })
-  expect(told).toBe(looks.length)
+  expect(of('a').get('a1')).toMatchObject({ state: 'Active' })
+  expect(announced).toEqual(looks.map(() => 'acme/a'))
 })
 
 test('what is due within a second is looked at together', async () => {
-  const { clock, looks, broker, whereabouts } = world()
-  const ignore = () => undefined
-  whereabouts.follow('a', broker, [refOf('a1'), refOf('a2')], ignore)
+  const { clock, looks, follow } = world()
+  follow('a', 'a1', 'a2')
   await clock.advance(900)
-  whereabouts.follow('b', broker, [refOf('b1')], ignore)
+  follow('b', 'b1')
   await clock.advance(1_100)
   expect(looks).toEqual([
     { atMs: 2_000, ids: ['a1', 'a2'] },
@@ -52,28 +58,27 @@ test('what is due within a second is looked at together', async () => {
 })
 
 test('other jobs of the same owner are looked at anew; what was found of it before stays until then', async () => {
-  const { clock, looks, broker, whereabouts } = world()
-  whereabouts.follow('a', broker, [refOf('a1')], () => undefined)
+  const { clock, looks, follow, of } = world()
+  follow('a', 'a1')
   await clock.advance(20_000)
   looks.length = 0
-  whereabouts.follow('a', broker, [refOf('a1'), refOf('a2')], () => undefined)
-  expect([...whereabouts.of('a').keys()]).toEqual(['a1'])
+  follow('a', 'a1', 'a2')
+  expect([...of('a').keys()]).toEqual(['a1'])
   await clock.advance(2_000)
   expect(looks).toEqual([{ atMs: 22_000, ids: ['a1', 'a2'] }])
 })
 
 test('a broker that is away changes nothing, and is asked again; with nothing to follow no timer stays', async () => {
-  const { clock, looks, state, broker, whereabouts } = world()
-  let told = 0
-  whereabouts.follow('a', broker, [refOf('a1')], () => void told++)
+  const { clock, looks, state, whereabouts, follow, of, announced } = world()
+  follow('a', 'a1')
   await clock.advance(2_000)
   state.failure = new Error('away')
   await clock.advance(4_000)
-  expect([looks.length, told, whereabouts.of('a').size]).toEqual([2, 1, 1])
-  whereabouts.forget('a')
+  expect([looks.length, announced.length, of('a').size]).toEqual([2, 1, 1])
+  whereabouts.forget(runOf('a'))
   await clock.advance(60_000)
-  expect([looks.length, whereabouts.of('a').size, clock.pending()]).toEqual([2, 0, []])
-  whereabouts.follow('a', broker, [refOf('a1')], () => undefined)
+  expect([looks.length, of('a').size, clock.pending()]).toEqual([2, 0, []])
+  follow('a', 'a1')
   await whereabouts.stop()
   expect(clock.pending()).toEqual([])
 })
