@@ -1,4 +1,4 @@
-/** SECURITY.md's table of rights is what people judge the operator by, so it is held against the roles that the chart renders. */
+/** The table of rights in docs/security.md is what people judge the operator by, so it is held against the roles that the chart renders. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -10,7 +10,7 @@ const releaseNamespace = 'tasks'
 
 it.each([[[]], [['operator.watchNamespaces={mail}']]])('the table of rights is what the chart grants (%j)', async (values) => {
   const roles = (await renderChart(...values)).filter(({ kind, metadata }) => kind.endsWith('Role') && metadata.name.startsWith(operator))
-  const text = await readFile(join(import.meta.dirname, '../../SECURITY.md'), 'utf8')
+  const text = await readFile(join(import.meta.dirname, '../../docs/security.md'), 'utf8')
   expect(rightsOfTable(text).toSorted()).toEqual(roles.flatMap(rightsOfRole).toSorted())
 })
 
