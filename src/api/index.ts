@@ -29,7 +29,7 @@ export {
 } from './builtin.ts'
 export { findCondition, setConditions, type WantedCondition, type WantedEvent } from './conditions.ts'
 export { crdOf, maxCrdBytes, describeBounds, describeDefault } from './crd.ts'
-export { alertChannel, alertChannels } from './kinds/alert-channel.ts'
+export { alertChannel, alertChannels, channelTypes, receiverOf, urlSourceOf } from './kinds/alert-channel.ts'
 export type { AlertChannel, AlertChannelSpec, AlertChannelStatus } from './kinds/alert-channel.ts'
 export { channelCondition, channelEvent } from './kinds/alert-channel-reasons.ts'
 export { alertConditionNames } from './kinds/alert-conditions.ts'
@@ -58,11 +58,14 @@ export {
   type TaskDependency,
   type TaskDependencySpec,
   type TaskDependencyStatus,
+  type NodeExecutorName,
   dependencyCondition,
   dependencyEvent,
 } from './kinds/task-dependency.ts'
 export {
   finalStateOf,
+  runSourceOf,
+  type RunSourceName,
   taskExecution,
   taskExecutions,
   type TaskExecution,
@@ -80,8 +83,8 @@ export {
   queueCondition,
   queueEvent,
 } from './kinds/task-queue.ts'
-export { taskSchedule, taskSchedules } from './kinds/task-schedule.ts'
-export type { TaskSchedule, TaskScheduleSpec, TaskScheduleStatus } from './kinds/task-schedule.ts'
+export { slotStartOf, taskSchedule, taskSchedules, timingMemberOf } from './kinds/task-schedule.ts'
+export type { SlotStartName, TaskSchedule, TaskScheduleSpec, TaskScheduleStatus } from './kinds/task-schedule.ts'
 export { scheduleCondition, scheduleEvent } from './kinds/task-schedule-reasons.ts'
 export { maxPayloadBytes } from './kinds/task-template.ts'
 export type { TaskTemplate } from './kinds/task-template.ts'
@@ -89,7 +92,6 @@ export { workerPool, workerPools } from './kinds/worker-pool.ts'
 export type { WorkerPool, WorkerPoolSpec, WorkerPoolStatus } from './kinds/worker-pool.ts'
 export { poolCondition, poolEvent } from './kinds/worker-pool-reasons.ts'
 export { memberOf } from './members.ts'
-export type { Member } from './members.ts'
 export { apiVersionOf, kubeTime } from './object.ts'
 export type { Condition, KubeObject, ObjectMeta, OwnerReference, Resource } from './object.ts'
 export type { JsonSchema } from './schema/index.ts'

@@ -1,7 +1,10 @@
 /**
- * Fields of an object of which the schema admits exactly one, such as `task`, `job` and `dependencyRef`: read as a discriminated union, so that a
- * `switch` over `kind` which leaves a member out does not compile. `if … return …; return …` would take a new member for the last one.
+ * Fields of which exactly one is set, such as `task`, `job` and `dependencyRef`. They are declared in one table, from which the rule of the
+ * schema follows, and read as a discriminated union, so that a `switch` over `kind` which leaves a member out does not compile.
+ * `if … return …; return …` would take a new member for the last one.
  */
+import type { AnySchema, ValidationRule } from './schema/index.ts'
+
 export type Member<T extends object, K extends keyof T> = {
   readonly [N in K]-?: { readonly kind: N; readonly value: NonNullable<T[N]> }
 }[K]
@@ -16,4 +19,15 @@ export function memberOf<T extends object, const K extends keyof T & string>(val
 /** The names of a table, in the order in which they are written. */
 export function namesOf<T extends object>(table: T): readonly (keyof T & string)[] {
   return Object.keys(table) as (keyof T & string)[]
+}
+
+/** The rule of an object that has these fields. */
+export function exactlyOneOf(members: Readonly<Record<string, AnySchema>>, fieldPath?: `.${string}`): ValidationRule {
+  const names = namesOf(members)
+  const set = names.map((name) => `has(self.${name})`)
+  return {
+    rule: set.length === 2 ? set.join(' != ') : `[${set.join(', ')}].exists_one(isSet, isSet)`,
+    message: `exactly one of ${names.join(', ')} must be set`,
+    ...(fieldPath === undefined ? {} : { fieldPath }),
+  }
 }

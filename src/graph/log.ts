@@ -1,5 +1,5 @@
 /** What a run is made of. It is pinned in the first entry of the run's log. */
-import type { JobTemplate, TaskTemplate } from '../api/index.ts'
+import type { NodeExecutorName, TaskDependency } from '../api/index.ts'
 
 /**
  * What an edge asks of the upstream node. `Failed` holds for `Failed` and `TimedOut`; `Completed` as soon as it is final, however: also
@@ -12,8 +12,11 @@ export type NodeOutcome = 'Succeeded' | 'Failed' | 'TimedOut' | 'Cancelled' | 'S
 
 export type Dependency = { readonly name: string; readonly condition: EdgeCondition }
 
-/** A node; it carries exactly one of `task` and `job`. */
-export type PlanNode = {
+type ApiNode = TaskDependency['spec']['nodes'][number]
+type Templates = { readonly [K in NodeExecutorName]: NonNullable<ApiNode[K]> }
+
+/** A node; it carries the template of exactly one executor. */
+export type PlanNode = { readonly [K in NodeExecutorName]?: Templates[K] | undefined } & {
   readonly name: string
   readonly dependsOn: readonly Dependency[]
   /** CEL that yields true or false, asked when the edges hold. */
@@ -22,8 +25,23 @@ export type PlanNode = {
   readonly timeoutSeconds?: number | undefined
   /** Whether its failure is one of the run. */
   readonly required: boolean
-  readonly task?: TaskTemplate | undefined
-  readonly job?: JobTemplate | undefined
+}
+
+/** What runs a node, and what it is given. */
+export type NodeExecutor = { readonly [K in NodeExecutorName]: { readonly kind: K; readonly template: Templates[K] } }[NodeExecutorName]
+
+/** An executor of the API that is missing here does not compile. */
+const executors = namesOf({ task: true, job: true } satisfies Record<NodeExecutorName, true>)
+
+/** The executor of a node. Throws on a node that has not exactly one. */
+export function executorOf(node: PlanNode): NodeExecutor {
+  const [kind, ...more] = executors.filter((name) => node[name] !== undefined)
+  if (kind === undefined || more.length > 0) throw new TypeError(`a node has not exactly one of ${executors.join(' and ')}`)
+  return { kind, template: node[kind] } as NodeExecutor
+}
+
+function namesOf<K extends string>(table: Readonly<Record<K, true>>): readonly K[] {
+  return Object.keys(table) as K[]
 }
 
 export type RunPlan = {
@@ -176,10 +194,9 @@ function readPlan(value: unknown): RunPlan {
 }
 
 function readNode(it: Fields): PlanNode {
-  const task = it['task'] === undefined ? undefined : fields(it['task'], 'node.task')
-  const job = it['job'] === undefined ? undefined : fields(it['job'], 'node.job')
-  if ((task === undefined) === (job === undefined)) throw new TypeError('a node has not exactly one of task and job')
-  return {
+  // Templates are handed on as they are to whoever knows them.
+  const templates = executors.flatMap((name) => (it[name] === undefined ? [] : [[name, fields(it[name], `node.${name}`)] as const]))
+  const node: PlanNode = {
     name: text(it['name'], 'node.name'),
     dependsOn: list(it['dependsOn'], 'node.dependsOn').map((each): Dependency => ({
       name: text(each['name'], 'dependsOn.name'),
@@ -188,10 +205,10 @@ function readNode(it: Fields): PlanNode {
     ...optional('when', it['when'], text),
     ...optional('timeoutSeconds', it['timeoutSeconds'], finite),
     required: it['required'] === true,
-    // Templates are handed on as they are to whoever knows them.
-    ...(task === undefined ? {} : { task: task as PlanNode['task'] }),
-    ...(job === undefined ? {} : { job: job as PlanNode['job'] }),
+    ...Object.fromEntries(templates),
   }
+  executorOf(node)
+  return node
 }
 
 type Fields = Readonly<Record<string, unknown>>

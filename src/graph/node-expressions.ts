@@ -11,7 +11,7 @@ import {
   type DocumentFault,
   wordsOf,
 } from '../expressions/index.ts'
-import type { PlanNode } from './log.ts'
+import { executorOf, type NodeExecutor, type PlanNode } from './log.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -33,22 +33,31 @@ const variables = ['nodes', 'run', 'parameters', 'slot'] as const
 export function compileNode(node: PlanNode, field: string, onFault: (fault: Fault) => void): NodeExpressions {
   const uses: Uses = []
   const when = node.when === undefined ? undefined : compileWhen(node.when, `${field}.when`, uses, onFault)
-  const { task, job } = node
-  if (job !== undefined) {
-    const compiled = compileJobTemplate(job, `${field}.job`, { variables })
-    if (compiled.ok) uses.push(...compiled.template.uses)
-    else compiled.faults.forEach(onFault)
-    return { when, uses, effect: (values) => ({ job: compiled.ok ? compiled.template.evaluate(values) : job }) }
+  return { when, uses, effect: compileEffect(executorOf(node), field, uses, onFault) }
+}
+
+function compileEffect(executor: NodeExecutor, field: string, uses: Uses, onFault: (fault: Fault) => void): (values: Variables) => Effect {
+  switch (executor.kind) {
+    case 'task':
+      return compileTask(executor.template, field, uses, onFault)
+    case 'job': {
+      const job = executor.template
+      const compiled = compileJobTemplate(job, `${field}.job`, { variables })
+      if (compiled.ok) uses.push(...compiled.template.uses)
+      else compiled.faults.forEach(onFault)
+      return (values) => ({ job: compiled.ok ? compiled.template.evaluate(values) : job })
+    }
   }
-  if (task === undefined) throw new TypeError(`${field} has neither task nor job`)
+}
+
+function compileTask(task: TaskTemplate, field: string, uses: Uses, onFault: (fault: Fault) => void): (values: Variables) => Effect {
   const payload = compileDocument(task.payload, `${field}.task.payload`, { variables })
   if (payload.ok) uses.push(...payload.document.uses)
   else payload.faults.forEach(onFault)
-  const fill = (values: Variables): Effect =>
+  return (values) =>
     payload.ok && task.payload !== undefined
       ? { task: { ...task, payload: payload.document.evaluate(values) as NonNullable<TaskTemplate['payload']> } }
       : { task }
-  return { when, uses, effect: fill }
 }
 
 function compileWhen(source: string, field: string, uses: Uses, onFault: (fault: Fault) => void): Expression | undefined {

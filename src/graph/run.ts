@@ -1,6 +1,7 @@
 import { errorMessage } from '../errors/index.ts'
 import { compileGraph, type Graph } from './compile.ts'
-import { type Begun, type RunEntry, parseEntry } from './log.ts'
+import type { NodeExecutorName } from '../api/index.ts'
+import { type Begun, executorOf, type RunEntry, parseEntry } from './log.ts'
 import { applyTo, beginOf, firstOf, type NodeState, type RunState } from './transitions.ts'
 
 /** What taking back the effect of a node came to. `Running`: it cannot be interrupted. `Ended`: its end is, or will be, told. */
@@ -141,11 +142,15 @@ function put(set: Set<number>, index: number, isIn: boolean): void {
   else set.delete(index)
 }
 
+/** Whether the log has to say that the effect of a node was there. A queue knows what it has had; the API server does not know a Job that is gone. */
+const needsPlacedEntry: Readonly<Record<NodeExecutorName, boolean>> = { task: false, job: true }
+
 /** The effects of these nodes are there, or have been. */
 export function notePlaced(run: Run, nodes: readonly string[]): void {
   for (const index of indexesOf(run, nodes)) {
     run.unplaced.delete(index)
-    if (run.state?.graph.nodes[index]?.spec.job !== undefined && run.state.node(index).isPlaced !== true) run.unnoted.add(index)
+    const spec = run.state?.graph.nodes[index]?.spec
+    if (spec !== undefined && needsPlacedEntry[executorOf(spec).kind] && run.state?.node(index).isPlaced !== true) run.unnoted.add(index)
     run.postponed.delete(index)
     run.removed.delete(index)
   }

@@ -1,4 +1,4 @@
-import type { TaskDependency, TaskExecution, TaskSchedule, TaskTemplate } from '../api/index.ts'
+import { runSourceOf, slotStartOf, type TaskDependency, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type RunPlan } from '../graph/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { understandParameters } from './task-schedule.ts'
@@ -39,15 +39,49 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
     timeoutSeconds: spec.timeoutSeconds,
     parameters: spec.parameters,
   }
-  if (graph !== undefined) return schedule === undefined ? understandDependency(graph, of) : asScheduled(execution, schedule, graph, of)
-  const job = schedule === undefined ? spec.job : schedule.spec.job
-  if (job !== undefined && schedule !== undefined && spec.payload !== undefined)
-    return payloadOf(schedule, 'creates a Kubernetes Job', 'job')
-  const node = job === undefined ? single('task', { task: taskOf(spec, schedule) }) : single('job', { job })
-  const { timeoutSeconds, slot } = of
+  const source = runSourceOf(spec)
+  switch (source.kind) {
+    case 'task':
+      return understandSingle(of, single('task', { task: source.value }))
+    case 'job':
+      return understandSingle(of, single('job', { job: source.value }))
+    case 'dependencyRef':
+      return understandDependency(given(graph), of)
+    case 'scheduleRef':
+      return understandScheduled(execution, given(schedule), graph, of)
+  }
+}
+
+/** The template of a schedule, or its graph, with what the execution changes of it. */
+function understandScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: TaskDependency | undefined, of: OfRun): UnderstoodRun {
+  const start = slotStartOf(schedule.spec)
+  switch (start.kind) {
+    case 'task': {
+      const { payload } = start.value
+      const changed = spec.payload === undefined ? payload : (merged(payload ?? {}, spec.payload) as typeof spec.payload)
+      const task = { ...start.value, ...(changed === undefined ? {} : { payload: changed }) }
+      return understandSingle(of, single('task', { task }))
+    }
+    case 'job':
+      if (spec.payload !== undefined) return payloadOf(schedule, 'creates a Kubernetes Job', 'job')
+      return understandSingle(of, single('job', { job: start.value }))
+    case 'dependencyRef':
+      if (spec.payload !== undefined) return payloadOf(schedule, 'starts a graph', 'dependencyRef and parameters')
+      return asScheduled(schedule, given(graph), of)
+  }
+}
+
+/** What is referred to was looked up before. */
+function given<T>(referred: T | undefined): T {
+  if (referred === undefined) throw new TypeError('a TaskExecution is understood without what it refers to')
+  return referred
+}
+
+/** A run of one node. */
+function understandSingle({ name, timeoutSeconds, slot }: OfRun, node: PlanNode): UnderstoodRun {
   return understood(
     {
-      name: of.name,
+      name,
       nodes: [node],
       finally: [],
       onNodeFailure: 'Stop',
@@ -60,8 +94,7 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
 }
 
 /** The graph of a schedule, with what the schedule gives to it. */
-function asScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: TaskDependency, of: OfRun): UnderstoodRun {
-  if (spec.payload !== undefined) return payloadOf(schedule, 'starts a graph', 'dependencyRef and parameters')
+function asScheduled(schedule: TaskSchedule, graph: TaskDependency, of: OfRun): UnderstoodRun {
   const faults: Fault<RunFaultReason>[] = []
   const parameters = understandParameters(schedule, faults)
   if (hasFaults(faults)) return { ok: false, faults }
@@ -71,14 +104,6 @@ function asScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: Tas
 
 function single(name: string, what: Pick<PlanNode, 'task' | 'job'>): PlanNode {
   return { name, dependsOn: [], required: true, ...what }
-}
-
-/** Its own, or that of a schedule with its payload changed. */
-function taskOf(spec: TaskExecution['spec'], schedule: TaskSchedule | undefined): TaskTemplate {
-  const template = schedule === undefined ? spec.task : schedule.spec.task
-  if (template === undefined) throw new TypeError('a TaskExecution without anything to run was admitted')
-  const payload = spec.payload === undefined ? template.payload : (merged(template.payload ?? {}, spec.payload) as typeof spec.payload)
-  return { ...template, ...(payload === undefined ? {} : { payload }) }
 }
 
 /** There is nothing that it could be merged into. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type JobTemplate, maxPayloadBytes, type TaskSchedule, type TaskTemplate } from '../api/index.ts'
+import { type JobTemplate, maxPayloadBytes, slotStartOf, type TaskSchedule, type TaskTemplate, timingMemberOf } from '../api/index.ts'
 import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
 import { compileDocument, type CompiledDocument, wordsOf } from '../expressions/index.ts'
@@ -64,25 +64,41 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   }
 }
 
-function generationFor({ spec: { task, job, dependencyRef, parameters } }: TaskSchedule): string {
-  if (task !== undefined) return generationOf(hashOf(task), task.queue)
-  if (job !== undefined) return generationOf(hashOf(job), placeOfJobs)
-  return generationOf(hashOf({ dependencyRef, parameters }), placeOfExecutions)
+function generationFor({ spec }: TaskSchedule): string {
+  const start = slotStartOf(spec)
+  switch (start.kind) {
+    case 'task':
+      return generationOf(hashOf(start.value), start.value.queue)
+    case 'job':
+      return generationOf(hashOf(start.value), placeOfJobs)
+    case 'dependencyRef':
+      return generationOf(hashOf({ dependencyRef: start.value, parameters: spec.parameters }), placeOfExecutions)
+  }
 }
 
 function understandStart(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): SlotStart | undefined {
-  const { task, job, dependencyRef } = schedule.spec
-  if (task !== undefined) {
-    const payload = understandPayload(task.payload ?? {}, 'spec.task.payload', faults)
-    return payload && { kind: 'Task', jobOf: (ledger, doneQueue, slot) => jobOf(task, payload, { ledger, doneQueue, slot }) }
+  const start = slotStartOf(schedule.spec)
+  switch (start.kind) {
+    case 'task':
+      return understandTask(start.value, faults)
+    case 'job':
+      return understandJob(start.value, faults)
+    case 'dependencyRef':
+      return understandGraph(schedule, start.value.name, faults)
   }
-  if (job !== undefined) return understandJob(job, faults)
-  if (dependencyRef === undefined) throw new TypeError('a TaskSchedule without anything to start was admitted')
+}
+
+function understandTask(task: TaskTemplate, faults: PayloadFaults): SlotStart | undefined {
+  const payload = understandPayload(task.payload ?? {}, 'spec.task.payload', faults)
+  return payload && { kind: 'Task', jobOf: (ledger, doneQueue, slot) => jobOf(task, payload, { ledger, doneQueue, slot }) }
+}
+
+function understandGraph(schedule: TaskSchedule, dependency: string, faults: PayloadFaults): SlotStart | undefined {
   const parameters = understandParameters(schedule, faults)
   if (parameters === undefined) return undefined
   const executionOf = (ledger: string, slot: Slot) =>
     executionOfSlot(schedule, ledger, slot, schedule.spec.parameters && parameters({ slot: slotTime(slot) }))
-  return { kind: 'Graph', dependency: dependencyRef.name, executionOf }
+  return { kind: 'Graph', dependency, executionOf }
 }
 
 function understandJob(job: JobTemplate, faults: PayloadFaults): SlotStart | undefined {
@@ -131,9 +147,13 @@ export function understandParameters(
 }
 
 export function timingOf({ spec }: TaskSchedule): Timing {
-  return spec.everySeconds === undefined
-    ? { schedules: spec.schedules ?? [], timeZone: spec.timeZone }
-    : { everySeconds: spec.everySeconds }
+  const timing = timingMemberOf(spec)
+  switch (timing.kind) {
+    case 'schedules':
+      return { schedules: timing.value, timeZone: spec.timeZone }
+    case 'everySeconds':
+      return { everySeconds: timing.value }
+  }
 }
 
 /** Its slots, or undefined with a fault for each expression that is wrong. */

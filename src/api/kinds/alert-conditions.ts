@@ -2,7 +2,7 @@
  * What a TaskAlert can watch for: one entry per condition. The fields of the spec, the rules that the API server checks and the types follow
  * from the entries. `alerting` says how a condition is measured, `plans` what can contradict it.
  */
-import { namesOf } from '../members.ts'
+import { exactlyOneOf, namesOf } from '../members.ts'
 import { type AnySchema, integer, object, optional, type ValidationRule } from '../schema/index.ts'
 
 export const alertTargetKinds = ['WorkerPool', 'TaskQueue', 'TaskSchedule', 'TaskDependency'] as const
@@ -129,10 +129,7 @@ const counts = namesWith(({ isCount }) => isCount === true)
 
 /** The rules of a TaskAlert's spec that depend on its condition. */
 export const alertConditionRules: readonly ValidationRule[] = [
-  {
-    rule: `[${alertConditionNames.map((name) => `has(self.${name})`).join(', ')}].exists_one(isSet, isSet)`,
-    message: `exactly one of ${alertConditionNames.join(', ')} must be set`,
-  },
+  exactlyOneOf(alertConditionFields),
   ...(['queues', 'slots'] as const).map((subject) => {
     const names = namesWith(({ looksAt }) => looksAt === subject)
     const targets = subjects[subject].targets.map((kind) => `'${kind}'`)

@@ -1,3 +1,4 @@
+import { exactlyOneOf } from '../members.ts'
 import type { Resource } from '../object.ts'
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../conditions.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, string } from '../schema/index.ts'
@@ -107,6 +108,24 @@ const dependsOn = listMap({
   }),
 })
 
+/** What a node runs: one of them is set. `known`: what the expressions of the node may name. */
+function nodeExecutors(known: string) {
+  return {
+    task: optional(
+      taskTemplateOf({
+        description: 'The job that is added when the node starts. Any BullMQ worker of the queue can run it.',
+        names: known,
+      }),
+    ),
+    job: optional(
+      jobTemplateOf({
+        description: 'The Kubernetes Job that is created when the node starts. It has no result.',
+        names: known,
+      }),
+    ),
+  }
+}
+
 /** `known`: what the expressions of the node may name. */
 function nodeFields(known: string) {
   return {
@@ -137,26 +156,11 @@ function nodeFields(known: string) {
       }),
     ),
     required: boolean({ description: 'Whether the run fails when this node does.', default: true }),
-    task: optional(
-      taskTemplateOf({
-        description: 'The job that is added when the node starts. Any BullMQ worker of the queue can run it.',
-        names: known,
-      }),
-    ),
-    job: optional(
-      jobTemplateOf({
-        description: 'The Kubernetes Job that is created when the node starts. It has no result.',
-        names: known,
-      }),
-    ),
+    ...nodeExecutors(known),
   }
 }
 
-const oneOfTaskAndJob = {
-  rule: 'has(self.task) != has(self.job)',
-  message: 'exactly one of task, job must be set',
-  fieldPath: '.task',
-}
+const oneExecutor = exactlyOneOf(nodeExecutors(names), '.task')
 
 const spec = object({
   description: 'The graph, and the settings of its runs. A run keeps the graph with which it started.',
@@ -196,7 +200,7 @@ const spec = object({
       maxItems: maxNodes,
       items: object({
         description: 'One node: a task or a Kubernetes Job, and when it runs.',
-        rules: [oneOfTaskAndJob],
+        rules: [oneExecutor],
         fields: { ...nodeFields(names), dependsOn: optional(dependsOn) },
       }),
     }),
@@ -209,7 +213,7 @@ const spec = object({
         maxItems: maxFinally,
         items: object({
           description: 'One node: a task or a Kubernetes Job that runs at the end.',
-          rules: [oneOfTaskAndJob],
+          rules: [oneExecutor],
           fields: nodeFields(`\`$(run.outcome)\` is the outcome of the nodes; ${names}`),
         }),
       }),
@@ -265,3 +269,5 @@ export type TaskDependencySpec = Infer<typeof spec>
 export type TaskDependencyStatus = Infer<typeof status>
 
 export const taskDependencies: Resource<TaskDependency> = resourceOf(taskDependency)
+
+export type NodeExecutorName = keyof ReturnType<typeof nodeExecutors>

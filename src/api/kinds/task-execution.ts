@@ -1,3 +1,4 @@
+import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
 import type { Resource } from '../object.ts'
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../conditions.ts'
 import { dateTime, enumeration, type Infer, integer, list, listMap, object, openObject, optional, string } from '../schema/index.ts'
@@ -101,14 +102,37 @@ export const executionEvent = eventsOf(taskExecutionEvents)
 const maxCount = Number.MAX_SAFE_INTEGER
 const maxTimeoutSeconds = 366 * 86_400
 
+/** What is run: one of them is set. */
+const runSources = {
+  task: optional(
+    taskTemplateOf({
+      description: 'The job that is added. Any BullMQ worker of the queue can run it.',
+      names: '`$(slot)` is slotTime, and any CEL expression over it can be used;',
+    }),
+  ),
+  job: optional(
+    jobTemplateOf({
+      description: 'The Kubernetes Job that is created. It has no result.',
+      names: '`$(slot)` is slotTime, and any CEL expression over it can be used;',
+    }),
+  ),
+  scheduleRef: optional(
+    requiredRef({
+      description:
+        'The TaskSchedule, in the same namespace, whose task or graph runs now, even while it is suspended. The run is not one of its slots ' +
+        'and does not count for its concurrencyPolicy.',
+      what: 'TaskSchedule',
+    }),
+  ),
+  dependencyRef: optional(
+    requiredRef({ description: 'The TaskDependency, in the same namespace, whose graph runs.', what: 'TaskDependency' }),
+  ),
+} as const
+
 const spec = object({
   description: 'What to run, once. After the run has started, only desiredState and ttlSecondsAfterFinished can be changed.',
   rules: [
-    {
-      rule: '[has(self.task), has(self.job), has(self.scheduleRef), has(self.dependencyRef)].exists_one(isSet, isSet)',
-      message: 'exactly one of task, job, scheduleRef, dependencyRef must be set',
-      fieldPath: '.task',
-    },
+    exactlyOneOf(runSources, '.task'),
     {
       rule: '!has(self.brokerRef) || has(self.task) || has(self.job)',
       message: 'brokerRef goes with task and job only: a schedule or a graph runs on its own broker. Remove brokerRef',
@@ -139,29 +163,7 @@ const spec = object({
         what: 'TaskBroker',
       }),
     ),
-    task: optional(
-      taskTemplateOf({
-        description: 'The job that is added. Any BullMQ worker of the queue can run it.',
-        names: '`$(slot)` is slotTime, and any CEL expression over it can be used;',
-      }),
-    ),
-    job: optional(
-      jobTemplateOf({
-        description: 'The Kubernetes Job that is created. It has no result.',
-        names: '`$(slot)` is slotTime, and any CEL expression over it can be used;',
-      }),
-    ),
-    scheduleRef: optional(
-      requiredRef({
-        description:
-          'The TaskSchedule, in the same namespace, whose task or graph runs now, even while it is suspended. The run is not one of its slots ' +
-          'and does not count for its concurrencyPolicy.',
-        what: 'TaskSchedule',
-      }),
-    ),
-    dependencyRef: optional(
-      requiredRef({ description: 'The TaskDependency, in the same namespace, whose graph runs.', what: 'TaskDependency' }),
-    ),
+    ...runSources,
     payload: optional(
       openObject({
         description:
@@ -200,7 +202,7 @@ const spec = object({
 })
 
 /** What cannot be changed once a run has begun: what it was begun with. */
-const pinned = ['brokerRef', 'task', 'job', 'scheduleRef', 'dependencyRef', 'payload', 'parameters', 'slotTime', 'timeoutSeconds']
+const pinned = ['brokerRef', ...namesOf(runSources), 'payload', 'parameters', 'slotTime', 'timeoutSeconds']
 const isSame = (field: string) =>
   `(has(self.spec.${field}) ? has(oldSelf.spec.${field}) && self.spec.${field} == oldSelf.spec.${field} : !has(oldSelf.spec.${field}))`
 
@@ -304,6 +306,13 @@ export type TaskExecutionSpec = Infer<typeof spec>
 export type TaskExecutionStatus = Infer<typeof status>
 
 export const taskExecutions: Resource<TaskExecution> = resourceOf(taskExecution)
+
+export type RunSourceName = keyof typeof runSources
+
+/** What an execution is a run of. */
+export function runSourceOf(own: TaskExecutionSpec): Member<TaskExecutionSpec, RunSourceName> {
+  return memberOf(own, namesOf(runSources))
+}
 
 type FinalState = Exclude<NonNullable<TaskExecutionStatus['state']>, 'Pending' | 'Running'>
 

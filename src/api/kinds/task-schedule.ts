@@ -1,3 +1,4 @@
+import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
 import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, set, string } from '../schema/index.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
@@ -35,24 +36,56 @@ const override = object({
   },
 })
 
+/** When slots are due: one of them is set. */
+const timings = {
+  schedules: optional(
+    set({
+      description:
+        'Cron expressions of 5 fields, or of 6 fields with seconds in front. Names (MON, JAN), L, W, #, and @hourly, @daily, @weekly, ' +
+        '@monthly, @yearly are possible. A time that several expressions name is one slot.',
+      minItems: 1,
+      maxItems: 16,
+      items: string({ description: 'One cron expression.', minLength: 1, maxLength: 256, example: '0 1 * * 0' }),
+    }),
+  ),
+  everySeconds: optional(
+    integer({
+      description: 'Seconds between two slots, counted from 1970-01-01T00:00:00Z: 900 means at minutes 0, 15, 30 and 45.',
+      minimum: 1,
+      maximum: yearSeconds,
+    }),
+  ),
+} as const
+
+/** What a slot starts: one of them is set. */
+const slotStarts = {
+  task: optional(taskTemplate),
+  job: optional(
+    jobTemplateOf({
+      description: 'The Kubernetes Job that is created for each slot, when it is due.',
+      names: '`$(slot)` is the time of the slot in RFC 3339, and any CEL expression over it can be used;',
+    }),
+  ),
+  dependencyRef: optional(
+    requiredRef({
+      description:
+        'The TaskDependency, in the same namespace, whose graph runs at each slot, by a TaskExecution of its own. It is deleted a day after ' +
+        'its end.',
+      what: 'TaskDependency',
+    }),
+  ),
+} as const
+
 const spec = object({
   description: 'When something runs, and under which policies. A change never fires slots of the past.',
   rules: [
-    {
-      rule: 'has(self.schedules) != has(self.everySeconds)',
-      message: 'exactly one of schedules, everySeconds must be set',
-      fieldPath: '.schedules',
-    },
+    exactlyOneOf(timings, '.schedules'),
     {
       rule: "!has(self.everySeconds) || self.timeZone == 'UTC'",
       message: 'timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
       fieldPath: '.timeZone',
     },
-    {
-      rule: '[has(self.task), has(self.job), has(self.dependencyRef)].exists_one(isSet, isSet)',
-      message: 'exactly one of task, job, dependencyRef must be set',
-      fieldPath: '.task',
-    },
+    exactlyOneOf(slotStarts, '.task'),
     {
       rule: '!has(self.parameters) || has(self.dependencyRef)',
       message: 'parameters go with dependencyRef only; a task has its payload, a job its args. Remove parameters',
@@ -61,23 +94,7 @@ const spec = object({
   ],
   fields: {
     brokerRef,
-    schedules: optional(
-      set({
-        description:
-          'Cron expressions of 5 fields, or of 6 fields with seconds in front. Names (MON, JAN), L, W, #, and @hourly, @daily, @weekly, ' +
-          '@monthly, @yearly are possible. A time that several expressions name is one slot.',
-        minItems: 1,
-        maxItems: 16,
-        items: string({ description: 'One cron expression.', minLength: 1, maxLength: 256, example: '0 1 * * 0' }),
-      }),
-    ),
-    everySeconds: optional(
-      integer({
-        description: 'Seconds between two slots, counted from 1970-01-01T00:00:00Z: 900 means at minutes 0, 15, 30 and 45.',
-        minimum: 1,
-        maximum: yearSeconds,
-      }),
-    ),
+    ...timings,
     timeZone: string({
       description: 'IANA time zone of the schedules.',
       minLength: 1,
@@ -135,21 +152,7 @@ const spec = object({
       values: ['Taskmill'],
       default: 'Taskmill',
     }),
-    task: optional(taskTemplate),
-    job: optional(
-      jobTemplateOf({
-        description: 'The Kubernetes Job that is created for each slot, when it is due.',
-        names: '`$(slot)` is the time of the slot in RFC 3339, and any CEL expression over it can be used;',
-      }),
-    ),
-    dependencyRef: optional(
-      requiredRef({
-        description:
-          'The TaskDependency, in the same namespace, whose graph runs at each slot, by a TaskExecution of its own. It is deleted a day after ' +
-          'its end.',
-        what: 'TaskDependency',
-      }),
-    ),
+    ...slotStarts,
     parameters: optional(
       openObject({
         description:
@@ -235,3 +238,15 @@ export type TaskScheduleSpec = Infer<typeof spec>
 export type TaskScheduleStatus = Infer<typeof status>
 
 export const taskSchedules: Resource<TaskSchedule> = resourceOf(taskSchedule)
+
+export type SlotStartName = keyof typeof slotStarts
+
+/** What the slots of a schedule start. */
+export function slotStartOf(own: TaskScheduleSpec): Member<TaskScheduleSpec, SlotStartName> {
+  return memberOf(own, namesOf(slotStarts))
+}
+
+/** When its slots are due. */
+export function timingMemberOf(own: TaskScheduleSpec): Member<TaskScheduleSpec, keyof typeof timings> {
+  return memberOf(own, namesOf(timings))
+}

@@ -3,9 +3,11 @@ import {
   type AlertChannel,
   type AlertChannelStatus,
   channelCondition,
+  channelTypes,
   channelEvent,
   findCondition,
   kubeTime,
+  receiverOf,
   setConditions,
   type WantedCondition,
   type WantedEvent,
@@ -26,7 +28,7 @@ export function statusOf(world: World): AlertChannelStatus {
   const failed = activity.failedAtMs === undefined ? status?.lastFailureTime : kubeTime(activity.failedAtMs)
   return {
     observedGeneration: channel.metadata.generation ?? 0,
-    type: channel.spec.webhook === undefined ? 'Log' : 'Webhook',
+    type: channelTypes[receiverOf(channel.spec).kind],
     waiting: activity.waiting,
     ...(delivered === undefined ? {} : { lastDeliveryTime: delivered }),
     ...(failed === undefined ? {} : { lastFailureTime: failed }),

@@ -1,4 +1,4 @@
-import type { TaskExecution, TaskExecutionStatus } from '../../api/index.ts'
+import { runSourceOf, type RunSourceName, type TaskExecution, type TaskExecutionStatus } from '../../api/index.ts'
 import type { NodeOutcome, RunOutcome } from '../../graph/index.ts'
 import type { Metrics } from '../../observability/index.ts'
 
@@ -38,8 +38,13 @@ export function countRun(metrics: Metrics, execution: TaskExecution, status: Tas
   }
 }
 
+const sources: Readonly<Record<RunSourceName, string>> = {
+  task: 'Task',
+  job: 'Job',
+  scheduleRef: 'TaskSchedule',
+  dependencyRef: 'TaskDependency',
+}
+
 function sourceOf({ spec }: TaskExecution): string {
-  if (spec.dependencyRef !== undefined) return 'TaskDependency'
-  if (spec.scheduleRef !== undefined) return 'TaskSchedule'
-  return spec.job === undefined ? 'Task' : 'Job'
+  return sources[runSourceOf(spec).kind]
 }

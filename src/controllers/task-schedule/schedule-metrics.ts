@@ -1,13 +1,13 @@
-import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
+import { slotStartOf, type SlotStartName, type TaskScheduleStatus } from '../../api/index.ts'
 import type { Metrics } from '../../observability/index.ts'
 import type { Change, MissedReason, RunReason } from '../../scheduling/index.ts'
 import type { World } from './world.ts'
 
 /** All that a run may come to: series that stay at 0 are told too. */
 const outcomes = {
-  Task: ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
-  Job: ['Succeeded', 'Failed', 'TimedOut', 'JobRemoved', 'Refused', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
-  Graph: [
+  task: ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
+  job: ['Succeeded', 'Failed', 'TimedOut', 'JobRemoved', 'Refused', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
+  dependencyRef: [
     'Succeeded',
     'Skipped',
     'Failed',
@@ -18,7 +18,7 @@ const outcomes = {
     'PendingDeadlineExceeded',
     'RunDeadlineExceeded',
   ],
-} as const satisfies Record<string, readonly RunReason[]>
+} as const satisfies Record<SlotStartName, readonly RunReason[]>
 const missedReasons: Readonly<Record<MissedReason, true>> = {
   LedgerRegressed: true,
   Overlap: true,
@@ -30,15 +30,10 @@ const missedReasons: Readonly<Record<MissedReason, true>> = {
   TooManyMissed: true,
 }
 
-function startOf({ spec }: TaskSchedule): keyof typeof outcomes {
-  if (spec.task !== undefined) return 'Task'
-  return spec.job === undefined ? 'Graph' : 'Job'
-}
-
 /** What a schedule is like now. */
 export function tellSchedule(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
   const series = metrics.of('TaskSchedule', key)
-  for (const outcome of outcomes[startOf(schedule)]) series.add('taskmill_schedule_runs_total', { outcome }, 0)
+  for (const outcome of outcomes[slotStartOf(schedule.spec).kind]) series.add('taskmill_schedule_runs_total', { outcome }, 0)
   for (const reason of Object.keys(missedReasons)) series.add('taskmill_schedule_missed_total', { reason }, 0)
   series.open('taskmill_schedule_dispatch_delay_seconds', {})
   const [next] = status.nextRuns ?? []

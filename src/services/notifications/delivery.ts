@@ -4,7 +4,7 @@
  * Guarantees: a redirect is not followed, nothing of an answer but its status is looked at, and neither an error nor a message holds a URL:
  * it may have come out of a Secret, and the name of its host with it.
  */
-import type { AlertChannel } from '../../api/index.ts'
+import { type AlertChannel, receiverOf, urlSourceOf } from '../../api/index.ts'
 import { hasCode } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import type { Attempt, NotifierDeps } from './notifier.ts'
@@ -34,25 +34,44 @@ export function createDelivery(deps: {
     const channel = channelOf(key)
     if (channel === undefined) return { ok: false, message: 'the AlertChannel does not exist' }
     const place = await placeOf(channel, secrets, { force: isAgain, signal })
-    if (place.kind === 'Blocked') return { ok: false, message: place.message }
-    if (place.kind === 'Log') {
-      log.warn({ channel: key, notification: body }, 'alert')
-      return { ok: true }
+    switch (place.kind) {
+      case 'Blocked':
+        return { ok: false, message: place.message }
+      case 'Log':
+        log.warn({ channel: key, notification: body }, 'alert')
+        return { ok: true }
+      case 'Webhook':
+        return send(post, place.url, { id, body, signal })
     }
-    return send(post, place.url, { id, body, signal })
   }
 }
 
-export async function placeOf(
-  { metadata, spec }: AlertChannel,
+type ReadOptions = { readonly force?: boolean; readonly signal?: AbortSignal | undefined }
+
+export async function placeOf({ metadata, spec }: AlertChannel, secrets: SecretCache, options: ReadOptions = {}): Promise<ChannelPlace> {
+  const receiver = receiverOf(spec)
+  switch (receiver.kind) {
+    case 'log':
+      return { kind: 'Log' }
+    case 'webhook': {
+      const source = urlSourceOf(receiver.value)
+      switch (source.kind) {
+        case 'url':
+          return { kind: 'Webhook', url: source.value }
+        case 'urlSecretRef':
+          return placeInSecret(metadata.namespace ?? '', source.value, secrets, options)
+      }
+    }
+  }
+}
+
+async function placeInSecret(
+  namespace: string,
+  { name, key }: { readonly name: string; readonly key: string },
   secrets: SecretCache,
-  options: { readonly force?: boolean; readonly signal?: AbortSignal | undefined } = {},
+  options: ReadOptions,
 ): Promise<ChannelPlace> {
-  const { webhook } = spec
-  if (webhook === undefined) return { kind: 'Log' }
-  if (webhook.urlSecretRef === undefined) return { kind: 'Webhook', url: webhook.url ?? '' }
-  const { name, key } = webhook.urlSecretRef
-  const reading = await secrets.read(metadata.namespace ?? '', name, options)
+  const reading = await secrets.read(namespace, name, options)
   switch (reading.kind) {
     case 'Missing':
       return blocked('SecretNotFound', `Secret "${name}" does not exist in this namespace. Next: create it`)

@@ -65,7 +65,7 @@ export const alertChannelCase: KindCase = {
         spec:
           minimumSeverity: Critical
       `,
-      answer: 'spec: Invalid value: "object": exactly one of log and webhook must be set',
+      answer: 'spec: Invalid value: "object": exactly one of log, webhook must be set',
     },
     {
       title: 'a webhook with two URLs',
@@ -78,7 +78,7 @@ export const alertChannelCase: KindCase = {
             url: https://alerts.acme.dev
             urlSecretRef: { name: hook, key: url }
       `,
-      answer: 'spec.webhook: Invalid value: "object": exactly one of url and urlSecretRef must be set',
+      answer: 'spec.webhook: Invalid value: "object": exactly one of url, urlSecretRef must be set',
     },
     {
       title: 'a severity of another tool',
