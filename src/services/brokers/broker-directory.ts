@@ -1,25 +1,24 @@
-/**
- * Where each TaskBroker's server is and how one gets in: the spec together with what its Secrets hold.
- *
- * Guarantees: what a Secret holds goes into the endpoint and nowhere else; while the API server cannot be asked, what was known stays known.
- * Does not: connect. That the credentials are accepted is for the broker to say.
- */
 import { isDeepStrictEqual } from 'node:util'
 import type { TaskBroker } from '../../api/index.ts'
 import type { BrokerCredentials, BrokerEndpoint, BrokerTls } from '../../broker/index.ts'
 import type { SecretCache, SecretReading, SecretValues } from '../secrets/index.ts'
 
-/** `Unknown`: nobody has resolved it yet. `Blocked`: a Secret is missing or of no use; the message says which and what to do. */
+/** `Unknown`: not resolved yet. `Blocked`: a Secret is missing or of no use; the message says which and what to do. */
 export type BrokerState =
   | { readonly kind: 'Unknown' }
   | { readonly kind: 'Blocked'; readonly reason: 'SecretNotFound' | 'SecretForbidden' | 'SecretInvalid'; readonly message: string }
   | { readonly kind: 'Known'; readonly endpoint: BrokerEndpoint }
 
-/** Keys are `namespace/name` of the TaskBroker. */
+/**
+ * The endpoint of each TaskBroker: its spec together with what its Secrets hold. Keys are `namespace/name` of the TaskBroker.
+ *
+ * Guarantees: the values of a Secret go into the endpoint and nowhere else; while the API server is away, the last endpoint stays.
+ * Does not: connect. Only the broker can say whether it accepts the credentials.
+ */
 export type BrokerDirectory = {
   /**
-   * Reads what has to be read and remembers the outcome, which is the same object as long as nothing has changed. `force`: also what was read less than a minute ago, because the broker refuses
-   * it or it is of no use; when that brings nothing new, the next forced reading waits, longer each time. Rejects only if nothing is known yet.
+   * Reads the Secrets and keeps the outcome; returns the same object as long as nothing has changed. `force`: reads also what was read less
+   * than a minute ago (see `SecretCache`), because the broker refuses it. Rejects only if a Secret has never been read.
    */
   resolve(
     key: string,
@@ -28,8 +27,8 @@ export type BrokerDirectory = {
   ): Promise<BrokerState>
   /** The last outcome. */
   get(key: string): BrokerState
-  /** Told after an outcome became another one. */
-  onChange(handler: (key: string) => void): void
+  /** Announces keys whose outcome has changed, until the returned function is called. */
+  onChange(handler: (key: string) => void): () => void
   /** Call when the TaskBroker is gone. */
   forget(key: string): void
 }
@@ -40,52 +39,60 @@ type Blocked = Extract<BrokerState, { readonly kind: 'Blocked' }>
 
 export function createBrokerDirectory({ secrets }: BrokerDirectoryDeps): BrokerDirectory {
   const states = new Map<string, BrokerState>()
-  const handlers: ((key: string) => void)[] = []
-
-  async function look({ metadata, spec }: TaskBroker, force: boolean, signal: AbortSignal | undefined): Promise<BrokerState> {
-    const namespace = metadata.namespace ?? ''
-    const names = [spec.credentialsSecretRef, spec.tls?.caSecretRef, spec.tls?.clientCertificateSecretRef].map((ref) => ref?.name)
-    const readings = await Promise.all(
-      names.map(async (name) =>
-        name === undefined ? undefined : { name, reading: await secrets.read(namespace, name, { force, signal }) },
-      ),
-    )
-    for (const each of readings) {
-      const blocked = each && unreadable(each.name, each.reading)
-      if (blocked !== undefined) return blocked
-    }
-    const [credentials, ca, client] = readings.map((each) => each && { name: each.name, values: valuesOf(each.reading) })
-    const problem =
-      missingKey(credentials, 'password') ?? invalidPem(ca, 'ca.crt') ?? invalidPem(client, 'tls.crt') ?? invalidPem(client, 'tls.key')
-    if (problem !== undefined) return problem
-    return {
-      kind: 'Known',
-      endpoint: {
-        address: spec.standalone.address,
-        keyPrefix: spec.keyPrefix,
-        ...(credentials === undefined ? {} : { credentials: credentialsOf(credentials.values) }),
-        ...(spec.tls === undefined ? {} : { tls: tlsOf(ca?.values, client?.values, spec.tls.serverName) }),
-      },
-    }
-  }
+  const handlers = new Set<(key: string) => void>()
+  const announce = (key: string) => handlers.forEach((handler) => handler(key))
 
   return {
     async resolve(key, taskBroker, { force = false, signal } = {}) {
-      const state = await look(taskBroker, force, signal)
+      const state = await readState(secrets, taskBroker, force, signal)
       const before = states.get(key)
       if (before !== undefined && isDeepStrictEqual(before, state)) return before
       states.set(key, state)
-      for (const tell of handlers) tell(key)
+      announce(key)
       return state
     },
     get: (key) => states.get(key) ?? { kind: 'Unknown' },
-    onChange: (handler) => void handlers.push(handler),
+    onChange(handler) {
+      handlers.add(handler)
+      return () => void handlers.delete(handler)
+    },
     forget(key) {
-      if (states.delete(key)) for (const tell of handlers) tell(key)
+      if (states.delete(key)) announce(key)
     },
   }
 }
 
+async function readState(
+  secrets: SecretCache,
+  { metadata, spec }: TaskBroker,
+  force: boolean,
+  signal: AbortSignal | undefined,
+): Promise<BrokerState> {
+  const namespace = metadata.namespace ?? ''
+  const names = [spec.credentialsSecretRef, spec.tls?.caSecretRef, spec.tls?.clientCertificateSecretRef].map((ref) => ref?.name)
+  const readings = await Promise.all(
+    names.map(async (name) => (name === undefined ? undefined : { name, reading: await secrets.read(namespace, name, { force, signal }) })),
+  )
+  for (const each of readings) {
+    const blocked = each && unreadable(each.name, each.reading)
+    if (blocked !== undefined) return blocked
+  }
+  const [credentials, ca, client] = readings.map((each) => each && { name: each.name, values: valuesOf(each.reading) })
+  const fault =
+    missingKey(credentials, 'password') ?? invalidPem(ca, 'ca.crt') ?? invalidPem(client, 'tls.crt') ?? invalidPem(client, 'tls.key')
+  if (fault !== undefined) return fault
+  return {
+    kind: 'Known',
+    endpoint: {
+      address: spec.standalone.address,
+      keyPrefix: spec.keyPrefix,
+      ...(credentials === undefined ? {} : { credentials: credentialsOf(credentials.values) }),
+      ...(spec.tls === undefined ? {} : { tls: tlsOf(ca?.values, client?.values, spec.tls.serverName) }),
+    },
+  }
+}
+
+/** A Secret that was read. */
 type Found = { readonly name: string; readonly values: SecretValues } | undefined
 
 function unreadable(name: string, reading: SecretReading): Blocked | undefined {
@@ -119,7 +126,7 @@ function invalid(message: string): Blocked {
   return { kind: 'Blocked', reason: 'SecretInvalid', message }
 }
 
-/** An editor's line break at the end belongs to no password. */
+/** A line break at the end, which many editors add, belongs to no password. */
 function credentialsOf({ username = '', password = '' }: SecretValues): BrokerCredentials {
   const user = withoutLineBreak(username)
   return { ...(user === '' ? {} : { username: user }), password: withoutLineBreak(password) }

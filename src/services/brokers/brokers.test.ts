@@ -59,6 +59,15 @@ test('other credentials exchange the broker, close the one before, and tell that
   expect(losses).toBe(1)
 })
 
+test('after the close of all nothing connects any more', async () => {
+  const { connected, brokers } = world()
+  const lease = brokers.acquire(endpoint)
+  await brokers.close()
+  await lease.release()
+  for (const each of [endpoint, rotated]) expect(() => brokers.acquire(each)).toThrow('has ended')
+  expect(connected.size).toBe(0)
+})
+
 test('a hold that was released holds nothing, and can follow again', async () => {
   const { connected, brokers } = world()
   const hold = createBrokerHold(brokers)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Broker, BrokerEndpoint } from '../../broker/index.ts'
-import { hasCode } from '../../errors/index.ts'
+import { hasCode, taskmillError } from '../../errors/index.ts'
 
 /** A broker on loan. It stays connected until the last lease of its endpoint has been released. */
 export type BrokerLease = {
@@ -10,9 +10,12 @@ export type BrokerLease = {
 }
 
 export type Brokers = {
-  /** Lends the broker of that endpoint; the first lease connects, in the background. */
+  /**
+   * Lends the broker of that endpoint; the first lease connects, in the background. Throws TM_BROKER_UNREACHABLE after `close`: nothing that
+   * outlives its term opens a connection that nobody closes.
+   */
   acquire(endpoint: BrokerEndpoint): BrokerLease
-  /** Closes all, whoever still holds them. */
+  /** Closes all, whoever still holds them, for good. */
   close(): Promise<void>
 }
 
@@ -30,8 +33,11 @@ type Shared = { readonly broker: Broker; leases: number }
 /** One broker per endpoint, prefix and way in, however many resources use it: the operator's connections do not grow with what it manages. */
 export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoint) => Broker }): Brokers {
   const shared = new Map<string, Shared>()
+  let isClosed = false
   return {
     acquire(endpoint) {
+      if (isClosed)
+        throw taskmillError('TM_BROKER_UNREACHABLE', `${endpoint.address} is not connected to any more: the term of this process has ended`)
       const id = fingerprintOf(endpoint)
       const entry = shared.get(id) ?? { broker: deps.connect(endpoint), leases: 0 }
       shared.set(id, entry)
@@ -49,6 +55,7 @@ export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoin
       }
     },
     async close() {
+      isClosed = true
       const all = [...shared.values()]
       shared.clear()
       await Promise.all(all.map(({ broker }) => broker.close()))
