@@ -3,7 +3,8 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { kinds } from '../../src/api/index.ts'
-import { linesOfProse, linksOf, slugsOf } from './pages.ts'
+import { linesOfProse, linksOf, pathsOf, slugsOf } from './pages.ts'
+import { table } from './table.ts'
 
 const pages = [
   ...['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'hack/cluster/README.md'],
@@ -29,6 +30,10 @@ describe.each(pages)('%s', (page) => {
     expect(linksOf(read(page)).filter(({ target }) => !leadsSomewhere(page, target))).toEqual([])
   })
 
+  it.skipIf(page === 'CHANGELOG.md')('names files and folders that exist', () => {
+    expect(pathsOf(read(page)).filter(({ path }) => globSync(path).length === 0)).toEqual([])
+  })
+
   it.skipIf(generated.includes(page))('wraps its prose at 100 columns', () => {
     expect(linesOfProse(read(page)).filter(({ width }) => width > 100)).toEqual([])
   })
@@ -42,6 +47,13 @@ it('docs/README.md, the map, leads to every page', () => {
   const targets = new Set(linksOf(read('docs/README.md')).map(({ target }) => normalize(join('docs', target.replace(/#.*$/u, '')))))
   const missing = globSync('docs/*.md').filter((page) => page !== 'docs/README.md' && !targets.has(page))
   expect(missing).toEqual([])
+})
+
+it('docs/architecture.md has a row for each folder of the import table that exists, and for no other', () => {
+  const rows = [...(/^## The folders$([^]*?)^## /mu.exec(read('docs/architecture.md'))?.[1] ?? '').matchAll(/^\| (`[^|]+) \|/gmu)]
+  const named = rows.flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/gu)].map(([, folder = '']) => folder.replace('…', '*')))
+  const existing = Object.keys(table).filter((folder) => globSync(`src/${folder}`).length > 0)
+  expect(named.toSorted()).toEqual(existing.toSorted())
 })
 
 it.each(kinds.map(({ kind }) => kind))('the page of %s explains every reason of its conditions and warnings', (name) => {

@@ -22,6 +22,13 @@ export function linksOf(markdown: string): readonly { readonly line: number; rea
     })
 }
 
+/** Files and folders of this repository that the text names in backticks. */
+export function pathsOf(markdown: string): readonly { readonly line: number; readonly path: string }[] {
+  return linesOf(markdown).flatMap(({ line, text }) =>
+    [...text.matchAll(/`((?:src|test|hack|charts|crds|docs|examples)\/[\w./*-]+)`/gu)].map(([, path = '']) => ({ line, path })),
+  )
+}
+
 /** The anchors of all headings, as GitHub makes them. */
 export function slugsOf(markdown: string): ReadonlySet<string> {
   const slugs = new Set<string>()
