@@ -7,9 +7,9 @@ import { crdOf, kinds, workerPool } from './index.ts'
 /** What sounds like a break, and holds for every object that there can have been; why, a person has to say. */
 const weighed: readonly string[] = [
   // There was no targetRef, and template was required.
-  'spec: a rule is new: has(self.template) != has(self.targetRef)',
-  'spec: a rule is new: !(has(self.brokerEnv) && has(self.targetRef))',
-  'spec: a rule is new: has(self.targetRef) == has(oldSelf.targetRef)',
+  'spec: there is a new rule: has(self.template) != has(self.targetRef)',
+  'spec: there is a new rule: !(has(self.brokerEnv) && has(self.targetRef))',
+  'spec: there is a new rule: has(self.targetRef) == has(oldSelf.targetRef)',
   // A Deployment counts its pods in 32 bits.
   'status.replicas: the format is int32 now',
   'status.replicas: maximum was 9007199254740991, is 2147483647',
@@ -41,10 +41,10 @@ describe('what breaks', () => {
   it.each<[string, Change]>([
     ['kind was WorkerPool', (_, crd) => (crd.spec['names']!['kind'] = 'Pool')],
     ['scope was Namespaced', (_, crd) => (crd.spec['scope'] = 'Cluster' as never)],
-    ['the short name wp is not taken any more', (_, crd) => (crd.spec['names']!['shortNames'] = [])],
-    ['it left the category taskmill', (_, crd) => (crd.spec['names']!['categories'] = [])],
-    ['version v1alpha1 is not served any more', (_, crd) => (crd.spec['versions'] = [] as never)],
-    ['version v1alpha1 has no status subresource any more', (_, crd) => (Object(crd.spec['versions'])[0].subresources = {})],
+    ['the short name wp is gone', (_, crd) => (crd.spec['names']!['shortNames'] = [])],
+    ['the category taskmill is gone', (_, crd) => (crd.spec['names']!['categories'] = [])],
+    ['version v1alpha1 is no longer served', (_, crd) => (crd.spec['versions'] = [] as never)],
+    ['version v1alpha1 no longer has a status subresource', (_, crd) => (Object(crd.spec['versions'])[0].subresources = {})],
     ['spec.concurrency: is gone', (spec) => delete spec.properties['concurrency']],
     ['status.backlog: is gone', (_, __, status) => delete status.properties['backlog']],
     ['spec: concurrency is required now', (spec) => (spec['required'] = ['queues', 'concurrency'])],
@@ -59,7 +59,7 @@ describe('what breaks', () => {
     ['spec.brokerRef.name: the pattern was ', (spec) => (fields(spec, 'brokerRef', 'name')['pattern'] = '^a$')],
     ['spec.brokerRef.name: only some values are admitted', (spec) => (fields(spec, 'brokerRef', 'name')['enum'] = ['default'])],
     [
-      'status.conditions[].status: Unknown is no choice any more',
+      'status.conditions[].status: Unknown is no longer a choice',
       (_, __, status) => (fields(fields(status, 'conditions').items, 'status')['enum'] = ['True', 'False']),
     ],
     ['spec.queues: minItems was 1, is 2', (spec) => (fields(spec, 'queues')['minItems'] = 2)],
@@ -74,16 +74,13 @@ describe('what breaks', () => {
       'spec.template.metadata.labels.*: maxLength was 262144, is 63',
       (spec) => (Object(fields(spec, 'template', 'metadata', 'labels')['additionalProperties'])['maxLength'] = 63),
     ],
+    ['spec.template: unknown fields are no longer kept', (spec) => delete fields(spec, 'template')['x-kubernetes-preserve-unknown-fields']],
     [
-      'spec.template: unknown fields are not kept any more',
-      (spec) => delete fields(spec, 'template')['x-kubernetes-preserve-unknown-fields'],
-    ],
-    [
-      'spec.template.spec: hostNetwork may not be anything any more',
+      'spec.template.spec: hostNetwork can no longer have any value',
       (spec) => (fields(spec, 'template', 'spec').properties['hostNetwork'] = { type: 'string' } as never),
     ],
     [
-      'spec.scaling: a rule is new: self.minReplicas > 0',
+      'spec.scaling: there is a new rule: self.minReplicas > 0',
       (spec) => (fields(spec, 'scaling')['x-kubernetes-validations'] = [{ rule: 'self.minReplicas > 0', message: 'no' }]),
     ],
   ])('%s', (sentence, change) => {

@@ -13,9 +13,9 @@ export type Crd = ReturnType<typeof crdOf>
 export function breakingChanges(before: Crd, after: Crd): readonly string[] {
   const versions = before.spec.versions.flatMap((old) => {
     const now = after.spec.versions.find(({ name }) => name === old.name)
-    if (now?.served !== true) return [`version ${old.name} is not served any more`]
+    if (now?.served !== true) return [`version ${old.name} is no longer served`]
     return [
-      ...(now.subresources?.status === undefined ? [`version ${old.name} has no status subresource any more`] : []),
+      ...(now.subresources?.status === undefined ? [`version ${old.name} no longer has a status subresource`] : []),
       ...schemaBreaks('', old.schema.openAPIV3Schema as unknown as JsonSchema, now.schema.openAPIV3Schema as unknown as JsonSchema),
     ]
   })
@@ -28,10 +28,8 @@ function nameBreaks(before: Crd, after: Crd): readonly string[] {
   const now: Record<string, unknown> = { ...after.spec.names, group: after.spec.group, scope: after.spec.scope }
   return [
     ...Object.entries(fixed).flatMap(([what, value]) => (now[what] === value ? [] : [`${what} was ${value}`])),
-    ...names.shortNames
-      .filter((name) => !after.spec.names.shortNames.includes(name))
-      .map((name) => `the short name ${name} is not taken any more`),
-    ...names.categories.filter((name) => !after.spec.names.categories.includes(name)).map((name) => `it left the category ${name}`),
+    ...names.shortNames.filter((name) => !after.spec.names.shortNames.includes(name)).map((name) => `the short name ${name} is gone`),
+    ...names.categories.filter((name) => !after.spec.names.categories.includes(name)).map((name) => `the category ${name} is gone`),
   ]
 }
 
@@ -45,12 +43,12 @@ function* ownBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
   yield* boundBreaks(before, after)
   yield* describedBreaks(before, after)
   if (!same(before.default, withoutNewFields(before, after))) yield `the default was ${text(before.default)}, is ${text(after.default)}`
-  for (const value of before.enum ?? []) if (after.enum?.includes(value) === false) yield `${value} is no choice any more`
-  if (before.enum === undefined && after.enum !== undefined) yield 'only some values are admitted'
+  for (const value of before.enum ?? []) if (after.enum?.includes(value) === false) yield `${value} is no longer a choice`
+  if (before.enum === undefined && after.enum !== undefined) yield 'only some values are admitted now'
   if (after.pattern !== undefined && after.pattern !== before.pattern) yield `the pattern was ${before.pattern ?? 'none'}`
   for (const name of after.required ?? []) if (before.required?.includes(name) !== true) yield `${name} is required now`
   const rules = new Set(rulesOf(before).map(({ rule }) => rule))
-  for (const { rule } of rulesOf(after)) if (!rules.has(rule)) yield `a rule is new: ${rule}`
+  for (const { rule } of rulesOf(after)) if (!rules.has(rule)) yield `there is a new rule: ${rule}`
 }
 
 /** A default that is the sum of its fields' defaults grows with them; what the new field means where it is left out is its own affair. */
@@ -67,7 +65,7 @@ function* typeBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
   if (types[0] !== types[1]) yield `was ${types[0]}, is ${types[1]}`
   if (after.format !== before.format && after.format !== undefined) yield `the format is ${after.format} now`
   const open = 'x-kubernetes-preserve-unknown-fields'
-  if (before[open] === true && after[open] !== true) yield 'unknown fields are not kept any more'
+  if (before[open] === true && after[open] !== true) yield 'unknown fields are no longer kept'
   for (const key of ['x-kubernetes-list-type', 'x-kubernetes-list-map-keys'] as const) {
     if (!same(before[key], after[key])) yield `${key} was ${text(before[key])}, is ${text(after[key])}`
   }
@@ -77,7 +75,7 @@ function* typeBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
 function* describedBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
   if (before['x-kubernetes-preserve-unknown-fields'] !== true) return
   for (const name of Object.keys(after.properties ?? {}))
-    if (before.properties?.[name] === undefined) yield `${name} may not be anything any more`
+    if (before.properties?.[name] === undefined) yield `${name} can no longer have any value`
 }
 
 function kindOfValue(schema: JsonSchema): string {

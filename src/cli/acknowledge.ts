@@ -8,14 +8,15 @@ export const ack = quiet(
   'acknowledged',
   { acknowledge: true },
   'say that somebody works on an alert, for a while',
-  'Says that somebody is at it: channels hear when the alert is resolved, and nothing else until the time is over.',
+  'Acknowledges an alert: until the given time its channels are notified only when it resolves.',
 )
 
 export const silence = quiet(
   'silenced',
   { silence: true },
   'send no notifications of an alert for a while',
-  'Keeps an alert from telling its channels anything for a while; then they are told what is the case. It goes on being judged and shown.',
+  'Silences an alert: until the given time its channels get no notification; after that they are notified of its current state. The ' +
+    'alert is still evaluated and shown.',
 )
 
 function quiet(what: string, fields: object, summary: string, about: string): Command {
@@ -24,7 +25,7 @@ function quiet(what: string, fields: object, summary: string, about: string): Co
     summary,
     usage: 'tal/NAME --for DURATION [--because REASON]',
     about,
-    options: { for: '45m, 1h, 1d12h; then it may call again by itself', because: becauseMeans },
+    options: { for: '45m, 1h, 1d12h; after that the channels are notified again', because: becauseMeans },
     prepare({ positionals, forMs, because: reason }) {
       const [target, ...more] = positionals
       const reference = parseReference(target, ['TaskAlert'])
@@ -42,7 +43,7 @@ export const unack: Command = {
   target: 'tal/NAME',
   summary: 'end what ack or silence started',
   usage: 'tal/NAME',
-  about: 'Ends what ack and silence began.',
+  about: 'Ends what ack or silence started.',
   options: {},
   prepare({ positionals }) {
     const [target, ...more] = positionals
@@ -60,6 +61,6 @@ export const unack: Command = {
 /** `It fires since 2026-11-29T02:51:00Z: 23% > 10%.` */
 function stateOf({ status }: TaskAlert): string {
   const { state, sinceTime, value } = status ?? {}
-  if (state === 'Firing') return `It fires since ${sinceTime ?? 'now'}${value === undefined ? '' : `: ${value}`}.`
-  return state === 'Pending' ? 'It is about to fire.' : 'It does not fire now.'
+  if (state === 'Firing') return `It has been firing since ${sinceTime ?? 'now'}${value === undefined ? '' : `: ${value}`}.`
+  return state === 'Pending' ? 'It is pending and may fire soon.' : 'It is not firing.'
 }

@@ -71,7 +71,7 @@ function parsed(argv: readonly string[], allowed: readonly string[]) {
   const unknown = tokens.find((token) => token.kind === 'option' && !known.includes(token.name))
   if (unknown?.kind === 'option') {
     const others = known.map((name) => `--${name}`)
-    throw usageError(`there is no option ${unknown.rawName} here${didYouMean(unknown.rawName, others)}`)
+    throw usageError(`unknown option ${unknown.rawName}${didYouMean(unknown.rawName, others)}`)
   }
   try {
     return parseArgs({ args: [...argv], options: { ...common, ...special }, allowPositionals: true, strict: true })

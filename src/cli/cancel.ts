@@ -10,21 +10,24 @@ export const cancel: Command = {
   summary: 'cancel a run',
   usage: 'tex/NAME [--wait]',
   about:
-    'Cancels a run: what waits in a queue is taken back, nothing starts any more but the nodes of finally. A Kubernetes Job is deleted. A job that a worker has taken goes on there, and does not count any more.',
-  options: { wait: 'wait until the run has ended, and say which jobs go on' },
-  more: 'It cannot be taken back: run it again with another TaskExecution. Exit code with --wait: 0 once it has ended, however.',
+    'Cancels a run: Taskmill removes the jobs that wait in a queue, deletes running Kubernetes Jobs, and starts nothing more except the ' +
+    'nodes of finally. A job that a worker already runs continues, but its end no longer counts.',
+  options: { wait: 'wait until the run has ended, and list the jobs that still run' },
+  more:
+    'A cancelled run cannot continue; create another TaskExecution to run it again. Exit code with --wait: 0 when the run has ended, ' +
+    'whatever its outcome.',
   prepare({ positionals, wait }) {
     const [target, ...more] = positionals
     const reference = parseReference(target, ['TaskExecution'])
-    if (more.length > 0) throw usageError(`"${more[0]}" is one word too many`)
+    if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
     return async (context) => {
       const run = await readObject(context, reference)
       const head = `${reference.shown}${context.where}`
       const outcome = outcomeOf(run)
-      if (outcome !== undefined) return `${head} has ended before: ${outcome}. Nothing to cancel`
+      if (outcome !== undefined) return `${head} has already ended: ${outcome}. Nothing to cancel`
       const isCancelled = run.spec.desiredState === 'Cancelled'
       if (!isCancelled) await write(context, run)
-      const words = isCancelled ? `${head} is being cancelled already.` : `${head}: cancelled.`
+      const words = isCancelled ? `${head} is already being cancelled.` : `${head}: cancelled.`
       if (!wait) return `${words}${begunOf(run)} Follow: kubectl get ${reference.shown}${context.where} --watch`
       context.err(`${words}\n`)
       const { words: end, exitCode } = await waitForEnd(context, run)
@@ -45,6 +48,6 @@ async function write({ client, onWarning }: Context, { metadata }: TaskExecution
 /** What had begun: of that goes on what is in a worker's hands. */
 function begunOf({ status }: TaskExecution): string {
   const { nodes = [], waitingFor } = status ?? {}
-  if (waitingFor === undefined || !nodes.some(({ state }) => state === 'Running')) return ' No node had begun.'
-  return ` Begun: ${waitingFor}. What a worker runs goes on there and does not count any more; the rest is taken back.`
+  if (waitingFor === undefined || !nodes.some(({ state }) => state === 'Running')) return ' No node had started.'
+  return ` Started: ${waitingFor}. A job that a worker runs continues there, but its end no longer counts; all others are removed.`
 }

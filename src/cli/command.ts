@@ -63,9 +63,9 @@ const values: Readonly<Record<Option, string>> = {
 }
 
 const common = [
-  ['-n, --namespace NAME', 'default: that of the context'],
-  ['    --context NAME', 'default: the current one'],
-  ['    --kubeconfig FILE', 'default: $KUBECONFIG, else ~/.kube/config'],
+  ['-n, --namespace NAME', 'default: the namespace of the context'],
+  ['    --context NAME', 'default: the current context'],
+  ['    --kubeconfig FILE', 'default: $KUBECONFIG, or else ~/.kube/config'],
 ] as const
 
 export function helpOf(name: string, { usage, about, options, more }: Command, program: string): string {

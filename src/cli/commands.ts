@@ -47,7 +47,7 @@ export async function runCommand(name: string, argv: readonly string[], deps: Co
 function nextAfter(error: unknown): string {
   // A quota or an admission plugin forbids too, in words of its own.
   if (hasCode(error, 'TM_KUBE_FORBIDDEN') && /cannot \w+ resource/u.test(error.message)) {
-    return '. Next: have the role "edit" bound to you in that namespace (Taskmill\'s chart adds these rights to it), or ask somebody who has it'
+    return '. Next: get the role "edit" in that namespace (Taskmill\'s chart adds these permissions to it), or ask someone who has it'
   }
   if (hasCode(error, 'TM_KUBE_UNAUTHORIZED')) return '. Next: log in to the cluster again, as for kubectl'
   if (hasCode(error, 'TM_KUBE_CONFLICT')) return '. Next: look at it with kubectl get, and try again'

@@ -63,9 +63,9 @@ it.each<[string, object, number, string]>([
   ],
   [
     'Cancelled',
-    { durationSeconds: 5, nodes: [{ name: 'a', state: 'Cancelled', message: 'its job goes on' }] },
+    { durationSeconds: 5, nodes: [{ name: 'a', state: 'Cancelled', message: 'its job still runs' }] },
     5,
-    'Cancelled after 5s. a: its job goes on',
+    'Cancelled after 5s. a: its job still runs',
   ],
 ])('a run that ended as %s', async (state, status, exitCode, words) => {
   expect(await waiting([runOf({ state, ...status })]).end).toEqual({ exitCode, words: `tex/x7k2p -n acme: ${words}` })
@@ -90,7 +90,7 @@ it('says so when no operator has looked at the run for ten seconds, and not befo
   await clock.advance(9_999)
   expect(told()).toEqual([])
   await clock.advance(1)
-  expect(told()).toEqual([expect.stringContaining('no operator has looked at it yet. Next: ')])
+  expect(told()).toEqual([expect.stringContaining('no operator has seen it yet. Next: ')])
   stop.abort()
   await end
 })
@@ -99,7 +99,7 @@ it('goes on waiting while the API server is away, and says so once', async () =>
   const { clock, end, told } = waiting([running('0/1'), unreachable, unreachable, runOf({ state: 'Succeeded' })], [[]])
   await clock.advance(6_000)
   expect((await end).exitCode).toBe(0)
-  expect(told()).toEqual(['tex/x7k2p: Running 0/1', 'tex/x7k2p: the run goes on, but cannot be looked at: connect ECONNREFUSED'])
+  expect(told()).toEqual(['tex/x7k2p: Running 0/1', 'tex/x7k2p: the run continues, but its state cannot be read: connect ECONNREFUSED'])
 })
 
 it('asks no oftener than every two seconds where each watch is ended at once', async () => {
@@ -128,7 +128,7 @@ it('leaves the run alone when nobody wants to wait any longer, and says how far 
   stop.abort()
   expect(await end).toEqual({
     exitCode: 130,
-    words: 'tex/x7k2p -n acme goes on: Running 1/4, waiting for summary. Cancel: taskmill cancel tex/x7k2p -n acme',
+    words: 'tex/x7k2p -n acme continues: Running 1/4, waiting for summary. Cancel: taskmill cancel tex/x7k2p -n acme',
   })
 })
 

@@ -13,7 +13,7 @@ const retryMs = 2_000
 const watchSeconds = 300
 /** An operator that is there looks at a new run within a second. */
 const unseenMs = 10_000
-const unseenWords = 'no operator has looked at it yet. Next: kubectl get pods -A -l app.kubernetes.io/name=taskmill shows whether one runs'
+const unseenWords = 'no operator has seen it yet. Next: kubectl get pods -A -l app.kubernetes.io/name=taskmill shows whether one runs'
 
 type Followed = {
   readonly kind: 'Ended' | 'Gone' | 'Left'
@@ -29,7 +29,7 @@ export async function waitForEnd(context: Context, begun: TaskExecution): Promis
   const { kind, run } = await follow(context, begun)
   if (kind === 'Left') {
     const cancel = run.spec.desiredState === 'Cancelled' ? '' : ` Cancel: ${program} cancel ${shown}${where}`
-    return { words: `${shown}${where} goes on: ${progressOf(run)}.${cancel}`, exitCode: exitCodes.left }
+    return { words: `${shown}${where} continues: ${progressOf(run)}.${cancel}`, exitCode: exitCodes.left }
   }
   const outcome = outcomeOf(run)
   if (outcome === undefined) return { words: `${shown}${where} was deleted, which cancels it`, exitCode: exitCodes.Cancelled }
@@ -78,7 +78,7 @@ async function follow(context: Context, begun: TaskExecution): Promise<Followed>
         if (stop.aborted) return { kind: 'Left', run }
         if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return { kind: 'Gone', run }
         if (!hasCode(error, 'TM_KUBE_GONE', 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS')) throw error
-        if (!hasCode(error, 'TM_KUBE_GONE')) tell(`the run goes on, but cannot be looked at: ${errorMessage(error)}`)
+        if (!hasCode(error, 'TM_KUBE_GONE')) tell(`the run continues, but its state cannot be read: ${errorMessage(error)}`)
       }
       // Also behind a proxy that ends each watch at once the server is not asked all the time.
       await sleep(clock, retryMs, stop).catch(() => undefined)
@@ -115,5 +115,5 @@ function endOf({ metadata, status }: TaskExecution, outcome: Outcome): string {
     return goOn.length === 0 ? head : `${head}. ${goOn.slice(0, 5).join('; ')}`
   }
   const where = ` -n ${metadata.namespace ?? ''}`
-  return `${head}: ${failureMessage ?? 'without a word'}. Next: kubectl describe tex ${metadata.name}${where}`
+  return `${head}: ${failureMessage ?? 'no message'}. Next: kubectl describe tex ${metadata.name}${where}`
 }

@@ -6,14 +6,14 @@ import { type Context, fieldManager } from './command.ts'
 import { type Reference, type ObjectOf, resourceOf } from './reference.ts'
 
 /** What the option `--because` means to all of them. */
-export const becauseMeans = 'for others to read, in kubectl describe and as an Event'
+export const becauseMeans = 'shown to others in kubectl describe and as an Event'
 
 /** Ends the override, whoever wrote it, and says what was ended. */
 export async function letGo(context: Context, object: Overridable): Promise<string> {
   const active = activeOverride(object, context.clock.now())
   await removeOverride(context, object)
-  if (active === undefined) return 'an override that had ended was removed'
-  return `no override any more (there was one ${overrideOrigin(active)})`
+  if (active === undefined) return 'removed an override that had already ended'
+  return `removed the override ${overrideOrigin(active)}`
 }
 
 type Wish = {
@@ -39,18 +39,18 @@ export async function hold(
   const origin: Override = { until, by, ...(reason === undefined ? {} : { reason }) }
   const before = activeOverride(object, clock.now())
   await writeOverride(context, object, { ...fields, ...origin })
-  const replaced = before === undefined ? '' : ` It replaces one ${overrideOrigin(before).trim()}.`
+  const replaced = before === undefined ? '' : ` It replaces the override ${overrideOrigin(before).trim()}.`
   const origins = overrideOrigin(origin).replace(until, `${until} (${sayDuration(ms)})`)
-  return `${shown}${where}: ${what} ${origins}.${note}${replaced} Sooner: ${program} ${endedBy} ${shown}${where}`
+  return `${shown}${where}: ${what} ${origins}.${note}${replaced} To end it earlier: ${program} ${endedBy} ${shown}${where}`
 }
 
 export function required(forMs: number | undefined): number {
-  if (forMs === undefined) throw usageError('say for how long, such as --for 1h: an override ends by itself')
+  if (forMs === undefined) throw usageError('missing --for DURATION, such as --for 1h: every override ends by itself')
   return forMs
 }
 
 export function noMore(more: readonly string[]): void {
-  if (more.length > 0) throw usageError(`"${more[0]}" is one word too many; a reason goes in quotes: --because "two words"`)
+  if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"; put a reason in quotes: --because "two words"`)
 }
 
 type OverridableKind = 'WorkerPool' | 'TaskSchedule' | 'TaskQueue' | 'TaskAlert'

@@ -67,14 +67,14 @@ export function shownAs(kind: KindName, name: string): string {
 export function parseReference<const K extends KindName>(text: string | undefined, allowed: readonly K[]): Reference<K> {
   const examples = allowed.map((kind) => shownAs(kind, 'NAME')).join(' or ')
   const [kindName = '', name = '', ...more] = (text ?? '').split('/')
-  if (text === undefined) throw usageError(`say which one: ${examples}`)
-  if (name === '' || more.length > 0) throw usageError(`"${text}" is no object: write ${examples}`)
+  if (text === undefined) throw usageError(`missing name: ${examples}`)
+  if (name === '' || more.length > 0) throw usageError(`"${text}" is not an object: write ${examples}`)
   const asked = kindName.toLowerCase()
   const kind = allowed.find((each) => namesOf(each).includes(asked))
   if (kind === undefined) {
     const isKnown = Object.keys(declarations).some((each) => namesOf(each as KindName).includes(asked))
     const meant = isKnown ? '' : didYouMean(kindName, allowed.flatMap(namesOf))
-    throw usageError(`"${kindName}" is not possible here${meant === '' ? ': write' : `${meant} Write`} ${examples}`)
+    throw usageError(`"${kindName}" cannot be used here${meant === '' ? ': write' : `${meant} Write`} ${examples}`)
   }
   return { kind, name, shown: shownAs(kind, name) }
 }
@@ -94,7 +94,7 @@ export async function readObject<K extends KindName>(context: Context, { kind, n
     if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
     const meant = didYouMean(name, await othersOf(context, kind))
     const none = `there is no ${kind} "${name}" in namespace "${namespace}"${meant === '' ? '.' : meant}`
-    throw new CommandError(`${none} Look: kubectl get ${resource.plural}${where}`)
+    throw new CommandError(`${none} Next: kubectl get ${resource.plural}${where}`)
   }
 }
 
@@ -106,7 +106,7 @@ async function othersOf({ client, namespace, stop: signal }: Context, kind: Kind
     return items.map(({ metadata }) => metadata.name)
   } catch (error) {
     if (hasCode(error, 'TM_KUBE_NOT_FOUND')) {
-      throw new CommandError(`this cluster has no ${resource.plural}: Taskmill is not installed there, or --context names another one`)
+      throw new CommandError(`this cluster has no ${resource.plural}: Taskmill is not installed there, or --context names another cluster`)
     }
     return []
   }

@@ -16,24 +16,25 @@ export const run: Command = {
   summary: 'run the task of a schedule, or a graph, once and now',
   usage: 'tsch/NAME | tdep/NAME [--payload JSON|@FILE] [--param KEY=VALUE]… [--wait]',
   about:
-    'Runs what a TaskSchedule runs, also while it is suspended, or the graph of a TaskDependency: once, now, as a TaskExecution of its own.\nThe schedule goes on as before: the run is none of its slots.',
+    'Runs the task, Job or graph of a TaskSchedule (even while it is suspended), or the graph of a TaskDependency: once, now, as a ' +
+    'TaskExecution of its own.\nThe schedule is not affected: the run is not one of its slots.',
   options: {
-    payload: 'tsch: fields to merge over the payload of its task; @FILE reads a file, @- standard input',
-    param: 'tdep: a parameter of the graph, as often as needed; JSON keeps its type: --param days=7 --param who=all',
-    'slot-time': 'what $(slot) stands for, such as 2026-11-29T01:00:00Z; default: now',
+    payload: 'tsch: fields to merge into the payload of its task; @FILE reads a file, @- standard input',
+    param: 'tdep: a parameter of the graph, can be repeated; JSON keeps its type: --param days=7 --param who=all',
+    'slot-time': 'value of $(slot), such as 2026-11-29T01:00:00Z; default: now',
     ttl: 'how long the TaskExecution is kept after its end; never: for good; default: 1d',
-    wait: 'wait for the end, and tell how far it is on the way; Ctrl-C ends the waiting, not the run',
+    wait: 'wait for the end and print the progress; Ctrl-C stops the waiting, not the run',
   },
-  more: `Exit code with --wait: 0 Succeeded or Skipped, ${exitCodes.Failed} Failed, ${exitCodes.TimedOut} TimedOut, ${exitCodes.Cancelled} Cancelled, ${exitCodes.left} no longer waited for. Without it: 0 created.`,
+  more: `Exit code with --wait: 0 Succeeded or Skipped, ${exitCodes.Failed} Failed, ${exitCodes.TimedOut} TimedOut, ${exitCodes.Cancelled} Cancelled, ${exitCodes.left} waiting stopped. Without --wait: 0 created.`,
   prepare(args) {
     const [target, ...more] = args.positionals
     const reference = parseReference(target, ['TaskSchedule', 'TaskDependency'])
-    if (more.length > 0) throw usageError(`"${more[0]}" is one word too many`)
+    if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
     if (args.payload !== undefined && reference.kind === 'TaskDependency') {
-      throw usageError('a graph has parameters, no payload: write --param KEY=VALUE')
+      throw usageError('a graph has parameters, not a payload: write --param KEY=VALUE')
     }
     if (args.params.length > 0 && reference.kind === 'TaskSchedule') {
-      throw usageError("--param is for graphs (tdep/NAME); a schedule's payload is changed by --payload")
+      throw usageError('--param is for graphs (tdep/NAME); use --payload to change the payload of a schedule')
     }
     const ttlMs = ttlOf(args)
     const slotTime = slotTimeOf(args)
@@ -54,7 +55,7 @@ export const run: Command = {
       const { name } = created.metadata
       const shown = shownAs('TaskExecution', name)
       const { where, program, err } = context
-      const kept = ttlMs === undefined ? 'kept until somebody deletes it' : `kept for ${sayDuration(ttlMs)} after its end`
+      const kept = ttlMs === undefined ? 'kept until a user deletes it' : `kept for ${sayDuration(ttlMs)} after its end`
       const words = `${shown}${where}: a run of ${reference.shown}, ${kept}.`
       if (!args.wait) {
         return `${words} Follow: kubectl get tex ${name}${where} --watch. Cancel: ${program} cancel ${shown}${where}`
@@ -77,7 +78,7 @@ function needTask({ shown }: Reference, { spec }: TaskSchedule): void {
   if (spec.task !== undefined) return
   const graph = spec.dependencyRef?.name
   const next = graph === undefined ? 'leave --payload out' : `run ${shownAs('TaskDependency', graph)} with --param`
-  throw new CommandError(`${shown} has no task whose payload could be changed. Next: ${next}`)
+  throw new CommandError(`${shown} has no task, so there is no payload to change. Next: ${next}`)
 }
 
 async function fileOf({ readText }: Context, path: string): Promise<object> {
@@ -102,7 +103,7 @@ function ttlOf({ ttl }: Arguments): number | undefined {
 function slotTimeOf({ slotTime }: Arguments): string | undefined {
   if (slotTime === undefined) return undefined
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/u.test(slotTime) && !Number.isNaN(Date.parse(slotTime))
-  if (!isTime) throw usageError(`--slot-time ${slotTime}: write a moment such as 2026-11-29T01:00:00Z`)
+  if (!isTime) throw usageError(`--slot-time ${slotTime}: write a time such as 2026-11-29T01:00:00Z`)
   return slotTime
 }
 
@@ -115,7 +116,7 @@ function parseObject(text: string, what: string): object {
     throw usageError(`${what} is not JSON: ${errorMessage(error)}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw usageError(`${what} has to be a JSON object, such as {"retainDays": 1}`)
+    throw usageError(`${what} must be a JSON object, such as {"retainDays": 1}`)
   }
   return value
 }
@@ -127,7 +128,7 @@ export function parseParameters(params: readonly string[]): Readonly<Record<stri
     const at = param.indexOf('=')
     const key = param.slice(0, Math.max(0, at))
     if (key === '') throw usageError(`--param ${param}: write KEY=VALUE, such as days=7`)
-    if (parameters.has(key)) throw usageError(`--param ${key} is there twice`)
+    if (parameters.has(key)) throw usageError(`--param ${key} is given twice`)
     parameters.set(key, valueOf(key, param.slice(at + 1)))
   }
   return parameters.size === 0 ? undefined : Object.fromEntries(parameters)
@@ -143,7 +144,7 @@ function valueOf(key: string, text: string): unknown {
   // A number that cannot be kept as it was written, for example an id.
   const isRounded = typeof value === 'number' && (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
   if (isRounded) {
-    throw usageError(`--param ${key}=${text} is a number of too many digits to be kept. As text: --param '${key}="${text}"'`)
+    throw usageError(`--param ${key}=${text} has more digits than a JSON number can keep. As text: --param '${key}="${text}"'`)
   }
   return value
 }

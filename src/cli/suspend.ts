@@ -11,14 +11,15 @@ export const scale: Command = {
   summary: 'set the replicas of a WorkerPool for a while',
   usage: 'wp/NAME REPLICAS --for DURATION [--because REASON]',
   about:
-    'Gives a WorkerPool that many replicas for a while, whatever its queues ask for. Its manifest is not touched and may be applied meanwhile.',
-  options: { for: '45m, 1h, 1d12h; then the pool goes back by itself', because: becauseMeans },
+    'Sets the replicas of a WorkerPool for a while, whatever its queues need. It does not change the manifest, which can still be ' +
+    'applied.',
+  options: { for: '45m, 1h, 1d12h; after that the pool scales by its queues again', because: becauseMeans },
   prepare({ positionals, forMs, because: reason }) {
     const [target, count, ...more] = positionals
     const reference = parseReference(target, ['WorkerPool'])
     const replicas = Number(count)
     if (count === undefined || !/^\d{1,5}$/u.test(count) || replicas > 10_000) {
-      throw usageError(`say how many replicas, 0 to 10000: scale ${reference.shown} 5 --for 1h`)
+      throw usageError(`missing number of replicas, 0 to 10000: scale ${reference.shown} 5 --for 1h`)
     }
     noMore(more)
     const ms = required(forMs)
@@ -26,7 +27,7 @@ export const scale: Command = {
       const object = await readObject(context, reference)
       const { minReplicas, maxReplicas } = object.spec.scaling
       const beyond = replicas > maxReplicas ? `more than maxReplicas ${maxReplicas}` : `fewer than minReplicas ${minReplicas}`
-      const note = replicas > maxReplicas || replicas < minReplicas ? ` That is ${beyond}, which does not count meanwhile.` : ''
+      const note = replicas > maxReplicas || replicas < minReplicas ? ` That is ${beyond}; the limit does not apply until then.` : ''
       const what = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
       return hold(context, reference, object, { replicas }, { what, ms, reason, note })
     }
@@ -38,8 +39,9 @@ export const suspend: Command = {
   summary: 'suspend a pool, a schedule or a queue for a while',
   usage: 'wp/NAME | tsch/NAME | tq/NAME --for DURATION [--because REASON]',
   about:
-    'Suspends a WorkerPool (no pods; those that run drain), a TaskSchedule (no slot is dispatched) or a TaskQueue (no job is started) for a while.',
-  options: { for: '45m, 1h, 1d12h; then it goes on by itself', because: becauseMeans },
+    'Suspends a WorkerPool (no pods; running ones drain), a TaskSchedule (no slot is dispatched) or a TaskQueue (no job starts) for a ' +
+    'while.',
+  options: { for: '45m, 1h, 1d12h; after that it resumes by itself', because: becauseMeans },
   prepare({ positionals, forMs, because: reason }) {
     const [target, ...more] = positionals
     const reference = parseReference(target, suspendable)
@@ -56,14 +58,14 @@ export const resume: Command = {
   target: 'KIND/NAME',
   summary: 'end what scale or suspend started',
   usage: 'wp/NAME | tsch/NAME | tq/NAME [--for DURATION] [--because REASON]',
-  about: 'Ends what scale and suspend began. With --for, a TaskSchedule or TaskQueue whose manifest suspends it runs for a while.',
-  options: { for: '45m, 1h, 1d12h; then it is suspended again by itself', because: becauseMeans },
+  about: 'Ends what scale or suspend started. With --for, a TaskSchedule or TaskQueue that its manifest suspends runs for a while.',
+  options: { for: '45m, 1h, 1d12h; after that it is suspended again', because: becauseMeans },
   prepare({ positionals, forMs, because: reason }) {
     const [target, ...more] = positionals
     const reference = parseReference(target, suspendable)
     noMore(more)
     if (reference.kind === 'WorkerPool' && forMs !== undefined) {
-      throw usageError(`a pool is suspended by an override only, so that there is nothing to resume for a while: leave --for out`)
+      throw usageError(`only an override suspends a pool, so a pool cannot be resumed for a while: leave --for out`)
     }
     return async (context) => {
       const { where, program } = context
@@ -74,9 +76,9 @@ export const resume: Command = {
       const isSuspended = 'suspend' in object.spec && object.spec.suspend
       const bySpec = `spec.suspend is true in ${reference.shown} itself`
       if (object.spec.override === undefined) {
-        if (!isSuspended) return `${reference.shown}${where} is not overridden: nothing to resume`
+        if (!isSuspended) return `${reference.shown}${where} has no override: nothing to resume`
         throw new CommandError(
-          `${bySpec}, which is for its manifest to change. For a while: ${program} resume ${reference.shown}${where} --for 1h --because "…"`,
+          `${bySpec}; change its manifest. For a while: ${program} resume ${reference.shown}${where} --for 1h --because "…"`,
         )
       }
       return `${reference.shown}${where}: ${await letGo(context, object)}.${isSuspended ? ` It stays suspended: ${bySpec}.` : ''}`

@@ -86,7 +86,7 @@ export function evaluateRule(rule: string, self: unknown, oldSelf?: unknown): bo
   compiled.set(rule, expression)
   const holds = expression.evaluate({ self, oldSelf })
   if (typeof holds !== 'boolean')
-    throw taskmillError('TM_EXPRESSION_FAILED', `the rule ${JSON.stringify(rule)} yields ${typeof holds}, not true or false`)
+    throw taskmillError('TM_EXPRESSION_FAILED', `the rule ${JSON.stringify(rule)} yields ${typeof holds}, but must yield true or false`)
   return holds
 }
 
@@ -107,15 +107,15 @@ function toCel(value: unknown, count: () => void): unknown {
 function fromCel(value: unknown): unknown {
   if (typeof value === 'bigint') {
     if (BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))) return Number(value)
-    throw tooCostly(`the result ${value} is beyond the integers that JSON holds exactly; make it a text with string(…)`)
+    throw tooCostly(`the result ${value} is larger than the integers that JSON holds exactly; convert it to text with string(…)`)
   }
   if (value instanceof UnsignedInt) return fromCel(value.valueOf())
   if (value instanceof Date) return value.toISOString()
   if (value instanceof Duration) return `${Number(value.seconds) + value.nanos / 1e9}s`
-  if (value instanceof Uint8Array) throw failed('the result is bytes; make it a text with .base64() or string(…)')
+  if (value instanceof Uint8Array) throw failed('the result is bytes; convert it to text with .base64() or string(…)')
   if (value instanceof Optional) {
     if (value.hasValue()) return fromCel(value.value())
-    throw failed('the result is an optional without a value; end it with .orValue(…)')
+    throw failed('the result is an optional without a value; add .orValue(…)')
   }
   if (Array.isArray(value)) return value.map(fromCel)
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), fromCel(item)]))

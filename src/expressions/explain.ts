@@ -39,25 +39,23 @@ export function explain(
 function hintFor(code: string, what: string, source: string, names: readonly string[]): string | undefined {
   switch (code) {
     case 'unknown_variable':
-      if (/\w\.\w+-\w/u.test(source)) return 'a name with a dash in it stands in brackets: nodes["with-dash"]'
-      return names.length === 0
-        ? 'no names are known here; texts stand in quotes'
-        : `known here: ${names.join(', ')}; texts stand in quotes`
+      if (/\w\.\w+-\w/u.test(source)) return 'write a name with a dash in brackets: nodes["with-dash"]'
+      return names.length === 0 ? 'no names are known here; write text in quotes' : `known names: ${names.join(', ')}; write text in quotes`
     case 'no_such_key':
-      return 'ask with has(…) first, or write .?name.orValue(…)'
+      return 'check with has(…) first, or write .?name.orValue(…)'
     case 'no_such_overload':
-      return 'both sides need the same type; convert with int(…), double(…) or string(…)'
+      return 'both sides must have the same type; convert with int(…), double(…) or string(…)'
     case 'no_matching_overload':
-      return 'see the functions of CEL at https://cel.dev; a value converts with int(…), double(…), string(…), timestamp(…), duration(…)'
+      return 'see the functions of CEL at https://cel.dev; convert values with int(…), double(…), string(…), timestamp(…), duration(…)'
     case 'limit_exceeded':
       return 'split it up, or let the task compute it'
     case 'invalid_macro_argument':
       return 'write list.all(x, x > 0) with a plain name, and has(a.b) with a field'
     default:
-      if (/(?<![=!<>])=(?!=)/u.test(source)) return 'equality is =='
-      if (/(?<!&)&(?!&)/u.test(source)) return 'and is &&'
-      if (/(?<!\|)\|(?!\|)/u.test(source)) return 'or is ||'
-      return what.includes('EOF') ? 'something is missing at its end' : undefined
+      if (/(?<![=!<>])=(?!=)/u.test(source)) return 'write == for equality'
+      if (/(?<!&)&(?!&)/u.test(source)) return 'write && for and'
+      if (/(?<!\|)\|(?!\|)/u.test(source)) return 'write || for or'
+      return what.includes('EOF') ? 'the end of the expression is missing' : undefined
   }
 }
 

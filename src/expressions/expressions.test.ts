@@ -57,7 +57,7 @@ describe('templates', () => {
     ['a $(n', 'TM_EXPRESSION_INVALID', '"$(" at character 3 is not closed with ")"; write "$$("'],
     ['ab $(n + )', 'TM_EXPRESSION_INVALID', 'at character 10'],
     ['ab $()', 'TM_EXPRESSION_INVALID', 'the expression is empty'],
-    ['ab $(null)', 'TM_EXPRESSION_FAILED', 'null has no place in a text'],
+    ['ab $(null)', 'TM_EXPRESSION_FAILED', 'null cannot be put into a text'],
   ])('%s is refused', (source, code, message) => {
     expect(thrown(() => fill(source, { n: 3 }))).toMatchObject({ code, message: expect.stringContaining(message) })
   })
@@ -75,7 +75,7 @@ describe('texts', () => {
   })
 
   it('null has no place in one', () => {
-    expect(thrown(() => compileText('$(null)', { variables: [] }).evaluate({})).message).toContain('null has no place in a text')
+    expect(thrown(() => compileText('$(null)', { variables: [] }).evaluate({})).message).toContain('null cannot be put into a text')
   })
 })
 
@@ -149,22 +149,22 @@ describe('what an expression uses, and what it yields', () => {
 
 describe('what is wrong is said with its place and with what to write', () => {
   it.each([
-    ['1 +', 'TM_EXPRESSION_INVALID', 'unexpected token: EOF at character 4; something is missing at its end'],
-    ['a = 1', 'TM_EXPRESSION_INVALID', 'equality is =='],
-    ['a > 1 & a < 2', 'TM_EXPRESSION_INVALID', 'and is &&'],
-    ['b + 1', 'TM_EXPRESSION_INVALID', 'unknown variable: b at character 1; known here: a'],
-    ['a.b-c.d', 'TM_EXPRESSION_INVALID', 'unknown variable: c at character 5; a name with a dash in it stands in brackets'],
-    ['1 + "x"', 'TM_EXPRESSION_INVALID', 'no such overload: int + string at character 1; both sides need the same type'],
+    ['1 +', 'TM_EXPRESSION_INVALID', 'unexpected token: EOF at character 4; the end of the expression is missing'],
+    ['a = 1', 'TM_EXPRESSION_INVALID', 'write == for equality'],
+    ['a > 1 & a < 2', 'TM_EXPRESSION_INVALID', 'write && for and'],
+    ['b + 1', 'TM_EXPRESSION_INVALID', 'unknown variable: b at character 1; known names: a'],
+    ['a.b-c.d', 'TM_EXPRESSION_INVALID', 'unknown variable: c at character 5; write a name with a dash in brackets'],
+    ['1 + "x"', 'TM_EXPRESSION_INVALID', 'no such overload: int + string at character 1; both sides must have the same type'],
     ['nope(a)', 'TM_EXPRESSION_INVALID', "found no matching overload for 'nope(dyn)'"],
-    ['a.c', 'TM_EXPRESSION_FAILED', 'no such key: c at character 3; ask with has(…) first'],
+    ['a.c', 'TM_EXPRESSION_FAILED', 'no such key: c at character 3; check with has(…) first'],
     ['a.constructor', 'TM_EXPRESSION_FAILED', 'no such key: constructor'],
     ['a.__proto__', 'TM_EXPRESSION_FAILED', 'no such key'],
     ['1 / int(a.n)', 'TM_EXPRESSION_FAILED', 'division by zero'],
-    ['"x".matches("(?=x)")', 'TM_EXPRESSION_FAILED', 'no look-around, no back-reference'],
+    ['"x".matches("(?=x)")', 'TM_EXPRESSION_FAILED', 'without look-around and back-references'],
     ['timestamp("2026-01-01T00:00:00Z").getHours("Mars/Base")', 'TM_EXPRESSION_FAILED', 'Mars/Base'],
     ['b"x"', 'TM_EXPRESSION_FAILED', 'the result is bytes'],
-    ['a.?c', 'TM_EXPRESSION_FAILED', 'end it with .orValue(…)'],
-    ['9007199254740993', 'TM_EXPRESSION_TOO_COSTLY', 'make it a text with string(…)'],
+    ['a.?c', 'TM_EXPRESSION_FAILED', 'add .orValue(…)'],
+    ['9007199254740993', 'TM_EXPRESSION_TOO_COSTLY', 'convert it to text with string(…)'],
   ])('%s', (source, code, message) => {
     expect(thrown(() => run(source, { a: { n: 0 } }))).toMatchObject({ code, message: expect.stringContaining(message) })
   })

@@ -45,13 +45,13 @@ export function meterOf(tree: ASTNode, limits: Required<ExpressionLimits>): Mete
   let exceeded: Error | undefined
   const step = () => {
     if (exceeded === undefined && ++steps > limits.steps)
-      exceeded = tooCostly(`the evaluation takes more than ${limits.steps} steps; work on less data`)
+      exceeded = tooCostly(`the evaluation takes more than ${limits.steps} steps; use less data`)
     if (exceeded !== undefined) throw exceeded
   }
   const measure = (value: unknown): unknown => {
     const size = typeof value === 'string' || Array.isArray(value) || value instanceof Uint8Array ? value.length : 0
     if (size <= limits.valueSize) return value
-    exceeded ??= tooCostly(`a value on the way has more than ${limits.valueSize} characters or elements; work on less data`)
+    exceeded ??= tooCostly(`an intermediate value has more than ${limits.valueSize} characters or elements; use less data`)
     throw exceeded
   }
   for (const node of nodesOf(tree)) {
@@ -104,7 +104,9 @@ function linearMatch(node: ASTNode, evaluator: Evaluator, context: unknown): boo
   try {
     expression = new RegExp(pattern, linearTime)
   } catch {
-    throw failed(`the regular expression ${JSON.stringify(pattern)} is not one; it takes RE2's syntax: no look-around, no back-reference`)
+    throw failed(
+      `the regular expression ${JSON.stringify(pattern)} is not valid; use RE2's syntax, without look-around and back-references`,
+    )
   }
   return expression.test(text)
 }

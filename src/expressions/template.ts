@@ -62,10 +62,7 @@ function closing(source: string, start: number): number {
     if (quote !== undefined) token.lastIndex = endOfText(source, token.lastIndex, quote, raw !== undefined)
     else if ((open += found[0] === '(' ? 1 : -1) === 0) return found.index
   }
-  throw taskmillError(
-    'TM_EXPRESSION_INVALID',
-    `"$(" at character ${start - 1} is not closed with ")"; write "$$(" for the two characters themselves`,
-  )
+  throw taskmillError('TM_EXPRESSION_INVALID', `"$(" at character ${start - 1} is not closed with ")"; write "$$(" for a literal "$("`)
 }
 
 function endOfText(source: string, start: number, quote: string, isRaw: boolean): number {
@@ -78,7 +75,7 @@ function endOfText(source: string, start: number, quote: string, isRaw: boolean)
 
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value
-  if (value === null) throw failed('null has no place in a text; choose another value with ?: or .orValue(…)')
+  if (value === null) throw failed('null cannot be put into a text; choose another value with ?: or .orValue(…)')
   return JSON.stringify(value)
 }
 

@@ -69,7 +69,7 @@ function indexNodes(specs: readonly PlanNode[], fieldOf: (index: number) => stri
       faults.push({
         reason: 'DuplicateNode',
         field: `${fieldOf(index)}.name`,
-        message: `${fieldOf(first)} is called ${name} too; give one of them another name`,
+        message: `${fieldOf(first)} has the same name ${name}; rename one of them`,
       })
   }
   return indexOf
@@ -84,7 +84,7 @@ function edgesOf(
   faults: GraphFault[],
 ): readonly Edge[] {
   if (isFinally && spec.dependsOn.length > 0) {
-    const message = `${spec.name} runs after all nodes and depends on none of them; remove dependsOn, or make it one of the nodes`
+    const message = `${spec.name} runs after all nodes and cannot depend on any; remove dependsOn, or move it to nodes`
     faults.push({ reason: 'FinallyDependency', field: `${field}.dependsOn`, message })
     return []
   }
@@ -93,10 +93,10 @@ function edgesOf(
     if (node !== undefined && node < plan.nodes.length) return [{ node, condition }]
     const where = `${field}.dependsOn[${at}]`
     if (node === undefined) {
-      const message = `${spec.name} depends on ${name}, and there is no node of that name`
+      const message = `${spec.name} depends on ${name}, but there is no such node`
       faults.push({ reason: 'UnknownNode', field: where, message })
     } else {
-      const message = `${spec.name} depends on ${name}, which runs after all nodes; make ${name} one of the nodes`
+      const message = `${spec.name} depends on ${name}, which runs after all nodes; move ${name} to nodes`
       faults.push({ reason: 'FinallyDependency', field: where, message })
     }
     return []
@@ -174,18 +174,18 @@ function wrongName(
   if (variable === 'run') {
     const known = ['name', 'startTime', ...(isFinally ? ['outcome'] : [])]
     if (member === undefined || known.includes(member)) return undefined
-    const hint = member === 'outcome' ? '; the outcome is known to finally nodes only' : ''
-    return `run has no ${member}, but ${known.join(', ')}${hint}`
+    const hint = member === 'outcome' ? '; only finally nodes know the outcome' : ''
+    return `run has no ${member}; known: ${known.join(', ')}${hint}`
   }
   if (variable !== 'nodes') return undefined
-  if (member === undefined) return 'nodes are named one by one, in the text: nodes.name.status, nodes["name-with-dashes"].result'
+  if (member === undefined) return 'name each node in the text: nodes.name.status, nodes["name-with-dashes"].result'
   const index = indexOf.get(member)
   if (index === undefined) return `there is no node ${member}`
   if (!reachable(index)) {
     return isFinally
-      ? `${member} is a finally node too, and runs at the same time`
-      : `${member} is not upstream of ${node}, so that nothing is known of it yet; add it to dependsOn`
+      ? `${member} is a finally node too and runs at the same time`
+      : `${member} is not upstream of ${node}, so its result is not known yet; add it to dependsOn`
   }
   if (part === undefined || part === 'status' || part === 'result') return undefined
-  return `nodes.${member} has no ${part}, but status and result`
+  return `nodes.${member} has no ${part}; known: status, result`
 }

@@ -25,23 +25,23 @@ export function decideNode(state: RunState, begun: Begun, index: number, nowMs: 
     return ended(
       'Omitted',
       'ConditionNotMet',
-      `it needs ${upstream?.node} to end as ${edge?.condition}, which ended as ${upstream?.outcome}`,
+      `it requires ${upstream?.node} to end as ${edge?.condition}, but it ended as ${upstream?.outcome}`,
     )
   }
   if (of.isFinally && totals.cancellingAtMs !== undefined && totals.started === 0)
-    return ended('Omitted', 'RunCancelled', 'the run was cancelled before anything had started')
+    return ended('Omitted', 'RunCancelled', 'the run was cancelled before any node had started')
   if (!of.isFinally) {
     if (totals.cancellingAtMs !== undefined) return ended('Omitted', 'RunCancelled', 'the run was cancelled before it started')
-    if (totals.timedOutAtMs !== undefined) return ended('Omitted', 'RunTimedOut', 'the time of the run was over before it started')
+    if (totals.timedOutAtMs !== undefined) return ended('Omitted', 'RunTimedOut', 'the time limit of the run passed before it started')
     if (totals.isStopped && node.reacts !== true) {
-      return ended('Omitted', 'RunStopped', `nothing starts any more since ${totals.failures[0]?.node} failed (onNodeFailure: Stop)`)
+      return ended('Omitted', 'RunStopped', `no other node starts after the failure of ${totals.failures[0]?.node} (onNodeFailure: Stop)`)
     }
   }
   try {
     const variables = variablesOf(state, begun, index)
     if (of.expressions.when !== undefined) {
       const holds = of.expressions.when.evaluate(variables)
-      if (typeof holds !== 'boolean') throw new TypeError(`when yields ${JSON.stringify(holds)}, not true or false`)
+      if (typeof holds !== 'boolean') throw new TypeError(`when yields ${JSON.stringify(holds)}, but must yield true or false`)
       if (!holds) return ended('Skipped', 'WhenFalse', `${of.spec.when} is false`)
     }
     of.expressions.effect(variables)

@@ -11,7 +11,7 @@ const maxMessageLength = 1_024
 export function recorded({ result, message, ...end }: NodeEnd, nowMs: number): Ended {
   const bytes = result === undefined ? 0 : new TextEncoder().encode(JSON.stringify(result)).length
   const isKept = bytes <= maxResultBytes
-  const note = isKept ? undefined : `its result of ${bytes} bytes is not kept; up to ${maxResultBytes} are`
+  const note = isKept ? undefined : `its result of ${bytes} bytes was dropped; at most ${maxResultBytes} bytes are kept`
   const said = [message?.slice(0, maxMessageLength), note].filter((each) => each !== undefined)
   return {
     v: 1,
@@ -26,8 +26,12 @@ export function recorded({ result, message, ...end }: NodeEnd, nowMs: number): E
 /** The end of a node whose effect was taken back, or cannot be. */
 export function stopped(spec: PlanNode, { why, ofRun }: NonNullable<NodeState['stopping']>, removal: Removal, nowMs: number): Ended {
   const cause =
-    why === 'Cancelled' ? 'the run was cancelled' : ofRun ? 'the time of the run was over' : `it took longer than ${spec.timeoutSeconds} s`
-  const where = `its job goes on in queue ${spec.task?.queue ?? ''}, where it runs; its end will not count`
+    why === 'Cancelled'
+      ? 'the run was cancelled'
+      : ofRun
+        ? 'the time limit of the run passed'
+        : `it took longer than ${spec.timeoutSeconds} s`
+  const where = `its job still runs in queue ${spec.task?.queue ?? ''}, but its end no longer counts`
   return {
     v: 1,
     kind: 'Ended',
@@ -60,12 +64,12 @@ function reasonOf(outcome: Finished['outcome'], totals: Totals, count: number): 
     case 'TimedOut':
       return {
         reason: 'TimeoutExceeded',
-        message: `its time was over before all nodes had ended; ${totals.succeeded} of ${count} succeeded`,
+        message: `the time limit passed before all nodes had ended; ${totals.succeeded} of ${count} succeeded`,
       }
     case 'Cancelled':
-      return { reason: 'Cancelled', message: `it was cancelled; ${totals.succeeded} of ${count} ${nodes(count)} succeeded before` }
+      return { reason: 'Cancelled', message: `the run was cancelled; ${totals.succeeded} of ${count} ${nodes(count)} succeeded before` }
     case 'Skipped':
-      return { reason: 'Skipped', message: 'no node had to run: the conditions of all of them were false' }
+      return { reason: 'Skipped', message: 'no node had to run: their conditions were all false' }
   }
 }
 

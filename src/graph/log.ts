@@ -36,7 +36,7 @@ const executors = namesOf({ task: true, job: true } satisfies Record<NodeExecuto
 /** The executor of a node. Throws on a node that has not exactly one. */
 export function executorOf(node: PlanNode): NodeExecutor {
   const [kind, ...more] = executors.filter((name) => node[name] !== undefined)
-  if (kind === undefined || more.length > 0) throw new TypeError(`a node has not exactly one of ${executors.join(' and ')}`)
+  if (kind === undefined || more.length > 0) throw new TypeError(`a node must have exactly one of ${executors.join(' and ')}`)
   return { kind, template: node[kind] } as NodeExecutor
 }
 
@@ -132,7 +132,7 @@ export type RunEntry = Begun | Started | Placed | Stopping | Ended | RunStopped 
 /** Reads an entry of a log. Unknown fields are left out; throws on what this version does not understand. */
 export function parseEntry(document: string): RunEntry {
   const it = fields(JSON.parse(document), 'the entry')
-  if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, 1 is understood`)
+  if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, but only 1 is supported`)
   const kinds = ['Begun', 'Started', 'Placed', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting'] as const
   const kind = oneOf(it['kind'], kinds, 'kind')
   const atMs = finite(it['atMs'], 'atMs')
@@ -235,7 +235,7 @@ function text(value: unknown, name: string): string {
 
 function oneOf<T extends string>(value: unknown, values: readonly T[], name: string): T {
   const found = values.find((each) => each === value)
-  if (found === undefined) throw new TypeError(`${name} is ${JSON.stringify(value)}, none of ${values.join(', ')}`)
+  if (found === undefined) throw new TypeError(`${name} is ${JSON.stringify(value)}, but must be one of ${values.join(', ')}`)
   return found
 }
 

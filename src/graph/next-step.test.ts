@@ -133,7 +133,7 @@ describe('edges', () => {
       'place b',
       'wait',
     ])
-    expect(endOf(stage.log, 'omitted')?.message).toBe('it needs skipped to end as Succeeded, which ended as Skipped')
+    expect(endOf(stage.log, 'omitted')?.message).toBe('it requires skipped to end as Succeeded, but it ended as Skipped')
   })
 
   it('a node is omitted as soon as one edge can no longer hold', () => {
@@ -168,7 +168,7 @@ describe('a failure', () => {
       reason: 'AttemptsExhausted',
       message: 'a: AttemptsExhausted, no space left',
     })
-    expect(endOf(stage.log, 'next')?.message).toContain('since a failed (onNodeFailure: Stop)')
+    expect(endOf(stage.log, 'next')?.message).toContain('after the failure of a (onNodeFailure: Stop)')
   })
 
   it('Stop: what follows a node that was omitted does not react', () => {
@@ -334,7 +334,7 @@ describe('expressions', () => {
 
   it.each([
     ['when', nodeOf('b', ['a'], { when: 'nodes.a.result.n > 1' }), 'no such key'],
-    ['no truth', nodeOf('b', ['a'], { when: 'nodes.a.status' }), 'when yields "Succeeded", not true or false'],
+    ['no truth', nodeOf('b', ['a'], { when: 'nodes.a.status' }), 'when yields "Succeeded", but must yield true or false'],
     ['a payload', nodeOf('b', ['a'], payloadOf({ x: '$(parameters.missing)' })), 'no such key: missing'],
     ['a slot that is not there', nodeOf('b', ['a'], payloadOf({ x: '$(slot)' })), 'slot'],
   ])('one that fails, fails its node: %s', (_, node, message) => {
@@ -359,9 +359,7 @@ describe('time', () => {
       'place c',
       'wait until 6000',
     ])
-    expect(endOf(stage.log, 'b')?.message).toBe(
-      'it took longer than 3 s; its job goes on in queue work, where it runs; its end will not count',
-    )
+    expect(endOf(stage.log, 'b')?.message).toBe('it took longer than 3 s; its job still runs in queue work, but its end no longer counts')
     expect(stage.play(5_000, { ended: [succeeded('b')] })).toEqual(['acknowledge b', 'wait until 6000'])
     expect(stage.play(5_500, { ended: [succeeded('a')] }).at(-1)).toBe('wait')
   })
@@ -410,7 +408,7 @@ describe('cancellation', () => {
       'wait',
     ])
     stage.play(2, { desired: 'Cancelled', ended: [succeeded('z')] })
-    expect(finishedOf(stage.log)).toMatchObject({ outcome: 'Cancelled', message: expect.stringContaining('it was cancelled') })
+    expect(finishedOf(stage.log)).toMatchObject({ outcome: 'Cancelled', message: expect.stringContaining('the run was cancelled') })
   })
 
   it('before the begin: nothing starts, finally neither', () => {
@@ -486,6 +484,6 @@ describe('bounds', () => {
     stage.play(1, { ended })
     expect(endOf(stage.log, 'a')).toHaveProperty('result')
     expect(endOf(stage.log, 'b')).not.toHaveProperty('result')
-    expect(endOf(stage.log, 'b')?.message).toMatch(/^x{1024}; its result of 16386 bytes is not kept; up to 16384 are$/u)
+    expect(endOf(stage.log, 'b')?.message).toMatch(/^x{1024}; its result of 16386 bytes was dropped; at most 16384 bytes are kept$/u)
   })
 })

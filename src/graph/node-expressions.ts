@@ -65,7 +65,7 @@ function compileWhen(source: string, field: string, uses: Uses, onFault: (fault:
     const expression = compile(source, { variables })
     uses.push(...expression.uses.map((use) => ({ use, field })))
     if (expression.type === 'bool' || expression.type === 'dyn') return expression
-    onFault({ field, message: `it yields ${expression.type}, and has to yield true or false; compare it with something` })
+    onFault({ field, message: `it yields ${expression.type}, but must yield true or false; add a comparison` })
   } catch (error) {
     onFault({ field, message: errorMessage(error) })
   }
@@ -98,7 +98,7 @@ export function compileJobTemplate(
       uses.push(...template.uses.map((use) => ({ use, field: at })))
       return (values) => template.evaluate(values)
     } catch (error) {
-      faults.push({ field: at, message: `${wordsOf(error)}; what Kubernetes is to fill in itself is written $$(NAME)` })
+      faults.push({ field: at, message: `${wordsOf(error)}; write $$(NAME) for a variable that Kubernetes fills in` })
       return () => value
     }
   }

@@ -64,14 +64,14 @@ describe('a log', () => {
   })
 
   it.each<[string, (log: readonly string[]) => readonly string[], string]>([
-    ['of a later version', (log) => [...log, '{"v":2,"kind":"Ended"}'], 'v is 2, 1 is understood'],
+    ['of a later version', (log) => [...log, '{"v":2,"kind":"Ended"}'], 'v is 2, but only 1 is supported'],
     ['with an unknown kind', (log) => [...log, '{"v":1,"kind":"Paused","atMs":1}'], 'kind is "Paused"'],
     ['that is damaged', (log) => [...log, '{'], 'JSON'],
-    ['without its begin', (log) => log.slice(1), 'Started stands before Begun'],
-    ['begun twice', (log) => [log[0] ?? '', ...log], 'Begun stands in it twice'],
+    ['without its begin', (log) => log.slice(1), 'Started comes before Begun'],
+    ['begun twice', (log) => [log[0] ?? '', ...log], 'Begun appears twice'],
     ['of another plan', (log) => [...log, '{"v":1,"kind":"Started","atMs":1,"node":"x"}'], 'there is no node x'],
-    ['with a damaged plan', ([begun = '']) => [begun.replace('"name":"a"', '"name":"b"')], 'called b too'],
-    ['with a node that does nothing', ([begun = '']) => [begun.replace('"job"', '"jab"')], 'not exactly one of task and job'],
+    ['with a damaged plan', ([begun = '']) => [begun.replace('"name":"a"', '"name":"b"')], 'has the same name b'],
+    ['with a node that does nothing', ([begun = '']) => [begun.replace('"job"', '"jab"')], 'must have exactly one of task and job'],
     [
       'with an unknown outcome',
       (log) => [...log, '{"v":1,"kind":"Ended","atMs":1,"node":"a","outcome":"Lost","reason":"x"}'],

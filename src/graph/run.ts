@@ -76,14 +76,14 @@ export function foldRun(documents: readonly string[], run: Run = emptyRun()): Fo
 /** The entry is stored: the run is changed by it. */
 export function applyEntry(run: Run, entry: RunEntry): Run {
   if (entry.kind === 'Begun') begin(run, entry)
-  else if (run.state === undefined) throw new TypeError(`${entry.kind} stands before Begun`)
+  else if (run.state === undefined) throw new TypeError(`${entry.kind} comes before Begun`)
   else applyTo(run.state, entry)
   run.length += 1
   return run
 }
 
 function begin(run: Run, entry: Begun): void {
-  if (run.begun !== undefined) throw new TypeError('Begun stands in it twice')
+  if (run.begun !== undefined) throw new TypeError('Begun appears twice')
   const compiled = compileGraph(entry.plan)
   if (!compiled.ok) throw new TypeError(compiled.faults.map(({ field, message }) => `${field}: ${message}`).join('; '))
   beginWith(run, entry, compiled.graph)

@@ -62,7 +62,7 @@ export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeConf
   } catch (cause) {
     throw taskmillError('TM_KUBE_CONFIG_INVALID', `cannot use the configuration of the cluster: ${errorMessage(cause)}`, { cause })
   }
-  throw taskmillError('TM_KUBE_CONFIG_INVALID', 'no cluster: KUBECONFIG is not set, and this is not a pod')
+  throw taskmillError('TM_KUBE_CONFIG_INVALID', 'no cluster configuration: KUBECONFIG is not set, and this is not a pod')
 }
 
 async function inCluster(host: string, port: string, { readFile, clock }: KubeConfigSource): Promise<KubeConfig> {

@@ -84,7 +84,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
       return later(entry)
     }
     makeRoom(nowMs)
-    if (entries.size >= maxEntries) return log.warn({ reason: input.reason }, 'too many events, one is dropped')
+    if (entries.size >= maxEntries) return log.warn({ reason: input.reason }, 'too many Events, dropping one')
     entry = {
       key,
       name: `${name.slice(0, 230).replace(/[^a-z0-9]+$/, '')}.${nowMs.toString(16)}${(serial++ % 0x10000).toString(16).padStart(4, '0')}`,
@@ -164,7 +164,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
   }
 
   function failed(entry: Entry, error: unknown): void {
-    log.debug({ event: entry.input.reason, reason: errorMessage(error) }, 'an event could not be written')
+    log.debug({ event: entry.input.reason, reason: errorMessage(error) }, 'could not write an Event')
     if (hasCode(error, 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS') && ++entry.failures < maxFailures) {
       entry.unwritten = true
       if (!entry.timer) later(entry)
@@ -180,7 +180,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
       try {
         record(about, input)
       } catch (error) {
-        log.error({ err: error }, 'an event could not be recorded')
+        log.error({ err: error }, 'could not record an Event')
       }
     },
     async flush() {

@@ -58,7 +58,7 @@ export function createInformer<T extends KubeObject, I extends string = never>(d
   }
 
   function call(handler: ChangeHandler<T>, key: string, current: T | undefined, previous: T | undefined): void {
-    const failed = (error: unknown) => log.error({ key, err: error }, 'a handler of changes failed')
+    const failed = (error: unknown) => log.error({ key, err: error }, 'a change handler failed')
     try {
       void Promise.resolve(handler(key, current, previous)).catch(failed)
     } catch (error) {
@@ -84,7 +84,7 @@ export function createInformer<T extends KubeObject, I extends string = never>(d
 
   return {
     start(signal) {
-      if (started) throw new Error('an informer starts once')
+      if (started) throw new Error('an informer can be started only once')
       started = true
       void reflect({ ...deps, log }, targetUntil(signal), signal).finally(() => {
         synced.reject(signal.reason)

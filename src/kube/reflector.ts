@@ -95,7 +95,7 @@ export async function reflect<T extends KubeObject>(
       else if (type !== 'BOOKMARK') target.put(transform(object))
       state = { phase: 'watch', from: object.metadata.resourceVersion ?? '' }
     }
-    if (initial) throw taskmillError('TM_KUBE_UNAVAILABLE', 'the watch ended before it had told everything')
+    if (initial) throw taskmillError('TM_KUBE_UNAVAILABLE', 'the watch ended before it had sent all objects')
     if (events === 0 && clock.monotonicNow() - startedMs < shortWatchMs)
       throw taskmillError('TM_KUBE_UNAVAILABLE', 'the watch ended at once')
   }
@@ -139,10 +139,7 @@ export async function reflect<T extends KubeObject>(
       const details: Partial<KubeErrorDetails> = error instanceof TaskmillError ? error.details : {}
       const askedMs = hasCode(error, 'TM_KUBE_TOO_MANY_REQUESTS') ? (details.retryAfterSeconds ?? 0) * 1000 : 0
       const pauseMs = Math.max(backoff.nextMs(), askedMs)
-      log.warn(
-        { reason: errorMessage(error), next: state.phase, pauseMs: Math.round(pauseMs) },
-        'cannot follow the API server, trying again',
-      )
+      log.warn({ reason: errorMessage(error), next: state.phase, pauseMs: Math.round(pauseMs) }, 'cannot watch the API server, retrying')
       await pause(pauseMs, hasCode(error, 'TM_KUBE_UNAVAILABLE') && details.status === undefined)
     }
   }

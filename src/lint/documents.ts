@@ -55,7 +55,7 @@ function documentsIn(source: Source, part: Part): Pick<Documents, 'written' | 'f
         : {
             path: source.path,
             severity: source.isNamed ? 'error' : 'warning',
-            message: 'is a template, which only its rendered text can be judged of. Next: helm template CHART | taskmill lint -',
+            message: 'is a template; only its rendered output can be checked. Next: helm template CHART | taskmill lint -',
           }
     return { written: [], findings: [{ ...finding, ...positionAt(template ?? broken?.pos[0] ?? 0) }] }
   }

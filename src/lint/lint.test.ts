@@ -37,7 +37,7 @@ describe('one manifest', () => {
       'with a field that there is not, and values out of bounds',
       pool('files').replace('spec:\n', 'spec:\n  concurency: 4\n  scaling:\n    maxReplicas: 0\n'),
       [
-        'a.yaml:5:3 error WorkerPool/files spec.concurency: is not a field; see the reference for the ones that are; did you mean "concurrency"?',
+        'a.yaml:5:3 error WorkerPool/files spec.concurency: is not a known field; see the reference; did you mean "concurrency"?',
         'a.yaml:7:5 error WorkerPool/files spec.scaling.maxReplicas: must be at least 1',
       ],
     ],
@@ -61,7 +61,7 @@ describe('one manifest', () => {
       'with expressions of cron that the controller does not understand, each at its place',
       schedule(`  schedules:\n  - "0 1 * * *"\n  - "0 0 30 2 *"\n  - "@every 5m"\n${task}`),
       [
-        'a.yaml:7:5 error TaskSchedule/nightly spec.schedules[1]: "0 0 30 2 *" is never due: there is no such day; correct day-of-month or month',
+        'a.yaml:7:5 error TaskSchedule/nightly spec.schedules[1]: "0 0 30 2 *" is never due, because there is no such day; correct day-of-month or month',
         'a.yaml:8:5 error TaskSchedule/nightly spec.schedules[2]: "@every 5m" is not a cron expression; use everySeconds instead',
       ],
     ],
@@ -69,14 +69,14 @@ describe('one manifest', () => {
       'with an expression, under a name with dots and brackets',
       schedule('  everySeconds: 60\n  task:\n    type: t\n    queue: q\n    payload:\n      a.b: {"c[0]": ["x", $(slott)]}\n'),
       [
-        'a.yaml:10:27 error TaskSchedule/nightly spec.task.payload.a.b.c[0][1]: unknown variable: slott at character 3; known here: slot; texts stand in quotes',
+        'a.yaml:10:27 error TaskSchedule/nightly spec.task.payload.a.b.c[0][1]: unknown variable: slott at character 3; known names: slot; write text in quotes',
       ],
     ],
     [
       'with a part that is written elsewhere in it',
       pool('files').replace('spec:\n', 'x-scaling: &s {minReplicas: 5, maxReplicas: 2}\nspec:\n  scaling: *s\n'),
       [
-        'a.yaml:4:1 error WorkerPool/files x-scaling: is not a field; see the reference for the ones that are',
+        'a.yaml:4:1 error WorkerPool/files x-scaling: is not a known field; see the reference',
         'a.yaml:4:16 error WorkerPool/files spec.scaling.minReplicas: minReplicas must not exceed maxReplicas (default 10)',
       ],
     ],
@@ -84,7 +84,7 @@ describe('one manifest', () => {
       'with what people do at three in the morning',
       pool('files').replace('spec:\n', 'spec:\n  override: {suspend: true, until: 2026-11-23T08:00:00Z}\n'),
       [
-        'a.yaml:5:3 warning WorkerPool/files spec.override: is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale, suspend and ack write it for a while',
+        'a.yaml:5:3 warning WorkerPool/files spec.override: does not belong into a manifest, because applying it again would restart the override. Next: leave it out; use taskmill scale, suspend or ack',
       ],
     ],
     ['of another kind', 'apiVersion: apps/v1\nkind: Deployment\n', []],
@@ -94,7 +94,7 @@ describe('one manifest', () => {
       broker().replace('TaskBroker', 'TaskBrokr'),
       [
         expect.stringMatching(
-          /^a\.yaml:2:1 error TaskBrokr\/default kind: TaskBrokr is no kind of taskmill\.dev; did you mean "TaskBroker"\?; there are /u,
+          /^a\.yaml:2:1 error TaskBrokr\/default kind: TaskBrokr is not a kind of taskmill\.dev; did you mean "TaskBroker"\?; known kinds: /u,
         ),
       ],
     ],
@@ -143,7 +143,7 @@ describe('texts', () => {
     ['a line', `${broker()}{{- if .Values.pool }}\n`, '5:1'],
     ['a whole name', broker().replace('metadata: {name: default}', 'metadata:\n  name: {{ .Release.Name }}'), '4:9'],
   ])('that Helm has to render: %s', (_, text, at) => {
-    const words = 'is a template, which only its rendered text can be judged of. Next: helm template CHART | taskmill lint -'
+    const words = 'is a template; only its rendered output can be checked. Next: helm template CHART | taskmill lint -'
     expect(said(text)).toEqual([`a.yaml:${at} error ${words}`])
     // Whoever names a folder did not ask for it.
     expect(said({ 'chart/a.yaml': text })).toEqual([`chart/a.yaml:${at} warning ${words}`])
@@ -185,7 +185,7 @@ describe('names that nobody has', () => {
     expect(
       said({ 'a/pool.yaml': pool('files'), 'a/schedule.yaml': schedule('  everySeconds: 60\n  task: {type: t, queue: other}\n') }),
     ).toEqual([
-      'a/schedule.yaml:6:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "other"; fine where other workers do',
+      'a/schedule.yaml:6:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "other"; fine if other workers do',
     ])
   })
 
@@ -203,7 +203,7 @@ describe('names that nobody has', () => {
   it('are errors in a set that is complete, but for queues, on which others may work', () => {
     expect(said(other, { isComplete: true })).toEqual([
       'a.yaml:6:15 error TaskSchedule/nightly spec.brokerRef.name: TaskBroker "mial" is not among these manifests; create it, or correct the name',
-      'a.yaml:7:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "flies"; fine where other workers do',
+      'a.yaml:7:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "flies"; fine if other workers do',
     ])
   })
 })
@@ -242,7 +242,7 @@ spec:
 
 describe('names that two have', () => {
   const twice = (where: string) =>
-    `${where} error TaskBroker/default metadata.name: TaskBroker "default" is there already, at a/1.yaml:3: the later one would replace it`
+    `${where} error TaskBroker/default metadata.name: TaskBroker "default" already exists at a/1.yaml:3: the later one would replace it`
 
   it('are an error in one folder, and in another one only where all meets', () => {
     expect(said({ 'a/1.yaml': broker(), 'a/2.yaml': broker() })).toEqual([twice('a/2.yaml:3:12')])
@@ -257,7 +257,7 @@ it('two TaskQueues for one queue are an error at the later one', () => {
     `apiVersion: taskmill.dev/v1alpha1\nkind: TaskQueue\nmetadata: {name: ${name}}\nspec: {queueName: ${queueName}, brokerRef: {name: ${brokerName}}}\n`
   const two = `${queue('one', 'mail')}---\n${queue('two', 'mail')}---\n${queue('three', 'files')}---\n${queue('four', 'mail', 'other')}`
   expect(said(two)).toEqual([
-    'a.yaml:9:8 error TaskQueue/two spec.queueName: TaskQueue "one" is for queue "mail" too; only the older of both holds. Next: make one of them',
+    'a.yaml:9:8 error TaskQueue/two spec.queueName: TaskQueue "one" also configures queue "mail"; only the older one takes effect. Next: merge them into one',
   ])
 })
 

@@ -13,7 +13,8 @@ export type LintOptions = {
 
 /** Git would write it again and again, also after a person has ended it. */
 const overrideInManifest =
-  'is not for manifests, which say what holds otherwise. Next: leave it out; taskmill scale, suspend and ack write it for a while'
+  'does not belong into a manifest, because applying it again would restart the override. Next: leave it out; use taskmill scale, ' +
+  'suspend or ack'
 
 /** Judges all manifests of taskmill.dev in some texts, each for itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {
@@ -104,8 +105,8 @@ function identify(value: Readonly<Record<string, unknown>>): Identity {
   if (group === wanted) {
     if (declared !== undefined) return { kind: 'Ours', declared }
     const known = Array.from(byName.keys())
-    const words = typeof kind === 'string' ? `${kind} is no kind of ${apiGroup}${didYouMean(kind, known)}` : 'is required'
-    return { kind: 'Wrong', field: 'kind', message: `${words}; there are ${known.join(', ')}` }
+    const words = typeof kind === 'string' ? `${kind} is not a kind of ${apiGroup}${didYouMean(kind, known)}` : 'is required'
+    return { kind: 'Wrong', field: 'kind', message: `${words}; known kinds: ${known.join(', ')}` }
   }
   if (typeof group === 'string') {
     const isOurGroup = group.startsWith(`${apiGroup}/`) || (declared !== undefined && nearest(group, [wanted]) !== undefined)
@@ -134,7 +135,7 @@ function quotesHint({ message }: Problem): string {
 
 /** A field that is misspelt is mostly one of those that may stand beside it. */
 function fieldHint({ spec, status }: Kind, { path, message }: Problem): string {
-  if (!message.startsWith('is not a field')) return ''
+  if (!message.startsWith('is not a known field')) return ''
   const steps = path.split(/[.[\]]+/u)
   let schema: JsonSchema | undefined = { description: '', properties: { spec: spec.json, status: status.json } }
   for (const step of steps.slice(0, -1)) schema = schema?.items ?? schema?.properties?.[step] ?? schema?.additionalProperties

@@ -48,7 +48,7 @@ function duplicates(all: readonly Known[], { isComplete }: Options): readonly No
       return []
     }
     const where = `${first.written.source.path}:${first.written.at('metadata.name').line}`
-    const message = `${kind.kind} "${name}"${namespace === undefined ? '' : ` in namespace ${namespace}`} is there already, at ${where}: the later one would replace it`
+    const message = `${kind.kind} "${name}"${namespace === undefined ? '' : ` in namespace ${namespace}`} already exists at ${where}: the later one would replace it`
     return [{ known, severity: 'error' as const, field: 'metadata.name', message }]
   })
 }
@@ -67,7 +67,7 @@ function conflicts(all: readonly Known[], { isComplete }: Options): readonly Not
     }
     // The same object twice is said already.
     if (first.name === known.name) return []
-    const message = `TaskQueue "${first.name ?? ''}" is for queue "${queueName}" too; only the older of both holds. Next: make one of them`
+    const message = `TaskQueue "${first.name ?? ''}" also configures queue "${queueName}"; only the older one takes effect. Next: merge them into one`
     return [{ known, severity: 'error' as const, field: 'spec.queueName', message }]
   })
 }
@@ -100,7 +100,7 @@ function missing(all: readonly Known[], { isComplete }: Options): readonly Notic
 
 function wordsFor({ kind, name }: Use, others: readonly string[]): string {
   const meant = didYouMean(name, others)
-  if (kind === 'Queue') return `no WorkerPool here consumes queue "${name}"${meant === '' ? '; fine where other workers do' : meant}`
+  if (kind === 'Queue') return `no WorkerPool here consumes queue "${name}"${meant === '' ? '; fine if other workers do' : meant}`
   return `${kind} "${name}" is not among these manifests${meant === '' ? '; create it, or correct the name' : meant}`
 }
 

@@ -69,7 +69,7 @@ export function summaryLine(report: Report): string {
     ...(skipped === 0 ? [] : [`${counted(skipped, 'document')} of other kinds`]),
     ...(patches === 0
       ? []
-      : [`${counted(patches, 'patch', 'patches')} of kustomize (judge the whole with: kubectl kustomize FOLDER | taskmill lint -)`]),
+      : [`${counted(patches, 'patch', 'patches')} of kustomize (to check the result: kubectl kustomize FOLDER | taskmill lint -)`]),
   ]
   return `${found}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}${beside.length === 0 ? '' : `. Skipped: ${beside.join(', ')}`}\n`
 }

@@ -57,7 +57,7 @@ describe('the exit code', () => {
 it('finds manifests in folders, below them too, and leaves alone what is hidden or installed', () => {
   const { out, err } = call('good', 'bad')
   expect(out.replaceAll(`${folder}/`, '')).toMatch(
-    /^bad\/deep\/e\.yml:4:21 error TaskBroker\/default spec\.standalone\.address: must be host:port.*\nbad\/f\.json:1:\d+ error WorkerPol\/\(no name\) kind: WorkerPol is no kind .*\n$/u,
+    /^bad\/deep\/e\.yml:4:21 error TaskBroker\/default spec\.standalone\.address: must be host:port.*\nbad\/f\.json:1:\d+ error WorkerPol\/\(no name\) kind: WorkerPol is not a kind .*\n$/u,
   )
   expect(err).toBe('3 manifests in 3 files: 2 errors, 0 warnings\n')
 })

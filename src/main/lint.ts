@@ -7,11 +7,11 @@ import { countsOf, type Format, formats, lint, renderReport, type Source, summar
 
 const usage = `taskmill lint [FILE | FOLDER | -]…
 
-  Judges manifests without a cluster; a folder with all its *.yaml, *.yml and *.json, - is standard input. Default: the current folder.
+  Checks manifests without a cluster. A folder means all its *.yaml, *.yml and *.json files; - is standard input. Default: the current folder.
 
-  --format text|github|json  text (default); annotations of GitHub's workflows; one JSON document
-  --complete                 everything that meets in a cluster is here: what a manifest names and is not here is an error
-  --strict                   warnings count like errors
+  --format text|github|json  text (default), GitHub workflow annotations, or one JSON document
+  --complete                 these are all manifests of the cluster: a reference to a missing object is an error
+  --strict                   warnings count as errors
 `
 
 export type LintMain = {
@@ -54,7 +54,7 @@ type Call = {
 function parse(argv: readonly string[]): Call {
   const { values, positionals } = parsed(argv)
   const format = formats.find((each) => each === values.format)
-  if (format === undefined) throw new WrongCall(`there is no format ${JSON.stringify(values.format)}, only ${formats.join(', ')}`)
+  if (format === undefined) throw new WrongCall(`unknown format ${JSON.stringify(values.format)}; write one of ${formats.join(', ')}`)
   const paths = [...new Set(positionals.length === 0 ? ['.'] : positionals.map((path) => (path === '-' ? path : normalize(path))))]
   return { paths, format, isComplete: values.complete, isStrict: values.strict, isHelp: values.help }
 }

@@ -25,5 +25,5 @@ const shownFaults = 3
 export function summaryOf<Reason extends string>(faults: Faults<Reason>): { readonly reason: Reason; readonly message: string } {
   const shown = faults.slice(0, shownFaults).map(({ field, message }) => `${field}: ${message}`)
   const more = faults.length - shown.length
-  return { reason: faults[0].reason, message: [...shown, ...(more === 0 ? [] : [`${more} more, which taskmill lint names`])].join('. ') }
+  return { reason: faults[0].reason, message: [...shown, ...(more === 0 ? [] : [`${more} more; taskmill lint lists them all`])].join('. ') }
 }

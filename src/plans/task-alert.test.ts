@@ -40,7 +40,7 @@ it.each([
 
 it.each([
   ['$(target.nam)', 'No such key: nam'],
-  ['$(pool)', 'known here: target, alert, value, limit'],
+  ['$(pool)', 'known names: target, alert, value, limit'],
   ['$(value', 'not closed'],
   ['$(value + "a")', 'no such overload'],
 ])('the message %s is refused: %s', (message, words) => {

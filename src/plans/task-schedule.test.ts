@@ -68,7 +68,7 @@ it('says the first fault of many in a condition, and how many more there are', (
   expect(summaryOf([fault('a')])).toEqual({ reason: 'Bada', message: 'a: is wrong' })
   expect(summaryOf([fault('a'), fault('b'), fault('c'), fault('d'), fault('e')])).toEqual({
     reason: 'Bada',
-    message: 'a: is wrong. b: is wrong. c: is wrong. 2 more, which taskmill lint names',
+    message: 'a: is wrong. b: is wrong. c: is wrong. 2 more; taskmill lint lists them all',
   })
 })
 

@@ -182,7 +182,7 @@ function understandPayload(value: Readonly<Record<string, unknown>>, field: stri
   try {
     const bytes = Buffer.byteLength(JSON.stringify(compiled.document.evaluate({ slot: slotTime(trialSlot) })))
     if (bytes <= maxPayloadBytes) return compiled.document
-    const message = `${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
+    const message = `${bytes} bytes as JSON, but at most ${maxPayloadBytes} are allowed. Next: store the data elsewhere and pass a reference`
     faults.push({ reason: 'PayloadTooLarge', field, message })
   } catch (error) {
     faults.push({ reason: 'InvalidExpression', field, message: wordsOf(error) })

@@ -182,7 +182,7 @@ describe('over time', () => {
 describe('words', () => {
   const words = (part: Partial<ScalingInput>): string => describeDecision(input(part), decideReplicas(input(part)))
   it.each([
-    { part: {}, want: '0 replicas: no jobs. The next job wakes the pool.' },
+    { part: {}, want: '0 replicas: no jobs. The next job starts a pod.' },
     { part: { signal: demand(1) }, want: '1 replica: 1 job (1 waiting, 0 running) needs 1 at 50 per replica.' },
     {
       part: { signal: limited(996, 4, [{ queue: 'email', concurrency: 4, jobs: 1000 }]) },
@@ -198,7 +198,7 @@ describe('words', () => {
     },
     {
       part: { signal: demand(0, 0, 3) },
-      want: '1 replica: 3 active jobs without a worker, which only a replica gives back.',
+      want: '1 replica: 3 active jobs without a worker, which only a worker can return to the queue.',
     },
     {
       part: { signal: demand(10, 0, 1) },
@@ -206,12 +206,12 @@ describe('words', () => {
     },
     {
       part: { signal: demand(400), current: 3, unschedulable: 2 },
-      want: '3 replicas: 400 jobs (400 waiting, 0 running) need 8 at 50 per replica. 2 pods cannot be scheduled; adding no more. Next: add a node or lower requests.',
+      want: '3 replicas: 400 jobs (400 waiting, 0 running) need 8 at 50 per replica. 2 pods cannot be scheduled, so no more are added. Next: add a node or lower requests.',
     },
     { part: { rules: { ...rules, minReplicas: 1 } }, want: '1 replica: no jobs; minReplicas is 1.' },
     {
       part: { signal: unknown, current: 3 },
-      want: '3 replicas: held, the queues cannot be read since 2026-01-01T00:00:00Z (connect ECONNREFUSED).',
+      want: '3 replicas: held, because the queues cannot be read since 2026-01-01T00:00:00Z (connect ECONNREFUSED).',
     },
   ])('$want', ({ part, want }) => {
     expect(words(part)).toBe(want)

@@ -14,11 +14,11 @@ export function describeDecision(input: ScalingInput, decision: ScalingDecision)
 export function explainDecision({ rules, signal, unschedulable }: ScalingInput, decision: ScalingDecision): string {
   if (!signal.known) {
     const since = signal.sinceMs === undefined ? '' : ` since ${clockTime(signal.sinceMs)}`
-    return `held, the queues cannot be read${since} (${signal.message}).`
+    return `held, because the queues cannot be read${since} (${signal.message}).`
   }
   const cause = causeOf(signal.demand, decision, rules.targetBacklogPerReplica)
   if (decision.limit === 'UnschedulablePods') {
-    return `${cause}. ${plural(unschedulable, 'pod')} cannot be scheduled; adding no more. Next: add a node or lower requests.`
+    return `${cause}. ${plural(unschedulable, 'pod')} cannot be scheduled, so no more are added. Next: add a node or lower requests.`
   }
   if (decision.limit === 'TooManyReplicas') {
     return `${cause}, limited by maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room.`
@@ -30,13 +30,13 @@ export function explainDecision({ rules, signal, unschedulable }: ScalingInput, 
     return `${cause}; kept until ${clockTime(decision.heldUntilMs)} by the scale-down window of ${rules.scaleDownWindowSeconds} s.`
   }
   if (decision.replicas > decision.wanted) return `${cause}; minReplicas is ${rules.minReplicas}.`
-  return decision.replicas === 0 ? 'no jobs. The next job wakes the pool.' : `${cause}.`
+  return decision.replicas === 0 ? 'no jobs. The next job starts a pod.' : `${cause}.`
 }
 
 function causeOf(demand: Demand, { wanted, capped }: ScalingDecision, target: number): string {
   const jobs = demand.backlog + demand.active
   const orphans = `${plural(demand.orphaned, 'active job')} without a worker`
-  if (jobs === 0) return demand.orphaned === 0 ? 'no jobs' : `${orphans}, which only a replica gives back`
+  if (jobs === 0) return demand.orphaned === 0 ? 'no jobs' : `${orphans}, which only a worker can return to the queue`
   const parts = `${count(demand.backlog)} waiting, ${count(demand.active)} running`
   const need = `${plural(jobs, 'job')} (${parts}) ${jobs === 1 ? 'needs' : 'need'} ${count(capped?.from ?? wanted)} at ${count(target)} per replica${capWords(wanted, capped)}`
   return demand.orphaned === 0 ? need : `${need}; ${orphans}`

@@ -114,7 +114,7 @@ export function overdueRuns(
         slot,
         succeeded: false,
         reason: 'JobRemoved',
-        message: 'the job is gone, and its end never arrived',
+        message: 'the job is gone, and its end was never recorded',
         finishedAtMs: nowMs,
       })
     }

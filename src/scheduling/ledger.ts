@@ -95,7 +95,7 @@ export function parseLedger(document: string): ParsedLedger {
 
 function readLedger(value: unknown): Ledger {
   const it = fields(value, 'the document')
-  if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, 1 is understood`)
+  if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, but only 1 is supported`)
   const timing = fields(it['timing'], 'timing')
   const last = it['lastDispatched'] === undefined ? undefined : fields(it['lastDispatched'], 'lastDispatched')
   return {
@@ -176,7 +176,7 @@ function text(value: unknown, name: string): string {
 
 function oneOf<T extends string>(value: unknown, values: readonly T[], name: string): T {
   const found = values.find((each) => each === value)
-  if (found === undefined) throw new TypeError(`${name} is none of ${values.join(', ')}`)
+  if (found === undefined) throw new TypeError(`${name} must be one of ${values.join(', ')}`)
   return found
 }
 

@@ -30,14 +30,14 @@ describe('expressions', () => {
   })
 
   it.each([
-    ['', /has 0 fields, 5 or 6 are possible/u],
+    ['', /has 0 fields, but needs 5 or 6/u],
     ['* * *', /has 3 fields/u],
-    ['0 0 * * * * 2027', /has 7 fields, 5 or 6 are possible \(there is no field for years\)/u],
-    ['61 * * * *', /is not understood \(Invalid value for minute: 61\); write/u],
-    ['H * * * *', /is not understood .* write/u],
+    ['0 0 * * * * 2027', /has 7 fields, but needs 5 or 6 \(there is no field for years\)/u],
+    ['61 * * * *', /is not a valid cron expression \(Invalid value for minute: 61\); write/u],
+    ['H * * * *', /is not a valid cron expression .* write/u],
     ['@every 5m', /use everySeconds instead/u],
     ['0 0 31 2 *', /is never due/u],
-    ['2026-12-24T18:00:00', /has 1 field, 5 or 6 are possible/u],
+    ['2026-12-24T18:00:00', /has 1 field, but needs 5 or 6/u],
   ])('%j is refused with what to write', (expression, message) => {
     const parsed = parseTiming({ schedules: ['@daily', expression], timeZone: 'UTC' })
     expect(parsed).toMatchObject({ ok: false, field: 'schedules[1]', message: expect.stringMatching(message) as unknown })

@@ -51,21 +51,21 @@ function parseExpression(expression: string, timezone: string): Cron | string {
   const fields = trimmed.split(/\s+/u)
   if (/^@every\b/iu.test(trimmed)) return `${quoted} is not a cron expression; use everySeconds instead`
   if (trimmed.startsWith('@') && !nicknames.test(trimmed)) {
-    return `${quoted} is not known; write @hourly, @daily, @weekly, @monthly or @yearly, or an expression`
+    return `${quoted} is not a known name; write @hourly, @daily, @weekly, @monthly or @yearly, or an expression`
   }
-  if (/^(?:CRON_)?TZ=/u.test(trimmed)) return `${quoted} names a time zone; write it in timeZone`
+  if (/^(?:CRON_)?TZ=/u.test(trimmed)) return `${quoted} contains a time zone; write it in timeZone`
   if (!trimmed.startsWith('@') && fields.length !== 5 && fields.length !== 6) {
     const years = fields.length === 7 ? ' (there is no field for years)' : ''
     const count = trimmed === '' ? 0 : fields.length
-    return `${quoted} has ${count} ${count === 1 ? 'field' : 'fields'}, 5 or 6 are possible${years}; ${inWords}`
+    return `${quoted} has ${count} ${count === 1 ? 'field' : 'fields'}, but needs 5 or 6${years}; ${inWords}`
   }
   try {
     const cron = new Cron(trimmed, { timezone, mode: '5-or-6-parts' })
     if (cron.nextRun(new Date(0)) !== null) return cron
-    return `${quoted} is never due: there is no such day; correct day-of-month or month`
+    return `${quoted} is never due, because there is no such day; correct day-of-month or month`
   } catch (error) {
     const cause = error instanceof Error ? error.message.replace(/^Cron\w+: /u, '') : String(error)
-    return `${quoted} is not understood (${cause}); ${inWords}`
+    return `${quoted} is not a valid cron expression (${cause}); ${inWords}`
   }
 }
 

@@ -55,7 +55,7 @@ export function jobTroubleOf(pods: readonly Pod[]): PodTrouble {
   return { unschedulable: 0, ...(words === undefined ? {} : { words }), ...(reason === undefined ? {} : { reason }) }
 }
 
-const noPods = { reason: 'no pod', words: 'it has no pod. Next: kubectl describe it, its Events say why none can be created' }
+const noPods = { reason: 'no pod', words: 'it has no pod. Next: kubectl describe it; its Events say why none can be created' }
 
 /** What the pod that failed last had to say. */
 export function lastWords(pods: readonly Pod[]): { readonly pod: string; readonly reason: string; readonly words: string } | undefined {

@@ -54,7 +54,7 @@ it.each<{ name: string; status: Pod['status']; words: string | undefined }>([
     name: 'ending without an error',
     status: crashing(ended(0, 'Completed')),
     words:
-      'pod p, container worker: CrashLoopBackOff, the container ends with exit code 0, and should go on. Next: kubectl logs p -c worker --previous',
+      'pod p, container worker: CrashLoopBackOff, the container ended with exit code 0, but must keep running. Next: kubectl logs p -c worker --previous',
   },
   {
     name: 'without its image',
@@ -103,7 +103,7 @@ it('names the most telling of many, always the same', () => {
     podOf('a', worker({ ready: true })),
   ]
   const trouble = troubleOf(pods)
-  expect(trouble.words).toMatch(/^3 pods have trouble, such as pod d, container worker: ErrImagePull: no\. Next: /u)
+  expect(trouble.words).toMatch(/^3 pods have problems, for example pod d, container worker: ErrImagePull: no\. Next: /u)
   expect(troubleOf(pods.toReversed())).toEqual(trouble)
   expect(trouble).toMatchObject({
     unschedulable: 1,

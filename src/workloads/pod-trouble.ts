@@ -37,7 +37,7 @@ export function troubleOf(all: readonly Pod[], advice: PodAdvice = plainAdvice):
 }
 
 function othersWords(count: number): string {
-  return count === 1 ? '' : `${count} pods have trouble, such as `
+  return count === 1 ? '' : `${count} pods have problems, for example `
 }
 
 function unschedulableWords(pod: Pod): string | undefined {
@@ -98,7 +98,7 @@ function endOf(state: ContainerState | undefined): ContainerState['terminated'] 
 }
 
 function endWords(ended: ContainerState['terminated']): readonly string[] {
-  if (ended === undefined) return ['the container ends with exit code 0, and should go on']
+  if (ended === undefined) return ['the container ended with exit code 0, but must keep running']
   const { exitCode, reason } = ended
   return [...(reason === undefined || reason === 'Error' ? [] : [reason]), `exit code ${exitCode}`]
 }

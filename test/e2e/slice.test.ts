@@ -63,7 +63,7 @@ describe('a burst on real pods', () => {
     expect(await replicas()).toBe(0)
     await inNamespace('wait', '--for=delete', 'pod', '-l', 'taskmill.dev/pool=quickstart', '--timeout=60s')
     const description = await inNamespace('describe', 'workerpool', 'quickstart')
-    expect(description).toMatch(/Decision: +0 replicas: no jobs\. The next job wakes the pool\./u)
+    expect(description).toMatch(/Decision: +0 replicas: no jobs\. The next job starts a pod\./u)
     expect(description).toMatch(/ScaledUp .* 0 -> \d: .* jobs? \(/u)
   })
 

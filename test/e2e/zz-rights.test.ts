@@ -149,7 +149,7 @@ it('an operator that starts without rights lists everything as soon as it has th
   await kubectl('delete', 'clusterrolebindings', ...component)
   await kubectl('-n', release.namespace, 'delete', 'pods', ...component)
   await waitUntil('the operator to be refused', 60_000, async () =>
-    (await kubectl('-n', release.namespace, 'logs', '--tail=-1', ...component)).includes('cannot follow the API server'),
+    (await kubectl('-n', release.namespace, 'logs', '--tail=-1', ...component)).includes('cannot watch the API server'),
   )
   // Gives back what was deleted, and ends when both replicas are ready, which they are with full caches only.
   await installRelease(cluster)

@@ -145,7 +145,7 @@ it('Redis is killed in the middle of a burst: the replicas stay, nothing is lost
   const seen = recordReplicas('redis')
   await redis.kill()
   const blind = await ready('redis', 'BrokerUnreachable')
-  expect(blind?.status?.decision).toMatch(/^8 replicas: held, the queues cannot be read since /u)
+  expect(blind?.status?.decision).toMatch(/^8 replicas: held, because the queues cannot be read since /u)
   await sleep(3000)
   expect(seen).toEqual([8])
   await redis.restart()

@@ -130,7 +130,7 @@ async function agrees(kind: Kind, { method, place, object, oldObject, part }: Tr
     object,
   )
   const problems = validate(kind, object, oldObject)
-  const unknown = problems.filter(({ message }) => message.startsWith('is not a field'))
+  const unknown = problems.filter(({ message }) => message.startsWith('is not a known field'))
   const said = (unknown.length > 0 ? unknown : problems).map(({ path }) => path)
   const refused = answer.status >= 400
   if (method === 'POST' && kind !== probe) {

@@ -86,7 +86,7 @@ it('scales a pool for a while, replaces an override, and takes it back', async (
     err: '',
     out:
       `wp/email -n default: 6 replicas until ${until} (1h) by ${by}: "incident 4711". ` +
-      'That is more than maxReplicas 4, which does not count meanwhile. Sooner: kubectl taskmill resume wp/email -n default\n',
+      'That is more than maxReplicas 4; the limit does not apply until then. To end it earlier: kubectl taskmill resume wp/email -n default\n',
   })
   const owners = metadata.managedFields as readonly { readonly manager: string; readonly fieldsV1: object }[]
   expect(owners.find(({ manager }) => manager === 'taskmill-cli')?.fieldsV1).toEqual({
@@ -95,18 +95,18 @@ it('scales a pool for a while, replaces an override, and takes it back', async (
   await observe(client, deployments, { namespace, name: 'email' }, (object) => object?.spec.replicas === 6)
 
   const suspended = await taskmill('suspend', 'WorkerPool/email', '--for', '30m', '-n', namespace)
-  expect(suspended.out).toContain(`It replaces one until ${until} by ${by}: "incident 4711".`)
+  expect(suspended.out).toContain(`It replaces the override until ${until} by ${by}: "incident 4711".`)
   await observe(client, deployments, { namespace, name: 'email' }, (object) => object?.spec.replicas === 0)
   expect((await client.get(workerPools, namespace, 'email')).spec.override).not.toHaveProperty('replicas')
 
   const resumed = await taskmill('resume', 'wp/email')
   expect(resumed).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^wp\/email -n default: no override any more \(there was one until /u),
+    out: expect.stringMatching(/^wp\/email -n default: removed the override until /u),
   })
   const after = await observe(client, workerPools, { namespace, name: 'email' }, (object) => object?.status?.reason === 'ScaledToZero')
   expect(after?.spec).not.toHaveProperty('override')
-  expect((await taskmill('resume', 'wp/email')).out).toBe('wp/email -n default is not overridden: nothing to resume\n')
+  expect((await taskmill('resume', 'wp/email')).out).toBe('wp/email -n default has no override: nothing to resume\n')
 })
 
 it('removes an override that somebody wrote by other means', async () => {
@@ -133,7 +133,7 @@ it('suspends and resumes schedules, and leaves to the manifest what is the manif
     code: 1,
     out: '',
     err:
-      'kubectl taskmill resume: spec.suspend is true in tsch/resting itself, which is for its manifest to change. ' +
+      'kubectl taskmill resume: spec.suspend is true in tsch/resting itself; change its manifest. ' +
       'For a while: kubectl taskmill resume tsch/resting -n default --for 1h --because "…"\n',
   })
   expect((await taskmill('resume', 'tsch/resting', '--for', '1h')).out).toMatch(/^tsch\/resting -n default: not suspended until /u)
@@ -197,16 +197,16 @@ it('cancels a run, and says what goes on', async () => {
   const cancelled = await taskmill('cancel', `tex/${name}`, '--wait')
   expect(cancelled.code).toBe(0)
   expect(cancelled.err).toContain(`tex/${name} -n default: cancelled.\n`)
-  expect(cancelled.out).toMatch(/: Cancelled after \d+s\. works: the run was cancelled; its job goes on in queue held, /u)
+  expect(cancelled.out).toMatch(/: Cancelled after \d+s\. works: the run was cancelled; its job still runs in queue held, /u)
   expect(await home.commands.llen('bull:nobody:wait')).toBe(0)
   const other = await taskmill('run', 'tdep/two')
   await execution(runIn(other), ({ status }) => status?.nodes?.every(({ state }) => state === 'Running') === true)
   expect((await taskmill('cancel', `tex/${runIn(other)}`)).out).toMatch(
-    /: cancelled\. Begun: works.*, waits.*\. What a worker runs goes on there and does not count any more; the rest is taken back\. Follow: /u,
+    /: cancelled\. Started: works.*, waits.*\. A job that a worker runs continues there, but its end no longer counts; all others are removed\. Follow: /u,
   )
   gate.resolve()
   const again = await taskmill('cancel', `tex/${name}`)
-  expect(again).toEqual({ code: 0, err: '', out: `tex/${name} -n default has ended before: Cancelled. Nothing to cancel\n` })
+  expect(again).toEqual({ code: 0, err: '', out: `tex/${name} -n default has already ended: Cancelled. Nothing to cancel\n` })
 })
 
 it('who does not want to wait any longer leaves the run alone, and reads how far it is', async () => {
@@ -221,7 +221,7 @@ it('who does not want to wait any longer leaves the run alone, and reads how far
   expect((await closed)[0]).toBe(130)
   const name = runIn({ out: '', err })
   expect(out).toBe(
-    `tex/${name} -n default goes on: Running 0/1, waiting for idle queued in idle (no pool). Cancel: kubectl taskmill cancel tex/${name} -n default\n`,
+    `tex/${name} -n default continues: Running 0/1, waiting for idle queued in idle (no pool). Cancel: kubectl taskmill cancel tex/${name} -n default\n`,
   )
   expect((await client.get(taskExecutions, namespace, name)).status?.state).toBe('Running')
   expect(await home.commands.llen('bull:idle:wait')).toBe(1)
@@ -247,18 +247,18 @@ it('acknowledges an alert beside its manifest, silences it instead, and ends tha
     code: 0,
     err: '',
     out:
-      `tal/backlog -n default: acknowledged until ${until} (1h) by ${by}: "looking". It does not fire now. ` +
+      `tal/backlog -n default: acknowledged until ${until} (1h) by ${by}: "looking". It is not firing. ` +
       'Sooner: kubectl taskmill unack tal/backlog -n default\n',
   })
   const shown = await alert(({ spec, status }) => spec.severity === 'Critical' && status?.ackedBy !== undefined)
   expect(findCondition(shown?.status?.conditions, 'Overridden')?.message).toBe(`acknowledged until ${until} by ${by}: "looking"`)
 
   expect((await taskmill('silence', 'taskalert/backlog', '--for', '30m')).out).toContain(
-    `It replaces one until ${until} by ${by}: "looking".`,
+    `It replaces the override until ${until} by ${by}: "looking".`,
   )
   expect((await client.get(taskAlerts, namespace, 'backlog')).spec.override).toMatchObject({ silence: true })
   expect((await client.get(taskAlerts, namespace, 'backlog')).spec.override).not.toHaveProperty('acknowledge')
-  expect((await taskmill('unack', 'tal/backlog')).out).toMatch(/^tal\/backlog -n default: no override any more \(there was one until /u)
+  expect((await taskmill('unack', 'tal/backlog')).out).toMatch(/^tal\/backlog -n default: removed the override until /u)
   const after = await alert(({ status }) => status?.ackedBy === undefined)
   expect(after?.spec).not.toHaveProperty('override')
   expect((await taskmill('unack', 'tal/backlog')).out).toBe('tal/backlog -n default is neither acknowledged nor silenced: nothing to end\n')
@@ -273,7 +273,7 @@ it('says who may do it to somebody who may not', async () => {
   const refused = await say(environment(file), ['run', 'tsch/nightly'])
   expect(refused).toMatchObject({ code: 1, out: '' })
   expect(refused.err).toMatch(
-    /^kubectl taskmill run: taskschedules\.taskmill\.dev "nightly" is forbidden: User "system:serviceaccount:default:default" cannot get .* Next: have the role "edit"/u,
+    /^kubectl taskmill run: taskschedules\.taskmill\.dev "nightly" is forbidden: User "system:serviceaccount:default:default" cannot get .* Next: get the role "edit"/u,
   )
 })
 
@@ -282,17 +282,17 @@ it('says what is missing, and loads nothing of the operator', async () => {
   expect(none).toEqual({
     code: 1,
     out: '',
-    err: 'kubectl taskmill suspend: there is no WorkerPool "none" in namespace "default". Look: kubectl get workerpools -n default\n',
+    err: 'kubectl taskmill suspend: there is no WorkerPool "none" in namespace "default". Next: kubectl get workerpools -n default\n',
   })
   await createPool(client, namespace, 'reports', { queues: [{ name: 'reports' }] })
   expect((await taskmill('suspend', 'wp/report', '--for', '1h')).err).toContain(
-    'there is no WorkerPool "report" in namespace "default"; did you mean "reports"? Look: kubectl get workerpools -n default',
+    'there is no WorkerPool "report" in namespace "default"; did you mean "reports"? Next: kubectl get workerpools -n default',
   )
   const context = await taskmill('suspend', 'wp/email', '--for', '1h', '--context', 'nowhere')
   expect([context.code, context.err]).toEqual([1, expect.stringContaining('has no context "nowhere"')])
   await createSchedule(client, namespace, 'of-graph', { everySeconds: 3600, suspend: true, dependencyRef: { name: 'mail' } })
   expect((await taskmill('run', 'tsch/of-graph', '--payload', '{}')).err).toBe(
-    'kubectl taskmill run: tsch/of-graph has no task whose payload could be changed. Next: run tdep/mail with --param\n',
+    'kubectl taskmill run: tsch/of-graph has no task, so there is no payload to change. Next: run tdep/mail with --param\n',
   )
   expect((await taskmill('scale', 'wp/email')).code).toBe(2)
   const loaded = readFileSync(join(folder, 'loaded'), 'utf8').split('\n')

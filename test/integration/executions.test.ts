@@ -372,8 +372,8 @@ describe('a graph with a fault says which, and its runs fail at once', () => {
   it.each([
     ...[1, 2, 17].map((length) => ['Cycle', ring(length), spelledOut(length)] as const),
     ['Cycle', { nodes: [node('a', [{ name: 'c' }]), node('b', [{ name: 'a' }]), node('c', [{ name: 'b' }])] }, 'a -> c -> b -> a'],
-    ['UnknownNode', { nodes: [node('a', [{ name: 'x' }])] }, 'a depends on x, and there is no node of that name'],
-    ['DuplicateNode', { nodes: [node('a')], finally: [node('a')] }, 'is called a too'],
+    ['UnknownNode', { nodes: [node('a', [{ name: 'x' }])] }, 'a depends on x, but there is no such node'],
+    ['DuplicateNode', { nodes: [node('a')], finally: [node('a')] }, 'has the same name a'],
     ['FinallyDependency', { nodes: [node('a', [{ name: 'b' }])], finally: [node('b')] }, 'a depends on b, which runs after all nodes'],
     ['InvalidExpression', { nodes: [node('a', [], { when: 'nodes.b.result' })] }, 'there is no node b'],
     ['InvalidExpression', { nodes: [node('a', [], { when: '"yes"' })] }, 'it yields string'],

@@ -143,7 +143,7 @@ it('an active job without a worker wakes the pool with one replica', async () =>
   await createPool(home.client, namespace, 'orphan', { queues: [{ name: 'orphan' }], scaling: quick })
   await deployment('orphan', ({ spec }) => spec.replicas === 1)
   const told = await pool('orphan', ({ status }) => status?.orphaned === 30)
-  expect(told?.status?.decision).toBe('1 replica: 30 active jobs without a worker, which only a replica gives back.')
+  expect(told?.status?.decision).toBe('1 replica: 30 active jobs without a worker, which only a worker can return to the queue.')
   await sleep(2000)
   expect((await home.client.get(deployments, namespace, 'orphan')).spec.replicas).toBe(1)
   await queue.close()

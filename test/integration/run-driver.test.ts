@@ -299,7 +299,7 @@ test('cancelled: what waits is taken back, also between two attempts, what runs 
   expect(await statesOf(home)).toEqual({ runs: 'Cancelled', retries: 'Cancelled', waits: 'Cancelled', later: 'Omitted' })
   const stored = await storedOf(home)
   expect(viewOf(stored)?.finished).toMatchObject({ outcome: 'Cancelled' })
-  expect(nodesOf(stored)[0]?.ended?.message).toContain(`goes on in queue ${home.queue}`)
+  expect(nodesOf(stored)[0]?.ended?.message).toContain(`still runs in queue ${home.queue}`)
   expect(await plain.getJobCounts()).toMatchObject({ active: 1, delayed: 0 })
   running.resolve()
   await eventually(async () => expect(await endsOf(home)).toHaveLength(1))

@@ -59,7 +59,7 @@ describe('a spec that cannot be acted upon', () => {
   it('names the place in the payload, at once and not at the time of the slot', async () => {
     await create('bad-name', { schedules: ['0 1 1 1 *'], task: { ...task, payload: { a: [{ b: 'x $(slott)' }] } } })
     const object = await home.schedule('bad-name', (each) => reasonOf(each, 'Stalled') === 'InvalidExpression')
-    expect(messageOf(object, 'Stalled')).toMatch(/^spec\.task\.payload\.a\[0\]\.b: .*slott.*known here: slot/u)
+    expect(messageOf(object, 'Stalled')).toMatch(/^spec\.task\.payload\.a\[0\]\.b: .*slott.*known names: slot/u)
     await expect.poll(() => home.eventsOf('bad-name', 'InvalidExpression').then((found) => found.length), { timeout: 20_000 }).toBe(1)
   })
 

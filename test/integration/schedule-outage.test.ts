@@ -122,7 +122,7 @@ describe('a ledger that cannot be read', () => {
     await home.commands.hset(ledgerKey(home.namespace, 'newer'), { revision: '7', document })
     await create('newer', { everySeconds: 2, task: { type: 'x', queue: 'newer' } })
     const object = await home.schedule('newer', (each) => reasonOf(each, 'Stalled') === 'LedgerUnreadable')
-    expect(messageOf(object, 'Ready')).toContain('v is 2, 1 is understood')
+    expect(messageOf(object, 'Ready')).toContain('v is 2, but only 1 is supported')
     expect(await home.commands.hget(ledgerKey(home.namespace, 'newer'), 'document')).toBe(document)
     await home.commands.del(ledgerKey(home.namespace, 'newer'))
     await home.schedule('newer', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')

@@ -93,7 +93,7 @@ function duplicates(schema: JsonSchema, items: readonly unknown[], path: string)
       seen.add(identity)
       return []
     }
-    return [{ path: itemPath(path, index), message: `is there already: ${identity}`, stopsRules: false }]
+    return [{ path: itemPath(path, index), message: `is a duplicate: ${identity}`, stopsRules: false }]
   })
 }
 

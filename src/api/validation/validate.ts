@@ -35,7 +35,7 @@ export function createValidator({ evaluateRule }: { readonly evaluateRule: Evalu
     const faults = [...identityFaults(kind, self), ...schemaFaults(schema, self, '')]
     const rulesApply = !faults.some(({ stopsRules }) => stopsRules)
     return [
-      ...unknown.map((path) => ({ path, message: 'is not a field; see the reference for the ones that are' })),
+      ...unknown.map((path) => ({ path, message: 'is not a known field; see the reference' })),
       ...faults.map(({ path, message }) => ({ path, message })),
       ...(rulesApply ? brokenRules(schema, { self, oldSelf: filled(schema, oldObject) }, '', evaluateRule) : []),
     ]
