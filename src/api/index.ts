@@ -63,6 +63,7 @@ export {
   dependencyEvent,
 } from './kinds/task-dependency.ts'
 export {
+  dependencyKeyOf,
   finalStateOf,
   runSourceOf,
   type RunSourceName,
@@ -92,7 +93,8 @@ export { workerPool, workerPools } from './kinds/worker-pool.ts'
 export type { WorkerPool, WorkerPoolSpec, WorkerPoolStatus } from './kinds/worker-pool.ts'
 export { poolCondition, poolEvent } from './kinds/worker-pool-reasons.ts'
 export { memberOf } from './members.ts'
-export { apiVersionOf, kubeTime } from './object.ts'
+export type { Member } from './members.ts'
+export { apiVersionOf, keysOf, kubeTime, namespaceOf, siblingKey } from './object.ts'
 export type { Condition, KubeObject, ObjectMeta, OwnerReference, Resource } from './object.ts'
 export type { JsonSchema } from './schema/index.ts'
 export { withDefaults, createValidator, type Validate } from './validation/validate.ts'

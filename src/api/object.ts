@@ -60,6 +60,25 @@ export function apiVersionOf(resource: Pick<Resource<unknown>, 'group' | 'versio
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
 }
 
+/** `namespace/name`: the key of an object in caches and controllers. */
+export function keyOf({ metadata }: Pick<KubeObject, 'metadata'>): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`
+}
+
+export function keysOf(objects: readonly KubeObject[]): readonly string[] {
+  return objects.map(keyOf)
+}
+
+/** The key of another object in the same namespace, to which this one refers by name. */
+export function siblingKey({ metadata }: Pick<KubeObject, 'metadata'>, name: string): string {
+  return `${metadata.namespace ?? ''}/${name}`
+}
+
+/** The namespace of a key. */
+export function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf('/'))
+}
+
 /** A time as Kubernetes writes it: RFC 3339 in UTC, whole seconds. */
 export function kubeTime(epochMs: number): string {
   return new Date(Math.floor(epochMs / 1000) * 1000).toISOString().replace('.000Z', 'Z')

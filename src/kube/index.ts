@@ -24,7 +24,7 @@ export type {
 } from './client.ts'
 export { loadKubeConfig, type KubeConfig, type KubeConfigSource } from './config.ts'
 export { createEventRecorder, type EventInput, type EventRecorder } from './event-recorder.ts'
-export { createInformer, createInformerOfNamespaces, type ChangeHandler, type Informer } from './informer.ts'
+export { createInformer, createInformerOfNamespaces, type ChangeHandler, type Informer, type InformerDeclaration } from './informer.ts'
 export { createLease, type LeaseStore, type StoredLease } from './lease.ts'
 export type { KubeErrorDetails, StatusCause } from './status-error.ts'
 export type { Credentials, KubeConnection, ResponseObserver } from './transport.ts'

@@ -39,6 +39,9 @@ type InformerDeps<T, I extends string = never> = ReflectorDeps<T> & {
   readonly onRelist?: (relist: { readonly missed: number }) => void
 }
 
+/** What an informer keeps, as data: which objects, and under what they are filed. */
+export type InformerDeclaration<T, I extends string = never> = Pick<InformerDeps<T, I>, 'resource' | 'labelSelector' | 'indexes'>
+
 /** As many changes are told in one go. */
 const portion = 500
 

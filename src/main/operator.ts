@@ -6,7 +6,7 @@ import { createLogger, createMetrics, loadTracer } from '../observability/index.
 import { createElector, createLiveness, createManager } from '../runtime/index.ts'
 import { createCaches, partsOf, tieMetrics } from './caches.ts'
 import { createClusterId } from './cluster-id.ts'
-import { controllersOf } from './controllers.ts'
+import { createControllers } from './controllers.ts'
 import { rememberDepartures } from './departures.ts'
 import { leaseWithEpoch } from './lease-with-epoch.ts'
 import { operatorConfig } from './operator-config.ts'
@@ -58,7 +58,7 @@ export async function runOperator({ env, stop, version, at = () => {} }: Operato
   const manager = createManager({
     elector,
     warm: [clusterId, ...cacheParts],
-    leading: (term) => partsOfTerm(process, term, controllersOf),
+    leading: (term) => partsOfTerm(process, term, createControllers),
     clock,
     log,
   })

@@ -2,21 +2,14 @@
  * One term of leadership: everything that acts, made anew when this process begins to lead and never used again, so that nothing of an old
  * term can be sent in a new one. What only knows (the caches) or measures lives as long as the process.
  */
-import { secrets, type KubeObject } from '../api/index.ts'
+import { keysOf, namespaceOf, secrets } from '../api/index.ts'
 import { connectBroker } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
+import { doneQueue, ownerOf } from '../contract/index.ts'
 import { hasCode } from '../errors/index.ts'
-import {
-  type ChangeHandler,
-  createEventRecorder,
-  createKubeClient,
-  type EventRecorder,
-  type Informer,
-  type KubeClient,
-  type KubeClientOptions,
-} from '../kube/index.ts'
+import { createEventRecorder, createKubeClient, type EventRecorder, type KubeClient, type KubeClientOptions } from '../kube/index.ts'
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
-import { createController, type Controller, type ControllerDeps, type Elector, type Startable } from '../runtime/index.ts'
+import { type Elector, type Source, type Startable } from '../runtime/index.ts'
 import {
   createBrokerDirectory,
   createBrokers,
@@ -26,11 +19,21 @@ import {
   type DispatchLeases,
 } from '../services/brokers/index.ts'
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
-import type { HttpPost } from '../services/notifications/index.ts'
+import { createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
+import {
+  createRunDriver,
+  createSlotDriver,
+  createSweep,
+  type RunDriver,
+  type SlotDriver,
+  type Sweep,
+  type SweepDeps,
+} from '../services/runs/index.ts'
 import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
-import { createOutcomes, createSignals, type Outcomes, type Signals } from '../services/signals/index.ts'
+import { createOutcomes, createRunCounts, createSignals, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
-import type { Caches } from './caches.ts'
+import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
+import { cacheOfKind, type Caches } from './caches.ts'
 import type { Departures } from './departures.ts'
 import { fenced } from './fence.ts'
 import { httpPost } from './http-post.ts'
@@ -57,7 +60,9 @@ export type Process = {
 }
 
 /** What the controllers of one term are made of. */
-export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'clock' | 'log' | 'rng' | 'at'> & {
+export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'tracer' | 'clock' | 'log' | 'rng' | 'at'> & {
+  /** Aborts when the term ends. */
+  readonly signal: AbortSignal
   /** Sends only while the term lasts. */
   readonly client: KubeClient
   readonly events: EventRecorder
@@ -65,40 +70,32 @@ export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'clock' |
   readonly directory: BrokerDirectory
   /** By their names only. */
   readonly secrets: SecretCache
-  /** For notifications; sends only while the term lasts. */
-  readonly post: HttpPost
   readonly dispatchLeases: DispatchLeases
   readonly signals: Signals
   /** Kubernetes Jobs as what carries out nodes and slots. */
   readonly jobs: Jobs
-  /** Who is told at once of what was counted. */
-  readonly outcomes: Outcomes
+  readonly slotDriver: SlotDriver
+  readonly runDriver: RunDriver
+  readonly tracking: Tracking
+  readonly whereabouts: Whereabouts
+  readonly sweep: Sweep
+  /** Counts of ended runs. */
+  readonly counts: RunCounts
+  readonly notifier: Notifier
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
   readonly installation: string
   /** UID of the namespace that stands for the cluster. */
   readonly cluster: string
-  /** In whose name dispatch leases are claimed: cluster and Lease, and this process. */
-  readonly holder: string
-  readonly by: string
-  readonly epoch: () => number
-  readonly isWatched: (namespace: string) => boolean
-  /** A controller with its metrics and spans. `keys`: all there are; they are enqueued at the start of the term and every hour. */
-  controllerOf(name: string, keys: () => Iterable<string>, reconcile: ControllerDeps['reconcile']): Controller
-  /** Calls back on changes until the term is over. */
-  follow<T extends KubeObject>(cache: Pick<Informer<T>, 'onChange'>, handler: ChangeHandler<T>): void
 }
 
-/** What a term begins with waits behind what people change. */
-const startPriority = -100
-const reconcilesAtOnce = 16
 const gaugeWritesPerSecond = 10
 
 /** The parts of a term in the order of their start; they stop the other way round. */
 export function partsOfTerm(
   process: Process,
   signal: AbortSignal,
-  controllersOf: (term: Term) => readonly Startable[],
+  createControllers: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
   const { config, caches, departures, elector, metrics, tracer, clock, log, rng, at } = process
   const { installation, lease, identity } = config
@@ -109,53 +106,102 @@ export function partsOfTerm(
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log, clock }) })
   const signals = createSignals({ brokers, clock, log })
   const secretCache = createSecretCache({ readSecret: readSecretBy(client), clock, log })
+  const directory = createBrokerDirectory({ secrets: secretCache })
   const claimant = { holder: `${cluster}/${lease.namespace}/${lease.name}`, by: identity, epoch: elector.epoch }
   const dispatchLeases = createDispatchLeases({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
-  const follow: Term['follow'] = (cache, handler) => {
-    const end = cache.onChange((...change) => (signal.aborted ? undefined : handler(...change)))
-    signal.addEventListener('abort', end, { once: true })
-  }
   const jobs = createJobs({ client, cache: caches.jobs, clock, log })
-  follow(caches.jobs, jobs.seen)
-  const controllers = controllersOf({
+  untilAborted(signal, caches.jobs, jobs.seen)
+
+  const outcomes = createOutcomes({ log })
+  const slotDriver = createSlotDriver({ clock, log, at, outcomes })
+  const runDriver = createRunDriver({ clock, log, at, outcomes })
+  const counts = createRunCounts({ brokers, installation, clock, log })
+  outcomes.onRecorded((end) => counts.recorded(end))
+  const whereabouts = createWhereabouts({ brokers, clock, log })
+
+  const exists: SweepDeps['exists'] = (kind, namespace, name) => cacheOfKind(caches, kind)?.get(`${namespace}/${name}`) !== undefined
+  const tracking = createTracking({
+    brokers,
+    signals,
+    clock,
+    log,
+    isGone(owner) {
+      const { kind, namespace, name } = ownerOf(owner)
+      return !exists(kind, namespace, name)
+    },
+  })
+  const sweep = createSweep({
+    brokers,
+    driver: slotDriver,
+    runDriver,
+    jobs,
+    clock,
+    log,
+    installation,
+    cluster,
+    ...claimant,
+    exists,
+    isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
+    leaseIn: leasesOf({ caches, directory, dispatchLeases }),
+    onRemains: ({ kind, namespace, name }) => (kind === 'TaskExecution' ? departures.note(`${namespace}/${name}`) : undefined),
+  })
+  /** Where this process dispatches, it follows the ends of jobs and cleans up, whether there is a schedule or a run or not. */
+  const serve = (broker: string): void => {
+    const place = directory.get(broker)
+    if (place.kind === 'Known' && dispatchLeases.state(broker).kind === 'Active') {
+      tracking.watch(broker, { endpoint: place.endpoint, doneQueue: doneQueue(installation, namespaceOf(broker)) })
+      sweep.visit(place.endpoint)
+    } else tracking.watch(broker, undefined)
+  }
+  for (const source of [caches.taskBrokers, directory, dispatchLeases]) untilAborted(signal, source, serve)
+
+  const deliver = createDelivery({
+    channelOf: (key) => caches.channels.get(key),
+    secrets: secretCache,
+    post: httpPost(elector, signal),
+    log,
+  })
+  const notifier = createNotifier({
+    async deliver(...notification) {
+      at('before deliver')
+      const attempt = await deliver(...notification)
+      at('after deliver')
+      return attempt
+    },
+    clock,
+    rng,
+    log,
+    onAttempt: (channel, outcome) => metrics.of('AlertChannel', channel).add('taskmill_notifications_total', { outcome }),
+  })
+
+  const controllers = createControllers({
     caches,
     departures,
     metrics,
+    tracer,
     clock,
     log,
     rng,
     at,
+    signal,
     client,
     events,
     brokers,
-    directory: createBrokerDirectory({ secrets: secretCache }),
+    directory,
     secrets: secretCache,
-    post: httpPost(elector, signal),
     dispatchLeases,
     signals,
     jobs,
-    outcomes: createOutcomes({ log }),
+    slotDriver,
+    runDriver,
+    tracking,
+    whereabouts,
+    sweep,
+    counts,
+    notifier,
     statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
     installation,
     cluster,
-    ...claimant,
-    isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
-    controllerOf(name, keys, reconcile) {
-      const hooks = metrics.controller({ name, concurrency: reconcilesAtOnce, workingSeconds: () => controller.workingSeconds() })
-      const controller: Controller = createController({
-        name,
-        keys,
-        concurrency: reconcilesAtOnce,
-        reconcile: (key, context) => tracer.span('reconcile', { controller: name, key }, async () => reconcile(key, context)),
-        clock,
-        log,
-        rng,
-        hooks,
-      })
-      for (const key of keys()) controller.enqueue(key, { priority: startPriority })
-      return controller
-    },
-    follow,
   })
   return [
     atEnd('client', async () => {
@@ -169,12 +215,43 @@ export function partsOfTerm(
       await brokers.close()
     }),
     dispatchLeases,
+    sweep,
+    atEnd('tracking of runs', tracking.stop),
+    atEnd('whereabouts of jobs', whereabouts.stop),
+    atEnd('counts of runs', counts.stop),
     ...controllers,
+    // Ends first, while there is a controller that records the outcomes.
+    { name: 'notifications', ...notifier },
   ]
 }
 
+/** Calls the handler on each change until the term ends. */
+function untilAborted<Change extends readonly unknown[]>(
+  signal: AbortSignal,
+  source: Source<Change>,
+  handler: (...change: Change) => void,
+): void {
+  const end = source.onChange((...change) => (signal.aborted ? undefined : handler(...change)))
+  signal.addEventListener('abort', () => end?.(), { once: true })
+}
+
+/** Who holds the dispatch lease of a namespace at a broker, by the states of the TaskBrokers there. */
+function leasesOf({ caches, directory, dispatchLeases }: Pick<Term, 'caches' | 'directory' | 'dispatchLeases'>): SweepDeps['leaseIn'] {
+  return (namespace, endpoint) => {
+    const there = keysOf(caches.taskBrokers.list(namespace)).filter((key) => {
+      const place = directory.get(key)
+      return place.kind !== 'Known' || (place.endpoint.address === endpoint.address && place.endpoint.keyPrefix === endpoint.keyPrefix)
+    })
+    const states = there.map(dispatchLeases.state)
+    const active = states.find((state) => state.kind === 'Active')
+    if (active !== undefined) return { kind: 'Ours', proof: active.proof }
+    if (states.length === 0) return { kind: 'None' }
+    return { kind: states.some((state) => state.kind === 'Pending') ? 'Pending' : 'Elsewhere' }
+  }
+}
+
 /** Something that only has to be ended. */
-export function atEnd(name: string, end: () => Promise<void>): Startable {
+function atEnd(name: string, end: () => Promise<void>): Startable {
   const stopped = Promise.withResolvers<void>()
   return {
     name,

@@ -9,7 +9,7 @@ export { createLogger, silentLogger, type Logger, type LogLevel, logLevels } fro
 export { labelNamesOf, type MetricDeclaration, type MetricGroup } from './declaration.ts'
 export { metricGroups } from './metrics/all.ts'
 export { createConditionMetrics, type ConditionMetrics } from './condition-metrics.ts'
-export { createMetrics, type MetricOwner, type Metrics } from './metrics.ts'
+export { createMetrics, metricOwners, type MetricOwner, type Metrics } from './metrics.ts'
 export { tellQueues, type QueueFigures } from './queue-metrics.ts'
 export { loadTracer, type Tracer } from './tracer.ts'
 export { createWorkerMetrics, type TaskLabels, type TaskOutcome, type WorkerMetrics, type WorkerSlots } from './worker-metrics.ts'

@@ -9,6 +9,10 @@ type Groups = (typeof operatorGroups)[number]
 /** Kinds whose objects tell metrics. */
 export type MetricOwner = OwnerOf<Groups>
 
+export const metricOwners: readonly MetricOwner[] = [
+  ...new Set(operatorGroups.flatMap((group): readonly MetricOwner[] => ('owners' in group ? group.owners : []))),
+]
+
 /** Every metric of the operator. */
 export type Metrics = MetricRegistry<Groups> &
   ClusterMetrics & {

@@ -19,9 +19,11 @@ export type {
   ReconcileResult,
 } from './controller.ts'
 export { createElector, type Elector, type ElectorDeps, type ElectorHooks } from './elector.ts'
+export type { Enqueue, Kind } from './kind.ts'
 export { createLiveness, type Liveness } from './liveness.ts'
 export type { LeasePort, LeaseRecord } from './lease-port.ts'
 export { createManager, type Manager, type ManagerDeps, type ManagerPhase } from './manager.ts'
 export { soonest } from './soonest.ts'
 export type { Startable } from './startable.ts'
 export { createWorkQueue, type QueueHooks, type WorkItem, type WorkQueue, type WorkQueueDeps } from './work-queue.ts'
+export { watch, type Source, type Watch } from './watch.ts'

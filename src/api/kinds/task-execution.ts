@@ -1,5 +1,5 @@
 import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
-import type { Resource } from '../object.ts'
+import { type Resource, siblingKey } from '../object.ts'
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../conditions.ts'
 import { dateTime, enumeration, type Infer, integer, list, listMap, object, openObject, optional, string } from '../schema/index.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
@@ -320,4 +320,10 @@ type FinalState = Exclude<NonNullable<TaskExecutionStatus['state']>, 'Pending' |
 export function finalStateOf({ status: told }: Pick<TaskExecution, 'status'>): FinalState | undefined {
   const state = told?.state
   return state === 'Pending' || state === 'Running' ? undefined : state
+}
+
+/** `namespace/name` of the graph that the run carries out, also where a schedule names it. Undefined while it is not known, and without a graph. */
+export function dependencyKeyOf(execution: TaskExecution): string | undefined {
+  const name = execution.spec.dependencyRef?.name ?? execution.status?.dependency
+  return name === undefined ? undefined : siblingKey(execution, name)
 }

@@ -6,6 +6,4 @@
  * change, when a notification came to something, or when a moment comes that the rules named; it costs nothing while nothing changes.
  * A second controller keeps the condition Alerting of each target, from the alerts' statuses alone.
  */
-export { createAlertingController, type AlertingDeps } from './alerting.ts'
-export { dependencyTarget, poolTarget, queueTarget, scheduleTarget, type Target, type TargetKind, targetKey } from './target.ts'
-export { createTaskAlertController, type TaskAlertDeps } from './task-alert.ts'
+export { alertingKind, taskAlertKind } from './kind.ts'

@@ -5,4 +5,4 @@
  * It looks every 10 s, and every 2 s while the broker is away, because Redis does not announce such things. It writes nothing while
  * nothing changes. It never writes to the broker.
  */
-export { createTaskBrokerController, type TaskBrokerDeps } from './task-broker.ts'
+export { taskBrokerKind } from './kind.ts'

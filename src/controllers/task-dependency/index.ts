@@ -4,4 +4,4 @@
  * Data goes one way: the graph, its TaskBroker and its runs from the caches -> status -> one write where it changed. A graph is looked at when
  * it, its TaskBroker or one of its runs changes.
  */
-export { createTaskDependencyController, type TaskDependencyDeps } from './task-dependency.ts'
+export { taskDependencyKind } from './kind.ts'

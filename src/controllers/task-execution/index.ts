@@ -6,4 +6,4 @@
  * comes or goes, when one of its jobs ends, or when a moment comes that the rules named. A run that has ended costs nothing until it is deleted.
  * It never writes to a broker without the proof that it is this process's turn.
  */
-export { createTaskExecutionController, type TaskExecutionDeps } from './task-execution.ts'
+export { taskExecutionKind } from './kind.ts'

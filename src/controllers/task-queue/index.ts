@@ -6,4 +6,4 @@
  * is in it changes, or when a moment comes: the end of an override, or the age of the oldest job that is kept. At rest it costs no round trip.
  * It takes back what it applied, and never what somebody else did.
  */
-export { createTaskQueueController, type TaskQueueDeps } from './task-queue.ts'
+export { taskQueueKind } from './kind.ts'

@@ -6,4 +6,4 @@
  * dispatch comes or goes, when one of its runs ends, when the graph that it starts comes or goes, or when a moment comes that the state machine named. A schedule at rest costs no
  * round trip. It never writes to a broker without the proof that it is this process's turn.
  */
-export { createTaskScheduleController, type TaskScheduleDeps } from './task-schedule.ts'
+export { taskScheduleKind } from './kind.ts'

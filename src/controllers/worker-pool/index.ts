@@ -6,5 +6,4 @@
  * named. It writes nothing while nothing changes. It looks at pods only while a Deployment is not as it should be, and never deletes: a
  * Deployment goes with its pool by owner reference, and a target keeps its replicas.
  */
-export { poolsOf } from './ownership.ts'
-export { createWorkerPoolController, type WorkerPoolDeps } from './worker-pool.ts'
+export { workerPoolKind } from './kind.ts'

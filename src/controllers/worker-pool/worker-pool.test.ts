@@ -3,7 +3,7 @@ import type { Deployment } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { createMetrics, silentLogger } from '../../observability/index.ts'
 import { broker, deploymentOf, loadOf, nowMs, poolOf } from './fixtures.ts'
-import { createWorkerPoolController, type WorkerPoolDeps } from './index.ts'
+import { createWorkerPoolController, type WorkerPoolDeps } from './worker-pool.ts'
 
 /** A pool whose cache of Deployments stands still while the API server goes on. */
 function setup() {
@@ -41,7 +41,7 @@ function setup() {
   const controller = createWorkerPoolController({
     client,
     pools: { get: () => poolOf() },
-    brokers: { get: () => broker },
+    taskBrokers: { get: () => broker },
     directory: { get: () => ({ kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }) },
     deployments: { get: () => cache.deployment },
     signals: {

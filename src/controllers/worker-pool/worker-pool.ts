@@ -36,7 +36,7 @@ import type { DeploymentState, Refusal, World } from './world.ts'
 export type WorkerPoolDeps = {
   readonly client: KubeClient
   readonly pools: Informer<WorkerPool>
-  readonly brokers: Informer<TaskBroker>
+  readonly taskBrokers: Informer<TaskBroker>
   /** Deployments that carry the pool label. */
   readonly deployments: Informer<Deployment>
   readonly signals: Signals
@@ -68,7 +68,7 @@ const targetRecheckMs = 5_000
 export function createWorkerPoolController(deps: WorkerPoolDeps): {
   reconcile(key: string, context: ReconcileContext): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  const { client, pools, brokers, signals, events, metrics, clock } = deps
+  const { client, pools, taskBrokers, signals, events, metrics, clock } = deps
   const memories = new Map<string, Memory>()
   const podWatch = createPodWatch({ client, clock, tell: (pods) => troubleOf(pods, podAdvice) })
   const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
@@ -98,7 +98,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
 
   async function gather(key: string, pool: WorkerPool, memory: Memory, context: ReconcileContext): Promise<World & { look: PodLook }> {
     const brokerKey = `${namespaceOf(pool)}/${pool.spec.brokerRef.name}`
-    const broker = brokers.get(brokerKey)
+    const broker = taskBrokers.get(brokerKey)
     const deployment = await deploymentOf(pool, context.signal)
     const look = await podWatch.look(key, deployment.kind === 'Owned' ? wantingPods(deployment.object) : undefined, context)
     const state = broker === undefined ? undefined : deps.directory.get(brokerKey)

@@ -1,0 +1,127 @@
+import {
+  alertingType,
+  type AlertChannel,
+  findCondition,
+  keysOf,
+  namespaceOf,
+  type TaskAlert,
+  type TaskBroker,
+  type TaskDependency,
+  type TaskQueue,
+  type TaskSchedule,
+  type WorkerPool,
+} from '../../api/index.ts'
+import type { Informer } from '../../kube/index.ts'
+import { watch, type Watch } from '../../runtime/index.ts'
+import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { RunCounts, Signals } from '../../services/signals/index.ts'
+import {
+  dependencyTarget,
+  poolTarget,
+  queueTarget,
+  scheduleTarget,
+  type Target,
+  targetKey,
+  type TargetKind,
+  type TargetObject,
+} from './target.ts'
+
+export type TaskAlertCaches = {
+  readonly alerts: Informer<TaskAlert, 'byTarget' | 'byChannel'>
+  readonly channels: Informer<AlertChannel>
+  readonly taskBrokers: Informer<TaskBroker>
+  readonly pools: Informer<WorkerPool>
+  readonly queues: Informer<TaskQueue, 'byQueue'>
+  readonly schedules: Informer<TaskSchedule>
+  readonly dependencies: Informer<TaskDependency>
+}
+
+export type TaskAlertSources = {
+  readonly caches: TaskAlertCaches
+  readonly signals: Pick<Signals, 'changesOf'>
+  readonly counts: Pick<RunCounts, 'changesOf'>
+  readonly directory: Pick<BrokerDirectory, 'onChange'>
+}
+
+/** Of each alert: for what it judges and whom it notifies. */
+export function taskAlertWatches({ caches, signals, counts, directory }: TaskAlertSources): readonly Watch[] {
+  const { alerts, channels, queues, taskBrokers } = caches
+  const ofNamespace = (key: string) => keysOf(alerts.list(namespaceOf(key)))
+  return [
+    watch('TaskAlerts', alerts, (key) => [key]),
+    watch('AlertChannels', channels, (key) => keysOf(alerts.byIndex('byChannel', key))),
+    watch('queues', signals.changesOf('TaskAlert'), (key) => [key]),
+    watch('counts of runs', counts.changesOf('TaskAlert'), (key) => [key]),
+    watch('TaskBrokers', taskBrokers, ofNamespace),
+    watch('endpoints', directory, ofNamespace),
+    // A TaskQueue may suspend a queue of a pool. Its status concerns only the alerts that watch the TaskQueue itself.
+    watch('settings of TaskQueues', queues, (key, current, previous) =>
+      current?.metadata.generation === previous?.metadata.generation ? [] : ofNamespace(key),
+    ),
+    ...targetCaches(caches).map(([kind, cache]) => watch(kind, cache, (key) => keysOf(alerts.byIndex('byTarget', `${kind}/${key}`)))),
+  ]
+}
+
+/** Of each target: for its condition Alerting. */
+export function alertingWatches({ caches }: Pick<TaskAlertSources, 'caches'>): readonly Watch[] {
+  const { alerts } = caches
+  return [
+    watch('TaskAlerts', alerts, (_, ...objects) => objects.filter((alert) => alert !== undefined).map(targetOfAlert)),
+    ...targetCaches(caches).map(([kind, cache]) =>
+      watch(kind, cache, (key, current) => {
+        const target = `${kind}/${key}`
+        const isWatched = alerts.byIndex('byTarget', target).length > 0
+        return isWatched || (current !== undefined && isMarked(current)) ? [target] : []
+      }),
+    ),
+  ]
+}
+
+/** Every target of an alert, and those that still show an alert that was deleted while no operator ran. */
+export function alertingKeys({ caches }: Pick<TaskAlertSources, 'caches'>): Iterable<string> {
+  const marked = targetCaches(caches).flatMap(([kind, cache]) =>
+    cache
+      .list()
+      .filter(isMarked)
+      .map(({ metadata }) => targetKey(kind, metadata.namespace ?? '', metadata.name)),
+  )
+  return new Set([...caches.alerts.list().map(targetOfAlert), ...marked])
+}
+
+export function targetOfAlert({ metadata, spec }: TaskAlert): string {
+  return targetKey(spec.target.kind, metadata.namespace ?? '', spec.target.name)
+}
+
+/** Reads the target of an alert from the caches. */
+export function findTarget(caches: TaskAlertCaches, kind: TargetKind, namespace: string, name: string): Target | undefined {
+  const key = `${namespace}/${name}`
+  switch (kind) {
+    case 'WorkerPool':
+      return made(caches.pools.get(key), poolTarget)
+    case 'TaskQueue':
+      return made(caches.queues.get(key), queueTarget)
+    case 'TaskSchedule':
+      return made(caches.schedules.get(key), scheduleTarget)
+    case 'TaskDependency':
+      return made(caches.dependencies.get(key), dependencyTarget)
+  }
+}
+
+function made<T>(object: T | undefined, make: (object: T) => Target): Target | undefined {
+  return object === undefined ? undefined : make(object)
+}
+
+type Targets = Pick<Informer<TargetObject>, 'list' | 'onChange'>
+
+function targetCaches(caches: TaskAlertCaches): readonly (readonly [TargetKind, Targets])[] {
+  return [
+    ['WorkerPool', caches.pools],
+    ['TaskQueue', caches.queues],
+    ['TaskSchedule', caches.schedules],
+    ['TaskDependency', caches.dependencies],
+  ]
+}
+
+function isMarked({ status }: TargetObject): boolean {
+  return findCondition(status?.conditions, alertingType) !== undefined
+}

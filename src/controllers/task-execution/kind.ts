@@ -1,0 +1,74 @@
+import {
+  dependencyKeyOf,
+  keysOf,
+  siblingKey,
+  type TaskBroker,
+  type TaskDependency,
+  type TaskExecution,
+  taskExecutions,
+  type TaskQueue,
+  type TaskSchedule,
+  type WorkerPool,
+} from '../../api/index.ts'
+import type { Informer, InformerDeclaration } from '../../kube/index.ts'
+import { isRecorded, slotRunOf } from '../../plans/index.ts'
+import type { Kind } from '../../runtime/index.ts'
+import type { RunDriver, Sweep } from '../../services/runs/index.ts'
+import { createTaskExecutionController, type TaskExecutionDeps } from './task-execution.ts'
+import { type TaskExecutionSources, taskExecutionWatches } from './watches.ts'
+
+type Index = 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot'
+
+const executions: InformerDeclaration<TaskExecution, Index> = {
+  resource: taskExecutions,
+  indexes: {
+    byDependency: (run) => {
+      const dependency = dependencyKeyOf(run)
+      return dependency === undefined ? [] : [dependency]
+    },
+    bySchedule: (run) => (run.spec.scheduleRef === undefined ? [] : [siblingKey(run, run.spec.scheduleRef.name)]),
+    /** Runs of a schedule's slots whose ends the schedule has not recorded yet. */
+    byUnrecordedSlot: (run) => {
+      const slot = isRecorded(run) ? undefined : slotRunOf(run)
+      return slot === undefined ? [] : [siblingKey(run, slot.schedule)]
+    },
+    // While the schedule or graph of a run is not known, neither is its broker: the run is reconciled when that comes.
+    byBroker: (run) => [siblingKey(run, run.status?.broker ?? run.spec.brokerRef?.name ?? 'default')],
+  },
+}
+
+type Caches = {
+  readonly executions: Informer<TaskExecution, Index>
+  readonly schedules: Informer<TaskSchedule>
+  readonly dependencies: Informer<TaskDependency>
+  readonly taskBrokers: Informer<TaskBroker>
+  readonly pools: Informer<WorkerPool, 'byBroker'>
+  readonly queues: Informer<TaskQueue, 'byBroker'>
+}
+type Deps = Omit<TaskExecutionDeps, keyof Caches | 'driver' | 'hasDeparted' | 'onLeftBehind' | 'enqueue'> &
+  Omit<TaskExecutionSources, 'caches'> & {
+    readonly caches: Caches & TaskExecutionSources['caches']
+    readonly runDriver: RunDriver
+    readonly departures: { has(key: string): boolean }
+    readonly sweep: Pick<Sweep, 'again'>
+  }
+
+export const taskExecutionKind = {
+  name: 'task-execution',
+  caches: { executions },
+  keys: ({ caches }) => keysOf(caches.executions.list()),
+  watches: taskExecutionWatches,
+  create: ({ caches, runDriver, departures, sweep, ...deps }) =>
+    createTaskExecutionController({
+      ...deps,
+      executions: caches.executions,
+      schedules: caches.schedules,
+      dependencies: caches.dependencies,
+      taskBrokers: caches.taskBrokers,
+      pools: caches.pools,
+      queues: caches.queues,
+      driver: runDriver,
+      hasDeparted: departures.has,
+      onLeftBehind: sweep.again,
+    }),
+} satisfies Kind<Deps>

@@ -1,0 +1,51 @@
+import { type Job, keysOf, type TaskBroker, type TaskDependency, type TaskExecution, type TaskSchedule } from '../../api/index.ts'
+import type { Informer } from '../../kube/index.ts'
+import { watch, type Watch } from '../../runtime/index.ts'
+import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
+import { starterOf } from '../../services/jobs/index.ts'
+import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
+
+export type TaskExecutionSources = {
+  readonly caches: {
+    readonly executions: Pick<
+      Informer<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot'>,
+      'onChange' | 'byIndex'
+    >
+    readonly schedules: Pick<Informer<TaskSchedule>, 'onChange'>
+    readonly dependencies: Pick<Informer<TaskDependency>, 'onChange'>
+    readonly jobs: Pick<Informer<Job>, 'onChange'>
+    readonly taskBrokers: Pick<Informer<TaskBroker>, 'onChange'>
+  }
+  readonly directory: Pick<BrokerDirectory, 'onChange'>
+  readonly dispatchLeases: Pick<DispatchLeases, 'onChange'>
+  readonly tracking: Pick<Tracking, 'changesOf'>
+  readonly whereabouts: Pick<Whereabouts, 'changesOf'>
+}
+
+export function taskExecutionWatches({ caches, tracking, whereabouts, directory, dispatchLeases }: TaskExecutionSources): readonly Watch[] {
+  const { executions, schedules, dependencies, jobs, taskBrokers } = caches
+  const ofBroker = (broker: string) => keysOf(executions.byIndex('byBroker', broker))
+  return [
+    watch('TaskExecutions', executions, (key) => [key]),
+    watch('Jobs', jobs, (_, current, previous) => {
+      const starter = starterOf(current ?? previous)
+      return starter?.kind === 'TaskExecution' ? [`${starter.namespace}/${starter.name}`] : []
+    }),
+    watch('TaskSchedules', schedules, (key, current) => {
+      const waiting = keysOf(executions.byIndex('bySchedule', key).filter(isWaiting))
+      // Before they are deleted, these runs wait until the schedule has recorded their ends. Without the schedule, nobody records them.
+      return current === undefined ? [...waiting, ...keysOf(executions.byIndex('byUnrecordedSlot', key))] : waiting
+    }),
+    watch('TaskDependencies', dependencies, (key) => keysOf(executions.byIndex('byDependency', key).filter(isWaiting))),
+    watch('TaskBrokers', taskBrokers, ofBroker),
+    watch('endpoints', directory, ofBroker),
+    watch('dispatch leases', dispatchLeases, ofBroker),
+    watch('ends of jobs', tracking.changesOf('TaskExecution'), (key) => [key]),
+    watch('whereabouts of jobs', whereabouts.changesOf('TaskExecution'), (key) => [key]),
+  ]
+}
+
+/** Only a run that has not started depends on changes of what it refers to. */
+function isWaiting({ status }: TaskExecution): boolean {
+  return status?.startTime === undefined
+}

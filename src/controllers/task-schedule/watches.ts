@@ -1,0 +1,62 @@
+import {
+  finalStateOf,
+  type Job,
+  keysOf,
+  siblingKey,
+  type TaskBroker,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskSchedule,
+} from '../../api/index.ts'
+import type { Informer } from '../../kube/index.ts'
+import { isRecorded, slotRunOf } from '../../plans/index.ts'
+import { watch, type Watch } from '../../runtime/index.ts'
+import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
+import { starterOf } from '../../services/jobs/index.ts'
+import type { Tracking } from '../../services/tracking/index.ts'
+import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
+
+export type TaskScheduleSources = {
+  readonly caches: {
+    readonly schedules: Pick<Informer<TaskSchedule, 'byBroker' | 'byDependency'>, 'onChange' | 'byIndex'>
+    readonly dependencies: Pick<Informer<TaskDependency>, 'onChange'>
+    readonly executions: Pick<Informer<TaskExecution>, 'onChange'>
+    readonly jobs: Pick<Informer<Job>, 'onChange'>
+    readonly taskBrokers: Pick<Informer<TaskBroker>, 'onChange'>
+  }
+  readonly directory: Pick<BrokerDirectory, 'onChange'>
+  readonly dispatchLeases: Pick<DispatchLeases, 'onChange'>
+  readonly tracking: Pick<Tracking, 'changesOf'>
+}
+
+export function taskScheduleWatches({ caches, directory, dispatchLeases, tracking }: TaskScheduleSources): readonly Watch[] {
+  const { schedules, dependencies, executions, jobs, taskBrokers } = caches
+  const ofBroker = (broker: string) => keysOf(schedules.byIndex('byBroker', broker))
+  return [
+    watch('TaskSchedules', schedules, (key) => [key]),
+    watch('TaskDependencies', dependencies, (key) => keysOf(schedules.byIndex('byDependency', key))),
+    watch('TaskExecutions', executions, (_, current, previous) => scheduleOfEndedRun(current, previous)),
+    watch('Jobs', jobs, (_, current, previous) => scheduleOfEndedJob(current, previous)),
+    watch('TaskBrokers', taskBrokers, ofBroker),
+    watch('endpoints', directory, ofBroker),
+    watch('dispatch leases', dispatchLeases, ofBroker),
+    watch('ends of jobs', tracking.changesOf('TaskSchedule'), (key) => [key]),
+  ]
+}
+
+/** The schedule that started the run, when the run is deleted or has an end that is not recorded. */
+function scheduleOfEndedRun(current: TaskExecution | undefined, previous: TaskExecution | undefined): readonly string[] {
+  const object = current ?? previous
+  const run = object && slotRunOf(object)
+  if (object === undefined || run === undefined) return []
+  const isDeleted = current === undefined || current.metadata.deletionTimestamp !== undefined
+  return isDeleted || (finalStateOf(current) !== undefined && !isRecorded(current)) ? [siblingKey(object, run.schedule)] : []
+}
+
+/** The schedule that started the Job, when the Job is gone or has an end that is not acknowledged. */
+function scheduleOfEndedJob(current: Job | undefined, previous: Job | undefined): readonly string[] {
+  const starter = starterOf(current ?? previous)
+  if (starter?.kind !== 'TaskSchedule') return []
+  const isNews = current === undefined || (endOfJob(current) !== undefined && !isAcknowledged(current))
+  return isNews ? [`${starter.namespace}/${starter.name}`] : []
+}
