@@ -1,9 +1,10 @@
 /**
- * Kubernetes Jobs as what carries out nodes and slots, and what is the matter with pods. Guarantees: a Job is created once, by name and id; it
- * stays until its end is acknowledged. Does not: know what a Job is the run of, or decide anything.
+ * Kubernetes Jobs that carry out nodes and slots, and what is wrong with pods. Guarantees: a Job is created once, by name and id; it stays until
+ * its end is acknowledged. Does not: know what a Job is the run of, or decide anything.
  */
 export {
   createJobs,
+  isRefusedForGood,
   jobNamed,
   starterOf,
   startersOf,
@@ -17,4 +18,3 @@ export {
   type Trial,
 } from './jobs.ts'
 export { createPodWatch, type PodLook, type WantingPods } from './pod-watch.ts'
-export { isRefusedForGood } from './jobs.ts'

@@ -5,20 +5,20 @@ import type { KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import type { PodTrouble } from '../../workloads/index.ts'
 
-/** Pods that start normally are not worth a look. */
+/** Pods that start normally are not looked at. */
 const patienceMs = 3_000
 const paceMs = 5_000
-/** For trouble that has lasted: nobody watches it anymore. */
+/** For trouble that lasts longer than `fastForMs`: nobody waits beside it any more. */
 const slowPaceMs = 30_000
 const fastForMs = 60_000
 
 export type PodWatch = {
-  /** What is the matter with the pods; asked of the API server at most every 5 s. `wanting`: undefined while they are as they should be. */
+  /** Returns what is wrong with the pods; asks the API server at most every 5 s. `wanting` is undefined while all pods are as they should be. */
   look(key: string, wanting: WantingPods | undefined, context: { readonly signal: AbortSignal; readonly log: Logger }): Promise<PodLook>
   forget(key: string): void
 }
 
-/** What has pods that are not as they should be. */
+/** The Deployment or Job that lacks running pods. */
 export type WantingPods = { readonly namespace: string | undefined; readonly name: string; readonly labelSelector: string }
 
 /** `againAfterMs`: when to look again; undefined while all is well. */
@@ -27,29 +27,18 @@ export type PodLook = { readonly trouble?: PodTrouble; readonly againAfterMs?: n
 export type PodWatchDeps = {
   readonly client: Pick<KubeClient, 'list'>
   readonly clock: Clock
-  /** What they say. While pods are unschedulable they are looked at quickly, however long that lasts. */
+  /** Returns what is wrong with these pods. Unschedulable pods are looked at every 5 s, however long that lasts. */
   readonly tell: (pods: readonly Pod[]) => PodTrouble
 }
 
-type Memory = { readonly sinceMs: number; lookedAtMs?: number; trouble?: PodTrouble }
+type Memory = { readonly sinceMs: number; listedAtMs?: number; trouble?: PodTrouble }
 
-/** Pods are not watched: a cluster has many, and all but those that are in trouble are of no interest. */
-export function createPodWatch({ client, clock, tell }: PodWatchDeps): PodWatch {
+/**
+ * Looks at pods only while something is wrong with them. They are not watched: a cluster has many, and those that run well are of no interest.
+ */
+export function createPodWatch(deps: PodWatchDeps): PodWatch {
+  const { clock } = deps
   const memories = new Map<string, Memory>()
-
-  const list = async (memory: Memory, wanting: WantingPods, log: Logger, signal: AbortSignal): Promise<void> => {
-    memory.lookedAtMs = clock.now()
-    try {
-      const { namespace, labelSelector } = wanting
-      const page = await client.list(pods, { namespace, labelSelector, limit: 500, resourceVersion: '0', signal })
-      memory.trouble = tell(page.items)
-    } catch (error) {
-      if (signal.aborted) throw error
-      // Nothing but words depends on it, and how quickly a pool that waits for nodes grows.
-      log.warn({ of: wanting.name, error: errorMessage(error) }, 'pods could not be listed')
-      delete memory.trouble
-    }
-  }
 
   return {
     async look(key, wanting, { signal, log }) {
@@ -59,7 +48,7 @@ export function createPodWatch({ client, clock, tell }: PodWatchDeps): PodWatch 
       }
       const memory = memories.get(key) ?? { sinceMs: clock.now() }
       memories.set(key, memory)
-      if (clock.now() >= dueAtMs(memory, clock.now())) await list(memory, wanting, log, signal)
+      if (clock.now() >= dueAtMs(memory, clock.now())) await listPods(deps, memory, wanting, log, signal)
       const { trouble } = memory
       return { ...(trouble === undefined ? {} : { trouble }), againAfterMs: Math.max(0, dueAtMs(memory, clock.now()) - clock.now()) }
     },
@@ -67,8 +56,27 @@ export function createPodWatch({ client, clock, tell }: PodWatchDeps): PodWatch 
   }
 }
 
-function dueAtMs({ sinceMs, lookedAtMs, trouble }: Memory, nowMs: number): number {
-  if (lookedAtMs === undefined) return sinceMs + patienceMs
+async function listPods(
+  { client, clock, tell }: PodWatchDeps,
+  memory: Memory,
+  { name, namespace, labelSelector }: WantingPods,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  memory.listedAtMs = clock.now()
+  try {
+    const page = await client.list(pods, { namespace, labelSelector, limit: 500, resourceVersion: '0', signal })
+    memory.trouble = tell(page.items)
+  } catch (error) {
+    if (signal.aborted) throw error
+    // Only words depend on it, and how quickly a pool that waits for nodes grows.
+    log.warn({ of: name, error: errorMessage(error) }, 'pods could not be listed')
+    delete memory.trouble
+  }
+}
+
+function dueAtMs({ sinceMs, listedAtMs, trouble }: Memory, nowMs: number): number {
+  if (listedAtMs === undefined) return sinceMs + patienceMs
   const isFast = nowMs - sinceMs < fastForMs || (trouble?.unschedulable ?? 0) > 0
-  return lookedAtMs + (isFast ? paceMs : slowPaceMs)
+  return listedAtMs + (isFast ? paceMs : slowPaceMs)
 }
