@@ -1,6 +1,6 @@
 /**
- * The writing of status: transitions at once, gauges seldom and within one budget for all kinds. Guarantees: nothing is written while nothing
- * changes; a status is never written to another object than it was made of.
+ * Writes the status of objects: transitions at once, gauges seldom and within one budget for all kinds. Guarantees: nothing is written while
+ * nothing changes; a status stands only on the object that it was made of. Does not: know what a status says.
  */
 export { createStatusWriter, type StatusWriter } from './status-writer.ts'
 export { createWriteBudget, type WriteBudget } from './write-budget.ts'

@@ -1,14 +1,3 @@
-/**
- * Status as the design asks for it: transitions at once, gauges coalesced, nothing while nothing changes.
- *
- * A transition is a change of what `transitionOf` returns; everything else in a status is a gauge, which is written with the next
- * transition or once its object has been quiet for `gaugeIntervalMs` and the operator's budget for gauges allows it. What was written last is remembered here, because the cache may
- * still show the status before it. The condition that alerts write to their targets is theirs: it is neither missed nor taken over here.
- *
- * A status never stands on another object than the one that it was made of. The UID alone would not do for that: an apply to the status of a
- * custom resource ignores it. So a status carries the version of its object; when somebody else has changed that meanwhile, it is written only
- * after the API server has said that it is still the same object, and else refused (TM_KUBE_CONFLICT).
- */
 import { isDeepStrictEqual } from 'node:util'
 import { alertingType, type KubeObject, type Resource } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
@@ -17,26 +6,28 @@ import type { KubeClient } from '../../kube/index.ts'
 import type { ConditionMetrics } from '../../observability/index.ts'
 import type { WriteBudget } from './write-budget.ts'
 
+/**
+ * Writes the status of the objects of one kind: transitions at once, gauges together, nothing while nothing changes.
+ *
+ * A transition is a change of what `transitionOf` returns. Everything else in a status is a gauge: it is written with the next transition, or
+ * once its object has been quiet for `gaugeIntervalMs` and the budget of the process allows it. The last written status is kept here,
+ * because the cache may still show the one before. The condition that alerts write to their targets belongs to them: a difference in it is
+ * no reason to write.
+ *
+ * Guarantees: a status stands only on the object that it was made of. A UID alone does not ensure that, because an apply to the status of a
+ * custom resource ignores it; so each write carries the version of its object. If somebody else has changed the object meanwhile, the
+ * status is written only after the API server has confirmed the UID; otherwise it is refused (TM_KUBE_CONFLICT).
+ */
 export type StatusWriter<T extends StatusObject> = {
-  /** The newest status known: what was written last, else what the object carries. */
+  /** The newest status known: the one that was written last, else the one that the object carries. */
   latest(key: string, object: T): T['status']
-  /** Writes what has to be written now; `againAfterMs` says when a gauge that was held back is due. */
+  /** Writes what has to be written now. `againAfterMs` says when a gauge that was held back is due. */
   write(key: string, object: T, status: NonNullable<T['status']>, signal?: AbortSignal): Promise<{ readonly againAfterMs?: number }>
   /** Call when the object is gone. */
   forget(key: string): void
 }
 
-type StatusObject = KubeObject & { readonly status?: unknown }
-type WithConditions = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
-type Written<T extends StatusObject> = {
-  readonly uid: string | undefined
-  readonly status: NonNullable<T['status']>
-  readonly atMs: number
-  /** Of the object: the one that was seen, and those that writes have left since. */
-  readonly versions: readonly (string | undefined)[]
-}
-
-export function createStatusWriter<T extends StatusObject>(deps: {
+export type StatusWriterDeps<T extends StatusObject> = {
   readonly client: KubeClient
   readonly resource: Resource<T>
   readonly fieldManager: string
@@ -44,20 +35,31 @@ export function createStatusWriter<T extends StatusObject>(deps: {
   readonly transitionOf: (status: NonNullable<T['status']>) => unknown
   /** Shared by all writers of the process. */
   readonly budget: WriteBudget
-  /** Where the conditions are told as metrics, at once; kinds that come and go by the thousand leave it out. */
+  /** Receives the conditions of every write at once. Left out for kinds whose objects come and go by the thousand. */
   readonly conditionMetrics?: ConditionMetrics
   /** Between two writes of gauges alone; default 30 s. */
   readonly gaugeIntervalMs?: number | ((status: NonNullable<T['status']>) => number)
   /**
-   * The status is the state of record: the first write of this process goes through only if the object is the one that was seen, so that
-   * nothing is decided over again that the process before has written last.
+   * The status is the state of record: the first write of this process goes through only on the version that was seen, so that nothing that
+   * the process before has decided and written is decided again.
    */
   readonly isRecord?: boolean
-}): StatusWriter<T> {
-  const { client, resource, fieldManager, clock, transitionOf, budget, conditionMetrics, gaugeIntervalMs = 30_000, isRecord = false } = deps
-  const written = new Map<string, Written<T>>()
-  const intervalOf = typeof gaugeIntervalMs === 'number' ? () => gaugeIntervalMs : gaugeIntervalMs
+}
 
+type StatusObject = KubeObject & { readonly status?: unknown }
+type WithConditions = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+type Written<T extends StatusObject> = {
+  readonly uid: string | undefined
+  readonly status: NonNullable<T['status']>
+  readonly writtenAtMs: number
+  /** Versions of the object: the one that was seen, and those that writes have left since. */
+  readonly versions: readonly (string | undefined)[]
+}
+
+export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDeps<T>): StatusWriter<T> {
+  const written = new Map<string, Written<T>>()
+
+  /** Only of this very object, and not of one that had its name before. */
   const remembered = (key: string, object: T): Written<T> | undefined => {
     const entry = written.get(key)
     return entry?.uid === object.metadata.uid ? entry : undefined
@@ -67,41 +69,63 @@ export function createStatusWriter<T extends StatusObject>(deps: {
     latest: (key, object) => remembered(key, object)?.status ?? object.status,
     forget: (key) => void written.delete(key),
     async write(key, object, status, signal) {
-      conditionMetrics?.(key, (status as WithConditions).conditions ?? [])
+      deps.conditionMetrics?.(key, (status as WithConditions).conditions ?? [])
       const before = remembered(key, object)
-      const known = before?.status ?? ownPart(object.status as NonNullable<T['status']> | undefined)
+      const known = before?.status ?? withoutAlerting(object.status as NonNullable<T['status']> | undefined)
       if (known !== undefined && isDeepStrictEqual(known, status)) return {}
-      const isTransition = known === undefined || !isDeepStrictEqual(transitionOf(known), transitionOf(status))
-      if (!isTransition) {
-        const quietMs = before === undefined ? 0 : before.atMs + intervalOf(status) - clock.monotonicNow()
-        const waitMs = quietMs > 0 ? quietMs : budget.take(`${resource.plural} ${key}`)
+      if (known !== undefined && isDeepStrictEqual(deps.transitionOf(known), deps.transitionOf(status))) {
+        const waitMs = gaugeWaitMs(deps, key, before, status)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
-      const { namespace, name, uid, resourceVersion: seen } = object.metadata
-      // What the cache shows may be older than what the last write left.
-      const shown = before?.versions.indexOf(seen) ?? -1
-      const versions = shown === -1 ? [seen] : (before?.versions.slice(shown) ?? [])
-      const put = (resourceVersion: string | undefined) => {
-        const body = { metadata: { name, namespace, uid, resourceVersion }, status } as unknown as Parameters<
-          typeof client.applyStatus<T>
-        >[1]
-        return client.applyStatus(resource, body, { fieldManager, force: true, signal })
-      }
-      const after = await put(versions.at(-1)).catch(async (error: unknown) => {
-        if (!hasCode(error, 'TM_KUBE_CONFLICT') || (isRecord && before === undefined)) throw error
-        const { items } = await client.list<T>(resource, { namespace, fieldSelector: `metadata.name=${name}`, signal })
-        const current = items.find(({ metadata }) => metadata.uid === uid)
-        if (current === undefined) throw error
-        return await put(current.metadata.resourceVersion)
-      })
-      written.set(key, { uid, status, atMs: clock.monotonicNow(), versions: [...versions, after.metadata.resourceVersion] })
+      written.set(key, await applyStatus(deps, object, status, before, signal))
       return {}
     },
   }
 }
 
-/** Without what alerts say about the object. */
-function ownPart<S>(status: S | undefined): S | undefined {
+/** 0: a change of gauges alone may be written now. */
+function gaugeWaitMs<T extends StatusObject>(
+  { budget, clock, gaugeIntervalMs = 30_000, resource }: StatusWriterDeps<T>,
+  key: string,
+  before: Written<T> | undefined,
+  status: NonNullable<T['status']>,
+): number {
+  const intervalMs = typeof gaugeIntervalMs === 'number' ? gaugeIntervalMs : gaugeIntervalMs(status)
+  const quietMs = before === undefined ? 0 : before.writtenAtMs + intervalMs - clock.monotonicNow()
+  return quietMs > 0 ? quietMs : budget.take(`${resource.plural} ${key}`)
+}
+
+async function applyStatus<T extends StatusObject>(
+  { client, clock, fieldManager, isRecord = false, resource }: StatusWriterDeps<T>,
+  object: T,
+  status: NonNullable<T['status']>,
+  before: Written<T> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Written<T>> {
+  const { namespace, name, uid } = object.metadata
+  const apply = (resourceVersion: string | undefined) => {
+    const body = { metadata: { name, namespace, uid, resourceVersion }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
+    return client.applyStatus(resource, body, { fieldManager, force: true, signal })
+  }
+  const versions = versionsSince(before, object)
+  const after = await apply(versions.at(-1)).catch(async (error: unknown) => {
+    if (!hasCode(error, 'TM_KUBE_CONFLICT') || (isRecord && before === undefined)) throw error
+    const { items } = await client.list<T>(resource, { namespace, fieldSelector: `metadata.name=${name}`, signal })
+    const current = items.find(({ metadata }) => metadata.uid === uid)
+    if (current === undefined) throw error
+    return await apply(current.metadata.resourceVersion)
+  })
+  return { uid, status, writtenAtMs: clock.monotonicNow(), versions: [...versions, after.metadata.resourceVersion] }
+}
+
+/** The version of the object, followed by those that this process has left since: the cache may be behind its own writes. */
+function versionsSince<T extends StatusObject>(before: Written<T> | undefined, { metadata }: T): readonly (string | undefined)[] {
+  const shown = before?.versions.indexOf(metadata.resourceVersion) ?? -1
+  return shown === -1 ? [metadata.resourceVersion] : (before?.versions.slice(shown) ?? [])
+}
+
+/** The status without the condition that alerts write to their targets. */
+function withoutAlerting<S>(status: S | undefined): S | undefined {
   const { conditions } = (status ?? {}) as { readonly conditions?: readonly { readonly type: string }[] }
   if (conditions?.some(({ type }) => type === alertingType) !== true) return status
   return { ...status, conditions: conditions.filter(({ type }) => type !== alertingType) } as S
