@@ -1,33 +1,31 @@
+import type { Redis } from 'ioredis'
 import { deadline } from '../clock/index.ts'
-import { queueKeys } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
-import { brokerError, unreachable } from './broker-error.ts'
+import { brokerError, isPassing, unreachable } from './broker-error.ts'
+import type { Broker, BrokerInfo, BrokerOptions } from './broker-port.ts'
+import {
+  countOrphans,
+  createEndedJobs,
+  createPlacedJobs,
+  createQueueSettings,
+  findLegacyRepeatables,
+  readQueues,
+  waitForEvents,
+} from './bullmq/index.ts'
 import { failFastMs, openConnection, type Connection } from './connection.ts'
-import { createCounts } from './counts.ts'
-import { createEndedJobs } from './ended-jobs.ts'
-import { createLedgers } from './ledgers.ts'
-import { countOrphans, findLegacyRepeatables } from './look-at-queues.ts'
-import { createPlacedJobs } from './placed-jobs.ts'
-import type { Broker, BrokerOptions } from './port.ts'
-import { createQueueSettings } from './queue-settings.ts'
-import { readQueues } from './read-queues.ts'
-import { createRuns } from './runs.ts'
-import { readServerInfo } from './server-info.ts'
+import { createCounts, createLedgers, createRuns } from './records.ts'
 
 const longestBlockMs = 10_000
+
+type Calls = Readonly<Record<string, (...args: never[]) => Promise<unknown>>>
 
 /** Connects to a broker, in the background. Two connections at most: one for commands, and one that waits for events from the first watch on. */
 export function connectBroker({ address, keyPrefix, credentials, tls, log, clock }: BrokerOptions): Broker {
   const access = { address, tls, log, clock, ...(credentials === undefined ? {} : { credentials: () => credentials }) }
   const commands = openConnection({ ...access, name: 'taskmill:operator', silenceMs: failFastMs })
-  const ledgers = createLedgers(commands.redis, keyPrefix)
-  const runs = createRuns(commands.redis, keyPrefix)
-  const counts = createCounts(commands.redis, keyPrefix)
-  const placed = createPlacedJobs(commands.redis, keyPrefix)
-  const ended = createEndedJobs(commands.redis, keyPrefix)
-  const settings = createQueueSettings(commands.redis, keyPrefix)
+  const { redis } = commands
   let watching: Connection | undefined
-  let turn: Promise<unknown> = Promise.resolve()
+  let lastWatch: Promise<unknown> = Promise.resolve()
 
   const onConnection = async <T>(connection: Connection, call: () => Promise<T>): Promise<T> => {
     await connection.ready()
@@ -47,10 +45,16 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     return await Promise.race([onConnection(commands, call), late])
   }
 
+  /** Returns the same calls, each as a `command`. */
+  const asCommands = <T extends Calls>(calls: T): T => {
+    const entries = Object.entries(calls).map(([name, call]) => [name, (...args: never[]) => command(() => call(...args))])
+    return Object.fromEntries(entries) as T
+  }
+
   /** Ends the blocking read from the other connection. Where that fails, the read ends by itself, at most `blockMs` later. */
   const interrupt = async (connection: Connection, clientId: number) => {
     try {
-      await commands.redis.client('UNBLOCK', clientId)
+      await redis.client('UNBLOCK', clientId)
     } catch (error) {
       log.debug({ address, error: errorMessage(error) }, 'could not end a blocking read')
       connection.redis.disconnect(true)
@@ -61,7 +65,6 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     signal.throwIfAborted()
     watching ??= openConnection({ ...access, name: 'taskmill:operator:watch', silenceMs: longestBlockMs + failFastMs })
     const connection = watching
-    const queueOf = new Map([...cursors.keys()].map((queue) => [queueKeys(keyPrefix, queue).events, queue]))
     let interrupted: Promise<void> | undefined
     return await onConnection(connection, async () => {
       const clientId = await connection.redis.client('ID')
@@ -69,9 +72,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
       const onAbort = () => void (interrupted = interrupt(connection, clientId))
       signal.addEventListener('abort', onAbort, { once: true })
       try {
-        // One entry is enough: it only says that something happened, and the reading that follows moves the cursor to the end.
-        const reply = await connection.redis.xread('COUNT', 1, 'BLOCK', blockMs, 'STREAMS', ...queueOf.keys(), ...cursors.values())
-        return new Map((reply ?? []).map(([key, entries]) => [queueOf.get(key) ?? key, entries.at(-1)?.[0] ?? '0-0']))
+        return await waitForEvents(connection.redis, keyPrefix, cursors, blockMs)
       } finally {
         signal.removeEventListener('abort', onAbort)
         await interrupted
@@ -80,50 +81,84 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
   }
 
   return {
-    readQueues: (queues) => command(() => readQueues(commands.redis, keyPrefix, queues)),
+    ...asCommands(createLedgers(redis, keyPrefix)),
+    ...asCommands(createRuns(redis, keyPrefix)),
+    ...asCommands(createCounts(redis, keyPrefix)),
+    ...asCommands(createPlacedJobs(redis, keyPrefix)),
+    ...asCommands(createEndedJobs(redis, keyPrefix)),
+    ...asCommands(createQueueSettings(redis, keyPrefix)),
+
+    readQueues: (queues) => command(() => readQueues(redis, keyPrefix, queues)),
+    countOrphans: (queues) => command(() => countOrphans(redis, keyPrefix, queues)),
+    findLegacyRepeatables: (queues) => command(() => findLegacyRepeatables(redis, keyPrefix, queues)),
+    info: () => command(() => readServerInfo(redis)),
 
     async watchQueues(cursors, blockMs, signal) {
       if (cursors.size === 0 || blockMs < 1 || blockMs > longestBlockMs) throw new RangeError('a watch needs a queue and 1 to 10000 ms')
-      const mine = turn.then(() => watch(cursors, Math.round(blockMs), signal))
-      turn = mine.catch(() => undefined)
+      const own = lastWatch.then(() => watch(cursors, Math.round(blockMs), signal))
+      lastWatch = own.catch(() => undefined)
       try {
-        return await mine
+        return await own
       } finally {
-        // What was news stays news: the caller's cursors have not moved.
+        // An answer that is dropped here is not lost: the caller's cursors have not moved.
         signal.throwIfAborted()
       }
     },
-
-    countOrphans: (queues) => command(() => countOrphans(commands.redis, keyPrefix, queues)),
-    findLegacyRepeatables: (queues) => command(() => findLegacyRepeatables(commands.redis, keyPrefix, queues)),
-    info: () => command(() => readServerInfo(commands.redis)),
-
-    claimDispatch: (claims) => command(() => ledgers.claimDispatch(claims)),
-    releaseDispatch: (proof) => command(() => ledgers.releaseDispatch(proof)),
-    readLedgers: (names) => command(() => ledgers.readLedgers(names)),
-    writeLedger: (write) => command(() => ledgers.writeLedger(write)),
-    readRun: (run, from) => command(() => runs.readRun(run, from)),
-    appendRun: (append) => command(() => runs.appendRun(append)),
-    deleteRun: (run, expectedLength, proof) => command(() => runs.deleteRun(run, expectedLength, proof)),
-    readCounts: (installation, requests) => command(() => counts.readCounts(installation, requests)),
-    listOwners: (installation, cursor) => command(() => ledgers.listOwners(installation, cursor)),
-    placeJobs: (jobs, brokerTimeMs, proof) => command(() => placed.placeJobs(jobs, brokerTimeMs, proof)),
-    removePlaced: (ref, proof) => command(() => placed.removePlaced(ref, proof)),
-    cancelPlaced: (ref, proof) => command(() => placed.cancelPlaced(ref, proof)),
-    lookAtPlaced: (refs) => command(() => placed.lookAtPlaced(refs)),
-    readEnded: (doneQueues, from) => command(() => ended.readEnded(doneQueues, from)),
-    acknowledgeEnded: (refs, proof) => command(() => ended.acknowledgeEnded(refs, proof)),
-
-    applyQueue: (apply) => command(() => settings.applyQueue(apply)),
-    releaseQueue: (claim) => command(() => settings.releaseQueue(claim)),
-    cleanQueue: (clean) => command(() => settings.cleanQueue(clean)),
 
     onReturn: commands.onReturn,
 
     async close() {
       commands.close()
       watching?.close()
-      await turn
+      await lastWatch
     },
   }
+}
+
+/** What the server tells about itself, in one round trip. What it, or the user's ACL, refuses to tell is left out. */
+async function readServerInfo(redis: Redis): Promise<BrokerInfo> {
+  const ask = async <T>(reply: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await reply
+    } catch (error) {
+      if (isPassing(error)) throw error
+      return undefined
+    }
+  }
+  const [time, server, memory, persistence, save, appendFsync] = await Promise.all([
+    redis.time(),
+    ask(redis.info('server')),
+    ask(redis.info('memory')),
+    ask(redis.info('persistence')),
+    ask(redis.config('GET', 'save')),
+    ask(redis.config('GET', 'appendfsync')),
+  ])
+  const fields = new Map(
+    [server, memory, persistence]
+      .flatMap((text) => text?.split(/\r?\n/u) ?? [])
+      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+  )
+  const hasAppendOnly = fields.get('aof_enabled') === '1'
+  const isWithoutAppendOnly = fields.get('aof_enabled') === '0'
+  // Undefined where CONFIG is denied, or is not there: then nobody knows.
+  const snapshots = configValue(save)
+  const [seconds = 0, micros = 0] = time.map(Number)
+  const info: { readonly [K in keyof Required<BrokerInfo>]: BrokerInfo[K] | undefined } = {
+    version: fields.get('valkey_version') ?? fields.get('redis_version'),
+    evictionPolicy: fields.get('maxmemory_policy'),
+    usedMemoryBytes: wholeNumber(fields.get('used_memory')),
+    maxMemoryBytes: wholeNumber(fields.get('maxmemory')),
+    persistence: hasAppendOnly ? 'AOF' : isWithoutAppendOnly && snapshots !== undefined ? (snapshots === '' ? 'None' : 'RDB') : undefined,
+    appendFsync: hasAppendOnly ? configValue(appendFsync) : undefined,
+    timeMs: seconds * 1_000 + Math.floor(micros / 1_000),
+  }
+  return Object.fromEntries(Object.entries(info).filter(([, value]) => value !== undefined)) as BrokerInfo
+}
+
+function configValue(reply: unknown): string | undefined {
+  return Array.isArray(reply) && typeof reply[1] === 'string' ? reply[1] : undefined
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text === undefined || !/^\d+$/u.test(text) ? undefined : Number(text)
 }

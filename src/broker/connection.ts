@@ -1,10 +1,10 @@
-import { Redis, type RedisOptions } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { deadline, type Clock, type TimerHandle } from '../clock/index.ts'
-import { errorMessage } from '../errors/index.ts'
+import { errorMessage, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import { parseAddress } from './address.ts'
 import { connectionError, withoutAttachments, withTlsHint } from './broker-error.ts'
-import type { BrokerCredentials, BrokerTls } from './port.ts'
+import type { BrokerCredentials, BrokerTls } from './broker-port.ts'
+import { createRedisClient } from './bullmq/index.ts'
 
 /** A call to a broker that is away fails after this long at the latest. */
 export const failFastMs = 1_800
@@ -46,17 +46,11 @@ export function openConnection(options: ConnectionOptions): Connection {
   let wasReady = false
   let closed = false
   let used = credentials()
-  const redis = new Redis({
+  const redis = createRedisClient({
     ...parseAddress(address),
     ...authentication(used),
     ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
     connectionName: name,
-    // Replies keep one shape on every server, proxy and version.
-    protocol: 2,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    // With any other number ioredis would keep commands of a broken connection, and never settle them once it is not to resend them.
-    maxRetriesPerRequest: 0,
     connectTimeout: failFastMs,
     socketTimeout: silenceMs,
     retryStrategy: (times) => {
@@ -65,16 +59,6 @@ export function openConnection(options: ConnectionOptions): Connection {
       return Math.min(50 * 2 ** (times - 1), 1_000)
     },
   })
-  // As ioredis does it, but without a word on the console where the user may not ask.
-  Object.assign(redis, {
-    _readyCheck: (answer: (error: Error | undefined, info?: object) => void) =>
-      void redis.info('persistence').then(
-        (info) => (/^loading:1/mu.test(info) ? answer(new Error('it is loading its data')) : answer(undefined, {})),
-        (error: Error) => (error.message.startsWith('NOPERM') ? answer(undefined, {}) : answer(error)),
-      ),
-  })
-  // One set of listeners for each queue that shares the connection, and for each job that waits for it. Not 0: BullMQ counts up from there.
-  redis.setMaxListeners(10_000)
   const explained = (error: Error) => (wasReady ? error : withTlsHint(error, tls !== undefined))
   const onFailure = (failure: Error) => {
     const error = explained(withoutAttachments(failure))
@@ -180,4 +164,18 @@ function tlsOptions({ ca, cert, key, serverName }: BrokerTls): NonNullable<Redis
     ...(key === undefined ? {} : { key }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   }
+}
+
+/** Splits `host:port`; an IPv6 host stands in brackets. Throws TM_CONFIG_INVALID. */
+function parseAddress(address: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:\s[\]]+)):(\d{1,5})$/iu.exec(address)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw taskmillError(
+      'TM_CONFIG_INVALID',
+      `the broker's address must be host:port, such as redis:6379, and is ${JSON.stringify(address)}`,
+    )
+  }
+  return { host, port }
 }

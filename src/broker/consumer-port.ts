@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
-import type { BrokerCredentials, BrokerTls } from './port.ts'
+import type { BrokerCredentials, BrokerTls } from './broker-port.ts'
 
 /** A job as whoever processes it sees it. */
 export type ConsumerJob = {

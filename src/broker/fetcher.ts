@@ -1,16 +1,10 @@
-import type { Job } from 'bullmq'
 import type { Clock } from '../clock/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { isPassing } from './broker-error.ts'
+import { createMarkerWatch, findClaims, peekSources, type MarkerWatch, type QueueSource, type TakenJob } from './bullmq/index.ts'
 import type { Connection } from './connection.ts'
 import type { FetchPlan } from './fetch-plan.ts'
-import type { MarkerWatch } from './marker-watch.ts'
-import type { QueueSource } from './queue-source.ts'
-import { callScript, loadScript } from './script.ts'
-
-const peekScript = loadScript('peek')
-const findClaimsScript = loadScript('find-claims')
 
 /** After an error that waiting for the connection does not cure, such as a key of the wrong type. */
 const pauseAfterErrorMs = 5_000
@@ -22,77 +16,108 @@ export type FetcherDeps = {
   readonly plan: FetchPlan
   readonly commands: Connection
   readonly blocking: Connection
-  readonly watch: MarkerWatch
   readonly clock: Clock
   readonly log: Logger
   readonly stopped: AbortSignal
-  /** Slots that nobody uses or has reserved. */
+  /** Slots that no job occupies, reserved or not. */
   readonly freeSlots: () => number
   readonly newToken: () => string
   /** Takes over a job and the slot that was reserved for it. */
-  readonly onJob: (source: QueueSource, job: Job, token: string) => void
+  readonly onJob: (source: QueueSource, job: TakenJob, token: string) => void
   /** Whether a job locked with that token is running here. */
   readonly isRunning: (jobId: string, token: string) => boolean
 }
 
-/** Gets jobs into free slots. */
-export type Fetcher = {
-  /** Begins, as soon as the broker is there. */
-  start(): void
-  /** Looks again what there is to do: to be called whenever a slot or a queue may have become free. */
-  pump(): void
-  /** When it last looked what there is to do, on the monotonic clock. */
-  lookedMs(): number
-  /** Slots that are reserved for fetches under way. */
-  reserved(): number
-  /** The reply to a fetch with that token was lost. */
-  suspect(source: QueueSource, token: string): void
-  /** Resolves when nothing is under way any more; to be called after `stopped` has aborted. */
-  settled(): Promise<void>
-}
+/**
+ * Gets jobs into free slots. It asks a queue that may have a job, looks at all queues every few seconds, and waits for markers while nothing is
+ * there. Each fetch reserves a slot first, so that no job is taken without one. When the broker was away, jobs that it handed out in replies
+ * that were lost are given back first.
+ */
+export class Fetcher {
+  readonly #deps: FetcherDeps
+  readonly #watch: MarkerWatch
+  /** By queue, the tokens of fetches whose reply was lost. */
+  readonly #suspects = new Map<QueueSource, Set<string>>()
+  readonly #underWay = new Set<Promise<void>>()
+  #reserved = 0
+  #lookedMs: number
+  #isDown = true
+  #isPeeking = false
+  #isWatching = false
 
-export function createFetcher(deps: FetcherDeps): Fetcher {
-  const { sources, plan, commands, blocking, watch, clock, log, stopped, freeSlots, newToken, onJob, isRunning } = deps
-  const byMarker = new Map([...sources.values()].map((source) => [`${source.base}marker`, source]))
-  const suspects = new Map<QueueSource, Set<string>>()
-  const underWay = new Set<Promise<void>>()
-  let reserved = 0
-  let lookedMs = clock.monotonicNow()
-  let isDown = true
-  let isPeeking = false
-  let isWatching = false
-
-  const spawn = (work: Promise<void>) => {
-    const tracked = work.finally(() => {
-      underWay.delete(tracked)
-      pump()
-    })
-    underWay.add(tracked)
+  constructor(deps: FetcherDeps) {
+    const { commands, blocking, log, stopped, clock } = deps
+    this.#deps = deps
+    this.#watch = createMarkerWatch({ blocking: blocking.redis, commands: commands.redis, log, stopped })
+    this.#lookedMs = clock.monotonicNow()
   }
 
-  const pump = () => {
-    lookedMs = clock.monotonicNow()
-    if (stopped.aborted || isDown || isPeeking) return
+  /** Begins, as soon as the broker is there. */
+  start(): void {
+    this.#spawn(this.#comeBack())
+  }
+
+  /** When it last looked what there is to do, on the monotonic clock. */
+  get lookedMs(): number {
+    return this.#lookedMs
+  }
+
+  /** Slots that are reserved for fetches under way. */
+  get reserved(): number {
+    return this.#reserved
+  }
+
+  /** Looks again what there is to do: to be called whenever a slot or a queue may have become free. */
+  pump(): void {
+    const { plan, sources, stopped, clock } = this.#deps
+    this.#lookedMs = clock.monotonicNow()
+    if (stopped.aborted || this.#isDown || this.#isPeeking) return
     const nowMs = clock.now()
-    if (freeSlots() <= 0) return
-    if (plan.isPeekDue(nowMs, !isWatching)) {
-      isPeeking = true
-      return spawn(peek())
+    if (this.#freeSlots() <= 0) return
+    if (plan.isPeekDue(nowMs, !this.#isWatching)) {
+      this.#isPeeking = true
+      return this.#spawn(this.#peek())
     }
-    while (freeSlots() > 0) {
+    while (this.#freeSlots() > 0) {
       const queue = plan.take(nowMs)
       const source = queue === undefined ? undefined : sources.get(queue)
       if (source === undefined) break
-      reserved++
-      spawn(fetch(source))
+      this.#reserved++
+      this.#spawn(this.#fetch(source))
     }
-    if (freeSlots() > 0 && reserved === 0 && !isWatching) {
-      isWatching = true
-      spawn(watchMarkers())
+    if (this.#freeSlots() > 0 && this.#reserved === 0 && !this.#isWatching) {
+      this.#isWatching = true
+      this.#spawn(this.#watchMarkers())
     }
   }
 
-  const fetch = async (source: QueueSource) => {
+  /** Tells that the reply to a fetch with that token was lost. */
+  suspect(source: QueueSource, token: string): void {
+    const tokens = this.#suspects.get(source) ?? new Set()
+    this.#suspects.set(source, tokens.add(token))
+    this.#goDown()
+  }
+
+  /** Resolves when nothing is under way any more; to be called after `stopped` has aborted. */
+  async settled(): Promise<void> {
+    if (!(await this.#watch.interrupt())) this.#deps.blocking.close()
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+
+  #freeSlots(): number {
+    return this.#deps.freeSlots() - this.#reserved
+  }
+
+  #spawn(work: Promise<void>): void {
+    const tracked = work.finally(() => {
+      this.#underWay.delete(tracked)
+      this.pump()
+    })
+    this.#underWay.add(tracked)
+  }
+
+  async #fetch(source: QueueSource): Promise<void> {
+    const { plan, clock, log, newToken, onJob } = this.#deps
     const token = newToken()
     try {
       const { job, ...outcome } = await source.fetch(token)
@@ -101,51 +126,50 @@ export function createFetcher(deps: FetcherDeps): Fetcher {
     } catch (error) {
       if (isPassing(error)) {
         plan.failed(source.name, clock.now(), 0)
-        suspect(source, token)
-        goDown()
+        this.suspect(source, token)
       } else {
         log.error({ queue: source.name, error: errorMessage(error) }, 'taking a job failed')
         plan.failed(source.name, clock.now(), pauseAfterErrorMs)
       }
     } finally {
       // After `onJob`: the slot is reserved until it is occupied.
-      reserved--
+      this.#reserved--
       plan.done(source.name)
     }
   }
 
   /** One look at all queues: so that none starves while the slots go round among others, and none is forgotten with a lost marker. */
-  const peek = async () => {
+  async #peek(): Promise<void> {
+    const { sources, plan, commands, clock, log } = this.#deps
     const all = [...sources.values()]
     try {
-      const [reply] = await callScript(commands.redis, peekScript, [{ keys: all.map(({ base }) => base), args: [clock.now()] }])
-      for (const [index, source] of all.entries()) {
-        const [hasJob, nextDueMs] = (reply as readonly number[]).slice(2 * index, 2 * index + 2)
-        plan.peeked(source.name, hasJob === 1, nextDueMs ?? 0)
+      for (const { source, hasJob, nextDueMs } of await peekSources(commands.redis, all, clock.now())) {
+        plan.peeked(source.name, hasJob, nextDueMs)
       }
     } catch (error) {
-      if (isPassing(error)) goDown()
+      if (isPassing(error)) this.#goDown()
       else {
         log.error({ error: errorMessage(error) }, 'looking at the queues failed')
         for (const { name } of all) plan.ready(name)
       }
     } finally {
       plan.looked(clock.now(), false)
-      isPeeking = false
+      this.#isPeeking = false
     }
   }
 
-  const watchMarkers = async () => {
+  async #watchMarkers(): Promise<void> {
+    const { sources, plan, blocking, clock, log, stopped } = this.#deps
     const nowMs = clock.now()
-    const keys = plan.watchable(nowMs).map((queue) => `${sources.get(queue)?.base ?? ''}marker`)
+    const watched = plan.watchable(nowMs).flatMap((queue) => sources.get(queue) ?? [])
     try {
-      if (keys.length === 0) return await later(plan.waitMs(nowMs))
+      if (watched.length === 0) return await this.#later(plan.waitMs(nowMs))
       await blocking.back(stopped)
-      const marker = await watch.wait(keys, plan.waitMs(nowMs))
-      const source = marker === undefined ? undefined : byMarker.get(marker.key)
-      if (marker !== undefined && source !== undefined) {
-        if (stopped.aborted || freeSlots() <= 0) await source.returnMarker(marker.member, marker.score)
-        plan.marker(source.name, Number(marker.score))
+      const marker = await this.#watch.wait(watched, plan.waitMs(nowMs))
+      if (marker !== undefined) {
+        const { source, member, score } = marker
+        if (stopped.aborted || this.#freeSlots() <= 0) await source.returnMarker(member, score)
+        plan.marker(source.name, Number(score))
       }
       plan.looked(clock.now(), true)
     } catch (error) {
@@ -154,14 +178,16 @@ export function createFetcher(deps: FetcherDeps): Fetcher {
       for (const queue of plan.queues) plan.ready(queue)
       if (isPassing(error)) return await blocking.back(stopped).catch(() => undefined)
       log.error({ error: errorMessage(error) }, 'waiting for jobs failed')
-      await later(pauseAfterErrorMs)
+      await this.#later(pauseAfterErrorMs)
     } finally {
-      isWatching = false
+      this.#isWatching = false
     }
   }
 
-  const later = (ms: number) =>
-    new Promise<void>((resolve) => {
+  /** Resolves after that time, or when `stopped` aborts. */
+  #later(ms: number): Promise<void> {
+    const { clock, stopped } = this.#deps
+    return new Promise((resolve) => {
       const end = () => {
         stopped.removeEventListener('abort', end)
         clock.clearTimeout(timer)
@@ -170,62 +196,42 @@ export function createFetcher(deps: FetcherDeps): Fetcher {
       const timer = clock.setTimeout(end, ms)
       stopped.addEventListener('abort', end, { once: true })
     })
-
-  const suspect = (source: QueueSource, token: string) => {
-    const tokens = suspects.get(source) ?? new Set()
-    suspects.set(source, tokens.add(token))
   }
 
-  const goDown = () => {
-    if (isDown) return
-    isDown = true
-    spawn(later(pauseWhileDownMs).then(comeBack))
+  #goDown(): void {
+    if (this.#isDown) return
+    this.#isDown = true
+    this.#spawn(this.#later(pauseWhileDownMs).then(() => this.#comeBack()))
   }
 
   /** Waits for the broker, and gives back what it handed out in replies that were lost. */
-  const comeBack = async () => {
-    while (isDown && !stopped.aborted) {
+  async #comeBack(): Promise<void> {
+    const { commands, plan, clock, log, stopped } = this.#deps
+    while (this.#isDown && !stopped.aborted) {
       try {
         await commands.back(stopped)
-        lookedMs = clock.monotonicNow()
-        await giveBackClaims()
+        this.#lookedMs = clock.monotonicNow()
+        await this.#giveBackClaims()
         for (const queue of plan.queues) plan.ready(queue)
-        isDown = false
+        this.#isDown = false
       } catch (error) {
         if (stopped.aborted) return
         if (!isPassing(error)) {
           log.error({ error: errorMessage(error) }, 'giving back jobs of lost replies failed')
-          suspects.clear()
+          this.#suspects.clear()
         }
-        await later(pauseWhileDownMs)
+        await this.#later(pauseWhileDownMs)
       }
     }
   }
 
-  const giveBackClaims = async () => {
-    for (const [source, tokens] of [...suspects]) {
-      const [reply] = await callScript(commands.redis, findClaimsScript, [{ keys: [source.base], args: [...tokens] }])
-      const claims = reply as readonly string[]
-      for (let index = 0; index < claims.length; index += 2) {
-        const [id = '', token = ''] = claims.slice(index, index + 2)
+  async #giveBackClaims(): Promise<void> {
+    const { commands, isRunning } = this.#deps
+    for (const [source, tokens] of [...this.#suspects]) {
+      for (const { id, token } of await findClaims(commands.redis, source, tokens)) {
         if (!isRunning(id, token)) await source.handBack(id, token)
       }
-      suspects.delete(source)
+      this.#suspects.delete(source)
     }
-  }
-
-  return {
-    start: () => spawn(comeBack()),
-    pump,
-    lookedMs: () => lookedMs,
-    reserved: () => reserved,
-    suspect(source, token) {
-      suspect(source, token)
-      goDown()
-    },
-    async settled() {
-      await watch.interrupt()
-      while (underWay.size > 0) await Promise.all(underWay)
-    },
   }
 }

@@ -1,16 +1,15 @@
-import type { Job } from 'bullmq'
-import { sleep, type Clock } from '../clock/index.ts'
+import { sleep, type Clock, type TimerHandle } from '../clock/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { isPassing } from './broker-error.ts'
+import { isRefusedByQueue, renewLocks, type QueueSource, type Settled, type TakenJob } from './bullmq/index.ts'
 import type { Connection } from './connection.ts'
 import type { ConsumerJob, ProcessJob } from './consumer-port.ts'
-import type { QueueSource, Settled } from './queue-source.ts'
 
 /** One run of one job, from its fetch to its end. */
 export type JobRun = {
   readonly source: QueueSource
-  readonly job: Job
+  readonly job: TakenJob
   readonly id: string
   readonly token: string
   readonly abort: AbortController
@@ -40,6 +39,8 @@ export type JobRunDeps = {
 
 /** Between two tries: some servers accept connections and refuse every command for a while. */
 const pauseMs = 100
+/** Between two tries to renew locks. */
+const retryRenewalMs = 1_000
 
 /** Runs the handler and stores its outcome, however long the broker is away meanwhile. Never rejects. */
 export async function runJob(run: JobRun, deps: JobRunDeps): Promise<Settled> {
@@ -48,7 +49,7 @@ export async function runJob(run: JobRun, deps: JobRunDeps): Promise<Settled> {
   try {
     // What BullMQ decided about the job before it ran, such as that it was lost too often.
     if (job.deferredFailure) throw Object.assign(new Error(job.deferredFailure), { name: 'UnrecoverableError' })
-    outcome = { result: await deps.process(view(job, source.name), { signal: abort.signal }) }
+    outcome = { result: await deps.process(viewOf(job, source.name), { signal: abort.signal }) }
   } catch (error) {
     outcome = { error: asError(error) }
   }
@@ -84,7 +85,7 @@ async function settle(
           log.warn({ queue: source.name, job: id, error: errorMessage(error) }, 'the outcome of a job could not be stored')
           return { outcome: 'Abandoned' }
         }
-      } else if (isRefused(error)) {
+      } else if (isRefusedByQueue(error)) {
         // After a lost reply this is how it looks when the first try had worked.
         if (!isRepeated) log.warn({ queue: source.name, job: id, error: errorMessage(error) }, 'a job ended that was no longer ours')
         return { outcome: 'Dropped' }
@@ -105,16 +106,11 @@ function isDropped(run: JobRun, hasFailed: boolean): boolean {
   return run.state === 'Released' || (run.state === 'Draining' && hasFailed)
 }
 
-/** BullMQ's own answers carry a negative code: no such job, no lock, not active, another lock. */
-export function isRefused(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code < 0
-}
-
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
 }
 
-function view(job: Job, queue: string): ConsumerJob {
+function viewOf(job: TakenJob, queue: string): ConsumerJob {
   return {
     id: job.id ?? '',
     queue,
@@ -123,5 +119,67 @@ function view(job: Job, queue: string): ConsumerJob {
     attempt: job.attemptsMade + 1,
     maxAttempts: Math.max(job.opts.attempts ?? 1, 1),
     updateProgress: (progress) => job.updateProgress(progress),
+  }
+}
+
+export type LockKeeperDeps = {
+  readonly connection: Connection
+  readonly runs: () => Iterable<JobRun>
+  readonly lockDurationMs: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * Renews the locks of all running jobs, every third of their duration, in one round trip. A job whose lock is lost for good is aborted and
+ * released: somebody else has it. While the broker is away nothing is aborted: the lock cannot be anybody else's before it is back.
+ */
+export function createLockKeeper({ connection, runs, lockDurationMs, clock, log }: LockKeeperDeps): { stop(): Promise<void> } {
+  let timer: TimerHandle | undefined
+  let renewing: Promise<void> = Promise.resolve()
+  let isStopped = false
+
+  const renew = async () => {
+    let againMs = lockDurationMs / 3
+    try {
+      await renewAll()
+    } catch (error) {
+      againMs = Math.min(againMs, retryRenewalMs)
+      const level = isPassing(error) ? 'debug' : 'error'
+      log[level]({ error: errorMessage(error) }, 'locks could not be renewed')
+    }
+    if (!isStopped) arm(againMs)
+  }
+
+  const renewAll = async () => {
+    const held = [...runs()].filter(({ state }) => state !== 'Released')
+    for (const run of await renewLocks(connection.redis, held, lockDurationMs)) {
+      // A job whose handler has ended meanwhile may have no lock any more and be as well as can be.
+      if (!run.isHandled) release(run)
+    }
+  }
+
+  const release = (run: JobRun) => {
+    run.state = 'Released'
+    log.warn({ queue: run.source.name, job: run.id }, 'the lock of a job is lost; its run is aborted')
+    run.abort.abort(new DOMException('the worker lost the lock of this job: it runs elsewhere', 'AbortError'))
+  }
+
+  const arm = (ms: number) => {
+    if (timer !== undefined) clock.clearTimeout(timer)
+    timer = clock.setTimeout(() => {
+      renewing = renew()
+    }, ms)
+  }
+  arm(lockDurationMs / 3)
+  // After an absence the locks may have expired: be there before somebody looks for jobs of dead workers.
+  connection.redis.on('ready', () => isStopped || arm(0))
+
+  return {
+    async stop() {
+      isStopped = true
+      if (timer !== undefined) clock.clearTimeout(timer)
+      await renewing
+    },
   }
 }

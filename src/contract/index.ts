@@ -6,17 +6,7 @@
  * no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
-export {
-  countsKey,
-  dispatcherKey,
-  ledgerKey,
-  ownersKey,
-  queueKeys,
-  queueNamePattern,
-  queueSettingsKey,
-  runKey,
-  taskmillKey,
-} from './keys.ts'
+export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, queueSettingsKey, runKey } from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
 export {
   dispatcherName,

@@ -70,6 +70,24 @@ describe('the rules bite', () => {
       want: /may not import the package ioredis/u,
     },
     {
+      name: 'BullMQ beside its glass',
+      path: 'src/broker/x.ts',
+      source: `import type { Job } from 'bullmq'; export type X = Job`,
+      want: /only src\/broker\/bullmq\/ may import bullmq/u,
+    },
+    {
+      name: 'a client of ioredis beside the glass',
+      path: 'src/broker/x.ts',
+      source: `import { Redis } from 'ioredis'; Redis`,
+      want: /only src\/broker\/bullmq\/ may import values of ioredis/u,
+    },
+    {
+      name: 'past the door of the glass',
+      path: 'src/broker/x.ts',
+      source: `import { QueueSource } from './bullmq/queue-source.ts'; QueueSource`,
+      want: /past the door of src\/broker\/bullmq\//u,
+    },
+    {
       name: 'a pure folder reads files',
       path: 'src/scaling/x.ts',
       source: `import { readFileSync } from 'node:fs'; readFileSync`,

@@ -56,5 +56,16 @@ export const table: Readonly<Record<string, Row>> = {
 /** Files that bring in time, randomness, environment and signals; everywhere else these are values. */
 export const impureFiles: readonly RegExp[] = [/^src\/main\//u, /^src\/clock\/(?:fake-)?clock\.ts$/u]
 
+/**
+ * A folder within a folder that hides the insides of a library: only its files import the package, others take types at most where
+ * `typesElsewhere` says so, and everything else in the folder around it comes in through its door.
+ */
+export const glass = {
+  folder: 'src/broker/bullmq/',
+  packages: { bullmq: { typesElsewhere: false }, ioredis: { typesElsewhere: true } } as Readonly<
+    Record<string, { readonly typesElsewhere: boolean }>
+  >,
+}
+
 /** The composers: no door, nobody imports them. */
 export const doorless: readonly string[] = ['main']

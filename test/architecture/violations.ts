@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { findCycle } from './cycles.ts'
 import { parseFile, type Import, type ParsedFile } from './parse.ts'
-import { doorless, impureFiles, leaves, table, type Row } from './table.ts'
+import { doorless, glass, impureFiles, leaves, table, type Row } from './table.ts'
 
 /** Checks a tree of sources (path from the repository's root -> text) and says each violation in one line. */
 export function violations(sources: ReadonlyMap<string, string>): string[] {
@@ -35,6 +35,7 @@ function fileViolations(file: ParsedFile): string[] {
   const found = file.imports.flatMap((each) =>
     each.specifier.startsWith('.') ? crossing(file.path, folder, row, each) : outside(file.path, row, each),
   )
+  if (!file.path.startsWith(glass.folder)) found.push(...file.imports.flatMap((each) => throughGlass(file.path, each)))
   if (!impureFiles.some((pattern) => pattern.test(file.path))) {
     found.push(...file.impurities.map((what) => `${file.path}: ${what} enters at main only; pass a value or the Clock`))
   }
@@ -67,6 +68,17 @@ function outside(path: string, row: Row, each: Import): string[] {
     .slice(0, each.specifier.startsWith('@') ? 2 : 1)
     .join('/')
   return row.packages?.includes('*') || row.packages?.includes(name) ? [] : [`${path}: may not import the package ${name}`]
+}
+
+function throughGlass(path: string, each: Import): string[] {
+  if (each.specifier.startsWith('.')) {
+    const target = resolve(path, each.specifier)
+    const isPastDoor = target.startsWith(glass.folder) && target !== `${glass.folder}index.ts`
+    return isPastDoor ? [`${path}: reaches past the door of ${glass.folder} (${target})`] : []
+  }
+  const rule = path.startsWith('src/broker/') ? glass.packages[each.specifier] : undefined
+  if (rule === undefined || (rule.typesElsewhere && each.typeOnly)) return []
+  return [`${path}: only ${glass.folder} may import ${rule.typesElsewhere ? 'values of ' : ''}${each.specifier}`]
 }
 
 function missingDoors(files: readonly ParsedFile[], sources: ReadonlyMap<string, string>): string[] {

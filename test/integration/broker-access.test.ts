@@ -196,9 +196,8 @@ test('rotation: a consumer authenticates anew on its live connections, and no jo
 })
 
 describe('an ACL', () => {
-  // As in the header of src/broker/connect-broker.ts and create-consumer.ts.
-  const operator =
-    '~bull:* resetchannels -@all +@read +@write -@dangerous +@transaction +eval +evalsha +script|load +time +client|id +client|setname'
+  // As in the header of src/broker/index.ts.
+  const operator = '~bull:* resetchannels -@all +@read +@write -@dangerous +eval +evalsha +time +client|id +client|setname'
   const worker = '~bull:* resetchannels -@all +@read +@write -@dangerous +eval +evalsha +time +client|id +client|setname'
   let redis: RedisServer
   beforeAll(async () => {
@@ -263,6 +262,8 @@ describe('an ACL', () => {
     await using reader = open({ address: redis.address, credentials: { username: 'reader', password: 'r' } })
     await reader.readQueues(['a'])
     expect((await refusal(() => lead(reader), 'TM_BROKER_UNAUTHORIZED')).message).toContain('ACL')
+    await using leader = open({ address: redis.address, credentials: { username: 'operator', password: 'o' } })
+    await lead(leader)
     await using placer = open({ address: redis.address, credentials: { username: 'reader', password: 'r' } })
     await refusal(() => placer.placeJobs([jobOf('x', firstSlot, { data: 'payl0ad' })], 1, proof), 'TM_BROKER_UNAUTHORIZED').then((error) =>
       expect(shown(error)).not.toContain('payl0ad'),

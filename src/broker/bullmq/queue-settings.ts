@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, ownersKey, queueKeys, queueSettingsKey } from '../contract/index.ts'
-import { installationOf } from './markers.ts'
-import type { BrokerQueues, CleanAnswer, QueueAnswer, QueueChange, QueueClaim } from './queue-port.ts'
-import { callScript, loadScript } from './script.ts'
+import { dispatcherKey, ownersKey, queueKeys, queueSettingsKey } from '../../contract/index.ts'
+import { installationOf } from '../records.ts'
+import type { BrokerQueues, CleanAnswer, QueueAnswer, QueueChange, QueueClaim } from '../broker-port.ts'
+import { callScript, scriptsBeside } from '../script.ts'
 
+const loadScript = scriptsBeside(import.meta.url)
 const applyScript = loadScript('apply-queue')
 const cleanScript = loadScript('clean-queue')
 

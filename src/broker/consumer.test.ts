@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../clock/index.ts'
-import { createConsumerHealth } from './consumer-health.ts'
+import { createConsumerHealth } from './consumer.ts'
 
 test('tells an absent broker from a loop that is stuck', async () => {
   const clock = fakeClock()

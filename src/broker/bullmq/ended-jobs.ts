@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, queueKeys } from '../contract/index.ts'
-import type { BrokerJobs, EndedJob } from './job-port.ts'
-import { callScript, loadScript } from './script.ts'
+import { dispatcherKey, queueKeys } from '../../contract/index.ts'
+import type { BrokerJobs, EndedJob } from '../dispatch-port.ts'
+import { callScript, inParts, scriptsBeside } from '../script.ts'
 
+const loadScript = scriptsBeside(import.meta.url)
 const readScript = loadScript('read-ended')
 const acknowledgeScript = loadScript('acknowledge-ended')
 
@@ -30,7 +31,7 @@ type EndedReply = readonly [
 export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerJobs, 'readEnded' | 'acknowledgeEnded'> {
   return {
     async readEnded(doneQueues, from = 0) {
-      const parts = split(doneQueues, queuesPerCall)
+      const parts = inParts(doneQueues, queuesPerCall)
       const replies = await callScript(
         redis,
         readScript,
@@ -49,7 +50,7 @@ export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerJob
       const replies = await callScript(
         redis,
         acknowledgeScript,
-        split(refs, endsPerCall).map((part) => ({
+        inParts(refs, endsPerCall).map((part) => ({
           keys: [
             dispatcher,
             ...part.flatMap(({ id, doneQueue }) => {
@@ -67,7 +68,7 @@ export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerJob
 
 function parse(reply: EndedReply, doneQueue: string): EndedJob[] {
   const [id, text, outcome, message, result, resultBytes, attemptsMade, worker, startedAtMs, finishedAtMs, opts] = reply
-  const of = whose(text)
+  const of = ownerOfEnd(text)
   if (of === undefined) return []
   const { attempts } = (parseJson(opts) ?? {}) as { readonly attempts?: unknown }
   return [
@@ -88,12 +89,12 @@ function parse(reply: EndedReply, doneQueue: string): EndedJob[] {
   ]
 }
 
-type Whose =
+type EndOwner =
   | { readonly kind: 'Slot'; readonly owner: string; readonly slot: number }
   | { readonly kind: 'Node'; readonly owner: string; readonly token: string; readonly node: string }
 
 /** What is not a done job of ours, or of a later version, is left to whoever put it there: undefined. */
-function whose(text: string): Whose | undefined {
+function ownerOfEnd(text: string): EndOwner | undefined {
   const data = parseJson(text) as Readonly<Record<string, unknown>> | null
   if (data?.['v'] !== 1) return undefined
   const { ledger, slot, run, token, node } = data
@@ -108,8 +109,4 @@ function parseJson(text: string): unknown {
   } catch {
     return null
   }
-}
-
-function split<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, part) => all.slice(part * size, (part + 1) * size))
 }

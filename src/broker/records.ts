@@ -1,0 +1,216 @@
+import type { Redis } from 'ioredis'
+import { type CountIncrement, countsKey, dispatcherKey, ledgerKey, ownersKey, runKey, type OwnerMarker } from '../contract/index.ts'
+import type { BrokerLedgers, BrokerRuns, CountRequest, DispatchAnswer, LedgerAnswer, RunAnswer, StoredLedger } from './dispatch-port.ts'
+import { callScript, inParts, scriptsBeside } from './script.ts'
+
+const loadScript = scriptsBeside(import.meta.url)
+const claimScript = loadScript('claim-dispatch')
+const releaseScript = loadScript('release-dispatch')
+const readLedgersScript = loadScript('read-ledgers')
+const writeLedgerScript = loadScript('write-ledger', 'count-ends')
+const readRunScript = loadScript('read-run')
+const appendRunScript = loadScript('append-run', 'count-ends')
+const deleteRunScript = loadScript('delete-run')
+const readCountsScript = loadScript('read-counts')
+
+const keysPerCall = 50
+const ownersPerPage = 200
+/** Of one reply: it holds up everybody else. */
+const bytesPerRead = 2_000_000
+const minutesPerHour = 60
+
+/** Who dispatches, and the ledgers that only they may write. Errors are those of the connection. */
+export function createLedgers(
+  redis: Redis,
+  keyPrefix: string,
+): Pick<BrokerLedgers, 'claimDispatch' | 'releaseDispatch' | 'readLedgers' | 'writeLedger' | 'listOwners'> {
+  return {
+    async claimDispatch(claims) {
+      const replies = await callScript(
+        redis,
+        claimScript,
+        inParts(claims, keysPerCall).map((chunk) => ({
+          keys: chunk.map(({ dispatcher }) => dispatcherKey(keyPrefix, dispatcher)),
+          args: chunk.flatMap(({ epoch, holder, by, patienceMs }) => [epoch, holder, by, patienceMs]),
+        })),
+      )
+      return (replies as readonly (readonly ClaimReply[])[]).flat().map(parseClaim)
+    },
+
+    async releaseDispatch({ dispatcher, epoch, holder }) {
+      await callScript(redis, releaseScript, [{ keys: [dispatcherKey(keyPrefix, dispatcher)], args: [epoch, holder] }])
+    },
+
+    async readLedgers(ledgers) {
+      // Without ledgers there is still the time to read.
+      const calls = ledgers.length === 0 ? [[]] : inParts(ledgers, keysPerCall)
+      const replies = await callScript(
+        redis,
+        readLedgersScript,
+        calls.map((chunk) => ({ keys: chunk.map((ledger) => ledgerKey(keyPrefix, ledger)), args: [] })),
+      )
+      const stored = replies.flatMap((reply) => (reply as readonly (readonly [number, string] | [])[]).slice(1).map(parseStored))
+      return { stored, brokerTimeMs: (replies.at(-1) as readonly [number])[0] }
+    },
+
+    async writeLedger({ ledger, expectedRevision, document, marker, proof, notBeforeMs, beforeMs, counts = [] }): Promise<LedgerAnswer> {
+      const [reply] = await callScript(redis, writeLedgerScript, [
+        {
+          keys: [
+            dispatcherKey(keyPrefix, proof.dispatcher),
+            ledgerKey(keyPrefix, ledger),
+            ownersKey(keyPrefix, installationOf(ledger)),
+            ...countKeys(keyPrefix, installationOf(ledger), marker.namespace, counts),
+          ],
+          args: [
+            proof.epoch,
+            proof.holder,
+            expectedRevision,
+            document === undefined ? 'Delete' : 'Write',
+            document ?? '',
+            ledger,
+            JSON.stringify(marker),
+            notBeforeMs === undefined ? '' : Math.ceil(notBeforeMs),
+            beforeMs === undefined ? '' : Math.ceil(beforeMs),
+            ...countOutcomes(counts),
+          ],
+        },
+      ])
+      const [outcome, brokerTimeMs, ...found] = reply as readonly [LedgerAnswer['outcome'], number, ...([number, string] | [])]
+      if (outcome !== 'Written') return { outcome, brokerTimeMs, stored: parseStored(found) }
+      return { outcome, brokerTimeMs, stored: document === undefined ? undefined : { revision: expectedRevision + 1, document } }
+    },
+
+    async listOwners(installation, cursor) {
+      const [next, fields] = await redis.hscan(ownersKey(keyPrefix, installation), cursor, 'COUNT', ownersPerPage)
+      const owners = new Map<string, OwnerMarker>()
+      for (let index = 0; index < fields.length; index += 2) {
+        const [ledger = '', text = ''] = fields.slice(index, index + 2)
+        const marker = parseMarker(text)
+        if (marker !== undefined) owners.set(ledger, marker)
+      }
+      return { owners, cursor: next }
+    },
+  }
+}
+
+type ClaimReply = readonly ['Held'] | readonly ['HeldByOther', string] | readonly ['Behind', number]
+
+function parseClaim(reply: ClaimReply): DispatchAnswer {
+  if (reply[0] === 'Held') return { kind: 'Held' }
+  return reply[0] === 'Behind' ? { kind: 'Behind', epoch: reply[1] } : { kind: 'HeldByOther', holder: reply[1] }
+}
+
+function parseStored([revision, document]: readonly [number, string] | readonly []): StoredLedger | undefined {
+  return revision === undefined ? undefined : { revision, document: document ?? '' }
+}
+
+/** The decision logs of runs, that only the dispatcher may write. Errors are those of the connection. */
+export function createRuns(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'readRun' | 'appendRun' | 'deleteRun'> {
+  const keysOf = (run: string) => [runKey(keyPrefix, run), ownersKey(keyPrefix, installationOf(run))]
+  return {
+    async readRun(run, from) {
+      const [reply] = await callScript(redis, readRunScript, [{ keys: keysOf(run), args: [run, from, bytesPerRead] }])
+      const [brokerTimeMs, length, marker, ...entries] = reply as readonly [number, number, string, ...string[]]
+      return { entries, length, marker: parseMarker(marker), brokerTimeMs }
+    },
+
+    async appendRun({ run, expectedLength, entries, marker, proof, counts = [] }) {
+      const [reply] = await callScript(redis, appendRunScript, [
+        {
+          keys: [
+            dispatcherKey(keyPrefix, proof.dispatcher),
+            ...keysOf(run),
+            ...countKeys(keyPrefix, installationOf(run), marker.namespace, counts),
+          ],
+          args: [proof.epoch, proof.holder, expectedLength, run, JSON.stringify(marker), ...countOutcomes(counts), ...entries],
+        },
+      ])
+      return parseRunAnswer(reply)
+    },
+
+    async deleteRun(run, expectedLength, { dispatcher, epoch, holder }) {
+      const keys = [dispatcherKey(keyPrefix, dispatcher), ...keysOf(run)]
+      const [reply] = await callScript(redis, deleteRunScript, [{ keys, args: [epoch, holder, expectedLength, run] }])
+      return parseRunAnswer(reply)
+    },
+  }
+}
+
+function parseRunAnswer(reply: unknown): RunAnswer {
+  const [outcome, brokerTimeMs, length] = reply as readonly [RunAnswer['outcome'], number, number]
+  return { outcome, brokerTimeMs, length }
+}
+
+/** What was counted of ends. Errors are those of the connection. */
+export function createCounts(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'readCounts'> {
+  return {
+    async readCounts(installation, requests) {
+      const hours = requests.flatMap((request, index) => hoursOf(request).map((hour) => ({ ...hour, request, index })))
+      // Without hours there is still the time to read.
+      const parts = hours.length === 0 ? [[]] : inParts(hours, keysPerCall)
+      const replies = await callScript(
+        redis,
+        readCountsScript,
+        parts.map((part) => ({
+          keys: part.map(({ request, hour }) => countsKey(keyPrefix, { installation, ...request }, hour)),
+          args: part.flatMap(({ first, last }) => [first, last]),
+        })),
+      )
+      const rows = replies as readonly (readonly number[])[]
+      const sums = rows.flatMap((row) => row.slice(1))
+      const counts = requests.map(() => ({ succeeded: 0, failed: 0, missed: 0 }))
+      for (const [at, { index }] of hours.entries()) {
+        const of = counts[index]
+        if (of === undefined) continue
+        of.succeeded += sums[3 * at] ?? 0
+        of.failed += sums[3 * at + 1] ?? 0
+        of.missed += sums[3 * at + 2] ?? 0
+      }
+      return { counts, brokerTimeMs: rows.at(-1)?.[0] ?? 0 }
+    },
+  }
+}
+
+/** The hours that a stretch of minutes touches, and which minutes of each. */
+function hoursOf({
+  fromMinute,
+  toMinute,
+}: CountRequest): readonly { readonly hour: number; readonly first: number; readonly last: number }[] {
+  const from = Math.floor(fromMinute / minutesPerHour)
+  const to = Math.floor(toMinute / minutesPerHour)
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => {
+    const start = (from + index) * minutesPerHour
+    return {
+      hour: from + index,
+      first: Math.max(0, fromMinute - start),
+      last: Math.min(minutesPerHour - 1, toMinute - start),
+    }
+  })
+}
+
+/** Where the ends are counted, for the scripts that record them: these know the hour. */
+function countKeys(keyPrefix: string, installation: string, namespace: string, counts: readonly CountIncrement[]): readonly string[] {
+  return counts.map(({ subjectKind, subject }) => countsKey(keyPrefix, { installation, namespace, subjectKind, subject }, ''))
+}
+
+function countOutcomes(counts: readonly CountIncrement[]): readonly string[] {
+  return counts.map(({ outcome, count }) => (count === undefined ? outcome : `${outcome} ${count}`))
+}
+
+const kinds: readonly unknown[] = ['TaskSchedule', 'TaskExecution', 'TaskQueue'] satisfies readonly OwnerMarker['kind'][]
+
+/** A marker of a later version, or of nobody that is known here, is left alone: undefined. */
+function parseMarker(text: string): OwnerMarker | undefined {
+  try {
+    const marker = JSON.parse(text) as Partial<OwnerMarker> | null
+    return marker?.v === 1 && kinds.includes(marker.kind) ? (marker as OwnerMarker) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Of a ledger, a run or a queue's owner. */
+export function installationOf(owner: string): string {
+  return owner.slice(0, owner.indexOf('/'))
+}
