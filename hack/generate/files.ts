@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { crdOf, kinds, maxCrdBytes } from '../../src/api/index.ts'
+import { buildCrd, kinds, maxCrdBytes } from '../../src/api/index.ts'
 import { metricGroups } from '../../src/observability/index.ts'
 import { chartReadme } from './chart-readme.ts'
 import { metricsPage } from './metrics-page.ts'
@@ -14,7 +14,7 @@ const notice = '# Generated from src/api by `make generate`. Do not edit.\n'
 export async function generatedFiles(read: (path: string) => Promise<string>): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>()
   for (const kind of kinds) {
-    const crd = crdOf(kind)
+    const crd = buildCrd(kind)
     const name = `${crd.metadata.name}.yaml`
     const text = notice + yaml(crd)
     if (Buffer.byteLength(text) >= maxCrdBytes)
@@ -30,7 +30,7 @@ export async function generatedFiles(read: (path: string) => Promise<string>): P
 }
 
 /** The chart installs CRDs as templates, so that an upgrade of the chart upgrades them, and keeps them when it goes. */
-function chartTemplate({ metadata, spec, ...type }: ReturnType<typeof crdOf>): string {
+function chartTemplate({ metadata, spec, ...type }: ReturnType<typeof buildCrd>): string {
   const body = yaml({ spec })
   if (body.includes('{{')) throw new Error(`${metadata.name}: helm would take {{ for a template`)
   return [

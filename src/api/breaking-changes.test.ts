@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { breakingChanges, type Crd } from './breaking-changes.ts'
-import { crdOf, kinds, workerPool } from './index.ts'
+import { buildCrd, kinds, workerPool } from './index.ts'
 
 /** What sounds like a break, and holds for every object that there can have been; why, a person has to say. */
 const weighed: readonly string[] = [
@@ -18,7 +18,7 @@ const weighed: readonly string[] = [
 describe('since the last release', () => {
   it.each(readdirSync('test/compat/crds'))('%s broke nothing', (file) => {
     const released: Crd = parse(readFileSync(`test/compat/crds/${file}`, 'utf8'))
-    const now = kinds.map(crdOf).find(({ metadata }) => metadata.name === released.metadata.name)
+    const now = kinds.map(buildCrd).find(({ metadata }) => metadata.name === released.metadata.name)
     const breaks = now === undefined ? [`${file} is gone`] : breakingChanges(released, now)
     expect(breaks.filter((sentence) => !weighed.includes(sentence))).toEqual([])
   })
@@ -31,7 +31,7 @@ const fields = (node: Node, ...names: readonly string[]): Node => names.reduce((
 
 /** The CRD of a pool after a change by hand. */
 function changed(change: Change): Crd {
-  const crd = JSON.parse(JSON.stringify(crdOf(workerPool)))
+  const crd = JSON.parse(JSON.stringify(buildCrd(workerPool)))
   const { properties } = crd.spec.versions[0].schema.openAPIV3Schema
   change(properties.spec, crd, properties.status)
   return crd
@@ -84,7 +84,7 @@ describe('what breaks', () => {
       (spec) => (fields(spec, 'scaling')['x-kubernetes-validations'] = [{ rule: 'self.minReplicas > 0', message: 'no' }]),
     ],
   ])('%s', (sentence, change) => {
-    const found = breakingChanges(crdOf(workerPool), changed(change))
+    const found = breakingChanges(buildCrd(workerPool), changed(change))
     expect(found).toHaveLength(1)
     expect(found[0]).toContain(sentence)
   })
@@ -116,6 +116,6 @@ describe('what does not break', () => {
         (fields(spec, 'scaling')['default'] = Object.fromEntries(Object.entries(Object(fields(spec, 'scaling')['default'])).toReversed())),
     ],
   ])('%s', (_, change) => {
-    expect(breakingChanges(crdOf(workerPool), changed(change))).toEqual([])
+    expect(breakingChanges(buildCrd(workerPool), changed(change))).toEqual([])
   })
 })

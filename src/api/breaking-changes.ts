@@ -1,8 +1,8 @@
-import type { crdOf } from './crd.ts'
+import type { buildCrd } from './crd.ts'
 import type { JsonSchema, JsonValue, ValidationRule } from './schema/index.ts'
 
 /** A CustomResourceDefinition as this house writes them. */
-export type Crd = ReturnType<typeof crdOf>
+export type Crd = ReturnType<typeof buildCrd>
 
 /**
  * What a release would break: manifests that were admitted and would be refused or mean something else, and fields that programs read and

@@ -5,7 +5,7 @@ import type { JsonSchema } from './schema/schema.ts'
 export const maxCrdBytes = 262_144
 
 /** The CustomResourceDefinition of a kind, ready to be written as YAML. The same declaration always gives the same bytes. */
-export function crdOf(kind: Kind) {
+export function buildCrd(kind: Kind) {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',

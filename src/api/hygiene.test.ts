@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { crdOf, type JsonSchema, type Kind, kinds, maxCrdBytes } from './index.ts'
+import { buildCrd, type JsonSchema, type Kind, kinds, maxCrdBytes } from './index.ts'
 import { schemaViolations } from './schema-violations.ts'
 
 /**
@@ -22,11 +22,11 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))('%s', (_, kind) =
       ...('description' in schema ? [] : [path]),
       ...undescribed(schema, path),
     ]
-    expect(crdOf(kind).spec.versions.flatMap(({ schema }) => nodesOf(schema.openAPIV3Schema, ''))).toEqual(['.metadata'])
+    expect(buildCrd(kind).spec.versions.flatMap(({ schema }) => nodesOf(schema.openAPIV3Schema, ''))).toEqual(['.metadata'])
   })
 
   it('fits into the annotation of client-side apply', () => {
-    expect(Buffer.byteLength(JSON.stringify(crdOf(kind)))).toBeLessThan(maxCrdBytes)
+    expect(Buffer.byteLength(JSON.stringify(buildCrd(kind)))).toBeLessThan(maxCrdBytes)
   })
 
   it('has a status as kstatus expects it: conditions first, observedGeneration -1 until seen, nothing required', () => {

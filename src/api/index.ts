@@ -28,7 +28,7 @@ export {
   type Secret,
 } from './builtin.ts'
 export { findCondition, setConditions, type WantedCondition, type WantedEvent } from './conditions.ts'
-export { crdOf, maxCrdBytes, describeBounds, describeDefault } from './crd.ts'
+export { buildCrd, maxCrdBytes, describeBounds, describeDefault } from './crd.ts'
 export { alertChannel, alertChannels, channelTypes, receiverOf, urlSourceOf } from './kinds/alert-channel.ts'
 export type { AlertChannel, AlertChannelSpec, AlertChannelStatus } from './kinds/alert-channel.ts'
 export { channelCondition, channelEvent } from './kinds/alert-channel-reasons.ts'

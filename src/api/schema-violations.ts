@@ -1,5 +1,5 @@
 import type { JsonSchema } from './schema/index.ts'
-import { schemaFaults } from './validation/faults.ts'
+import { findSchemaFaults } from './validation/faults.ts'
 
 /** What is wrong with a schema and everything below it, one sentence each; the tests want none. */
 export function schemaViolations(path: string, schema: JsonSchema, always = true): readonly string[] {
@@ -31,7 +31,7 @@ function* ownViolations(schema: JsonSchema, always: boolean): Iterable<string> {
   if (schema.type === 'integer' || intOrString) yield* integerViolations(schema)
   if (schema.type === 'array') yield* arrayViolations(schema)
   if (schema.type === 'object') yield* objectViolations(schema)
-  if (schema.default !== undefined && schemaFaults(schema, schema.default, '').length > 0) {
+  if (schema.default !== undefined && findSchemaFaults(schema, schema.default, '').length > 0) {
     yield `the default ${JSON.stringify(schema.default)} is not admitted`
   }
   for (const { rule, fieldPath } of schema['x-kubernetes-validations'] ?? []) {

@@ -1,7 +1,7 @@
 /** Who is at an alert, and whether it calls anybody meanwhile: `ack`, `silence`, `unack`. */
 import type { TaskAlert } from '../api/index.ts'
 import type { Command } from './command.ts'
-import { becauseMeans, hold, letGo, noMore, required } from './override.ts'
+import { becauseHelp, startOverride, endOverride, refuseExtraArguments, requireDuration } from './override.ts'
 import { parseReference, readObject } from './reference.ts'
 
 export const ack = quiet(
@@ -25,15 +25,15 @@ function quiet(what: string, fields: object, summary: string, about: string): Co
     summary,
     usage: 'tal/NAME --for DURATION [--because REASON]',
     about,
-    options: { for: '45m, 1h, 1d12h; after that the channels are notified again', because: becauseMeans },
+    options: { for: '45m, 1h, 1d12h; after that the channels are notified again', because: becauseHelp },
     prepare({ positionals, forMs, because: reason }) {
       const [target, ...more] = positionals
       const reference = parseReference(target, ['TaskAlert'])
-      noMore(more)
-      const ms = required(forMs)
+      refuseExtraArguments(more)
+      const ms = requireDuration(forMs)
       return async (context) => {
         const alert = await readObject(context, reference)
-        return hold(context, reference, alert, fields, { what, ms, reason, note: ` ${stateOf(alert)}`, endedBy: 'unack' })
+        return startOverride(context, reference, alert, fields, { what, ms, reason, note: ` ${stateOf(alert)}`, endedBy: 'unack' })
       }
     },
   }
@@ -48,12 +48,12 @@ export const unack: Command = {
   prepare({ positionals }) {
     const [target, ...more] = positionals
     const reference = parseReference(target, ['TaskAlert'])
-    noMore(more)
+    refuseExtraArguments(more)
     return async (context) => {
       const alert = await readObject(context, reference)
       const head = `${reference.shown}${context.where}`
       if (alert.spec.override === undefined) return `${head} is neither acknowledged nor silenced: nothing to end`
-      return `${head}: ${await letGo(context, alert)}. ${stateOf(alert)}`
+      return `${head}: ${await endOverride(context, alert)}. ${stateOf(alert)}`
     }
   },
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { didYouMean, errorMessage } from '../errors/index.ts'
+import { suggestName, errorMessage } from '../errors/index.ts'
 
 /** The words after a command's name. */
 export type Arguments = {
@@ -71,7 +71,7 @@ function parsed(argv: readonly string[], allowed: readonly string[]) {
   const unknown = tokens.find((token) => token.kind === 'option' && !known.includes(token.name))
   if (unknown?.kind === 'option') {
     const others = known.map((name) => `--${name}`)
-    throw usageError(`unknown option ${unknown.rawName}${didYouMean(unknown.rawName, others)}`)
+    throw usageError(`unknown option ${unknown.rawName}${suggestName(unknown.rawName, others)}`)
   }
   try {
     return parseArgs({ args: [...argv], options: { ...common, ...special }, allowPositionals: true, strict: true })
@@ -95,7 +95,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** The two largest parts that are not 0: `1d12h`, `45m`. */
-export function sayDuration(ms: number): string {
+export function formatDuration(ms: number): string {
   let rest = Math.max(0, Math.round(ms / 1000) * 1000)
   const parts = Object.entries(units).flatMap(([unit, size]) => {
     const count = Math.floor(rest / size)

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { fakeClock } from '../clock/index.ts'
-import { parseDuration, sayDuration } from './arguments.ts'
+import { parseDuration, formatDuration } from './arguments.ts'
 import { commandNames, runCommand, type CommandDeps } from './index.ts'
 import { parseParameters } from './run.ts'
 import { parseReference } from './reference.ts'
@@ -13,7 +13,7 @@ it.each([
   ['30s', 30_000, '30s'],
   ['1d0h0m1s', 86_401_000, '1d1s'],
 ])('%s is %i ms, and is said as %s', (text, ms, words) => {
-  expect([parseDuration(text), sayDuration(ms)]).toEqual([ms, words])
+  expect([parseDuration(text), formatDuration(ms)]).toEqual([ms, words])
 })
 
 it.each(['', '0s', '1', 'h', '1w', '1.5h', '-1h', '1h ', '1 h', '9999999h'])('%j is no duration', (text) => {

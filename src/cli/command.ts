@@ -27,10 +27,10 @@ export type Context = CommandDeps &
   }
 
 /** What a command says in the end, and with what it exits. */
-export type Said = { readonly words: string; readonly exitCode: number }
+export type CommandResult = { readonly words: string; readonly exitCode: number }
 
 /** Carries out what was asked for. */
-type Prepared = (context: Context) => Promise<string | Said>
+type Prepared = (context: Context) => Promise<string | CommandResult>
 
 export type Command = {
   /** What it acts on, in `taskmill --help`: `tsch/NAME | tdep/NAME`. */
@@ -68,7 +68,7 @@ const common = [
   ['    --kubeconfig FILE', 'default: $KUBECONFIG, or else ~/.kube/config'],
 ] as const
 
-export function helpOf(name: string, { usage, about, options, more }: Command, program: string): string {
+export function renderHelp(name: string, { usage, about, options, more }: Command, program: string): string {
   const own = Object.entries(options).map(
     ([option, meaning]) => [`    --${option} ${values[option as Option]}`.trimEnd(), meaning] as const,
   )

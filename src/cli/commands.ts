@@ -1,7 +1,7 @@
-import { didYouMean, errorMessage, hasCode } from '../errors/index.ts'
+import { suggestName, errorMessage, hasCode } from '../errors/index.ts'
 import { parseArguments, CommandError, usageError } from './arguments.ts'
 import { cancel } from './cancel.ts'
-import { type Command, type CommandDeps, helpOf } from './command.ts'
+import { type Command, type CommandDeps, renderHelp } from './command.ts'
 import { resume, scale, suspend } from './suspend.ts'
 import { ack, silence, unack } from './acknowledge.ts'
 import { run } from './run.ts'
@@ -21,10 +21,10 @@ export async function runCommand(name: string, argv: readonly string[], deps: Co
   const { connect, out, err, program } = deps
   try {
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-    if (command === undefined) throw usageError(`unknown command "${name}"${didYouMean(name, commandNames)}`)
+    if (command === undefined) throw usageError(`unknown command "${name}"${suggestName(name, commandNames)}`)
     const args = parseArguments(argv, Object.keys(command.options))
     if (args.help) {
-      out(helpOf(name, command, program))
+      out(renderHelp(name, command, program))
       return 0
     }
     const prepared = command.prepare(args)

@@ -1,9 +1,9 @@
 import { findCondition, taskExecutions, type TaskExecution } from '../api/index.ts'
 import { sleep } from '../clock/index.ts'
 import { errorMessage, hasCode } from '../errors/index.ts'
-import type { Context, Said } from './command.ts'
-import { sayDuration } from './arguments.ts'
-import { shownAs } from './reference.ts'
+import type { Context, CommandResult } from './command.ts'
+import { formatDuration } from './arguments.ts'
+import { formatReference } from './reference.ts'
 
 /** How a run ended that was waited for. 1 and 2 are for commands that failed themselves; `left` is what shells say of Ctrl-C. */
 export const exitCodes = { Succeeded: 0, Skipped: 0, Failed: 3, TimedOut: 4, Cancelled: 5, left: 130 } as const
@@ -22,10 +22,10 @@ type Followed = {
 }
 
 /** Waits for the end of a run, tells on stderr how far it is, and says how it ended. */
-export async function waitForEnd(context: Context, begun: TaskExecution): Promise<Said> {
+export async function waitForEnd(context: Context, begun: TaskExecution): Promise<CommandResult> {
   const { where, program } = context
   const { name } = begun.metadata
-  const shown = shownAs('TaskExecution', name)
+  const shown = formatReference('TaskExecution', name)
   const { kind, run } = await follow(context, begun)
   if (kind === 'Left') {
     const cancel = run.spec.desiredState === 'Cancelled' ? '' : ` Cancel: ${program} cancel ${shown}${where}`
@@ -44,7 +44,7 @@ export function outcomeOf({ status }: TaskExecution): Outcome | undefined {
 async function follow(context: Context, begun: TaskExecution): Promise<Followed> {
   const { client, clock, namespace, err, stop } = context
   const { name, uid } = begun.metadata
-  const shown = shownAs('TaskExecution', name)
+  const shown = formatReference('TaskExecution', name)
   let told = ''
   const tell = (words: string): void => {
     if (words !== told) err(`${shown}: ${words}\n`)
@@ -104,7 +104,7 @@ function behind(progress: string | undefined): string {
 /** `Failed after 12s: task: AttemptsExhausted, the mailbox is full. Next: …`. */
 function endOf({ metadata, status }: TaskExecution, outcome: Outcome): string {
   const { durationSeconds, result, failureMessage, nodes = [] } = status ?? {}
-  const after = durationSeconds === undefined ? '' : ` after ${sayDuration(durationSeconds * 1000)}`
+  const after = durationSeconds === undefined ? '' : ` after ${formatDuration(durationSeconds * 1000)}`
   const head = `${outcome}${after}`
   if (outcome === 'Succeeded') return result === undefined ? head : `${head}. Result: ${result}`
   if (outcome === 'Skipped') return head

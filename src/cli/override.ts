@@ -1,15 +1,15 @@
 /** What the commands that override something have in common. */
 import { overrideOrigin, type Override, overrideAt, type KubeObject, type Resource } from '../api/index.ts'
 import type { Applied, KubeClient } from '../kube/index.ts'
-import { usageError, sayDuration } from './arguments.ts'
+import { usageError, formatDuration } from './arguments.ts'
 import { type Context, fieldManager } from './command.ts'
 import { type Reference, type ObjectOf, resourceOf } from './reference.ts'
 
 /** What the option `--because` means to all of them. */
-export const becauseMeans = 'shown to others in kubectl describe and as an Event'
+export const becauseHelp = 'shown to others in kubectl describe and as an Event'
 
 /** Ends the override, whoever wrote it, and says what was ended. */
-export async function letGo(context: Context, object: Overridable): Promise<string> {
+export async function endOverride(context: Context, object: Overridable): Promise<string> {
   const active = activeOverride(object, context.clock.now())
   await removeOverride(context, object)
   if (active === undefined) return 'removed an override that had already ended'
@@ -26,7 +26,7 @@ type Wish = {
 }
 
 /** Writes an override and says what holds now, until when, and how to end it sooner. */
-export async function hold(
+export async function startOverride(
   context: Context,
   { shown }: Reference,
   object: Overridable,
@@ -34,22 +34,22 @@ export async function hold(
   { what, ms, reason, note = '', endedBy = 'resume' }: Wish,
 ): Promise<string> {
   const { client, program, where, clock } = context
-  const by = await whoAmI(client)
+  const by = await readUserName(client)
   const until = new Date(Math.round((clock.now() + ms) / 1000) * 1000).toISOString().replace('.000Z', 'Z')
   const origin: Override = { until, by, ...(reason === undefined ? {} : { reason }) }
   const before = activeOverride(object, clock.now())
   await writeOverride(context, object, { ...fields, ...origin })
   const replaced = before === undefined ? '' : ` It replaces the override ${overrideOrigin(before).trim()}.`
-  const origins = overrideOrigin(origin).replace(until, `${until} (${sayDuration(ms)})`)
+  const origins = overrideOrigin(origin).replace(until, `${until} (${formatDuration(ms)})`)
   return `${shown}${where}: ${what} ${origins}.${note}${replaced} To end it earlier: ${program} ${endedBy} ${shown}${where}`
 }
 
-export function required(forMs: number | undefined): number {
+export function requireDuration(forMs: number | undefined): number {
   if (forMs === undefined) throw usageError('missing --for DURATION, such as --for 1h: every override ends by itself')
   return forMs
 }
 
-export function noMore(more: readonly string[]): void {
+export function refuseExtraArguments(more: readonly string[]): void {
   if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"; put a reason in quotes: --because "two words"`)
 }
 
@@ -96,7 +96,7 @@ const reviews: Resource<Review> = {
 }
 
 /** The user that the API server takes us for. */
-async function whoAmI(client: KubeClient): Promise<string> {
+async function readUserName(client: KubeClient): Promise<string> {
   const review = await client.create(reviews, { metadata: { name: '' } }, { fieldManager: 'taskmill-cli' })
   return review.status?.userInfo?.username ?? 'somebody'
 }

@@ -20,7 +20,7 @@ import {
   type TaskSchedule,
   type WorkerPool,
 } from '../api/index.ts'
-import { didYouMean, hasCode } from '../errors/index.ts'
+import { suggestName, hasCode } from '../errors/index.ts'
 import { CommandError, usageError } from './arguments.ts'
 import type { Context } from './command.ts'
 
@@ -59,13 +59,13 @@ export function resourceOf<K extends KindName>(kind: K): Resource<Objects[K]> {
 }
 
 /** `tsch/backup`, as kubectl names it in short. */
-export function shownAs(kind: KindName, name: string): string {
+export function formatReference(kind: KindName, name: string): string {
   return `${declarations[kind].shortNames[0]}/${name}`
 }
 
 /** `wp/email`, `workerpool/email`, `TaskSchedule/backup`. */
 export function parseReference<const K extends KindName>(text: string | undefined, allowed: readonly K[]): Reference<K> {
-  const examples = allowed.map((kind) => shownAs(kind, 'NAME')).join(' or ')
+  const examples = allowed.map((kind) => formatReference(kind, 'NAME')).join(' or ')
   const [kindName = '', name = '', ...more] = (text ?? '').split('/')
   if (text === undefined) throw usageError(`missing name: ${examples}`)
   if (name === '' || more.length > 0) throw usageError(`"${text}" is not an object: write ${examples}`)
@@ -73,10 +73,10 @@ export function parseReference<const K extends KindName>(text: string | undefine
   const kind = allowed.find((each) => namesOf(each).includes(asked))
   if (kind === undefined) {
     const isKnown = Object.keys(declarations).some((each) => namesOf(each as KindName).includes(asked))
-    const meant = isKnown ? '' : didYouMean(kindName, allowed.flatMap(namesOf))
+    const meant = isKnown ? '' : suggestName(kindName, allowed.flatMap(namesOf))
     throw usageError(`"${kindName}" cannot be used here${meant === '' ? ': write' : `${meant} Write`} ${examples}`)
   }
-  return { kind, name, shown: shownAs(kind, name) }
+  return { kind, name, shown: formatReference(kind, name) }
 }
 
 function namesOf(kind: KindName): readonly string[] {
@@ -92,14 +92,14 @@ export async function readObject<K extends KindName>(context: Context, { kind, n
     return await client.get(resource, namespace, name, { signal })
   } catch (error) {
     if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
-    const meant = didYouMean(name, await othersOf(context, kind))
+    const meant = suggestName(name, await listNames(context, kind))
     const none = `there is no ${kind} "${name}" in namespace "${namespace}"${meant === '' ? '.' : meant}`
     throw new CommandError(`${none} Next: kubectl get ${resource.plural}${where}`)
   }
 }
 
 /** The names that there are instead; none where they may not be listed. */
-async function othersOf({ client, namespace, stop: signal }: Context, kind: KindName): Promise<readonly string[]> {
+async function listNames({ client, namespace, stop: signal }: Context, kind: KindName): Promise<readonly string[]> {
   const resource: Resource<Objects[KindName]> = resourceOf(kind)
   try {
     const { items } = await client.list(resource, { namespace, limit: 500, signal })

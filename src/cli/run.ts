@@ -1,10 +1,10 @@
 import { taskExecutions, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import type { Written } from '../kube/index.ts'
-import { type Arguments, CommandError, usageError, parseDuration, sayDuration } from './arguments.ts'
+import { type Arguments, CommandError, usageError, parseDuration, formatDuration } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
-import { parseReference, readObject, type Reference, shownAs } from './reference.ts'
+import { parseReference, readObject, type Reference, formatReference } from './reference.ts'
 
 const defaultTtlMs = 86_400_000
 const maxTtlMs = 366 * 86_400_000
@@ -53,9 +53,9 @@ export const run: Command = {
         ...(ttlMs === undefined ? {} : { ttlSecondsAfterFinished: Math.ceil(ttlMs / 1000) }),
       })
       const { name } = created.metadata
-      const shown = shownAs('TaskExecution', name)
+      const shown = formatReference('TaskExecution', name)
       const { where, program, err } = context
-      const kept = ttlMs === undefined ? 'kept until a user deletes it' : `kept for ${sayDuration(ttlMs)} after its end`
+      const kept = ttlMs === undefined ? 'kept until a user deletes it' : `kept for ${formatDuration(ttlMs)} after its end`
       const words = `${shown}${where}: a run of ${reference.shown}, ${kept}.`
       if (!args.wait) {
         return `${words} Follow: kubectl get tex ${name}${where} --watch. Cancel: ${program} cancel ${shown}${where}`
@@ -77,7 +77,7 @@ function create({ client, namespace, onWarning }: Context, { name }: Reference, 
 function needTask({ shown }: Reference, { spec }: TaskSchedule): void {
   if (spec.task !== undefined) return
   const graph = spec.dependencyRef?.name
-  const next = graph === undefined ? 'leave --payload out' : `run ${shownAs('TaskDependency', graph)} with --param`
+  const next = graph === undefined ? 'leave --payload out' : `run ${formatReference('TaskDependency', graph)} with --param`
   throw new CommandError(`${shown} has no task, so there is no payload to change. Next: ${next}`)
 }
 

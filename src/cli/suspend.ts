@@ -1,7 +1,7 @@
 /** What holds for a while, beside the manifest: `scale`, `suspend`, `resume`. */
 import { CommandError, usageError } from './arguments.ts'
 import type { Command } from './command.ts'
-import { becauseMeans, hold, letGo, noMore, required } from './override.ts'
+import { becauseHelp, startOverride, endOverride, refuseExtraArguments, requireDuration } from './override.ts'
 import { parseReference, readObject } from './reference.ts'
 
 const suspendable = ['WorkerPool', 'TaskSchedule', 'TaskQueue'] as const
@@ -13,7 +13,7 @@ export const scale: Command = {
   about:
     'Sets the replicas of a WorkerPool for a while, whatever its queues need. It does not change the manifest, which can still be ' +
     'applied.',
-  options: { for: '45m, 1h, 1d12h; after that the pool scales by its queues again', because: becauseMeans },
+  options: { for: '45m, 1h, 1d12h; after that the pool scales by its queues again', because: becauseHelp },
   prepare({ positionals, forMs, because: reason }) {
     const [target, count, ...more] = positionals
     const reference = parseReference(target, ['WorkerPool'])
@@ -21,15 +21,15 @@ export const scale: Command = {
     if (count === undefined || !/^\d{1,5}$/u.test(count) || replicas > 10_000) {
       throw usageError(`missing number of replicas, 0 to 10000: scale ${reference.shown} 5 --for 1h`)
     }
-    noMore(more)
-    const ms = required(forMs)
+    refuseExtraArguments(more)
+    const ms = requireDuration(forMs)
     return async (context) => {
       const object = await readObject(context, reference)
       const { minReplicas, maxReplicas } = object.spec.scaling
       const beyond = replicas > maxReplicas ? `more than maxReplicas ${maxReplicas}` : `fewer than minReplicas ${minReplicas}`
       const note = replicas > maxReplicas || replicas < minReplicas ? ` That is ${beyond}; the limit does not apply until then.` : ''
       const what = `${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
-      return hold(context, reference, object, { replicas }, { what, ms, reason, note })
+      return startOverride(context, reference, object, { replicas }, { what, ms, reason, note })
     }
   },
 }
@@ -41,15 +41,15 @@ export const suspend: Command = {
   about:
     'Suspends a WorkerPool (no pods; running ones drain), a TaskSchedule (no slot is dispatched) or a TaskQueue (no job starts) for a ' +
     'while.',
-  options: { for: '45m, 1h, 1d12h; after that it resumes by itself', because: becauseMeans },
+  options: { for: '45m, 1h, 1d12h; after that it resumes by itself', because: becauseHelp },
   prepare({ positionals, forMs, because: reason }) {
     const [target, ...more] = positionals
     const reference = parseReference(target, suspendable)
-    noMore(more)
-    const ms = required(forMs)
+    refuseExtraArguments(more)
+    const ms = requireDuration(forMs)
     return async (context) => {
       const object = await readObject(context, reference)
-      return hold(context, reference, object, { suspend: true }, { what: 'suspended', ms, reason })
+      return startOverride(context, reference, object, { suspend: true }, { what: 'suspended', ms, reason })
     }
   },
 }
@@ -59,11 +59,11 @@ export const resume: Command = {
   summary: 'end what scale or suspend started',
   usage: 'wp/NAME | tsch/NAME | tq/NAME [--for DURATION] [--because REASON]',
   about: 'Ends what scale or suspend started. With --for, a TaskSchedule or TaskQueue that its manifest suspends runs for a while.',
-  options: { for: '45m, 1h, 1d12h; after that it is suspended again', because: becauseMeans },
+  options: { for: '45m, 1h, 1d12h; after that it is suspended again', because: becauseHelp },
   prepare({ positionals, forMs, because: reason }) {
     const [target, ...more] = positionals
     const reference = parseReference(target, suspendable)
-    noMore(more)
+    refuseExtraArguments(more)
     if (reference.kind === 'WorkerPool' && forMs !== undefined) {
       throw usageError(`only an override suspends a pool, so a pool cannot be resumed for a while: leave --for out`)
     }
@@ -71,7 +71,7 @@ export const resume: Command = {
       const { where, program } = context
       const object = await readObject(context, reference)
       if (forMs !== undefined) {
-        return hold(context, reference, object, { suspend: false }, { what: 'not suspended', ms: forMs, reason })
+        return startOverride(context, reference, object, { suspend: false }, { what: 'not suspended', ms: forMs, reason })
       }
       const isSuspended = 'suspend' in object.spec && object.spec.suspend
       const bySpec = `spec.suspend is true in ${reference.shown} itself`
@@ -81,7 +81,7 @@ export const resume: Command = {
           `${bySpec}; change its manifest. For a while: ${program} resume ${reference.shown}${where} --for 1h --because "…"`,
         )
       }
-      return `${reference.shown}${where}: ${await letGo(context, object)}.${isSuspended ? ` It stays suspended: ${bySpec}.` : ''}`
+      return `${reference.shown}${where}: ${await endOverride(context, object)}.${isSuspended ? ` It stays suspended: ${bySpec}.` : ''}`
     }
   },
 }

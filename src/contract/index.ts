@@ -15,12 +15,12 @@ export {
   jobName,
   ledgerName,
   nodeJobId,
-  ownerOf,
+  parseOwner,
   queueOwner,
   runName,
   slotJobId,
   slotName,
-  slotOfJobId,
+  parseSlotJobId,
   slotTime,
 } from './runs.ts'
 export type { CountIncrement, DoneData, OwnerMarker, Slot, SubjectKind } from './runs.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countsKey, doneQueue, jobName, ledgerName, nodeJobId, ownerOf, runKey, runName, slotJobId } from './index.ts'
+import { countsKey, doneQueue, jobName, ledgerName, nodeJobId, parseOwner, runKey, runName, slotJobId } from './index.ts'
 
 const ledger = ledgerName('default', 'assistant', 'backup')
 const run = runName('default', 'assistant', 'x7k2p')
@@ -12,10 +12,10 @@ test('runs, their nodes and their logs have names of their own', () => {
 })
 
 test('an owner is told by its name, also a schedule that is called run', () => {
-  expect(ownerOf(ledger)).toEqual({ kind: 'TaskSchedule', namespace: 'assistant', name: 'backup' })
-  expect(ownerOf(run)).toEqual({ kind: 'TaskExecution', namespace: 'assistant', name: 'x7k2p' })
+  expect(parseOwner(ledger)).toEqual({ kind: 'TaskSchedule', namespace: 'assistant', name: 'backup' })
+  expect(parseOwner(run)).toEqual({ kind: 'TaskExecution', namespace: 'assistant', name: 'x7k2p' })
   const like = ledgerName('default', 'assistant', 'run')
-  expect(ownerOf(like)).toEqual({ kind: 'TaskSchedule', namespace: 'assistant', name: 'run' })
+  expect(parseOwner(like)).toEqual({ kind: 'TaskSchedule', namespace: 'assistant', name: 'run' })
   expect(slotJobId(like, 0)).not.toBe(nodeJobId(run, '1f0c9b2e', 'fetch'))
 })
 

@@ -36,7 +36,7 @@ export function slotJobId(ledger: string, slot: Slot): string {
 }
 
 /** Of which slot of which ledger an id tells. */
-export function slotOfJobId(id: string): { readonly ledger: string; readonly slot: Slot } | undefined {
+export function parseSlotJobId(id: string): { readonly ledger: string; readonly slot: Slot } | undefined {
   const [, ledger = '', date = '', time = ''] = /^tm\/(.+)\/(\d{8})T(\d{6})Z$/u.exec(id) ?? []
   const slot = Date.parse(`${date.replace(/(\d{4})(\d\d)/u, '$1-$2-')}T${time.replace(/(\d\d)(\d\d)/u, '$1:$2:')}Z`) / 1000
   return Number.isNaN(slot) ? undefined : { ledger, slot }
@@ -76,7 +76,7 @@ export function queueOwner(installation: string, namespace: string, name: string
 }
 
 /** Of which object a ledger, a run or what was applied to a queue is, by its name. */
-export function ownerOf(owner: string): { readonly kind: OwnerMarker['kind']; readonly namespace: string; readonly name: string } {
+export function parseOwner(owner: string): { readonly kind: OwnerMarker['kind']; readonly namespace: string; readonly name: string } {
   const [, namespace = '', first = '', name] = owner.split('/')
   if (name === undefined) return { kind: 'TaskSchedule', namespace, name: first }
   return { kind: first === 'queue' ? 'TaskQueue' : 'TaskExecution', namespace, name }

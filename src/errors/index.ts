@@ -7,4 +7,4 @@
  */
 export { errorCodes, errorMessage, hasCode, TaskmillError, taskmillError } from './taskmill-error.ts'
 export type { ErrorCode, ErrorDetails } from './taskmill-error.ts'
-export { didYouMean, nearest } from './nearest.ts'
+export { suggestName, findNearest } from './nearest.ts'

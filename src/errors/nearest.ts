@@ -1,5 +1,5 @@
 /** The word that was probably meant: the one that takes the fewest letters to correct, if that is few enough. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function findNearest(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 4))
   const [best] = known
     .map((each) => ({ each, distance: distanceOf(word.toLowerCase(), each.toLowerCase()) }))
@@ -25,7 +25,7 @@ function distanceOf(a: string, b: string): number {
 }
 
 /** `; did you mean "email"?`, where something is close. */
-export function didYouMean(word: string, known: readonly string[]): string {
-  const meant = nearest(word, known)
+export function suggestName(word: string, known: readonly string[]): string {
+  const meant = findNearest(word, known)
   return meant === undefined ? '' : `; did you mean "${meant}"?`
 }

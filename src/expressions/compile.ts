@@ -1,7 +1,7 @@
 import { Environment, type ParseResult, Optional, type ASTNode } from '@marcbachmann/cel-js'
 import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator'
 import { taskmillError } from '../errors/index.ts'
-import { explain, tooCostly, failed } from './explain.ts'
+import { toExpressionError, tooCostly, failed } from './explain.ts'
 import { defaultLimits, meterOf, type ExpressionLimits } from './meter.ts'
 
 export type CompileOptions = {
@@ -39,7 +39,7 @@ export function compileAt(source: string, offset: number, options: CompileOption
     if (check.error !== undefined) throw check.error
     type = check.type ?? type
   } catch (error) {
-    throw explain(error, 'compile', source, offset, names)
+    throw toExpressionError(error, 'compile', source, offset, names)
   }
   const uses = usesOf(parsed.ast, names)
   const meter = meterOf(parsed.ast, limits)
@@ -56,7 +56,7 @@ export function compileAt(source: string, offset: number, options: CompileOption
         meter.check()
         return fromCel(result)
       } catch (error) {
-        throw explain(error, 'evaluate', source, offset, names)
+        throw toExpressionError(error, 'evaluate', source, offset, names)
       }
     },
   }

@@ -15,7 +15,7 @@ export function isCelError(error: unknown): error is EvaluationError | ParseErro
 }
 
 /** The error as a TaskmillError; `offset` is where the expression begins within what the user wrote. */
-export function explain(
+export function toExpressionError(
   error: unknown,
   phase: 'compile' | 'evaluate',
   source: string,

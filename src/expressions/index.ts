@@ -7,6 +7,6 @@
  * Does not: know types of variables beyond what they hold; integers are exact within 2^53 only, as everywhere in JSON.
  */
 export { compile, evaluateRule, type CompileOptions, type Expression, type Use } from './compile.ts'
-export { compileDocument, compileTemplate, compileText, wordsOf } from './template.ts'
+export { compileDocument, compileTemplate, compileText, describeError } from './template.ts'
 export type { CompiledDocument, DocumentFault, TextExpression } from './template.ts'
 export type { ExpressionLimits } from './meter.ts'

@@ -128,12 +128,12 @@ function compileLeaf(source: string, field: string, { options, faults, uses }: S
     uses.push(...template.uses.map((use) => ({ use, field })))
     return (variables) => template.evaluate(variables)
   } catch (error) {
-    faults.push({ field, message: wordsOf(error) })
+    faults.push({ field, message: describeError(error) })
     return () => undefined
   }
 }
 
 /** What is wrong with an expression in one sentence, without the parser's own words that it was made of. */
-export function wordsOf(error: unknown): string {
+export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,4 @@
-import { componentsOf, cycleIn, upstreamOf } from './components.ts'
+import { findComponents, findCycle, upstreamOf } from './components.ts'
 import { compileNode, type NodeExpressions } from './node-expressions.ts'
 import type { EdgeCondition, PlanNode, RunPlan } from './log.ts'
 
@@ -44,8 +44,8 @@ export function compileGraph(plan: RunPlan): CompiledGraph {
     compileNode(spec, fieldOf(index), (fault) => faults.push({ reason: 'InvalidExpression', ...fault })),
   )
   const neighbours = upstream.map((edges) => edges.map(({ node }) => node))
-  const components = componentsOf(neighbours)
-  faults.push(...cycles(components, neighbours, specs, plan))
+  const components = findComponents(neighbours)
+  faults.push(...findCycleFaults(components, neighbours, specs, plan))
   const named = checkNames({ plan, specs, expressions, indexOf, neighbours, components }, faults)
   if (faults.length > 0) return { ok: false, faults }
   const nodes = specs.map((spec, index): GraphNode => ({
@@ -104,14 +104,14 @@ function edgesOf(
 }
 
 /** One fault for all cycles that hang together: the shortest through the first of its nodes. */
-function cycles(
+function findCycleFaults(
   components: readonly (readonly number[])[],
   upstream: readonly (readonly number[])[],
   specs: readonly PlanNode[],
   plan: RunPlan,
 ): readonly GraphFault[] {
   return components.flatMap((component): readonly GraphFault[] => {
-    const cycle = cycleIn(component, upstream)
+    const cycle = findCycle(component, upstream)
     if (cycle === undefined) return []
     const [node = 0, next = node] = cycle
     const name = specs[node]?.name ?? ''
@@ -152,7 +152,7 @@ function checkNames(of: Named, faults: GraphFault[]): readonly (readonly number[
     const reachable = (node: number): boolean =>
       isFinally ? node < plan.nodes.length : direct[index]?.has(node) === true || isUpstream(node, index)
     for (const { use, field } of uses) {
-      const message = wrongName(use, specs[index]?.name ?? '', isFinally, indexOf, reachable)
+      const message = describeWrongName(use, specs[index]?.name ?? '', isFinally, indexOf, reachable)
       if (message !== undefined) faults.push({ reason: 'InvalidExpression', field, message })
     }
   }
@@ -164,7 +164,7 @@ function nodesNamed(uses: NodeExpressions['uses'], indexOf: ReadonlyMap<string, 
   return [...new Set(nodes)].filter((node) => node !== undefined)
 }
 
-function wrongName(
+function describeWrongName(
   [variable, member, part]: readonly string[],
   node: string,
   isFinally: boolean,

@@ -2,7 +2,7 @@
  * The strongly connected components of a graph, each after all that its members depend on (Tarjan, without recursion): the order of a graph
  * without cycles, and the cycles of one with them.
  */
-export function componentsOf(upstream: readonly (readonly number[])[]): readonly (readonly number[])[] {
+export function findComponents(upstream: readonly (readonly number[])[]): readonly (readonly number[])[] {
   const components: number[][] = []
   const found = new Int32Array(upstream.length).fill(-1)
   const low = new Int32Array(upstream.length)
@@ -46,7 +46,7 @@ function close(open: number[], isOpen: Uint8Array, root: number): number[] {
 }
 
 /** The shortest way from the first of a component back to itself, along the edges; undefined: there is none. */
-export function cycleIn(component: readonly number[], upstream: readonly (readonly number[])[]): readonly number[] | undefined {
+export function findCycle(component: readonly number[], upstream: readonly (readonly number[])[]): readonly number[] | undefined {
   const [first = 0] = component
   const members = new Set(component)
   const cameFrom = new Map<number, number>()

@@ -8,7 +8,7 @@ export const maxResultBytes = 16_384
 const maxMessageLength = 1_024
 
 /** An end as it is kept: messages are cut, and a result that is too large is left out, which the message says. */
-export function recorded({ result, message, ...end }: NodeEnd, nowMs: number): Ended {
+export function toEndedEntry({ result, message, ...end }: NodeEnd, nowMs: number): Ended {
   const bytes = result === undefined ? 0 : new TextEncoder().encode(JSON.stringify(result)).length
   const isKept = bytes <= maxResultBytes
   const note = isKept ? undefined : `its result of ${bytes} bytes was dropped; at most ${maxResultBytes} bytes are kept`
@@ -24,7 +24,7 @@ export function recorded({ result, message, ...end }: NodeEnd, nowMs: number): E
 }
 
 /** The end of a node whose effect was taken back, or cannot be. */
-export function stopped(spec: PlanNode, { why, ofRun }: NonNullable<NodeState['stopping']>, removal: Removal, nowMs: number): Ended {
+export function endStoppedNode(spec: PlanNode, { why, ofRun }: NonNullable<NodeState['stopping']>, removal: Removal, nowMs: number): Ended {
   const cause =
     why === 'Cancelled'
       ? 'the run was cancelled'
@@ -44,7 +44,7 @@ export function stopped(spec: PlanNode, { why, ofRun }: NonNullable<NodeState['s
 }
 
 /** The end of the run, once all its nodes are final. */
-export function finishedOf({ totals, graph }: RunState, nowMs: number): Finished {
+export function toFinishedEntry({ totals, graph }: RunState, nowMs: number): Finished {
   const outcome = outcomeOf(totals)
   const { reason, message } = reasonOf(outcome, totals, graph.nodes.length)
   return { v: 1, kind: 'Finished', atMs: nowMs, outcome, reason, message }

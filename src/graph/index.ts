@@ -29,6 +29,6 @@ export type {
 } from './log.ts'
 export { compileJobTemplate, type Effect } from './node-expressions.ts'
 export { nextRunStep, type AppendName, type RunKnowledge, type RunStep } from './next-step.ts'
-export { applyEntry, emptyRun, foldRun, notePlaced, notePostponed, noteRefused, noteRemoved } from './run.ts'
+export { applyEntry, createRun, foldRun, notePlaced, notePostponed, noteRefused, noteRemoved } from './run.ts'
 export type { FoldedRun, Postponement, Refusal, Removal, Run } from './run.ts'
-export { nodesOf, viewOf, type NodeView, type RunView } from './view.ts'
+export { viewNodes, viewRun, type NodeView, type RunView } from './view.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { failed, jobOf, nodeOf, payloadOf, planOf, stageOf, succeeded } from './fixtures.ts'
-import { nextRunStep, nodesOf, notePlaced, notePostponed, noteRefused, viewOf, type Ended, type RunEntry } from './index.ts'
+import { nextRunStep, viewNodes, notePlaced, notePostponed, noteRefused, viewRun, type Ended, type RunEntry } from './index.ts'
 
 const entriesOf = (log: readonly string[]): readonly RunEntry[] => log.map((document) => JSON.parse(document) as RunEntry)
 const endOf = (log: readonly string[], node: string): Ended | undefined =>
@@ -11,7 +11,7 @@ describe('a run from its begin to its end', () => {
   it('one node', () => {
     const stage = stageOf(planOf([nodeOf('task')]))
     expect(stage.play(0)).toEqual(['append begin: Begun, Started task', 'place task', 'wait'])
-    expect(viewOf(stage.run)).toMatchObject({ nodes: 1, final: 0, running: 1, finished: undefined })
+    expect(viewRun(stage.run)).toMatchObject({ nodes: 1, final: 0, running: 1, finished: undefined })
     expect(stage.play(5, { ended: [succeeded('task', { result: { n: 1 }, attemptsMade: 2, worker: 'w' })] })).toEqual([
       'append end: task Succeeded, Finished Succeeded',
       'acknowledge task',
@@ -29,13 +29,13 @@ describe('a run from its begin to its end', () => {
       worker: 'w',
     })
     expect(stage.play(9, { ended: [failed('task')] })).toEqual(['acknowledge task', 'wait'])
-    expect(viewOf(stage.run)?.finished).toMatchObject({ outcome: 'Succeeded', message: '1 of 1 node succeeded' })
+    expect(viewRun(stage.run)?.finished).toMatchObject({ outcome: 'Succeeded', message: '1 of 1 node succeeded' })
   })
 
   it('the end of a node and the start of what follows are one append', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a']), nodeOf('c', ['a', 'b']), nodeOf('d')], { finally: [nodeOf('z')] }))
     expect(stage.play(0)).toEqual(['append begin: Begun, Started a, Started d', 'place a d', 'wait'])
-    expect(nodesOf(stage.run).map(({ name, state, waitsFor }) => [name, state, waitsFor])).toEqual([
+    expect(viewNodes(stage.run).map(({ name, state, waitsFor }) => [name, state, waitsFor])).toEqual([
       ['a', 'Running', []],
       ['b', 'Pending', ['a']],
       ['c', 'Pending', ['a', 'b']],
@@ -263,10 +263,10 @@ describe('a Kubernetes Job', () => {
       return nextRunStep(run, placing, nowMs)
     })
     expect(waits).toEqual([1_000, 3_000, 7_000, 15_000].map((untilMs) => ({ kind: 'Wait', untilMs })))
-    expect(nodesOf(run)[0]).toMatchObject({ state: 'Running', postponed: { tries: 4, message: 'exceeded quota' } })
+    expect(viewNodes(run)[0]).toMatchObject({ state: 'Running', postponed: { tries: 4, message: 'exceeded quota' } })
     expect(nextRunStep(run, { ...placing, desired: 'Cancelled' }, 8_000)).toMatchObject({ kind: 'Append', what: 'cancel' })
     notePlaced(run, ['a'])
-    expect(nodesOf(run)[0]).toMatchObject({ postponed: undefined })
+    expect(viewNodes(run)[0]).toMatchObject({ postponed: undefined })
   })
 })
 

@@ -5,11 +5,11 @@
 import { errorMessage } from '../errors/index.ts'
 import type { Graph } from './compile.ts'
 import { decideNode, effectOf } from './decide-node.ts'
-import { finishedOf, recorded, stopped } from './ends.ts'
+import { toFinishedEntry, toEndedEntry, endStoppedNode } from './ends.ts'
 import type { Begun, Ended, StopReason, NodeEnd, RunEntry } from './log.ts'
 import type { Effect } from './node-expressions.ts'
-import { beginWith, emptyRun, type Run } from './run.ts'
-import { type RunState, applyTo, type NodeState } from './transitions.ts'
+import { beginRun, createRun, type Run } from './run.ts'
+import { type RunState, applyEntryTo, type NodeState } from './transitions.ts'
 
 /** Results of ends may be large. */
 const maxEndsAtOnce = 100
@@ -17,14 +17,14 @@ const maxEndsAtOnce = 100
 const maxEffectsAtOnce = 50
 
 export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
-  if (knowledge.desired === 'Deleted' || run.state?.totals.isDeleting === true) return afterDeletion(run, knowledge, nowMs)
+  if (knowledge.desired === 'Deleted' || run.state?.totals.isDeleting === true) return deleteStep(run, knowledge, nowMs)
   const { state, begun } = run
-  if (state === undefined || begun === undefined) return begin(knowledge, nowMs)
+  if (state === undefined || begun === undefined) return beginStep(knowledge, nowMs)
   return (
-    decide(run, state, begun, knowledge, nowMs) ??
-    place(run, state, begun, nowMs) ??
-    takeBack(run, state) ??
-    acknowledge(knowledge) ?? { kind: 'Wait', untilMs: nextDeadline(run, state, begun) }
+    decideEntries(run, state, begun, knowledge, nowMs) ??
+    placeEffects(run, state, begun, nowMs) ??
+    removeEffects(run, state) ??
+    acknowledgeEnds(knowledge) ?? { kind: 'Wait', untilMs: nextDeadline(run, state, begun) }
   )
 }
 
@@ -32,7 +32,7 @@ export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): R
  * Nobody waits for it any more: what has not ended is taken back, what was told is forgotten, and at last the log. That it has begun is
  * written down before: an object that comes again under the name must not go on with a log whose ends were forgotten.
  */
-function afterDeletion(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
+function deleteStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
   const { isDeleting, finished } = run.state?.totals ?? {}
   // What has finished waits for no end.
   if (run.state !== undefined && isDeleting !== true && finished === undefined) {
@@ -42,21 +42,21 @@ function afterDeletion(run: Run, knowledge: RunKnowledge, nowMs: number): RunSte
     run.state,
     [...run.active].filter((index) => !run.removed.has(index)),
   )
-  return nodes.length > 0 ? { kind: 'Remove', nodes } : (acknowledge(knowledge) ?? { kind: 'Delete' })
+  return nodes.length > 0 ? { kind: 'Remove', nodes } : (acknowledgeEnds(knowledge) ?? { kind: 'Delete' })
 }
 
-function begin(knowledge: RunKnowledge, nowMs: number): RunStep {
-  if (knowledge.begin === undefined) return acknowledge(knowledge) ?? { kind: 'Wait' }
+function beginStep(knowledge: RunKnowledge, nowMs: number): RunStep {
+  if (knowledge.begin === undefined) return acknowledgeEnds(knowledge) ?? { kind: 'Wait' }
   const { token, graph } = knowledge.begin
   const begun: Begun = { v: 1, kind: 'Begun', atMs: nowMs, token, plan: graph.plan }
-  const run = emptyRun()
-  beginWith(run, begun, graph)
+  const run = createRun()
+  beginRun(run, begun, graph)
   const entries = run.state === undefined ? [] : draftFor(run, run.state, begun, { ...knowledge, ended: [] }, nowMs).entries
   return { kind: 'Append', what: 'begin', entries: [begun, ...entries] }
 }
 
 /** All that is to be written down now, and all that follows from it. */
-function decide(run: Run, state: RunState, begun: Begun, knowledge: RunKnowledge, nowMs: number): RunStep | undefined {
+function decideEntries(run: Run, state: RunState, begun: Begun, knowledge: RunKnowledge, nowMs: number): RunStep | undefined {
   const { what, entries } = draftFor(run, state, begun, knowledge, nowMs)
   return what === undefined ? undefined : { kind: 'Append', what, entries }
 }
@@ -79,7 +79,7 @@ function recordEnds(draft: Draft, { ended }: RunKnowledge, nowMs: number): void 
     const index = draft.graph.indexOf.get(end.node)
     if (index === undefined || draft.node(index).phase === 'Final') continue
     if (draft.entries.length >= maxEndsAtOnce) return
-    draft.add('end', recorded(end, nowMs))
+    draft.add('end', toEndedEntry(end, nowMs))
   }
 }
 
@@ -103,7 +103,7 @@ function endStopped(draft: Draft, run: Run, nowMs: number): void {
     // One that has ended meanwhile is told, or will be.
     if (draft.isFull || phase !== 'Stopping' || stopping === undefined || removal === 'Ended') continue
     const spec = draft.graph.nodes[index]?.spec
-    if (spec !== undefined) draft.add('stopped', stopped(spec, stopping, removal, nowMs))
+    if (spec !== undefined) draft.add('stopped', endStoppedNode(spec, stopping, removal, nowMs))
   }
 }
 
@@ -133,11 +133,11 @@ function advance(draft: Draft, begun: Begun, nowMs: number): void {
     if (draft.node(index).phase === 'Pending') draft.add('advance', decideNode(draft, begun, index, nowMs))
   }
   const { pending, pendingFinally, finished } = draft.totals
-  if (!draft.isFull && pending + pendingFinally === 0 && finished === undefined) draft.add('advance', finishedOf(draft, nowMs))
+  if (!draft.isFull && pending + pendingFinally === 0 && finished === undefined) draft.add('advance', toFinishedEntry(draft, nowMs))
 }
 
 /** Whoever wrote the intent may have died before or after its effect: it is repeated, which does nothing where it had happened. */
-function place(run: Run, state: RunState, begun: Begun, nowMs: number): RunStep | undefined {
+function placeEffects(run: Run, state: RunState, begun: Begun, nowMs: number): RunStep | undefined {
   const nodes: Extract<RunStep, { kind: 'Place' }>['nodes'][number][] = []
   for (const index of run.unplaced) {
     if (nodes.length === maxEffectsAtOnce) break
@@ -154,13 +154,13 @@ function place(run: Run, state: RunState, begun: Begun, nowMs: number): RunStep 
   return nodes.length === 0 ? undefined : { kind: 'Place', nodes }
 }
 
-function takeBack(run: Run, state: RunState): RunStep | undefined {
+function removeEffects(run: Run, state: RunState): RunStep | undefined {
   const nodes = namesOf(state, [...run.unremoved])
   return nodes.length === 0 ? undefined : { kind: 'Remove', nodes }
 }
 
 /** All that has arrived is recorded, or is of no interest: a node that was stopped, a repeated arrival. */
-function acknowledge({ ended }: RunKnowledge): RunStep | undefined {
+function acknowledgeEnds({ ended }: RunKnowledge): RunStep | undefined {
   return ended.length === 0 ? undefined : { kind: 'Acknowledge', nodes: [...new Set(ended.map(({ node }) => node))] }
 }
 
@@ -244,7 +244,7 @@ function draftOn(run: Run, state: RunState): Draft {
     add(name, entry) {
       what ??= name
       entries.push(entry)
-      applyTo(draft, entry)
+      applyEntryTo(draft, entry)
     },
     ready: {
       *[Symbol.iterator]() {

@@ -9,7 +9,7 @@ import {
   type CompileOptions,
   compileText,
   type DocumentFault,
-  wordsOf,
+  describeError,
 } from '../expressions/index.ts'
 import { executorOf, type NodeExecutor, type PlanNode } from './log.ts'
 
@@ -98,7 +98,7 @@ export function compileJobTemplate(
       uses.push(...template.uses.map((use) => ({ use, field: at })))
       return (values) => template.evaluate(values)
     } catch (error) {
-      faults.push({ field: at, message: `${wordsOf(error)}; write $$(NAME) for a variable that Kubernetes fills in` })
+      faults.push({ field: at, message: `${describeError(error)}; write $$(NAME) for a variable that Kubernetes fills in` })
       return () => value
     }
   }

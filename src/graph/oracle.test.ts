@@ -18,13 +18,13 @@ import { nodeOf, planOf } from './fixtures.ts'
 import {
   applyEntry,
   compileGraph,
-  emptyRun,
+  createRun,
   foldRun,
   nextRunStep,
-  nodesOf,
+  viewNodes,
   notePlaced,
   noteRemoved,
-  viewOf,
+  viewRun,
   type NodeEnd,
   type PlanNode,
   type Removal,
@@ -136,7 +136,7 @@ function play(chosen: Drawn): readonly string[] {
     chosen.nodes[indexOf(name)]?.fails === true
       ? { node: name, outcome: 'Failed', reason: 'AttemptsExhausted' }
       : { node: name, outcome: 'Succeeded', reason: 'Succeeded' }
-  let run: Run = emptyRun()
+  let run: Run = createRun()
   const log: string[] = []
   const started = new Map<string, number>()
   const effects = new Set<string>()
@@ -170,13 +170,13 @@ function play(chosen: Drawn): readonly string[] {
   }
   const same = (state: OracleState): void => {
     const states = { Running: 'Running', Stopping: 'Running' } as Readonly<Record<string, string>>
-    expect(Object.fromEntries(nodesOf(run).map(({ name, state: own }) => [name, states[own] ?? own]))).toEqual(
+    expect(Object.fromEntries(viewNodes(run).map(({ name, state: own }) => [name, states[own] ?? own]))).toEqual(
       Object.fromEntries(state.nodes),
     )
     expect([...started.values()].every((count) => count === 1)).toBe(true)
     expect(new Set(started.keys())).toEqual(state.started)
     expect(effects).toEqual(state.started)
-    expect(viewOf(run)?.finished?.outcome).toBe(oracleOutcome(oracle, state))
+    expect(viewRun(run)?.finished?.outcome).toBe(oracleOutcome(oracle, state))
   }
 
   const [firstEvent] = chosen.events

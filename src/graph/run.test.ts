@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { failed, jobOf, nodeOf, planOf, stageOf, succeeded } from './fixtures.ts'
-import { emptyRun, foldRun, nextRunStep, nodesOf, viewOf, type Run } from './index.ts'
+import { createRun, foldRun, nextRunStep, viewNodes, viewRun, type Run } from './index.ts'
 
 const plan = planOf(
   [
@@ -38,7 +38,7 @@ describe('a log', () => {
     for (let cut = 0; cut <= log.length; cut++) {
       const run = folded(log.slice(cut), folded(log.slice(0, cut)))
       const whole = folded(log)
-      expect([nodesOf(run), viewOf(run), run.length]).toEqual([nodesOf(whole), viewOf(whole), log.length])
+      expect([viewNodes(run), viewRun(run), run.length]).toEqual([viewNodes(whole), viewRun(whole), log.length])
     }
   })
 
@@ -46,7 +46,7 @@ describe('a log', () => {
     const log = logged()
     const steps = log.map((_, length) => nextRunStep(folded(log.slice(0, length)), { desired: 'Running', ended: [] }, 0).kind)
     expect(steps).not.toContain('Delete')
-    expect(viewOf(folded(log))).toMatchObject({
+    expect(viewRun(folded(log))).toMatchObject({
       nodes: 6,
       final: 6,
       running: 0,
@@ -54,13 +54,13 @@ describe('a log', () => {
       isTimedOut: true,
       finished: { outcome: 'Failed' },
     })
-    expect(viewOf(emptyRun())).toBeUndefined()
+    expect(viewRun(createRun())).toBeUndefined()
   })
 
   it('with fields that this version does not know is read without them', () => {
     const log = logged()
     const later = log.map((document) => JSON.stringify({ later: { than: 'this' }, ...(JSON.parse(document) as object) }))
-    expect(nodesOf(folded(later))).toEqual(nodesOf(folded(log)))
+    expect(viewNodes(folded(later))).toEqual(viewNodes(folded(log)))
   })
 
   it.each<[string, (log: readonly string[]) => readonly string[], string]>([

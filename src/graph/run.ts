@@ -2,7 +2,7 @@ import { errorMessage } from '../errors/index.ts'
 import { compileGraph, type Graph } from './compile.ts'
 import type { NodeExecutorName } from '../api/index.ts'
 import { type Begun, executorOf, type RunEntry, parseEntry } from './log.ts'
-import { applyTo, beginOf, firstOf, type NodeState, type RunState } from './transitions.ts'
+import { applyEntryTo, createInitialState, findInitialNodes, type NodeState, type RunState } from './transitions.ts'
 
 /** What taking back the effect of a node came to. `Running`: it cannot be interrupted. `Ended`: its end is, or will be, told. */
 export type Removal = 'Removed' | 'Running' | 'Ended' | 'Absent'
@@ -40,7 +40,7 @@ export type Run = {
   readonly deadlines: Deadlines
 }
 
-export function emptyRun(): Run {
+export function createRun(): Run {
   return {
     length: 0,
     begun: undefined,
@@ -64,7 +64,7 @@ export type FoldedRun = { readonly ok: true; readonly run: Run } | { readonly ok
  * Folds entries as they are stored into a run, in their order, from `run.length` on. A log that cannot be read must not be written to: a
  * later version may have written it.
  */
-export function foldRun(documents: readonly string[], run: Run = emptyRun()): FoldedRun {
+export function foldRun(documents: readonly string[], run: Run = createRun()): FoldedRun {
   try {
     for (const document of documents) applyEntry(run, parseEntry(document))
     return { ok: true, run }
@@ -77,7 +77,7 @@ export function foldRun(documents: readonly string[], run: Run = emptyRun()): Fo
 export function applyEntry(run: Run, entry: RunEntry): Run {
   if (entry.kind === 'Begun') begin(run, entry)
   else if (run.state === undefined) throw new TypeError(`${entry.kind} comes before Begun`)
-  else applyTo(run.state, entry)
+  else applyEntryTo(run.state, entry)
   run.length += 1
   return run
 }
@@ -86,18 +86,18 @@ function begin(run: Run, entry: Begun): void {
   if (run.begun !== undefined) throw new TypeError('Begun appears twice')
   const compiled = compileGraph(entry.plan)
   if (!compiled.ok) throw new TypeError(compiled.faults.map(({ field, message }) => `${field}: ${message}`).join('; '))
-  beginWith(run, entry, compiled.graph)
+  beginRun(run, entry, compiled.graph)
 }
 
-export function beginWith(run: Run, entry: Begun, graph: Graph): void {
+export function beginRun(run: Run, entry: Begun, graph: Graph): void {
   run.begun = entry
   run.state = stateOf(run, graph)
-  for (const index of firstOf(graph)) run.ready.add(index)
+  for (const index of findInitialNodes(graph)) run.ready.add(index)
 }
 
 /** Keeps what the next step asks for beside the state. */
 function stateOf(run: Run, graph: Graph): RunState {
-  const { nodes, totals } = beginOf(graph)
+  const { nodes, totals } = createInitialState(graph)
   const states: NodeState[] = [...nodes]
   const nodeAt = (index: number): NodeState => states[index] ?? { phase: 'Final', unmet: 0 }
   return {

@@ -52,7 +52,7 @@ export type RunState = {
 
 const maxFailures = 3
 
-export function beginOf(graph: Graph): { readonly nodes: readonly NodeState[]; readonly totals: Totals } {
+export function createInitialState(graph: Graph): { readonly nodes: readonly NodeState[]; readonly totals: Totals } {
   const pending = graph.plan.nodes.length
   return {
     nodes: graph.nodes.map(({ upstream }) => ({ phase: 'Pending', unmet: upstream.length })),
@@ -71,11 +71,11 @@ export function beginOf(graph: Graph): { readonly nodes: readonly NodeState[]; r
 }
 
 /** Those about which can be decided right after the begin. */
-export function firstOf({ nodes, plan }: Graph): readonly number[] {
+export function findInitialNodes({ nodes, plan }: Graph): readonly number[] {
   return [...nodes.keys()].filter((index) => nodes[index]?.upstream.length === 0 && (index < plan.nodes.length || plan.nodes.length === 0))
 }
 
-export function applyTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun' }>): void {
+export function applyEntryTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun' }>): void {
   const { totals } = state
   switch (entry.kind) {
     case 'Started': {
@@ -97,7 +97,7 @@ export function applyTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun
       return
     }
     case 'Ended':
-      return end(state, indexOf(state, entry.node), entry)
+      return endNode(state, indexOf(state, entry.node), entry)
     case 'Cancelling':
       state.totals = { ...totals, cancellingAtMs: entry.atMs }
       return
@@ -119,7 +119,7 @@ function indexOf({ graph }: RunState, name: string): number {
 }
 
 /** An end that is told a second time changes nothing. */
-function end(state: RunState, index: number, entry: Ended): void {
+function endNode(state: RunState, index: number, entry: Ended): void {
   const node = state.node(index)
   const of = state.graph.nodes[index]
   if (of === undefined || node.phase === 'Final') return
@@ -127,7 +127,8 @@ function end(state: RunState, index: number, entry: Ended): void {
   const isFailure = entry.outcome === 'Failed' || (entry.outcome === 'TimedOut' && node.stopping?.ofRun !== true)
   state.totals = countEnd(state, entry, isFailure && of.spec.required, isFailure, of.isFinally)
   const passesOn = node.reacts === true && entry.outcome !== 'Omitted'
-  for (const edge of of.downstream) meet(state, edge.node, { from: index, condition: edge.condition, outcome: entry.outcome, passesOn })
+  for (const edge of of.downstream)
+    settleEdge(state, edge.node, { from: index, condition: edge.condition, outcome: entry.outcome, passesOn })
   if (!of.isFinally && state.totals.pending === 0) {
     state.totals = { ...state.totals, nodesOutcome: outcomeOf(state.totals) }
     for (let each = state.graph.plan.nodes.length; each < state.graph.nodes.length; each++) state.makeReady(each)
@@ -149,7 +150,7 @@ function countEnd({ totals, graph }: RunState, entry: Ended, isRequired: boolean
 
 type Met = { readonly from: number; readonly condition: EdgeCondition; readonly outcome: NodeOutcome; readonly passesOn: boolean }
 
-function meet(state: RunState, index: number, { from, condition, outcome, passesOn }: Met): void {
+function settleEdge(state: RunState, index: number, { from, condition, outcome, passesOn }: Met): void {
   const node = state.node(index)
   const breaks = !holds(condition, outcome)
   const reacts = node.reacts === true || passesOn || (condition !== 'Succeeded' && isFailed(outcome))

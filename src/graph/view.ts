@@ -19,7 +19,7 @@ export type NodeView = {
 }
 
 /** All nodes in the order of the plan, `finally` last; none of a run that has not begun. */
-export function nodesOf({ state, postponed }: Run): readonly NodeView[] {
+export function viewNodes({ state, postponed }: Run): readonly NodeView[] {
   if (state === undefined) return []
   const { nodes } = state.graph
   return nodes.map(({ spec, isFinally, upstream }, index) => {
@@ -52,7 +52,7 @@ export type RunView = {
 }
 
 /** In O(1); undefined: it has not begun. */
-export function viewOf({ state, active }: Run): RunView | undefined {
+export function viewRun({ state, active }: Run): RunView | undefined {
   if (state === undefined) return undefined
   const { pending, pendingFinally, failed, cancellingAtMs, timedOutAtMs, finished } = state.totals
   return {

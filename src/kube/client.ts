@@ -3,8 +3,15 @@ import type { KubeObject, Resource } from '../api/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import { apiVersionOf, resourcePath } from './notation.ts'
-import { createTransport, failure, requestTimeoutMs, type KubeConnection, type Outgoing, type ResponseObserver } from './transport.ts'
-import { endsInitialEvents, watchEvents, type WatchEvent } from './watch-stream.ts'
+import {
+  createTransport,
+  toTransportError,
+  requestTimeoutMs,
+  type KubeConnection,
+  type Outgoing,
+  type ResponseObserver,
+} from './transport.ts'
+import { isEndOfInitialEvents, watchEvents, type WatchEvent } from './watch-stream.ts'
 
 /** Every call ends when its signal aborts, and rejects with the signal's reason. */
 export type CallOptions = { readonly signal?: AbortSignal | undefined }
@@ -45,7 +52,7 @@ export type ListPage<T> = { readonly items: readonly T[]; readonly resourceVersi
 export type WatchOptions = Selection & {
   /**
    * Changes after this version. Without it the watch begins with everything that exists, as ADDED, up to the BOOKMARK for which
-   * `endsInitialEvents` holds; a server that does not offer this answers TM_KUBE_INVALID.
+   * `isEndOfInitialEvents` holds; a server that does not offer this answers TM_KUBE_INVALID.
    */
   readonly resourceVersion?: string | undefined
   /** The server ends the watch after this; 5 s later the client does. */
@@ -134,7 +141,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       for (const warning of warnings) onWarning?.(warning)
       return answer
     } catch (error) {
-      throw failure(error, `${request.method} ${request.path}`, limit.signal)
+      throw toTransportError(error, `${request.method} ${request.path}`, limit.signal)
     }
   }
 
@@ -212,7 +219,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     for await (const event of watchEvents<T>(chunksOf(body, `GET ${path}`, limit.signal), `watch ${path}`)) {
       if (initial) {
         // A list must go on; a watch may be silent.
-        initial = !endsInitialEvents(event)
+        initial = !isEndOfInitialEvents(event)
         limit.rearm(initial ? requestTimeoutMs : watchLimitMs)
       }
       yield event
@@ -265,6 +272,6 @@ async function* chunksOf(body: AsyncIterable<Uint8Array>, label: string, signal:
   try {
     yield* body
   } catch (error) {
-    throw failure(error, label, signal)
+    throw toTransportError(error, label, signal)
   }
 }

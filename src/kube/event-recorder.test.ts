@@ -3,7 +3,7 @@ import type { Event } from '../api/index.ts'
 import { fakeClock, type FakeClock } from '../clock/index.ts'
 import { taskmillError, type ErrorCode } from '../errors/index.ts'
 import { silentLogger } from '../observability/index.ts'
-import { shortNote } from './event-recorder.ts'
+import { truncateNote } from './event-recorder.ts'
 import { createEventRecorder, type EventRecorder, type KubeClient } from './index.ts'
 
 const about = {
@@ -160,7 +160,7 @@ test('names and notes fit, also when characters take several bytes', async () =>
   expect(event?.metadata.name).toMatch(/^a{229}\.[0-9a-f]+$/)
   expect(Buffer.byteLength(event?.note ?? '')).toBeLessThanOrEqual(1_024)
   expect(event?.note).toMatch(/^€{340}…$/)
-  expect(shortNote('x'.repeat(1_024))).toHaveLength(1_024)
-  expect(Buffer.byteLength(shortNote('x😀'.repeat(300)))).toBeLessThanOrEqual(1_024)
-  expect(shortNote('x😀'.repeat(300))).not.toContain('\uFFFD')
+  expect(truncateNote('x'.repeat(1_024))).toHaveLength(1_024)
+  expect(Buffer.byteLength(truncateNote('x😀'.repeat(300)))).toBeLessThanOrEqual(1_024)
+  expect(truncateNote('x😀'.repeat(300))).not.toContain('\uFFFD')
 })

@@ -56,7 +56,7 @@ const maxNoteBytes = 1_024
 const maxFailures = 3
 
 /** Cut to what the API server takes, which counts bytes, between characters. */
-export function shortNote(note: string): string {
+export function truncateNote(note: string): string {
   if (Buffer.byteLength(note) <= maxNoteBytes) return note
   const cut = Buffer.from(note).subarray(0, maxNoteBytes - Buffer.byteLength('…'))
   // A character that was cut in the middle decodes to one or more replacement characters.
@@ -89,7 +89,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
       key,
       name: `${name.slice(0, 230).replace(/[^a-z0-9]+$/, '')}.${nowMs.toString(16)}${(serial++ % 0x10000).toString(16).padStart(4, '0')}`,
       regarding: about,
-      input: { ...input, note: shortNote(input.note) },
+      input: { ...input, note: truncateNote(input.note) },
       firstMs: nowMs,
       lastMs: nowMs,
       count: 1,

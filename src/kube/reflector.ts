@@ -6,7 +6,7 @@ import type { Logger } from '../observability/index.ts'
 import type { KubeClient, ListPage } from './client.ts'
 import { keyOf } from './notation.ts'
 import { causesOf, type KubeErrorDetails } from './status-error.ts'
-import { endsInitialEvents } from './watch-stream.ts'
+import { isEndOfInitialEvents } from './watch-stream.ts'
 
 /** Where a reflector puts what it learns. */
 type ReflectorTarget<T> = {
@@ -88,7 +88,7 @@ export async function reflect<T extends KubeObject>(
       if (initial) {
         if (type === 'DELETED') initial.delete(keyOf(object))
         else if (type !== 'BOOKMARK') initial.set(keyOf(object), transform(object))
-        if (!endsInitialEvents(event)) continue
+        if (!isEndOfInitialEvents(event)) continue
         await target.replace(initial)
         initial = undefined
       } else if (type === 'DELETED') target.remove(object)

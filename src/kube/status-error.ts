@@ -54,7 +54,7 @@ function codeFor(status: number, reason: string | undefined): ErrorCode {
  * The error that a refusal means. `body` is the parsed answer, whatever it was: a load balancer in between answers with HTML.
  * `retryAfterSeconds` comes from the header, which counts more than the body.
  */
-export function statusError(request: string, httpStatus: number, body: unknown, retryAfterSeconds?: number): TaskmillError {
+export function toKubeError(request: string, httpStatus: number, body: unknown, retryAfterSeconds?: number): TaskmillError {
   const status: StatusBody = typeof body === 'object' && body !== null ? body : {}
   const code = status.kind === 'Status' && typeof status.code === 'number' ? status.code : httpStatus
   const afterSeconds = retryAfterSeconds ?? status.details?.retryAfterSeconds

@@ -2,7 +2,7 @@ import { createSecureContext } from 'node:tls'
 import { type Dispatcher, Agent } from 'undici'
 import { deadline, sleep, type Clock, type Deadline } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
-import { statusError } from './status-error.ts'
+import { toKubeError } from './status-error.ts'
 
 /** Certificates, and a bearer token. */
 export type Credentials = Certificates & { readonly token?: string }
@@ -107,7 +107,7 @@ export function createTransport(options: TransportOptions): Transport {
     } catch (error) {
       // Whoever gave up by himself has learnt nothing about the server.
       if (request.signal?.aborted !== true) reachable = false
-      throw failure(error, label, signal)
+      throw toTransportError(error, label, signal)
     } finally {
       options.onResponse?.({ method: request.method, status, seconds: (clock.monotonicNow() - startedMs) / 1000 })
     }
@@ -149,11 +149,11 @@ export function createTransport(options: TransportOptions): Transport {
 
 async function refusal(response: Dispatcher.ResponseData, label: string, signal: AbortSignal) {
   const text = await response.body.text().catch((error: unknown) => {
-    throw failure(error, label, signal)
+    throw toTransportError(error, label, signal)
   })
   const header = response.headers['retry-after']
   const afterSeconds = typeof header === 'string' && /^\d{1,6}$/.test(header) ? Number(header) : undefined
-  return statusError(label, response.statusCode, parsed(text), afterSeconds)
+  return toKubeError(label, response.statusCode, parsed(text), afterSeconds)
 }
 
 function parsed(text: string): unknown {
@@ -165,7 +165,7 @@ function parsed(text: string): unknown {
 }
 
 /** What a failed exchange means: the caller's own abort reason or our deadline as they are, everything else is an unreachable server. */
-export function failure(error: unknown, label: string, signal: AbortSignal): unknown {
+export function toTransportError(error: unknown, label: string, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason
   return taskmillError('TM_KUBE_UNAVAILABLE', `the API server cannot be reached (${label})`, { cause: error })
 }

@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject } from '../api/index.ts'
 import { taskmillError } from '../errors/index.ts'
-import { statusError } from './status-error.ts'
+import { toKubeError } from './status-error.ts'
 
 /** What a watch yields. A BOOKMARK's object carries nothing but a resource version that is safe to continue from. */
 export type WatchEvent<T> = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: T }
 
 /** True for the bookmark that says: everything that existed has been sent. */
-export function endsInitialEvents({ type, object }: WatchEvent<KubeObject>): boolean {
+export function isEndOfInitialEvents({ type, object }: WatchEvent<KubeObject>): boolean {
   return type === 'BOOKMARK' && object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true'
 }
 
@@ -45,7 +45,7 @@ function eventIn<T>(line: string, label: string): WatchEvent<T> {
   }
   switch (event?.type) {
     case 'ERROR':
-      throw statusError(label, 500, event.object)
+      throw toKubeError(label, 500, event.object)
     case 'ADDED':
     case 'MODIFIED':
     case 'DELETED':

@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import { apiGroup, kinds } from '../api/index.ts'
 import type { Finding, Source } from './report.ts'
-import { bracesOf, offsetOf, parseYaml, type YamlDocument } from './yaml.ts'
+import { findTemplateBraces, findOffset, parseYaml, type YamlDocument } from './yaml.ts'
 
 /** An object that a text has, of whatever kind. */
 export type Written = {
@@ -21,7 +21,7 @@ const speaksOfTaskmill = new RegExp(
   'mu',
 )
 
-export function documentsOf(source: Source): Documents {
+export function parseDocuments(source: Source): Documents {
   const parts = partsOf(source.text)
   const ours = parts.filter(({ text }) => speaksOfTaskmill.test(text))
   const all = ours.map((part) => documentsIn(source, part))
@@ -46,7 +46,7 @@ function documentsIn(source: Source, part: Part): Pick<Documents, 'written' | 'f
   const positionAt = (offset: number) => positionIn(source.text, part.offset + offset)
   const documents = parseYaml(part.text)
   const broken = documents.flatMap(({ errors }) => errors)[0]
-  const braces = broken === undefined ? documents.map(bracesOf).find((offset) => offset !== undefined) : undefined
+  const braces = broken === undefined ? documents.map(findTemplateBraces).find((offset) => offset !== undefined) : undefined
   if (broken !== undefined || braces !== undefined) {
     const template = braces ?? templateAt(part.text)
     const finding: Omit<Finding, 'line' | 'column'> =
@@ -88,7 +88,7 @@ function objectsIn(
     ? items.map((item: unknown, index) => ({ item, steps: ['items', index] as const }))
     : [{ item: value as unknown, steps: [] as const }]
   return own.flatMap(({ item, steps }) =>
-    isObject(item) ? [{ source, value: item, at: (field: string) => positionAt(offsetOf(document, steps, field)) }] : [],
+    isObject(item) ? [{ source, value: item, at: (field: string) => positionAt(findOffset(document, steps, field)) }] : [],
   )
 }
 
@@ -110,7 +110,7 @@ type Kustomizations = {
   readonly namespaces: ReadonlyMap<string, string>
 }
 
-export function kustomizationsAmong(sources: readonly Source[]): Kustomizations {
+export function readKustomizations(sources: readonly Source[]): Kustomizations {
   const patches = new Set<string>()
   const namespaces = new Map<string, string>()
   for (const source of sources) {

@@ -8,6 +8,6 @@
  * Does not: read files or talk to anything; know what a change would change (immutable fields), what of a pod template is wrong beyond
  * the parts that Taskmill uses, or Secrets, Deployments and other objects that are not ours.
  */
-export { countsOf, formats, renderReport, summaryLine } from './report.ts'
+export { countFindings, formats, renderReport, summarizeReport } from './report.ts'
 export type { Finding, Format, Report, Severity, Source } from './report.ts'
 export { lint, type LintOptions } from './lint.ts'

@@ -1,9 +1,9 @@
 import { type Kind, withDefaults, apiGroup, apiVersion, kinds, createValidator, type JsonSchema, type Problem } from '../api/index.ts'
-import { didYouMean, nearest } from '../errors/index.ts'
+import { suggestName, findNearest } from '../errors/index.ts'
 import { evaluateRule } from '../expressions/index.ts'
-import { faultsOf } from '../plans/index.ts'
-import { documentsOf, isObject, type Written, kustomizationsAmong } from './documents.ts'
-import { noticeContradictions, type Known, noticeNeighbours } from './neighbours.ts'
+import { findFaults } from '../plans/index.ts'
+import { parseDocuments, isObject, type Written, readKustomizations } from './documents.ts'
+import { findContradictions, type Known, findReferenceFaults } from './neighbours.ts'
 import type { Finding, Report, Severity, Source } from './report.ts'
 
 export type LintOptions = {
@@ -18,13 +18,13 @@ const overrideInManifest =
 
 /** Judges all manifests of taskmill.dev in some texts, each for itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {
-  const { patches, namespaces } = kustomizationsAmong(sources)
+  const { patches, namespaces } = readKustomizations(sources)
   const judged = sources.filter(({ path }) => !patches.has(path))
   const findings: Finding[] = []
   const known: Known[] = []
   let [manifests, skipped] = [0, 0]
   for (const source of judged) {
-    const documents = documentsOf(source)
+    const documents = parseDocuments(source)
     findings.push(...documents.findings)
     skipped += documents.skipped
     for (const written of documents.written) {
@@ -40,7 +40,7 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
         say(identity.field, identity.message)
         continue
       }
-      const problems = problemsOf(identity.declared, written)
+      const problems = findProblems(identity.declared, written)
       for (const { path, message } of problems) say(path, message)
       if (isObject(written.value['spec']) && written.value['spec']['override'] !== undefined)
         say('spec.override', overrideInManifest, 'warning')
@@ -48,7 +48,7 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
       if (reference !== undefined) known.push(reference)
     }
   }
-  for (const { known: of, severity, field, message } of [...noticeNeighbours(known, options), ...noticeContradictions(known)]) {
+  for (const { known: of, severity, field, message } of [...findReferenceFaults(known, options), ...findContradictions(known)]) {
     findings.push(findingOf(of.written, field, message, severity))
   }
   return { findings: findings.toSorted(inOrder), manifests, files: judged.length, skipped, patches: sources.length - judged.length }
@@ -105,11 +105,11 @@ function identify(value: Readonly<Record<string, unknown>>): Identity {
   if (group === wanted) {
     if (declared !== undefined) return { kind: 'Ours', declared }
     const known = Array.from(byName.keys())
-    const words = typeof kind === 'string' ? `${kind} is not a kind of ${apiGroup}${didYouMean(kind, known)}` : 'is required'
+    const words = typeof kind === 'string' ? `${kind} is not a kind of ${apiGroup}${suggestName(kind, known)}` : 'is required'
     return { kind: 'Wrong', field: 'kind', message: `${words}; known kinds: ${known.join(', ')}` }
   }
   if (typeof group === 'string') {
-    const isOurGroup = group.startsWith(`${apiGroup}/`) || (declared !== undefined && nearest(group, [wanted]) !== undefined)
+    const isOurGroup = group.startsWith(`${apiGroup}/`) || (declared !== undefined && findNearest(group, [wanted]) !== undefined)
     return isOurGroup ? { kind: 'Wrong', field: 'apiVersion', message: `must be ${wanted}, is ${group}` } : { kind: 'Foreign' }
   }
   return declared === undefined ? { kind: 'Foreign' } : { kind: 'Wrong', field: 'apiVersion', message: `is required: write ${wanted}` }
@@ -121,11 +121,11 @@ const validate = createValidator({ evaluateRule })
  * What is wrong with one object: what the API server refuses, or else, since it needs an object that the schema admits, what the controller
  * does not understand. Rules about changes are not asked: what was there before is not known here.
  */
-function problemsOf(kind: Kind, { value }: Written): readonly Problem[] {
+function findProblems(kind: Kind, { value }: Written): readonly Problem[] {
   const refused = validate(kind, value)
   if (refused.length > 0)
     return refused.map((problem) => ({ ...problem, message: `${problem.message}${quotesHint(problem)}${fieldHint(kind, problem)}` }))
-  return faultsOf(withDefaults(kind, value as never)).map(({ field, message }) => ({ path: field, message }))
+  return findFaults(withDefaults(kind, value as never)).map(({ field, message }) => ({ path: field, message }))
 }
 
 /** `off`, `1e3` and their like are no texts to YAML. */
@@ -139,5 +139,5 @@ function fieldHint({ spec, status }: Kind, { path, message }: Problem): string {
   const steps = path.split(/[.[\]]+/u)
   let schema: JsonSchema | undefined = { description: '', properties: { spec: spec.json, status: status.json } }
   for (const step of steps.slice(0, -1)) schema = schema?.items ?? schema?.properties?.[step] ?? schema?.additionalProperties
-  return didYouMean(steps.at(-1) ?? '', Object.keys(schema?.properties ?? {}))
+  return suggestName(steps.at(-1) ?? '', Object.keys(schema?.properties ?? {}))
 }

@@ -7,7 +7,7 @@
  */
 import { posix } from 'node:path'
 import { type Kind, type KubeObject, kinds, type JsonSchema, type TaskAlert, type TaskSchedule } from '../api/index.ts'
-import { didYouMean } from '../errors/index.ts'
+import { suggestName } from '../errors/index.ts'
 import { contradictionOf } from '../plans/index.ts'
 import { isObject, type Written } from './documents.ts'
 import type { Severity } from './report.ts'
@@ -32,11 +32,11 @@ type Options = { readonly isComplete: boolean }
 /** One thing that has a name: an object, or a queue with a pool that consumes it. */
 type Named = { readonly name: string; readonly of: Known }
 
-export function noticeNeighbours(all: readonly Known[], options: Options): readonly Noticed[] {
-  return [...duplicates(all, options), ...conflicts(all, options), ...missing(all, options)]
+export function findReferenceFaults(all: readonly Known[], options: Options): readonly Noticed[] {
+  return [...findDuplicates(all, options), ...findQueueConflicts(all, options), ...findMissing(all, options)]
 }
 
-function duplicates(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
+function findDuplicates(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
   const firsts = new Map<string, Known>()
   return all.flatMap((known) => {
     const { kind, written, name, namespace } = known
@@ -54,7 +54,7 @@ function duplicates(all: readonly Known[], { isComplete }: Options): readonly No
 }
 
 /** Of two TaskQueues for one queue the older one holds in a cluster; which one that is, no manifest says. */
-function conflicts(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
+function findQueueConflicts(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
   const firsts = new Map<string, Known>()
   return all.flatMap((known) => {
     const { queueName } = known.spec
@@ -72,15 +72,15 @@ function conflicts(all: readonly Known[], { isComplete }: Options): readonly Not
   })
 }
 
-function missing(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
+function findMissing(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
   const byKind = namedByKind(all)
   return all.flatMap((known) =>
     usesOf(known.kind, known.spec).flatMap((use) => {
       const candidates = byKind
         .get(use.kind)
-        ?.filter(({ of }) => couldMeet(known, of) && (use.kind !== 'Queue' || brokerOf(of) === brokerOf(known)))
+        ?.filter(({ of }) => canShareNamespace(known, of) && (use.kind !== 'Queue' || brokerOf(of) === brokerOf(known)))
       if (!byKind.has(use.kind) || candidates === undefined || candidates.some(({ name }) => name === use.name)) return []
-      const beside = candidates.filter(({ of }) => areBeside(known, of))
+      const beside = candidates.filter(({ of }) => isBeside(known, of))
       if (!isComplete && beside.length === 0) return []
       const severity = isComplete && use.kind !== 'Queue' ? ('error' as const) : ('warning' as const)
       return [
@@ -99,7 +99,7 @@ function missing(all: readonly Known[], { isComplete }: Options): readonly Notic
 }
 
 function wordsFor({ kind, name }: Use, others: readonly string[]): string {
-  const meant = didYouMean(name, others)
+  const meant = suggestName(name, others)
   if (kind === 'Queue') return `no WorkerPool here consumes queue "${name}"${meant === '' ? '; fine if other workers do' : meant}`
   return `${kind} "${name}" is not among these manifests${meant === '' ? '; create it, or correct the name' : meant}`
 }
@@ -127,12 +127,12 @@ function nameIn(value: unknown): readonly string[] {
 }
 
 /** Whoever writes no namespace may mean any. */
-function couldMeet(a: Known, b: Known): boolean {
+function canShareNamespace(a: Known, b: Known): boolean {
   return a.namespace === undefined || b.namespace === undefined || a.namespace === b.namespace
 }
 
 /** Of one set: in the same namespace, or in the same folder. */
-function areBeside(a: Known, b: Known): boolean {
+function isBeside(a: Known, b: Known): boolean {
   return (a.namespace !== undefined && a.namespace === b.namespace) || folderOf(a.written) === folderOf(b.written)
 }
 
@@ -188,13 +188,15 @@ function useBy(field: string, own: unknown, path: string): readonly Use[] {
  * between two slots, for every schedule that it may mean. Compares only objects that are beside each other: the same name elsewhere may be for
  * another cluster.
  */
-export function noticeContradictions(all: readonly Known[]): readonly Noticed[] {
+export function findContradictions(all: readonly Known[]): readonly Noticed[] {
   const sound = all.filter(({ object }) => object !== undefined)
   return ofKind(sound, 'TaskAlert').flatMap((known) => {
     const alert = known.object as TaskAlert
     const { kind, name } = alert.spec.target
     const faults = ofKind(sound, kind)
-      .filter((other) => other.kind.kind === 'TaskSchedule' && other.name === name && couldMeet(known, other) && areBeside(known, other))
+      .filter(
+        (other) => other.kind.kind === 'TaskSchedule' && other.name === name && canShareNamespace(known, other) && isBeside(known, other),
+      )
       .map((schedule) => contradictionOf(alert, schedule.object as TaskSchedule))
     const [fault] = faults
     if (fault === undefined || faults.includes(undefined)) return []

@@ -48,18 +48,18 @@ export function renderReport(report: Report, format: Format, options: { readonly
     case 'github':
       return linesOf(report.findings.map(asAnnotation))
     case 'json':
-      return `${JSON.stringify({ ...report, ...countsOf(report) }, undefined, 2)}\n`
+      return `${JSON.stringify({ ...report, ...countFindings(report) }, undefined, 2)}\n`
   }
 }
 
-export function countsOf({ findings }: Report): { readonly errors: number; readonly warnings: number } {
+export function countFindings({ findings }: Report): { readonly errors: number; readonly warnings: number } {
   const errors = findings.filter(({ severity }) => severity === 'error').length
   return { errors, warnings: findings.length - errors }
 }
 
 /** The whole in one line, for people. */
-export function summaryLine(report: Report): string {
-  const { errors, warnings } = countsOf(report)
+export function summarizeReport(report: Report): string {
+  const { errors, warnings } = countFindings(report)
   const { manifests, files, skipped, patches } = report
   const found =
     manifests === 0

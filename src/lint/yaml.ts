@@ -24,7 +24,7 @@ export function parseYaml(text: string): readonly YamlDocument[] {
 }
 
 /** The offset at which the field is written; of a field that is not there, that of the closest one above it. */
-export function offsetOf(document: YamlDocument, steps: readonly (string | number)[], field: string): number {
+export function findOffset(document: YamlDocument, steps: readonly (string | number)[], field: string): number {
   let node: unknown = document.contents
   let offset = startOf(node) ?? 0
   for (const step of steps) [node, offset] = childAt(document, node, String(step), offset)
@@ -76,7 +76,7 @@ function startOf(node: unknown): number | undefined {
 }
 
 /** A map with a map for a name: nobody writes that, but `{{ .Values.name }}` reads like it. */
-export function bracesOf(document: YamlDocument): number | undefined {
+export function findTemplateBraces(document: YamlDocument): number | undefined {
   return bracesIn(document.contents)
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { didYouMean, errorMessage } from '../errors/index.ts'
+import { suggestName, errorMessage } from '../errors/index.ts'
 
 /** Commands of the program itself. Those that act on a cluster are declared in `src/cli`, one file each. */
 const ownCommands = [
@@ -48,7 +48,7 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
   const { commandNames } = await import('../cli/index.ts')
   if (!commandNames.includes(command)) {
     const known = [...ownCommands.map(([call]) => call.split(' ')[0] ?? ''), ...commandNames]
-    process.stderr.write(`taskmill: unknown command "${command}"${didYouMean(command, known)}\n\n${await usage()}`)
+    process.stderr.write(`taskmill: unknown command "${command}"${suggestName(command, known)}\n\n${await usage()}`)
     return 2
   }
   const { clusterCommand } = await import('./cluster-command.ts')

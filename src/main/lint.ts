@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorMessage } from '../errors/index.ts'
-import { countsOf, type Format, formats, lint, renderReport, type Source, summaryLine } from '../lint/index.ts'
+import { countFindings, type Format, formats, lint, renderReport, type Source, summarizeReport } from '../lint/index.ts'
 
 const usage = `taskmill lint [FILE | FOLDER | -]…
 
@@ -33,8 +33,8 @@ export function lintMain({ argv, write, isColoured }: LintMain): number {
     }
     const report = lint(paths.flatMap(sourcesAt), { isComplete })
     write.out(renderReport(report, format, { isColoured }))
-    if (format !== 'json') write.err(summaryLine(report))
-    const { errors, warnings } = countsOf(report)
+    if (format !== 'json') write.err(summarizeReport(report))
+    const { errors, warnings } = countFindings(report)
     return errors > 0 || (isStrict && warnings > 0) ? 1 : 0
   } catch (error) {
     if (!(error instanceof WrongCall)) throw error

@@ -5,7 +5,7 @@
 import { keysOf, namespaceOf, secrets } from '../api/index.ts'
 import { connectBroker } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
-import { doneQueue, ownerOf } from '../contract/index.ts'
+import { doneQueue, parseOwner } from '../contract/index.ts'
 import { hasCode } from '../errors/index.ts'
 import { createEventRecorder, createKubeClient, type EventRecorder, type KubeClient, type KubeClientOptions } from '../kube/index.ts'
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
@@ -126,7 +126,7 @@ export function partsOfTerm(
     clock,
     log,
     isGone(owner) {
-      const { kind, namespace, name } = ownerOf(owner)
+      const { kind, namespace, name } = parseOwner(owner)
       return !exists(kind, namespace, name)
     },
   })

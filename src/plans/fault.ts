@@ -22,7 +22,7 @@ export function hasFaults<Reason extends string>(faults: readonly Fault<Reason>[
 const shownFaults = 3
 
 /** One reason and one message, as a condition has room for: those of the first fault, and the words of the next ones. */
-export function summaryOf<Reason extends string>(faults: Faults<Reason>): { readonly reason: Reason; readonly message: string } {
+export function summarizeFaults<Reason extends string>(faults: Faults<Reason>): { readonly reason: Reason; readonly message: string } {
   const shown = faults.slice(0, shownFaults).map(({ field, message }) => `${field}: ${message}`)
   const more = faults.length - shown.length
   return { reason: faults[0].reason, message: [...shown, ...(more === 0 ? [] : [`${more} more; taskmill lint lists them all`])].join('. ') }

@@ -25,7 +25,7 @@ function ownTemplate(execution: TaskExecution): Understood<object> {
 }
 
 /** All that is wrong with an object of any kind although its schema admits it; nothing with one that has no more to it. */
-export function faultsOf(object: KubeObject): readonly Fault[] {
+export function findFaults(object: KubeObject): readonly Fault[] {
   const understood = understanding[object.kind]?.(object as never)
   return understood === undefined || understood.ok ? [] : understood.faults
 }

@@ -7,14 +7,14 @@
  * Assumes: the schema admits the object, and its defaults are filled in.
  * Does not: follow references, or read a clock.
  */
-export { type Fault, type Faults, hasFaults, summaryOf, type Understood } from './fault.ts'
-export { faultsOf } from './faults-of.ts'
-export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectName, slotRunOf } from './slot-run.ts'
+export { type Fault, type Faults, hasFaults, summarizeFaults, type Understood } from './fault.ts'
+export { findFaults } from './faults-of.ts'
+export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectName, parseSlotRun } from './slot-run.ts'
 export {
   type ScheduleFaultReason,
   type SlotStart,
   timingOf,
-  trialSlot,
+  sampleSlot,
   understandSchedule,
   type UnderstoodSchedule,
 } from './task-schedule.ts'

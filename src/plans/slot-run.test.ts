@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { taskSchedule, type TaskSchedule, withDefaults } from '../api/index.ts'
 import { ledgerName, slotJobId } from '../contract/index.ts'
-import { executionOfSlot, isRecorded, slotObjectName, slotRunOf } from './slot-run.ts'
+import { executionOfSlot, isRecorded, slotObjectName, parseSlotRun } from './slot-run.ts'
 
 const slot = Date.UTC(2026, 10, 29) / 1000
 const ledger = ledgerName('default', 'acme', 'mornings')
@@ -33,7 +33,7 @@ it('the run of a slot knows its schedule, its slot and its graph', () => {
       ttlSecondsAfterFinished: 86_400,
     },
   })
-  expect(slotRunOf(execution)).toEqual({ schedule: 'mornings', ledger, slot })
+  expect(parseSlotRun(execution)).toEqual({ schedule: 'mornings', ledger, slot })
   expect(isRecorded(execution)).toBe(false)
 })
 
@@ -56,5 +56,5 @@ it.each([
   ['no id', { annotations: {} }],
 ])('one with %s is none', (_, change) => {
   const { metadata } = executionOfSlot(scheduleOf(), ledger, slot, undefined)
-  expect(slotRunOf({ metadata: { ...metadata, ...change } })).toBeUndefined()
+  expect(parseSlotRun({ metadata: { ...metadata, ...change } })).toBeUndefined()
 })

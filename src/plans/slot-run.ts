@@ -8,7 +8,7 @@ import {
   type TaskSchedule,
   taskSchedules,
 } from '../api/index.ts'
-import { annotations, jobName, labels, ownerOf, type Slot, slotJobId, slotOfJobId, slotTime } from '../contract/index.ts'
+import { annotations, jobName, labels, parseOwner, type Slot, slotJobId, parseSlotJobId, slotTime } from '../contract/index.ts'
 
 /** The run of a slot stays so long after its end, for people to look at. */
 const keptSeconds = 86_400
@@ -25,13 +25,13 @@ export function slotObjectName(schedule: string, id: string): string {
 }
 
 /** Of whoever wears the marks of a slot without being what the slot started, nothing is said. */
-export function slotRunOf({ metadata }: Pick<KubeObject, 'metadata'>): SlotRun | undefined {
+export function parseSlotRun({ metadata }: Pick<KubeObject, 'metadata'>): SlotRun | undefined {
   const { name, namespace } = metadata
   const schedule = metadata.labels?.[labels.schedule]
   const id = metadata.annotations?.[annotations.jobId]
-  const parsed = id === undefined ? undefined : slotOfJobId(id)
+  const parsed = id === undefined ? undefined : parseSlotJobId(id)
   if (schedule === undefined || id === undefined || parsed === undefined) return undefined
-  const owner = ownerOf(parsed.ledger)
+  const owner = parseOwner(parsed.ledger)
   const isOurs = owner.kind === 'TaskSchedule' && owner.namespace === namespace && owner.name === schedule
   return isOurs && name === slotObjectName(schedule, id) ? { schedule, ...parsed } : undefined
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { taskSchedule, type TaskSchedule, withDefaults } from '../api/index.ts'
-import { summaryOf } from './fault.ts'
+import { summarizeFaults } from './fault.ts'
 import { understandSchedule } from './task-schedule.ts'
 
 type Spec = Partial<Parameters<typeof withDefaults<typeof taskSchedule>>[1]['spec']>
@@ -65,8 +65,8 @@ describe('what is wrong is named with its field', () => {
 
 it('says the first fault of many in a condition, and how many more there are', () => {
   const fault = (field: string) => ({ reason: `Bad${field}`, field, message: 'is wrong' })
-  expect(summaryOf([fault('a')])).toEqual({ reason: 'Bada', message: 'a: is wrong' })
-  expect(summaryOf([fault('a'), fault('b'), fault('c'), fault('d'), fault('e')])).toEqual({
+  expect(summarizeFaults([fault('a')])).toEqual({ reason: 'Bada', message: 'a: is wrong' })
+  expect(summarizeFaults([fault('a'), fault('b'), fault('c'), fault('d'), fault('e')])).toEqual({
     reason: 'Bada',
     message: 'a: is wrong. b: is wrong. c: is wrong. 2 more; taskmill lint lists them all',
   })

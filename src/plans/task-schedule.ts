@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { type JobTemplate, maxPayloadBytes, slotStartOf, type TaskSchedule, type TaskTemplate, timingMemberOf } from '../api/index.ts'
 import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
-import { compileDocument, type CompiledDocument, wordsOf } from '../expressions/index.ts'
+import { compileDocument, type CompiledDocument, describeError } from '../expressions/index.ts'
 import { compileJobTemplate } from '../graph/index.ts'
 import {
   generationOf,
   parseTiming,
-  placeOfExecutions,
-  placeOfJobs,
+  executionsPlace,
+  jobsPlace,
   type SchedulePlan,
   type SlotSource,
   type Timing,
@@ -33,7 +33,7 @@ export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonl
 export type PayloadFaults = Pick<Fault<'InvalidExpression' | 'PayloadTooLarge'>[], 'push'>
 
 /** A slot like any other, to try the expressions with before one is due. */
-export const trialSlot: Slot = Date.UTC(2026, 10, 29) / 1000
+export const sampleSlot: Slot = Date.UTC(2026, 10, 29) / 1000
 
 export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const faults: Fault<ScheduleFaultReason>[] = []
@@ -70,9 +70,9 @@ function generationFor({ spec }: TaskSchedule): string {
     case 'task':
       return generationOf(hashOf(start.value), start.value.queue)
     case 'job':
-      return generationOf(hashOf(start.value), placeOfJobs)
+      return generationOf(hashOf(start.value), jobsPlace)
     case 'dependencyRef':
-      return generationOf(hashOf({ dependencyRef: start.value, parameters: spec.parameters }), placeOfExecutions)
+      return generationOf(hashOf({ dependencyRef: start.value, parameters: spec.parameters }), executionsPlace)
   }
 }
 
@@ -110,10 +110,10 @@ function understandJob(job: JobTemplate, faults: PayloadFaults): SlotStart | und
   }
   const templateOf = (slot: Slot) => compiled.template.evaluate({ slot: slotTime(slot) })
   try {
-    templateOf(trialSlot)
+    templateOf(sampleSlot)
     return { kind: 'Job', templateOf }
   } catch (error) {
-    faults.push({ reason: 'InvalidExpression', field, message: wordsOf(error) })
+    faults.push({ reason: 'InvalidExpression', field, message: describeError(error) })
     return undefined
   }
 }
@@ -180,12 +180,12 @@ function understandPayload(value: Readonly<Record<string, unknown>>, field: stri
   }
   // Expressions that compile and fail, and payloads that grow too large, are found now and not when a slot is due.
   try {
-    const bytes = Buffer.byteLength(JSON.stringify(compiled.document.evaluate({ slot: slotTime(trialSlot) })))
+    const bytes = Buffer.byteLength(JSON.stringify(compiled.document.evaluate({ slot: slotTime(sampleSlot) })))
     if (bytes <= maxPayloadBytes) return compiled.document
     const message = `${bytes} bytes as JSON, but at most ${maxPayloadBytes} are allowed. Next: store the data elsewhere and pass a reference`
     faults.push({ reason: 'PayloadTooLarge', field, message })
   } catch (error) {
-    faults.push({ reason: 'InvalidExpression', field, message: wordsOf(error) })
+    faults.push({ reason: 'InvalidExpression', field, message: describeError(error) })
   }
   return undefined
 }

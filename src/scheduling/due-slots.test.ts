@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { dueSlots, nextWake, overdueRuns, slotsAhead } from './due-slots.ts'
+import { decideDueSlots, findNextWake, findOverdueRuns, findSlotsAhead } from './due-slots.ts'
 import type { Ledger, OpenSlot } from './ledger.ts'
-import type { SchedulePlan, Knowledge, LookedAt } from './plan.ts'
+import type { SchedulePlan, Knowledge, RunObservation } from './plan.ts'
 import { parseTiming } from './timing.ts'
 import { emptyLedger } from './transitions.ts'
 
@@ -101,7 +101,7 @@ describe('slots whose time has come', () => {
     if (!parsed.ok) throw new Error(parsed.message)
     const defaults = { suspended: false, concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a' } as const
     const whole: SchedulePlan = { ...defaults, epoch: 1, createdAtMs: 0, ...plan, timing, slots: parsed.slots }
-    const found = dueSlots({ ...emptyLedger(timing, false, 0), ...ledger }, whole, now * 1000)
+    const found = decideDueSlots({ ...emptyLedger(timing, false, 0), ...ledger }, whole, now * 1000)
     expect(found.fire).toEqual(fire)
     expect(Object.fromEntries(found.missed.map(({ reason, slots }) => [reason, slots.count]))).toEqual(missed)
   })
@@ -127,7 +127,7 @@ describe('placing ahead', () => {
     ['none where runs may not overlap', 40, { concurrencyPolicy: 'Forbid' }, [], []],
     ['none while suspended', 40, { suspended: true }, [], []],
   ] as const)('%s', (_, everySeconds, change, waiting, expected) => {
-    expect(slotsAhead(ledgerOf({ open: waiting.map(placed) }), planOf(everySeconds, change), 0)).toEqual(expected)
+    expect(findSlotsAhead(ledgerOf({ open: waiting.map(placed) }), planOf(everySeconds, change), 0)).toEqual(expected)
   })
 })
 
@@ -135,14 +135,14 @@ describe('deadlines', () => {
   const run = { slot: 100, generation: 'a', dispatchedAtMs: 100_000 }
   const both = { pendingDeadlineSeconds: 60, runDeadlineSeconds: 600 }
 
-  function at(seconds: number, change: Partial<SchedulePlan>, looked?: LookedAt, removed?: 'Removed' | 'Started' | 'Absent') {
+  function at(seconds: number, change: Partial<SchedulePlan>, looked?: RunObservation, removed?: 'Removed' | 'Started' | 'Absent') {
     const knowledge: Knowledge = {
       placed: new Set(),
       ended: [],
       looked: new Map(looked === undefined ? [] : [[100, looked]]),
       removed: new Map(removed === undefined ? [] : [[100, removed]]),
     }
-    const { look, remove, outcomes } = overdueRuns(ledgerOf({ active: [run] }), planOf(3600, change), knowledge, seconds * 1000)
+    const { look, remove, outcomes } = findOverdueRuns(ledgerOf({ active: [run] }), planOf(3600, change), knowledge, seconds * 1000)
     return look.length > 0 ? 'look' : remove.length > 0 ? 'remove' : outcomes[0]?.reason
   }
 
@@ -178,6 +178,6 @@ describe('waking up', () => {
       60_000,
     ],
   ] as const)('%s', (_, everySeconds, change, ledger, expected) => {
-    expect(nextWake(ledgerOf(ledger), planOf(everySeconds, change), new Map(), 0)).toBe(expected)
+    expect(findNextWake(ledgerOf(ledger), planOf(everySeconds, change), new Map(), 0)).toBe(expected)
   })
 })

@@ -1,7 +1,7 @@
 import type { Slot } from '../contract/index.ts'
-import { isOfQueue, type SchedulePlan, type Knowledge, type LookedAt } from './plan.ts'
+import { isQueueGeneration, type SchedulePlan, type Knowledge, type RunObservation } from './plan.ts'
 import type { Ledger, MissedReason, MissedRuns, ActiveRun, RunOutcome } from './ledger.ts'
-import { mostCounted } from './transitions.ts'
+import { maxCountedSlots } from './transitions.ts'
 
 /** A slot that is found this late is on time: nothing is made up for. */
 const onTimeMs = 5_000
@@ -19,10 +19,10 @@ type DueSlots = {
  * fires, where none of the last 5 s does, the newest (`Latest`), the newest if it is at most 30 s old (`Skip`), or the newest
  * `missedRunsLimit` (`All`, which includes those of the last 5 s). While suspended nothing is decided: that is done at the resume, by the change of timing. Nor while held.
  */
-export function dueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number): DueSlots {
+export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number): DueSlots {
   if (plan.suspended || plan.isHeld === true) return { fire: [], missed: [] }
   const handled = new Set(ledger.open.map(({ slot }) => slot))
-  const due = plan.slots.between(ledger.cursor, Math.floor(nowMs / 1000), mostCounted).filter((slot) => !handled.has(slot))
+  const due = plan.slots.between(ledger.cursor, Math.floor(nowMs / 1000), maxCountedSlots).filter((slot) => !handled.has(slot))
   const missed = new Map<MissedReason, Slot[]>()
   const miss = (reason: MissedReason, slots: readonly Slot[]): void => {
     if (slots.length > 0) missed.set(reason, [...(missed.get(reason) ?? []), ...slots])
@@ -64,13 +64,13 @@ const refillSeconds = 45
 const mostAhead = 64
 
 /** Only a queue keeps a job until its time; what is one at a time is decided at that time too. */
-export function placesAhead({ concurrencyPolicy, generation }: Pick<SchedulePlan, 'concurrencyPolicy' | 'generation'>): boolean {
-  return concurrencyPolicy === 'Allow' && isOfQueue(generation)
+export function canPlaceAhead({ concurrencyPolicy, generation }: Pick<SchedulePlan, 'concurrencyPolicy' | 'generation'>): boolean {
+  return concurrencyPolicy === 'Allow' && isQueueGeneration(generation)
 }
 
 /** The slots to place ahead now; none while enough are. */
-export function slotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): readonly Slot[] {
-  if (plan.suspended || plan.isHeld === true || !placesAhead(plan)) return []
+export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): readonly Slot[] {
+  if (plan.suspended || plan.isHeld === true || !canPlaceAhead(plan)) return []
   const now = Math.floor(nowMs / 1000)
   const waiting = ledger.open.filter(({ slot }) => slot > now)
   const first = plan.slots.next(Math.max(now, ledger.cursor, ...waiting.map(({ slot }) => slot)))
@@ -90,7 +90,7 @@ export function slotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): r
  * Runs beyond `pendingDeadlineSeconds` (from the dispatch to the first start) or `runDeadlineSeconds` (from the first start). Whether a
  * run has started is looked up only when a deadline may have passed.
  */
-export function overdueRuns(
+export function findOverdueRuns(
   ledger: Ledger,
   plan: SchedulePlan,
   { looked, removed }: Knowledge,
@@ -123,7 +123,7 @@ export function overdueRuns(
 }
 
 /** When a run's deadline passes, or might: until it was looked at, it may have started with its dispatch. */
-function deadlineOf(run: ActiveRun, plan: SchedulePlan, seen: LookedAt | undefined, nowMs: number): number | undefined {
+function deadlineOf(run: ActiveRun, plan: SchedulePlan, seen: RunObservation | undefined, nowMs: number): number | undefined {
   const { pendingDeadlineSeconds, runDeadlineSeconds } = plan
   const pending = pendingDeadlineSeconds === undefined ? undefined : run.dispatchedAtMs + pendingDeadlineSeconds * 1000
   const from = (startMs: number): number | undefined => (runDeadlineSeconds === undefined ? undefined : startMs + runDeadlineSeconds * 1000)
@@ -139,7 +139,7 @@ function failed(
   run: ActiveRun,
   reason: 'PendingDeadlineExceeded' | 'RunDeadlineExceeded',
   seconds: number | undefined,
-  { startedAtMs }: LookedAt,
+  { startedAtMs }: RunObservation,
   nowMs: number,
 ): RunOutcome {
   const message = reason === 'PendingDeadlineExceeded' ? `not started within ${seconds} s` : `not ended within ${seconds} s`
@@ -147,13 +147,18 @@ function failed(
 }
 
 /** When there may be something to do without anything happening; undefined: never. */
-export function nextWake(ledger: Ledger, plan: SchedulePlan, looked: ReadonlyMap<Slot, LookedAt>, nowMs: number): number | undefined {
+export function findNextWake(
+  ledger: Ledger,
+  plan: SchedulePlan,
+  looked: ReadonlyMap<Slot, RunObservation>,
+  nowMs: number,
+): number | undefined {
   const now = Math.floor(nowMs / 1000)
   const waiting = ledger.open.filter(({ slot }) => slot > now).map(({ slot }) => slot)
   const next = plan.suspended || plan.isHeld === true ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))
   const refill = (): number | undefined => {
     if (next === undefined) return undefined
-    if (!placesAhead(plan)) return next * 1000
+    if (!canPlaceAhead(plan)) return next * 1000
     return Math.max(now + 1, next - (waiting.length === 0 ? aheadSeconds : refillSeconds)) * 1000
   }
   const deadlines = ledger.active.map((run) => deadlineOf(run, plan, looked.get(run.slot), nowMs))

@@ -6,7 +6,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
-import { isCarriedAlike, type Knowledge, type LookedAt, type SchedulePlan, type Step } from './plan.ts'
+import { hasSameExecutor, type Knowledge, type RunObservation, type SchedulePlan, type Step } from './plan.ts'
 import type { Ledger, RunOutcome } from './ledger.ts'
 import { nextStep } from './next-step.ts'
 import { parseTiming } from './timing.ts'
@@ -28,7 +28,7 @@ type LeaderModel = {
   readonly placed: readonly Slot[]
   readonly removed: readonly (readonly [Slot, 'Removed' | 'Started' | 'Absent'])[]
   /** Lasts for one decision: what an active run is doing changes by itself. */
-  readonly looked?: readonly (readonly [Slot, LookedAt['state']])[]
+  readonly looked?: readonly (readonly [Slot, RunObservation['state']])[]
   /** The step that it has decided on and not carried out yet: anything may happen in between. */
   readonly step?: Step
 }
@@ -108,13 +108,13 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
   const step = nextStep(leader.seen?.ledger, plan, knowledge, world.nowSlot * 1000)
   const placed = step.kind === 'Place' ? step.slots : []
   const isStrange = placed.some((slot) =>
-    leader.seen?.ledger?.open.some((open) => open.slot === slot && !isCarriedAlike(open.generation, plan.generation)),
+    leader.seen?.ledger?.open.some((open) => open.slot === slot && !hasSameExecutor(open.generation, plan.generation)),
   )
   if (isStrange) throw new Error('a slot is to be placed by a template of another kind')
   return mutation.step?.(step, leader.seen?.ledger, world) ?? step
 }
 
-function lookedAt(job: JobModel | undefined): LookedAt['state'] {
+function lookedAt(job: JobModel | undefined): RunObservation['state'] {
   if (job === undefined) return 'Absent'
   return ({ Ready: 'Waiting', Running: 'Active', Ended: 'Ended' } as const)[job.state]
 }
@@ -149,7 +149,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mut
         const job = jobOf(next, slot)
         const generation = leader.seen?.ledger?.open.find((open) => open.slot === slot)?.generation ?? ''
         if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, generation })
-        else if (!isCarriedAlike(job.generation, generation)) next = withJob(next, slot, { ...job, isDoubled: true })
+        else if (!hasSameExecutor(job.generation, generation)) next = withJob(next, slot, { ...job, isDoubled: true })
       }
       const removed = leader.removed.filter(([slot]) => !step.slots.includes(slot))
       return withLeader(next, { ...idle, placed: [...new Set([...leader.placed, ...step.slots])].toSorted((a, b) => a - b), removed })

@@ -9,10 +9,10 @@
  * acknowledged under the same proof; placing what is there, or has ended, does nothing; an end stays readable until it is acknowledged.
  * Does not: read a clock, or know brokers and objects. All of it comes in as values.
  */
-export { generationOf, isOfQueue, placeOfExecutions, placeOfJobs, queueOfGeneration } from './plan.ts'
-export type { Knowledge, LookedAt, SchedulePlan, Step, WriteName } from './plan.ts'
+export { generationOf, isQueueGeneration, executionsPlace, jobsPlace, queueOfGeneration } from './plan.ts'
+export type { Knowledge, RunObservation, SchedulePlan, Step, WriteName } from './plan.ts'
 export { parseLedger } from './ledger.ts'
 export type { ActiveRun, Ledger, MissedReason, MissedRuns, OpenSlot, ParsedLedger, RunOutcome, RunReason } from './ledger.ts'
 export { nextStep } from './next-step.ts'
-export { changesBetween, type Change } from './transitions.ts'
+export { findChanges, type Change } from './transitions.ts'
 export { parseTiming, type ParsedTiming, type SlotSource, type Timing } from './timing.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { knownSlot, type Ledger, parseLedger } from './ledger.ts'
+import { newestDecidedSlot, type Ledger, parseLedger } from './ledger.ts'
 
 const full: Ledger = {
   v: 1,
@@ -50,8 +50,8 @@ describe('a stored ledger', () => {
   })
 
   it('knows the newest slot that it tells to be decided', () => {
-    expect(knownSlot(full)).toBe(100)
-    expect(knownSlot({ ...full, open: [{ slot: 300, state: 'Final', generation: 'a', epoch: 1 }] })).toBe(300)
-    expect(knownSlot({ ...full, lastDispatched: { slot: 150, atMs: 0 } })).toBe(150)
+    expect(newestDecidedSlot(full)).toBe(100)
+    expect(newestDecidedSlot({ ...full, open: [{ slot: 300, state: 'Final', generation: 'a', epoch: 1 }] })).toBe(300)
+    expect(newestDecidedSlot({ ...full, lastDispatched: { slot: 150, atMs: 0 } })).toBe(150)
   })
 })

@@ -77,7 +77,7 @@ export type Ledger = {
 }
 
 /** The newest slot that a ledger tells to be decided. */
-export function knownSlot({ cursor, open, lastDispatched }: Ledger): Slot {
+export function newestDecidedSlot({ cursor, open, lastDispatched }: Ledger): Slot {
   const finals = open.filter(({ state }) => state === 'Final').map(({ slot }) => slot)
   return Math.max(cursor, lastDispatched?.slot ?? cursor, ...finals)
 }

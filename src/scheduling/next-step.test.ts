@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
 import type { Ledger, RunOutcome } from './ledger.ts'
 import { nextStep } from './next-step.ts'
-import type { Knowledge, LookedAt, SchedulePlan } from './plan.ts'
+import type { Knowledge, RunObservation, SchedulePlan } from './plan.ts'
 import { parseTiming, type Timing } from './timing.ts'
 
 const minute = 60
@@ -21,7 +21,7 @@ function planOf(change: Partial<SchedulePlan> = {}): SchedulePlan {
 
 /** A broker in which nothing goes wrong, and a leader that does what it is told until it has to wait. */
 function home() {
-  const jobs = new Map<Slot, LookedAt>()
+  const jobs = new Map<Slot, RunObservation>()
   const ended: RunOutcome[] = []
   const world = {
     ledger: undefined as Ledger | undefined,
@@ -31,7 +31,7 @@ function home() {
     lead(at: number, plan = planOf()): readonly string[] {
       const placed = new Set<Slot>()
       const removed = new Map<Slot, 'Removed' | 'Started' | 'Absent'>()
-      const looked = new Map<Slot, LookedAt>()
+      const looked = new Map<Slot, RunObservation>()
       const done: string[] = []
       for (let count = 0; count < 300; count++) {
         const knowledge: Knowledge = { placed, removed, looked, ended }

@@ -3,13 +3,13 @@
  * the step asks again, until the answer is to wait. Read it from top to bottom: what was begun is ended before anything new is begun.
  */
 import type { Slot } from '../contract/index.ts'
-import { dueSlots, nextWake, overdueRuns, placesAhead, slotsAhead } from './due-slots.ts'
-import { isCarriedAlike, type Knowledge, type SchedulePlan, type Step } from './plan.ts'
-import { knownSlot, type Ledger, type OpenSlot } from './ledger.ts'
+import { decideDueSlots, findNextWake, findOverdueRuns, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
+import { hasSameExecutor, type Knowledge, type SchedulePlan, type Step } from './plan.ts'
+import { newestDecidedSlot, type Ledger, type OpenSlot } from './ledger.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import {
   emptyLedger,
-  mostCounted,
+  maxCountedSlots,
   withCursor,
   withDispatched,
   withIntents,
@@ -20,19 +20,19 @@ import {
 } from './transitions.ts'
 
 export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step {
-  if (plan.deletion !== undefined) return afterDeletion(ledger, plan, knowledge)
-  if (ledger === undefined) return adopt(plan, nowMs)
+  if (plan.deletion !== undefined) return deleteStep(ledger, plan, knowledge)
+  if (ledger === undefined) return createLedger(plan, nowMs)
   return (
-    regressed(ledger, plan, nowMs) ??
+    recordRegression(ledger, plan, nowMs) ??
     recordEnds(ledger, plan, knowledge, nowMs) ??
-    acknowledge(knowledge) ??
+    acknowledgeEnds(knowledge) ??
     finishIntents(ledger, plan, knowledge, nowMs) ??
-    finishTakingBack(ledger, plan, knowledge, nowMs) ??
-    retime(ledger, plan, nowMs) ??
-    takeBack(ledger, plan, nowMs) ??
-    freeOverdue(ledger, plan, knowledge, nowMs) ??
-    lookAtWhatIsInTheWay(ledger, plan, knowledge, nowMs) ??
-    moveOn(ledger, plan, nowMs) ?? { kind: 'Wait', untilMs: nextWake(ledger, plan, knowledge.looked, nowMs) }
+    finishRemovals(ledger, plan, knowledge, nowMs) ??
+    adoptTiming(ledger, plan, nowMs) ??
+    revokeStale(ledger, plan, nowMs) ??
+    endOverdueRuns(ledger, plan, knowledge, nowMs) ??
+    observeOverlaps(ledger, plan, knowledge, nowMs) ??
+    dispatchDue(ledger, plan, nowMs) ?? { kind: 'Wait', untilMs: findNextWake(ledger, plan, knowledge.looked, nowMs) }
   )
 }
 
@@ -40,7 +40,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
  * Everything that has not started is taken back; what runs goes on, and its end is of no interest any more. By way of `Revoking`, so that a
  * schedule of the same name that is created in the middle of this finds its ledger in order.
  */
-function afterDeletion(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed }: Knowledge): Step {
+function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed }: Knowledge): Step {
   if (deletion === 'Orphan') return { kind: 'Wait' }
   if (ledger === undefined) return { kind: 'Delete' }
   const begun = [...ledger.open, ...ledger.active].map(({ slot }) => slot)
@@ -55,26 +55,30 @@ function afterDeletion(ledger: Ledger | undefined, { deletion, epoch }: Schedule
 }
 
 /** Slots before the creation were never due. A ledger that is gone although runs are known of counts as regressed. */
-function adopt(plan: SchedulePlan, nowMs: number): Step {
+function createLedger(plan: SchedulePlan, nowMs: number): Step {
   if (plan.statusSlot !== undefined) {
-    return { kind: 'Write', what: 'regressed', ledger: startAnew(emptyLedger(plan.timing, plan.suspended, plan.statusSlot), plan, nowMs) }
+    return {
+      kind: 'Write',
+      what: 'regressed',
+      ledger: restartLedger(emptyLedger(plan.timing, plan.suspended, plan.statusSlot), plan, nowMs),
+    }
   }
   const cursor = Math.min(Math.floor(plan.createdAtMs / 1000), slotAt(nowMs))
   return { kind: 'Write', what: 'adopt', ledger: emptyLedger(plan.timing, plan.suspended, cursor) }
 }
 
 /** More is known to have been dispatched than is stored: the broker was restored from an older state. Nothing of that time fires again. */
-function regressed(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
-  if (plan.statusSlot === undefined || plan.statusSlot <= knownSlot(ledger)) return undefined
-  return { kind: 'Write', what: 'regressed', ledger: startAnew(ledger, plan, nowMs) }
+function recordRegression(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+  if (plan.statusSlot === undefined || plan.statusSlot <= newestDecidedSlot(ledger)) return undefined
+  return { kind: 'Write', what: 'regressed', ledger: restartLedger(ledger, plan, nowMs) }
 }
 
 /** What is open is taken back where it still can be; what was due up to now, and is not known to have been dispatched, was missed. */
-function startAnew(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledger {
+function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledger {
   const { statusSlot = 0 } = plan
   const known = Math.max(ledger.cursor, statusSlot)
   const now = slotAt(nowMs)
-  const lost = plan.slots.between(known, now, mostCounted).filter((slot) => !ledger.open.some((open) => open.slot === slot))
+  const lost = plan.slots.between(known, now, maxCountedSlots).filter((slot) => !ledger.open.some((open) => open.slot === slot))
   const revoking = withStates(ledger, (open) => (open.state === 'Final' ? open : { ...open, state: 'Revoking', epoch: plan.epoch }))
   const next = withMissed(withCursor(revoking, Math.max(known, now)), 'LedgerRegressed', lost)
   return { ...next, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
@@ -92,7 +96,7 @@ function recordEnds(ledger: Ledger, { epoch }: SchedulePlan, { ended }: Knowledg
 }
 
 /** All that has arrived is recorded, or is of no interest: a run that was freed by its deadline, a repeated arrival. */
-function acknowledge({ ended }: Knowledge): Step | undefined {
+function acknowledgeEnds({ ended }: Knowledge): Step | undefined {
   return ended.length === 0 ? undefined : { kind: 'Acknowledge', slots: unique(ended.map(({ slot }) => slot)) }
 }
 
@@ -102,7 +106,7 @@ function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed }: Knowledge
   const intended = slotsIn(ledger, 'Intended')
   if (intended.length === 0) return undefined
   // Intended as a job of a queue, and the schedule starts graphs by now: nobody knows any more what to repeat.
-  const isStrange = (open: OpenSlot): boolean => open.state === 'Intended' && !isCarriedAlike(open.generation, plan.generation)
+  const isStrange = (open: OpenSlot): boolean => open.state === 'Intended' && !hasSameExecutor(open.generation, plan.generation)
   if (ledger.open.some(isStrange)) {
     const next = withStates(ledger, (open) => (isStrange(open) ? { ...open, state: 'Revoking', epoch } : open))
     return { kind: 'Write', what: 'revoke', ledger: next }
@@ -116,7 +120,7 @@ function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed }: Knowledge
   return { kind: 'Write', what: 'placed', ledger: withCursor(next, next.cursor), ...notBefore(due) }
 }
 
-function finishTakingBack(ledger: Ledger, plan: SchedulePlan, { removed }: Knowledge, nowMs: number): Step | undefined {
+function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowledge, nowMs: number): Step | undefined {
   const { epoch } = plan
   const revoking = slotsIn(ledger, 'Revoking')
   if (revoking.length === 0) return undefined
@@ -130,7 +134,7 @@ function finishTakingBack(ledger: Ledger, plan: SchedulePlan, { removed }: Knowl
   // again. Some are known to have been dispatched.
   const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
   const isStrange = (slot: Slot): boolean =>
-    ledger.open.some((open) => open.slot === slot && !isCarriedAlike(open.generation, plan.generation))
+    ledger.open.some((open) => open.slot === slot && !hasSameExecutor(open.generation, plan.generation))
   const news = withDispatched(
     ledger,
     started.filter((slot) => !isKnown(slot)),
@@ -149,12 +153,12 @@ function finishTakingBack(ledger: Ledger, plan: SchedulePlan, { removed }: Knowl
 }
 
 /** Another timing holds from now on. What the old one still had to dispatch is not made up for: an edit never fires anything. */
-function retime(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   if (plan.suspended === ledger.timing.suspended && isSameTiming(plan.timing, ledger.timing)) return undefined
   const now = slotAt(nowMs)
   const old = parseTiming(ledger.timing)
   const handled = new Set(ledger.open.map(({ slot }) => slot))
-  const due = old.ok ? old.slots.between(ledger.cursor, now, mostCounted).filter((slot) => !handled.has(slot)) : []
+  const due = old.ok ? old.slots.between(ledger.cursor, now, maxCountedSlots).filter((slot) => !handled.has(slot)) : []
   const placed = slotsIn(ledger, 'Placed')
   const revoked = withStates(ledger, (open) =>
     open.state === 'Placed' && open.slot > now ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,
@@ -175,8 +179,8 @@ function retime(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undef
 }
 
 /** Jobs that lie ready for later, and are made from what holds no longer. Those that are due are left alone. */
-function takeBack(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
-  const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || !placesAhead(plan)
+function revokeStale(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+  const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || !canPlaceAhead(plan)
   const stale = ledger.open.filter((open) => open.state === 'Placed' && open.slot > slotAt(nowMs) && isStale(open)).map(({ slot }) => slot)
   if (stale.length === 0) return undefined
   const next = withStates(ledger, (open) => (stale.includes(open.slot) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))
@@ -184,29 +188,29 @@ function takeBack(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | und
 }
 
 /** Runs that never start or never end give the schedule free; the one that never started is taken out of its queue. */
-function freeOverdue(ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step | undefined {
-  const { look, remove, outcomes } = overdueRuns(ledger, plan, knowledge, nowMs)
+function endOverdueRuns(ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step | undefined {
+  const { look, remove, outcomes } = findOverdueRuns(ledger, plan, knowledge, nowMs)
   if (look.length > 0) return { kind: 'Look', slots: look }
   if (remove.length > 0) return { kind: 'Remove', slots: remove }
   return outcomes[0] === undefined ? undefined : { kind: 'Write', what: 'free', ledger: withOutcome(ledger, outcomes[0]) }
 }
 
 /** Before a slot is given up because a run is in its way: is that run still there? One that is gone is freed by the next step. */
-function lookAtWhatIsInTheWay(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
+function observeOverlaps(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
   const unknown = ledger.active.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
   if (plan.concurrencyPolicy === 'Allow' || unknown.length === 0) return undefined
-  const overlaps = dueSlots(ledger, plan, nowMs).missed.some(({ reason }) => reason === 'Overlap')
+  const overlaps = decideDueSlots(ledger, plan, nowMs).missed.some(({ reason }) => reason === 'Overlap')
   return overlaps ? { kind: 'Look', slots: unknown } : undefined
 }
 
 /** Placed slots whose time has come are dispatched; what else is due is dispatched or missed; and the jobs of the next 90 s are placed. */
-function moveOn(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+function dispatchDue(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   const now = slotAt(nowMs)
   const dispatched = slotsIn(ledger, 'Placed').filter((slot) => slot <= now)
   let next = withDispatched(ledger, dispatched, plan.epoch, nowMs)
-  const due = dueSlots(next, plan, nowMs)
+  const due = decideDueSlots(next, plan, nowMs)
   for (const { reason, slots } of due.missed) next = withMissed(next, reason, slots)
-  const ahead = slotsAhead(next, plan, nowMs)
+  const ahead = findSlotsAhead(next, plan, nowMs)
   next = withIntents(next, [...due.fire, ...ahead], { generation: plan.generation, epoch: plan.epoch, nowMs })
   const passed = [...dispatched, ...due.fire, ...due.missed.map(({ slots }) => slots.lastSlot)]
   next = withCursor(next, Math.max(ledger.cursor, ...passed))

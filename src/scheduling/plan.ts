@@ -36,10 +36,10 @@ export type Knowledge = {
   /** Ends that have arrived and are not acknowledged. */
   readonly ended: readonly RunOutcome[]
   /** What active runs were doing a moment ago. */
-  readonly looked: ReadonlyMap<Slot, LookedAt>
+  readonly looked: ReadonlyMap<Slot, RunObservation>
 }
 
-export type LookedAt = { readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'; readonly startedAtMs?: number | undefined }
+export type RunObservation = { readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'; readonly startedAtMs?: number | undefined }
 
 export type Step =
   /** Compare-and-swap; `what` names it. To be refused while the broker's clock is not at `notBeforeMs` yet, or is at `beforeMs` or later. */
@@ -52,8 +52,8 @@ export type Step =
 export type WriteName = 'adopt' | 'regressed' | 'retime' | 'record' | 'placed' | 'taken back' | 'revoke' | 'free' | 'intend' | 'final'
 
 /** In place of a queue's name, which never begins with a dot: its runs are objects of the API server. */
-export const placeOfExecutions = '.execution'
-export const placeOfJobs = '.job'
+export const executionsPlace = '.execution'
+export const jobsPlace = '.job'
 
 /** Which template a run was made from, and where it was put: enough to find it when the template has changed. */
 export function generationOf(hash: string, queue: string): string {
@@ -64,11 +64,11 @@ export function queueOfGeneration(generation: string): string {
   return generation.slice(generation.indexOf('/') + 1)
 }
 
-export function isOfQueue(generation: string): boolean {
+export function isQueueGeneration(generation: string): boolean {
   return !queueOfGeneration(generation).startsWith('.')
 }
 
 /** Whether the template of the one says how to carry out the runs of the other: any queue is as good as another, an object is not. */
-export function isCarriedAlike(a: string, b: string): boolean {
-  return isOfQueue(a) ? isOfQueue(b) : queueOfGeneration(a) === queueOfGeneration(b)
+export function hasSameExecutor(a: string, b: string): boolean {
+  return isQueueGeneration(a) ? isQueueGeneration(b) : queueOfGeneration(a) === queueOfGeneration(b)
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import {
-  changesBetween,
+  findChanges,
   emptyLedger,
   withCursor,
   withDispatched,
@@ -39,5 +39,5 @@ it.each([
   ['missed slots', empty, withMissed(empty, 'Overlap', [60, 120]), [{ kind: 'Missed', reason: 'Overlap', count: 2, lastSlot: 120 }]],
   ['a ledger that was put back', empty, { ...empty, regressedAtMs: 5 }, [{ kind: 'Regressed' }]],
 ] as const)('%s', (_, before, after, expected) => {
-  expect(changesBetween(before, after)).toEqual(expected)
+  expect(findChanges(before, after)).toEqual(expected)
 })

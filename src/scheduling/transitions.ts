@@ -7,8 +7,8 @@ export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): L
   return { v: 1, timing: { ...timing, suspended }, cursor, open: [], active: [], dispatched: 0, consecutiveFailures: 0, missed: {} }
 }
 
-const mostActiveRuns = 1_000
-export const mostCounted = 100
+const maxActiveRuns = 1_000
+export const maxCountedSlots = 100
 
 export function withMissed(ledger: Ledger, reason: MissedReason, slots: readonly Slot[] | MissedRuns): Ledger {
   const added = 'count' in slots ? slots : { count: slots.length, lastSlot: slots.at(-1) ?? 0 }
@@ -26,7 +26,7 @@ export function withIntents(ledger: Ledger, slots: readonly Slot[], by: { genera
   return {
     ...ledger,
     open: inOrder([...ledger.open, ...intents]),
-    active: inOrder([...ledger.active, ...runs]).slice(-mostActiveRuns),
+    active: inOrder([...ledger.active, ...runs]).slice(-maxActiveRuns),
   }
 }
 
@@ -89,7 +89,7 @@ export type Change =
   | { readonly kind: 'RunEnded'; readonly run: RunOutcome }
   | { readonly kind: 'Regressed' }
 
-export function changesBetween(before: Ledger | undefined, after: Ledger): readonly Change[] {
+export function findChanges(before: Ledger | undefined, after: Ledger): readonly Change[] {
   const changes: Change[] = []
   if (after.regressedAtMs !== undefined && after.regressedAtMs !== before?.regressedAtMs) changes.push({ kind: 'Regressed' })
   const ended = after.lastRun === before?.lastRun ? undefined : after.lastRun

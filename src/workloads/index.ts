@@ -4,6 +4,6 @@
  *
  * Pure rules over objects as the API server returns them; who asks for them, and how often, is somebody else's.
  */
-export { isAcknowledged, isJobOf, jobBody, ttlSecondsOf, type WantedJob } from './job-body.ts'
-export { endOfJob, isWanting, type JobEnd, jobTroubleOf, lastWords, podsOfJob } from './job-state.ts'
-export { troubleOf, type PodAdvice, type PodTrouble } from './pod-trouble.ts'
+export { isAcknowledged, isJobFor, buildJob, ttlSecondsOf, type WantedJob } from './job-body.ts'
+export { endOfJob, hasUnreadyPods, type JobEnd, describeJobTrouble, describeLastFailure, podSelectorOfJob } from './job-state.ts'
+export { describePodTrouble, type PodAdvice, type PodTrouble } from './pod-trouble.ts'

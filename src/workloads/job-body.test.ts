@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Job, JobTemplate } from '../api/index.ts'
-import { isAcknowledged, isJobOf, jobBody, ttlSecondsOf, type WantedJob } from './job-body.ts'
+import { isAcknowledged, isJobFor, buildJob, ttlSecondsOf, type WantedJob } from './job-body.ts'
 
 const template: JobTemplate = {
   metadata: { labels: { team: 'mail', 'taskmill.dev/node': 'mine' }, annotations: { note: 'x' } },
@@ -26,7 +26,7 @@ const wanted: WantedJob = { id: 'tm/a', namespace: 'acme', name: 'x-1', labels: 
 const last = { terminationMessagePolicy: 'FallbackToLogsOnError' }
 
 it('keeps the template as it is, but for who it belongs to, its TTL, and the last words of its containers', () => {
-  expect(jobBody(wanted)).toEqual({
+  expect(buildJob(wanted)).toEqual({
     metadata: {
       name: 'x-1',
       namespace: 'acme',
@@ -53,20 +53,20 @@ it('keeps the template as it is, but for who it belongs to, its TTL, and the las
 })
 
 it('belongs to nobody where nobody is to take it along', () => {
-  expect(jobBody({ ...wanted, owner: undefined }).metadata).not.toHaveProperty('ownerReferences')
+  expect(buildJob({ ...wanted, owner: undefined }).metadata).not.toHaveProperty('ownerReferences')
 })
 
 const jobOf = (annotations: Record<string, string>): Job => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
-  ...jobBody(wanted),
+  ...buildJob(wanted),
   metadata: { name: 'x-1', annotations },
 })
 
 it('is told by its id and by no name', () => {
-  expect(isJobOf(jobOf({ 'taskmill.dev/job-id': 'tm/a' }), 'tm/a')).toBe(true)
-  expect(isJobOf(jobOf({ 'taskmill.dev/job-id': 'tm/b' }), 'tm/a')).toBe(false)
-  expect(isJobOf(jobOf({}), 'tm/a')).toBe(false)
+  expect(isJobFor(jobOf({ 'taskmill.dev/job-id': 'tm/a' }), 'tm/a')).toBe(true)
+  expect(isJobFor(jobOf({ 'taskmill.dev/job-id': 'tm/b' }), 'tm/a')).toBe(false)
+  expect(isJobFor(jobOf({}), 'tm/a')).toBe(false)
   expect(isAcknowledged(jobOf({}))).toBe(false)
   expect(isAcknowledged(jobOf({ 'taskmill.dev/recorded': 'true' }))).toBe(true)
 })

@@ -20,7 +20,7 @@ type Containers = readonly Readonly<Record<string, unknown>>[]
  * The Job, without a TTL: one that went before its end is recorded would have run for nothing. The one of the template is noted in an
  * annotation.
  */
-export function jobBody(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
+export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
   const { id, namespace, name, owner, template } = wanted
   const { ttlSecondsAfterFinished, ...spec } = template.spec
   const pod = spec.template.spec
@@ -59,7 +59,7 @@ function withLastWords<T extends object>(container: T): T {
 }
 
 /** Whether a Job is the run of this node or slot, and not somebody else's of the same name. */
-export function isJobOf(job: Job, id: string): boolean {
+export function isJobFor(job: Job, id: string): boolean {
   return job.metadata.annotations?.[annotations.jobId] === id
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Job, Pod } from '../api/index.ts'
-import { endOfJob, isWanting, jobTroubleOf, lastWords, podsOfJob } from './job-state.ts'
+import { endOfJob, hasUnreadyPods, describeJobTrouble, describeLastFailure, podSelectorOfJob } from './job-state.ts'
 
 const jobOf = (status: Job['status']): Job => ({
   apiVersion: 'batch/v1',
@@ -52,8 +52,8 @@ it.each<[Job['status'], boolean]>([
   [{ active: 1, ready: 1 }, false],
   [{ failed: 1, conditions: [condition('Failed')] }, false],
 ])('%j: there is something to look for among its pods: %s', (status, wanting) => {
-  expect(isWanting(jobOf(status))).toBe(wanting)
-  expect(podsOfJob(jobOf(status))).toBe('batch.kubernetes.io/controller-uid=job-uid')
+  expect(hasUnreadyPods(jobOf(status))).toBe(wanting)
+  expect(podSelectorOfJob(jobOf(status))).toBe('batch.kubernetes.io/controller-uid=job-uid')
 })
 
 const podOf = (name: string, status: Pod['status'], creationTimestamp = startTime): Pod => ({
@@ -72,23 +72,23 @@ const pulling = podOf('new', {
 
 it('the last words are those of the pod that failed last, with its exit code', () => {
   const pods = [failedPod('b', 'disk full', '2026-11-29T00:00:30Z'), failedPod('a', 'first', startTime), pulling]
-  expect(lastWords(pods)).toEqual({
+  expect(describeLastFailure(pods)).toEqual({
     pod: 'b',
     reason: 'exit code 3',
     words: 'pod b, container main: exit code 3: disk full. Next: kubectl logs b -c main',
   })
   const killed = failedPod('k', '', now, 'OOMKilled', 137)
-  expect(lastWords([...pods, killed])?.words).toBe(
+  expect(describeLastFailure([...pods, killed])?.words).toBe(
     "pod k, container main: OOMKilled, exit code 137. Next: raise the container's limits.memory",
   )
-  expect(lastWords([pulling])).toBeUndefined()
+  expect(describeLastFailure([pulling])).toBeUndefined()
 })
 
 it('while a Job runs the trouble is that of its present pods, and that of the last one while there is none', () => {
   const failed = failedPod('a', 'boom', startTime)
-  expect(jobTroubleOf([failed, pulling]).words).toContain('pod new, container main: ErrImagePull: no such image')
-  expect(jobTroubleOf([failed, pulling]).reason).toBe('ErrImagePull')
-  expect(jobTroubleOf([failed]).words).toContain('pod a, container main: exit code 3: boom')
-  expect(jobTroubleOf([]).words).toContain('it has no pod')
-  expect(jobTroubleOf([podOf('fine', { phase: 'Running' })])).toEqual({ unschedulable: 0 })
+  expect(describeJobTrouble([failed, pulling]).words).toContain('pod new, container main: ErrImagePull: no such image')
+  expect(describeJobTrouble([failed, pulling]).reason).toBe('ErrImagePull')
+  expect(describeJobTrouble([failed]).words).toContain('pod a, container main: exit code 3: boom')
+  expect(describeJobTrouble([]).words).toContain('it has no pod')
+  expect(describeJobTrouble([podOf('fine', { phase: 'Running' })])).toEqual({ unschedulable: 0 })
 })

@@ -1,5 +1,5 @@
 import type { Job, Pod } from '../api/index.ts'
-import { type PodTrouble, troubleOf } from './pod-trouble.ts'
+import { type PodTrouble, describePodTrouble } from './pod-trouble.ts'
 
 /** How a Job ended, as it says itself. */
 export type JobEnd = {
@@ -36,33 +36,35 @@ function timeOf(text: string | undefined): number | undefined {
 }
 
 /** All pods of a Job, also after it is gone and another has its name. */
-export function podsOfJob({ metadata }: Job): string {
+export function podSelectorOfJob({ metadata }: Job): string {
   return `batch.kubernetes.io/controller-uid=${metadata.uid ?? ''}`
 }
 
 /** Whether the pods of a Job that runs are not as they should be. */
-export function isWanting(job: Job): boolean {
+export function hasUnreadyPods(job: Job): boolean {
   if (endOfJob(job) !== undefined) return false
   const { active = 0, ready = 0 } = job.status ?? {}
   return active === 0 || ready < active
 }
 
 /** What is the matter with the pods of a Job that runs. */
-export function jobTroubleOf(pods: readonly Pod[]): PodTrouble {
+export function describeJobTrouble(pods: readonly Pod[]): PodTrouble {
   const current = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
-  if (current.length === 0) return { unschedulable: 0, ...(lastWords(pods) ?? noPods) }
-  const { words, reason } = troubleOf(current)
+  if (current.length === 0) return { unschedulable: 0, ...(describeLastFailure(pods) ?? noPods) }
+  const { words, reason } = describePodTrouble(current)
   return { unschedulable: 0, ...(words === undefined ? {} : { words }), ...(reason === undefined ? {} : { reason }) }
 }
 
 const noPods = { reason: 'no pod', words: 'it has no pod. Next: kubectl describe it; its Events say why none can be created' }
 
 /** What the pod that failed last had to say. */
-export function lastWords(pods: readonly Pod[]): { readonly pod: string; readonly reason: string; readonly words: string } | undefined {
+export function describeLastFailure(
+  pods: readonly Pod[],
+): { readonly pod: string; readonly reason: string; readonly words: string } | undefined {
   const failed = pods.filter(({ status }) => status?.phase === 'Failed')
   const [last] = failed.toSorted((a, b) => createdMs(b) - createdMs(a) || a.metadata.name.localeCompare(b.metadata.name))
   if (last === undefined) return undefined
-  const { words, reason = 'Failed' } = troubleOf([last])
+  const { words, reason = 'Failed' } = describePodTrouble([last])
   return words === undefined ? undefined : { pod: last.metadata.name, reason, words }
 }
 

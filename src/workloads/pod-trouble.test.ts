@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { ContainerStatus, Pod } from '../api/index.ts'
-import { troubleOf } from './pod-trouble.ts'
+import { describePodTrouble } from './pod-trouble.ts'
 
 const podOf = (name: string, status: Pod['status'], deletionTimestamp?: string): Pod => ({
   apiVersion: 'v1',
@@ -92,7 +92,7 @@ it.each<{ name: string; status: Pod['status']; words: string | undefined }>([
     words: 'pod p, container migrate: CrashLoopBackOff, exit code 3. Next: kubectl logs p -c migrate --previous',
   },
 ])('a pod $name', ({ status, words }) => {
-  expect(troubleOf([podOf('p', status)]).words).toBe(words)
+  expect(describePodTrouble([podOf('p', status)]).words).toBe(words)
 })
 
 it('names the most telling of many, always the same', () => {
@@ -102,9 +102,9 @@ it('names the most telling of many, always the same', () => {
     podOf('d', waiting('ErrImagePull', 'no')),
     podOf('a', worker({ ready: true })),
   ]
-  const trouble = troubleOf(pods)
+  const trouble = describePodTrouble(pods)
   expect(trouble.words).toMatch(/^3 pods have problems, for example pod d, container worker: ErrImagePull: no\. Next: /u)
-  expect(troubleOf(pods.toReversed())).toEqual(trouble)
+  expect(describePodTrouble(pods.toReversed())).toEqual(trouble)
   expect(trouble).toMatchObject({
     unschedulable: 1,
     unschedulableWords: '1 of 4 pods Pending: 0/1 nodes are available: 1 Insufficient memory',
@@ -112,11 +112,11 @@ it('names the most telling of many, always the same', () => {
 })
 
 it('leaves out pods that are being deleted', () => {
-  expect(troubleOf([podOf('old', crashing(ended(1, 'Error')), '2026-11-23T03:00:00Z')])).toEqual({ unschedulable: 0 })
+  expect(describePodTrouble([podOf('old', crashing(ended(1, 'Error')), '2026-11-23T03:00:00Z')])).toEqual({ unschedulable: 0 })
 })
 
 it('keeps the end of a long message, where the reason stands', () => {
-  const { words } = troubleOf([podOf('p', crashing(ended(1, 'Error', `${'noise '.repeat(500)}the cause`)))])
+  const { words } = describePodTrouble([podOf('p', crashing(ended(1, 'Error', `${'noise '.repeat(500)}the cause`)))])
   expect(words).toContain('the cause. Next')
   expect(words?.length).toBeLessThan(600)
 })

@@ -23,7 +23,7 @@ export type PodAdvice = { readonly outOfMemory: string }
 const plainAdvice: PodAdvice = { outOfMemory: "raise the container's limits.memory" }
 
 /** A pod that is being deleted says nothing about those that are wanted. */
-export function troubleOf(all: readonly Pod[], advice: PodAdvice = plainAdvice): PodTrouble {
+export function describePodTrouble(all: readonly Pod[], advice: PodAdvice = plainAdvice): PodTrouble {
   const pods = all.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
   const waiting = pods.flatMap((pod) => unschedulableWords(pod) ?? [])
   const failures = pods.flatMap((pod) => failureOf(pod, advice) ?? []).toSorted((a, b) => a.rank - b.rank || a.pod.localeCompare(b.pod))

@@ -3,7 +3,16 @@
  * by recursion; that of a completion looks at every node and edge for what is ready now. Both know nothing of templates, expressions, limits
  * of time or a log.
  */
-import { applyEntry, compileGraph, emptyRun, nextRunStep, notePlaced, type NodeEnd, type Run, type RunPlan } from '../../src/graph/index.ts'
+import {
+  applyEntry,
+  compileGraph,
+  createRun,
+  nextRunStep,
+  notePlaced,
+  type NodeEnd,
+  type Run,
+  type RunPlan,
+} from '../../src/graph/index.ts'
 import { random } from '../support/random.ts'
 import { printComparison } from './table.ts'
 
@@ -49,7 +58,7 @@ function completeAll(plan: RunPlan): readonly number[] {
   const compiled = compileGraph(plan)
   if (!compiled.ok) throw new Error('the plan has faults')
   const begin = { token: 'bench', graph: compiled.graph }
-  const run = emptyRun()
+  const run = createRun()
   const waiting: string[] = []
   const times: number[] = []
   settle(run, [], begin, waiting)

@@ -6,7 +6,7 @@ import { Queue, Worker } from 'bullmq'
 import { connectBroker } from '../../src/broker/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { doneQueue, runName } from '../../src/contract/index.ts'
-import { compileGraph, viewOf, type PlanNode } from '../../src/graph/index.ts'
+import { compileGraph, viewRun, type PlanNode } from '../../src/graph/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { createBrokers } from '../../src/services/brokers/index.ts'
 import { createRunDriver, type RunMemory } from '../../src/services/runs/index.ts'
@@ -120,7 +120,7 @@ async function taskmill(redis: RedisServer, shape: Shape): Promise<Measured> {
       signal: new AbortController().signal,
     })
     visiting = false
-    if (memory.run !== undefined && viewOf(memory.run)?.finished !== undefined) finished.resolve()
+    if (memory.run !== undefined && viewRun(memory.run)?.finished !== undefined) finished.resolve()
     else if (again) await visit()
   }
   const look = () => void visit().catch(finished.reject)

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { waitUntil } from '../../hack/cluster/api-request.ts'
 import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
-import { createValidator, crdOf, type Kind, withDefaults } from '../../src/api/index.ts'
+import { createValidator, buildCrd, type Kind, withDefaults } from '../../src/api/index.ts'
 import { evaluateRule } from '../../src/expressions/index.ts'
 import { lint } from '../../src/lint/index.ts'
 import { ask } from './api-answer.ts'
@@ -38,7 +38,7 @@ beforeAll(async () => {
   console.log(`SEED=${seed}`)
   cluster = await startControlPlane({ controllerManager: false })
   for (const [, kind, full] of cases) {
-    const crd: unknown = kind === probe ? crdOf(probe) : parse(await readFile(`crds/${kind.plural}.taskmill.dev.yaml`, 'utf8'))
+    const crd: unknown = kind === probe ? buildCrd(probe) : parse(await readFile(`crds/${kind.plural}.taskmill.dev.yaml`, 'utf8'))
     const created = await ask(cluster, 'POST', `${crds}?fieldValidation=Strict`, crd)
     expect([created.status, created.body.message]).toEqual([201, undefined])
     const path = `${group}/${kind.plural}`

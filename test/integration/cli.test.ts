@@ -248,7 +248,7 @@ it('acknowledges an alert beside its manifest, silences it instead, and ends tha
     err: '',
     out:
       `tal/backlog -n default: acknowledged until ${until} (1h) by ${by}: "looking". It is not firing. ` +
-      'Sooner: kubectl taskmill unack tal/backlog -n default\n',
+      'To end it earlier: kubectl taskmill unack tal/backlog -n default\n',
   })
   const shown = await alert(({ spec, status }) => spec.severity === 'Critical' && status?.ackedBy !== undefined)
   expect(findCondition(shown?.status?.conditions, 'Overridden')?.message).toBe(`acknowledged until ${until} by ${by}: "looking"`)
@@ -296,7 +296,7 @@ it('says what is missing, and loads nothing of the operator', async () => {
   )
   expect((await taskmill('scale', 'wp/email')).code).toBe(2)
   const loaded = readFileSync(join(folder, 'loaded'), 'utf8').split('\n')
-  expect(loaded.some((url) => url.endsWith('/src/cli/run-command.ts'))).toBe(true)
+  expect(loaded.some((url) => url.endsWith('/src/cli/commands.ts'))).toBe(true)
   const heavy = /\/(bullmq|ioredis|prom-client|croner|pino)\/|\/src\/(controllers|services|broker|runtime|worker)\//u
   expect(loaded.filter((url) => heavy.test(url))).toEqual([])
 })

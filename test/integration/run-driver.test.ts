@@ -4,7 +4,7 @@ import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { connectBroker, type Broker, type DispatchProof, type EndedJob } from '../../src/broker/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { doneQueue, nodeJobId, runName, type OwnerMarker } from '../../src/contract/index.ts'
-import { compileGraph, foldRun, nodesOf, viewOf, type Graph, type PlanNode, type RunPlan } from '../../src/graph/index.ts'
+import { compileGraph, foldRun, viewNodes, viewRun, type Graph, type PlanNode, type RunPlan } from '../../src/graph/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { createBrokers } from '../../src/services/brokers/index.ts'
 import { createJobs } from '../../src/services/jobs/index.ts'
@@ -111,7 +111,7 @@ const storedOf = async ({ run }: Home) => {
   if (!folded.ok) throw new Error(folded.message)
   return folded.run
 }
-const statesOf = async (home: Home) => Object.fromEntries(nodesOf(await storedOf(home)).map(({ name, state }) => [name, state]))
+const statesOf = async (home: Home) => Object.fromEntries(viewNodes(await storedOf(home)).map(({ name, state }) => [name, state]))
 const endsOf = async (home: Home): Promise<readonly EndedJob[]> => (await broker.readEnded([home.visit.doneQueue])).ended
 const countsOf = async ({ namespace, queue }: Home) => {
   const minute = Math.floor(Date.now() / 60_000)
@@ -167,7 +167,7 @@ function processOf(home: Home, options: { readonly killAt?: number; readonly vis
           result.kind === 'Waiting' &&
           ended.length === 0 &&
           memory.run !== undefined &&
-          viewOf(memory.run)?.finished
+          viewRun(memory.run)?.finished
         )
           return
         if (result !== 'Killed' && (result.kind === 'Fenced' || result.kind === 'Unwanted')) return
@@ -199,7 +199,7 @@ test('a graph runs to its end: each node once, results on to those that ask, all
   await own.toTheEnd()
   expect(ran.toSorted()).toEqual(['a', 'b', 'c', 'd', 'e'])
   expect(await statesOf(home)).toEqual(diamondStates)
-  expect(viewOf(await storedOf(home))?.finished).toMatchObject({ outcome: 'Succeeded' })
+  expect(viewRun(await storedOf(home))?.finished).toMatchObject({ outcome: 'Succeeded' })
   await using plain = plainQueue(redis.port, home.queue)
   expect((await plain.getJob(idOf(home, 'd')))!.data).toEqual({ of: 'https://example.com/b' })
   expect(await countsOf(home)).toEqual([
@@ -298,8 +298,8 @@ test('cancelled: what waits is taken back, also between two attempts, what runs 
   await own.step({ desired: 'Cancelled' })
   expect(await statesOf(home)).toEqual({ runs: 'Cancelled', retries: 'Cancelled', waits: 'Cancelled', later: 'Omitted' })
   const stored = await storedOf(home)
-  expect(viewOf(stored)?.finished).toMatchObject({ outcome: 'Cancelled' })
-  expect(nodesOf(stored)[0]?.ended?.message).toContain(`still runs in queue ${home.queue}`)
+  expect(viewRun(stored)?.finished).toMatchObject({ outcome: 'Cancelled' })
+  expect(viewNodes(stored)[0]?.ended?.message).toContain(`still runs in queue ${home.queue}`)
   expect(await plain.getJobCounts()).toMatchObject({ active: 1, delayed: 0 })
   running.resolve()
   await eventually(async () => expect(await endsOf(home)).toHaveLength(1))

@@ -9,7 +9,7 @@ import type { Redis } from 'ioredis'
 import { taskDependencies, taskExecutions, type TaskDependency, type TaskExecution } from '../../src/api/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { doneQueue, ownersKey, queueKeys, runKey, runName } from '../../src/contract/index.ts'
-import { foldRun, nodesOf, viewOf } from '../../src/graph/index.ts'
+import { foldRun, viewNodes, viewRun } from '../../src/graph/index.ts'
 import { createInformer, type KubeClient } from '../../src/kube/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { queues, type RandomRun } from './random-graphs.ts'
@@ -235,7 +235,7 @@ const statesOf = (nodes: readonly { readonly name: string; readonly state: strin
 
 function storedWorld(run: RandomRun, log: readonly string[]): string {
   const folded = foldRun(log)
-  return folded.ok ? run.worldOf(statesOf(nodesOf(folded.run)), viewOf(folded.run)?.finished?.outcome) : folded.message
+  return folded.ok ? run.worldOf(statesOf(viewNodes(folded.run)), viewRun(folded.run)?.finished?.outcome) : folded.message
 }
 
 const hasEndedItself = ({ state }: NodeStatus): boolean => state === 'Succeeded' || state === 'Failed'

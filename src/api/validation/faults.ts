@@ -11,7 +11,7 @@ type Fault = Problem & {
 }
 
 /** Everything that a schema without its rules refuses in a value whose defaults are filled in. */
-export function schemaFaults(schema: JsonSchema, value: unknown, path: string): readonly Fault[] {
+export function findSchemaFaults(schema: JsonSchema, value: unknown, path: string): readonly Fault[] {
   const type = typeOf(value)
   if (!typesOf(schema).includes(type)) {
     return [{ path, message: `must be ${typesOf(schema).join(' or ')}, is ${type}`, stopsRules: true }]
@@ -26,12 +26,12 @@ function typesOf({ type }: JsonSchema): readonly string[] {
 function childFaults(schema: JsonSchema, value: unknown, path: string): readonly Fault[] {
   if (Array.isArray(value)) {
     const { items } = schema
-    return items === undefined ? [] : value.flatMap((item, index) => schemaFaults(items, item, itemPath(path, index)))
+    return items === undefined ? [] : value.flatMap((item, index) => findSchemaFaults(items, item, itemPath(path, index)))
   }
   if (!isObject(value)) return []
   return fieldsOf(value).flatMap(([name, own]) => {
     const child = fieldSchema(schema, name)
-    return child === undefined ? [] : schemaFaults(child, own, fieldPath(path, name))
+    return child === undefined ? [] : findSchemaFaults(child, own, fieldPath(path, name))
   })
 }
 
@@ -144,15 +144,15 @@ export function identityOf(schema: JsonSchema, item: unknown): string {
 }
 
 /** Paths of fields that no schema declares: stored without them, and refused by strict validation, because they are mostly misspelt. */
-export function unknownFields(schema: JsonSchema, value: unknown, path: string): readonly string[] {
+export function findUnknownFields(schema: JsonSchema, value: unknown, path: string): readonly string[] {
   if (Array.isArray(value)) {
     const { items } = schema
-    return items === undefined ? [] : value.flatMap((item, index) => unknownFields(items, item, itemPath(path, index)))
+    return items === undefined ? [] : value.flatMap((item, index) => findUnknownFields(items, item, itemPath(path, index)))
   }
   if (!isObject(value)) return []
   return fieldsOf(value).flatMap(([name, own]) => {
     const child = fieldSchema(schema, name)
-    if (child !== undefined) return unknownFields(child, own, fieldPath(path, name))
+    if (child !== undefined) return findUnknownFields(child, own, fieldPath(path, name))
     // A value of another type is refused for its type.
     return schema.type !== 'object' || schema['x-kubernetes-preserve-unknown-fields'] === true ? [] : [fieldPath(path, name)]
   })
@@ -180,7 +180,7 @@ const metadataFields: ReadonlySet<string> = new Set([
 const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/u
 
 /** What no schema says: that the object is one of this kind and has a name. */
-export function identityFaults(kind: Kind, object: unknown): readonly Fault[] {
+export function findIdentityFaults(kind: Kind, object: unknown): readonly Fault[] {
   if (!isObject(object)) return []
   const { metadata } = object
   const { name, generateName } = isObject(metadata) ? metadata : {}
@@ -193,7 +193,7 @@ export function identityFaults(kind: Kind, object: unknown): readonly Fault[] {
   return found.filter(([holds]) => holds).map(([, path, message]) => ({ path, message, stopsRules: true }))
 }
 
-export function unknownMetadata(object: unknown): readonly string[] {
+export function findUnknownMetadata(object: unknown): readonly string[] {
   if (!isObject(object) || !isObject(object['metadata'])) return []
   return fieldsOf(object['metadata']).flatMap(([name]) => (metadataFields.has(name) ? [] : [fieldPath('metadata', name)]))
 }

@@ -3,10 +3,10 @@ import type { JsonSchema, ValidationRule } from '../schema/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import {
   type Problem,
-  schemaFaults,
-  identityFaults,
-  unknownMetadata,
-  unknownFields,
+  findSchemaFaults,
+  findIdentityFaults,
+  findUnknownMetadata,
+  findUnknownFields,
   fieldPath,
   fieldSchema,
   fieldsOf,
@@ -30,14 +30,14 @@ export type Validate = (kind: Kind, object: unknown, oldObject?: unknown) => rea
 export function createValidator({ evaluateRule }: { readonly evaluateRule: EvaluateRule }): Validate {
   return (kind, object, oldObject) => {
     const schema = rootSchema(kind)
-    const self = filled(schema, object)
-    const unknown = [...unknownMetadata(object), ...unknownFields(schema, object, '')]
-    const faults = [...identityFaults(kind, self), ...schemaFaults(schema, self, '')]
+    const self = fillDefaults(schema, object)
+    const unknown = [...findUnknownMetadata(object), ...findUnknownFields(schema, object, '')]
+    const faults = [...findIdentityFaults(kind, self), ...findSchemaFaults(schema, self, '')]
     const rulesApply = !faults.some(({ stopsRules }) => stopsRules)
     return [
       ...unknown.map((path) => ({ path, message: 'is not a known field; see the reference' })),
       ...faults.map(({ path, message }) => ({ path, message })),
-      ...(rulesApply ? brokenRules(schema, { self, oldSelf: filled(schema, oldObject) }, '', evaluateRule) : []),
+      ...(rulesApply ? findBrokenRules(schema, { self, oldSelf: fillDefaults(schema, oldObject) }, '', evaluateRule) : []),
     ]
   }
 }
@@ -49,7 +49,7 @@ type EvaluateRule = (rule: string, self: unknown, oldSelf: unknown) => boolean
  * The broken rules of a value and of everything below it. A rule about `oldSelf` is asked only where there is a new and an old value;
  * entries of a list have an old value only if the list has keys.
  */
-function brokenRules(
+function findBrokenRules(
   schema: JsonSchema,
   values: { readonly self: unknown; readonly oldSelf: unknown },
   path: string,
@@ -61,7 +61,10 @@ function brokenRules(
     const message = complaint(rule, () => evaluateRule(rule.rule, self, oldSelf))
     return message === undefined ? [] : [{ path: `${path}${rule.fieldPath ?? ''}`.replace(/^\./u, ''), message }]
   })
-  return [...own, ...childrenOf(schema, self, oldSelf, path).flatMap((child) => brokenRules(child.schema, child, child.path, evaluateRule))]
+  return [
+    ...own,
+    ...childrenOf(schema, self, oldSelf, path).flatMap((child) => findBrokenRules(child.schema, child, child.path, evaluateRule)),
+  ]
 }
 
 function complaint({ message }: ValidationRule, holds: () => boolean): string | undefined {
@@ -97,15 +100,15 @@ function itemsOf(schema: JsonSchema, self: readonly unknown[], oldSelf: unknown,
 
 /** The object as the API server would store it: what was left out and has a default is filled in. The argument stays as it is. */
 export function withDefaults<K extends Kind>(kind: K, object: WrittenObjectOf<K>): ObjectOf<K> {
-  return filled(rootSchema(kind), object) as ObjectOf<K>
+  return fillDefaults(rootSchema(kind), object) as ObjectOf<K>
 }
 
 /**
  * Fills in at every depth, whatever the value is. A null says nothing where no null is admitted (tools that were written in Go print
  * them): it becomes the default, or goes.
  */
-function filled(schema: JsonSchema, value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item: unknown) => (schema.items === undefined ? item : filled(schema.items, item)))
+function fillDefaults(schema: JsonSchema, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => (schema.items === undefined ? item : fillDefaults(schema.items, item)))
   if (!isObject(value)) return value
   const missing = Object.entries(schema.properties ?? {}).filter(([name, child]) => child.default !== undefined && isMissing(value[name]))
   return {
@@ -113,10 +116,10 @@ function filled(schema: JsonSchema, value: unknown): unknown {
       fieldsOf(value).flatMap(([name, own]) => {
         const child = fieldSchema(schema, name)
         if (child === undefined) return [[name, own]]
-        return isMissing(own) ? [] : [[name, filled(child, own)]]
+        return isMissing(own) ? [] : [[name, fillDefaults(child, own)]]
       }),
     ),
-    ...Object.fromEntries(missing.map(([name, child]) => [name, filled(child, child.default)])),
+    ...Object.fromEntries(missing.map(([name, child]) => [name, fillDefaults(child, child.default)])),
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type TaskExecution,
   type WantedCondition,
 } from '../../api/index.ts'
-import { hasFaults, summaryOf, type UnderstoodDependency } from '../../plans/index.ts'
+import { hasFaults, summarizeFaults, type UnderstoodDependency } from '../../plans/index.ts'
 import type { Trials } from './trials.ts'
 
 export type World = {
@@ -45,11 +45,11 @@ export function statusOf(world: World): TaskDependencyStatus {
 
 function health({ dependency, understood, trials, hasBroker }: World): readonly WantedCondition[] {
   if (!understood.ok) {
-    const { reason, message } = summaryOf(understood.faults)
+    const { reason, message } = summarizeFaults(understood.faults)
     return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
   }
   if (hasFaults(trials.faults)) {
-    const { reason, message } = summaryOf(trials.faults)
+    const { reason, message } = summarizeFaults(trials.faults)
     return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
   }
   if (!hasBroker) {

@@ -1,7 +1,7 @@
 import { executionEvent, type TaskExecution, type WantedEvent } from '../../api/index.ts'
 import type { RunEntry } from '../../graph/index.ts'
 import { slotTime } from '../../contract/index.ts'
-import { slotRunOf } from '../../plans/index.ts'
+import { parseSlotRun } from '../../plans/index.ts'
 import { sourceOf } from './source.ts'
 
 /** So many failed nodes of one append are told one by one. */
@@ -16,7 +16,7 @@ const outcomeEvents = {
 } as const
 
 function slotWords(execution: TaskExecution): string {
-  const run = slotRunOf(execution)
+  const run = parseSlotRun(execution)
   return run === undefined ? '' : ` for slot ${slotTime(run.slot)} of tsch/${run.schedule}`
 }
 

@@ -1,6 +1,6 @@
 /** Runs as the tests of this folder write them. */
 import type { TaskExecution } from '../../api/index.ts'
-import { applyEntry, emptyRun, type Ended, type PlanNode, type Run, type RunEntry, type RunPlan } from '../../graph/index.ts'
+import { applyEntry, createRun, type Ended, type PlanNode, type Run, type RunEntry, type RunPlan } from '../../graph/index.ts'
 import type { World } from './world.ts'
 
 export const begunAtMs = Date.UTC(2026, 10, 29, 4)
@@ -26,7 +26,7 @@ type Entry = Exclude<RunEntry, { readonly kind: 'Begun' }> extends infer E ? (E 
 /** A run with these nodes, and what was recorded of it since its begin. */
 export function runOf(nodes: readonly PlanNode[], entries: readonly Entry[] = [], more: Partial<RunPlan> = {}): Run {
   const plan: RunPlan = { name: 'x7k2p', nodes, finally: [], onNodeFailure: 'Stop', parameters: {}, ...more }
-  const run = emptyRun()
+  const run = createRun()
   applyEntry(run, { v: 1, kind: 'Begun', atMs: begunAtMs, token: 'abc', plan })
   for (const entry of entries) applyEntry(run, { v: 1, ...entry })
   return run

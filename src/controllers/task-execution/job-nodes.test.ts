@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { emptyRun, foldRun, notePostponed, type RunPlan } from '../../graph/index.ts'
+import { createRun, foldRun, notePostponed, type RunPlan } from '../../graph/index.ts'
 import { jobWhereabouts } from './job-nodes.ts'
 
 const template = { spec: { template: { spec: { restartPolicy: 'Never' as const, containers: [{ name: 'main', image: 'acme:1' }] } } } }
@@ -12,7 +12,7 @@ const plan: RunPlan = {
 }
 
 const started = () => {
-  const run = emptyRun()
+  const run = createRun()
   foldRun(
     [JSON.stringify({ v: 1, kind: 'Begun', atMs: 0, token: 't', plan }), JSON.stringify({ v: 1, kind: 'Started', atMs: 0, node: 'a' })],
     run,

@@ -1,7 +1,7 @@
 /** The nodes of a run that are Kubernetes Jobs, and what people are told of them. */
 import { apiVersionOf, type TaskExecution, taskExecutions } from '../../api/index.ts'
 import { labels } from '../../contract/index.ts'
-import { type NodeView, nodesOf, type Run } from '../../graph/index.ts'
+import { type NodeView, viewNodes, type Run } from '../../graph/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
 import { createNodeJobs, type JobDoing, type JobsDoing, type NodeJobs } from '../../services/runs/index.ts'
 import type { Whereabout } from './world.ts'
@@ -16,7 +16,7 @@ export function nodeJobsOf(jobs: Jobs, { metadata }: TaskExecution, run: string,
 
 /** By node: of those whose Jobs are there, and of those whose Jobs the API server does not take yet. */
 export function jobWhereabouts(run: Run, doing: JobsDoing): ReadonlyMap<string, Whereabout> {
-  const postponed = run.postponed.size === 0 ? [] : nodesOf(run).flatMap(postponedOf)
+  const postponed = run.postponed.size === 0 ? [] : viewNodes(run).flatMap(postponedOf)
   return new Map([...doing.jobs.map((each) => [each.node, whereaboutOf(each)] as const), ...postponed])
 }
 

@@ -11,7 +11,7 @@ import {
   type WorkerPool,
 } from '../../api/index.ts'
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
-import { isRecorded, slotRunOf } from '../../plans/index.ts'
+import { isRecorded, parseSlotRun } from '../../plans/index.ts'
 import type { Kind } from '../../runtime/index.ts'
 import type { RunDriver, Sweep } from '../../services/runs/index.ts'
 import { createTaskExecutionController, type TaskExecutionDeps } from './task-execution.ts'
@@ -29,7 +29,7 @@ const executions: InformerDeclaration<TaskExecution, Index> = {
     bySchedule: (run) => (run.spec.scheduleRef === undefined ? [] : [siblingKey(run, run.spec.scheduleRef.name)]),
     /** Runs of a schedule's slots whose ends the schedule has not recorded yet. */
     byUnrecordedSlot: (run) => {
-      const slot = isRecorded(run) ? undefined : slotRunOf(run)
+      const slot = isRecorded(run) ? undefined : parseSlotRun(run)
       return slot === undefined ? [] : [siblingKey(run, slot.schedule)]
     },
     // While the schedule or graph of a run is not known, neither is its broker: the run is reconciled when that comes.

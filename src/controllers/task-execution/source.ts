@@ -1,5 +1,5 @@
 import { runSourceOf, type TaskExecution } from '../../api/index.ts'
-import { slotRunOf } from '../../plans/index.ts'
+import { parseSlotRun } from '../../plans/index.ts'
 
 /** What it is a run of, as kubectl names things: `tdep/morning-summary`. */
 export function sourceOf({ spec }: TaskExecution): string {
@@ -18,5 +18,5 @@ export function sourceOf({ spec }: TaskExecution): string {
 
 /** The schedule by which it was started, or which it refers to. */
 export function scheduleOf(execution: TaskExecution): string | undefined {
-  return slotRunOf(execution)?.schedule ?? execution.spec.scheduleRef?.name
+  return parseSlotRun(execution)?.schedule ?? execution.spec.scheduleRef?.name
 }

@@ -1,6 +1,6 @@
 /** What people read about a run: pure, from a world to a status. */
 import { executionCondition, kubeTime, setConditions, type TaskExecutionStatus, type WantedCondition } from '../../api/index.ts'
-import { type Finished, nodesOf, type NodeView, type Run, type RunView, viewOf } from '../../graph/index.ts'
+import { type Finished, viewNodes, type NodeView, type Run, type RunView, viewRun } from '../../graph/index.ts'
 import { nodeTable } from './node-table.ts'
 import { scheduleOf, sourceOf } from './source.ts'
 import { activeNodes, waitingOf } from './waiting.ts'
@@ -12,7 +12,7 @@ const maxResultBytes = 1024
 
 export function statusOf(world: World): TaskExecutionStatus {
   const { execution, status, broker, dependency, situation, run, nowMs } = world
-  const view = run === undefined ? undefined : viewOf(run)
+  const view = run === undefined ? undefined : viewRun(run)
   const { waitingFor: _, ...told } = run === undefined || view === undefined ? toldBefore(world) : toldOfRun(run, view, world)
   const state = told.state ?? 'Pending'
   const waitingFor = isFinal(state) ? undefined : waitingOf(world)
@@ -49,7 +49,7 @@ function hopelessFields(status: TaskExecutionStatus | undefined, message: string
 }
 
 function toldOfRun(run: Run, view: RunView, world: World): Partial<TaskExecutionStatus> {
-  const nodes = nodesOf(run)
+  const nodes = viewNodes(run)
   const begunAtMs = run.begun?.atMs ?? 0
   const { finished } = view
   const ends = nodes.flatMap(({ ended }) => (ended === undefined ? [] : [ended]))
@@ -165,7 +165,7 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
       break
   }
   if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being taken back; finally nodes still run')
-  const waiting = run === undefined ? undefined : activeNodes(nodesOf(run), whereabouts)
+  const waiting = run === undefined ? undefined : activeNodes(viewNodes(run), whereabouts)
   const [stuck] = [...whereabouts].filter(([, { isStuck }]) => isStuck === true)
   const obstacle = stuck === undefined ? '' : `. ${stuck[0]}: ${stuck[1].detail}`
   return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}${obstacle}`)

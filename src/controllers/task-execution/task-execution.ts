@@ -17,7 +17,7 @@ import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
 import type { Run } from '../../graph/index.ts'
-import { isRecorded, type RunSource, slotRunOf, summaryOf, understandExecution } from '../../plans/index.ts'
+import { isRecorded, type RunSource, parseSlotRun, summarizeFaults, understandExecution } from '../../plans/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
   type BrokerDirectory,
@@ -158,7 +158,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
         return { situation: { kind: 'Hopeless', message: lostWords } }
       }
       if (memory.log.run?.length === 0 && result.kind === 'Waiting') {
-        if (understood?.ok === false) return { situation: { kind: 'Hopeless', message: summaryOf(understood.faults).message } }
+        if (understood?.ok === false) return { situation: { kind: 'Hopeless', message: summarizeFaults(understood.faults).message } }
         if (!source.ok) return { situation: { kind: 'NoSource', message: source.message } }
       }
       if (result.kind === 'Fenced') return { situation: { kind: 'Undecided' }, againAfterMs: retryMs.fenced }
@@ -247,7 +247,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): {
 
   /** Its end is not in the ledger of its schedule yet; with the mark that says so it is looked at again. */
   function isAwaited(execution: TaskExecution): boolean {
-    const run = isRecorded(execution) ? undefined : slotRunOf(execution)
+    const run = isRecorded(execution) ? undefined : parseSlotRun(execution)
     return run !== undefined && deps.schedules.get(`${execution.metadata.namespace ?? ''}/${run.schedule}`) !== undefined
   }
 

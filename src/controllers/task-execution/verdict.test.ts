@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { TaskExecutionStatus } from '../../api/index.ts'
-import { applyEntry, emptyRun, type Run, type RunEntry } from '../../graph/index.ts'
+import { applyEntry, createRun, type Run, type RunEntry } from '../../graph/index.ts'
 import { verdictOn } from './verdict.ts'
 
 const task = { type: 'work', queue: 'work', retry: { maxRetries: 0, initialDelaySeconds: 0 } }
@@ -20,7 +20,7 @@ const ended = (node: string): RunEntry => ({ v: 1, kind: 'Ended', atMs: 2, node,
 const finished: RunEntry = { v: 1, kind: 'Finished', atMs: 3, outcome: 'Succeeded', reason: 'Succeeded', message: '' }
 
 function runOf(...entries: readonly RunEntry[]): Run {
-  const run = emptyRun()
+  const run = createRun()
   for (const entry of entries) applyEntry(run, entry)
   return run
 }

@@ -1,6 +1,6 @@
 /** What a log that the broker has under the name of an object means to that object: pure. */
 import type { TaskExecutionStatus } from '../../api/index.ts'
-import { nodesOf, type Run, viewOf } from '../../graph/index.ts'
+import { viewNodes, type Run, viewRun } from '../../graph/index.ts'
 import type { RunVerdict } from '../../services/runs/index.ts'
 import { isFinal } from './status.ts'
 
@@ -27,10 +27,10 @@ export function isContinued({ begun }: Run, token: string): boolean {
 }
 
 function isBehind(run: Run, status: TaskExecutionStatus): boolean {
-  const view = viewOf(run)
+  const view = viewRun(run)
   if (view === undefined) return true
   if (isFinal(status.state)) return view.finished === undefined
-  const states = new Map(nodesOf(run).map(({ name, state }) => [name, progress(state)]))
+  const states = new Map(viewNodes(run).map(({ name, state }) => [name, progress(state)]))
   return (status.nodes ?? []).some(({ name, state }) => progress(state) > (states.get(name) ?? -1))
 }
 

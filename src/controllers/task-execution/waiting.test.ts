@@ -1,6 +1,6 @@
 import { expect, it, test } from 'vitest'
 import type { TaskExecution, TaskQueue, WorkerPool } from '../../api/index.ts'
-import { applyEntry, compileGraph, emptyRun, nodesOf, type PlanNode } from '../../graph/index.ts'
+import { applyEntry, compileGraph, createRun, viewNodes, type PlanNode } from '../../graph/index.ts'
 import { placedNodes, whereaboutsOf } from './placed-nodes.ts'
 import { activeNodes, waitingOf, whereaboutOf } from './waiting.ts'
 import type { Situation, World } from './world.ts'
@@ -18,7 +18,7 @@ const node = (name: string, more: Partial<PlanNode> = {}): PlanNode => ({
 function runOf(nodes: readonly PlanNode[]) {
   const plan = { name: 'run', nodes, finally: [], onNodeFailure: 'Stop', parameters: {} } as const
   expect(compileGraph(plan).ok).toBe(true)
-  const run = emptyRun()
+  const run = createRun()
   applyEntry(run, { v: 1, kind: 'Begun', atMs, token: 'abc', plan })
   for (const { name } of nodes) applyEntry(run, { v: 1, kind: 'Started', atMs, node: name })
   return run
@@ -45,9 +45,9 @@ it('says of the nodes that have begun where they are and until when, and of many
     ['b', { words: 'running', detail: '' }],
   ])
   const text = 'a queued in a_tasks (no pool) until 04:10; b running; c; 2 more'
-  expect(activeNodes(nodesOf(run), whereabouts)).toBe(text)
+  expect(activeNodes(viewNodes(run), whereabouts)).toBe(text)
   const alike = new Map(['b', 'c'].map((name) => [name, { words: 'running', detail: '' }]))
-  expect(activeNodes(nodesOf(run), alike)).toBe('a until 04:10; b, c running; 2 more')
+  expect(activeNodes(viewNodes(run), alike)).toBe('a until 04:10; b, c running; 2 more')
   for (const kind of ['Driven', 'Undecided'] as const) expect(waitingOf(worldOf({ kind }, { run, whereabouts }))).toBe(text)
 })
 

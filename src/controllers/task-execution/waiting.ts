@@ -1,7 +1,7 @@
 /** What a run waits for, in the few words of a column: pure. */
 import { kubeTime } from '../../api/index.ts'
 import type { PlacedState } from '../../broker/index.ts'
-import { type NodeView, nodesOf } from '../../graph/index.ts'
+import { type NodeView, viewNodes } from '../../graph/index.ts'
 import { sourceOf } from './source.ts'
 import type { Whereabout, World } from './world.ts'
 
@@ -25,9 +25,9 @@ export function waitingOf({ execution, broker, situation, run, whereabouts }: Wo
     case 'Standby':
       return situation.heldBy === undefined ? `tmb/${broker} (standby)` : `tmb/${broker} (another cluster dispatches)`
     case 'Undecided':
-      return run === undefined ? `tmb/${broker} (claiming its turn)` : activeNodes(nodesOf(run), whereabouts)
+      return run === undefined ? `tmb/${broker} (claiming its turn)` : activeNodes(viewNodes(run), whereabouts)
     case 'Driven':
-      return run === undefined ? undefined : activeNodes(nodesOf(run), whereabouts)
+      return run === undefined ? undefined : activeNodes(viewNodes(run), whereabouts)
   }
 }
 

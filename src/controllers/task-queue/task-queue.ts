@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { overrideAt, overrideOrigin, taskQueues, type TaskBroker, type TaskQueue, type TaskQueueStatus } from '../../api/index.ts'
 import type { BrokerEndpoint, DispatchProof, QueueAnswer, QueueApply, QueueClaim, QueueReading } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
-import { ownerOf, queueOwner, type OwnerMarker } from '../../contract/index.ts'
+import { parseOwner, queueOwner, type OwnerMarker } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, tellQueues, type Logger, type Metrics } from '../../observability/index.ts'
@@ -154,7 +154,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
 
   /** Of this installation and watched, and not in the cache, which is complete. */
   function isGone(owner: string): boolean {
-    const { kind, namespace, name } = ownerOf(owner)
+    const { kind, namespace, name } = parseOwner(owner)
     return kind === 'TaskQueue' && owner.startsWith(`${installation}/`) && queues.get(`${namespace}/${name}`) === undefined
   }
 
@@ -278,7 +278,7 @@ function suspensionOf({ spec }: TaskQueue, nowMs: number): Suspension {
 }
 
 function sayOwner(owner: string): string {
-  const { namespace, name } = ownerOf(owner)
+  const { namespace, name } = parseOwner(owner)
   return `TaskQueue "${name}" of namespace "${namespace}"`
 }
 

@@ -14,7 +14,7 @@ import { doneQueue, ledgerName, type OwnerMarker, type Slot } from '../../contra
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
-import { ownerOfSlots, summaryOf, trialSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
+import { ownerOfSlots, summarizeFaults, sampleSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
@@ -139,7 +139,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     schedule: TaskSchedule,
     understood: UnderstoodSchedule,
   ): Situation | { readonly kind: 'Held'; readonly endpoint: BrokerEndpoint; readonly proof: DispatchProof } {
-    if (!understood.ok) return { kind: 'Invalid', fault: summaryOf(understood.faults) }
+    if (!understood.ok) return { kind: 'Invalid', fault: summarizeFaults(understood.faults) }
     return dispatchLeaseAt(deps, brokerKeyOf(schedule))
   }
 
@@ -201,7 +201,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const { uid, generation, namespace = '' } = schedule.metadata
     const version = `${uid}/${generation}`
     if (memory.trial?.version === version && memory.trial.trial.kind !== 'Unknown') return memory.trial.trial
-    const trial = await deps.jobs.tryOut(namespace, understood.start.templateOf(trialSlot), { signal })
+    const trial = await deps.jobs.tryOut(namespace, understood.start.templateOf(sampleSlot), { signal })
     memory.trial = { version, trial }
     return trial
   }

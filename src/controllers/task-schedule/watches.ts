@@ -9,7 +9,7 @@ import {
   type TaskSchedule,
 } from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
-import { isRecorded, slotRunOf } from '../../plans/index.ts'
+import { isRecorded, parseSlotRun } from '../../plans/index.ts'
 import { watch, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
 import { starterOf } from '../../services/jobs/index.ts'
@@ -47,7 +47,7 @@ export function taskScheduleWatches({ caches, directory, dispatchLeases, trackin
 /** The schedule that started the run, when the run is deleted or has an end that is not recorded. */
 function scheduleOfEndedRun(current: TaskExecution | undefined, previous: TaskExecution | undefined): readonly string[] {
   const object = current ?? previous
-  const run = object && slotRunOf(object)
+  const run = object && parseSlotRun(object)
   if (object === undefined || run === undefined) return []
   const isDeleted = current === undefined || current.metadata.deletionTimestamp !== undefined
   return isDeleted || (finalStateOf(current) !== undefined && !isRecorded(current)) ? [siblingKey(object, run.schedule)] : []

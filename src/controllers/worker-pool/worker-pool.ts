@@ -20,7 +20,7 @@ import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import { createPodWatch, type PodLook } from '../../services/jobs/index.ts'
 import type { Signals } from '../../services/signals/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
-import { troubleOf } from '../../workloads/index.ts'
+import { describePodTrouble } from '../../workloads/index.ts'
 import { actOnTarget, releaseTarget } from './act-on-target.ts'
 import { actOnDeployment, fieldManagers, type Applied } from './act.ts'
 import { decide, type Plan } from './decide.ts'
@@ -70,7 +70,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): {
 } {
   const { client, pools, taskBrokers, signals, events, metrics, clock } = deps
   const memories = new Map<string, Memory>()
-  const podWatch = createPodWatch({ client, clock, tell: (pods) => troubleOf(pods, podAdvice) })
+  const podWatch = createPodWatch({ client, clock, tell: (pods) => describePodTrouble(pods, podAdvice) })
   const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
   const status = createStatusWriter<WorkerPool>({
     client,

@@ -7,13 +7,13 @@ import type { Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import {
   endOfJob,
-  isJobOf,
-  isWanting,
-  jobBody,
+  isJobFor,
+  hasUnreadyPods,
+  buildJob,
   type JobEnd,
-  jobTroubleOf,
-  lastWords,
-  podsOfJob,
+  describeJobTrouble,
+  describeLastFailure,
+  podSelectorOfJob,
   ttlSecondsOf,
   type WantedJob,
 } from '../../workloads/index.ts'
@@ -97,7 +97,7 @@ const fieldManager = 'taskmill-jobs'
 const cacheLagMs = 10_000
 
 export function createJobs(deps: JobsDeps): Jobs {
-  const podWatch = createPodWatch({ client: deps.client, clock: deps.clock, tell: jobTroubleOf })
+  const podWatch = createPodWatch({ client: deps.client, clock: deps.clock, tell: describeJobTrouble })
   const state: State = { ...deps, createdAtMs: new Map(), podWatch }
   return {
     create: (wanted, call) => createJob(state, wanted, call),
@@ -113,7 +113,11 @@ export function createJobs(deps: JobsDeps): Jobs {
     startedBy: (starter) => deps.cache.byIndex('byStarter', starterKey(starter)),
     async trouble(job, call) {
       const { namespace, name, uid = '' } = job.metadata
-      const look = await podWatch.look(uid, isWanting(job) ? { namespace, name, labelSelector: podsOfJob(job) } : undefined, call)
+      const look = await podWatch.look(
+        uid,
+        hasUnreadyPods(job) ? { namespace, name, labelSelector: podSelectorOfJob(job) } : undefined,
+        call,
+      )
       if (endOfJob(job) !== undefined) podWatch.forget(uid)
       return look
     },
@@ -127,14 +131,14 @@ function keyOf({ namespace, name }: JobRef): string {
 
 function cachedJob({ cache }: State, ref: JobRef): Job | undefined {
   const job = cache.get(keyOf(ref))
-  return job !== undefined && isJobOf(job, ref.id) ? job : undefined
+  return job !== undefined && isJobFor(job, ref.id) ? job : undefined
 }
 
 /** Reads the Job from the API server. */
 async function readJob({ client }: State, { id, namespace, name }: JobRef, { signal }: Call): Promise<Job | undefined> {
   try {
     const job = await client.get(jobResource, namespace, name, { signal })
-    return isJobOf(job, id) ? job : undefined
+    return isJobFor(job, id) ? job : undefined
   } catch (error) {
     if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return undefined
     throw error
@@ -147,7 +151,7 @@ async function createJob(state: State, wanted: WantedJob, call: Call): Promise<C
   const warnings: string[] = []
   try {
     const onWarning = (text: string) => void warnings.push(text)
-    await state.client.create(jobResource, jobBody(wanted), { fieldManager, fieldValidation: 'Strict', onWarning, signal: call.signal })
+    await state.client.create(jobResource, buildJob(wanted), { fieldManager, fieldValidation: 'Strict', onWarning, signal: call.signal })
     rememberCreation(state, wanted)
     return { kind: 'Created', warnings }
   } catch (error) {
@@ -205,8 +209,13 @@ async function reportEnd({ client, log }: State, job: Job, { signal }: Call): Pr
   if (end === undefined) throw new TypeError(`Job ${job.metadata.name} has not ended`)
   if (end.outcome === 'Succeeded') return end
   try {
-    const { items } = await client.list(pods, { namespace: job.metadata.namespace, labelSelector: podsOfJob(job), limit: 500, signal })
-    const last = lastWords(items)
+    const { items } = await client.list(pods, {
+      namespace: job.metadata.namespace,
+      labelSelector: podSelectorOfJob(job),
+      limit: 500,
+      signal,
+    })
+    const last = describeLastFailure(items)
     return last === undefined ? end : { ...end, pod: last.pod, message: `${last.words}; ${end.message ?? end.reason}` }
   } catch (error) {
     signal.throwIfAborted()
@@ -234,7 +243,7 @@ async function acknowledgeEnd({ client, podWatch }: State, job: Job, { signal }:
 async function dryRun({ client, log }: State, namespace: string, template: JobTemplate, { signal }: Call): Promise<Trial> {
   const warnings: string[] = []
   const onWarning = (text: string) => void warnings.push(text)
-  const body = jobBody({ ...jobNamed(namespace, ['trial'], `trial/${namespace}`), labels: {}, template })
+  const body = buildJob({ ...jobNamed(namespace, ['trial'], `trial/${namespace}`), labels: {}, template })
   try {
     await client.create(jobResource, body, { fieldManager, fieldValidation: 'Strict', dryRun: true, onWarning, signal })
     return { kind: 'Fine', warnings }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { fakeClock } from '../../clock/index.ts'
 import { silentLogger } from '../../observability/index.ts'
-import { troubleOf } from '../../workloads/index.ts'
+import { describePodTrouble } from '../../workloads/index.ts'
 import { createPodWatch } from './pod-watch.ts'
 
 function setup() {
@@ -15,7 +15,7 @@ function setup() {
       return { items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: {}, status: server.status }], resourceVersion: '1' }
     },
   }
-  const watch = createPodWatch({ client: client as never, clock, tell: (pods) => troubleOf(pods) })
+  const watch = createPodWatch({ client: client as never, clock, tell: (pods) => describePodTrouble(pods) })
   const wanting = { namespace: 'acme', name: 'email', labelSelector: 'taskmill.dev/pool=email' }
   const look = (isAsWanted = false) =>
     watch.look('acme/email', isAsWanted ? undefined : wanting, { signal: new AbortController().signal, log: silentLogger })

@@ -2,8 +2,8 @@ import { finalStateOf, taskExecutions, type TaskExecution } from '../../api/inde
 import { annotations, type Slot, slotJobId } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
-import { isRecorded, type NewExecution, slotObjectName, slotRunOf } from '../../plans/index.ts'
-import { type LookedAt, placeOfExecutions, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { isRecorded, type NewExecution, slotObjectName, parseSlotRun } from '../../plans/index.ts'
+import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import { isRefusedForGood } from '../jobs/index.ts'
 import type { SlotExecutor, SlotRef } from './slot-executor.ts'
 
@@ -53,7 +53,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
   const nameOf = (slot: Slot) => slotObjectName(schedule, slotJobId(ledger, slot))
 
   function ours(object: TaskExecution | undefined, slot: Slot): TaskExecution | undefined {
-    const run = object === undefined ? undefined : slotRunOf(object)
+    const run = object === undefined ? undefined : parseSlotRun(object)
     return run?.ledger === ledger && run.slot === slot ? object : undefined
   }
 
@@ -128,7 +128,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     for (const [slot, message] of memory.refused)
       outcomes.set(slot, { slot, succeeded: false, reason: 'Refused', message, finishedAtMs: nowMs })
     for (const object of unrecorded()) {
-      const slot = slotRunOf(object)?.slot
+      const slot = parseSlotRun(object)?.slot
       const outcome = slot === undefined || memory.marked.has(object.metadata.uid ?? '') ? undefined : outcomeOf(object, slot, nowMs)
       if (slot !== undefined && outcome !== undefined && ours(object, slot) !== undefined) outcomes.set(slot, outcome)
     }
@@ -143,7 +143,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
   }
 
   return {
-    runs: (generation) => queueOfGeneration(generation) === placeOfExecutions,
+    runs: (generation) => queueOfGeneration(generation) === executionsPlace,
     async gather(begun) {
       waitedFor = begun.map(({ slot }) => slot)
       const unknown = waitedFor.filter((slot) => known(slot) === undefined && !asked.has(slot))
@@ -181,7 +181,7 @@ function hasBegun({ status }: TaskExecution): boolean {
   return status?.startTime !== undefined
 }
 
-function lookedAt(object: TaskExecution | undefined): LookedAt {
+function lookedAt(object: TaskExecution | undefined): RunObservation {
   if (object === undefined || isGoing(object)) return { state: 'Absent' }
   if (finalStateOf(object) !== undefined) return { state: 'Ended' }
   const { startTime } = object.status ?? {}

@@ -1,9 +1,9 @@
-import { isOfQueue } from '../../scheduling/index.ts'
+import { isQueueGeneration } from '../../scheduling/index.ts'
 import type { SlotExecutor } from './slot-executor.ts'
 
 /** For ledgers whose schedule is gone: the objects that its slots started belong to it, and go with it. */
 export const goneWithSchedule: SlotExecutor = {
-  runs: (generation) => !isOfQueue(generation),
+  runs: (generation) => !isQueueGeneration(generation),
   place() {
     throw new TypeError('a sweep places nothing')
   },

@@ -1,6 +1,6 @@
 import type { Job, JobTemplate, OwnerReference } from '../../api/index.ts'
-import { annotations, labels, type Slot, slotJobId, slotOfJobId } from '../../contract/index.ts'
-import { type LookedAt, placeOfJobs, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { annotations, labels, type Slot, slotJobId, parseSlotJobId } from '../../contract/index.ts'
+import { type RunObservation, jobsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
 import type { SlotExecutor } from './slot-executor.ts'
@@ -51,7 +51,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   /** Those of the schedule's slots that have ended, and whose ends are not recorded. */
   function unrecorded(): readonly (readonly [Slot, Job])[] {
     return jobs.startedBy({ kind: 'TaskSchedule', namespace, name: schedule }).flatMap((job) => {
-      const named = slotOfJobId(job.metadata.annotations?.[annotations.jobId] ?? '')
+      const named = parseSlotJobId(job.metadata.annotations?.[annotations.jobId] ?? '')
       if (named?.ledger !== ledger || job.metadata.name !== refOf(named.slot).name) return []
       return endOfJob(job) === undefined || isAcknowledged(job) ? [] : [[named.slot, job] as const]
     })
@@ -97,7 +97,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   }
 
   return {
-    runs: (generation) => queueOfGeneration(generation) === placeOfJobs,
+    runs: (generation) => queueOfGeneration(generation) === jobsPlace,
     async gather(begun) {
       const slots = begun.map(({ slot }) => slot)
       // Only what the ledger waits for is gone when it is not there.
@@ -146,7 +146,7 @@ function isUp({ status }: Job): boolean {
   return (status?.ready ?? 0) + (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
 }
 
-function lookedAt(look: JobLook | undefined): LookedAt {
+function lookedAt(look: JobLook | undefined): RunObservation {
   if (look === undefined || look.kind === 'Absent') return { state: 'Absent' }
   if (look.kind === 'Ended') return { state: 'Ended' }
   const { job } = look

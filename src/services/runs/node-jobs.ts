@@ -2,7 +2,7 @@ import type { Job, JobTemplate, OwnerReference } from '../../api/index.ts'
 import { labels, nodeJobId } from '../../contract/index.ts'
 import { type NodeEnd, notePlaced, notePostponed, noteRefused, type Removal, type Run } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
-import { endOfJob, isAcknowledged, isJobOf, isWanting } from '../../workloads/index.ts'
+import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
 import { jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
 
 /** What is known of the Jobs of a run: ends that are to be recorded, and when to look for those that the cache does not show. */
@@ -127,7 +127,7 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
       return jobs.startedBy(starter).filter((job) => {
         const node = nodeOf(job)
         const index = run.state?.graph.indexOf.get(node) ?? -1
-        return run.state?.node(index).phase === 'Final' && isLeft(job) && isJobOf(job, refOf(run, node).id)
+        return run.state?.node(index).phase === 'Final' && isLeft(job) && isJobFor(job, refOf(run, node).id)
       })
     },
     async tidy(run, left, call) {
@@ -156,7 +156,7 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
           const doing: JobDoing = {
             node,
             job: ref.name,
-            isUp: job !== undefined && !isWanting(job),
+            isUp: job !== undefined && !hasUnreadyPods(job),
             words: trouble?.words,
             reason: trouble?.reason,
             warnings: warnings.get(node) ?? [],

@@ -1,6 +1,6 @@
 import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedJob, PlacedRef } from '../../broker/index.ts'
 import { type Slot, slotJobId } from '../../contract/index.ts'
-import { isOfQueue, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import type { SlotExecutor, SlotRef } from './slot-executor.ts'
 
@@ -29,7 +29,7 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
     queue: queueOfGeneration(generation),
   })
   return {
-    runs: isOfQueue,
+    runs: isQueueGeneration,
     async place(slots) {
       const outcome = await broker.placeJobs(
         slots.map(({ slot }) => jobOf(slot)),

@@ -5,7 +5,7 @@ import { maxPayloadBytes, type TaskTemplate } from '../../api/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import {
   applyEntry,
-  emptyRun,
+  createRun,
   foldRun,
   type Graph,
   nextRunStep,
@@ -109,7 +109,7 @@ export function createRunDriver({ clock, log, outcomes, at = () => undefined }: 
     // Between two terms somebody else may have written, and acted.
     if (memory.run !== undefined && memory.epoch === proof.epoch) return memory.run
     if (memory.epoch !== proof.epoch) Object.assign(memory, { epoch: proof.epoch, stored: 0, verdict: undefined })
-    const run = emptyRun()
+    const run = createRun()
     for (;;) {
       const { entries, length, marker, brokerTimeMs } = await broker.readRun(visit.run, run.length)
       setBrokerTime(broker, brokerTimeMs)

@@ -6,10 +6,10 @@ import type { Logger } from '../../observability/index.ts'
 import { createBrokerClock } from '../brokers/index.ts'
 import {
   type Change,
-  changesBetween,
+  findChanges,
   type Knowledge,
   type Ledger,
-  type LookedAt,
+  type RunObservation,
   type MissedReason,
   nextStep,
   parseLedger,
@@ -29,7 +29,7 @@ export type LedgerMemory = {
   epoch?: number
   readonly placed: Set<Slot>
   readonly removed: Map<Slot, 'Removed' | 'Started' | 'Absent'>
-  readonly looked: Map<Slot, LookedAt>
+  readonly looked: Map<Slot, RunObservation>
 }
 
 export type Visit = {
@@ -106,7 +106,7 @@ export function createSlotDriver({ clock, log, outcomes, at = () => undefined }:
     const { broker, memory, marker, proof } = visit
     const seen = await look(visit)
     const { deletionPolicy } = marker
-    const changes = step.ledger === undefined ? [] : changesBetween(seen.ledger, step.ledger)
+    const changes = step.ledger === undefined ? [] : findChanges(seen.ledger, step.ledger)
     const counts = countsOf(visit, seen.ledger, changes)
     // A reply that is lost leaves open what is stored.
     memory.seen = undefined

@@ -4,7 +4,7 @@
  */
 import type { SubjectKind } from '../../contract/index.ts'
 import type { Slot } from '../../contract/index.ts'
-import type { LookedAt, RunOutcome } from '../../scheduling/index.ts'
+import type { RunObservation, RunOutcome } from '../../scheduling/index.ts'
 
 /** A slot, and the template that its run is made from. */
 export type SlotRef = { readonly slot: Slot; readonly generation: string }
@@ -29,7 +29,7 @@ export type SlotExecutor = {
   /** Takes back what has not started; one answer for each, in order. `Absent`: there is nothing, and no end will come. */
   readonly remove: (slots: readonly SlotRef[]) => Promise<readonly ('Removed' | 'Started' | 'Absent' | 'Fenced')[]>
   /** One answer for each, in order. */
-  readonly look: (slots: readonly SlotRef[]) => Promise<readonly LookedAt[]>
+  readonly look: (slots: readonly SlotRef[]) => Promise<readonly RunObservation[]>
   /** The ends that have arrived and are not acknowledged, as far as is known now. */
   readonly ended: (nowMs: number) => readonly RunOutcome[]
   /** These ends are recorded, or are of no interest; of those that it knows of. */

@@ -1,6 +1,6 @@
 import type { Broker, BrokerEndpoint, EndedJob } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
-import { ownerOf } from '../../contract/index.ts'
+import { parseOwner } from '../../contract/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import type { Brokers } from '../brokers/index.ts'
 import {
@@ -173,7 +173,7 @@ async function removeOrphanedEnds(ends: Ends): Promise<void> {
 
 /** Those of which the broker has neither a ledger nor a log. */
 async function withoutRecord(broker: Broker, owners: readonly string[]): Promise<readonly string[]> {
-  const isRun = (owner: string) => ownerOf(owner).kind === 'TaskExecution'
+  const isRun = (owner: string) => parseOwner(owner).kind === 'TaskExecution'
   const ledgers = owners.filter((owner) => !isRun(owner))
   const runs = owners.filter(isRun)
   const [{ stored }, logs] = await Promise.all([
@@ -214,7 +214,7 @@ export async function findEnds(
 
 /** The object of a ledger or run. */
 export function subscriberOf(owner: string): Subscriber {
-  const { kind, namespace, name } = ownerOf(owner)
+  const { kind, namespace, name } = parseOwner(owner)
   return { kind, key: `${namespace}/${name}` }
 }
 
