@@ -1,9 +1,9 @@
 /**
- * Metrics as data. A metric is declared once, in the file of its subject under `metrics/`: from there come its type, help and labels at run
- * time, the names that compile, `docs/metrics.md`, and what the chart's rules and dashboards may name.
+ * Metrics as data. A metric is declared once, in the file of its subject under `metrics/`. Its type, help and labels at run time, the names
+ * that compile, `docs/metrics.md`, and the names that the chart's rules and dashboards may use all come from there.
  */
 export type MetricDeclaration = {
-  /** An `Age` is a gauge in seconds that grows by itself: told is the moment since when, and the age is computed when somebody reads. */
+  /** An `Age` is a gauge in seconds that grows by itself: the code sets since when, and each read computes the age. */
   readonly type: 'Gauge' | 'Age' | 'Counter' | 'Histogram'
   /** One sentence. The unit is the end of the name: `…_seconds`, `…_bytes`. */
   readonly help: string
@@ -11,7 +11,7 @@ export type MetricDeclaration = {
   readonly labels?: readonly string[]
   /** Upper bounds of a histogram, ascending. */
   readonly buckets?: readonly number[]
-  /** For people: when it is conspicuous, and what to do then. */
+  /** For people: which values need attention, and what to do then. */
   readonly advice?: string
 }
 
@@ -20,8 +20,8 @@ export type MetricGroup = {
   readonly title: string
   readonly about: string
   /**
-   * Kinds whose objects tell these metrics, each the series of its own. They are there while the object is, and only while the process
-   * leads; without owners they are the process's own.
+   * Kinds whose objects have these metrics, each its own series, as long as the object exists and the process leads. Without owners the
+   * metrics belong to the process.
    */
   readonly owners?: readonly string[]
   /** Labels that every metric of the group has from the key of its object, `namespace/name`: one or two. */
@@ -34,7 +34,7 @@ export function declareMetrics<const G extends MetricGroup>(group: G): G {
   return group
 }
 
-/** All labels of a metric, in the order in which they are told. */
+/** All labels of a metric, in their order. */
 export function labelNamesOf(group: MetricGroup, metric: MetricDeclaration): readonly string[] {
   return [...(group.object ?? []), ...(metric.labels ?? [])]
 }
@@ -63,7 +63,7 @@ type LabelsIn<M, N> = M extends unknown
     : never
   : never
 
-/** What has to be told besides the object. */
+/** The labels that have to be set besides those of the object. */
 export type LabelsOf<G, N> = [LabelsIn<MetricsOf<G>, N>] extends [never]
   ? Readonly<Record<string, never>>
   : { readonly [L in LabelsIn<MetricsOf<G>, N>]: string }

@@ -9,7 +9,7 @@ export type LogLevel = (typeof logLevels)[number]
 const secretFields = ['password', 'token', 'authorization', 'secret', 'credentials', 'cookie', 'apiKey', 'privateKey']
 const redacted = '[redacted]'
 
-/** A JSON logger; times are ISO 8601 in UTC so that a person can read them next to Kubernetes' own. What looks like a credential is not written. */
+/** A JSON logger. Times are ISO 8601 in UTC, like those of Kubernetes. Whatever looks like a credential is redacted. */
 export function createLogger(options: { readonly level: LogLevel; readonly stream?: DestinationStream }): Logger {
   const settings = {
     level: options.level,
@@ -33,5 +33,5 @@ function withoutSecrets(line: string): string {
     )
 }
 
-/** Says nothing; for callers that have no one to tell. */
+/** Writes nothing. */
 export const silentLogger: Logger = pino({ enabled: false })

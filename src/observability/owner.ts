@@ -7,13 +7,13 @@ export type Entry = {
   readonly client: Gauge | Counter | Histogram
   readonly labelNames: readonly string[]
   readonly objectLabels: readonly string[]
-  /** How many objects tell a series, by the values of its labels. */
-  readonly tellers: Map<string, number>
-  /** Of an `Age`, by the same. */
+  /** How many objects share a series, by the values of its labels. */
+  readonly sharers: Map<string, number>
+  /** Of an `Age`: since when, by the same. */
   readonly since: Map<string, { readonly labels: Labels; readonly unixMs: number }>
 }
 
-/** An object, with all that it has told. */
+/** An object with its series. */
 export type Owner = { readonly kind: string; readonly key: string; readonly series: OwnSeries }
 
 export type OwnSeries = {
@@ -22,11 +22,11 @@ export type OwnSeries = {
   add(name: string, extra: Labels, by?: number): void
   observe(name: string, extra: Labels, value: number): void
   open(name: string, extra: Labels): void
-  retain(name: string, holds: (labels: Labels) => boolean): void
+  retain(name: string, isKept: (labels: Labels) => boolean): void
   forget(): void
 }
 
-/** Keeps the books of one object: which series it told, so that they can go with it. */
+/** Remembers which series one object has set, so that they go with the object. A series that several objects share goes with the last. */
 export function createOwner(deps: {
   readonly kind: string
   /** `namespace/name`. */
@@ -35,29 +35,29 @@ export function createOwner(deps: {
   readonly onForgotten: () => void
 }): Owner {
   const { kind, key, entry, onForgotten } = deps
-  const told = new Map<Entry, Map<string, Labels>>()
+  const own = new Map<Entry, Map<string, Labels>>()
   const names = key.split('/')
 
-  /** The series is one of this object's from now on. */
+  /** Makes the series one of this object's. */
   function claim(name: string, extra: Labels) {
     const from = entry(name)
     const labels = { ...Object.fromEntries(from.objectLabels.map((label, index) => [label, names[index] ?? ''])), ...extra }
     const id = JSON.stringify(from.labelNames.map((label) => labels[label]))
-    const own = told.get(from) ?? new Map<string, Labels>()
-    told.set(from, own)
-    const tellers = from.tellers.get(id) ?? 0
-    if (!own.has(id)) from.tellers.set(id, tellers + 1)
-    own.set(id, labels)
-    return { client: from.client, from, id, labels, isNew: tellers === 0 }
+    const claimed = own.get(from) ?? new Map<string, Labels>()
+    own.set(from, claimed)
+    const sharers = from.sharers.get(id) ?? 0
+    if (!claimed.has(id)) from.sharers.set(id, sharers + 1)
+    claimed.set(id, labels)
+    return { client: from.client, from, id, labels, isNew: sharers === 0 }
   }
 
   function release(from: Entry, id: string): void {
-    const labels = told.get(from)?.get(id)
+    const labels = own.get(from)?.get(id)
     if (labels === undefined) return
-    told.get(from)?.delete(id)
-    const others = (from.tellers.get(id) ?? 1) - 1
-    if (others > 0) return void from.tellers.set(id, others)
-    from.tellers.delete(id)
+    own.get(from)?.delete(id)
+    const others = (from.sharers.get(id) ?? 1) - 1
+    if (others > 0) return void from.sharers.set(id, others)
+    from.sharers.delete(id)
     from.since.delete(id)
     from.client.remove(labels)
   }
@@ -90,12 +90,12 @@ export function createOwner(deps: {
       const { client, labels, isNew } = claim(name, extra)
       if (isNew) (client as Histogram).zero({ ...labels })
     },
-    retain(name, holds) {
+    retain(name, isKept) {
       const from = entry(name)
-      for (const [id, labels] of told.get(from) ?? []) if (!holds(labels)) release(from, id)
+      for (const [id, labels] of own.get(from) ?? []) if (!isKept(labels)) release(from, id)
     },
     forget() {
-      for (const [from, own] of told) for (const id of own.keys()) release(from, id)
+      for (const [from, ids] of own) for (const id of ids.keys()) release(from, id)
       onForgotten()
     },
   }

@@ -13,20 +13,20 @@ import { collectProcessMetrics } from './metrics/process.ts'
 import { createOwner, type Entry, type Labels, type Owner } from './owner.ts'
 
 /**
- * Makes prom-client's metrics of declarations, and tells their values by name.
+ * Creates prom-client's metrics from declarations, and sets their values by name.
  *
- * Guarantees: only what was declared can be told, with all of its labels; a series that belongs to an object carries that object's names and
- * no others, and goes with the object, whoever wrote it and however late; a series that several objects tell stays until the last one
- * has gone. Does not: keep anything over a restart.
+ * Guarantees: only declared metrics can be set, with all of their labels. A series of an object carries the object's names as labels and goes
+ * with the object, however late it was set. A series that several objects share stays until the last of them has gone.
+ * Does not: keep anything over a restart.
  */
 export type MetricRegistry<G extends MetricGroup> = Series<GroupsOfProcess<G>> & {
-  /** The series of one object, by its key `namespace/name`. Costs nothing to ask for again. */
+  /** The series of one object, by its key `namespace/name`. Asking again costs nothing. */
   of<K extends OwnerOf<G>>(kind: K, key: string): ObjectSeries<GroupsOf<G, K>>
-  /** From now on, whoever reads sees nothing of objects that are not there. */
+  /** Before each read, drops the series of objects that do not exist. */
   keepOnly(exists: (kind: OwnerOf<G>, key: string) => boolean): void
-  /** Drops the series of all objects: another process tells them now. */
+  /** Drops the series of all objects: another process leads and sets them now. */
   forgetObjects(): void
-  /** Called before values are read, to tell those that are looked up. */
+  /** Calls `refresh` before each read, to set values that are looked up then. */
   beforeRead(refresh: () => void): void
   /** The text exposition format, for `/metrics`. */
   render(): Promise<string>
@@ -35,20 +35,20 @@ export type MetricRegistry<G extends MetricGroup> = Series<GroupsOfProcess<G>> &
 
 export type Series<G> = {
   set<N extends NameOf<G, 'Gauge'>>(name: N, labels: LabelsOf<G, N>, value: number): void
-  /** A counter that may stay at 0 is told from the start with `by` 0: Prometheus does not see the step from nothing to 1. */
+  /** `by` 0 creates the series of a counter before its first event: Prometheus does not see the step from nothing to 1. */
   add<N extends NameOf<G, 'Counter'>>(name: N, labels: LabelsOf<G, N>, by?: number): void
   observe<N extends NameOf<G, 'Histogram'>>(name: N, labels: LabelsOf<G, N>, value: number): void
-  /** The series of a histogram before its first value. */
+  /** Creates the series of a histogram before its first value. */
   open<N extends NameOf<G, 'Histogram'>>(name: N, labels: LabelsOf<G, N>): void
 }
 
 export type ObjectSeries<G> = Omit<Series<G>, 'set'> & {
-  /** Undefined: there is no such value, and no series. */
+  /** Undefined drops the series: there is no such value. */
   set<N extends NameOf<G, 'Gauge'>>(name: N, labels: LabelsOf<G, N>, value: number | undefined): void
-  /** Since when, in Unix milliseconds. */
+  /** Since when, in Unix milliseconds; undefined drops the series. */
   since<N extends NameOf<G, 'Age'>>(name: N, labels: LabelsOf<G, N>, unixMs: number | undefined): void
-  /** Drops what this object told of a metric and this does not hold for. */
-  retain<N extends NameOf<G, MetricDeclaration['type']>>(name: N, holds: (labels: LabelsOf<G, N>) => boolean): void
+  /** Drops this object's series of a metric, except those that `isKept` returns true for. */
+  retain<N extends NameOf<G, MetricDeclaration['type']>>(name: N, isKept: (labels: LabelsOf<G, N>) => boolean): void
   forget(): void
 }
 
@@ -105,7 +105,7 @@ function entryOf(registry: Registry, group: MetricGroup, name: string, metric: M
   const { type, help, buckets = [] } = metric
   const base = { name, help, labelNames: [...labelNamesOf(group, metric)], registers: [registry] }
   const since: Entry['since'] = new Map()
-  const entry = { labelNames: base.labelNames, objectLabels: group.object ?? [], tellers: new Map<string, number>(), since }
+  const entry = { labelNames: base.labelNames, objectLabels: group.object ?? [], sharers: new Map<string, number>(), since }
   switch (type) {
     case 'Gauge':
       return { ...entry, client: new Gauge(base) }

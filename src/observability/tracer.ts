@@ -12,7 +12,7 @@ type OpenTelemetry = Pick<typeof openTelemetry, 'trace' | 'SpanStatusCode'>
 
 const noTracer: Tracer = { span: (_name, _attributes, run) => run() }
 
-/** Spans by OpenTelemetry where `@opentelemetry/api` is installed (whoever wants spans also loads an SDK); none otherwise. */
+/** Spans by OpenTelemetry if `@opentelemetry/api` is installed (an SDK that exports them has to be loaded as well); otherwise none. */
 export async function loadTracer(
   version: string,
   load: () => Promise<OpenTelemetry> = () => import('@opentelemetry/api'),

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock/index.ts'
 import { parseOwner, queueOwner, type OwnerMarker } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
-import { createConditionMetrics, tellQueues, type Logger, type Metrics } from '../../observability/index.ts'
+import { createConditionMetrics, setQueueMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import {
   createBrokerHold,
@@ -256,7 +256,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
         failure === undefined || done.situation.kind !== 'Pending' ? done.situation : { kind: 'Unreachable', message: failure }
       if (reading !== undefined) memory.samples = withSample(memory.samples, reading)
       memory.shown = reading
-      tellQueues(metrics, 'TaskQueue', key, { broker: queue.spec.brokerRef.name, queues: new Map([[queue.spec.queueName, reading]]) })
+      setQueueMetrics(metrics, 'TaskQueue', key, { broker: queue.spec.brokerRef.name, queues: new Map([[queue.spec.queueName, reading]]) })
       const before = status.latest(key, queue)
       if (isUndecided(memory, situation, before)) return soonest([done.againAfterMs, suspension.endsInMs])
       const rates = ratesOf(memory.samples)

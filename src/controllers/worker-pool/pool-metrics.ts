@@ -1,5 +1,5 @@
 import type { WorkerPoolStatus } from '../../api/index.ts'
-import { tellQueues, type Metrics } from '../../observability/index.ts'
+import { setQueueMetrics, type Metrics } from '../../observability/index.ts'
 import type { World } from './world.ts'
 
 /** The gauges of a pool and of its queues. */
@@ -11,5 +11,5 @@ export function tellPool(metrics: Metrics, key: string, { pool, signals }: World
 
   const known = signals.kind === 'Read' ? signals.queues : []
   const queues = new Map(pool.spec.queues.map(({ name }, index) => [name, known[index]] as const))
-  tellQueues(metrics, 'WorkerPool', key, { broker: pool.spec.brokerRef.name, queues })
+  setQueueMetrics(metrics, 'WorkerPool', key, { broker: pool.spec.brokerRef.name, queues })
 }

@@ -1,14 +1,6 @@
-import { alertMetrics, channelMetrics } from './alerts.ts'
-import { brokerMetrics } from './brokers.ts'
-import { clusterMetrics } from './cluster.ts'
-import { controllerMetrics } from './controllers.ts'
-import { objectMetrics } from './objects.ts'
-import { poolMetrics } from './pools.ts'
-import { processMetrics } from './process.ts'
-import { queueMetrics } from './queues.ts'
-import { dependencyMetrics, runMetrics } from './runs.ts'
-import { scheduleMetrics } from './schedules.ts'
-import { workerMetrics } from './worker.ts'
+import { alertMetrics, brokerMetrics, channelMetrics, objectMetrics, poolMetrics, queueMetrics } from './objects.ts'
+import { clusterMetrics, controllerMetrics, processMetrics, workerMetrics } from './process.ts'
+import { dependencyMetrics, runMetrics, scheduleMetrics } from './runs.ts'
 
 /** What the operator declares, subject by subject, in the order of docs/metrics.md. */
 export const operatorGroups = [

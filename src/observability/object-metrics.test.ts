@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { createMetrics, tellQueues, type QueueFigures } from './index.ts'
+import { createMetrics, setQueueMetrics, type QueueFigures } from './index.ts'
 
 const figures: QueueFigures = { waiting: 3, prioritized: 2, delayed: 1, active: 4, paused: false }
 
 function world() {
   const metrics = createMetrics({ now: () => 60_000 })
   const tell = (owner: 'WorkerPool' | 'TaskQueue', queues: Readonly<Record<string, QueueFigures | undefined>>) =>
-    tellQueues(metrics, owner, `acme/${owner.toLowerCase()}`, { broker: 'default', queues: new Map(Object.entries(queues)) })
+    setQueueMetrics(metrics, owner, `acme/${owner.toLowerCase()}`, { broker: 'default', queues: new Map(Object.entries(queues)) })
   const lines = async () => (await metrics.render()).split('\n').filter((line) => line.startsWith('taskmill_queue_'))
   return { metrics, tell, lines }
 }

@@ -1,6 +1,22 @@
-import type { Metrics } from './metrics.ts'
+/** Gauges that objects of several kinds set in the same way: their conditions and their queues. */
+import type { MetricOwner, Metrics } from './metrics.ts'
 
-/** What was read of a queue, as far as it is told. */
+type Condition = { readonly type: string; readonly status: string }
+
+/** Sets the gauges of an object's conditions; called with each status. */
+export type ConditionMetrics = (key: string, conditions: readonly Condition[]) => void
+
+export function createConditionMetrics(metrics: Metrics, kind: MetricOwner): ConditionMetrics {
+  return (key, conditions) => {
+    const series = metrics.of(kind, key)
+    series.retain('taskmill_object_condition', (labels) => conditions.some(({ type }) => type === labels.condition))
+    for (const { type, status } of conditions) {
+      series.set('taskmill_object_condition', { kind, condition: type }, status === 'True' ? 1 : 0)
+    }
+  }
+}
+
+/** The part of a queue's reading that becomes metrics. */
 export type QueueFigures = {
   readonly waiting: number
   readonly prioritized: number
@@ -14,10 +30,10 @@ export type QueueFigures = {
 const jobStates = ['waiting', 'prioritized', 'delayed', 'active'] as const
 
 /**
- * Tells the queues of an object as gauges: all that it has, by name; undefined for one that was not read now, of which the last values stay. A
- * queue that several objects have is told by each of them, from the same readings.
+ * Sets the gauges of all queues of an object, by name. A queue that was not read now is undefined and keeps its last values. Several objects
+ * may set the gauges of one queue, from the same readings.
  */
-export function tellQueues(
+export function setQueueMetrics(
   metrics: Metrics,
   owner: 'WorkerPool' | 'TaskQueue',
   key: string,
