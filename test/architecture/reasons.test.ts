@@ -7,7 +7,7 @@ const folderOf = (kind: string): string => kind.replaceAll(/(?<=.)([A-Z])/gu, '-
 /** The faults of a graph are named by the pure rules. */
 const rulesOf: Readonly<Record<string, string>> = { TaskDependency: 'src/graph/*.ts' }
 /** What says a reason for a controller that passes it on; and alerts say Alerting of what they watch. */
-const others = ['src/controllers/task-alert/alerting-condition.ts', 'src/alerting/condition.ts', 'src/services/notifications/delivery.ts']
+const others = ['src/controllers/task-alert/alerting.ts', 'src/alerting/condition.ts', 'src/services/notifications/delivery.ts']
 
 const declared = kinds.flatMap((kind) => [
   ...Object.entries(kind.conditions).flatMap(([type, { reasons }]) =>

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import type { Condition, TaskAlert, WorkerPool } from '../../api/index.ts'
+import type { Condition, TaskAlert, TaskAlertStatus, WorkerPool } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import { createWriteBudget } from '../../services/status/index.ts'
-import { createAlertingController } from './alerting.ts'
+import { alertingOf, createAlertingController } from './alerting.ts'
 import { poolTarget } from './target.ts'
 
 const key = 'WorkerPool/acme/email'
@@ -118,4 +118,73 @@ it('is right after a restart, and with a target that was created anew', async ()
   world.uid = 'u2'
   await look()
   expect(writes).toHaveLength(4)
+})
+
+type Firing = readonly [status: 'True' | 'False' | 'Unknown', reason: string, message: string]
+
+function judged(
+  name: string,
+  severity: TaskAlert['spec']['severity'],
+  state: TaskAlertStatus['state'],
+  [status, reason, message]: Firing,
+  ackedBy?: string,
+): TaskAlert {
+  const condition = { type: 'Firing', status, reason, message, lastTransitionTime: '2026-11-29T02:51:00Z' } as const
+  return {
+    apiVersion: 'taskmill.dev/v1alpha1',
+    kind: 'TaskAlert',
+    metadata: { namespace: 'acme', name },
+    spec: { target: { kind: 'WorkerPool', name: 'email' }, forSeconds: 0, severity, cooldownSeconds: 0 },
+    ...(state === undefined
+      ? {}
+      : {
+          status: {
+            observedGeneration: 1,
+            state,
+            sinceTime: '2026-11-29T02:51:00Z',
+            ...(ackedBy === undefined ? {} : { ackedBy }),
+            conditions: [condition],
+          },
+        }),
+  }
+}
+
+const firing = judged('failing', 'Critical', 'Firing', ['True', 'ThresholdCrossed', '23% (69/300) > 10% in 5m'])
+const acked = judged(
+  'backlog',
+  'Warning',
+  'Firing',
+  ['True', 'ThresholdCrossed', '9 jobs waiting > 5'],
+  'oncall until 2026-11-29T04:00:00Z',
+)
+const held = judged('a-held', 'Warning', 'Firing', ['True', 'HeldUnknown', 'fires since X with Y; it cannot be judged now'])
+const calm = judged('calm', 'Info', 'Inactive', ['False', 'WithinThreshold', '0 jobs waiting'])
+const pending = judged('pending', 'Info', 'Pending', ['False', 'Pending', '9 jobs waiting'])
+const few = judged('few', 'Info', 'Unknown', ['Unknown', 'TooFewRuns', '1 run ended'])
+const blind = judged('blind', 'Info', 'Unknown', ['Unknown', 'BrokerUnreachable', 'ECONNREFUSED'])
+const fresh = judged('fresh', 'Info', undefined, ['Unknown', 'NotReadYet', ''])
+
+it.each<[string, readonly TaskAlert[], string]>([
+  ['no alert', [], 'none'],
+  ['what was not judged yet', [calm, fresh], 'Undecided'],
+  ['what is calm', [calm], 'False NoAlertFiring 1 alert, it does not fire'],
+  ['what is calm, not for long, or has too little to judge', [calm, pending, few], 'False NoAlertFiring 3 alerts, none fires'],
+  ['what nobody can see', [calm, blind], 'Unknown AlertsUnknown blind: ECONNREFUSED'],
+  [
+    'what fires, whatever the others do',
+    [calm, blind, fresh, acked, held, firing],
+    'True AlertsFiring failing (Critical): 23% (69/300) > 10% in 5m, since 2026-11-29T02:51:00Z, not acknowledged; ' +
+      'a-held (Warning): fires since X with Y; it cannot be judged now, not acknowledged; ' +
+      'backlog (Warning): 9 jobs waiting > 5, since 2026-11-29T02:51:00Z, acknowledged by oncall until 2026-11-29T04:00:00Z',
+  ],
+])('%s is said', (_, alerts, expected) => {
+  const wanted = alertingOf(alerts)
+  const said = typeof wanted === 'object' ? `${wanted.status} ${wanted.reason} ${wanted.message}` : (wanted ?? 'none')
+  expect(said).toBe(expected)
+})
+
+it('names ten, and counts the rest', () => {
+  const many = Array.from({ length: 12 }, (_, index) => ({ ...firing, metadata: { namespace: 'acme', name: `alert-${10 + index}` } }))
+  const wanted = alertingOf(many)
+  expect(typeof wanted === 'object' && wanted.message.split('; ').slice(9)).toEqual([expect.stringContaining('alert-19'), 'and 2 more'])
 })

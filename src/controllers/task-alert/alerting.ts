@@ -1,15 +1,15 @@
 /**
- * The condition Alerting of what alerts watch: one over all alerts of a target, by a field manager of its own, in the status that the
- * target's controller writes for the rest. It follows from the alerts' statuses alone, so that it is right after a restart, and after an
- * alert was deleted while nobody looked.
+ * The condition Alerting of the targets of alerts: one condition over all alerts of a target. It has a field manager of its own, beside the
+ * one of the target's controller. It follows from the statuses of the alerts alone, so that it is right after a restart, and after an alert
+ * was deleted while no operator ran.
  */
-import { alertingType, findCondition, setConditions, type TaskAlert, type WantedCondition } from '../../api/index.ts'
-import type { Condition } from '../../api/index.ts'
+import { alertingType, type Condition, findCondition, setConditions, targetCondition } from '../../api/index.ts'
+import type { TaskAlert, WantedCondition } from '../../api/index.ts'
+import type { UnknownReason } from '../../alerting/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { hasCode } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
-import { alertingOf, newsOf } from './alerting-condition.ts'
 import { type Target, type TargetKind, targetResources } from './target.ts'
 
 export type AlertingDeps = {
@@ -22,16 +22,23 @@ export type AlertingDeps = {
 }
 
 const fieldManager = 'taskmill-alerting'
-/** Values in the message move all the time. */
+/** The message has values, which change all the time: a new value alone is written at this interval at most. */
 const gaugeIntervalMs = 30_000
+const mostNamed = 10
+const severities = ['Critical', 'Warning', 'Info'] satisfies readonly TaskAlert['spec']['severity'][]
 
-type Written = { readonly uid: string | undefined; readonly condition: Condition | undefined; readonly news: string; readonly atMs: number }
+type Written = {
+  readonly uid: string | undefined
+  readonly condition: Condition | undefined
+  readonly firing: string
+  readonly atMs: number
+}
 
 /** Keys are those of `targetKey`. */
 export function createAlertingController({ client, alertsOf, targetOf, clock, statusBudget }: AlertingDeps): {
   reconcile(key: string, context: { readonly signal: AbortSignal }): Promise<{ readonly requeueAfterMs?: number }>
 } {
-  /** What was written last: the cache may still show the target before it. */
+  /** The last write of each target: the cache can still show the target before it. */
   const written = new Map<string, Written>()
 
   return {
@@ -49,8 +56,8 @@ export function createAlertingController({ client, alertsOf, targetOf, clock, st
       const alerts = alertsOf(key).filter((alert) => alert.metadata.deletionTimestamp === undefined)
       const wanted = alertingOf(alerts)
       if (wanted === 'Undecided' || isSame(current, wanted)) return {}
-      const news = newsOf(alerts)
-      if (before !== undefined && before.news === news && current?.status === wanted?.status && current?.reason === wanted?.reason) {
+      const firing = describeFiring(alerts)
+      if (before !== undefined && before.firing === firing && current?.status === wanted?.status && current?.reason === wanted?.reason) {
         const quietMs = before.atMs + gaugeIntervalMs - clock.monotonicNow()
         const waitMs = quietMs > 0 ? quietMs : statusBudget.take(`alerting ${key}`)
         if (waitMs > 0) return { requeueAfterMs: waitMs }
@@ -60,10 +67,10 @@ export function createAlertingController({ client, alertsOf, targetOf, clock, st
       try {
         await client.applyStatus(targetResources[kind].resource, body, { fieldManager, force: true, signal })
       } catch (error) {
-        // Deleted a moment ago.
+        // The target was deleted a moment ago.
         if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
       }
-      written.set(key, { uid: metadata.uid, condition: conditions[0], news, atMs: clock.monotonicNow() })
+      written.set(key, { uid: metadata.uid, condition: conditions[0], firing, atMs: clock.monotonicNow() })
       return {}
     },
   }
@@ -71,4 +78,74 @@ export function createAlertingController({ client, alertsOf, targetOf, clock, st
 
 function isSame(current: Condition | undefined, wanted: WantedCondition | undefined): boolean {
   return current?.status === wanted?.status && current?.reason === wanted?.reason && current?.message === wanted?.message
+}
+
+/** Which alerts fire, and who has acknowledged them: a change of these is written at once, even if status and reason stay. */
+function describeFiring(alerts: readonly TaskAlert[]): string {
+  return alerts
+    .filter(({ status }) => status?.state === 'Firing')
+    .map(({ metadata, spec, status }) => `${metadata.name} ${spec.severity} ${status?.ackedBy ?? ''}`)
+    .toSorted()
+    .join('\n')
+}
+
+/**
+ * The condition over all alerts of a target. Undefined: there is no alert, so there is no condition. `Undecided`: no alert fires, and one was
+ * not judged yet, which takes a moment only.
+ */
+export function alertingOf(alerts: readonly TaskAlert[]): WantedCondition | 'Undecided' | undefined {
+  const firing = alerts.filter(({ status }) => status?.state === 'Firing').toSorted(byImportance)
+  if (firing.length > 0) return targetCondition('Alerting', 'AlertsFiring', listed(firing.map(firingWords)))
+  if (alerts.length === 0) return undefined
+  if (alerts.some(({ status }) => status?.state === undefined)) return 'Undecided'
+  const unseen = alerts.filter(isBlind).toSorted(byImportance)
+  if (unseen.length > 0) {
+    const words = unseen.map(({ metadata, status }) => `${metadata.name}: ${findCondition(status?.conditions, 'Firing')?.message ?? ''}`)
+    return targetCondition('Alerting', 'AlertsUnknown', listed(words))
+  }
+  return targetCondition(
+    'Alerting',
+    'NoAlertFiring',
+    alerts.length === 1 ? '1 alert, it does not fire' : `${alerts.length} alerts, none fires`,
+  )
+}
+
+/**
+ * Reasons of Firing for which nobody can see the value. With the other reasons there is no value, or too little to judge, which is no fault of
+ * the target.
+ */
+const blindReasons: Readonly<Record<UnknownReason, boolean>> = {
+  TargetNotFound: false,
+  BrokerNotFound: true,
+  BrokerNotUsable: true,
+  BrokerUnreachable: true,
+  NotReadYet: false,
+  TooFewRuns: false,
+  CountsLost: true,
+  TargetSuspended: false,
+  ContradictoryWindow: true,
+}
+
+function isBlind({ status }: TaskAlert): boolean {
+  const firing = findCondition(status?.conditions, 'Firing')
+  if (firing?.status !== 'Unknown' || !Object.hasOwn(blindReasons, firing.reason)) return false
+  return blindReasons[firing.reason as UnknownReason]
+}
+
+/** `email-failing (Critical): 23% (69/300) > 10% in 5m, since 2026-11-29T02:51:00Z, not acknowledged`. */
+function firingWords({ metadata, spec, status }: TaskAlert): string {
+  const firing = findCondition(status?.conditions, 'Firing')
+  const since = firing?.reason === 'ThresholdCrossed' ? `, since ${status?.sinceTime ?? ''}` : ''
+  const by = status?.ackedBy === undefined ? 'not acknowledged' : `acknowledged by ${status.ackedBy}`
+  return `${metadata.name} (${spec.severity}): ${firing?.message ?? ''}${since}, ${by}`
+}
+
+function byImportance(a: TaskAlert, b: TaskAlert): number {
+  const rank = ({ spec }: TaskAlert): number => severities.indexOf(spec.severity)
+  return rank(a) - rank(b) || (a.metadata.name < b.metadata.name ? -1 : 1)
+}
+
+function listed(words: readonly string[]): string {
+  const more = words.length > mostNamed ? [`and ${words.length - mostNamed} more`] : []
+  return [...words.slice(0, mostNamed), ...more].join('; ')
 }

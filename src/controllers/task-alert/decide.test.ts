@@ -5,7 +5,7 @@ import { alertConditionOf } from '../../plans/index.ts'
 import { decide, type Plan } from './decide.ts'
 import { transitionEvents } from './events.ts'
 import { transitionOf } from './status.ts'
-import type { World } from './world.ts'
+import type { World } from './gather.ts'
 
 const start = Date.parse('2026-11-29T02:50:00Z')
 const at = (second: number): number => start + second * 1000
@@ -46,6 +46,7 @@ function story(looks: readonly Look[]): readonly (Plan & { readonly events: read
       alert,
       status,
       condition: alertConditionOf(alert),
+      understood: { ok: true, messageOf: undefined },
       facts,
       suspension: {},
       faults: [],

@@ -1,4 +1,7 @@
-/** What to do about one alert: pure, from a world to a plan. Read it from top to bottom: what came of the last notifications, what is the case, who is to be told. */
+/**
+ * What to do about one alert: pure, from a world to a plan. Read it from top to bottom: whether anything is to be decided now, what became of
+ * the last notifications, what the value is, who is to be notified.
+ */
 import {
   advance,
   type AlertRecord,
@@ -6,34 +9,53 @@ import {
   type Facts,
   measure,
   newRecord,
+  type NotifyRules,
   type Told,
   type Transition,
   withDelivery,
   withSuspension,
 } from '../../alerting/index.ts'
-import type { TaskAlertStatus } from '../../api/index.ts'
+import { overrideAt, type TaskAlertStatus } from '../../api/index.ts'
 import type { Delivery } from '../../services/notifications/index.ts'
-import { quietOf } from './override.ts'
-import { statusOf } from './status.ts'
-import { clockTime } from './times.ts'
-import { recordOf, type World } from './world.ts'
+import type { World } from './gather.ts'
+import { clockTime, recordOf, statusOf, wasJudged } from './status.ts'
 
 export type Plan = {
   /** To be stored before anything is sent. */
   readonly status: TaskAlertStatus
   readonly record: AlertRecord
-  /** What became news now. */
+  /** The alert began to fire now, or ended. */
   readonly transition?: Transition
   /** When the answer may change by time alone. */
   readonly againAfterMs?: number
+}
+
+/** How long after its creation an alert waits for what it names; creation times are whole seconds. */
+const togetherMs = 2_000
+const longestMessage = 400
+
+/** Why nothing is decided now: the status stays, or the alert is judged later. Undefined: it is judged. */
+export function postponementOf(world: World): { readonly kind: 'KeepStatus' } | { readonly kind: 'Wait'; readonly ms: number } | undefined {
+  const { facts, status } = world
+  // A moment after a start the previous status stays, until the values are read.
+  if (facts.kind === 'Unknown' && facts.reason === 'NotReadYet' && wasJudged(status)) return { kind: 'KeepStatus' }
+  const ms = patienceMs(world)
+  return ms > 0 ? { kind: 'Wait', ms } : undefined
+}
+
+/** What an alert names is often created together with it, a moment later: nobody needs to read that it was missing. */
+function patienceMs({ alert, status, facts, faults, channels, nowMs }: World): number {
+  const isMissing = facts.kind === 'Unknown' && (facts.reason === 'TargetNotFound' || facts.reason === 'BrokerNotFound')
+  if (wasJudged(status) || faults.length > 0 || (!isMissing && ![...channels.values()].includes(undefined))) return 0
+  return Math.min(togetherMs, (Date.parse(alert.metadata.creationTimestamp ?? '') || 0) + togetherMs - nowMs)
 }
 
 export function decide(world: World): Plan {
   const { alert, condition, facts, suspension, nowMs } = world
   const { forSeconds, severity, cooldownSeconds } = alert.spec
   const quiet = quietOf(world)
-  const remembered = withSuspension(heard(world), suspension.suspended !== undefined, nowMs)
-  const measurement = measure(condition, since(facts, remembered), nowMs, suspension.suspended)
+  const remembered = withSuspension(recordWithDeliveries(world), suspension.suspended !== undefined, nowMs)
+  const measurement = measure(condition, sinceResumed(facts, remembered), nowMs, suspension.suspended)
   const { record: judged, transition, againAtMs } = advance(remembered, measurement, forSeconds, nowMs)
   const notified = decideNotifications(judged, { severity, cooldownSeconds, channels: world.channels, quiet }, nowMs)
   const moments = [againAtMs, notified.againAtMs, quiet?.untilMs, suspension.changesAtMs].filter((each) => each !== undefined)
@@ -45,25 +67,31 @@ export function decide(world: World): Plan {
   }
 }
 
-/** A success is expected from the end of a suspension on that was seen. */
-function since(facts: Facts, { resumedAtMs }: AlertRecord): Facts {
+/** The active override of the alert. If it says both, it silences, which is the stronger of the two. */
+function quietOf({ alert, nowMs }: World): NotifyRules['quiet'] {
+  const active = overrideAt(alert.spec.override, nowMs)
+  if (active === undefined) return undefined
+  const { override, endsInMs } = active
+  return { kind: override.silence === true ? 'Silenced' : 'Acknowledged', untilMs: nowMs + endsInMs }
+}
+
+/** After a suspension that was seen, a success is expected from its end on. */
+function sinceResumed(facts: Facts, { resumedAtMs }: AlertRecord): Facts {
   if (facts.kind !== 'Successes' || resumedAtMs === undefined) return facts
   return { ...facts, resumedAtMs: Math.max(resumedAtMs, facts.resumedAtMs ?? 0) }
 }
 
-/** The record, with what became of the notifications that were under way. */
-function heard(world: World): AlertRecord {
+/** The record, with the outcomes of the notifications that were under way. */
+function recordWithDeliveries(world: World): AlertRecord {
   const before = recordOf(world, newRecord)
   let record = before
   for (const { channel, sequence, delivery } of before.told) {
-    const news = world.deliveries.get(channel)
-    const outcome = delivery === 'Pending' && news !== undefined ? outcomeOf(news) : undefined
+    const state = world.deliveries.get(channel)
+    const outcome = delivery === 'Pending' && state !== undefined ? outcomeOf(state) : undefined
     if (outcome !== undefined) record = withDelivery(record, channel, sequence, outcome)
   }
   return record
 }
-
-const longestMessage = 400
 
 function outcomeOf(delivery: Delivery): Pick<Told, 'delivery' | 'message'> | undefined {
   switch (delivery.kind) {

@@ -1,8 +1,8 @@
 import { crossedText, type AlertCondition, type Transition } from '../../alerting/index.ts'
 import { alertEvent, findCondition, type TaskAlertStatus, type WantedEvent } from '../../api/index.ts'
 
-/** Reasons of Ready that are worth an Event when they come. */
-const tellable = [
+/** Reasons of Ready with an Event of the same name. */
+const eventReasons = [
   'TargetNotFound',
   'BrokerNotFound',
   'BrokerNotUsable',
@@ -36,12 +36,12 @@ function firingEvents(condition: AlertCondition, transition: Transition | undefi
 
 function readyEvents(before: TaskAlertStatus | undefined, after: TaskAlertStatus): readonly WantedEvent[] {
   const ready = findCondition(after.conditions, 'Ready')
-  const reason = tellable.find((each) => each === ready?.reason)
+  const reason = eventReasons.find((each) => each === ready?.reason)
   if (ready === undefined || reason === undefined || findCondition(before?.conditions, 'Ready')?.reason === reason) return []
   return [alertEvent(reason, ready.message)]
 }
 
-/** Names only the channels that were not told. */
+/** Names only the channels that did not take their notification. */
 function notifiedEvents(before: TaskAlertStatus | undefined, after: TaskAlertStatus): readonly WantedEvent[] {
   const notified = findCondition(after.conditions, 'Notified')
   if (notified === undefined || findCondition(before?.conditions, 'Notified')?.reason === notified.reason) return []

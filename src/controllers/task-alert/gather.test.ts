@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { AlertCondition, Facts } from '../../alerting/index.ts'
 import type { TaskAlert, TaskBroker, TaskQueue, WorkerPool } from '../../api/index.ts'
 import type { QueueSnapshot, RunCounts, Signals } from '../../services/signals/index.ts'
-import { createGather, type Gathered } from './gather.ts'
+import { gatherFacts, type FactsDeps, type Gathered } from './gather.ts'
 import { poolTarget } from './target.ts'
 
 const now = Date.parse('2026-11-29T03:00:00Z')
@@ -32,16 +32,17 @@ function gathered(queues: Readonly<Record<string, QueueSnapshot>>, taskQueues: r
     spec: { brokerRef, queues: [{ name: 'mail' }, { name: 'files' }], override },
   }
   const signals = { subscribe: () => undefined, unsubscribe: () => undefined, snapshot: () => new Map(Object.entries(queues)) }
-  const { gather } = createGather({
+  const deps: FactsDeps = {
     taskBroker: () => ({}) as TaskBroker,
     taskQueues: (queue) => taskQueues.filter(({ spec }) => spec.queueName === queue),
     directory: { get: () => ({ kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }) as never },
     signals: signals as unknown as Signals,
     counts: { unsubscribe: () => undefined } as unknown as RunCounts,
     now: () => now,
-  })
+  }
   const alert = { spec: { target: { kind: 'WorkerPool', name: 'email' } } } as TaskAlert
-  return gather('acme/backlog', alert, condition, poolTarget(pool as unknown as WorkerPool))
+  const target = poolTarget(pool as unknown as WorkerPool)
+  return gatherFacts(deps, { key: 'acme/backlog', alert, condition, target })
 }
 
 const both = { mail: read(4, now - 9_000), files: read(2, now - 5_000) }

@@ -1,146 +1,293 @@
-/** What can be found out for one alert, without waiting for it: from caches, and from what is read for all alerts together. */
-import { type AlertCondition, type Facts, factsFor, type Suspended, type UnknownReason, type Waiting } from '../../alerting/index.ts'
-import { findCondition, type TaskAlert, type TaskBroker, type TaskQueue } from '../../api/index.ts'
+/**
+ * Everything that is known about one alert, from caches and from what is read for all alerts together. Nothing here waits: a value that was not
+ * read yet is unknown, and the alert is reconciled again when it arrives.
+ */
+import {
+  type AlertCondition,
+  type ChannelRules,
+  type Facts,
+  factsFor,
+  type FactsKind,
+  type Suspended,
+  type UnknownReason,
+  type Waiting,
+} from '../../alerting/index.ts'
+import {
+  findCondition,
+  type KubeObject,
+  type TaskAlert,
+  type TaskAlertStatus,
+  type TaskBroker,
+  type TaskQueue,
+  type TaskSchedule,
+} from '../../api/index.ts'
 import type { BrokerEndpoint } from '../../broker/index.ts'
+import {
+  alertConditionOf,
+  type AlertFaultReason,
+  contradictionOf,
+  type Fault,
+  understandAlert,
+  type UnderstoodAlert,
+} from '../../plans/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { Delivery, Notifier } from '../../services/notifications/index.ts'
 import type { QueueSnapshot, RunCounts, Signals, Subscriber } from '../../services/signals/index.ts'
-import { type Suspension, suspensionOf } from './suspension.ts'
-import type { Target } from './target.ts'
+import { type Suspension, suspensionOf, type Target, type TargetKind } from './target.ts'
 
-export type GatherDeps = {
+/** Everything that a decision about one alert depends on. */
+export type World = {
+  readonly alert: TaskAlert
+  /** The status that was written last, which can be newer than the one in the cache. */
+  readonly status: TaskAlertStatus | undefined
+  readonly condition: AlertCondition
+  /** The alert's own words, if it has any and they can be used. */
+  readonly understood: UnderstoodAlert
+  readonly facts: Facts
+  /** Whether the target is suspended on purpose, and when that changes by itself. */
+  readonly suspension: Suspension
+  /** What is wrong with the spec; the alert is judged all the same where that is possible. */
+  readonly faults: readonly Fault<AlertFaultReason>[]
+  /** The channels of channelRefs, in their order; undefined: there is none of that name. */
+  readonly channels: ReadonlyMap<string, ChannelRules>
+  /** The state of the last notification to each channel, if this process sent it. */
+  readonly deliveries: ReadonlyMap<string, Delivery>
+  readonly nowMs: number
+}
+
+export type FactsDeps = {
   readonly taskBroker: (key: string) => TaskBroker | undefined
-  /** All that are about a queue of that name, wherever. */
+  /** All TaskQueues of any namespace that are about a queue of that name. */
   readonly taskQueues: (queue: string) => readonly TaskQueue[]
-  /** How to get into the brokers. */
   readonly directory: Pick<BrokerDirectory, 'get'>
   readonly signals: Signals
   readonly counts: RunCounts
   readonly now: () => number
 }
 
-/** What was found out, and whether somebody wants it so. */
+export type GatherDeps = FactsDeps & {
+  readonly targetOf: (kind: TargetKind, namespace: string, name: string) => Target | undefined
+  /** By `namespace/name`. */
+  readonly channelOf: (key: string) => ChannelRules
+  readonly notifier: Pick<Notifier, 'delivery'>
+}
+
+/** What was read for an alert, and whether somebody has suspended what it is about. */
 export type Gathered = { readonly facts: Facts; readonly suspension: Suspension }
 
+/** What is read for whom. */
+export type Asked = {
+  readonly key: string
+  readonly alert: TaskAlert
+  readonly condition: AlertCondition
+  readonly target: Target | undefined
+}
+
 type Unknown = Extract<Facts, { readonly kind: 'Unknown' }>
+
+/** What follows from an alert's spec and its schedule, for as long as both are these. */
+type Memory = {
+  readonly version: string
+  readonly understood: UnderstoodAlert
+  contradiction?: { readonly version: string; readonly fault: Fault<'ContradictoryWindow'> | undefined }
+}
 
 /** Runs are counted for a day. */
 const countedSeconds = 86_400
 
-/**
- * Asks for what the condition needs to be read from now on (asking again costs nothing), and takes back what it does not.
- */
-export function createGather({ taskBroker, taskQueues, directory, signals, counts, now }: GatherDeps): {
-  gather(key: string, alert: TaskAlert, condition: AlertCondition, target: Target | undefined): Gathered
+export function createGather(deps: GatherDeps): {
+  gather(key: string, alert: TaskAlert, status: TaskAlertStatus | undefined): World
   forget(key: string): void
 } {
-  const subscriberOf = (key: string): Subscriber => ({ kind: 'TaskAlert', key })
+  /** Expressions and cron schedules are compiled once. */
+  const memories = new Map<string, Memory>()
 
-  function forget(key: string): void {
-    signals.unsubscribe(subscriberOf(key))
-    counts.unsubscribe(subscriberOf(key))
-  }
-
-  function endpointOf({ brokerKey }: Target): { readonly kind: 'Known'; readonly endpoint: BrokerEndpoint } | Unknown {
-    const name = brokerKey.slice(brokerKey.indexOf('/') + 1)
-    if (taskBroker(brokerKey) === undefined) {
-      return unknown('BrokerNotFound', `TaskBroker "${name}" of the target does not exist in this namespace. Next: create it`)
-    }
-    const place = directory.get(brokerKey)
-    if (place.kind === 'Known') return place
-    if (place.kind === 'Unknown') return unknown('NotReadYet', 'the broker is being looked up')
-    return unknown('BrokerNotUsable', `${place.message}. See: kubectl describe taskbroker ${name}`)
-  }
-
-  /** Whether a TaskQueue at the same broker suspends a queue. One that another is in conflict with decides nothing. */
-  function suspensionOfQueue({ brokerKey }: Target, queue: string): Suspension {
-    const deciding = taskQueues(queue).filter(
-      ({ metadata, spec, status }) =>
-        `${metadata.namespace ?? ''}/${spec.brokerRef.name}` === brokerKey &&
-        findCondition(status?.conditions, 'Ready')?.reason !== 'PolicyConflict',
-    )
-    return merged(deciding.map((object) => suspensionOf(object, now())))
-  }
-
-  function backlog(key: string, target: Target, endpoint: BrokerEndpoint): Gathered {
-    const { queues, brokerKey } = target
-    signals.subscribe({ subscriber: subscriberOf(key), endpoint, queues, watch: 'Never' })
-    const known = signals.snapshot(subscriberOf(key))
-    const all = queues.map((queue) => ({ snapshot: known.get(queue), suspension: suspensionOfQueue(target, queue) }))
-    const { changesAtMs } = merged(all.map(({ suspension }) => suspension))
-    return { facts: combine(all, brokerKey), suspension: changesAtMs === undefined ? {} : { changesAtMs } }
-  }
-
-  function counted(
-    key: string,
-    { subjects, brokerKey }: Target,
-    endpoint: BrokerEndpoint,
-    windowSeconds: number,
-  ): Extract<Facts, { readonly kind: 'Counts' }> | Unknown {
-    const [namespace = ''] = key.split('/')
-    counts.subscribe({ subscriber: subscriberOf(key), endpoint, namespace, subjects, windowSeconds })
-    const read = counts.snapshot(subscriberOf(key))
-    if (read.kind === 'Read') {
-      const { succeeded, failed, missed, lostUntilMs } = read
-      return { kind: 'Counts', succeeded, failed, missed, lostUntilMs }
-    }
-    if (read.kind === 'Pending') return unknown('NotReadYet', 'the runs are being counted for the first time')
-    return unreachable(read.message, brokerKey)
-  }
-
-  function successes(key: string, alert: TaskAlert, target: Target): Facts {
-    const { schedule } = target
-    if (schedule === undefined) throw new TypeError('the schema admits noSuccess with a TaskSchedule only')
-    const place = endpointOf(target)
-    const windowSeconds = Math.min(alert.spec.windowSeconds ?? 0, countedSeconds)
-    const read = place.kind === 'Known' ? counted(key, target, place.endpoint, windowSeconds) : place
-    // What the status tells may be enough; else it takes the count, and a broker that can say.
-    if (read.kind === 'Unknown' && read.reason !== 'BrokerUnreachable') return read
-    return {
-      kind: 'Successes',
-      createdAtMs: timeOf(schedule.metadata.creationTimestamp) ?? now(),
-      // Of a suspension that nobody saw: the last slot that was left out.
-      resumedAtMs: timeOf(schedule.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.lastSlotTime),
-      lastSuccessAtMs: timeOf(schedule.status?.lastSuccessTime),
-      counted: read.kind === 'Counts' ? read.succeeded : undefined,
-      lostUntilMs: read.kind === 'Counts' ? read.lostUntilMs : undefined,
-    }
-  }
-
-  function found(key: string, alert: TaskAlert, condition: AlertCondition, target: Target): Gathered {
-    const needs = factsFor(condition)
-    if (needs === 'Successes') return { facts: successes(key, alert, target), suspension: {} }
-    const place = endpointOf(target)
-    if (place.kind === 'Unknown') {
-      forget(key)
-      return { facts: place, suspension: {} }
-    }
-    const { windowSeconds = 0 } = alert.spec
-    switch (needs) {
-      case 'Backlog':
-        return backlog(key, target, place.endpoint)
-      case 'Counts':
-        return { facts: counted(key, target, place.endpoint, windowSeconds), suspension: {} }
-    }
+  function memoryOf(key: string, alert: TaskAlert): Memory {
+    const known = memories.get(key)
+    if (known?.version === versionOf(alert)) return known
+    const memory: Memory = { version: versionOf(alert), understood: understandAlert(alert) }
+    memories.set(key, memory)
+    return memory
   }
 
   return {
-    gather(key, alert, condition, target) {
-      if (factsFor(condition) === 'Backlog') counts.unsubscribe(subscriberOf(key))
-      else signals.unsubscribe(subscriberOf(key))
-      if (target === undefined) {
-        forget(key)
-        const { kind, name } = alert.spec.target
-        const message = `${kind} "${name}" does not exist in this namespace. Next: create it, or another TaskAlert`
-        return { facts: unknown('TargetNotFound', message), suspension: {} }
+    gather(key, alert, status) {
+      const namespace = alert.metadata.namespace ?? ''
+      const condition = alertConditionOf(alert)
+      const target = deps.targetOf(alert.spec.target.kind, namespace, alert.spec.target.name)
+      const memory = memoryOf(key, alert)
+      const { understood } = memory
+      const contradicted = target?.schedule === undefined ? undefined : contradictionIn(memory, alert, target.schedule)
+      const { facts, suspension } = gatherFacts(deps, { key, alert, condition, target })
+      return {
+        alert,
+        status,
+        condition,
+        understood,
+        facts: contradicted === undefined ? facts : unknown('ContradictoryWindow', contradicted.message),
+        suspension,
+        faults: [...(contradicted === undefined ? [] : [contradicted]), ...(understood.ok ? [] : understood.faults)],
+        channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, deps.channelOf(`${namespace}/${name}`)])),
+        deliveries: deliveriesOf(deps.notifier, key, namespace, status),
+        nowMs: deps.now(),
       }
-      const { facts, suspension } = found(key, alert, condition, target)
-      return { facts, suspension: merged([suspensionOf(target.object, now()), suspension]) }
     },
-    forget,
+    forget(key) {
+      stopReading(deps, key)
+      memories.delete(key)
+    },
   }
 }
 
-/** Suspended by any of them; it may change when any of them changes. */
+function contradictionIn(memory: Memory, alert: TaskAlert, schedule: TaskSchedule): Fault<'ContradictoryWindow'> | undefined {
+  const version = versionOf(schedule)
+  if (memory.contradiction?.version !== version) memory.contradiction = { version, fault: contradictionOf(alert, schedule) }
+  return memory.contradiction.fault
+}
+
+function versionOf({ metadata }: KubeObject): string {
+  return `${metadata.uid ?? ''}/${metadata.generation ?? ''}`
+}
+
+function deliveriesOf(
+  notifier: Pick<Notifier, 'delivery'>,
+  key: string,
+  namespace: string,
+  status: TaskAlertStatus | undefined,
+): ReadonlyMap<string, Delivery> {
+  const found = (status?.notifications ?? []).map(
+    ({ channel, sequence }) => [channel, notifier.delivery(`${namespace}/${channel}`, key, sequence)] as const,
+  )
+  return new Map(found.filter((each): each is readonly [string, Delivery] => each[1] !== undefined))
+}
+
+/**
+ * Reads what the condition needs. The first call subscribes to it; calling again costs nothing. A subscription that the condition does not need
+ * any more ends.
+ */
+export function gatherFacts(deps: FactsDeps, asked: Asked): Gathered {
+  const { key, alert, condition, target } = asked
+  const needs = factsFor(condition)
+  stopReading(deps, key, sources[needs])
+  if (target === undefined) {
+    stopReading(deps, key)
+    const { kind, name } = alert.spec.target
+    const message = `${kind} "${name}" does not exist in this namespace. Next: create it, or another TaskAlert`
+    return { facts: unknown('TargetNotFound', message), suspension: {} }
+  }
+  const { facts, suspension } = factsOf(deps, asked, target, needs)
+  return { facts, suspension: merged([suspensionOf(target.object, deps.now()), suspension]) }
+}
+
+/** Where facts are read. */
+const sources = { Backlog: 'signals', Counts: 'counts', Successes: 'counts' } as const satisfies Record<FactsKind, 'signals' | 'counts'>
+
+/** Ends the subscriptions of an alert, except the one to `kept`. */
+function stopReading(deps: Pick<FactsDeps, 'signals' | 'counts'>, key: string, kept?: 'signals' | 'counts'): void {
+  for (const source of ['signals', 'counts'] as const) if (source !== kept) deps[source].unsubscribe(subscriberOf(key))
+}
+
+function subscriberOf(key: string): Subscriber {
+  return { kind: 'TaskAlert', key }
+}
+
+function factsOf(deps: FactsDeps, asked: Asked, target: Target, needs: FactsKind): Gathered {
+  const place = endpointOf(deps, target)
+  const windowSeconds = asked.alert.spec.windowSeconds ?? 0
+  switch (needs) {
+    case 'Successes':
+      return { facts: successes(deps, asked, target, place), suspension: {} }
+    case 'Backlog':
+    case 'Counts':
+      if (place.kind === 'Unknown') {
+        stopReading(deps, asked.key)
+        return { facts: place, suspension: {} }
+      }
+      return needs === 'Backlog'
+        ? backlog(deps, asked, target, place.endpoint)
+        : { facts: counted(deps, asked, target, place.endpoint, windowSeconds), suspension: {} }
+  }
+}
+
+type Place = { readonly kind: 'Known'; readonly endpoint: BrokerEndpoint } | Unknown
+
+function endpointOf({ taskBroker, directory }: FactsDeps, { brokerKey }: Target): Place {
+  const name = brokerKey.slice(brokerKey.indexOf('/') + 1)
+  if (taskBroker(brokerKey) === undefined) {
+    return unknown('BrokerNotFound', `TaskBroker "${name}" of the target does not exist in this namespace. Next: create it`)
+  }
+  const place = directory.get(brokerKey)
+  switch (place.kind) {
+    case 'Known':
+      return place
+    case 'Unknown':
+      return unknown('NotReadYet', 'the broker is being looked up')
+    case 'Blocked':
+      return unknown('BrokerNotUsable', `${place.message}. See: kubectl describe taskbroker ${name}`)
+  }
+}
+
+function backlog(deps: FactsDeps, { key }: Asked, target: Target, endpoint: BrokerEndpoint): Gathered {
+  const { queues, brokerKey } = target
+  deps.signals.subscribe({ subscriber: subscriberOf(key), endpoint, queues, watch: 'Never' })
+  const known = deps.signals.snapshot(subscriberOf(key))
+  const all = queues.map((queue) => ({ snapshot: known.get(queue), suspension: suspensionOfQueue(deps, target, queue) }))
+  // A suspended queue does not suspend the target: its jobs stand apart in the facts.
+  const { changesAtMs } = merged(all.map(({ suspension }) => suspension))
+  return { facts: combine(all, brokerKey), suspension: changesAtMs === undefined ? {} : { changesAtMs } }
+}
+
+/** Whether a TaskQueue of the same broker suspends a queue. A TaskQueue in conflict with another one decides nothing. */
+function suspensionOfQueue({ taskQueues, now }: FactsDeps, { brokerKey }: Target, queue: string): Suspension {
+  const deciding = taskQueues(queue).filter(
+    ({ metadata, spec, status }) =>
+      `${metadata.namespace ?? ''}/${spec.brokerRef.name}` === brokerKey &&
+      findCondition(status?.conditions, 'Ready')?.reason !== 'PolicyConflict',
+  )
+  return merged(deciding.map((object) => suspensionOf(object, now())))
+}
+
+function counted(
+  { counts }: FactsDeps,
+  { key }: Asked,
+  { subjects, brokerKey }: Target,
+  endpoint: BrokerEndpoint,
+  windowSeconds: number,
+): Extract<Facts, { readonly kind: 'Counts' }> | Unknown {
+  const [namespace = ''] = key.split('/')
+  counts.subscribe({ subscriber: subscriberOf(key), endpoint, namespace, subjects, windowSeconds })
+  const read = counts.snapshot(subscriberOf(key))
+  switch (read.kind) {
+    case 'Read': {
+      const { succeeded, failed, missed, lostUntilMs } = read
+      return { kind: 'Counts', succeeded, failed, missed, lostUntilMs }
+    }
+    case 'Pending':
+      return unknown('NotReadYet', 'the runs are being counted for the first time')
+    case 'Unreadable':
+      return unreachable(read.message, brokerKey)
+  }
+}
+
+function successes(deps: FactsDeps, asked: Asked, target: Target, place: Place): Facts {
+  const { schedule } = target
+  if (schedule === undefined) throw new TypeError('the schema admits noSuccess with a TaskSchedule only')
+  const windowSeconds = Math.min(asked.alert.spec.windowSeconds ?? 0, countedSeconds)
+  const read = place.kind === 'Known' ? counted(deps, asked, target, place.endpoint, windowSeconds) : place
+  // A success in the status is enough while the broker is away.
+  if (read.kind === 'Unknown' && read.reason !== 'BrokerUnreachable') return read
+  return {
+    kind: 'Successes',
+    createdAtMs: timeOf(schedule.metadata.creationTimestamp) ?? deps.now(),
+    // The end of a suspension that nobody saw: the last slot that it left out.
+    resumedAtMs: timeOf(schedule.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.lastSlotTime),
+    lastSuccessAtMs: timeOf(schedule.status?.lastSuccessTime),
+    counted: read.kind === 'Counts' ? read.succeeded : undefined,
+    lostUntilMs: read.kind === 'Counts' ? read.lostUntilMs : undefined,
+  }
+}
+
+/** Suspended by any of them; it can change when any of them changes. */
 function merged(all: readonly Suspension[]): Suspension {
   const suspended = all.find((each) => each.suspended !== undefined)?.suspended
   const changes = all.flatMap(({ changesAtMs }) => (changesAtMs === undefined ? [] : [changesAtMs]))
@@ -149,7 +296,7 @@ function merged(all: readonly Suspension[]): Suspension {
 
 type OneQueue = { readonly snapshot: QueueSnapshot | undefined; readonly suspension: Suspension }
 
-/** Of several queues all have to be known: a sum of some is none. What waits in those that are suspended is told apart. */
+/** The sum over several queues, which needs all of them. The jobs of suspended queues are summed up apart. */
 function combine(queues: readonly OneQueue[], brokerKey: string): Facts {
   let waiting: Waiting = { jobs: 0 }
   let suspended: (Waiting & Suspended) | undefined

@@ -2,7 +2,7 @@ import { keysOf, siblingKey, type TaskAlert, taskAlerts } from '../../api/index.
 import type { InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
 import { type AlertingDeps, createAlertingController } from './alerting.ts'
-import { createTaskAlertController, type TaskAlertDeps } from './task-alert.ts'
+import { createTaskAlertController, type TaskAlertDeps } from './controller.ts'
 import { alertingKeys, alertingWatches, findTarget, type TaskAlertSources, targetOfAlert, taskAlertWatches } from './watches.ts'
 
 const alerts: InformerDeclaration<TaskAlert, 'byTarget' | 'byChannel'> = {

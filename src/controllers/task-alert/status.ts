@@ -1,11 +1,29 @@
-/** What people read about an alert, and what it remembers: pure. */
-import { type AlertRecord, crossedText, limitOf, newest } from '../../alerting/index.ts'
-import { alertCondition, findCondition, kubeTime, setConditions, type TaskAlertStatus, type WantedCondition } from '../../api/index.ts'
-import { notifiedCondition } from './notified.ts'
-import { ackedByOf, overrideWords } from './override.ts'
+/** The status of an alert: what people read, and the record from which the next look continues. Pure. */
+import {
+  type AlertRecord,
+  crossedText,
+  type HeldBack,
+  limitOf,
+  type Measurement,
+  newest,
+  type Told,
+  type UnknownReason,
+} from '../../alerting/index.ts'
+import {
+  alertCondition,
+  findCondition,
+  kubeTime,
+  overrideAt,
+  overrideOrigin,
+  setConditions,
+  type TaskAlertStatus,
+  type WantedCondition,
+} from '../../api/index.ts'
+import type { World } from './gather.ts'
 import { targetResources } from './target.ts'
-import { clockTime } from './times.ts'
-import type { Judgement, World } from './world.ts'
+
+/** How the alert was judged, and whom it cannot notify now. */
+type Judgement = { readonly measurement: Measurement; readonly record: AlertRecord; readonly heldBack: readonly HeldBack[] }
 
 export function statusOf(world: World, judgement: Judgement): TaskAlertStatus {
   const { alert, status, nowMs } = world
@@ -36,46 +54,63 @@ function conditionsOf(world: World, judgement: Judgement): readonly WantedCondit
   ]
 }
 
-/** What keeps the alert from being judged or told; with several of these, Ready names the first. */
-function health({ facts, faults, channels, condition }: World): readonly WantedCondition[] {
-  const waiting: { readonly ready: WantedCondition; readonly standing: WantedCondition }[] = []
-  const fault = (reason: 'ContradictoryWindow' | 'InvalidMessage') => {
-    for (const each of faults) {
-      if (each.reason !== reason) continue
-      const message = `${each.field}: ${each.message}`
-      waiting.push({ ready: alertCondition('Ready', reason, message), standing: alertCondition('Stalled', reason, message) })
-    }
-  }
-  fault('ContradictoryWindow')
-  if (facts.kind === 'Unknown') {
-    const { reason, message } = facts
-    if (reason === 'TargetNotFound') {
-      waiting.push({
-        ready: alertCondition('Ready', reason, message),
-        standing: alertCondition('Reconciling', 'WaitingForTarget', message),
-      })
-    }
-    if (reason === 'BrokerNotFound' || reason === 'BrokerNotUsable' || reason === 'BrokerUnreachable') {
-      waiting.push({
-        ready: alertCondition('Ready', reason, message),
-        standing: alertCondition('Reconciling', 'WaitingForBroker', message),
-      })
-    }
-  }
-  fault('InvalidMessage')
-  const missing = [...channels].flatMap(([name, rules]) => (rules === undefined ? [`"${name}"`] : []))
-  if (missing.length > 0) {
-    const message = `AlertChannel ${missing.join(', ')} does not exist in this namespace. Next: create it`
-    waiting.push({
-      ready: alertCondition('Ready', 'ChannelNotFound', message),
-      standing: alertCondition('Reconciling', 'WaitingForChannel', message),
-    })
-  }
-  const [first] = waiting
-  if (first === undefined) return [alertCondition('Ready', 'Judged', `fires when ${limitOf(condition)}`)]
-  // Of each type there is one condition.
-  const standing = ['Stalled', 'Reconciling'].flatMap((type) => waiting.find((each) => each.standing.type === type)?.standing ?? [])
+/** What a cause of `Ready: False` comes to: the alert continues by itself, or the spec needs a correction. */
+type Obstacle = { readonly ready: WantedCondition; readonly standing: WantedCondition }
+
+/** What is missing when the value is unknown. `undefined`: nothing is, and the alert is judged when there is a value. */
+const waitingFor: Readonly<Record<UnknownReason, ((message: string) => Obstacle) | undefined>> = {
+  TargetNotFound: (message) => reconciling('TargetNotFound', 'WaitingForTarget', message),
+  BrokerNotFound: (message) => reconciling('BrokerNotFound', 'WaitingForBroker', message),
+  BrokerNotUsable: (message) => reconciling('BrokerNotUsable', 'WaitingForBroker', message),
+  BrokerUnreachable: (message) => reconciling('BrokerUnreachable', 'WaitingForBroker', message),
+  NotReadYet: undefined,
+  TooFewRuns: undefined,
+  CountsLost: undefined,
+  TargetSuspended: undefined,
+  // A fault of the spec, which stands among the faults.
+  ContradictoryWindow: undefined,
+}
+
+function reconciling(
+  reason: 'TargetNotFound' | 'BrokerNotFound' | 'BrokerNotUsable' | 'BrokerUnreachable' | 'ChannelNotFound',
+  standing: 'WaitingForTarget' | 'WaitingForBroker' | 'WaitingForChannel',
+  message: string,
+): Obstacle {
+  return { ready: alertCondition('Ready', reason, message), standing: alertCondition('Reconciling', standing, message) }
+}
+
+/** What keeps the alert from being judged, or its channels from being notified; of several obstacles, Ready names the first. */
+function health(world: World): readonly WantedCondition[] {
+  const obstacles = [
+    ...obstaclesIn(world, 'ContradictoryWindow'),
+    ...(world.facts.kind === 'Unknown' ? [waitingFor[world.facts.reason]?.(world.facts.message)] : []),
+    ...obstaclesIn(world, 'InvalidMessage'),
+    missingChannels(world),
+  ].filter((each) => each !== undefined)
+  const [first] = obstacles
+  if (first === undefined) return [alertCondition('Ready', 'Judged', `fires when ${limitOf(world.condition)}`)]
+  // There is one condition of each type.
+  const standing = ['Stalled', 'Reconciling'].flatMap((type) => obstacles.find((each) => each.standing.type === type)?.standing ?? [])
   return [first.ready, ...standing]
+}
+
+function obstaclesIn({ faults }: World, reason: 'ContradictoryWindow' | 'InvalidMessage'): readonly Obstacle[] {
+  return faults
+    .filter((fault) => fault.reason === reason)
+    .map(({ field, message }) => ({
+      ready: alertCondition('Ready', reason, `${field}: ${message}`),
+      standing: alertCondition('Stalled', reason, `${field}: ${message}`),
+    }))
+}
+
+function missingChannels({ channels }: World): Obstacle | undefined {
+  const missing = [...channels].flatMap(([name, rules]) => (rules === undefined ? [`"${name}"`] : []))
+  if (missing.length === 0) return undefined
+  return reconciling(
+    'ChannelNotFound',
+    'WaitingForChannel',
+    `AlertChannel ${missing.join(', ')} does not exist in this namespace. Next: create it`,
+  )
 }
 
 function firing({ alert, condition, status }: World, { measurement, record }: Judgement): WantedCondition {
@@ -99,6 +134,75 @@ function firing({ alert, condition, status }: World, { measurement, record }: Ju
   }
 }
 
+/** `oncall until 2026-11-29T04:00:00Z`: short enough for a column. */
+function ackedByOf({ alert, nowMs }: World): string | undefined {
+  const active = overrideAt(alert.spec.override, nowMs)
+  if (active === undefined) return undefined
+  const { by = 'somebody', until, silence } = active.override
+  return `${by}${silence === true ? ' (silenced)' : ''} until ${until}`
+}
+
+/** `acknowledged until 2026-11-29T04:00:00Z by oncall: "incident 4711"`. */
+function overrideWords({ alert, nowMs }: World): string | undefined {
+  const active = overrideAt(alert.spec.override, nowMs)
+  if (active === undefined) return undefined
+  return `${active.override.silence === true ? 'silenced' : 'acknowledged'} ${overrideOrigin(active.override)}`
+}
+
+/** Reasons of Notified, the worst first: the condition has the worst one of all channels. */
+const reasons = [
+  'DeliveryGivenUp',
+  'DeliveryFailed',
+  'ChannelNotFound',
+  'Silenced',
+  'Acknowledged',
+  'CoolingDown',
+  'Delivering',
+  'Delivered',
+  'BelowMinimumSeverity',
+] as const
+type Reason = (typeof reasons)[number]
+
+/** Whether the channels were notified of the last transition: one condition over all of them. */
+function notifiedCondition(world: World, { record, heldBack }: Judgement): WantedCondition | undefined {
+  const states = [...world.channels.keys()].flatMap((channel): readonly (readonly [Reason, string])[] => {
+    const held = heldBack.find((each) => each.channel === channel)
+    if (held !== undefined) return [[held.reason, `${channel}: ${heldWords(world, held)}`]]
+    const told = record.told.find((each) => each.channel === channel)
+    return told === undefined ? [] : [[reasonOf(told), `${channel}: ${toldWords(told)}`]]
+  })
+  const reason = reasons.find((each) => states.some(([own]) => own === each))
+  if (newest(record) === undefined || reason === undefined) return undefined
+  return alertCondition('Notified', reason, states.map(([, words]) => words).join('; '))
+}
+
+function reasonOf({ delivery, message }: Told): Reason {
+  if (delivery === 'Delivered') return 'Delivered'
+  if (delivery === 'GivenUp') return 'DeliveryGivenUp'
+  return message === undefined ? 'Delivering' : 'DeliveryFailed'
+}
+
+function toldWords({ to, atMs, delivery, message }: Told): string {
+  const what = to === 'Firing' ? 'that it fires' : 'that it is resolved'
+  if (delivery === 'Delivered') return `told ${what}, ${kubeTime(atMs)}`
+  return message ?? `being told ${what}`
+}
+
+function heldWords(world: World, { reason, untilMs = 0 }: HeldBack): string {
+  switch (reason) {
+    case 'Silenced':
+    case 'Acknowledged':
+      return overrideWords(world) ?? reason
+    case 'CoolingDown':
+      return `fires anew, quiet until ${kubeTime(untilMs)} (cooldownSeconds)`
+    case 'ChannelNotFound':
+      return 'the AlertChannel does not exist'
+    case 'BelowMinimumSeverity':
+      return `takes no alert of severity ${world.alert.spec.severity} (minimumSeverity)`
+  }
+}
+
+/** The inverse of `recordOf`. */
 function storedRecord({ sequence, transitions, told, suspendedAtMs, resumedAtMs }: AlertRecord): Partial<TaskAlertStatus> {
   return {
     sequence,
@@ -123,7 +227,41 @@ function storedRecord({ sequence, transitions, told, suspendedAtMs, resumedAtMs 
   }
 }
 
-/** What makes a status worth writing at once; the rest (value, words, what a receiver says the third time) are gauges. */
+/** The record in the status of an alert; a new one if the alert was never judged. */
+export function recordOf({ status, nowMs }: Pick<World, 'status' | 'nowMs'>, newRecord: (nowMs: number) => AlertRecord): AlertRecord {
+  if (status?.state === undefined) return newRecord(nowMs)
+  const [suspendedAtMs, resumedAtMs] = [timeOf(status.suspendedTime), timeOf(status.resumedTime)]
+  return {
+    phase: status.state === 'Unknown' ? 'Inactive' : status.state,
+    sinceMs: timeOf(status.sinceTime) ?? nowMs,
+    sequence: status.sequence ?? 0,
+    transitions: (status.transitions ?? []).map(({ sequence, state, changeTime, value, amount }) => ({
+      sequence,
+      to: state,
+      atMs: timeOf(changeTime) ?? 0,
+      text: value,
+      amount,
+    })),
+    told: (status.notifications ?? []).map(({ channel, sequence, state, decisionTime, firingTime, delivery, message }) => ({
+      channel,
+      sequence,
+      to: state,
+      atMs: timeOf(decisionTime) ?? 0,
+      ...(firingTime === undefined ? {} : { firedAtMs: timeOf(firingTime) ?? 0 }),
+      delivery,
+      ...(message === undefined ? {} : { message }),
+    })),
+    ...(suspendedAtMs === undefined ? {} : { suspendedAtMs }),
+    ...(resumedAtMs === undefined ? {} : { resumedAtMs }),
+  }
+}
+
+function timeOf(time: string | undefined): number | undefined {
+  const ms = Date.parse(time ?? '')
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+/** What makes a status worth writing at once. The rest (value, words, what a receiver says the third time) are gauges. */
 export function transitionOf(status: TaskAlertStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
   const told = status.notifications?.map(({ channel, sequence, state, delivery }) => [channel, sequence, state, delivery])
@@ -131,7 +269,20 @@ export function transitionOf(status: TaskAlertStatus): unknown {
   return [observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime, facts, told]
 }
 
-/** Whether people read something already that a moment without knowledge need not replace. */
+/** Whether the status has a judgement, which a moment without values need not replace. */
 export function wasJudged(status: TaskAlertStatus | undefined): boolean {
   return findCondition(status?.conditions, 'Firing') !== undefined
+}
+
+/** What a write changes that somebody would miss if it were lost: the state, or a notification. Kill points are named after it. */
+export function changeIn(before: TaskAlertStatus | undefined, after: TaskAlertStatus): string | undefined {
+  if (before?.state !== after.state) return after.state
+  const notified = (status: TaskAlertStatus | undefined): string =>
+    JSON.stringify(status?.notifications?.map((each) => [each.sequence, each.delivery]))
+  return notified(before) === notified(after) ? undefined : 'notification'
+}
+
+/** `03:12:05Z`: for moments within a day, where the date says nothing. */
+export function clockTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(11, 19)}Z`
 }

@@ -1,7 +1,11 @@
-/** What a TaskAlert may watch, and what it needs to know of it. Pure. */
+/** What a TaskAlert can watch, what it needs to know of it, and whether somebody has suspended it on purpose. Pure. */
+import type { Suspended } from '../../alerting/index.ts'
 import {
   type Condition,
   type KubeObject,
+  type Override,
+  overrideAt,
+  overrideOrigin,
   type Resource,
   type TaskAlert,
   taskDependencies,
@@ -17,16 +21,16 @@ import type { SubjectKind } from '../../contract/index.ts'
 
 export type TargetKind = TaskAlert['spec']['target']['kind']
 
-/** As all targets have it. */
+/** The fields that all targets have. */
 export type TargetObject = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }
 
 export type Target = {
   readonly object: TargetObject
   /** `namespace/name` of its TaskBroker. */
   readonly brokerKey: string
-  /** Whose backlog is the target's. */
+  /** The queues whose backlog is the backlog of the target. */
   readonly queues: readonly string[]
-  /** Whose ends are the target's. */
+  /** The subjects whose counts of runs are those of the target. */
   readonly subjects: readonly { readonly subjectKind: SubjectKind; readonly subject: string }[]
   readonly schedule?: TaskSchedule
 }
@@ -70,4 +74,25 @@ function brokerOf({ metadata, spec }: WorkerPool | TaskQueue | TaskSchedule | Ta
 /** `WorkerPool/namespace/name`: the key of a target among those of all kinds. */
 export function targetKey(kind: TargetKind, namespace: string, name: string): string {
   return `${kind}/${namespace}/${name}`
+}
+
+export type Suspension = {
+  readonly suspended?: Suspended
+  /** When it changes by itself (Unix ms). */
+  readonly changesAtMs?: number
+}
+
+/** The fields of the kinds that can be suspended. */
+type Suspendable = KubeObject & {
+  readonly spec?: { readonly suspend?: boolean; readonly override?: Override & { readonly suspend?: boolean } }
+}
+
+/** Whether an object is suspended: by its override while that is active, else by its spec. */
+export function suspensionOf({ kind, metadata, spec }: Suspendable, nowMs: number): Suspension {
+  const active = overrideAt(spec?.override, nowMs)
+  const changes = active?.override.suspend === undefined ? {} : { changesAtMs: nowMs + active.endsInMs }
+  const isSuspended = active?.override.suspend ?? spec?.suspend ?? false
+  if (!isSuspended) return changes
+  const by = active?.override.suspend === undefined ? '(spec.suspend)' : overrideOrigin(active.override)
+  return { suspended: { words: `${kind} "${metadata.name}" is suspended ${by}` }, ...changes }
 }

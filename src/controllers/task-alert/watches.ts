@@ -113,13 +113,15 @@ function made<T>(object: T | undefined, make: (object: T) => Target): Target | u
 
 type Targets = Pick<Informer<TargetObject>, 'list' | 'onChange'>
 
+/** The caches of all kinds of targets. A kind that is missing does not compile. */
 function targetCaches(caches: TaskAlertCaches): readonly (readonly [TargetKind, Targets])[] {
-  return [
-    ['WorkerPool', caches.pools],
-    ['TaskQueue', caches.queues],
-    ['TaskSchedule', caches.schedules],
-    ['TaskDependency', caches.dependencies],
-  ]
+  const byKind: Readonly<Record<TargetKind, Targets>> = {
+    WorkerPool: caches.pools,
+    TaskQueue: caches.queues,
+    TaskSchedule: caches.schedules,
+    TaskDependency: caches.dependencies,
+  }
+  return Object.entries(byKind) as [TargetKind, Targets][]
 }
 
 function isMarked({ status }: TargetObject): boolean {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { advance, decideNotifications, newRecord } from '../../alerting/index.ts'
 import type { TaskAlert } from '../../api/index.ts'
 import { understandAlert } from '../../plans/index.ts'
-import { notificationOf } from './notification.ts'
+import { notificationOf } from './act.ts'
 
 const start = Date.parse('2026-11-29T02:51:00Z')
 const channels = new Map([['oncall', { minimumSeverity: 'Info', sendResolved: true } as const]])

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { suspensionOf } from './suspension.ts'
+import { suspensionOf } from './target.ts'
 
 const now = Date.parse('2026-11-29T03:00:00Z')
 const later = '2026-11-29T04:00:00Z'

@@ -1,0 +1,103 @@
+import type { ChannelRules } from '../../alerting/index.ts'
+import { type TaskAlert, taskAlerts, type TaskBroker, type TaskQueue } from '../../api/index.ts'
+import type { Clock } from '../../clock/index.ts'
+import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
+import { soonest } from '../../runtime/index.ts'
+import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { Notifier } from '../../services/notifications/index.ts'
+import type { RunCounts, Signals } from '../../services/signals/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
+import { sendNotifications } from './act.ts'
+import { decide, postponementOf } from './decide.ts'
+import { transitionEvents } from './events.ts'
+import { createGather } from './gather.ts'
+import { setAlertGauge } from './metrics.ts'
+import { changeIn, transitionOf } from './status.ts'
+import type { Target, TargetKind } from './target.ts'
+
+export type TaskAlertDeps = {
+  readonly client: KubeClient
+  readonly alerts: Pick<Informer<TaskAlert>, 'get'>
+  readonly channels: { get(key: string): { readonly spec: NonNullable<ChannelRules> } | undefined }
+  readonly brokers: Pick<Informer<TaskBroker>, 'get'>
+  readonly queues: Pick<Informer<TaskQueue, 'byQueue'>, 'byIndex'>
+  readonly targetOf: (kind: TargetKind, namespace: string, name: string) => Target | undefined
+  readonly directory: Pick<BrokerDirectory, 'get'>
+  readonly signals: Signals
+  readonly counts: RunCounts
+  readonly notifier: Notifier
+  readonly events: EventRecorder
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
+  /** Called before and after each write that matters, so that a fault test can end the process there. */
+  readonly at: (point: string) => void
+  /** Asks for another look at an alert. */
+  readonly enqueue: (key: string) => void
+}
+
+type Context = { readonly signal: AbortSignal; readonly log: Logger }
+
+/** The values of alerts that do not fire interest fewer people than those of pools. */
+const gaugeIntervalMs = 60_000
+
+export function createTaskAlertController(deps: TaskAlertDeps): {
+  reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
+} {
+  const { client, alerts, notifier, events, metrics, clock } = deps
+  const { gather, forget } = createGather({
+    ...deps,
+    channelOf: (key) => deps.channels.get(key)?.spec,
+    taskBroker: (key) => deps.brokers.get(key),
+    taskQueues: (queue) => deps.queues.byIndex('byQueue', queue),
+    now: () => clock.now(),
+  })
+  const statuses = createStatusWriter<TaskAlert>({
+    client,
+    resource: taskAlerts,
+    fieldManager: 'taskmill-task-alert',
+    clock,
+    transitionOf,
+    budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(metrics, 'TaskAlert'),
+    gaugeIntervalMs,
+    isRecord: true,
+  })
+
+  return {
+    async reconcile(key, { signal, log }) {
+      const alert = alerts.get(key)
+      if (alert === undefined || alert.metadata.deletionTimestamp !== undefined) {
+        forget(key)
+        notifier.forget(key)
+        statuses.forget(key)
+        return {}
+      }
+      const world = gather(key, alert, statuses.latest(key, alert))
+      const postponement = postponementOf(world)
+      if (postponement?.kind === 'Wait') return { requeueAfterMs: postponement.ms }
+      if (postponement?.kind === 'KeepStatus') {
+        setAlertGauge(metrics, key, alert, world.status)
+        return {}
+      }
+      const { status, record, transition, againAfterMs } = decide(world)
+
+      // The status is the record: it is stored before anything that follows from it is sent.
+      const change = changeIn(world.status, status)
+      if (change !== undefined) deps.at(`before write ${change}`)
+      const written = await statuses.write(key, alert, status, signal)
+      if (change !== undefined) deps.at(`after write ${change}`)
+      sendNotifications(notifier, key, world, record, {
+        hasChannel: (channel) => deps.channels.get(channel) !== undefined,
+        onOutcome: () => deps.enqueue(key),
+      })
+
+      for (const event of transitionEvents(world.status, status, world.condition, transition)) events.event(alert, event)
+      if (transition !== undefined) log.info({ alert: key, to: transition.to, value: transition.text }, 'an alert has changed')
+      setAlertGauge(metrics, key, alert, status)
+      return soonest([againAfterMs, written.againAfterMs])
+    },
+  }
+}
