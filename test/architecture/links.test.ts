@@ -66,6 +66,12 @@ it.each(kinds.map(({ kind }) => kind))('the page of %s explains every reason of 
   expect([...new Set([...reasons, ...warnings])].filter((reason) => !text.includes(`\`${reason}\``))).toEqual([])
 })
 
+it.each(['operator', 'worker'])('docs/brokers.md has the ACL rules with which the tests of the broker log in (%s)', (role) => {
+  const tested = new RegExp(`const ${role} = '(.*)'`, 'u').exec(read('test/integration/broker-access.test.ts'))?.[1]
+  const told = new RegExp(`^${role} +(~.*)$`, 'mu').exec(read('docs/brokers.md'))?.[1]
+  expect(told).toBe(tested)
+})
+
 it('the checks see a broken link, a missing anchor and a long line', () => {
   const text = '# A page\n\n[here](pages.ts) [gone](gone.md) [part](#a-page) [no part](#b) `[code](x)`\n\n' + 'word '.repeat(21)
   expect(linksOf(text).filter(({ target }) => !leadsSomewhere('test/architecture/page.md', target, text))).toEqual([
