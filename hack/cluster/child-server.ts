@@ -18,9 +18,9 @@ export type ChildServer = {
   thaw(): void
 }
 
-export function startChildServer(command: string, args: readonly string[], logFile: string): ChildServer {
+export function startChildServer(command: string, args: readonly string[], logFile: string, env = process.env): ChildServer {
   const log = openSync(logFile, 'a')
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], { stdio: ['ignore', log, log] })
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], { stdio: ['ignore', log, log], env })
   closeSync(log)
   child.on('error', () => undefined)
   // A test that forgot to stop it must still be able to end.

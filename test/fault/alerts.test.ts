@@ -6,12 +6,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
 import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import { taskAlerts, type TaskAlert } from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
 import { createAlert, createChannel, type Receiver, startReceiver } from '../support/alert-home.ts'
-import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
 import { random } from '../support/random.ts'
@@ -22,7 +22,7 @@ const atOnce = 6
 const alert = 'backlog'
 /** Long enough for a kill while the alert is Pending, and a restart. */
 const forSeconds = 3
-let controlPlane: ControlPlane
+let cluster: TestCluster
 let redis: RedisServer
 let client: KubeClient
 let receiver: Receiver
@@ -30,26 +30,21 @@ const operators: OperatorProcess[] = []
 
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
-  ;[controlPlane, redis, receiver] = await Promise.all([
-    startControlPlane({ controllerManager: false }),
-    startRedis({ appendonly: 'everysec' }),
-    startReceiver(),
-  ])
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
+  ;[cluster, redis, receiver] = await Promise.all([openCluster(), startRedis({ appendonly: 'everysec' }), startReceiver()])
+  ;({ client } = cluster)
 })
 
 afterAll(async () => {
-  await Promise.allSettled([...operators.map((operator) => operator.kill()), client?.close(), receiver?.[Symbol.asyncDispose]()])
-  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+  await Promise.allSettled([...operators.map((operator) => operator.kill()), receiver?.[Symbol.asyncDispose]()])
+  await Promise.allSettled([redis?.stop(), cluster?.close()])
 })
 
 function launch(namespace: string, killAt = ''): OperatorProcess {
   const operator = startOperator({
-    kubeconfig: controlPlane.kubeconfig,
-    namespace,
+    kubeconfig: cluster.kubeconfig,
+    namespaces: [namespace],
     entry: ['test/support/operator-with-kill-points.ts'],
-    env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt },
+    env: { KILL_AT: killAt },
   })
   operators.push(operator)
   return operator
@@ -61,9 +56,9 @@ function pointsOf(operator: OperatorProcess): ReadonlyMap<string, number> {
   return new Map(reached.map((line) => [String(line['point']), Number(line['count'])]))
 }
 
-/** A pool with an alert on its backlog, in a namespace of its own. */
-async function createHome(namespace: string): Promise<void> {
-  await client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+/** A pool with an alert on its backlog, in a namespace of its own, whose name it resolves with. */
+async function createHome(name: string): Promise<string> {
+  const namespace = await cluster.createNamespace(name)
   await createBroker(client, namespace, redis.address)
   await createChannel(client, namespace, 'oncall', { webhook: { url: `${receiver.url}/${namespace}` } })
   await createPool(client, namespace, 'mail', { queues: [{ name: namespace }] })
@@ -74,6 +69,7 @@ async function createHome(namespace: string): Promise<void> {
     cooldownSeconds: 0,
     channelRefs: [{ name: 'oncall' }],
   })
+  return namespace
 }
 
 const statusOf = (namespace: string, holds: (status: TaskAlert['status']) => boolean): Promise<TaskAlert | undefined> =>
@@ -127,11 +123,11 @@ async function each<T>(all: readonly T[], run: (one: T) => Promise<void>): Promi
 let points: ReadonlyMap<string, number>
 
 it('nothing is killed: each transition is told once, and all points are reached', async () => {
-  await createHome('alive')
-  const operator = launch('alive')
-  await live('alive', 1)
-  expect(await wrongIn('alive', 1)).toEqual([])
-  expect(receiver.received.filter(({ path }) => path === '/alive')).toHaveLength(2)
+  const namespace = await createHome('alive')
+  const operator = launch(namespace)
+  await live(namespace, 1)
+  expect(await wrongIn(namespace, 1)).toEqual([])
+  expect(receiver.received.filter(({ path }) => path === `/${namespace}`)).toHaveLength(2)
   await operator.stop()
   points = pointsOf(operator)
   console.log(`${points.size} points: ${[...points].map(([point, count]) => `${point} (${count})`).join(', ')}`)
@@ -144,8 +140,7 @@ it('killed at every point, each time that it is reached, and started again', { t
   const places = [...points].flatMap(([point, count]) => Array.from({ length: count }, (_, index) => `${point}#${index + 1}`))
   const outcomes: Record<string, readonly string[]> = {}
   await each(places, async (killAt) => {
-    const namespace = `killed-${killAt.toLowerCase().replaceAll(/[ #]/gu, '-')}`
-    await createHome(namespace)
+    const namespace = await createHome(`killed-${killAt.toLowerCase().replaceAll(/[ #]/gu, '-')}`)
     const operator = launch(namespace, killAt)
     const restarted = operator.exited.then(() => launch(namespace))
     await live(namespace, 1)
@@ -167,11 +162,11 @@ it('killed again and again at seeded moments', { timeout: 300_000 }, async () =>
   const outcomes: Record<string, readonly string[]> = {}
   await each(
     Array.from({ length: atOnce }, (_, index) => ({
-      namespace: `seeded-${index}`,
+      name: `seeded-${index}`,
       momentsMs: Array.from({ length: 5 }, () => 500 + rng() * 5_000),
     })),
-    async ({ namespace, momentsMs }) => {
-      await createHome(namespace)
+    async ({ name, momentsMs }) => {
+      const namespace = await createHome(name)
       let operator = launch(namespace)
       const killing = (async () => {
         for (const afterMs of momentsMs) {
@@ -182,7 +177,7 @@ it('killed again and again at seeded moments', { timeout: 300_000 }, async () =>
       })()
       await live(namespace, times)
       await killing
-      outcomes[namespace] = await wrongIn(namespace, times)
+      outcomes[name] = await wrongIn(namespace, times)
       await operator.stop()
     },
   )

@@ -6,30 +6,30 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments, leases, type Deployment } from '../../src/api/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy.ts'
 
-const namespace = 'default'
+let namespace: string
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1000))
-let controlPlane: ControlPlane
+let cluster: TestCluster
 let redis: RedisServer
 let commands: Redis
-let client: Awaited<ReturnType<typeof connectCluster>>
+let client: TestCluster['client']
 const proxies: RecordingProxy[] = []
 const operators: OperatorProcess[] = []
 const queues: Queue[] = []
 
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
+  ;[cluster, redis] = await Promise.all([openCluster(), startRedis()])
+  ;({ client } = cluster)
   commands = new Redis(redis.port, redis.host)
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
+  namespace = await cluster.createNamespace('election')
   await createBroker(client, namespace, redis.address)
 })
 
@@ -37,8 +37,8 @@ afterAll(async () => {
   await Promise.allSettled(operators.map((operator) => operator.kill()))
   await Promise.allSettled(queues.map((queue) => queue.close()))
   commands?.disconnect()
-  await Promise.allSettled([...proxies.map((proxy) => proxy[Symbol.asyncDispose]()), client?.close()])
-  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+  await Promise.allSettled(proxies.map((proxy) => proxy[Symbol.asyncDispose]()))
+  await Promise.allSettled([redis?.stop(), cluster?.close()])
 })
 
 type Candidate = { readonly operator: OperatorProcess; readonly proxy: RecordingProxy }
@@ -46,8 +46,8 @@ type Candidate = { readonly operator: OperatorProcess; readonly proxy: Recording
 let started = 0
 async function candidate(): Promise<Candidate> {
   const identity = `operator-${started++}`
-  const proxy = await startRecordingProxy(controlPlane, identity)
-  const operator = startOperator({ kubeconfig: proxy.kubeconfig, identity })
+  const proxy = await startRecordingProxy(cluster, identity)
+  const operator = startOperator({ kubeconfig: proxy.kubeconfig, identity, namespaces: [namespace] })
   proxies.push(proxy)
   operators.push(operator)
   await operator.logged('operator started')
@@ -76,12 +76,12 @@ async function epochOfLease(): Promise<number> {
   return Number(lease.metadata.annotations?.['taskmill.dev/epoch'])
 }
 
-const dispatcher = `bull:.taskmill:dispatcher:default/${namespace}`
+const dispatcher = () => `bull:.taskmill:dispatcher:default/${namespace}`
 
 /** The broker knows the epoch of the Lease a second or so after the leader changed. */
 async function epochEverywhere(): Promise<number> {
   for (;;) {
-    const [lease, broker] = await Promise.all([epochOfLease(), commands.hget(dispatcher, 'epoch')])
+    const [lease, broker] = await Promise.all([epochOfLease(), commands.hget(dispatcher(), 'epoch')])
     if (lease > 0 && String(lease) === broker) return lease
     await sleep(100)
   }
@@ -237,7 +237,7 @@ it('the API server away for 20 s leaves the same process leading, and what was w
 
 it('a broker that has seen more than the Lease is outbid', async () => {
   const known = await epochOfLease()
-  await commands.hset(dispatcher, { epoch: known + 40, by: 'somebody', holder: '' })
+  await commands.hset(dispatcher(), { epoch: known + 40, by: 'somebody', holder: '' })
   const { operator } = await candidate()
   await operator.logged('leading')
   await operator.logged('a broker has seen an epoch that is not lower, outbidding it')

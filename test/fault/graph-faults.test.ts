@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { taskDependencies, taskExecutions, type TaskExecution } from '../../src/api/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { openLane, type Lane } from '../support/graph-lane.ts'
 import { createDependency, createExecution } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
@@ -21,21 +21,19 @@ import { connectRedis, createHome, until } from '../support/schedule-home.ts'
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-graphs-'))
-let controlPlane: ControlPlane
-let client: Awaited<ReturnType<typeof connectCluster>>
+let cluster: TestCluster
+let client: TestCluster['client']
 const closing: (() => unknown)[] = []
 
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
-  controlPlane = await startControlPlane({ controllerManager: false })
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
+  cluster = await openCluster()
+  ;({ client } = cluster)
 })
 
 afterAll(async () => {
   await Promise.allSettled(closing.toReversed().map(async (close) => close()))
-  await client?.close()
-  await controlPlane?.stop()
+  await cluster?.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -50,8 +48,9 @@ type Scene = {
 }
 
 /** A namespace with a Redis of its own. */
-async function open(namespace: string): Promise<Scene> {
-  const dir = join(folder, namespace)
+async function open(name: string): Promise<Scene> {
+  const namespace = cluster.nameOf(name)
+  const dir = join(folder, name)
   mkdirSync(dir)
   const recordFile = join(dir, 'runs')
   writeFileSync(recordFile, '')
@@ -73,11 +72,10 @@ async function open(namespace: string): Promise<Scene> {
       closing.push(() => worker.stop())
       return worker
     },
-    launch({ env, ...more } = {}) {
+    launch(more = {}) {
       const operator = startOperator({
-        kubeconfig: controlPlane.kubeconfig,
-        namespace,
-        env: { TASKMILL_WATCH_NAMESPACES: namespace, ...env },
+        kubeconfig: cluster.kubeconfig,
+        namespaces: [namespace],
         ...more,
       })
       closing.push(() => operator.kill())
@@ -107,7 +105,7 @@ it.concurrent.each(frozenAt)('two that believe to lead: one is frozen %s, beyond
   const first = launch({
     identity: 'operator-0',
     entry: ['test/support/operator-with-kill-points.ts'],
-    env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: `${point}#1`, KILL_SIGNAL: 'SIGSTOP' },
+    env: { KILL_AT: `${point}#1`, KILL_SIGNAL: 'SIGSTOP' },
   })
   await first.logged('leading')
   const second = launch({ identity: 'operator-1' })
@@ -178,12 +176,12 @@ async function versionsIn(namespace: string): Promise<Readonly<Record<string, st
 }
 
 const restored = [
-  { namespace: 'restored', when: 'while the operator goes on', isRestarted: false },
-  { namespace: 'restored-anew', when: 'while no operator runs', isRestarted: true },
+  { name: 'restored', when: 'while the operator goes on', isRestarted: false },
+  { name: 'restored-anew', when: 'while no operator runs', isRestarted: true },
 ]
 
-it.concurrent.each(restored)('a snapshot is restored $when: said, and nothing starts again', async ({ namespace, isRestarted }) => {
-  const { redis, commands, recordFile, launch, work } = await open(namespace)
+it.concurrent.each(restored)('a snapshot is restored $when: said, and nothing starts again', async ({ name: scene, isRestarted }) => {
+  const { namespace, redis, commands, recordFile, launch, work } = await open(scene)
   const graph = (name: string, ...on: readonly string[]) =>
     createDependency(client, namespace, name, {
       nodes: on.map((queue, index) => ({

@@ -11,10 +11,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import type { AppendName } from '../../src/graph/index.ts'
-import { connectCluster, installCrds } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { openLane, type Lane } from '../support/graph-lane.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
@@ -29,10 +28,10 @@ const lanes = 5
 const runsInAll = 200
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-graphs-'))
 const recordFile = join(folder, 'runs')
-let controlPlane: ControlPlane
+let cluster: TestCluster
 let redis: RedisServer
 let commands: Redis
-let client: Awaited<ReturnType<typeof connectCluster>>
+let client: TestCluster['client']
 let worker: PlainWorker
 const operators: OperatorProcess[] = []
 const opened: Lane[] = []
@@ -40,18 +39,17 @@ const opened: Lane[] = []
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
   writeFileSync(recordFile, '')
-  ;[controlPlane, redis] = await Promise.all([startControlPlane({ controllerManager: false }), startRedis({ appendonly: 'everysec' })])
+  ;[cluster, redis] = await Promise.all([openCluster(), startRedis({ appendonly: 'everysec' })])
+  ;({ client } = cluster)
   commands = connectRedis(redis)
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
   worker = startPlainWorker({ redis, queues: [queues.work, queues.slow], recordFile })
 })
 
 afterAll(async () => {
   for (const lane of opened) lane.stop()
-  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop(), client?.close()])
+  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop()])
   commands?.disconnect()
-  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+  await Promise.allSettled([redis?.stop(), cluster?.close()])
   rmSync(folder, { recursive: true })
 })
 
@@ -110,11 +108,11 @@ function drawStrikes(index: number): readonly Strike[] {
 function createPair(namespace: string) {
   const launch = (identity: string, killAt: string): OperatorProcess => {
     const operator = startOperator({
-      kubeconfig: controlPlane.kubeconfig,
-      namespace,
+      kubeconfig: cluster.kubeconfig,
+      namespaces: [namespace],
       identity,
       entry: ['test/support/operator-with-kill-points.ts'],
-      env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt },
+      env: { KILL_AT: killAt },
     })
     operators.push(operator)
     return operator
@@ -154,7 +152,7 @@ async function live(
   index: number,
 ): Promise<{ readonly struck: readonly string[]; readonly wrong: readonly string[]; readonly lane: Lane }> {
   const strikes = drawStrikes(index)
-  const namespace = `lane-${index}`
+  const namespace = cluster.nameOf(`lane-${index}`)
   await createHome({ client, commands, namespace, recordFile }, redis)
   const lane = await openLane({ client, commands, namespace, recordFile })
   opened.push(lane)
@@ -177,7 +175,7 @@ async function live(
     () => [],
     (error: unknown) => [String(error)],
   )
-  console.log(`${namespace}: killed at ${told.join(', ')}`)
+  console.log(`lane-${index}: killed at ${told.join(', ')}`)
   await Promise.all([last.stop(), pair.stop()])
   return { struck, wrong: [...stuck, ...(await lane.judge())], lane }
 }

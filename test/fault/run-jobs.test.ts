@@ -4,23 +4,23 @@
  * controller; the test plays the kubelet.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { type Job, jobs, taskExecutions } from '../../src/api/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { createInformer, type Informer } from '../../src/kube/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { endOfJob, isAcknowledged } from '../../src/workloads/index.ts'
-import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { endPods } from '../support/job-pods.ts'
 import { createBroker, createDependency, createExecution } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
 /** So many worlds at once, each with an operator of its own. */
 const atOnce = 4
-let controlPlane: ControlPlane
+let cluster: TestCluster
 let redis: RedisServer
-let client: Awaited<ReturnType<typeof connectCluster>>
+let client: TestCluster['client']
 let cache: Informer<Job>
 const stop = new AbortController()
 const operators: OperatorProcess[] = []
@@ -30,12 +30,11 @@ const created = new Map<string, Set<string>>()
 const early: string[] = []
 
 beforeAll(async () => {
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis({ appendonly: 'everysec' })])
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
+  ;[cluster, redis] = await Promise.all([openCluster(), startRedis({ appendonly: 'everysec' })])
+  ;({ client } = cluster)
   cache = createInformer<Job>({ client, resource: jobs, clock: systemClock, log: silentLogger, rng: Math.random })
   cache.onChange((_, job) => {
-    if (job === undefined) return
+    if (job === undefined || !cluster.owns(job.metadata.namespace ?? '')) return
     const { namespace = '', uid = '', labels = {} } = job.metadata
     const key = `${namespace}/${labels['taskmill.dev/execution']}/${labels['taskmill.dev/node']}`
     created.set(key, (created.get(key) ?? new Set<string>()).add(uid))
@@ -47,17 +46,17 @@ beforeAll(async () => {
 
 afterAll(async () => {
   stop.abort()
-  await Promise.allSettled([...operators.map((operator) => operator.kill()), client?.close()])
-  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+  await Promise.allSettled(operators.map((operator) => operator.kill()))
+  await Promise.allSettled([redis?.stop(), cluster?.close()])
 })
 
 function launch(namespace: string, killAt = '', { identity = 'operator-0', signal = 'SIGKILL' } = {}): OperatorProcess {
   const operator = startOperator({
-    kubeconfig: controlPlane.kubeconfig,
+    kubeconfig: cluster.kubeconfig,
     identity,
-    namespace,
+    namespaces: [namespace],
     entry: ['test/support/operator-with-kill-points.ts'],
-    env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt, KILL_SIGNAL: signal },
+    env: { KILL_AT: killAt, KILL_SIGNAL: signal },
   })
   operators.push(operator)
   return operator
@@ -87,7 +86,6 @@ async function jobOf(namespace: string, run: string, node: string): Promise<stri
 
 /** All that can befall Jobs of a run: one after the other, a failure, a cancellation, a deletion. Resolves with what went wrong. */
 async function live(namespace: string): Promise<readonly string[]> {
-  await client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
   await createBroker(client, namespace, redis.address)
   const nodes = [
     { name: 'a', job },
@@ -132,15 +130,16 @@ function unsettled(namespace: string): readonly string[] {
 const declared = ['create job', 'delete job', 'acknowledge job', 'append placed'].flatMap((what) => [`before ${what}`, `after ${what}`])
 
 it('killed at every point, and started again: every node has one Job, and all comes to its end', { timeout: 600_000 }, async () => {
-  const calm = launch('alive')
-  expect(await live('alive')).toEqual([])
+  const alive = await cluster.createNamespace('alive')
+  const calm = launch(alive)
+  expect(await live(alive)).toEqual([])
   await calm.stop()
   const reached = new Set(calm.lines.filter(({ msg }) => msg === 'point').map(({ point }) => String(point)))
   expect(declared.filter((point) => !reached.has(point))).toEqual([])
 
   const outcomes: Record<string, readonly string[]> = {}
   async function run(point: string): Promise<void> {
-    const namespace = `killed-${point.replaceAll(' ', '-')}`
+    const namespace = await cluster.createNamespace(`killed-${point.replaceAll(' ', '-')}`)
     const operator = launch(namespace, `${point}#1`)
     let again: OperatorProcess | undefined
     const restarted = operator.exited.then(() => (again = launch(namespace)))
@@ -165,8 +164,7 @@ it(
   'frozen before it creates a Job, and woken when another has led a run to its end: nothing is created any more',
   { timeout: 300_000 },
   async () => {
-    const namespace = 'frozen'
-    await client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+    const namespace = await cluster.createNamespace('frozen')
     await createBroker(client, namespace, redis.address)
     const frozen = launch(namespace, 'before create job', { signal: 'SIGSTOP' })
     await createExecution(client, namespace, 'x', { job })

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { findCondition, taskSchedules } from '../../src/api/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker } from '../support/plain-worker.ts'
 import { random } from '../support/random.ts'
@@ -34,21 +34,19 @@ import {
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
-let controlPlane: ControlPlane
-let client: Awaited<ReturnType<typeof connectCluster>>
+let cluster: TestCluster
+let client: TestCluster['client']
 const closing: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
-  controlPlane = await startControlPlane({ controllerManager: false })
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
+  cluster = await openCluster()
+  ;({ client } = cluster)
 })
 
 afterAll(async () => {
   await Promise.allSettled(closing.toReversed().map((close) => close()))
-  await client?.close()
-  await controlPlane?.stop()
+  await cluster?.close()
   rmSync(folder, { recursive: true })
 })
 
@@ -63,18 +61,19 @@ type Scene = {
 }
 
 /** Everything runs, and each schedule has fired twice. */
-async function open(namespace: string, appendonly: 'always' | 'everysec', specs: Readonly<Record<string, ScheduleSpec>>): Promise<Scene> {
-  const dir = join(folder, namespace)
+async function open(title: string, appendonly: 'always' | 'everysec', specs: Readonly<Record<string, ScheduleSpec>>): Promise<Scene> {
+  const namespace = cluster.nameOf(title)
+  const dir = join(folder, title)
   mkdirSync(dir)
   const redis = await startRedis({ appendonly, dir })
   closing.push(() => redis.stop())
   const commands = connectRedis(redis)
   closing.push(async () => commands.disconnect())
-  const home = await createHome({ client, commands, namespace, recordFile: join(folder, `${namespace}-runs`) }, redis)
+  const home = await createHome({ client, commands, namespace, recordFile: join(folder, `${title}-runs`) }, redis)
   const worker = startPlainWorker({ redis, queues: [queue], recordFile: home.recordFile })
   closing.push(() => worker.stop())
   const launch = (): OperatorProcess => {
-    const operator = startOperator({ kubeconfig: controlPlane.kubeconfig, namespace, env: { TASKMILL_WATCH_NAMESPACES: namespace } })
+    const operator = startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace] })
     closing.push(() => operator.kill())
     return operator
   }
@@ -194,17 +193,18 @@ function isRunning({ pid }: OperatorProcess): boolean {
 }
 
 const restored = [
-  { namespace: 'restored', when: 'while the operator goes on', isRestarted: false },
-  { namespace: 'restored-anew', when: 'while no operator runs', isRestarted: true },
+  { name: 'restored', when: 'while the operator goes on', isRestarted: false },
+  { name: 'restored-anew', when: 'while no operator runs', isRestarted: true },
 ]
 
 it.concurrent.each(restored)(
   'a snapshot is restored $when: said, and nothing fires twice',
-  async ({ namespace, isRestarted }) => {
+  async ({ name, isRestarted }) => {
     // Not placed ahead, and ended long before the next: the snapshot holds no job that Redis itself would bring back.
     const alone = oneAtATime(4)
-    const scene = await open(namespace, 'always', { alone })
+    const scene = await open(name, 'always', { alone })
     const { home, redis, data } = scene
+    const { namespace } = home
     await untilMoreRan(home, 'alone', 1)
     await sleep(1500)
     redis.freeze()
@@ -236,7 +236,7 @@ it.concurrent.each(restored)(
     )
     await untilMoreRan(home, 'alone', 2)
     const runs = runsOf(home, 'alone').map(({ slot }) => slot)
-    console.log(`${namespace}: ${inCopy.size} slots in the copy, ${runs.length} ran, ${JSON.stringify(seen?.status?.missedRuns)}`)
+    console.log(`${name}: ${inCopy.size} slots in the copy, ${runs.length} ran, ${JSON.stringify(seen?.status?.missedRuns)}`)
     expect(runs.length - inCopy.size).toBeGreaterThanOrEqual(5)
     expect(runs).toEqual([...new Set(runs)])
     const events = await client.raw(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`)

@@ -8,11 +8,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { findCondition, taskBrokers, taskSchedules } from '../../src/api/index.ts'
-import type { KubeClient } from '../../src/kube/index.ts'
-import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
+import { openCluster, startOwnCluster, type TestCluster } from '../support/cluster.ts'
+import { namespaces, observe } from '../support/cluster-client.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
 import {
@@ -44,26 +43,20 @@ const recordFile = join(folder, 'runs')
 let redis: RedisServer
 let commands: Redis
 let worker: PlainWorker
-/** Two that share a Redis; the third loses its API server. */
-let clusters: readonly Cluster[] = []
+/** Two that share a Redis. */
+let one: TestCluster
+let two: TestCluster
+/** This one loses its API server. */
+let third: Awaited<ReturnType<typeof startOwnCluster>>
 const operators: OperatorProcess[] = []
-
-type Cluster = { readonly controlPlane: ControlPlane; readonly client: KubeClient }
-
-async function startCluster(controllerManager: boolean): Promise<Cluster> {
-  const controlPlane = await startControlPlane({ controllerManager })
-  const client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  return { controlPlane, client }
-}
 
 beforeAll(async () => {
   writeFileSync(recordFile, '')
-  ;[redis, ...clusters] = await Promise.all([
+  ;[redis, one, two, third] = await Promise.all([
     startRedis({ appendonly: 'everysec' }),
-    startCluster(true),
-    startCluster(false),
-    startCluster(false),
+    openCluster(),
+    startOwnCluster({ controllerManager: false }),
+    startOwnCluster({ controllerManager: false }),
   ])
   commands = connectRedis(redis)
   worker = startPlainWorker({ redis, queues: [queue], recordFile })
@@ -71,31 +64,24 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop()])
-  await Promise.allSettled(clusters.map(({ client }) => client.close()))
   commands?.disconnect()
-  await Promise.allSettled([redis?.stop(), ...clusters.map(({ controlPlane }) => controlPlane.stop())])
+  await Promise.allSettled([redis?.stop(), ...[one, two, third].map((cluster) => cluster?.close())])
   rmSync(folder, { recursive: true })
 })
 
-const cluster = (index: number): Cluster => clusters[index] ?? expect.fail('no such cluster')
-
 /** An operator for some namespaces, with its Lease in the first of them. */
-function launch({ controlPlane }: Cluster, watched: readonly string[], identity = 'operator-0'): OperatorProcess {
-  const operator = startOperator({
-    kubeconfig: controlPlane.kubeconfig,
-    identity,
-    namespace: watched[0] ?? 'default',
-    env: { TASKMILL_WATCH_NAMESPACES: watched.join(',') },
-  })
+function launch({ kubeconfig }: TestCluster, watched: readonly string[], identity = 'operator-0'): OperatorProcess {
+  const operator = startOperator({ kubeconfig, identity, namespaces: watched })
   operators.push(operator)
   return operator
 }
 
-const homeIn = ({ client }: Cluster, namespace: string): Home => ({ client, commands, namespace, recordFile })
+/** The first one's name, so that it is the same in all of them. */
+const homeIn = ({ client }: TestCluster, name: string): Home => ({ client, commands, namespace: one.nameOf(name), recordFile })
+
 it.concurrent(
   'the API server is away for 20 s: what is placed runs, the rest follows, and no process restarts',
   async () => {
-    const third = cluster(2)
     const home = await createHome(homeIn(third, 'api-away'), redis)
     const pair = ['operator-0', 'operator-1'].map((identity) => launch(third, [home.namespace], identity))
     const specs = { ahead: placedAhead(2), alone: oneAtATime(2) }
@@ -129,13 +115,10 @@ it.concurrent(
 it.concurrent(
   'namespaces are deleted while no operator runs: swept at the next contact, but for what was to stay',
   async () => {
-    const first = cluster(0)
-    const [gone, orphaned, keeper] = await Promise.all(
-      ['gone', 'orphaned', 'keeper'].map((namespace) => createHome(homeIn(first, namespace), redis)),
-    )
+    const [gone, orphaned, keeper] = await Promise.all(['gone', 'orphaned', 'keeper'].map((name) => createHome(homeIn(one, name), redis)))
     if (gone === undefined || orphaned === undefined || keeper === undefined) return expect.fail()
-    const watched = ['keeper', 'gone', 'orphaned']
-    const operator = launch(first, watched)
+    const watched = [keeper, gone, orphaned].map(({ namespace }) => namespace)
+    const operator = launch(one, watched)
     await Promise.all([
       applySchedule(gone, 'ahead', placedAhead(3)),
       applySchedule(gone, 'alone', oneAtATime(3)),
@@ -144,12 +127,13 @@ it.concurrent(
     ])
     await Promise.all([...[gone, orphaned, keeper].map((home) => untilMoreRan(home, 'ahead', 2)), untilMoreRan(gone, 'alone', 2)])
     await operator.kill()
-    await Promise.all(['gone', 'orphaned'].map((name) => first.client.delete(namespaces, undefined, name)))
-    await Promise.all(['gone', 'orphaned'].map((name) => observe(first.client, namespaces, { name }, (object) => object === undefined)))
+    const deleted = [gone, orphaned].map(({ namespace }) => namespace)
+    await Promise.all(deleted.map((name) => one.client.delete(namespaces, undefined, name)))
+    await Promise.all(deleted.map((name) => observe(one.client, namespaces, { name }, (object) => object === undefined)))
     expect((await remainsOf(gone)).filter((each) => each.startsWith('delayed ')).length).toBeGreaterThan(5)
     const ranBefore = slotsRun(orphaned, 'ahead').size
 
-    const next = launch(first, watched)
+    const next = launch(one, watched)
     await untilNothingRemains(gone)
     const kept = await remainsOf(orphaned)
     expect(kept.filter((each) => /^(?:ledger|marker) /u.test(each))).toHaveLength(2)
@@ -173,10 +157,8 @@ it.concurrent(
 it.concurrent(
   'two clusters on one Redis: exactly one fires each slot, and it is handed over, or taken over after a death',
   async () => {
-    const [one, two] = [cluster(0), cluster(1)]
-    const namespace = 'shared'
-    const homes = [await createHome(homeIn(one, namespace), redis), await createHome(homeIn(two, namespace), redis)] as const
-    const [home, other] = homes
+    const [home, other] = [await createHome(homeIn(one, 'shared'), redis), await createHome(homeIn(two, 'shared'), redis)]
+    const { namespace } = home
     const schedules = { ahead: placedAhead(3), alone: oneAtATime(2) }
     const names = ['ahead', 'alone'] as const
     const operatorOne = launch(one, [namespace])
@@ -189,7 +171,7 @@ it.concurrent(
 
     const operatorTwo = launch(two, [namespace])
     await Promise.all(names.map((name) => applySchedule(other, name, schedules[name])))
-    const reasonOf = ({ client }: Cluster, reason: string) =>
+    const reasonOf = ({ client }: TestCluster, reason: string) =>
       observe(
         client,
         taskSchedules,

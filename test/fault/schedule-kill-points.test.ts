@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { taskSchedules } from '../../src/api/index.ts'
 import type { WriteName } from '../../src/scheduling/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startKubelet, type Kubelet } from '../support/kubelet.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
@@ -50,37 +50,36 @@ const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const atOnce = 6
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
 const recordFile = join(folder, 'runs')
-let controlPlane: ControlPlane
+let cluster: TestCluster
 let redis: RedisServer
 let commands: Redis
-let client: Awaited<ReturnType<typeof connectCluster>>
+let client: TestCluster['client']
 let worker: PlainWorker
 let kubelet: Kubelet
 const operators: OperatorProcess[] = []
 
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis({ appendonly: 'everysec' })])
+  ;[cluster, redis] = await Promise.all([openCluster(), startRedis({ appendonly: 'everysec' })])
+  ;({ client } = cluster)
   commands = connectRedis(redis)
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
   worker = startPlainWorker({ redis, queues: [queue], recordFile })
-  kubelet = startKubelet(client, recordFile, 'job')
+  kubelet = startKubelet(cluster, recordFile, 'job')
 })
 
 afterAll(async () => {
-  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop(), kubelet?.stop().then(() => client?.close())])
+  await Promise.allSettled([...operators.map((operator) => operator.kill()), worker?.stop(), kubelet?.stop()])
   commands?.disconnect()
-  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+  await Promise.allSettled([redis?.stop(), cluster?.close()])
   rmSync(folder, { recursive: true })
 })
 
 function launch(namespace: string, killAt = ''): OperatorProcess {
   const operator = startOperator({
-    kubeconfig: controlPlane.kubeconfig,
-    namespace,
+    kubeconfig: cluster.kubeconfig,
+    namespaces: [namespace],
     entry: ['test/support/operator-with-kill-points.ts'],
-    env: { TASKMILL_WATCH_NAMESPACES: namespace, KILL_AT: killAt },
+    env: { KILL_AT: killAt },
   })
   operators.push(operator)
   return operator
@@ -214,7 +213,7 @@ const untilLedgersAreGone = (home: Home, names: readonly string[]): Promise<void
     return ledgers.every((ledger) => ledger === undefined)
   })
 
-const homeOf = (namespace: string): Home => ({ client, commands, namespace, recordFile })
+const homeOf = (name: string): Home => ({ client, commands, namespace: cluster.nameOf(name), recordFile })
 /** How often each point was reached when nothing was killed: in all, and before anything was suspended or, but for one, deleted. */
 let points: ReadonlyMap<string, number>
 let early: ReadonlyMap<string, number>

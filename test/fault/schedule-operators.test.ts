@@ -9,10 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments } from '../../src/api/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startKubelet, type Kubelet } from '../support/kubelet.ts'
@@ -45,10 +45,10 @@ import {
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
 const recordFile = join(folder, 'runs')
-let controlPlane: ControlPlane
+let cluster: TestCluster
 let redis: RedisServer
 let commands: Redis
-let client: Awaited<ReturnType<typeof connectCluster>>
+let client: TestCluster['client']
 let kubelet: Kubelet
 const workers: PlainWorker[] = []
 const operators: OperatorProcess[] = []
@@ -57,36 +57,29 @@ const proxies: RecordingProxy[] = []
 beforeAll(async () => {
   console.log(`SEED=${seed}`)
   writeFileSync(recordFile, '')
-  ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis({ appendonly: 'everysec' })])
+  ;[cluster, redis] = await Promise.all([openCluster(), startRedis({ appendonly: 'everysec' })])
+  ;({ client } = cluster)
   commands = connectRedis(redis)
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
   workers.push(startPlainWorker({ redis, queues: [queue], recordFile }))
-  kubelet = startKubelet(client, recordFile, 'job')
+  kubelet = startKubelet(cluster, recordFile, 'job')
 })
 
 afterAll(async () => {
   await Promise.allSettled([...operators.map((operator) => operator.kill()), ...workers.map((worker) => worker.stop()), kubelet?.stop()])
-  await Promise.allSettled([...proxies.map((proxy) => proxy[Symbol.asyncDispose]()), client?.close()])
+  await Promise.allSettled(proxies.map((proxy) => proxy[Symbol.asyncDispose]()))
   commands?.disconnect()
-  await Promise.allSettled([redis?.stop(), controlPlane?.stop()])
+  await Promise.allSettled([redis?.stop(), cluster?.close()])
   rmSync(folder, { recursive: true })
 })
 
 /** An operator for one namespace, with a Lease in it: as many of them as wanted do not meet. */
 function launch(namespace: string, more: Partial<Parameters<typeof startOperator>[0]> = {}): OperatorProcess {
-  const { env, ...rest } = more
-  const operator = startOperator({
-    kubeconfig: controlPlane.kubeconfig,
-    namespace,
-    env: { TASKMILL_WATCH_NAMESPACES: namespace, ...env },
-    ...rest,
-  })
+  const operator = startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace], ...more })
   operators.push(operator)
   return operator
 }
 
-const homeOf = (namespace: string): Home => ({ client, commands, namespace, recordFile })
+const homeOf = (name: string): Home => ({ client, commands, namespace: cluster.nameOf(name), recordFile })
 
 async function createAll(home: Home, specs: Readonly<Record<string, ScheduleSpec>>): Promise<ReadonlyMap<string, number>> {
   return new Map(
@@ -189,20 +182,21 @@ it.concurrent(
 
 /** Where the leader is frozen, and what it does then when it wakes up as if nothing had happened. */
 const frozenAt = [
-  { point: 'before write intend', namespace: 'frozen-intend' },
-  { point: 'before place', namespace: 'frozen-place' },
-  { point: 'after place', namespace: 'frozen-placed' },
-  { point: 'before remove', namespace: 'frozen-remove' },
-  { point: 'before acknowledge', namespace: 'frozen-acknowledge' },
-  { point: 'before create execution', namespace: 'frozen-execution' },
-  { point: 'before create job', namespace: 'frozen-job' },
+  { point: 'before write intend', name: 'frozen-intend' },
+  { point: 'before place', name: 'frozen-place' },
+  { point: 'after place', name: 'frozen-placed' },
+  { point: 'before remove', name: 'frozen-remove' },
+  { point: 'before acknowledge', name: 'frozen-acknowledge' },
+  { point: 'before create execution', name: 'frozen-execution' },
+  { point: 'before create job', name: 'frozen-job' },
 ]
 
 it.concurrent.each(frozenAt)(
   'two that believe to lead: one is frozen $point, beyond its Lease',
-  async ({ point, namespace }) => {
-    const home = await createHome(homeOf(namespace), redis)
-    const proxy = await startRecordingProxy(controlPlane, namespace)
+  async ({ point, name: scene }) => {
+    const home = await createHome(homeOf(scene), redis)
+    const { namespace } = home
+    const proxy = await startRecordingProxy(cluster, namespace)
     proxies.push(proxy)
     const first = launch(namespace, {
       identity: 'operator-0',
@@ -233,9 +227,7 @@ it.concurrent.each(frozenAt)(
     first.signal('SIGCONT')
     const awakeMs = performance.now()
     await Promise.race([first.exited, sleep(6000)])
-    console.log(
-      `${namespace}: frozen ${String(struck['point'])}, ${accounts.map(({ name, ran, due }) => `${name} ${ran}/${due}`).join(', ')}`,
-    )
+    console.log(`${scene}: frozen ${String(struck['point'])}, ${accounts.map(({ name, ran, due }) => `${name} ${ran}/${due}`).join(', ')}`)
     expect(await effectsOf(home)).toEqual(before)
     expect(readRuns(home, specs)).toEqual(runsBefore)
     const leases = /\/leases\//u

@@ -14,7 +14,7 @@ const patience = { timeout: 60_000, interval: 100 }
 const bulk = (count: number): { name: string; data: object }[] => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
 
 beforeAll(async () => {
-  ;[home, receiver] = await Promise.all([scheduleHome(), startReceiver()])
+  ;[home, receiver] = await Promise.all([scheduleHome('alert-channels', { isAlone: true }), startReceiver()])
 })
 
 afterAll(async () => {

@@ -30,7 +30,7 @@ const anHourMs = 3_600_000
 const bulk = (count: number): { name: string; data: object }[] => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
 
 beforeAll(async () => {
-  ;[home, receiver] = await Promise.all([scheduleHome(), startReceiver()])
+  ;[home, receiver] = await Promise.all([scheduleHome('alerts', { isAlone: true }), startReceiver()])
 })
 
 afterAll(async () => {

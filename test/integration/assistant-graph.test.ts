@@ -13,7 +13,7 @@ let home: ExecutionHome
 let worker: ReturnType<typeof spawn>
 
 beforeAll(async () => {
-  home = await executionHome()
+  home = await executionHome('assistant-graph')
   worker = spawn(process.execPath, ['src/main/cli.ts', 'worker', '--tasks', `${folder}/base/tasks.mjs`], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {

@@ -23,15 +23,20 @@ import { observe } from '../support/cluster-client.ts'
 import { createDependency, createPool, createSchedule } from '../support/manifests.ts'
 import { scheduleHome, type ScheduleHome } from './schedule-home.ts'
 
-const namespace = 'default'
 let home: ScheduleHome
+let namespace: string
 let client: KubeClient
 let folder: string
 
 beforeAll(async () => {
-  home = await scheduleHome()
+  home = await scheduleHome('cli')
+  ;({ namespace } = home)
   client = home.client
   folder = mkdtempSync(join(tmpdir(), 'taskmill-cli-'))
+  // The namespace of the context is the one that commands mean without -n.
+  const config = parse(readFileSync(home.cluster.kubeconfig, 'utf8')) as { contexts: { context: object }[] }
+  for (const { context } of config.contexts) Object.assign(context, { namespace })
+  writeFileSync(join(folder, 'kubeconfig'), stringify(config))
   // As npm links it: the program knows by its name how people call it.
   const [plugin, linked] = [join(folder, 'kubectl-taskmill'), join(folder, 'linked', 'kubectl-taskmill')]
   mkdirSync(join(folder, 'linked'))
@@ -47,13 +52,14 @@ afterAll(async () => {
 
 type Said = { readonly code: number; readonly out: string; readonly err: string }
 
-const environment = (kubeconfig = home.controlPlane.kubeconfig) => ({
+const environment = (kubeconfig = join(folder, 'kubeconfig')) => ({
   ...process.env,
   PATH: `${folder}:${process.env['PATH'] ?? ''}`,
   KUBECONFIG: kubeconfig,
   LOADED_MODULES: join(folder, 'loaded'),
 })
 
+/** What a command says, with `default` in place of the name of this file's namespace. */
 async function taskmill(...args: string[]): Promise<Said> {
   return say(environment(), args)
 }
@@ -61,12 +67,14 @@ async function taskmill(...args: string[]): Promise<Said> {
 async function say(env: NodeJS.ProcessEnv, args: readonly string[]): Promise<Said> {
   try {
     const { stdout, stderr } = await promisify(execFile)(tools.kubectl, ['taskmill', ...args], { env })
-    return { code: 0, out: stdout, err: stderr }
+    return { code: 0, out: plain(stdout), err: plain(stderr) }
   } catch (error) {
     const { code, stdout, stderr } = error as { readonly code: number; readonly stdout: string; readonly stderr: string }
-    return { code, out: stdout, err: stderr }
+    return { code, out: plain(stdout), err: plain(stderr) }
   }
 }
+
+const plain = (text: string): string => text.replaceAll(namespace, 'default')
 
 /** The name of the run that a command names first. */
 const runIn = ({ out, err }: Pick<Said, 'out' | 'err'>): string => /^tex\/(\S+) -n/mu.exec(`${err}\n${out}`)?.[1] ?? 'none'
@@ -213,8 +221,8 @@ it('who does not want to wait any longer leaves the run alone, and reads how far
   await createDependency(client, namespace, 'long', { nodes: [{ name: 'idle', task: { type: 'x', queue: 'idle' } }] })
   const waiting = spawn(tools.kubectl, ['taskmill', 'run', 'tdep/long', '--wait'], { env: environment() })
   let [out, err] = ['', '']
-  waiting.stdout.on('data', (data) => (out += String(data)))
-  waiting.stderr.on('data', (data) => (err += String(data)))
+  waiting.stdout.on('data', (data) => (out += plain(String(data))))
+  waiting.stderr.on('data', (data) => (err += plain(String(data))))
   const closed = once(waiting, 'close')
   await expect.poll(() => err, { timeout: 30_000 }).toContain('Running 0/1, waiting for idle queued in idle (no pool)')
   waiting.kill('SIGINT')
@@ -265,8 +273,8 @@ it('acknowledges an alert beside its manifest, silences it instead, and ends tha
 })
 
 it('says who may do it to somebody who may not', async () => {
-  const config = parse(readFileSync(home.controlPlane.kubeconfig, 'utf8')) as { users: { user: object }[] }
-  const token = await home.controlPlane.serviceAccountToken(namespace, 'default')
+  const config = parse(readFileSync(join(folder, 'kubeconfig'), 'utf8')) as { users: { user: object }[] }
+  const token = await home.cluster.serviceAccountToken(namespace, 'default')
   for (const each of config.users) each.user = { token }
   const file = join(folder, 'nobody.kubeconfig')
   writeFileSync(file, stringify(config))

@@ -15,9 +15,9 @@ export type ExecutionHome = ScheduleHome & {
   kubectl(...args: readonly string[]): Promise<string>
 }
 
-export async function executionHome(): Promise<ExecutionHome> {
-  const home = await scheduleHome()
-  const { client, namespace, controlPlane } = home
+export async function executionHome(...options: Parameters<typeof scheduleHome>): Promise<ExecutionHome> {
+  const home = await scheduleHome(...options)
+  const { client, namespace, cluster } = home
   return Object.assign(home, {
     execute: (name: string, spec: object) => createExecution(client, namespace, name, spec),
     graph: (name: string, spec: object) => createDependency(client, namespace, name, spec),
@@ -31,8 +31,7 @@ export async function executionHome(): Promise<ExecutionHome> {
       if (found === undefined) throw new Error(`no graph ${name}`)
       return found
     },
-    kubectl: (...args: readonly string[]) =>
-      run(tools.kubectl, ['--kubeconfig', controlPlane.kubeconfig, '--namespace', namespace, ...args]),
+    kubectl: (...args: readonly string[]) => run(tools.kubectl, ['--kubeconfig', cluster.kubeconfig, '--namespace', namespace, ...args]),
   })
 }
 

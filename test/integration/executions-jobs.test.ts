@@ -2,16 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Job, jobs, pods, type TaskExecution, taskExecutions } from '../../src/api/index.ts'
 import { isAcknowledged } from '../../src/workloads/index.ts'
-import { namespaces, observe } from '../support/cluster-client.ts'
+import { observe } from '../support/cluster-client.ts'
 import { endPods, observeJob, runningPods, tellPod } from '../support/job-pods.ts'
 import { createBroker, createDependency, createExecution } from '../support/manifests.ts'
-import { startOperator } from '../support/operator-process.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
 
 let home: ExecutionHome
 
 beforeAll(async () => {
-  home = await executionHome()
+  home = await executionHome('executions-jobs', { others: ['full'] })
   await home.kubectl('label', 'namespace', home.namespace, 'pod-security.kubernetes.io/warn=restricted')
 })
 
@@ -34,7 +33,9 @@ const nodeOf = ({ status }: TaskExecution, node = 'job') => status?.nodes?.find(
 const podsOf = async (job: string) =>
   (await home.client.list(pods, { namespace: home.namespace, labelSelector: `batch.kubernetes.io/job-name=${job}` })).items
 const logOf = async (run: string): Promise<readonly { readonly kind: string }[]> =>
-  (await home.commands.lrange(`bull:.taskmill:run:default/default/run/${run}`, 0, -1)).map((entry) => JSON.parse(entry) as { kind: string })
+  (await home.commands.lrange(`bull:.taskmill:run:default/${home.namespace}/run/${run}`, 0, -1)).map(
+    (entry) => JSON.parse(entry) as { kind: string },
+  )
 
 describe('a run of a Job', () => {
   it('succeeds with it; the Job belongs to the run, says what it is for, and may go once its end is recorded', async () => {
@@ -151,8 +152,7 @@ describe('a run of a Job', () => {
 describe('a quota', () => {
   it('postpones the Job, which is told, and holds up nothing else; once it is gone the run goes on by itself', async () => {
     const { client } = home
-    const namespace = 'full'
-    await client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+    const [namespace = ''] = home.others
     const quotas = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }
     const quota = { metadata: { namespace, name: 'none' }, spec: { hard: { 'count/jobs.batch': '0' } } }
     await client.create(quotas, quota, { fieldManager: 'test' })
@@ -279,7 +279,7 @@ describe('while no operator runs', () => {
     await endPods(home.client, at(ends), { exitCode: 0 })
     await home.client.delete(jobs, home.namespace, removed, { propagationPolicy: 'Background' })
     await home.kubectl('delete', 'tex', 'orphaned', '--cascade=orphan')
-    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+    home.startOperator()
     expect((await home.execution('ends', ended)).status).toMatchObject({ state: 'Succeeded' })
     expect(nodeOf(await home.execution('removed-unseen', ended))).toMatchObject({ state: 'Failed', reason: 'JobRemoved' })
     await observeJob(home.client, at(orphaned), (each) => each === undefined)

@@ -1,21 +1,20 @@
 /** Runs from `kubectl apply` to their outcome in plain BullMQ workers, and what people read about them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { taskBrokers, taskExecutions, type TaskExecution } from '../../src/api/index.ts'
-import { startOperator } from '../support/operator-process.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
 
 let home: ExecutionHome
 
 beforeAll(async () => {
-  home = await executionHome()
+  home = await executionHome('executions')
 })
 
 afterAll(() => home?.stop())
 
-const logOf = (name: string): Promise<string[]> => home.commands.lrange(`bull:.taskmill:run:default/default/run/${name}`, 0, -1)
+const logOf = (name: string): Promise<string[]> => home.commands.lrange(`bull:.taskmill:run:default/${home.namespace}/run/${name}`, 0, -1)
 const markerOf = (name: string): Promise<string | null> =>
-  home.commands.hget('bull:.taskmill:owners:default', `default/default/run/${name}`)
+  home.commands.hget('bull:.taskmill:owners:default', `default/${home.namespace}/run/${name}`)
 const task = (queue: string, more: object = {}) => ({ type: 'work', queue, ...more })
 const node = (name: string, needs: readonly object[] = [], more: object = {}) => ({
   name,
@@ -251,7 +250,7 @@ describe('a run of a graph', () => {
     await consumer.ran(1)
     await home.execution('early', ({ status }) => status?.progress === '0/4' && status.waitingFor?.startsWith('hold') === true)
     await home.operator.kill()
-    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+    home.startOperator()
     gate.resolve()
     const run = await home.execution('early', ended)
     expect(nodesOf(run)).toEqual(['hold Succeeded', 'calendar Failed', 'summary Omitted', 'repair Succeeded'])
@@ -263,8 +262,8 @@ describe('a run of a graph', () => {
     await home.execute('lost', { task: task('idle-three') })
     await home.execution('lost', ({ status }) => status?.state === 'Running')
     await home.operator.kill()
-    await home.commands.del('bull:.taskmill:run:default/default/run/lost')
-    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+    await home.commands.del(`bull:.taskmill:run:default/${home.namespace}/run/lost`)
+    home.startOperator()
     const run = await home.execution('lost', ended)
     expect(run.status).toMatchObject({ state: 'Failed', failureMessage: expect.stringContaining('the broker lost the log of this run') })
     expect(await logOf('lost')).toEqual([])
@@ -279,7 +278,7 @@ describe('an object that comes again', () => {
   const restart = async (meanwhile: () => Promise<unknown>) => {
     await home.operator.kill()
     await meanwhile()
-    home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+    home.startOperator()
   }
 
   it('without its status, as from a backup: its run goes on, and what has ended is told and runs no second time', async () => {
@@ -352,7 +351,7 @@ describe('a broker that was restored from an older state', () => {
     await home.execution('older', ({ status }) => status?.progress === '1/4' && status.waitingFor === 'b')
     await consumer.ran(2)
     // The end of a, and the start of b.
-    await home.commands.ltrim('bull:.taskmill:run:default/default/run/older', 0, -3)
+    await home.commands.ltrim(`bull:.taskmill:run:default/${home.namespace}/run/older`, 0, -3)
     gate.resolve()
     const run = await home.execution('older', ended)
     expect(run.status).toMatchObject({ state: 'Failed', failureMessage: expect.stringContaining('or a part of it') })

@@ -1,6 +1,5 @@
 /** Kubernetes Jobs as what carries out a node or slot, on a real API server with a real Job controller; the tests play the kubelet. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
 import { type Job, jobs as jobResource, type JobTemplate, pods } from '../../src/api/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { labels } from '../../src/contract/index.ts'
@@ -8,24 +7,26 @@ import { createInformer, type Informer, type KubeClient } from '../../src/kube/i
 import { silentLogger } from '../../src/observability/index.ts'
 import { createJobs, jobNamed, type Jobs, startersOf } from '../../src/services/jobs/index.ts'
 import { isAcknowledged, type WantedJob } from '../../src/workloads/index.ts'
-import { connectCluster } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { endPods, observeJob, runningPods } from '../support/job-pods.ts'
 
-let controlPlane: ControlPlane
+let cluster: TestCluster
 let client: KubeClient
 let cache: Informer<Job, 'byStarter'>
 let jobs: Jobs
 const stop = new AbortController()
 const call = { signal: stop.signal }
-const namespace = 'default'
+let namespace: string
 
 beforeAll(async () => {
-  controlPlane = await startControlPlane()
-  client = await connectCluster(controlPlane.kubeconfig)
+  cluster = await openCluster()
+  ;({ client } = cluster)
+  namespace = await cluster.createNamespace('jobs')
   const deps = { client, clock: systemClock, log: silentLogger }
   cache = createInformer<Job, 'byStarter'>({
     ...deps,
     resource: jobResource,
+    namespace,
     rng: Math.random,
     labelSelector: labels.startedBy,
     indexes: { byStarter: startersOf },
@@ -38,8 +39,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   stop.abort()
-  await client?.close()
-  await controlPlane?.stop()
+  await cluster?.close()
 })
 
 const templateOf = (spec: object = {}, container: object = {}): JobTemplate => ({

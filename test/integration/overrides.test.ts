@@ -21,12 +21,13 @@ import { observe } from '../support/cluster-client.ts'
 import { createPool, createSchedule } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
-const namespace = 'default'
 const quick = { behavior: { scaleDown: { stabilizationWindowSeconds: 0 } } }
 let home: OperatorHome
+let namespace: string
 
 beforeAll(async () => {
-  home = await openOperatorHome(namespace)
+  home = await openOperatorHome('overrides')
+  ;({ namespace } = home)
 })
 
 afterAll(async () => {
@@ -85,7 +86,7 @@ it('holds a number of replicas, through applies of the manifest by others, until
     },
   }
   const kubectl = (...args: string[]) =>
-    run(tools.kubectl, ['--kubeconfig', home.controlPlane.kubeconfig, ...args, '-f', '-'], { input: JSON.stringify(manifest) })
+    run(tools.kubectl, ['--kubeconfig', home.cluster.kubeconfig, ...args, '-f', '-'], { input: JSON.stringify(manifest) })
   await kubectl('apply', '--server-side', '--force-conflicts', '--field-manager=argocd-controller')
   await kubectl('apply')
   const applied = await pool('held', ({ metadata, status }) => status?.observedGeneration === metadata.generation)

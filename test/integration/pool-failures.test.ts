@@ -7,11 +7,12 @@ import { namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
-const namespace = 'default'
 let home: OperatorHome
+let namespace: string
 
 beforeAll(async () => {
-  home = await openOperatorHome(namespace)
+  home = await openOperatorHome('pool-failures', ['strict'])
+  ;({ namespace } = home)
 })
 
 afterAll(async () => {
@@ -84,11 +85,12 @@ it('adds no more pods while some wait for a node, and goes on when they have one
 })
 
 it('shows what the API server warns of', async () => {
+  const [strict = ''] = home.others
   const labels = { 'pod-security.kubernetes.io/warn': 'restricted' }
-  await home.client.create(namespaces, { metadata: { name: 'strict', labels } }, { fieldManager: 'test' })
-  await createBroker(home.client, 'strict', home.redis.address)
-  await createPool(home.client, 'strict', 'loose', { queues: [{ name: 'loose' }] })
-  const warned = await observe(home.client, workerPools, { namespace: 'strict', name: 'loose' }, (object) =>
+  await home.client.apply(namespaces, { metadata: { name: strict, labels } }, { fieldManager: 'test' })
+  await createBroker(home.client, strict, home.redis.address)
+  await createPool(home.client, strict, 'loose', { queues: [{ name: 'loose' }] })
+  const warned = await observe(home.client, workerPools, { namespace: strict, name: 'loose' }, (object) =>
     (readyOf(object)?.message ?? '').includes('The API server warns'),
   )
   expect(readyOf(warned)?.message).toMatch(/would violate PodSecurity "restricted:latest": allowPrivilegeEscalation/u)

@@ -8,12 +8,13 @@ import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
-const namespace = 'default'
 const quick = { behavior: { scaleDown: { stabilizationWindowSeconds: 1 } } }
 let home: OperatorHome
+let namespace: string
 
 beforeAll(async () => {
-  home = await openOperatorHome(namespace)
+  home = await openOperatorHome('pool-modes')
+  ;({ namespace } = home)
 })
 
 afterAll(async () => {

@@ -8,12 +8,13 @@ import { createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 import { createTarget } from '../support/target-deployment.ts'
 
-const namespace = 'default'
 const marks = { label: 'taskmill.dev/pool', annotation: 'taskmill.dev/written-replicas' }
 let home: OperatorHome
+let namespace: string
 
 beforeAll(async () => {
-  home = await openOperatorHome(namespace)
+  home = await openOperatorHome('pool-target')
+  ;({ namespace } = home)
 })
 
 afterAll(async () => {

@@ -1,9 +1,10 @@
 /** What a real Prometheus makes of the operator's metrics and of the chart's alerts. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tryRun } from '../../hack/cluster/command.ts'
 import { type PrometheusServer, startPrometheus } from '../../hack/cluster/prometheus.ts'
+import { temporaryFolder } from '../../hack/cluster/temporary-folder.ts'
 import { type KubeObject, kinds, type Resource, taskQueues, taskSchedules } from '../../src/api/index.ts'
 import { metricGroups, type MetricGroup } from '../../src/observability/index.ts'
 import { renderChart } from '../chart/helm.ts'
@@ -22,7 +23,7 @@ type RenderedRule = { readonly alert: string; readonly for?: string }
 type RenderedGroup = { readonly rules: readonly RenderedRule[] }
 
 beforeAll(async () => {
-  home = await scheduleHome()
+  home = await scheduleHome('prometheus', { isAlone: true })
   const { port } = await home.operator.logged('operator started')
   operator = `127.0.0.1:${String(port)}`
   const objects = await renderChart('serviceMonitor.enabled=true', 'metrics.prometheusRule.enabled=true')
@@ -61,13 +62,12 @@ describe('the scrape', () => {
   it('is up, and the namespace of a series is that of its object', async () => {
     await expect.poll(() => prometheus.query('up == 1').then(({ length }) => length), patience).toBe(1)
     const condition = 'taskmill_object_condition{kind="TaskBroker", condition="Ready"} == 1'
-    await expect.poll(() => prometheus.query(condition).then(([sample]) => sample?.metric['namespace']), patience).toBe('default')
+    await expect.poll(() => prometheus.query(condition).then(([sample]) => sample?.metric['namespace']), patience).toBe(home.namespace)
     expect(await prometheus.query('{exported_namespace!=""}')).toEqual([])
   })
 
   it('finds nothing that promtool minds, of the operator or of a worker', async () => {
-    const folder = join(home.controlPlane.folder, 'worker')
-    await mkdir(folder)
+    const folder = await temporaryFolder('taskmill-worker-')
     await writeFile(join(folder, 'tasks.mjs'), 'export const tasks = { ok: () => 1 }')
     await using worker = await startWorkerPod(folder, home.redis.address)
     await expect.poll(() => worker.get('/metrics').then(([status]) => status), patience).toBe(200)
@@ -90,9 +90,9 @@ describe('the rules', () => {
 
   it('fire for a schedule that fails, until it is gone', async () => {
     home.consume('failing', () => Promise.reject(new Error('no')))
-    await createSchedule(home.client, 'default', 'failing', { everySeconds: 1, task: { type: 't', queue: 'failing' } })
-    await expect.poll(() => firing('TaskmillScheduleFailing'), patience).toMatchObject([{ namespace: 'default', schedule: 'failing' }])
-    await home.client.delete(taskSchedules, 'default', 'failing')
+    await createSchedule(home.client, home.namespace, 'failing', { everySeconds: 1, task: { type: 't', queue: 'failing' } })
+    await expect.poll(() => firing('TaskmillScheduleFailing'), patience).toMatchObject([{ namespace: home.namespace, schedule: 'failing' }])
+    await home.client.delete(taskSchedules, home.namespace, 'failing')
     await expect.poll(() => firing('TaskmillScheduleFailing'), patience).toEqual([])
   })
 
@@ -101,7 +101,7 @@ describe('the rules', () => {
     const declare = (name: string, suspend: boolean) =>
       home.client.apply(
         taskQueues,
-        { metadata: { namespace: 'default', name }, spec: { queueName: name, suspend } },
+        { metadata: { namespace: home.namespace, name }, spec: { queueName: name, suspend } },
         { fieldManager: 'test', force: true },
       )
     await Promise.all(queues.map((name) => declare(name, false)))
@@ -121,7 +121,9 @@ describe('the rules', () => {
   it('fire while a broker is away, and end when it is back', async () => {
     await expect.poll(() => firing('TaskmillBrokerUnreachable'), patience).toEqual([])
     await home.redis.kill()
-    await expect.poll(() => firing('TaskmillBrokerUnreachable'), patience).toMatchObject([{ namespace: 'default', severity: 'critical' }])
+    await expect
+      .poll(() => firing('TaskmillBrokerUnreachable'), patience)
+      .toMatchObject([{ namespace: home.namespace, severity: 'critical' }])
     await home.redis.restart()
     await expect.poll(() => firing('TaskmillBrokerUnreachable'), patience).toEqual([])
     expect(await firing('TaskmillNoLeader')).toEqual([])

@@ -12,7 +12,7 @@ import { messageOf, reasonOf } from './schedule-home.ts'
 let home: ExecutionHome
 
 beforeAll(async () => {
-  home = await executionHome()
+  home = await executionHome('schedule-graphs')
 })
 
 afterAll(() => home?.stop())
@@ -230,7 +230,7 @@ describe('what a schedule leaves', () => {
     await Promise.all([remove('deleted'), remove('orphaned')])
     await expect.poll(() => runsOf('deleted').then((runs) => runs.length), { timeout: 60_000 }).toBe(0)
     expect(await runsOf('orphaned')).toHaveLength(1)
-    await expect.poll(() => home.commands.exists('bull:.taskmill:ledger:default/default/deleted'), { timeout: 20_000 }).toBe(0)
+    await expect.poll(() => home.commands.exists(`bull:.taskmill:ledger:default/${home.namespace}/deleted`), { timeout: 20_000 }).toBe(0)
     await home.client.delete(taskExecutions, home.namespace, orphan?.metadata.name ?? '')
   })
 })

@@ -1,22 +1,27 @@
 /** What the tests of schedules need: servers, an operator, plain BullMQ workers whose handlers keep their own books. */
 import { Worker, type Job } from 'bullmq'
 import { Redis } from 'ioredis'
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
 import { type RedisOptions, type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
 import { events, findCondition, taskSchedules, type Event, type TaskSchedule } from '../../src/api/index.ts'
 import type { KubeClient } from '../../src/kube/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { openCluster, startOwnCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { createBroker } from '../support/manifests.ts'
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
 
 export type ScheduleHome = {
-  readonly controlPlane: ControlPlane
+  readonly cluster: TestCluster
   readonly redis: RedisServer
   readonly client: KubeClient
   /** A plain connection for what a test looks at. */
   readonly commands: Redis
-  operator: OperatorProcess
+  /** The one that was started last. */
+  readonly operator: OperatorProcess
+  /** Starts another one, after the one before was stopped. */
+  startOperator(): OperatorProcess
   readonly namespace: string
+  /** The other namespaces that the operator watches, in the order in which they were asked for. */
+  readonly others: readonly string[]
   /** Resolves with the first state of the schedule that satisfies `holds`. */
   schedule(name: string, holds: (object: TaskSchedule) => boolean): Promise<TaskSchedule>
   /** Events of the schedule, by reason. */
@@ -33,22 +38,36 @@ export type Consumer = {
   close(): Promise<void>
 }
 
-export async function scheduleHome(options: { readonly redis?: RedisOptions } = {}): Promise<ScheduleHome> {
-  const namespace = 'default'
-  const [controlPlane, redis] = await Promise.all([startControlPlane(), startRedis(options.redis)])
-  const client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
+export type ScheduleHomeOptions = {
+  /** More namespaces that the operator watches. */
+  readonly others?: readonly string[]
+  /** A control plane of its own, in which the operator watches all namespaces. Default false. */
+  readonly isAlone?: boolean
+  readonly redis?: RedisOptions
+}
+
+export async function scheduleHome(title: string, options: ScheduleHomeOptions = {}): Promise<ScheduleHome> {
+  const { isAlone = false, others: otherNames = [] } = options
+  const [cluster, redis] = await Promise.all([isAlone ? startOwnCluster() : openCluster(), startRedis(options.redis)])
+  const { client } = cluster
+  const [namespace = '', ...others] = await Promise.all([title, ...otherNames].map((each) => cluster.createNamespace(each)))
+  const start = () => startOperator({ kubeconfig: cluster.kubeconfig, namespaces: isAlone ? [] : [namespace, ...others] })
   const commands = new Redis({ host: redis.host, port: redis.port, maxRetriesPerRequest: null, retryStrategy: () => 50 })
   commands.on('error', () => undefined)
   const consumers = new Set<Consumer>()
   await createBroker(client, namespace, redis.address)
-  const home: ScheduleHome = {
-    controlPlane,
+  let operator = start()
+  return {
+    cluster,
     redis,
     client,
     commands,
     namespace,
-    operator: startOperator({ kubeconfig: controlPlane.kubeconfig }),
+    others,
+    get operator() {
+      return operator
+    },
+    startOperator: () => (operator = start()),
     async schedule(name, holds) {
       const found = await observe(client, taskSchedules, { namespace, name }, (object) => object !== undefined && holds(object))
       if (found === undefined) throw new Error(`no schedule ${name}`)
@@ -64,14 +83,12 @@ export async function scheduleHome(options: { readonly redis?: RedisOptions } = 
       return consumer
     },
     async stop() {
-      await home.operator.stop()
+      await operator.stop()
       await Promise.all([...consumers].map((consumer) => consumer.close()))
       commands.disconnect()
-      await client.close()
-      await Promise.all([redis.stop(), controlPlane.stop()])
+      await Promise.all([redis.stop(), cluster.close()])
     },
   }
-  return home
 }
 
 function startConsumer(

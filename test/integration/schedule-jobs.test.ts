@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Job, jobs, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
 import { ledgerName, slotJobId, slotTime } from '../../src/contract/index.ts'
 import { isAcknowledged } from '../../src/workloads/index.ts'
-import { namespaces, observe } from '../support/cluster-client.ts'
+import { observe } from '../support/cluster-client.ts'
 import { endPods, observeJob, runningPods } from '../support/job-pods.ts'
 import { createBroker, createSchedule } from '../support/manifests.ts'
 import { ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
@@ -12,7 +12,7 @@ import { messageOf, reasonOf } from './schedule-home.ts'
 let home: ExecutionHome
 
 beforeAll(async () => {
-  home = await executionHome()
+  home = await executionHome('schedule-jobs', { others: ['full'] })
 })
 
 afterAll(() => home?.stop())
@@ -123,8 +123,7 @@ it('a template that the API server refuses stalls the schedule in its words, and
 
 it('a quota postpones a slot, which is told, and it goes on by itself', async () => {
   const { client } = home
-  const namespace = 'full'
-  await client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+  const [namespace = ''] = home.others
   const quotas = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }
   const hard = { 'count/jobs.batch': '0', 'count/taskexecutions.taskmill.dev': '0' }
   await client.create(quotas, { metadata: { namespace, name: 'none' }, spec: { hard } } as never, { fieldManager: 'test' })
@@ -154,7 +153,7 @@ it('the Jobs go with the schedule, or stay with Orphan', async () => {
   expect(orphan?.metadata).not.toHaveProperty('ownerReferences')
   await Promise.all([remove('deleted'), remove('orphaned')])
   await observeJob(home.client, at(gone!), (each) => each === undefined)
-  await expect.poll(() => home.commands.exists('bull:.taskmill:ledger:default/default/deleted'), { timeout: 20_000 }).toBe(0)
+  await expect.poll(() => home.commands.exists(`bull:.taskmill:ledger:default/${home.namespace}/deleted`), { timeout: 20_000 }).toBe(0)
   expect(await jobsOf('orphaned')).toHaveLength(1)
 })
 

@@ -9,7 +9,7 @@ import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from '.
 let home: ScheduleHome
 
 beforeAll(async () => {
-  home = await scheduleHome()
+  home = await scheduleHome('schedule-life')
 })
 
 afterAll(() => home?.stop())
@@ -24,7 +24,7 @@ async function edit(name: string, change: object): Promise<void> {
     .poll(async () => {
       const { spec, ...object } = await home.schedule(name, () => true)
       // Somebody else, the operator, may have written the status in between.
-      return (await home.controlPlane.request('PUT', `${path}?fieldValidation=Strict`, { ...object, spec: { ...spec, ...change } })).status
+      return (await home.cluster.request('PUT', `${path}?fieldValidation=Strict`, { ...object, spec: { ...spec, ...change } })).status
     })
     .toBe(200)
 }
@@ -218,8 +218,8 @@ describe('deletion', () => {
     const before = consumer.runs.length
     await sleep(5000)
     expect(consumer.runs.length).toBeLessThanOrEqual(before + 1)
-    expect(await home.commands.hget('bull:.taskmill:owners:default', 'default/default/leaving')).toBeNull()
-    expect(await home.commands.llen('bull:.taskmill-done/default/default:wait')).toBe(0)
+    expect(await home.commands.hget('bull:.taskmill:owners:default', `default/${home.namespace}/leaving`)).toBeNull()
+    expect(await home.commands.llen(`bull:.taskmill-done/default/${home.namespace}:wait`)).toBe(0)
   })
 
   it('with Orphan leaves all, and a schedule of the same name continues', async () => {
@@ -247,7 +247,7 @@ it('leaves a schedule alone that is not due: nothing is written, and the broker 
   await home.schedule('idle', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
   await sleep(2000)
   const before = (await home.schedule('idle', () => true)).metadata.resourceVersion
-  const ledger = 'default/default/idle'
+  const ledger = `default/${home.namespace}/idle`
   const plain = home.commands.duplicate()
   const monitor = await plain.monitor()
   const seen: string[] = []

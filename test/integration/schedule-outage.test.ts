@@ -4,13 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { taskBrokers, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
 import { namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createSchedule } from '../support/manifests.ts'
-import { startOperator } from '../support/operator-process.ts'
 import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from './schedule-home.ts'
 
 let home: ScheduleHome
 
 beforeAll(async () => {
-  home = await scheduleHome({ redis: { appendonly: 'always' } })
+  home = await scheduleHome('schedule-outage', { others: ['gone'], redis: { appendonly: 'always' } })
 })
 
 afterAll(() => home?.stop())
@@ -25,7 +24,7 @@ const ledgerKey = (namespace: string, name: string): string => `bull:.taskmill:l
 async function restartOperator(meanwhile: () => Promise<void>): Promise<void> {
   await home.operator.stop()
   await meanwhile()
-  home.operator = startOperator({ kubeconfig: home.controlPlane.kubeconfig })
+  home.startOperator()
 }
 
 describe('slots that fell due while no operator was there', () => {
@@ -132,8 +131,7 @@ describe('a ledger that cannot be read', () => {
 
 describe('what is deleted while nobody looks', () => {
   it('is swept at the next contact: a schedule, and a namespace with its broker', async () => {
-    const namespace = 'gone'
-    await home.client.create(namespaces, { metadata: { name: namespace } }, { fieldManager: 'test' })
+    const [namespace = ''] = home.others
     await createBroker(home.client, namespace, home.redis.address)
     const task = { type: 'x', queue: 'gone' }
     await createSchedule(home.client, namespace, 'in-namespace', { everySeconds: 30, task })
@@ -148,9 +146,9 @@ describe('what is deleted while nobody looks', () => {
       await observe(home.client, namespaces, { name: namespace }, (object) => object === undefined)
     })
     await expect.poll(() => home.commands.exists([...places]), { timeout: 60_000 }).toBe(1)
-    expect(await home.commands.hkeys('bull:.taskmill:owners:default')).toEqual(['default/default/kept'])
+    expect(await home.commands.hkeys('bull:.taskmill:owners:default')).toEqual([`default/${home.namespace}/kept`])
     const delayed = await home.commands.zrange('bull:gone:delayed', '0', '-1')
-    expect(delayed.every((id) => id.startsWith('tm/default/default/kept/'))).toBe(true)
+    expect(delayed.every((id) => id.startsWith(`tm/default/${home.namespace}/kept/`))).toBe(true)
     await home.commands.del([ledgerKey(home.namespace, 'kept'), 'bull:.taskmill:owners:default'])
   })
 })

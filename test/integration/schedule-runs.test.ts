@@ -7,7 +7,7 @@ import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from '.
 let home: ScheduleHome
 
 beforeAll(async () => {
-  home = await scheduleHome()
+  home = await scheduleHome('schedule-runs')
 })
 
 afterAll(() => home?.stop())
@@ -33,7 +33,7 @@ describe('a schedule', () => {
     for (const [index, { id, data, name, atMs }] of consumer.runs.entries()) {
       const slot = new Date((slots[index] ?? 0) * 1000).toISOString().replace('.000Z', 'Z')
       expect(name).toBe('tick')
-      expect(id).toMatch(/^tm\/default\/default\/tick\/\d{8}T\d{6}Z$/u)
+      expect(id).toMatch(/^tm\/default\/schedule-runs-\w+\/tick\/\d{8}T\d{6}Z$/u)
       expect(data).toEqual({ at: slot, deep: [{ text: `for ${slot}` }], n: 1 })
       expect(atMs).toBeGreaterThanOrEqual((slots[index] ?? 0) * 1000)
     }
@@ -80,7 +80,7 @@ describe('a schedule', () => {
     const [event] = await home.eventsOf('failing', 'RunFailed')
     expect(event).toMatchObject({ type: 'Warning', note: expect.stringContaining('AttemptsExhausted: slot') })
     expect(consumer.runs.length).toBeGreaterThanOrEqual(2)
-    const labels = 'namespace="default",schedule="failing"'
+    const labels = `namespace="${home.namespace}",schedule="failing"`
     const series = await metricsOf(labels)
     expect(series.get(`taskmill_schedule_runs_total{${labels},outcome="AttemptsExhausted"}`)).toBeGreaterThan(0)
     expect(series.get(`taskmill_schedule_dispatch_delay_seconds_count{${labels}}`)).toBeGreaterThan(0)

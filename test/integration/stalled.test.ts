@@ -7,11 +7,12 @@ import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
-const namespace = 'default'
 let home: OperatorHome
+let namespace: string
 
 beforeAll(async () => {
-  home = await openOperatorHome(namespace)
+  home = await openOperatorHome('stalled')
+  ;({ namespace } = home)
 })
 
 afterAll(async () => {

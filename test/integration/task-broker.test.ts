@@ -3,32 +3,31 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startControlPlane, type ControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis, type RedisOptions, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments, events, findCondition, secrets, taskBrokers, workerPools, type TaskBroker } from '../../src/api/index.ts'
-import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
-const namespace = 'default'
+let namespace: string
 const passwords = ['correct-horse-1', 'battery-staple-2', 'wrong-guess-3'] as const
-let controlPlane: ControlPlane
-let client: Awaited<ReturnType<typeof connectCluster>>
+let cluster: TestCluster
+let client: TestCluster['client']
 let operator: OperatorProcess
 const servers: RedisServer[] = []
 
 beforeAll(async () => {
-  controlPlane = await startControlPlane()
-  client = await connectCluster(controlPlane.kubeconfig)
-  await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  cluster = await openCluster()
+  ;({ client } = cluster)
+  namespace = await cluster.createNamespace('task-broker')
+  operator = startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace] })
   await operator.logged('leading')
 })
 
 afterAll(async () => {
   await operator?.stop()
-  await client?.close()
-  await Promise.all([...servers.map((server) => server.stop()), controlPlane?.stop()])
+  await Promise.all([...servers.map((server) => server.stop()), cluster?.close()])
 })
 
 async function redisWith(options: RedisOptions = {}): Promise<RedisServer> {
@@ -123,7 +122,7 @@ describe('credentials', () => {
       await queue.addBulk(Array.from({ length: 3 }, () => ({ name: 'x', data: {} })))
       await observe(client, deployments, { namespace, name: 'rotating' }, (object) => object?.spec.replicas === 5)
       await reason('rotating', 'Ready', 'Connected')
-      const claimed = async () => Number(await admin.hget('bull:.taskmill:dispatcher:default/default', 'aliveAtMs'))
+      const claimed = async () => Number(await admin.hget(`bull:.taskmill:dispatcher:default/${namespace}`, 'aliveAtMs'))
       const before = await claimed()
       await expect.poll(claimed, { timeout: 15_000 }).toBeGreaterThan(before)
       const users = ((await admin.call('CLIENT', 'LIST')) as string).match(/name=taskmill:\S* .*user=app/gu) ?? []
@@ -236,13 +235,13 @@ describe('the turn to dispatch', () => {
   it("follows spec.dispatch, and is another cluster's while that one holds it", async () => {
     const server = await redisWith({ appendonly: 'everysec' })
     const commands = new Redis(server.port, server.host)
-    const record = 'bull:.taskmill:dispatcher:default/default'
+    const record = `bull:.taskmill:dispatcher:default/${namespace}`
     try {
       const foreign = { epoch: '3', holder: 'another/taskmill-system/taskmill-operator', by: 'another-0', aliveAtMs: String(Date.now()) }
       await commands.hset(record, foreign)
       await create('shared', { standalone: { address: server.address } })
       const elsewhere = await reason('shared', 'Dispatching', 'DispatchedElsewhere')
-      expect(elsewhere.condition?.message).toContain('another/taskmill-system/taskmill-operator dispatches for default/default')
+      expect(elsewhere.condition?.message).toContain(`another/taskmill-system/taskmill-operator dispatches for default/${namespace}`)
       expect(elsewhere.object?.status?.dispatch).toBe('Standby')
       await commands.hdel(record, 'holder')
       expect((await reason('shared', 'Dispatching', 'Active')).object?.status?.dispatch).toBe('Active')

@@ -14,16 +14,17 @@ import {
   type TaskQueue,
 } from '../../src/api/index.ts'
 import { queueSettingsKey } from '../../src/contract/index.ts'
-import { namespaces, observe } from '../support/cluster-client.ts'
+import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
-const namespace = 'default'
 let home: OperatorHome
+let namespace: string
 let commands: Redis
 
 beforeAll(async () => {
-  home = await openOperatorHome(namespace)
+  home = await openOperatorHome('task-queue', ['standby'])
+  ;({ namespace } = home)
   commands = new Redis({ host: home.redis.host, port: home.redis.port })
 })
 
@@ -155,7 +156,7 @@ it('of two for one queue the older decides, the other says so, and takes over wh
   await declare('younger', { queueName: 'shared', maxConcurrency: 9 })
   const stalled = await seen('younger', (object) => reasonOf(object, 'Stalled') === 'PolicyConflict')
   expect(findCondition(stalled?.status?.conditions, 'Stalled')?.message).toBe(
-    'TaskQueue "older" of namespace "default" decides about queue "shared", nothing of this one is applied. Next: delete one of the two',
+    `TaskQueue "older" of namespace "${namespace}" decides about queue "shared", nothing of this one is applied. Next: delete one of the two`,
   )
   expect(await commands.hget('bull:shared:meta', 'concurrency')).toBe('3')
   await home.client.delete(taskQueues, namespace, 'older')
@@ -163,23 +164,23 @@ it('of two for one queue the older decides, the other says so, and takes over wh
 })
 
 it('does not touch what a later version has recorded', async () => {
-  await commands.hset('bull:.taskmill:queue:later', { v: '2', owner: 'default/default/queue/later' })
+  await commands.hset('bull:.taskmill:queue:later', { v: '2', owner: `default/${namespace}/queue/later` })
   await declare('later', { queueName: 'later', suspend: true })
   await seen('later', (object) => reasonOf(object, 'Stalled') === 'SettingsUnreadable')
   expect(await commands.exists('bull:later:meta')).toBe(0)
 })
 
 it('applies nothing while another cluster acts here', async () => {
-  await home.client.create(namespaces, { metadata: { name: 'standby' } }, { fieldManager: 'test' })
+  const [standby = ''] = home.others
   const broker = {
-    metadata: { namespace: 'standby', name: 'default' },
+    metadata: { namespace: standby, name: 'default' },
     spec: { standalone: { address: home.redis.address }, dispatch: 'Standby' },
   }
   await home.client.apply(taskBrokers, broker as never, { fieldManager: 'test', force: true })
-  await declare('waiting', { queueName: 'waiting', suspend: true }, 'standby')
+  await declare('waiting', { queueName: 'waiting', suspend: true }, standby)
   const queue = queueOf('waiting')
   await queue.addBulk(jobs(3))
-  await seen('waiting', (object) => reasonOf(object, 'Ready') === 'Standby', 'standby')
+  await seen('waiting', (object) => reasonOf(object, 'Ready') === 'Standby', standby)
   await sleep(1500)
   expect(await queue.isPaused()).toBe(false)
   await queue.close()

@@ -1,23 +1,28 @@
-/** Ends the pods of the Jobs of schedules of one name, in all namespaces, and keeps books of them as the handlers of tasks do. */
+/** Ends the pods of the Jobs of schedules of one name, in all namespaces of a file, and keeps books of them as the handlers of tasks do. */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { jobs, pods } from '../../src/api/index.ts'
+import { jobs, pods, type Pod } from '../../src/api/index.ts'
+import { systemClock } from '../../src/clock/index.ts'
 import { annotations, labels } from '../../src/contract/index.ts'
 import { hasCode } from '../../src/errors/index.ts'
-import type { KubeClient } from '../../src/kube/index.ts'
+import { createInformer } from '../../src/kube/index.ts'
+import { silentLogger } from '../../src/observability/index.ts'
+import type { TestCluster } from './cluster.ts'
 import { endPod } from './job-pods.ts'
 
 export type Kubelet = { stop(): Promise<void> }
 
-export function startKubelet(client: KubeClient, recordFile: string, schedule: string): Kubelet {
+export function startKubelet({ client, owns }: TestCluster, recordFile: string, schedule: string): Kubelet {
   const stopping = new AbortController()
   const ended = new Set<string>()
+  const labelSelector = `${labels.startedBy}=TaskSchedule,${labels.schedule}=${schedule}`
+  const informer = createInformer<Pod>({ client, resource: pods, labelSelector, clock: systemClock, log: silentLogger, rng: Math.random })
+  informer.start(stopping.signal)
 
   async function look(): Promise<void> {
-    const { items } = await client.list(pods, { labelSelector: `${labels.startedBy}=TaskSchedule,${labels.schedule}=${schedule}` })
-    for (const pod of items) {
+    for (const pod of informer.list()) {
       const { uid = '', namespace = '', labels: its, deletionTimestamp } = pod.metadata
-      if (ended.has(uid) || deletionTimestamp !== undefined) continue
+      if (!owns(namespace) || ended.has(uid) || deletionTimestamp !== undefined) continue
       const job = await client.get(jobs, namespace, its?.['batch.kubernetes.io/job-name'] ?? '')
       ended.add(uid)
       appendFileSync(recordFile, `${job.metadata.annotations?.[annotations.jobId]} 1 ${new Date().toISOString()}\n`)

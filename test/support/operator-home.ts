@@ -1,14 +1,16 @@
-import { type ControlPlane, startControlPlane } from '../../hack/cluster/control-plane.ts'
 import { type RedisServer, startRedis } from '../../hack/cluster/redis.ts'
-import { connectCluster, installCrds } from './cluster-client.ts'
+import { openCluster, type TestCluster } from './cluster.ts'
 import { createBroker } from './manifests.ts'
 import { type OperatorProcess, startOperator } from './operator-process.ts'
 
-/** A control plane, a Redis, and an operator for them, with a TaskBroker in the namespace. */
+/** A namespace of the shared cluster, a Redis, and an operator for both, with a TaskBroker in the namespace. */
 export type OperatorHome = {
-  readonly controlPlane: ControlPlane
+  readonly cluster: TestCluster
   readonly redis: RedisServer
-  readonly client: Awaited<ReturnType<typeof connectCluster>>
+  readonly client: TestCluster['client']
+  readonly namespace: string
+  /** The other namespaces that the operator watches, in the order in which they were asked for. */
+  readonly others: readonly string[]
   /** The one that was started last. */
   readonly operator: OperatorProcess
   /** Starts another one, after the one before was stopped. */
@@ -17,21 +19,23 @@ export type OperatorHome = {
   close(): Promise<void>
 }
 
-export async function openOperatorHome(namespace: string): Promise<OperatorHome> {
+export async function openOperatorHome(name: string, others: readonly string[] = []): Promise<OperatorHome> {
   await using opened = new AsyncDisposableStack()
-  const [controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
-  opened.defer(async () => void (await Promise.all([redis.stop(), controlPlane.stop()])))
-  const client = opened.adopt(await connectCluster(controlPlane.kubeconfig), (own) => own.close())
-  await installCrds(client)
-  const start = () => startOperator({ kubeconfig: controlPlane.kubeconfig })
+  const [cluster, redis] = await Promise.all([openCluster(), startRedis()])
+  opened.use(cluster)
+  opened.use(redis)
+  const [namespace = '', ...more] = await Promise.all([name, ...others].map((each) => cluster.createNamespace(each)))
+  const start = () => startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace, ...more] })
   let operator = start()
   opened.defer(() => operator.stop())
-  await createBroker(client, namespace, redis.address)
+  await createBroker(cluster.client, namespace, redis.address)
   const all = opened.move()
   return {
-    controlPlane,
+    cluster,
     redis,
-    client,
+    client: cluster.client,
+    namespace,
+    others: more,
     get operator() {
       return operator
     },

@@ -21,19 +21,22 @@ export type OperatorProcess = AsyncDisposable & {
 export function startOperator(options: {
   readonly kubeconfig: string
   readonly identity?: string
-  readonly namespace?: string
+  /** The operator watches these, and its Lease is in the first; by default it watches all, and the Lease is in `default`. */
+  readonly namespaces?: readonly string[]
   /** What else stands in its environment. */
   readonly env?: Readonly<Record<string, string>>
   /** What Node runs; by default the command line of the product. */
   readonly entry?: readonly string[]
 }): OperatorProcess {
-  const { kubeconfig, identity = 'operator-0', namespace = 'default', entry = ['src/main/cli.ts', 'operator'] } = options
-  const child = spawn(process.execPath, entry, {
+  const { kubeconfig, identity = 'operator-0', namespaces = [], entry = ['src/main/cli.ts', 'operator'] } = options
+  // It ends with the test process, however that ends.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, ...entry], {
     env: {
       ...process.env,
       KUBECONFIG: kubeconfig,
       POD_NAME: identity,
-      POD_NAMESPACE: namespace,
+      POD_NAMESPACE: namespaces[0] ?? 'default',
+      TASKMILL_WATCH_NAMESPACES: namespaces.join(','),
       TASKMILL_HTTP_PORT: '0',
       TASKMILL_LOG_LEVEL: 'debug',
       ...options.env,

@@ -2,9 +2,10 @@
 import { createServer } from 'node:http'
 import { Agent, request as send } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ControlPlane } from '../../hack/cluster/control-plane.ts'
+import type { ApiAccess } from '../../hack/cluster/api-request.ts'
+import { temporaryFolder } from '../../hack/cluster/temporary-folder.ts'
 
 export type Sent = { readonly atMs: number; readonly method: string; readonly path: string }
 
@@ -23,11 +24,11 @@ export type RecordingProxy = AsyncDisposable & {
 
 /** `answerAfterMs`: writes are answered this late, so that one can be in flight when a test wants it. */
 export async function startRecordingProxy(
-  controlPlane: ControlPlane,
+  cluster: ApiAccess,
   name: string,
   { answerAfterMs = 100 }: { readonly answerAfterMs?: number } = {},
 ): Promise<RecordingProxy> {
-  const { ca, cert, key } = controlPlane
+  const { ca, cert, key, server: apiServer } = cluster
   const agent = new Agent({ keepAlive: true, ca, cert, key })
   const sent: Sent[] = []
   const watchers = new Set<(sent: Sent) => void>()
@@ -39,7 +40,7 @@ export async function startRecordingProxy(
     const arrived = { atMs: performance.now(), method, path: url.split('?', 1)[0] ?? '' }
     sent.push(arrived)
     for (const watch of watchers) watch(arrived)
-    const forwarded = send(new URL(url, controlPlane.server), { agent, method, headers }, (answer) => {
+    const forwarded = send(new URL(url, apiServer), { agent, method, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
       if (method === 'GET') answer.pipe(outgoing)
       else setTimeout(() => answer.pipe(outgoing), answerAfterMs)
@@ -50,7 +51,8 @@ export async function startRecordingProxy(
     incoming.pipe(forwarded)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const kubeconfig = join(controlPlane.folder, `${name}.kubeconfig`)
+  const folder = await temporaryFolder('taskmill-proxy-')
+  const kubeconfig = join(folder, `${name}.kubeconfig`)
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   await writeFile(
     kubeconfig,
@@ -86,6 +88,7 @@ export async function startRecordingProxy(
       server.closeAllConnections()
       agent.destroy()
       await new Promise((resolve) => server.close(resolve))
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }
