@@ -18,15 +18,14 @@ class LongestFirst extends BaseSequencer {
 const env = { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/compiled` }
 
 /** Files that mostly wait run side by side: more of them than there are processors. */
-const withServers = (name: string, testTimeout: number) => ({
+const withServers = (name: string, { order, ...limits }: { order: number; testTimeout: number; maxWorkers: number }) => ({
   test: {
     name,
     env,
     include: [`test/${name}/**/*.test.ts`],
-    testTimeout,
+    ...limits,
     hookTimeout: 300_000,
-    maxWorkers: 6,
-    sequence: { groupOrder: 1 },
+    sequence: { groupOrder: order },
   },
 })
 
@@ -44,8 +43,9 @@ export default defineConfig({
         },
       },
       { test: { name: 'chart', env, include: ['test/chart/**/*.test.ts'], testTimeout: 60_000 } },
-      withServers('integration', 120_000),
-      withServers('fault', 300_000),
+      withServers('integration', { order: 1, testTimeout: 120_000, maxWorkers: 6 }),
+      // Each of these runs several operators at once.
+      withServers('fault', { order: 2, testTimeout: 300_000, maxWorkers: 3 }),
       {
         test: {
           name: 'e2e',
@@ -54,7 +54,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -33,6 +33,8 @@ export type ApiServerOptions = {
   readonly serving: KeyPair
   readonly kubeletClient: KeyPair
   readonly serviceAccount: KeyPair
+  /** A file of bearer tokens: `token,user,uid,"group"`. */
+  readonly tokens?: string
   /** The policy's file says what is written to the log's file. */
   readonly audit?: { readonly policy: string; readonly log: string }
 }
@@ -42,6 +44,7 @@ export function apiServerArguments(options: ApiServerOptions): string[] {
     options.advertiseAddress === undefined
       ? ['--endpoint-reconciler-type=none']
       : [`--advertise-address=${options.advertiseAddress}`, '--kubelet-preferred-address-types=InternalIP']
+  const tokens = options.tokens === undefined ? [] : [`--token-auth-file=${options.tokens}`]
   const audit =
     options.audit === undefined
       ? []
@@ -67,6 +70,7 @@ export function apiServerArguments(options: ApiServerOptions): string[] {
     `--kubelet-client-certificate=${options.kubeletClient.cert}`,
     `--kubelet-client-key=${options.kubeletClient.key}`,
     ...advertise,
+    ...tokens,
     ...audit,
   ]
 }

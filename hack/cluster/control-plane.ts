@@ -4,7 +4,8 @@
  * wanted. Objects are real, admission, CEL, garbage collection, Deployments → ReplicaSets → Pods too;
  * pods stay Pending. Everything ends with the process that started it.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { apiRequest, isReady, waitUntil } from './api-request.ts'
 import type { ApiAccess, ApiReply } from './api-request.ts'
@@ -30,6 +31,8 @@ const goEnvironment = { ...process.env, GOGC: '400' }
 export type Cluster = ApiAccess & {
   /** Path of a kubeconfig for the cluster's administrator. */
   readonly kubeconfig: string
+  /** A folder with what a pod of the administrator's would have mounted: `ca.crt`, `token` and `namespace`. */
+  readonly podFolder: string
   /** One raw request as the administrator. */
   request(method: string, path: string, body?: unknown): Promise<ApiReply>
   /** A bearer token for a service account that exists. */
@@ -52,7 +55,7 @@ export type ControlPlane = AsyncDisposable &
   }
 
 /** The administrator's requests to a cluster that runs. */
-export function controlPlaneAccess(access: ApiAccess & Pick<Cluster, 'kubeconfig'>): Cluster {
+export function controlPlaneAccess(access: ApiAccess & Pick<Cluster, 'kubeconfig' | 'podFolder'>): Cluster {
   return {
     ...access,
     request: (method, path, body) => apiRequest(access, method, path, body),
@@ -94,6 +97,14 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       authority.issue('controller-manager', '/CN=system:kube-controller-manager'),
       authority.issue('service-account', '/CN=service-account'),
     ])
+    const [podFolder, tokens, token] = [join(folder, 'pod'), join(folder, 'tokens'), randomUUID()]
+    await mkdir(podFolder)
+    await Promise.all([
+      writeFile(tokens, `${token},admin-pod,admin-pod,"system:masters"\n`),
+      writeFile(join(podFolder, 'token'), token),
+      writeFile(join(podFolder, 'namespace'), 'default'),
+      cp(authority.files.cert, join(podFolder, 'ca.crt')),
+    ])
     const apiArguments = apiServerArguments({
       etcdPort,
       port,
@@ -103,6 +114,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       serving,
       kubeletClient: admin,
       serviceAccount,
+      tokens,
     })
     const [ca, cert, key] = await Promise.all([authority.files.cert, admin.cert, admin.key].map((file) => readFile(file, 'utf8')))
     const access: ApiAccess = { server, ca: ca ?? '', cert: cert ?? '', key: key ?? '' }
@@ -137,7 +149,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       )
     }
     return {
-      ...controlPlaneAccess({ ...access, kubeconfig }),
+      ...controlPlaneAccess({ ...access, kubeconfig, podFolder }),
       folder,
       kill9ApiServer: () => apiServer.kill(),
       stopApiServer: () => apiServer.stop(3000),

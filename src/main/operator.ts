@@ -1,5 +1,5 @@
 /** Composes the operator: the only place where its parts meet the environment, the clock, chance and the network. */
-import { readFile } from 'node:fs/promises'
+import { readFile as readBytes } from 'node:fs/promises'
 import { systemClock as clock } from '../clock/index.ts'
 import { createKubeClient, createLease, loadKubeConfig } from '../kube/index.ts'
 import { createLogger, createMetrics, loadTracer } from '../observability/index.ts'
@@ -20,19 +20,23 @@ export type OperatorInputs = {
   readonly version: string
   /** For fault tests: called before and after every write and effect for a slot or a run, with the point's name, so that a test can end the process there. */
   readonly at?: (point: string) => void
+  /** Reads the files by which the operator finds the API server; default: from the disk. */
+  readonly readFile?: (path: string) => Promise<string>
 }
+
+const readText = (path: string): Promise<string> => readBytes(path, 'utf8')
 
 /**
  * Runs until stopped. Losing the Lease ends a term and not the process, which then follows again; it rejects when a part fails, or does not
  * end in time, so that the process ends and is started anew.
  */
-export async function runOperator({ env, stop, version, at = () => {} }: OperatorInputs): Promise<void> {
+export async function runOperator({ env, stop, version, at = () => {}, readFile = readText }: OperatorInputs): Promise<void> {
   const config = operatorConfig(env)
   const log = createLogger({ level: config.logLevel })
   const metrics = createMetrics({ now: clock.now })
   metrics.set('taskmill_build_info', { version }, 1)
   const rng = Math.random
-  const loaded = await loadKubeConfig({ env, readFile: (path) => readFile(path, 'utf8'), clock })
+  const loaded = await loadKubeConfig({ env, readFile, clock })
   const tracer = await loadTracer(version)
   const connection = { ...loaded, clock, userAgent: `taskmill/${version}`, onResponse: metrics.apiRequests(new URL(loaded.server).host) }
   const client = createKubeClient(connection)

@@ -9,7 +9,7 @@ let isBuilt = false
 export function startBenchedOperator(kubeconfig: string): OperatorProcess {
   build()
   const entry = [`--max-old-space-size=${heapMb}`, 'dist/main/cli.js', 'operator']
-  const operator = startOperator({ kubeconfig, entry, env: { TASKMILL_LOG_LEVEL: 'info' } })
+  const operator = startOperator({ cluster: { kubeconfig }, entry, env: { TASKMILL_LOG_LEVEL: 'info' } })
   let isWanted = true
   void operator.exited.then((code) => {
     if (!isWanted) return

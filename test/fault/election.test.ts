@@ -47,7 +47,7 @@ let started = 0
 async function candidate(): Promise<Candidate> {
   const identity = `operator-${started++}`
   const proxy = await startRecordingProxy(cluster, identity)
-  const operator = startOperator({ kubeconfig: proxy.kubeconfig, identity, namespaces: [namespace] })
+  const operator = startOperator({ cluster: proxy, identity, namespaces: [namespace] })
   proxies.push(proxy)
   operators.push(operator)
   await operator.logged('operator started')

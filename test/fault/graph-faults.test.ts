@@ -74,7 +74,7 @@ async function open(name: string): Promise<Scene> {
     },
     launch(more = {}) {
       const operator = startOperator({
-        kubeconfig: cluster.kubeconfig,
+        cluster,
         namespaces: [namespace],
         ...more,
       })
@@ -104,7 +104,6 @@ it.concurrent.each(frozenAt)('two that believe to lead: one is frozen %s, beyond
   work(queues.work, queues.slow)
   const first = launch({
     identity: 'operator-0',
-    entry: ['test/support/operator-with-kill-points.ts'],
     env: { KILL_AT: `${point}#1`, KILL_SIGNAL: 'SIGSTOP' },
   })
   await first.logged('leading')
@@ -229,8 +228,9 @@ it.concurrent.each(restored)('a snapshot is restored $when: said, and nothing st
   for (const run of lost) {
     expect(run?.status).toMatchObject({ state: 'Failed', failureMessage: expect.stringContaining('the broker lost the log of this run') })
   }
-  const events = await client.raw(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
-  expect(events.match(/"reason":"LedgerRegressed"/gu)).toHaveLength(2)
+  // Events are sent a moment after what they tell of.
+  const eventsThere = () => client.raw(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
+  await until('two Events', async () => (await eventsThere()).match(/"reason":"LedgerRegressed"/gu)?.length === 2)
   // Taken back; that of the run that has ended is Redis's own to run again, and its end means nothing.
   await until('what came back was taken back', async () => (await commands.llen('bull:later:wait')) === 1)
   work('later', 'at-last')

@@ -108,10 +108,9 @@ function drawStrikes(index: number): readonly Strike[] {
 function createPair(namespace: string) {
   const launch = (identity: string, killAt: string): OperatorProcess => {
     const operator = startOperator({
-      kubeconfig: cluster.kubeconfig,
+      cluster,
       namespaces: [namespace],
       identity,
-      entry: ['test/support/operator-with-kill-points.ts'],
       env: { KILL_AT: killAt },
     })
     operators.push(operator)

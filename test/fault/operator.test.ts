@@ -13,7 +13,7 @@ import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments, findCondition, workerPools, type Deployment, type WorkerPool } from '../../src/api/index.ts'
 import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
-import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { productEntry, startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { watchReplicas } from '../support/replica-watch.ts'
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts'
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
 
 /** The kubelet's part: an operator that is killed is started again in its pod. */
 function launch(): OperatorProcess {
-  const launched = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  const launched = startOperator({ cluster: controlPlane, entry: productEntry })
   void launched.exited.then(() => {
     if (isSupervised && operator === launched) operator = launch()
   })
@@ -226,7 +226,7 @@ it('the operator is killed while it creates Deployments: none of them ever asks 
 
 it('two operators: one leads, and the other takes over at once when the first is stopped', async () => {
   await operator.logged('leading')
-  await using second = startOperator({ kubeconfig: controlPlane.kubeconfig, identity: 'operator-1' })
+  await using second = startOperator({ cluster: controlPlane, entry: productEntry, identity: 'operator-1' })
   await createPool(client, namespace, 'handover', { queues: [{ name: 'handover' }], scaling })
   await deployment('handover', (object) => object?.spec.replicas === 0)
   expect(second.lines.filter((line) => line.msg === 'scaled')).toEqual([])

@@ -52,10 +52,9 @@ afterAll(async () => {
 
 function launch(namespace: string, killAt = '', { identity = 'operator-0', signal = 'SIGKILL' } = {}): OperatorProcess {
   const operator = startOperator({
-    kubeconfig: cluster.kubeconfig,
+    cluster,
     identity,
     namespaces: [namespace],
-    entry: ['test/support/operator-with-kill-points.ts'],
     env: { KILL_AT: killAt, KILL_SIGNAL: signal },
   })
   operators.push(operator)

@@ -27,6 +27,7 @@ import {
   settle,
   slotsDue,
   slotsRun,
+  until,
   untilMoreRan,
   type Home,
   type ScheduleSpec,
@@ -73,7 +74,7 @@ async function open(title: string, appendonly: 'always' | 'everysec', specs: Rea
   const worker = startPlainWorker({ redis, queues: [queue], recordFile: home.recordFile })
   closing.push(() => worker.stop())
   const launch = (): OperatorProcess => {
-    const operator = startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace] })
+    const operator = startOperator({ cluster, namespaces: [namespace] })
     closing.push(() => operator.kill())
     return operator
   }
@@ -239,8 +240,9 @@ it.concurrent.each(restored)(
     console.log(`${name}: ${inCopy.size} slots in the copy, ${runs.length} ran, ${JSON.stringify(seen?.status?.missedRuns)}`)
     expect(runs.length - inCopy.size).toBeGreaterThanOrEqual(5)
     expect(runs).toEqual([...new Set(runs)])
-    const events = await client.raw(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
-    expect(events).toContain('"reason":"LedgerRegressed"')
+    // Events are sent a moment after what they tell of.
+    const eventsThere = () => client.raw(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
+    await until('an Event', async () => (await eventsThere()).includes('"reason":"LedgerRegressed"'))
   },
   280_000,
 )

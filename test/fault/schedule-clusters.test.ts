@@ -70,8 +70,8 @@ afterAll(async () => {
 })
 
 /** An operator for some namespaces, with its Lease in the first of them. */
-function launch({ kubeconfig }: TestCluster, watched: readonly string[], identity = 'operator-0'): OperatorProcess {
-  const operator = startOperator({ kubeconfig, identity, namespaces: watched })
+function launch(cluster: TestCluster, watched: readonly string[], identity = 'operator-0'): OperatorProcess {
+  const operator = startOperator({ cluster, identity, namespaces: watched })
   operators.push(operator)
   return operator
 }

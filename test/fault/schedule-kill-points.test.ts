@@ -76,9 +76,8 @@ afterAll(async () => {
 
 function launch(namespace: string, killAt = ''): OperatorProcess {
   const operator = startOperator({
-    kubeconfig: cluster.kubeconfig,
+    cluster,
     namespaces: [namespace],
-    entry: ['test/support/operator-with-kill-points.ts'],
     env: { KILL_AT: killAt },
   })
   operators.push(operator)

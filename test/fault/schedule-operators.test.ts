@@ -74,7 +74,7 @@ afterAll(async () => {
 
 /** An operator for one namespace, with a Lease in it: as many of them as wanted do not meet. */
 function launch(namespace: string, more: Partial<Parameters<typeof startOperator>[0]> = {}): OperatorProcess {
-  const operator = startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace], ...more })
+  const operator = startOperator({ cluster, namespaces: [namespace], ...more })
   operators.push(operator)
   return operator
 }
@@ -200,8 +200,7 @@ it.concurrent.each(frozenAt)(
     proxies.push(proxy)
     const first = launch(namespace, {
       identity: 'operator-0',
-      kubeconfig: proxy.kubeconfig,
-      entry: ['test/support/operator-with-kill-points.ts'],
+      cluster: proxy,
       env: { KILL_AT: `${point}#${point === 'before remove' ? 1 : 3}`, KILL_SIGNAL: 'SIGSTOP' },
     })
     await first.logged('leading')

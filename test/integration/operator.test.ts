@@ -15,7 +15,7 @@ import {
 } from '../../src/api/index.ts'
 import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
-import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { productEntry, startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
 type Quota = KubeObject & { readonly spec: object; readonly status?: { readonly hard?: unknown } }
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
   ;[controlPlane, redis] = await Promise.all([startControlPlane(), startRedis()])
   client = await connectCluster(controlPlane.kubeconfig)
   await installCrds(client)
-  operator = startOperator({ kubeconfig: controlPlane.kubeconfig })
+  operator = startOperator({ cluster: controlPlane, entry: productEntry })
   await createBroker(client, namespace, redis.address)
 
   // Left alone from here on, while the other tests keep the operator busy.

@@ -7,7 +7,7 @@ import type { KubeClient } from '../../src/kube/index.ts'
 import { openCluster, startOwnCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
 import { createBroker } from '../support/manifests.ts'
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
+import { type OperatorProcess, productEntry, startOperator } from '../support/operator-process.ts'
 
 export type ScheduleHome = {
   readonly cluster: TestCluster
@@ -51,7 +51,8 @@ export async function scheduleHome(title: string, options: ScheduleHomeOptions =
   const [cluster, redis] = await Promise.all([isAlone ? startOwnCluster() : openCluster(), startRedis(options.redis)])
   const { client } = cluster
   const [namespace = '', ...others] = await Promise.all([title, ...otherNames].map((each) => cluster.createNamespace(each)))
-  const start = () => startOperator({ kubeconfig: cluster.kubeconfig, namespaces: isAlone ? [] : [namespace, ...others] })
+  const start = () =>
+    isAlone ? startOperator({ cluster, entry: productEntry }) : startOperator({ cluster, namespaces: [namespace, ...others] })
   const commands = new Redis({ host: redis.host, port: redis.port, maxRetriesPerRequest: null, retryStrategy: () => 50 })
   commands.on('error', () => undefined)
   const consumers = new Set<Consumer>()

@@ -21,7 +21,7 @@ beforeAll(async () => {
   cluster = await openCluster()
   ;({ client } = cluster)
   namespace = await cluster.createNamespace('task-broker')
-  operator = startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace] })
+  operator = startOperator({ cluster, namespaces: [namespace] })
   await operator.logged('leading')
 })
 

@@ -48,9 +48,9 @@ export async function startOwnCluster(options: ControlPlaneOptions = {}): Promis
 }
 
 function testCluster(cluster: Cluster, client: KubeClient, suffix: string, close: TestCluster['close']): TestCluster {
-  const { server, ca, cert, key, kubeconfig, request, serviceAccountToken } = cluster
+  const { server, ca, cert, key, kubeconfig, podFolder, request, serviceAccountToken } = cluster
   return {
-    ...{ server, ca, cert, key, kubeconfig, request, serviceAccountToken },
+    ...{ server, ca, cert, key, kubeconfig, podFolder, request, serviceAccountToken },
     client,
     nameOf: (name) => `${name}${suffix}`,
     owns: (namespace) => namespace.endsWith(suffix),

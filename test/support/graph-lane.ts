@@ -246,7 +246,7 @@ function rightCounts(node: NodeStatus, attempts: number): readonly [number, numb
   if (hasEndedItself(node)) return reason === 'InvalidExpression' || reason === 'PayloadTooLarge' ? [0, 0] : [attempts, attempts]
   if (state === 'Skipped' || state === 'Omitted') return [0, 0]
   // Taken back before its last attempt, or left to go on.
-  return message.includes('goes on') ? [1, attempts] : [0, Math.max(0, attempts - 1)]
+  return message.includes('its job still runs') ? [1, attempts] : [0, Math.max(0, attempts - 1)]
 }
 
 function tokenOf({ metadata }: TaskExecution): string {

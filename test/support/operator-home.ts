@@ -25,7 +25,7 @@ export async function openOperatorHome(name: string, others: readonly string[] =
   opened.use(cluster)
   opened.use(redis)
   const [namespace = '', ...more] = await Promise.all([name, ...others].map((each) => cluster.createNamespace(each)))
-  const start = () => startOperator({ kubeconfig: cluster.kubeconfig, namespaces: [namespace, ...more] })
+  const start = () => startOperator({ cluster, namespaces: [namespace, ...more] })
   let operator = start()
   opened.defer(() => operator.stop())
   await createBroker(cluster.client, namespace, redis.address)

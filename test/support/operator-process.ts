@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Cluster } from '../../hack/cluster/control-plane.ts'
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
 
@@ -18,22 +19,27 @@ export type OperatorProcess = AsyncDisposable & {
   readonly exited: Promise<number | null>
 }
 
+/** The command line of the product, as the image runs it. */
+export const productEntry: readonly string[] = ['src/main/cli.ts', 'operator']
+
 export function startOperator(options: {
-  readonly kubeconfig: string
+  /** As a pod of it connects; by its kubeconfig where there is no folder for pods. */
+  readonly cluster: Pick<Cluster, 'kubeconfig'> & Partial<Pick<Cluster, 'server' | 'podFolder'>>
   readonly identity?: string
   /** The operator watches these, and its Lease is in the first; by default it watches all, and the Lease is in `default`. */
   readonly namespaces?: readonly string[]
   /** What else stands in its environment. */
   readonly env?: Readonly<Record<string, string>>
-  /** What Node runs; by default the command line of the product. */
+  /** What Node runs; by default the operator of the tests (test-operator.ts). */
   readonly entry?: readonly string[]
 }): OperatorProcess {
-  const { kubeconfig, identity = 'operator-0', namespaces = [], entry = ['src/main/cli.ts', 'operator'] } = options
+  const { cluster, identity = 'operator-0', namespaces = [], entry = ['test/support/test-operator.ts'] } = options
   // It ends with the test process, however that ends.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, ...entry], {
     env: {
       ...process.env,
-      KUBECONFIG: kubeconfig,
+      // Only the operator of the tests knows the folder.
+      ...(options.entry === undefined ? connectionOf(cluster) : { KUBECONFIG: cluster.kubeconfig }),
       POD_NAME: identity,
       POD_NAMESPACE: namespaces[0] ?? 'default',
       TASKMILL_WATCH_NAMESPACES: namespaces.join(','),
@@ -75,6 +81,13 @@ export function startOperator(options: {
     exited,
     [Symbol.asyncDispose]: () => end('SIGKILL'),
   }
+}
+
+/** A pod needs half of the time to start: it does not load what reads kubeconfigs. */
+function connectionOf({ server, podFolder, kubeconfig }: Parameters<typeof startOperator>[0]['cluster']): Readonly<Record<string, string>> {
+  if (server === undefined || podFolder === undefined) return { KUBECONFIG: kubeconfig }
+  const { hostname, port } = new URL(server)
+  return { POD_FOLDER: podFolder, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
 }
 
 function isRunning(child: ChildProcess): boolean {

@@ -9,7 +9,7 @@ import type { TestProject } from 'vitest/node'
 import type { ControlPlane } from '../../hack/cluster/control-plane.ts'
 
 /** What a test process needs to use the cluster; all of it can be sent as JSON. */
-export type ClusterAccess = Pick<ControlPlane, 'server' | 'ca' | 'cert' | 'key' | 'kubeconfig'>
+export type ClusterAccess = Pick<ControlPlane, 'server' | 'ca' | 'cert' | 'key' | 'kubeconfig' | 'podFolder'>
 
 declare module 'vitest' {
   // oxlint-disable-next-line typescript/consistent-type-definitions -- vitest's own interface is extended
@@ -24,8 +24,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const door = createServer((_, response) => {
     starting ??= startWithCrds()
     starting.then(
-      ({ server, ca, cert, key, kubeconfig }) =>
-        response.end(JSON.stringify({ server, ca, cert, key, kubeconfig } satisfies ClusterAccess)),
+      ({ server, ca, cert, key, kubeconfig, podFolder }) =>
+        response.end(JSON.stringify({ server, ca, cert, key, kubeconfig, podFolder } satisfies ClusterAccess)),
       (error: unknown) => response.writeHead(500).end(String(error)),
     )
   })
