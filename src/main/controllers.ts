@@ -30,9 +30,9 @@ function startKind(kind: Kind<Term>, term: Term): Controller {
   for (const key of keys()) controller.enqueue(key, { priority: startPriority })
   for (const watch of kind.watches(term)) {
     const end = watch.subscribe((changed) => {
-      if (!signal.aborted) for (const key of changed) controller.enqueue(key)
+      if (!signal.aborted || watch.throughStop) for (const key of changed) controller.enqueue(key)
     })
-    signal.addEventListener('abort', end, { once: true })
+    if (!watch.throughStop) signal.addEventListener('abort', end, { once: true })
   }
   return controller
 }

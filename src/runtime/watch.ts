@@ -8,6 +8,8 @@ export type Source<Change extends readonly unknown[]> = {
 export type Watch = {
   /** Names the source, for people. */
   readonly name: string
+  /** Its keys are reconciled also while the term ends, as long as the controller runs. Only for a source that ends with the term. */
+  readonly throughStop: boolean
   /** Calls back with the keys of each change that concerns some, until the returned function is called. */
   subscribe(onKeys: (keys: readonly string[]) => void): () => void
 }
@@ -17,9 +19,11 @@ export function watch<Change extends readonly unknown[]>(
   name: string,
   source: Source<Change>,
   keysOf: (...change: Change) => readonly string[],
+  { throughStop = false }: { readonly throughStop?: boolean } = {},
 ): Watch {
   return {
     name,
+    throughStop,
     subscribe(onKeys) {
       const end = source.onChange((...change) => {
         const keys = keysOf(...change)

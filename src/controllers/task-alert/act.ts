@@ -10,14 +10,14 @@ import type { World } from './gather.ts'
 
 /**
  * Sends what is Pending in the record, which is stored already, and settles the rest. A channel that does not exist gets nothing; its
- * notification stays Pending. `onOutcome` is called after each attempt.
+ * notification stays Pending.
  */
 export function sendNotifications(
   notifier: Pick<Notifier, 'send' | 'settle'>,
   key: string,
   { alert, understood }: Pick<World, 'alert' | 'understood'>,
   record: AlertRecord,
-  { hasChannel, onOutcome }: { readonly hasChannel: (channel: string) => boolean; readonly onOutcome: () => void },
+  hasChannel: (channel: string) => boolean,
 ): void {
   const namespace = alert.metadata.namespace ?? ''
   for (const told of record.told) {
@@ -25,7 +25,7 @@ export function sendNotifications(
     if (told.delivery !== 'Pending') notifier.settle(channel, key, told.sequence)
     else if (hasChannel(channel)) {
       const notification = notificationOf(alert, understood, record, told)
-      if (notification !== undefined) notifier.send(notification, onOutcome)
+      if (notification !== undefined) notifier.send(notification)
     }
   }
 }

@@ -34,8 +34,6 @@ export type TaskAlertDeps = {
   readonly statusBudget: WriteBudget
   /** Called before and after each write that matters, so that a fault test can end the process there. */
   readonly at: (point: string) => void
-  /** Asks for another look at an alert. */
-  readonly enqueue: (key: string) => void
 }
 
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
@@ -89,10 +87,7 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
       if (change !== undefined) deps.at(`before write ${change}`)
       const written = await statuses.write(key, alert, status, signal)
       if (change !== undefined) deps.at(`after write ${change}`)
-      sendNotifications(notifier, key, world, record, {
-        hasChannel: (channel) => deps.channels.get(channel) !== undefined,
-        onOutcome: () => deps.enqueue(key),
-      })
+      sendNotifications(notifier, key, world, record, (channel) => deps.channels.get(channel) !== undefined)
 
       for (const event of transitionEvents(world.status, status, world.condition, transition)) events.event(alert, event)
       if (transition !== undefined) log.info({ alert: key, to: transition.to, value: transition.text }, 'an alert has changed')

@@ -14,7 +14,7 @@ const alerts: InformerDeclaration<TaskAlert, 'byTarget' | 'byChannel'> = {
   },
 }
 
-type Deps = Omit<TaskAlertDeps, 'alerts' | 'channels' | 'brokers' | 'queues' | 'targetOf' | 'enqueue'> & TaskAlertSources
+type Deps = Omit<TaskAlertDeps, 'alerts' | 'channels' | 'brokers' | 'queues' | 'targetOf'> & TaskAlertSources
 
 export const taskAlertKind = {
   name: 'task-alert',

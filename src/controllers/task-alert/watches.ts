@@ -14,6 +14,7 @@ import {
 import type { Informer } from '../../kube/index.ts'
 import { watch, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { Notifier } from '../../services/notifications/index.ts'
 import type { RunCounts, Signals } from '../../services/signals/index.ts'
 import {
   dependencyTarget,
@@ -40,11 +41,12 @@ export type TaskAlertSources = {
   readonly caches: TaskAlertCaches
   readonly signals: Pick<Signals, 'changesOf'>
   readonly counts: Pick<RunCounts, 'changesOf'>
+  readonly notifier: Pick<Notifier, 'onOutcome'>
   readonly directory: Pick<BrokerDirectory, 'onChange'>
 }
 
 /** Of each alert: for what it judges and whom it notifies. */
-export function taskAlertWatches({ caches, signals, counts, directory }: TaskAlertSources): readonly Watch[] {
+export function taskAlertWatches({ caches, signals, counts, notifier, directory }: TaskAlertSources): readonly Watch[] {
   const { alerts, channels, queues, taskBrokers } = caches
   const ofNamespace = (key: string) => keysOf(alerts.list(namespaceOf(key)))
   return [
@@ -52,6 +54,8 @@ export function taskAlertWatches({ caches, signals, counts, directory }: TaskAle
     watch('AlertChannels', channels, (key) => keysOf(alerts.byIndex('byChannel', key))),
     watch('queues', signals.changesOf('TaskAlert'), (key) => [key]),
     watch('counts of runs', counts.changesOf('TaskAlert'), (key) => [key]),
+    // Also while the operator stops: an outcome that is not recorded is a notification that the next leader sends again.
+    watch('outcomes of notifications', { onChange: notifier.onOutcome }, (key) => [key], { throughStop: true }),
     watch('TaskBrokers', taskBrokers, ofNamespace),
     watch('endpoints', directory, ofNamespace),
     // A TaskQueue may suspend a queue of a pool. Its status concerns only the alerts that watch the TaskQueue itself.

@@ -40,16 +40,18 @@ export type ChannelActivity = {
 }
 
 export type Notifier = {
-  /** Queues it, unless a notification of that transition, or of a later one, is queued or done already. `onOutcome` is called after each attempt. */
-  send(notification: Notification, onOutcome: () => void): void
+  /** Queues it, unless a notification of that transition, or of a later one, is queued or done already. */
+  send(notification: Notification): void
   delivery(channel: string, alert: string, sequence: number): Delivery | undefined
   /** The outcome is stored, or of no interest any more. */
   settle(channel: string, alert: string, sequence: number): void
   /** The alert is gone: what was not sent yet is not sent. */
   forget(alert: string): void
   activity(channel: string): ChannelActivity
-  /** Told after each attempt, and when something is queued. */
-  onActivity(handler: (channel: string) => void): void
+  /** Announces each alert whose newest notification was attempted, until the returned function is called. */
+  onOutcome(handler: (alert: string) => void): () => void
+  /** Announces each channel after an attempt, and when a notification is queued, until the returned function is called. */
+  onActivity(handler: (channel: string) => void): () => void
   /** The channel is another one now: what waits for its next attempt need not wait. */
   retryNow(channel: string): void
   /** The channel is gone, and what waits for it. */
@@ -70,7 +72,6 @@ export type NotifierDeps = {
 
 type Entry = {
   readonly notification: Notification
-  readonly onOutcome: () => void
   delivery: Delivery
   timer?: TimerHandle | undefined
 }
@@ -93,7 +94,8 @@ const settleMs = 2_000
 
 export function createNotifier({ deliver, clock, rng, log, onAttempt }: NotifierDeps): Notifier {
   const channels = new Map<string, Channel>()
-  const handlers: ((channel: string) => void)[] = []
+  const outcomeHandlers = new Set<(alert: string) => void>()
+  const activityHandlers = new Set<(channel: string) => void>()
   const aborted = new AbortController()
   const stopped = Promise.withResolvers<void>()
   const running = new Set<Promise<void>>()
@@ -105,8 +107,8 @@ export function createNotifier({ deliver, clock, rng, log, onAttempt }: Notifier
     return channel
   }
 
-  function tell(key: string): void {
-    for (const handler of handlers) handler(key)
+  function announceActivity(key: string): void {
+    for (const handler of activityHandlers) handler(key)
   }
 
   function pump(key: string, channel: Channel): void {
@@ -167,8 +169,8 @@ export function createNotifier({ deliver, clock, rng, log, onAttempt }: Notifier
     const { channel: to, alert, sequence } = notification
     if (outcome.ok) log.info({ channel: to, alert, sequence }, 'a notification was delivered')
     else log.warn({ channel: to, alert, sequence, attempts, reason: outcome.message }, 'a notification was not delivered')
-    if (isNewest) entry.onOutcome()
-    tell(key)
+    if (isNewest) for (const handler of outcomeHandlers) handler(alert)
+    announceActivity(key)
   }
 
   function drop(channel: Channel, alert: string): void {
@@ -201,16 +203,16 @@ export function createNotifier({ deliver, clock, rng, log, onAttempt }: Notifier
   }
 
   return {
-    send(notification, onOutcome) {
+    send(notification) {
       const channel = channelOf(notification.channel)
       const before = channel.entries.get(notification.alert)
       if (before !== undefined && before.notification.sequence >= notification.sequence) return
       drop(channel, notification.alert)
-      const entry: Entry = { notification, onOutcome, delivery: { kind: 'Waiting', attempts: 0 } }
+      const entry: Entry = { notification, delivery: { kind: 'Waiting', attempts: 0 } }
       channel.entries.set(notification.alert, entry)
       channel.ready.add(entry)
       pump(notification.channel, channel)
-      tell(notification.channel)
+      announceActivity(notification.channel)
     },
     delivery(key, alert, sequence) {
       const entry = channels.get(key)?.entries.get(alert)
@@ -225,7 +227,7 @@ export function createNotifier({ deliver, clock, rng, log, onAttempt }: Notifier
       for (const [key, channel] of channels) {
         if (!channel.entries.has(alert)) continue
         drop(channel, alert)
-        tell(key)
+        announceActivity(key)
       }
     },
     activity(key) {
@@ -233,7 +235,8 @@ export function createNotifier({ deliver, clock, rng, log, onAttempt }: Notifier
       const waiting = [...(channel?.entries.values() ?? [])].filter(({ delivery }) => delivery.kind === 'Waiting').length
       return { waiting, ...channel?.activity }
     },
-    onActivity: (handler) => void handlers.push(handler),
+    onOutcome: (handler) => listen(outcomeHandlers, handler),
+    onActivity: (handler) => listen(activityHandlers, handler),
     retryNow(key) {
       const channel = channels.get(key)
       for (const entry of channel?.entries.values() ?? []) {
@@ -260,4 +263,9 @@ export function createNotifier({ deliver, clock, rng, log, onAttempt }: Notifier
     },
     stopped: stopped.promise,
   }
+}
+
+function listen(handlers: Set<(key: string) => void>, handler: (key: string) => void): () => void {
+  handlers.add(handler)
+  return () => void handlers.delete(handler)
 }
