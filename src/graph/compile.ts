@@ -4,34 +4,34 @@ import type { EdgeCondition, PlanNode, RunPlan } from './log.ts'
 
 export type Edge = { readonly node: number; readonly condition: EdgeCondition }
 
-/** A node as the engine sees it; others are known by their index in `Graph.nodes`. */
+/** A node as the engine sees it. Other nodes are referred to by their index in `Graph.nodes`. */
 export type GraphNode = {
   readonly spec: PlanNode
   readonly isFinally: boolean
   readonly upstream: readonly Edge[]
   readonly downstream: readonly Edge[]
   readonly expressions: NodeExpressions
-  /** Of which nodes its expressions tell. */
+  /** The nodes that its expressions read. */
   readonly named: readonly number[]
 }
 
-/** A plan without faults. */
+/** A compiled plan without faults. */
 export type Graph = {
   readonly plan: RunPlan
-  /** `plan.nodes`, then `plan.finally`. */
+  /** First the nodes of `plan.nodes`, then those of `plan.finally`. */
   readonly nodes: readonly GraphNode[]
   readonly indexOf: ReadonlyMap<string, number>
 }
 
-/** `Cycle` spells the path out; `InvalidExpression` tells of syntax, names, types, and of nodes that are not upstream. */
+/** `Cycle` lists the path. `InvalidExpression` covers syntax, unknown names, types, and nodes that are not upstream. */
 export type GraphFaultReason = 'Cycle' | 'UnknownNode' | 'DuplicateNode' | 'FinallyDependency' | 'InvalidExpression'
 
-/** What is wrong with a plan; `field` is a path from the plan: `nodes[2].dependsOn[0]`. */
+/** What is wrong with a plan. `field` is a path within the plan: `nodes[2].dependsOn[0]`. */
 export type GraphFault = { readonly reason: GraphFaultReason; readonly field: string; readonly message: string }
 
 export type CompiledGraph = { readonly ok: true; readonly graph: Graph } | { readonly ok: false; readonly faults: readonly GraphFault[] }
 
-/** Checks a plan and prepares it, in O(nodes + edges); finds all that is wrong with it. */
+/** Checks a plan and compiles it, in O(nodes + edges). Returns all faults, not only the first. */
 export function compileGraph(plan: RunPlan): CompiledGraph {
   const faults: GraphFault[] = []
   const specs = [...plan.nodes, ...plan.finally]
@@ -59,7 +59,7 @@ export function compileGraph(plan: RunPlan): CompiledGraph {
   return { ok: true, graph: { plan, nodes, indexOf } }
 }
 
-/** The first of a name counts. */
+/** If several nodes have the same name, the first one counts. */
 function indexNodes(specs: readonly PlanNode[], fieldOf: (index: number) => string, faults: GraphFault[]): ReadonlyMap<string, number> {
   const indexOf = new Map<string, number>()
   for (const [index, { name }] of specs.entries()) {
@@ -103,7 +103,7 @@ function edgesOf(
   })
 }
 
-/** One fault for all cycles that hang together: the shortest through the first of its nodes. */
+/** Returns one fault per strongly connected component: the shortest cycle through its first node. */
 function findCycleFaults(
   components: readonly (readonly number[])[],
   upstream: readonly (readonly number[])[],
@@ -122,7 +122,7 @@ function findCycleFaults(
   })
 }
 
-/** So many names of a path are spelled out; of a longer one its two ends. */
+/** A longer path shows only this many names, from both ends. */
 const maxSpelled = 100
 
 function spelledOut(names: readonly string[]): string {
@@ -140,7 +140,10 @@ type Named = {
   readonly components: readonly (readonly number[])[]
 }
 
-/** What expressions may name: nodes that are upstream, their status and result, and the facts of the run. Returns the nodes they name. */
+/**
+ * Checks what expressions may read: upstream nodes, their status and result, and the values of the run. Returns the
+ * nodes that each expression names.
+ */
 function checkNames(of: Named, faults: GraphFault[]): readonly (readonly number[])[] {
   const { plan, specs, expressions, indexOf, neighbours, components } = of
   const named = expressions.map(({ uses }) => nodesNamed(uses, indexOf))

@@ -1,6 +1,7 @@
 /**
- * The strongly connected components of a graph, each after all that its members depend on (Tarjan, without recursion): the order of a graph
- * without cycles, and the cycles of one with them.
+ * Returns the strongly connected components of a graph, each after all components that it depends on (Tarjan, without
+ * recursion, so that 10,000 nodes in a row do not overflow the stack). For a graph without cycles that is a topological
+ * order; a component with several members is a cycle.
  */
 export function findComponents(upstream: readonly (readonly number[])[]): readonly (readonly number[])[] {
   const components: number[][] = []
@@ -45,7 +46,7 @@ function close(open: number[], isOpen: Uint8Array, root: number): number[] {
   return members.toSorted((a, b) => a - b)
 }
 
-/** The shortest way from the first of a component back to itself, along the edges; undefined: there is none. */
+/** Returns the shortest path from the first node of a component back to itself; undefined: there is none. */
 export function findCycle(component: readonly number[], upstream: readonly (readonly number[])[]): readonly number[] | undefined {
   const [first = 0] = component
   const members = new Set(component)
@@ -69,8 +70,8 @@ function pathTo(end: number, cameFrom: ReadonlyMap<number, number>): readonly nu
 }
 
 /**
- * Who is upstream of whom, directly or not, for those that are asked about: a bit for each of them at each component, so that it costs edges
- * times what is asked / 32.
+ * Returns a test whether a node is upstream of another, directly or not, for the asked nodes only. Each component has
+ * one bit per asked node, so the cost is edges × asked / 32.
  */
 export function upstreamOf(
   components: readonly (readonly number[])[],

@@ -3,7 +3,10 @@ import type { Begun, Ended, Started, NodeOutcome } from './log.ts'
 import type { Effect } from './node-expressions.ts'
 import type { RunState } from './transitions.ts'
 
-/** What becomes of a node whose edges hold, or can no longer hold. */
+/**
+ * Decides what happens to a node whose edges all hold, or one of whose edges can no longer hold: it starts, is skipped,
+ * is omitted, or fails.
+ */
 export function decideNode(state: RunState, begun: Begun, index: number, nowMs: number): Started | Ended {
   const { totals, graph } = state
   const node = state.node(index)
@@ -28,6 +31,7 @@ export function decideNode(state: RunState, begun: Begun, index: number, nowMs: 
       `it requires ${upstream?.node} to end as ${edge?.condition}, but it ended as ${upstream?.outcome}`,
     )
   }
+  // A finally node cleans up what other nodes did. If nothing had started, there is nothing to clean up.
   if (of.isFinally && totals.cancellingAtMs !== undefined && totals.started === 0)
     return ended('Omitted', 'RunCancelled', 'the run was cancelled before any node had started')
   if (!of.isFinally) {
@@ -44,6 +48,7 @@ export function decideNode(state: RunState, begun: Begun, index: number, nowMs: 
       if (typeof holds !== 'boolean') throw new TypeError(`when yields ${JSON.stringify(holds)}, but must yield true or false`)
       if (!holds) return ended('Skipped', 'WhenFalse', `${of.spec.when} is false`)
     }
+    // Evaluated here only to find errors; the value is evaluated again when the effect is placed.
     of.expressions.effect(variables)
   } catch (error) {
     return ended('Failed', 'InvalidExpression', errorMessage(error))
@@ -51,14 +56,17 @@ export function decideNode(state: RunState, begun: Begun, index: number, nowMs: 
   return { v: 1, kind: 'Started', atMs: nowMs, node: name }
 }
 
-/** What runs at a node. Throws as expressions do. */
+/** Returns what the node runs, with its expressions evaluated. Throws as expressions do. */
 export function effectOf(state: RunState, begun: Begun, index: number): Effect {
   const effect = state.graph.nodes[index]?.expressions.effect(variablesOf(state, begun, index))
   if (effect === undefined) throw new RangeError(`there is no node ${index}`)
   return effect
 }
 
-/** Only of nodes that its expressions name, so that a node with many upstream costs no more than it asks for. */
+/**
+ * Contains only the nodes that the expressions name, so that a node with many upstream nodes costs no more than it
+ * reads.
+ */
 function variablesOf(state: RunState, begun: Begun, index: number): Readonly<Record<string, unknown>> {
   const { plan, nodes } = state.graph
   const of = nodes[index]

@@ -1,13 +1,16 @@
-/** How the ends of nodes and of the run are told. */
+/** How the ends of nodes and of the run are recorded. */
 import type { Ended, Finished, PlanNode, NodeEnd } from './log.ts'
 import type { Removal } from './run.ts'
 import { type NodeState, outcomeOf, type RunState, type Totals } from './transitions.ts'
 
-/** Bytes of a result as JSON that are kept in the log. */
+/** Largest result, in bytes of JSON, that the log keeps. */
 export const maxResultBytes = 16_384
 const maxMessageLength = 1_024
 
-/** An end as it is kept: messages are cut, and a result that is too large is left out, which the message says. */
+/**
+ * Converts an end to a log entry. Long messages are cut. A result that is too large is dropped, and the message says
+ * so.
+ */
 export function toEndedEntry({ result, message, ...end }: NodeEnd, nowMs: number): Ended {
   const bytes = result === undefined ? 0 : new TextEncoder().encode(JSON.stringify(result)).length
   const isKept = bytes <= maxResultBytes
@@ -23,7 +26,7 @@ export function toEndedEntry({ result, message, ...end }: NodeEnd, nowMs: number
   }
 }
 
-/** The end of a node whose effect was taken back, or cannot be. */
+/** Returns the end of a node whose effect was removed, or cannot be removed because a worker runs it. */
 export function endStoppedNode(spec: PlanNode, { why, ofRun }: NonNullable<NodeState['stopping']>, removal: Removal, nowMs: number): Ended {
   const cause =
     why === 'Cancelled'
@@ -43,7 +46,7 @@ export function endStoppedNode(spec: PlanNode, { why, ofRun }: NonNullable<NodeS
   }
 }
 
-/** The end of the run, once all its nodes are final. */
+/** Returns the end of the run, once all its nodes are final. */
 export function toFinishedEntry({ totals, graph }: RunState, nowMs: number): Finished {
   const outcome = outcomeOf(totals)
   const { reason, message } = reasonOf(outcome, totals, graph.nodes.length)

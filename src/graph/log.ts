@@ -1,9 +1,12 @@
-/** What a run is made of. It is pinned in the first entry of the run's log. */
+/**
+ * The log of a run: its record in the broker. The plan is pinned in the first entry, so a later change of the
+ * TaskDependency does not affect a run that has started.
+ */
 import type { NodeExecutorName, TaskDependency } from '../api/index.ts'
 
 /**
- * What an edge asks of the upstream node. `Failed` holds for `Failed` and `TimedOut`; `Completed` as soon as it is final, however: also
- * `Skipped`, `Omitted`, `Cancelled`.
+ * What an edge requires of the upstream node. `Failed` holds for `Failed` and `TimedOut`. `Completed` holds for every
+ * final state, also `Skipped`, `Omitted` and `Cancelled`.
  */
 export type EdgeCondition = 'Succeeded' | 'Failed' | 'Completed'
 
@@ -19,21 +22,21 @@ type Templates = { readonly [K in NodeExecutorName]: NonNullable<ApiNode[K]> }
 export type PlanNode = { readonly [K in NodeExecutorName]?: Templates[K] | undefined } & {
   readonly name: string
   readonly dependsOn: readonly Dependency[]
-  /** CEL that yields true or false, asked when the edges hold. */
+  /** CEL expression that yields true or false, evaluated when the edges hold. */
   readonly when?: string | undefined
-  /** From its start to a final state, retries included. */
+  /** From the start of the node to a final state, including retries. */
   readonly timeoutSeconds?: number | undefined
-  /** Whether its failure is one of the run. */
+  /** Whether the run fails when this node fails. */
   readonly required: boolean
 }
 
-/** What runs a node, and what it is given. */
+/** What runs a node, and its template. */
 export type NodeExecutor = { readonly [K in NodeExecutorName]: { readonly kind: K; readonly template: Templates[K] } }[NodeExecutorName]
 
 /** An executor of the API that is missing here does not compile. */
 const executors = namesOf({ task: true, job: true } satisfies Record<NodeExecutorName, true>)
 
-/** The executor of a node. Throws on a node that has not exactly one. */
+/** Returns the executor of a node. Throws if the node does not have exactly one. */
 export function executorOf(node: PlanNode): NodeExecutor {
   const [kind, ...more] = executors.filter((name) => node[name] !== undefined)
   if (kind === undefined || more.length > 0) throw new TypeError(`a node must have exactly one of ${executors.join(' and ')}`)
@@ -45,32 +48,32 @@ function namesOf<K extends string>(table: Readonly<Record<K, true>>): readonly K
 }
 
 export type RunPlan = {
-  /** What expressions know as `run.name`. */
+  /** The value of `run.name` in expressions. */
   readonly name: string
   readonly nodes: readonly PlanNode[]
-  /** They depend on nothing, and start together when every node is final. */
+  /** Nodes without dependencies that start together when every other node is final. */
   readonly finally: readonly PlanNode[]
   /**
-   * `Stop`: once a required node has failed, nothing starts any more but what reacts to a failure, and what follows that. `Continue`: whatever
-   * does not depend on the failed node goes on.
+   * `Stop`: after a required node has failed, only nodes that react to a failure start, and nodes that follow those.
+   * `Continue`: every node that does not depend on the failed one continues.
    */
   readonly onNodeFailure: 'Stop' | 'Continue'
-  /** From the begin to the end of the last node; `finally` comes after it. */
+  /** From the start of the run to the end of its last node; `finally` comes after it. */
   readonly timeoutSeconds?: number | undefined
   readonly parameters: Readonly<Record<string, unknown>>
-  /** The slot that the run is of, in RFC 3339. */
+  /** The slot of the run, in RFC 3339. */
   readonly slot?: string | undefined
 }
 
-/** The entries of a run's log: its state of record. An entry says what was decided, and is never changed. */
+/** An entry records one decision and is never changed. */
 
-/** `Skipped`: no node ran and none failed. */
+/** `Skipped`: no node ran, and none failed. */
 export type RunOutcome = 'Succeeded' | 'Failed' | 'TimedOut' | 'Cancelled' | 'Skipped'
 
-/** Why a node that has started is stopped. */
+/** Why a started node is stopped. */
 export type StopReason = 'TimedOut' | 'Cancelled'
 
-/** How the effect of a node ended, as far as it tells. */
+/** How the effect of a node ended, as far as is known. */
 export type NodeReport = {
   readonly reason: string
   readonly message?: string
@@ -83,18 +86,21 @@ export type NodeReport = {
   readonly finishedAtMs?: number
 }
 
-/** The end of a node's effect, as it was told. */
+/** The end of a node's effect, as it was delivered. */
 export type NodeEnd = NodeReport & { readonly node: string; readonly outcome: 'Succeeded' | 'Failed' }
 
 export type Begun = { readonly v: 1; readonly kind: 'Begun'; readonly atMs: number; readonly token: string; readonly plan: RunPlan }
 
-/** The intent: from here on the node's job may be in its queue, its Job may exist. */
+/** The intent to run a node. From here on its job may be in the queue, or its Kubernetes Job may exist. */
 export type Started = { readonly v: 1; readonly kind: 'Started'; readonly atMs: number; readonly node: string }
 
-/** Its Kubernetes Job was there: it is not created anew when it is gone, whoever looks for it. A job of a queue needs no such word: its queue knows. */
+/**
+ * The Kubernetes Job of a node existed. If it is gone later, it is not created again, by any process. A queue job needs
+ * no such entry, because its queue remembers it.
+ */
 export type Placed = { readonly v: 1; readonly kind: 'Placed'; readonly atMs: number; readonly node: string }
 
-/** Its effect is being taken back. */
+/** The effect of a node is being removed. */
 export type Stopping = {
   readonly v: 1
   readonly kind: 'Stopping'
@@ -111,7 +117,7 @@ export type Ended = NodeReport & {
   readonly outcome: NodeOutcome
 }
 
-/** The run as a whole: nothing starts any more but `finally`. */
+/** The run as a whole is stopped: only `finally` nodes start. */
 export type RunStopped = { readonly v: 1; readonly kind: 'Cancelling' | 'TimedOut'; readonly atMs: number }
 
 export type Finished = {
@@ -123,13 +129,16 @@ export type Finished = {
   readonly message: string
 }
 
-/** Its object is gone, or the log itself cannot be relied on: what it began is being taken back, and then the log goes. Nobody continues it. */
+/**
+ * The object of the run is gone, or the log cannot be trusted: what the run started is being removed, and then the log
+ * is deleted. No run continues this log.
+ */
 type Deleting = { readonly v: 1; readonly kind: 'Deleting'; readonly atMs: number }
 
-/** The first is `Begun`; `Finished` or `Deleting` is the last. */
+/** The first entry is `Begun`; the last is `Finished` or `Deleting`. */
 export type RunEntry = Begun | Started | Placed | Stopping | Ended | RunStopped | Finished | Deleting
 
-/** Reads an entry of a log. Unknown fields are left out; throws on what this version does not understand. */
+/** Reads one entry of a log and drops unknown fields. Throws on what this version does not understand. */
 export function parseEntry(document: string): RunEntry {
   const it = fields(JSON.parse(document), 'the entry')
   if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, but only 1 is supported`)
@@ -194,7 +203,7 @@ function readPlan(value: unknown): RunPlan {
 }
 
 function readNode(it: Fields): PlanNode {
-  // Templates are handed on as they are to whoever knows them.
+  // Templates are passed on unchanged to the code that knows them.
   const templates = executors.flatMap((name) => (it[name] === undefined ? [] : [[name, fields(it[name], `node.${name}`)] as const]))
   const node: PlanNode = {
     name: text(it['name'], 'node.name'),

@@ -1,6 +1,7 @@
 /**
- * What to do next about a run: pure, from its log, from what was learned since and from the time, to one step. Whoever carries out the step
- * asks again, until the answer is to wait. One append carries all that can be said at the moment: ends, and the starts that follow from them.
+ * Decides the next step of a run: pure, from its log, what was learned since, and the time. The caller carries out the
+ * step and asks again, until the answer is to wait. One append carries everything that can be decided now: ends, and
+ * the starts that follow from them.
  */
 import { errorMessage } from '../errors/index.ts'
 import type { Graph } from './compile.ts'
@@ -11,9 +12,9 @@ import type { Effect } from './node-expressions.ts'
 import { beginRun, createRun, type Run } from './run.ts'
 import { type RunState, applyEntryTo, type NodeState } from './transitions.ts'
 
-/** Results of ends may be large. */
+/** Bounded, because results may be large. */
 const maxEndsAtOnce = 100
-/** Payloads may be large. */
+/** Bounded, because payloads may be large. */
 const maxEffectsAtOnce = 50
 
 export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
@@ -29,12 +30,12 @@ export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): R
 }
 
 /**
- * Nobody waits for it any more: what has not ended is taken back, what was told is forgotten, and at last the log. That it has begun is
- * written down before: an object that comes again under the name must not go on with a log whose ends were forgotten.
+ * Removes what has not ended, acknowledges the ends, and deletes the log last. The deletion is recorded first: an
+ * object of the same name that is created meanwhile must not continue a log whose ends were acknowledged.
  */
 function deleteStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
   const { isDeleting, finished } = run.state?.totals ?? {}
-  // What has finished waits for no end.
+  // A finished run waits for no end, so nothing has to be recorded.
   if (run.state !== undefined && isDeleting !== true && finished === undefined) {
     return { kind: 'Append', what: 'forget', entries: [{ v: 1, kind: 'Deleting', atMs: nowMs }] }
   }
@@ -55,7 +56,7 @@ function beginStep(knowledge: RunKnowledge, nowMs: number): RunStep {
   return { kind: 'Append', what: 'begin', entries: [begun, ...entries] }
 }
 
-/** All that is to be written down now, and all that follows from it. */
+/** Appends everything that can be decided now, and everything that follows from it. */
 function decideEntries(run: Run, state: RunState, begun: Begun, knowledge: RunKnowledge, nowMs: number): RunStep | undefined {
   const { what, entries } = draftFor(run, state, begun, knowledge, nowMs)
   return what === undefined ? undefined : { kind: 'Append', what, entries }
@@ -73,7 +74,10 @@ function draftFor(run: Run, state: RunState, begun: Begun, knowledge: RunKnowled
   return draft
 }
 
-/** An end of any node that is not final yet makes it final: its effect has happened, and a real end wins over one that is being made. */
+/**
+ * An end makes its node final, in whatever state the node is, because its effect has happened. A real end also wins
+ * over a stop that is in progress.
+ */
 function recordEnds(draft: Draft, { ended }: RunKnowledge, nowMs: number): void {
   for (const end of ended) {
     const index = draft.graph.indexOf.get(end.node)
@@ -100,14 +104,14 @@ function notePlacements(draft: Draft, run: Run, nowMs: number): void {
 function endStopped(draft: Draft, run: Run, nowMs: number): void {
   for (const [index, removal] of run.removed) {
     const { phase, stopping } = draft.node(index)
-    // One that has ended meanwhile is told, or will be.
+    // The node ended while it was being stopped; its end was delivered or will be.
     if (draft.isFull || phase !== 'Stopping' || stopping === undefined || removal === 'Ended') continue
     const spec = draft.graph.nodes[index]?.spec
     if (spec !== undefined) draft.add('stopped', endStoppedNode(spec, stopping, removal, nowMs))
   }
 }
 
-/** Once all its nodes are final, neither comes in time. */
+/** Once all nodes are final, a cancellation or a timeout comes too late. */
 function stopRun(draft: Draft, begun: Begun, { desired }: RunKnowledge, nowMs: number): void {
   const { pending, cancellingAtMs, timedOutAtMs } = draft.totals
   if (draft.isFull || pending === 0 || cancellingAtMs !== undefined || timedOutAtMs !== undefined) return
@@ -126,7 +130,7 @@ function stopNodes(draft: Draft, run: Run, nowMs: number): void {
   else for (const { node } of run.deadlines.passed(nowMs)) stop(node, 'TimedOut')
 }
 
-/** Whatever can be decided is decided, down to the end of the run. */
+/** Decides every node that can be decided, up to the end of the run. */
 function advance(draft: Draft, begun: Begun, nowMs: number): void {
   for (const index of draft.ready) {
     if (draft.isFull) return
@@ -136,7 +140,10 @@ function advance(draft: Draft, begun: Begun, nowMs: number): void {
   if (!draft.isFull && pending + pendingFinally === 0 && finished === undefined) draft.add('advance', toFinishedEntry(draft, nowMs))
 }
 
-/** Whoever wrote the intent may have died before or after its effect: it is repeated, which does nothing where it had happened. */
+/**
+ * The process that wrote the intent may have died before or after the effect. So the effect is repeated; if it had
+ * happened, that does nothing.
+ */
 function placeEffects(run: Run, state: RunState, begun: Begun, nowMs: number): RunStep | undefined {
   const nodes: Extract<RunStep, { kind: 'Place' }>['nodes'][number][] = []
   for (const index of run.unplaced) {
@@ -146,7 +153,7 @@ function placeEffects(run: Run, state: RunState, begun: Begun, nowMs: number): R
     try {
       nodes.push({ name, ...effectOf(state, begun, index) })
     } catch (error) {
-      // Another version decided that it could start.
+      // Another version of Taskmill evaluated the expressions and decided that the node could start.
       const entry: Ended = { ...endedAs('Failed', name, nowMs), reason: 'InvalidExpression', message: errorMessage(error) }
       return { kind: 'Append', what: 'refused', entries: [entry] }
     }
@@ -159,11 +166,12 @@ function removeEffects(run: Run, state: RunState): RunStep | undefined {
   return nodes.length === 0 ? undefined : { kind: 'Remove', nodes }
 }
 
-/** All that has arrived is recorded, or is of no interest: a node that was stopped, a repeated arrival. */
+/** All remaining ends are recorded, or no longer matter: the node was stopped, or the end arrived twice. */
 function acknowledgeEnds({ ended }: RunKnowledge): RunStep | undefined {
   return ended.length === 0 ? undefined : { kind: 'Acknowledge', nodes: [...new Set(ended.map(({ node }) => node))] }
 }
 
+/** The earliest time (Unix ms) at which something may have to be done although nothing happens. */
 function nextDeadline(run: Run, { totals }: RunState, begun: Begun): number | undefined {
   const isOpen = totals.pending > 0 && totals.cancellingAtMs === undefined && totals.timedOutAtMs === undefined
   const postponed = [...run.postponed.values()].map(({ untilMs }) => untilMs)
@@ -187,37 +195,43 @@ function endedAs(outcome: 'Failed', node: string, atMs: number): Pick<Ended, 'v'
   return { v: 1, kind: 'Ended', atMs, node, outcome }
 }
 
-/** What holds at the moment of a decision, beside the run itself. */
+/** What is known when a step is decided, beside the run itself. */
 export type RunKnowledge = {
-  /** `Deleted`: what was begun is taken back and forgotten, the log too. A log of which that has begun is gone on with, whatever is desired. */
+  /**
+   * `Deleted`: remove what was started and delete the log. A deletion that has begun in the log continues, whatever is
+   * desired.
+   */
   readonly desired: 'Running' | 'Cancelled' | 'Deleted'
   /** Ends that have arrived and are not acknowledged. */
   readonly ended: readonly NodeEnd[]
-  /** What a run without a log begins with; undefined: it must not begin (again). */
+  /** What a run without a log starts with; undefined: the run must not start (again). */
   readonly begin?: { readonly token: string; readonly graph: Graph } | undefined
 }
 
 export type RunStep =
-  /** Compare-and-swap on `run.length`; `what` names it. */
+  /** Append to the log by compare-and-swap on `run.length`; `what` names the reason. */
   | { readonly kind: 'Append'; readonly what: AppendName; readonly entries: readonly RunEntry[] }
-  /** Each by its id or name: what is there, or has ended, is left alone. */
+  /** Create the effects, each by its id or name. An effect that exists or has ended is left alone. */
   | { readonly kind: 'Place'; readonly nodes: readonly ({ readonly name: string } & Effect)[] }
   | { readonly kind: 'Remove' | 'Acknowledge'; readonly nodes: readonly string[] }
-  /** Of the log itself. */
+  /** Delete the log itself. */
   | { readonly kind: 'Delete' }
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
 
-/** By what an append begins with; what follows from that stands in the same one. `advance`: the rest of what was too much for one. */
+/** Why an append is made: its first entry. `advance`: the rest of what did not fit into one append. */
 export type AppendName = 'begin' | 'placed' | 'end' | 'refused' | 'stopped' | 'cancel' | 'timeout' | 'stop' | 'advance' | 'forget'
 
-/** Entries that are being put together, and the run as it will be with them. The run itself stays as it is. */
+/**
+ * The entries that are being collected, and the run as it will be with them. The run itself does not change before the
+ * append has succeeded.
+ */
 type Draft = RunState & {
   readonly entries: readonly RunEntry[]
   readonly what: AppendName | undefined
-  /** No more fit into one append. */
+  /** No more entries fit into one append. */
   readonly isFull: boolean
   add(what: AppendName, entry: Exclude<RunEntry, { kind: 'Begun' }>): void
-  /** About which can be decided; grows on the way. */
+  /** Nodes that can be decided; grows while entries are added. */
   readonly ready: Iterable<number>
 }
 

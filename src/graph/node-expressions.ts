@@ -1,4 +1,4 @@
-/** The expressions of one node: what they may name, and how they are filled in. */
+/** The expressions of one node: what they may read, and how they are evaluated. */
 import type { JobTemplate, TaskTemplate } from '../api/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import {
@@ -15,7 +15,7 @@ import { executorOf, type NodeExecutor, type PlanNode } from './log.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
-/** What runs at a node, its expressions filled in. */
+/** What a node runs, with its expressions evaluated. */
 export type Effect = { readonly task: TaskTemplate } | { readonly job: JobTemplate }
 
 export type NodeExpressions = {
@@ -29,7 +29,7 @@ type Uses = { use: Use; field: string }[]
 
 const variables = ['nodes', 'run', 'parameters', 'slot'] as const
 
-/** Compiles them all; `field` is the node's. What is wrong with any is told to `onFault`. */
+/** Compiles all expressions of a node; `field` is the path of the node. Reports each fault to `onFault`. */
 export function compileNode(node: PlanNode, field: string, onFault: (fault: Fault) => void): NodeExpressions {
   const uses: Uses = []
   const when = node.when === undefined ? undefined : compileWhen(node.when, `${field}.when`, uses, onFault)
@@ -76,14 +76,17 @@ type Json = Readonly<Record<string, unknown>>
 type Part = (variables: Variables) => unknown
 type Compile = (value: unknown, field: string) => Part
 
-/** A Job's template whose expressions are compiled. */
+/** A Job template with compiled expressions. */
 type CompiledJobTemplate = {
   readonly uses: readonly { readonly use: Use; readonly field: string }[]
-  /** The template with all its expressions filled in. Throws as expressions do. */
+  /** Returns the template with all its expressions evaluated. Throws as expressions do. */
   evaluate(variables: Variables): JobTemplate
 }
 
-/** Expressions may stand in what containers are called with: `command`, `args` and the values of `env`. All that is wrong is said. */
+/**
+ * Compiles the expressions in `command`, `args` and the values of `env` of all containers. Returns all faults, not only
+ * the first.
+ */
 export function compileJobTemplate(
   job: JobTemplate,
   field: string,
@@ -130,7 +133,7 @@ export function compileJobTemplate(
   return { ok: true, template: { uses, evaluate } }
 }
 
-/** An object with some of its fields filled in; those that are not there stay away. */
+/** Fills in some fields of an object; missing fields stay missing. */
 function filled(value: Json, parts: Readonly<Record<string, Part>>): Part {
   const there = Object.entries(parts).filter(([name]) => name in value)
   return (values) => ({ ...value, ...Object.fromEntries(there.map(([name, part]) => [name, part(values)])) })

@@ -4,38 +4,41 @@ import type { NodeExecutorName } from '../api/index.ts'
 import { type Begun, executorOf, type RunEntry, parseEntry } from './log.ts'
 import { applyEntryTo, createInitialState, findInitialNodes, type NodeState, type RunState } from './transitions.ts'
 
-/** What taking back the effect of a node came to. `Running`: it cannot be interrupted. `Ended`: its end is, or will be, told. */
+/**
+ * The result of removing the effect of a node. `Running`: a worker runs it, and it cannot be interrupted. `Ended`: its
+ * end was, or will be, delivered.
+ */
 export type Removal = 'Removed' | 'Running' | 'Ended' | 'Absent'
 
-/** Why the effect of a node can never be had. */
+/** Why the effect of a node can never be created. */
 export type Refusal = { readonly reason: string; readonly message: string }
 
-/** The effect of a node cannot be had now; it is tried again. */
+/** The effect of a node cannot be created now; it is retried. */
 export type Postponement = { readonly untilMs: number; readonly tries: number; readonly message: string }
 
 /**
- * One run as this process knows it: its log, folded, and what was learned of effects since. It is changed in place, so that an entry costs
- * what it changes; whoever is in doubt folds the log anew, and with that has forgotten what was learned.
+ * A run as this process knows it: its log, folded, and what was learned about effects since. It is changed in place, so
+ * that an entry costs only what it changes. In doubt, the caller folds the log again, which forgets what was learned.
  */
 export type Run = {
-  /** Entries that are folded: what the next append expects to find. */
+  /** Number of folded entries: the length that the next append expects. */
   length: number
   begun: Begun | undefined
   state: RunState | undefined
-  /** About which can be decided. */
+  /** Nodes that can be decided now. */
   readonly ready: Set<number>
-  /** Started or stopping. */
+  /** Nodes that are started or stopping. */
   readonly active: Set<number>
   readonly running: Set<number>
-  /** Started, and not known to have its effect. */
+  /** Started nodes whose effect is not known to exist. */
   readonly unplaced: Set<number>
-  /** Their Jobs are known to have been there, and the log does not say so yet. */
+  /** Nodes whose Kubernetes Job is known to have existed, while the log does not say so yet. */
   readonly unnoted: Set<number>
-  /** Stopping, and not known what has become of its effect. */
+  /** Stopping nodes for which the result of the removal is not known. */
   readonly unremoved: Set<number>
   readonly removed: Map<number, Removal>
   readonly refused: Map<number, Refusal>
-  /** Of those that are not placed. */
+  /** Nodes whose effect is retried later. */
   readonly postponed: Map<number, Postponement>
   readonly deadlines: Deadlines
 }
@@ -61,8 +64,8 @@ export function createRun(): Run {
 export type FoldedRun = { readonly ok: true; readonly run: Run } | { readonly ok: false; readonly message: string }
 
 /**
- * Folds entries as they are stored into a run, in their order, from `run.length` on. A log that cannot be read must not be written to: a
- * later version may have written it.
+ * Folds stored entries into a run, in their order, from `run.length` on. A log that cannot be read must not be written
+ * to: a later version may have written it.
  */
 export function foldRun(documents: readonly string[], run: Run = createRun()): FoldedRun {
   try {
@@ -73,7 +76,7 @@ export function foldRun(documents: readonly string[], run: Run = createRun()): F
   }
 }
 
-/** The entry is stored: the run is changed by it. */
+/** Applies an entry that is stored. */
 export function applyEntry(run: Run, entry: RunEntry): Run {
   if (entry.kind === 'Begun') begin(run, entry)
   else if (run.state === undefined) throw new TypeError(`${entry.kind} comes before Begun`)
@@ -95,7 +98,7 @@ export function beginRun(run: Run, entry: Begun, graph: Graph): void {
   for (const index of findInitialNodes(graph)) run.ready.add(index)
 }
 
-/** Keeps what the next step asks for beside the state. */
+/** Returns a state that also maintains the sets which the next step needs. */
 function stateOf(run: Run, graph: Graph): RunState {
   const { nodes, totals } = createInitialState(graph)
   const states: NodeState[] = [...nodes]
@@ -142,10 +145,13 @@ function put(set: Set<number>, index: number, isIn: boolean): void {
   else set.delete(index)
 }
 
-/** Whether the log has to say that the effect of a node was there. A queue knows what it has had; the API server does not know a Job that is gone. */
+/**
+ * Whether the log must record that the effect of a node existed. A queue remembers its jobs; the API server does not
+ * remember a deleted Job.
+ */
 const needsPlacedEntry: Readonly<Record<NodeExecutorName, boolean>> = { task: false, job: true }
 
-/** The effects of these nodes are there, or have been. */
+/** Notes that the effects of these nodes exist, or have existed. */
 export function notePlaced(run: Run, nodes: readonly string[]): void {
   for (const index of indexesOf(run, nodes)) {
     run.unplaced.delete(index)
@@ -156,17 +162,17 @@ export function notePlaced(run: Run, nodes: readonly string[]): void {
   }
 }
 
-/** What taking back the effect of a node came to. */
+/** Notes the result of removing the effect of a node. */
 export function noteRemoved(run: Run, node: string, removal: Removal): void {
   for (const index of indexesOf(run, [node])) {
     run.unremoved.delete(index)
     run.removed.set(index, removal)
-    // Whoever still wants it has to place it again.
+    // If the node is still wanted, its effect must be created again.
     if (run.running.has(index)) run.unplaced.add(index)
   }
 }
 
-/** The effect of a node was refused for good. */
+/** Notes that the effect of a node was refused for good. */
 export function noteRefused(run: Run, node: string, refusal: Refusal): void {
   for (const index of indexesOf(run, [node])) run.refused.set(index, refusal)
 }
@@ -174,7 +180,7 @@ export function noteRefused(run: Run, node: string, refusal: Refusal): void {
 const leastPauseMs = 1_000
 const mostPauseMs = 60_000
 
-/** The effect of a node was refused for the moment: the more often, the longer it waits. */
+/** Notes that the effect of a node was refused for now. The pause doubles with each try, from 1 s to 60 s. */
 export function notePostponed(run: Run, node: string, message: string, nowMs: number): void {
   for (const index of indexesOf(run, [node])) {
     const tries = (run.postponed.get(index)?.tries ?? 0) + 1
@@ -187,15 +193,15 @@ function indexesOf(run: Run, nodes: readonly string[]): readonly number[] {
   return nodes.map((node) => run.state?.graph.indexOf.get(node)).filter((index) => index !== undefined && run.active.has(index)) as number[]
 }
 
-/** Moments by which nodes have to end, the earliest first: a binary heap. */
+/** The deadlines of nodes, the earliest first: a binary heap. */
 type Deadline = { readonly atMs: number; readonly node: number }
 
 type Deadlines = {
-  /** Of the earliest. */
+  /** Returns the earliest deadline. */
   first(): Deadline | undefined
   add(deadline: Deadline): void
   removeFirst(): void
-  /** All that have passed, in no order, at a cost that follows their number. */
+  /** Returns all deadlines that have passed, in no order. The cost follows their number. */
   passed(nowMs: number): readonly Deadline[]
 }
 

@@ -1,52 +1,52 @@
-/** What an entry changes: the same for what is stored and for what is only being planned. */
+/** What an entry changes. The same code applies stored entries to the run and planned entries to a draft. */
 import type { Graph } from './compile.ts'
 import type { Ended, Finished, RunEntry, RunOutcome, StopReason, EdgeCondition, NodeOutcome } from './log.ts'
 
 export type NodeState = {
   readonly phase: 'Pending' | 'Started' | 'Stopping' | 'Final'
-  /** Edges whose upstream node is not final yet. */
+  /** Number of edges whose upstream node is not final yet. */
   readonly unmet: number
-  /** The first upstream node that ended otherwise than its edge asks. */
+  /** The first upstream node that did not end as its edge requires. */
   readonly broken?: number
-  /** It reacts to a failure, or follows what does: `onNodeFailure: Stop` does not stop it. */
+  /** The node reacts to a failure, or follows one that does: `onNodeFailure: Stop` does not stop it. */
   readonly reacts?: boolean
   readonly startedAtMs?: number
-  /** The log says that its effect was there. */
+  /** The log says that its effect existed. */
   readonly isPlaced?: boolean
-  /** `ofRun`: because the run as a whole is stopped. */
+  /** `ofRun`: it stops because the run as a whole is stopped. */
   readonly stopping?: { readonly why: StopReason; readonly ofRun: boolean }
   readonly ended?: Ended
 }
 
 export type Totals = {
-  /** Nodes that are not final, `finally` apart. */
+  /** Number of nodes that are not final, without those of `finally`. */
   readonly pending: number
   readonly pendingFinally: number
   readonly started: number
   readonly succeeded: number
-  /** Failed, or timed out by themselves. */
+  /** Nodes that failed, or timed out by their own limit. */
   readonly failed: number
   readonly failedRequired: number
-  /** The first few of those. */
+  /** The first few failures of required nodes. */
   readonly failures: readonly Ended[]
-  /** `onNodeFailure: Stop`, and a required node has failed. */
+  /** `onNodeFailure` is Stop, and a required node has failed. */
   readonly isStopped: boolean
   readonly cancellingAtMs?: number
   readonly timedOutAtMs?: number
-  /** By the time at which the last node but those of `finally` was final. */
+  /** Outcome of the run when the last node was final, without those of `finally`, which can read it. */
   readonly nodesOutcome?: RunOutcome
   readonly finished?: Finished
-  /** Nothing but its end as a whole may follow. */
+  /** Only `Delete` may follow. */
   readonly isDeleting?: true
 }
 
-/** What holds the state of a run, and may hold it on top of another one. */
+/** The state of a run: the stored one, or one that is planned on top of it. */
 export type RunState = {
   readonly graph: Graph
   totals: Totals
   node(index: number): NodeState
   setNode(index: number, state: NodeState): void
-  /** It can be decided about this node now. */
+  /** Marks a node as ready to be decided. */
   makeReady(index: number): void
 }
 
@@ -70,7 +70,7 @@ export function createInitialState(graph: Graph): { readonly nodes: readonly Nod
   }
 }
 
-/** Those about which can be decided right after the begin. */
+/** Returns the nodes that can be decided when the run starts. */
 export function findInitialNodes({ nodes, plan }: Graph): readonly number[] {
   return [...nodes.keys()].filter((index) => nodes[index]?.upstream.length === 0 && (index < plan.nodes.length || plan.nodes.length === 0))
 }
@@ -118,7 +118,7 @@ function indexOf({ graph }: RunState, name: string): number {
   return index
 }
 
-/** An end that is told a second time changes nothing. */
+/** An end that is delivered twice changes nothing. */
 function endNode(state: RunState, index: number, entry: Ended): void {
   const node = state.node(index)
   const of = state.graph.nodes[index]
@@ -135,6 +135,7 @@ function endNode(state: RunState, index: number, entry: Ended): void {
   }
 }
 
+/** Updates the totals, so that the state of the run is known in O(1) also with 10,000 nodes. */
 function countEnd({ totals, graph }: RunState, entry: Ended, isRequired: boolean, isFailure: boolean, isFinally: boolean): Totals {
   return {
     ...totals,
@@ -150,6 +151,9 @@ function countEnd({ totals, graph }: RunState, entry: Ended, isRequired: boolean
 
 type Met = { readonly from: number; readonly condition: EdgeCondition; readonly outcome: NodeOutcome; readonly passesOn: boolean }
 
+/**
+ * Counts down the edges of a downstream node. It becomes ready when all its edges hold, or as soon as one is broken.
+ */
 function settleEdge(state: RunState, index: number, { from, condition, outcome, passesOn }: Met): void {
   const node = state.node(index)
   const breaks = !holds(condition, outcome)
@@ -168,7 +172,7 @@ function holds(condition: EdgeCondition, outcome: NodeOutcome): boolean {
   return condition === 'Completed' || (condition === 'Failed' ? isFailed(outcome) : outcome === 'Succeeded')
 }
 
-/** Over all required nodes that have ended so far, wherever they stand in the graph. */
+/** Computes the outcome over all required nodes that have ended so far, wherever they are in the graph. */
 export function outcomeOf(totals: Totals): RunOutcome {
   if (totals.failedRequired > 0) return 'Failed'
   if (totals.nodesOutcome !== undefined) return totals.nodesOutcome

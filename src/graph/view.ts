@@ -1,24 +1,24 @@
 import type { Ended, Finished, NodeOutcome } from './log.ts'
 import type { Postponement, Run } from './run.ts'
 
-/** A node as people are told of it. `Stopping`: its effect is being taken back. */
+/** A node as shown to users. `Stopping`: its effect is being removed. */
 export type NodeView = {
   readonly name: string
   readonly isFinally: boolean
   readonly required: boolean
   readonly state: 'Pending' | 'Running' | 'Stopping' | NodeOutcome
-  /** When its effect was decided on. */
+  /** When the start was decided. */
   readonly startedAtMs?: number | undefined
-  /** By when it has to have ended. */
+  /** When its time limit passes. */
   readonly untilMs?: number | undefined
   readonly ended?: Ended | undefined
-  /** Its effect cannot be had yet: why, and since how many tries. */
+  /** Why its effect cannot be created yet, and after how many tries. */
   readonly postponed?: Postponement | undefined
-  /** While it is pending: the upstream nodes that are not final. */
+  /** While the node is pending: the upstream nodes that are not final. */
   readonly waitsFor: readonly string[]
 }
 
-/** All nodes in the order of the plan, `finally` last; none of a run that has not begun. */
+/** Returns all nodes in the order of the plan, `finally` last; none if the run has not started. */
 export function viewNodes({ state, postponed }: Run): readonly NodeView[] {
   if (state === undefined) return []
   const { nodes } = state.graph
@@ -39,19 +39,19 @@ export function viewNodes({ state, postponed }: Run): readonly NodeView[] {
   })
 }
 
-/** A run as a whole. */
+/** A run as shown to users. */
 export type RunView = {
   readonly nodes: number
   readonly final: number
   readonly running: number
-  /** Nodes that failed or timed out, required or not. */
+  /** Number of nodes that failed or timed out, required or not. */
   readonly failed: number
   readonly isCancelling: boolean
   readonly isTimedOut: boolean
   readonly finished: Finished | undefined
 }
 
-/** In O(1); undefined: it has not begun. */
+/** Summarizes a run in O(1); undefined: it has not started. */
 export function viewRun({ state, active }: Run): RunView | undefined {
   if (state === undefined) return undefined
   const { pending, pendingFinally, failed, cancellingAtMs, timedOutAtMs, finished } = state.totals

@@ -17,13 +17,13 @@ import { isEndOfInitialEvents, watchEvents, type WatchEvent } from './watch-stre
 export type CallOptions = { readonly signal?: AbortSignal | undefined }
 
 export type WriteOptions = CallOptions & {
-  /** Whose fields these become. */
+  /** The owner of the written fields. */
   readonly fieldManager: string
-  /** Ask only: the server validates and answers with what it would have stored. */
+  /** The server validates the request and answers with the object that it would have stored. */
   readonly dryRun?: boolean
   /** `Strict` refuses unknown and duplicate fields, which are dropped otherwise. */
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore'
-  /** Gets each text that the server warns with, for example of a PodSecurity violation. */
+  /** Gets each warning of the server, for example about a PodSecurity violation. */
   readonly onWarning?: (text: string) => void
 }
 
@@ -43,7 +43,7 @@ export type ListOptions = Selection & {
   readonly limit?: number | undefined
   /** The `continue` of the page before. */
   readonly continue?: string | undefined
-  /** `'0'`: whatever the server has in memory, possibly old. Omitted or empty: the newest. */
+  /** `'0'`: the state in the server's cache, possibly old. Omitted or empty: the newest. */
   readonly resourceVersion?: string | undefined
 }
 
@@ -51,11 +51,11 @@ export type ListPage<T> = { readonly items: readonly T[]; readonly resourceVersi
 
 export type WatchOptions = Selection & {
   /**
-   * Changes after this version. Without it the watch begins with everything that exists, as ADDED, up to the BOOKMARK for which
-   * `isEndOfInitialEvents` holds; a server that does not offer this answers TM_KUBE_INVALID.
+   * Return changes after this version. Without it the watch starts with all existing objects, as ADDED, up to the
+   * BOOKMARK for which `isEndOfInitialEvents` holds. A server that does not support this answers TM_KUBE_INVALID.
    */
   readonly resourceVersion?: string | undefined
-  /** The server ends the watch after this; 5 s later the client does. */
+  /** The server ends the watch after this time; 5 s later the client does. */
   readonly timeoutSeconds: number
 }
 
@@ -66,7 +66,7 @@ export type Scale = KubeObject & {
 }
 
 export type DeleteOptions = CallOptions & {
-  /** The object goes only if it is still this one. */
+  /** Delete the object only if it still is this one. */
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
 }
@@ -78,24 +78,30 @@ export type Partially<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]?: Partially<T[K]> | undefined }
     : T
 
-/** The body of an apply: any part of the object, and its name. `metadata.uid` makes it fail instead of creating an object that is gone. */
+/**
+ * The body of an apply: any part of the object, and its name. With `metadata.uid`, the apply fails instead of
+ * recreating a deleted object.
+ */
 export type Applied<T> = Partially<T> & { readonly metadata: { readonly name: string } }
 
 /** An object to create or update; `apiVersion` and `kind` come from the resource. */
 export type Written<T> = Omit<T, 'apiVersion' | 'kind'> & { readonly apiVersion?: string; readonly kind?: string }
 
 /**
- * The Kubernetes API as raw JSON: what the server said is what is returned, and nothing that a newer server knows is lost.
- * All calls reject with a `TaskmillError` TM_KUBE_…, whose message is the server's and whose details are `KubeErrorDetails`.
+ * The Kubernetes API as raw JSON: objects are returned as the server sent them, so that fields of a newer server are
+ * kept. All calls reject with a `TaskmillError` TM_KUBE_… with the server's message and `KubeErrorDetails`.
  */
 export type KubeClient = {
   get<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, name: string, options?: CallOptions): Promise<T>
-  /** One page. */
+  /** Returns one page. */
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<ListPage<T>>
-  /** Yields changes until the server ends the watch; TM_KUBE_GONE when the version to begin with is too old. */
+  /** Yields changes until the server ends the watch. Throws TM_KUBE_GONE if the start version is too old. */
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void, undefined>
   create<T extends KubeObject>(resource: Resource<T>, object: Written<T>, options: WriteOptions): Promise<T>
-  /** Replaces the whole object; with `metadata.resourceVersion` in it, only if nobody else changed it: TM_KUBE_CONFLICT. */
+  /**
+   * Replaces the whole object. With `metadata.resourceVersion`, fails with TM_KUBE_CONFLICT if another client changed
+   * it.
+   */
   update<T extends KubeObject>(resource: Resource<T>, object: Written<T>, options: WriteOptions): Promise<T>
   /** Server-side apply: creates the object or merges the given fields into it. */
   apply<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: ApplyOptions): Promise<T>
@@ -103,14 +109,16 @@ export type KubeClient = {
   applyStatus<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: ApplyOptions): Promise<T>
   /** Reads the scale subresource. */
   getScale(resource: Resource<KubeObject>, namespace: string, name: string, options?: CallOptions): Promise<Scale>
-  /** Sets the replicas through the scale subresource, whatever they were. */
+  /** Sets the replicas through the scale subresource, whatever their current number. */
   patchScale(resource: Resource<KubeObject>, namespace: string, name: string, replicas: number, options: WriteOptions): Promise<Scale>
   delete(resource: Resource<KubeObject>, namespace: string | undefined, name: string, options?: DeleteOptions): Promise<void>
   /** GET of any path below the server, as text: `/version`, `/readyz`. */
   raw(path: string, options?: CallOptions): Promise<string>
-  /** Calls back each time that the server answers after it could not be reached. Returns the way to end it. */
+  /**
+   * Calls the listener each time the server answers after it could not be reached. Returns a function that removes it.
+   */
   onReachable(listener: () => void): () => void
-  /** Cuts all connections; what is under way fails. */
+  /** Cuts all connections; requests in progress fail. */
   close(): Promise<void>
 }
 
@@ -121,7 +129,7 @@ export type KubeClientOptions = KubeConnection & {
   readonly onResponse?: ResponseObserver
 }
 
-/** How long after the server's own time limit a watch counts as dead. */
+/** A watch counts as dead this long after the server's own time limit. */
 const watchGraceSeconds = 5
 
 type ListBody<T> = {
@@ -191,12 +199,12 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     const path = resourcePath(resource, o.namespace)
     const request: Outgoing = { method: 'GET', path, query, signal: o.signal }
     const answer = await text(request)
-    // To put a large page together and to parse it each take milliseconds; whatever else is due comes in between.
+    // Reading and parsing a large page each take milliseconds, so other work runs in between.
     await nextTurn()
     const body = parsed(answer, request) as ListBody<T>
     const resourceVersion = body.metadata?.resourceVersion
     if (resourceVersion === undefined) throw taskmillError('TM_KUBE_BAD_RESPONSE', `the answer to GET ${path} is not a list`)
-    // Items of built-in kinds come without these two; with them an object reads the same from wherever it came.
+    // Items of built-in kinds lack these two fields. With them, an object is the same from a list and from a get.
     const items = (body.items ?? []).map((item) => ({ ...item, apiVersion: apiVersionOf(resource), kind: resource.kind }))
     return { items, resourceVersion, ...(body.metadata?.continue ? { continue: body.metadata.continue } : {}) }
   }
@@ -215,10 +223,10 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     using _ = limit
     const watchLimitMs = (o.timeoutSeconds + watchGraceSeconds) * 1000
     limit.rearm(initial ? requestTimeoutMs : watchLimitMs)
-    // Leaving the loop, in whatever way, destroys the body and with it the connection.
+    // Leaving the loop in any way destroys the body, and with it the connection.
     for await (const event of watchEvents<T>(chunksOf(body, `GET ${path}`, limit.signal), `watch ${path}`)) {
       if (initial) {
-        // A list must go on; a watch may be silent.
+        // A list must make progress; a watch may be silent.
         initial = !isEndOfInitialEvents(event)
         limit.rearm(initial ? requestTimeoutMs : watchLimitMs)
       }
@@ -267,7 +275,7 @@ function selectionQuery(o: Selection) {
   return { labelSelector: o.labelSelector, fieldSelector: o.fieldSelector }
 }
 
-/** The body's chunks, with a broken connection as an error of the registry. */
+/** Yields the chunks of the body, and converts a broken connection to an error of the registry. */
 async function* chunksOf(body: AsyncIterable<Uint8Array>, label: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
     yield* body

@@ -3,14 +3,14 @@ import type { Clock } from '../clock/index.ts'
 import { errorMessage, taskmillError } from '../errors/index.ts'
 import type { Credentials, KubeConnection } from './transport.ts'
 
-/** A connection, and the namespace to use when none is named: the pod's own, or that of the kubeconfig's context. */
+/** A connection, and the default namespace: the pod's own, or that of the kubeconfig's context. */
 export type KubeConfig = KubeConnection & { readonly namespace: string }
 
 export type KubeConfigSource = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly readFile: (path: string) => Promise<string>
   readonly clock: Clock
-  /** File(s), as in KUBECONFIG and instead of it; and the context to use instead of the current one. */
+  /** File(s) to use instead of KUBECONFIG, and the context to use instead of the current one. */
   readonly kubeconfig?: string | undefined
   readonly context?: string | undefined
 }
@@ -19,8 +19,8 @@ const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
 const freshMs = 60_000
 
 /**
- * Remembers what `load` gave for a minute: the kubelet replaces a token long before it ends. What cannot be read a second time stays
- * what it was, and is read again by the next call.
+ * Caches what `load` returned for a minute; the kubelet replaces a token long before it expires. If a later read fails,
+ * the cached value stays, and the next call reads again.
  */
 function cached(clock: Clock, load: () => Promise<Credentials>): (options: { readonly fresh: boolean }) => Promise<Credentials> {
   let known: Credentials | undefined
@@ -44,8 +44,8 @@ function cached(clock: Clock, load: () => Promise<Credentials>): (options: { rea
 }
 
 /**
- * How to reach the cluster: the file(s) that are named, else those of KUBECONFIG when that is set, else the pod's service account, else `~/.kube/config`.
- * Fails with TM_KUBE_CONFIG_INVALID. HTTP proxies are not supported.
+ * Finds the cluster: by the given file(s), else by KUBECONFIG if it is set, else by the pod's service account, else by
+ * `~/.kube/config`. Fails with TM_KUBE_CONFIG_INVALID. HTTP proxies are not supported.
  */
 export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeConfig> {
   const { env } = source
@@ -75,7 +75,9 @@ async function inCluster(host: string, port: string, { readFile, clock }: KubeCo
   return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, namespace, credentials }
 }
 
-/** client-node knows every way a kubeconfig can name credentials. It takes 90 MB of memory, so a pod never loads it. */
+/**
+ * client-node supports every kind of credentials in a kubeconfig. It takes 90 MB of memory, so a pod never loads it.
+ */
 async function fromFiles(paths: readonly string[], { readFile, clock, context }: KubeConfigSource): Promise<KubeConfig> {
   const { KubeConfig: ClientNodeConfig } = await import('@kubernetes/client-node')
   const merged = new ClientNodeConfig()
@@ -93,7 +95,8 @@ async function fromFiles(paths: readonly string[], { readFile, clock, context }:
   if (!cluster?.server) throw new Error(`the context "${merged.currentContext ?? ''}" of ${paths.join(':')} names no cluster`)
   if (cluster.proxyUrl) throw new Error('proxy-url is not supported')
 
-  // Fills in what belongs to the user: files of certificates, read each time; the token of a file, an exec plugin or OIDC, renewed when it has expired.
+  // Fills in the user's credentials: certificate files are read each time; the token of a file, an exec plugin or OIDC
+  // is renewed when it has expired.
   const optionsNow = async () => {
     const options: RequestOptions = {}
     await merged.applyToHTTPSOptions(options)

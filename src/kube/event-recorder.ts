@@ -5,19 +5,21 @@ import type { Logger } from '../observability/index.ts'
 import type { KubeClient } from './client.ts'
 import { microTime } from './notation.ts'
 
-/** What happened, in one sentence (`note`), with a `reason` from a registry and the `action` that was being done. */
+/** What happened, in one sentence (`note`), with a `reason` from a registry and the `action` that was in progress. */
 export type EventInput = { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly action: string; readonly note: string }
 
 /**
  * Writes Events (events.k8s.io/v1) about objects.
  *
- * Guarantees: `event` returns at once and never throws; the same event (object, type, action, reason and note: from 2 to 7 replicas is other news than from 7 to 2) seen again within 6 minutes
- * is counted in one Event's series, written at most every 10 s; at most 1,000 different events are in memory.
- * Does not: promise that an Event arrives. They are news for people; the state of the world is in the conditions.
+ * Guarantees: `event` returns at once and never throws. If the same event (object, type, action, reason and note)
+ * occurs again within 6 minutes, it is counted in the series of one Event, which is written at most every 10 s. The
+ * note is part of the key: from 2 to 7 replicas is another event than from 7 to 2. At most 1,000 different events are
+ * kept in memory.
+ * Does not: guarantee that an Event arrives. Events are notifications for users; the state is in the conditions.
  */
 export type EventRecorder = {
   event(about: KubeObject, input: EventInput): void
-  /** Writes what is still waiting, ignoring the pace, and drops what fails; for the end of the process. */
+  /** Writes the waiting events at once, ignoring the pace, and drops those that fail. For the end of the process. */
   flush(): Promise<void>
 }
 
@@ -27,14 +29,17 @@ export type EventRecorderDeps = {
   readonly log: Logger
   /** Who reports, a qualified name: `taskmill.dev/operator`. */
   readonly component: string
-  /** Which process of it, the pod's name. */
+  /** The process that reports: the name of its pod. */
   readonly instance: string
 }
 
-/** One series of equal events. `uid` is known once it is stored; `unwritten` says that there is something to say. */
+/**
+ * One series of equal events. `uid` is known once the Event is stored; `unwritten` means that something must be
+ * written.
+ */
 type Entry = {
   readonly key: string
-  /** Of the Event; fixed, so that a repeated attempt cannot make two. */
+  /** Name of the Event. It is fixed, so that a retry cannot create two. */
   readonly name: string
   readonly regarding: KubeObject
   readonly input: EventInput
@@ -55,7 +60,7 @@ const maxEntries = 1_000
 const maxNoteBytes = 1_024
 const maxFailures = 3
 
-/** Cut to what the API server takes, which counts bytes, between characters. */
+/** Cuts a note to what the API server admits: it counts bytes, and the cut must be between characters. */
 export function truncateNote(note: string): string {
   if (Buffer.byteLength(note) <= maxNoteBytes) return note
   const cut = Buffer.from(note).subarray(0, maxNoteBytes - Buffer.byteLength('…'))
@@ -100,7 +105,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     enqueue(entry)
   }
 
-  /** Forgets what has been quiet for long and has nothing left to write. */
+  /** Drops series that have been quiet for 6 minutes and have nothing to write. */
   function makeRoom(nowMs: number): void {
     for (const entry of entries.values()) if (!entry.unwritten && nowMs - entry.lastMs >= forgetAfterMs) entries.delete(entry.key)
   }
@@ -120,7 +125,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     delete entry.timer
   }
 
-  /** One after the other: events are never worth a burst against the API server. */
+  /** One after the other, because Events are never worth a burst against the API server. */
   async function drain(): Promise<void> {
     for (const entry of waiting) {
       waiting.delete(entry)
@@ -140,7 +145,8 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     const namespace = regarding.metadata.namespace ?? 'default'
     const series = { count, lastObservedTime: microTime(lastMs) }
     if (entry.uid !== undefined) {
-      // With the UID it fails, instead of creating a headless Event, when the server has dropped the old one.
+      // With the UID the apply fails if the server has dropped the old Event, instead of creating an Event without
+      // content.
       await client.apply(events, { metadata: { namespace, name, uid: entry.uid }, series }, { fieldManager, force: true })
       return
     }
@@ -170,7 +176,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
       if (!entry.timer) later(entry)
       return
     }
-    // Refused, or the stored Event has expired: the next occurrence begins a new one.
+    // The Event was refused, or the stored one has expired: the next occurrence starts a new one.
     disarm(entry)
     if (entries.get(entry.key) === entry) entries.delete(entry.key)
   }

@@ -1,11 +1,11 @@
 /**
- * The Kubernetes API: a client of raw JSON, an informer that keeps a cache, the Lease for election, a recorder of Events.
- * The only folder that knows undici and client-node.
+ * The Kubernetes API: a client of raw JSON, an informer with a cache, the Lease for election, and a recorder of Events.
+ * Only this folder knows undici and client-node.
  *
- * Guarantees: one pool of connections per client; each call ends within 30 s (a watch 5 s after its own limit) and at once when its
- * signal aborts; what the server refuses becomes a `TaskmillError` TM_KUBE_… with the server's words; a 429 is waited out;
- * tokens and certificates in files may change while it runs.
- * Does not: repeat a request that may have had an effect, convert times or drop unknown fields, speak through HTTP proxies.
+ * Guarantees: one pool of connections per client. Each call ends within 30 s (a watch 5 s after its own limit), and at
+ * once if its signal aborts. A refusal of the server becomes a `TaskmillError` TM_KUBE_… with the server's message. The
+ * client waits and retries on 429. Tokens and certificates in files may change while it runs.
+ * Does not: repeat a request that may have had an effect, convert times, drop unknown fields, or use HTTP proxies.
  */
 export { createKubeClient } from './client.ts'
 export type {

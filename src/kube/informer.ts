@@ -6,43 +6,52 @@ import { reflect, type ReflectorDeps } from './reflector.ts'
 /**
  * A cache of the objects of one kind that follows the API server.
  *
- * Guarantees: after `synced` the cache holds every selected object, and falls behind only while the server cannot be reached;
- * each change is told once, in order, after the cache shows it; what was deleted while nobody looked is told as well; an object
- * that was replaced by another of the same name is told as deleted and then as new. Nothing but the signal ends it. Many changes at
- * once are told in portions, between which everything else gets its turn.
- * Caveats: several quick changes may be told as one. A cache is always a little old: who must know asks the server.
- * The objects are shared; nobody changes them.
+ * Guarantees: after `synced`, the cache holds every selected object. It falls behind only while the server cannot be
+ * reached. Handlers get each change once, in order, after the cache shows it, including deletions that happened while
+ * the server could not be reached. If an object was replaced by another of the same name, handlers get a deletion and
+ * then a creation. Only the signal ends the informer. Many changes at once are delivered in portions, so that other
+ * work can run in between.
+ * Caveats: several quick changes may be delivered as one. A cache is always a little old; code that must know the
+ * current state asks the server. The objects are shared and must not be changed.
  */
 export type Informer<T, I extends string = never> = {
-  /** Begins to list and watch, until the signal aborts. Once. */
+  /** Starts to list and watch, until the signal aborts. Can be called once. */
   start(signal: AbortSignal): void
-  /** Resolves when the first list is in the cache and was told; rejects with the signal's reason if it ends before. */
+  /**
+   * Resolves when the first list is in the cache and was delivered. Rejects with the signal's reason if the informer
+   * ends before.
+   */
   readonly synced: Promise<void>
-  /** Resolves when it has ended and will tell nothing more. */
+  /** Resolves when the informer has ended and delivers nothing more. */
   readonly stopped: Promise<void>
   /** By `namespace/name`. */
   get(key: string): T | undefined
   list(namespace?: string): T[]
-  /** The objects that an index files under a value; without walking over the others. */
+  /** Returns the objects that an index files under a value, without a walk over the others. */
   byIndex(index: I, value: string): T[]
-  /** Calls back on each change; to see everything, register before `start`. Returns the way to end it. */
+  /**
+   * Registers a handler for each change; register before `start` to get all objects. Returns a function that removes
+   * it.
+   */
   onChange(handler: ChangeHandler<T>): () => void
 }
 
-/** `current` is missing when the object is gone, `previous` when it is new. What it throws or rejects with is logged, no more. */
+/** `current` is missing if the object is gone, `previous` if it is new. Errors of a handler are only logged. */
 export type ChangeHandler<T> = (key: string, current: T | undefined, previous: T | undefined) => void | Promise<void>
 
 type InformerDeps<T, I extends string = never> = ReflectorDeps<T> & {
-  /** For `byIndex`: the values under which an object is filed. They see the object as `transform` left it, and must not throw. */
+  /**
+   * For `byIndex`: the values under which an object is filed. They get the object after `transform` and must not throw.
+   */
   readonly indexes?: Indexes<T, I>
-  /** Told each time that everything was read anew, with the number of changes that no watch had told. */
+  /** Called each time everything was read again, with the number of changes that no watch had delivered. */
   readonly onRelist?: (relist: { readonly missed: number }) => void
 }
 
 /** What an informer keeps, as data: which objects, and under what they are filed. */
 export type InformerDeclaration<T, I extends string = never> = Pick<InformerDeps<T, I>, 'resource' | 'labelSelector' | 'indexes'>
 
-/** As many changes are told in one go. */
+/** Number of changes that are delivered in one go. */
 const portion = 500
 
 export function createInformer<T extends KubeObject, I extends string = never>(deps: InformerDeps<T, I>): Informer<T, I> {
@@ -51,7 +60,7 @@ export function createInformer<T extends KubeObject, I extends string = never>(d
   const handlers = new Set<ChangeHandler<T>>()
   const synced = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<void>()
-  // Whoever does not wait for it must not be killed by its rejection.
+  // Callers that do not await `synced` must not be ended by its rejection.
   synced.promise.catch(() => {})
   let started = false
   let complete = false
@@ -106,18 +115,24 @@ export function createInformer<T extends KubeObject, I extends string = never>(d
   }
 }
 
-/** Something happened to one key. Without `current` it is gone, without `previous` it is new. Both always have the same UID. */
+/**
+ * A change of one key. Without `current` the object is gone, without `previous` it is new. Otherwise both have the same
+ * UID.
+ */
 type Change<T> = { readonly key: string; readonly current?: T; readonly previous?: T }
 
-/** By name of the index: the values under which it files an object. */
+/** Per index: returns the values under which it files an object. */
 type Indexes<T, I extends string> = Readonly<Record<I, (object: T) => readonly string[]>>
 
-/** The objects of one kind by key. Every operation returns the changes it made, in order, after it made them all. */
+/** The objects of one kind by key. Every operation first makes all its changes and then returns them in order. */
 type Store<T, I extends string> = {
   get(key: string): T | undefined
   list(namespace?: string): T[]
   byIndex(index: I, value: string): T[]
-  /** Swaps the whole content at once; the map is the store's from then on. What is missing in it was deleted while nobody looked. */
+  /**
+   * Replaces the whole content at once; the caller does not change the map afterwards. Objects that are missing in it
+   * were deleted while no watch was open.
+   */
   replace(objects: Map<string, T>): Change<T>[]
   put(object: T): Change<T>[]
   remove(object: T): Change<T>[]
@@ -179,7 +194,7 @@ function createStore<T extends KubeObject, I extends string = never>(indexes?: I
     remove(gone) {
       const key = keyOf(gone)
       const previous = objects.get(key)
-      // Not the one that is known: its end was already seen when the newer one came.
+      // A late deletion of an older object of this name; its end was reported when the newer object came.
       if (!previous || previous.metadata.uid !== gone.metadata.uid) return []
       objects.delete(key)
       file(key, previous, undefined)
@@ -188,7 +203,10 @@ function createStore<T extends KubeObject, I extends string = never>(indexes?: I
   }
 }
 
-/** One informer for a list of namespaces, for an operator that may not see the others. An empty list means all namespaces. */
+/**
+ * Returns one informer over several namespaces, for an operator that may not read the others. An empty list means all
+ * namespaces.
+ */
 export function createInformerOfNamespaces<T extends KubeObject, I extends string = never>(
   deps: Omit<InformerDeps<T, I>, 'namespace'> & { readonly namespaces: readonly string[] },
 ): Informer<T, I> {
@@ -198,7 +216,7 @@ export function createInformerOfNamespaces<T extends KubeObject, I extends strin
   const all = [...parts.values()]
   const settled = (promises: readonly Promise<void>[]): Promise<void> => Promise.all(promises).then(() => undefined)
   const synced = settled(all.map((part) => part.synced))
-  // Whoever does not wait for it must not be killed by its rejection.
+  // Callers that do not await `synced` must not be ended by its rejection.
   synced.catch(() => {})
   return {
     start: (signal) => all.forEach((part) => part.start(signal)),

@@ -5,7 +5,7 @@ import { epochMsOf, microTime } from './notation.ts'
 
 /** The fields of a Lease that matter for election, and the object they were read from, which an update is based on. */
 export type StoredLease = {
-  /** Empty when nobody holds it. */
+  /** Empty if no process holds the Lease. */
   readonly holder: string
   readonly durationMs: number
   readonly acquiredAtMs?: number | undefined
@@ -14,9 +14,9 @@ export type StoredLease = {
   readonly stored?: unknown
 }
 
-/** What `createLease` gives; made to fit the port of the elector in `runtime`. */
+/** The Lease as the elector of `runtime` needs it; `createLease` returns it. */
 export type LeaseStore = {
-  /** `undefined` when there is none. */
+  /** Resolves with undefined if the Lease does not exist. */
   read(signal: AbortSignal): Promise<StoredLease | undefined>
   create(record: StoredLease, signal: AbortSignal): Promise<StoredLease>
   update(record: StoredLease, signal: AbortSignal): Promise<StoredLease>
@@ -25,6 +25,7 @@ export type LeaseStore = {
 const leases: Resource<Lease> = { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', namespaced: true }
 const fieldManager = 'taskmill-elector'
 
+/** Missing fields mean a Lease that was never held. */
 function recordOf(lease: Lease): StoredLease {
   const { holderIdentity = '', leaseDurationSeconds = 0, acquireTime, renewTime, leaseTransitions = 0 } = lease.spec ?? {}
   return {
@@ -40,7 +41,7 @@ function recordOf(lease: Lease): StoredLease {
 function specOf(record: StoredLease): NonNullable<Lease['spec']> {
   return {
     holderIdentity: record.holder,
-    // The API server wants at least 1.
+    // The API server requires at least 1.
     leaseDurationSeconds: Math.max(1, Math.round(record.durationMs / 1000)),
     leaseTransitions: record.transitions,
     ...(record.acquiredAtMs === undefined ? {} : { acquireTime: microTime(record.acquiredAtMs) }),
@@ -49,8 +50,9 @@ function specOf(record: StoredLease): NonNullable<Lease['spec']> {
 }
 
 /**
- * One Lease object, for election. An update is a compare-and-swap on the resourceVersion of the object that the record was read
- * from, and keeps what others wrote into it (annotations, fields of newer versions).
+ * Returns access to one Lease object, for election. An update is a compare-and-swap on the resourceVersion of the
+ * object that the record was read from, so that two processes cannot both take the Lease. It keeps what others wrote
+ * into the object: annotations, and fields of newer versions.
  */
 export function createLease(
   client: Pick<KubeClient, 'get' | 'create' | 'update'>,

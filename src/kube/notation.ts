@@ -16,7 +16,9 @@ export function resourcePath(resource: Resource<unknown>, namespace?: string, na
   return `/${parts.map(encodeURIComponent).join('/')}`
 }
 
-/** What identifies an object within its kind: `namespace/name`, or the name alone for kinds without namespaces. */
+/**
+ * Returns what identifies an object within its kind: `namespace/name`, or only the name for kinds without namespaces.
+ */
 export function keyOf(object: { readonly metadata: { readonly namespace?: string; readonly name: string } }): string {
   const { namespace, name } = object.metadata
   return namespace === undefined ? name : `${namespace}/${name}`
@@ -28,12 +30,15 @@ export function splitKey(key: string): { readonly namespace?: string; readonly n
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
 
-/** A time with six digits of a second, as Lease and Event need it: the API server refuses the three that `toISOString` writes. */
+/**
+ * Formats a time with six digits of a second. Lease and Event need it: the API server refuses the three digits of
+ * `toISOString`.
+ */
 export function microTime(epochMs: number): string {
   return new Date(Math.floor(epochMs)).toISOString().replace('Z', '000Z')
 }
 
-/** The time in milliseconds; `undefined` for what is missing or no time. */
+/** Parses a time to Unix ms; undefined if it is missing or not a time. */
 export function epochMsOf(time: string | undefined): number | undefined {
   const epochMs = time === undefined ? Number.NaN : Date.parse(time)
   return Number.isNaN(epochMs) ? undefined : epochMs

@@ -8,9 +8,9 @@ import { keyOf } from './notation.ts'
 import { causesOf, type KubeErrorDetails } from './status-error.ts'
 import { isEndOfInitialEvents } from './watch-stream.ts'
 
-/** Where a reflector puts what it learns. */
+/** Where a reflector stores the objects that it reads. */
 type ReflectorTarget<T> = {
-  /** Everything that there is, by key; the map is the target's from then on. */
+  /** Replaces everything, by key. The caller does not change the map afterwards. */
   replace(objects: Map<string, T>): Promise<void>
   put(object: T): void
   remove(object: T): void
@@ -24,28 +24,37 @@ export type ReflectorDeps<T> = {
   readonly clock: Clock
   readonly log: Logger
   readonly rng: () => number
-  /** What to keep of each object; by default everything except `metadata.managedFields`. Must keep name, namespace, UID and resourceVersion. */
+  /**
+   * What to keep of each object; default: everything except `metadata.managedFields`. Must keep name, namespace, UID
+   * and resourceVersion.
+   */
   readonly transform?: (object: T) => T
-  /** Let the server stream the first list where it offers that (WatchList); default true. */
+  /** Whether the server may stream the first list (WatchList); default true. */
   readonly streamLists?: boolean
 }
 
 /**
- * `stream`: everything has to be read anew, by a watch that begins with all that exists.
- * `list`: the same in pages, where the server does not offer streams or has just failed to give one.
- * `watch`: the target is complete up to that version.
+ * - `stream`: read everything again, by a watch that starts with all existing objects.
+ * - `list`: the same in pages, if the server does not support streams or a stream has just failed.
+ * - `watch`: the target is complete up to that version; follow the changes.
  */
 type State = { readonly phase: 'stream' } | { readonly phase: 'list' } | { readonly phase: 'watch'; readonly from: string }
 
-/** Half of what client-go asks for: a page is parsed in one go, and the event loop may not be blocked for more than 20 ms. */
+/**
+ * Half of client-go's page size: a page is parsed in one go, and the event loop must not be blocked for more than 20
+ * ms.
+ */
 const pageSize = 250
 const watchSeconds = { min: 240, max: 300 }
-/** A watch that ends sooner and without an event is a failure, however politely it ended. */
+/** A watch that ends sooner than this without an event counts as failed, even if the server ended it normally. */
 const shortWatchMs = 1_000
 
 /**
- * Keeps the target like the selected objects of the API server until the signal aborts; then it resolves. Nothing else ends it.
- * Always lists the newest state: a cached one (`resourceVersion=0`) may be older than what was already known, and comes in one piece.
+ * Keeps the target equal to the selected objects of the API server. Resolves when the signal aborts; nothing else ends
+ * it.
+ *
+ * Guarantees: every list is the newest state. A cached list (`resourceVersion=0`) could be older than what the target
+ * already has, and it comes in one piece, which would block the event loop.
  */
 export async function reflect<T extends KubeObject>(
   deps: ReflectorDeps<T>,
@@ -65,7 +74,7 @@ export async function reflect<T extends KubeObject>(
     let page: ListPage<T>
     do {
       page = await client.list(resource, { namespace, labelSelector, limit: pageSize, signal, continue: next })
-      // To parse a page takes milliseconds; whatever else is due comes before the rest and before the next one.
+      // Parsing a page takes milliseconds. Other work runs before the objects are added, and before the next page.
       await nextTurn()
       signal.throwIfAborted()
       for (const object of page.items) objects.set(keyOf(object), transform(object))
@@ -75,7 +84,10 @@ export async function reflect<T extends KubeObject>(
     state = { phase: 'watch', from: page.resourceVersion }
   }
 
-  /** Follows one watch, from a version on or from everything; notes each version that was reached, so that a failure loses nothing. */
+  /**
+   * Follows one watch, from a version or from the start. Records each version that was reached, so that a failure loses
+   * no change.
+   */
   async function follow(resourceVersion: string | undefined): Promise<void> {
     const startedMs = clock.monotonicNow()
     const timeoutSeconds = Math.round(watchSeconds.min + rng() * (watchSeconds.max - watchSeconds.min))
@@ -95,24 +107,25 @@ export async function reflect<T extends KubeObject>(
       else if (type !== 'BOOKMARK') target.put(transform(object))
       state = { phase: 'watch', from: object.metadata.resourceVersion ?? '' }
     }
+    // Without the final bookmark the initial set is incomplete: storing it would report existing objects as deleted.
     if (initial) throw taskmillError('TM_KUBE_UNAVAILABLE', 'the watch ended before it had sent all objects')
     if (events === 0 && clock.monotonicNow() - startedMs < shortWatchMs)
       throw taskmillError('TM_KUBE_UNAVAILABLE', 'the watch ended at once')
   }
 
   /**
-   * A connection that broke is taken up again where it broke; after anything that the server says against the watch itself, everything
-   * is read anew.
+   * Returns how to continue. After a broken connection the watch resumes where it broke. After an answer that rejects
+   * the watch itself, everything is read again.
    */
   function afterFailure(error: unknown): State {
     if (state.phase !== 'watch') return { phase: 'list' }
     const passing = hasCode(error, 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS', 'TM_KUBE_BAD_RESPONSE', 'TM_KUBE_UNAUTHORIZED')
-    // The server is behind what we know, for example after its data was restored from a backup.
+    // The server is older than the target, for example after a restore from a backup.
     const ahead = passing && causesOf(error).some((cause) => cause.reason === 'ResourceVersionTooLarge')
     return passing && !ahead ? state : anew()
   }
 
-  /** Waits; after a failure to reach the server only until anybody reaches it. */
+  /** Waits. If the server could not be reached, ends early as soon as any request of this client reaches it. */
   async function pause(ms: number, unreached: boolean): Promise<void> {
     using limit = deadline(clock, ms, { signal, reason: () => 'over' })
     if (limit.signal.aborted) return
@@ -129,6 +142,7 @@ export async function reflect<T extends KubeObject>(
       else await follow(state.phase === 'watch' ? state.from : undefined)
     } catch (error) {
       if (signal.aborted) return
+      // An older API server answers Invalid to a streamed list. It does so at once, so no pause is needed.
       const unoffered = state.phase === 'stream' && hasCode(error, 'TM_KUBE_INVALID')
       state = afterFailure(error)
       if (unoffered) {
@@ -145,15 +159,15 @@ export async function reflect<T extends KubeObject>(
   }
 }
 
-/** They are often half of an object, and nothing here reads them. */
+/** Managed fields are often half of an object, and nothing here reads them. */
 function withoutManagedFields<T extends KubeObject>(object: T): T {
   const { managedFields: _, ...metadata } = object.metadata
   return { ...object, metadata }
 }
 
-/** Growing pauses between attempts against the API server. */
+/** Growing pauses between attempts to reach the API server. */
 type Backoff = {
-  /** The pause before the next attempt. Doubles with each call, and starts over after a long time without one. */
+  /** Returns the pause before the next attempt. It doubles with each call and starts over after 120 s without one. */
   nextMs(): number
 }
 
@@ -161,7 +175,10 @@ const firstMs = 800
 const capMs = 30_000
 const healthyAfterMs = 120_000
 
-/** 800 ms, doubled up to 30 s; each between half and all of that at random, so that many clients do not return together. */
+/**
+ * From 800 ms, doubled up to 30 s. Each pause is a random value between half of that and all of it, so that many
+ * clients do not return together.
+ */
 function createBackoff(clock: Clock, rng: () => number): Backoff {
   let attempts = 0
   let lastMs = -Infinity

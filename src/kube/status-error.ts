@@ -1,16 +1,16 @@
 import { taskmillError, type ErrorCode, type TaskmillError } from '../errors/index.ts'
 
-/** One field or circumstance that the API server objects to; `field` is a path such as `spec.scaling.minReplicas`. */
+/** One field or circumstance that the API server rejects; `field` is a path such as `spec.scaling.minReplicas`. */
 export type StatusCause = { readonly reason?: string; readonly message?: string; readonly field?: string }
 
-/** What a `TaskmillError` of the API server carries as `details`. */
+/** The `details` of a `TaskmillError` that comes from the API server. */
 export type KubeErrorDetails = {
   /** HTTP status, or the code inside a watch's ERROR event. */
   readonly status: number
   /** The API server's own word, for example `Invalid` or `Expired`. */
   readonly reason?: string
   readonly causes: readonly StatusCause[]
-  /** How long the API server asks to wait. */
+  /** How long the API server asks to wait, in seconds. */
   readonly retryAfterSeconds?: number
   /** Method and path of the request. */
   readonly request: string
@@ -51,8 +51,8 @@ function codeFor(status: number, reason: string | undefined): ErrorCode {
 }
 
 /**
- * The error that a refusal means. `body` is the parsed answer, whatever it was: a load balancer in between answers with HTML.
- * `retryAfterSeconds` comes from the header, which counts more than the body.
+ * Converts a refusal to an error. `body` is the parsed answer and can be anything: a load balancer in between answers
+ * with HTML. `retryAfterSeconds` comes from the header, which overrides the body.
  */
 export function toKubeError(request: string, httpStatus: number, body: unknown, retryAfterSeconds?: number): TaskmillError {
   const status: StatusBody = typeof body === 'object' && body !== null ? body : {}
@@ -68,7 +68,7 @@ export function toKubeError(request: string, httpStatus: number, body: unknown, 
   return taskmillError(codeFor(code, status.reason), status.message || `the API server answered ${code} to ${request}`, { details })
 }
 
-/** The causes that the API server named for a refusal; empty for every other error. */
+/** Returns the causes that the API server named for a refusal; empty for every other error. */
 export function causesOf(error: TaskmillError): readonly StatusCause[] {
   return (error.details as Partial<KubeErrorDetails>).causes ?? []
 }

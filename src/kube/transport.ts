@@ -7,22 +7,23 @@ import { toKubeError } from './status-error.ts'
 /** Certificates, and a bearer token. */
 export type Credentials = Certificates & { readonly token?: string }
 
-/** Where the API server is and how to prove who we are. Made by `loadKubeConfig`. */
+/** Where the API server is, and how to authenticate. `loadKubeConfig` returns it. */
 export type KubeConnection = {
   /** `https://host:port`, possibly with a path in front of the API's own. */
   readonly server: string
-  /** The name to expect in the server's certificate, when it is not that of `server`. */
+  /** The name that the server's certificate is checked against, if it is not the host of `server`. */
   readonly servername?: string
   /** True only when the kubeconfig says `insecure-skip-tls-verify`. */
   readonly insecureSkipTlsVerify?: boolean
   /**
-   * The credentials of this moment, anonymous and with the system's authorities without them. Asked for each request, so it keeps its
-   * own cache; `fresh` asks past it, after the server was not reached or did not know us.
+   * Returns the current credentials; without it, requests are anonymous and use the system's authorities. Called for
+   * each request, so it caches by itself. `fresh` bypasses the cache, after the server could not be reached or answered
+   * 401.
    */
   readonly credentials?: (options: { readonly fresh: boolean }) => Promise<Credentials>
 }
 
-/** One answered attempt, for the metric `rest_client_requests_total`. */
+/** Called for each answered attempt, for the metric `rest_client_requests_total`. */
 export type ResponseObserver = (response: { readonly method: string; readonly status: number | 'error'; readonly seconds: number }) => void
 
 type TransportOptions = KubeConnection & {
@@ -41,17 +42,19 @@ export type Outgoing = {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A successful answer. The deadline is still running; its owner reads the body and disposes it. */
+/** A successful answer. The deadline is still running; the receiver reads the body and disposes the deadline. */
 type Incoming = { readonly body: Dispatcher.ResponseData['body']; readonly warnings: readonly string[]; readonly limit: Deadline }
 
 type Transport = {
   send(request: Outgoing): Promise<Incoming>
-  /** Calls back each time that the server answers after it could not be reached. Returns the way to end it. */
+  /**
+   * Calls the listener each time the server answers after it could not be reached. Returns a function that removes it.
+   */
   onReachable(listener: () => void): () => void
   close(): Promise<void>
 }
 
-/** From the first byte sent to the last one read, waiting for the API server's Retry-After included. */
+/** From the first byte sent to the last byte read, including waits for the API server's Retry-After. */
 export const requestTimeoutMs = 30_000
 
 function queryString(query: Outgoing['query']): string {
@@ -60,15 +63,15 @@ function queryString(query: Outgoing['query']): string {
   return parameters.size === 0 ? '' : `?${parameters.toString()}`
 }
 
-/** `299 - "unknown field \"spec.x\""`: the texts of all Warning headers. */
+/** Returns the texts of all Warning headers, for example of `299 - "unknown field \"spec.x\""`. */
 function warningTexts(header: string | string[] | undefined): string[] {
   const joined = Array.isArray(header) ? header.join(', ') : (header ?? '')
   return [...joined.matchAll(/\d{3} \S+ ("(?:[^"\\]|\\.)*")/g)].map(([, quoted = '""']) => quoted.slice(1, -1).replace(/\\(.)/g, '$1'))
 }
 
 /**
- * Sends requests over one pool of kept-alive connections. Refusals become errors of the registry; a 429 is waited out as long as
- * the request's time allows; an aborted signal rejects with the signal's own reason.
+ * Sends requests over one pool of kept-alive connections. Refusals become errors of the registry. A 429 is retried as
+ * long as the request's time allows. An aborted signal rejects with its own reason.
  */
 export function createTransport(options: TransportOptions): Transport {
   const { clock } = options
@@ -105,7 +108,7 @@ export function createTransport(options: TransportOptions): Transport {
       }
       return response
     } catch (error) {
-      // Whoever gave up by himself has learnt nothing about the server.
+      // A caller that aborted has learnt nothing about the server.
       if (request.signal?.aborted !== true) reachable = false
       throw toTransportError(error, label, signal)
     } finally {
@@ -127,7 +130,7 @@ export function createTransport(options: TransportOptions): Transport {
         const error = await refusal(response, label, limit.signal)
         const waitMs = Number(error.details['retryAfterSeconds'] ?? Number.NaN) * 1000
         const leftMs = requestTimeoutMs - (clock.monotonicNow() - startedMs)
-        // Refused by flow control before anything was done, so that every method may be repeated.
+        // Flow control refused the request before anything was done, so every method can be repeated.
         if (error.code !== 'TM_KUBE_TOO_MANY_REQUESTS' || !(waitMs < leftMs)) throw error
         await sleep(clock, waitMs, limit.signal)
       }
@@ -164,18 +167,23 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What a failed exchange means: the caller's own abort reason or our deadline as they are, everything else is an unreachable server. */
+/**
+ * Converts a failed exchange to an error: the caller's abort reason or our deadline unchanged, everything else as an
+ * unreachable server.
+ */
 export function toTransportError(error: unknown, label: string, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason
   return taskmillError('TM_KUBE_UNAVAILABLE', `the API server cannot be reached (${label})`, { cause: error })
 }
 
-/** PEM of what proves who is who: the authority that signed the server's certificate, and the client's own certificate and key. */
+/**
+ * Certificates in PEM: the authority that signed the server's certificate, and the client's own certificate and key.
+ */
 type Certificates = { readonly ca?: string; readonly cert?: string; readonly key?: string }
 
-/** One pool of kept-alive connections, replaced by another when the certificates are. */
+/** A pool of kept-alive connections; another pool replaces it when the certificates change. */
 type Connections = {
-  /** The pool for these certificates. */
+  /** Returns the pool for these certificates. */
   poolFor(certificates: Certificates): Agent
   /** Cuts all connections. */
   close(): Promise<void>
@@ -184,8 +192,9 @@ type Connections = {
 type ConnectionsOptions = { readonly secure: boolean; readonly servername?: string; readonly insecureSkipTlsVerify?: boolean }
 
 /**
- * When a certificate, key or authority changes, new requests get new connections; what is under way on the old ones ends in peace,
- * watches too. A set that does not fit together is passed over: the two files of a pair are replaced one after the other.
+ * When a certificate, key or authority changes, new requests get new connections. Requests and watches on the old
+ * connections continue to their end. A certificate that does not match its key is ignored, because the two files are
+ * replaced one after the other.
  */
 function createConnections({ secure, servername, insecureSkipTlsVerify }: ConnectionsOptions): Connections {
   const pools = new Set<Agent>()
@@ -193,18 +202,18 @@ function createConnections({ secure, servername, insecureSkipTlsVerify }: Connec
 
   function open({ ca, cert, key }: Certificates): Agent {
     return new Agent({
-      // Our deadlines replace undici's: a quiet watch is healthy, and everything else is limited as a whole.
+      // Our deadlines replace undici's: a quiet watch is healthy, and every other request is limited as a whole.
       bodyTimeout: 0,
       headersTimeout: 0,
       keepAliveTimeout: 30_000,
-      // One connection per watch: a stream that is read slowly cannot hold up the others.
+      // One connection per watch, so that a slowly read stream cannot delay the others.
       allowH2: false,
       connect: {
-        // Made once per set: it fails here instead of with each connection, and connections need not parse it again.
+        // Made once per set of certificates, so that a bad set fails here and not with each connection.
         ...(secure ? { secureContext: createSecureContext({ ca, cert, key }) } : {}),
         ...(servername === undefined ? {} : { servername }),
         rejectUnauthorized: insecureSkipTlsVerify !== true,
-        // Finds a dead peer of a silent watch (a node that lost power) in about 25 s.
+        // Detects a dead peer of a silent watch (a node that lost power) within about 25 s.
         keepAliveInitialDelay: 15_000,
       },
     })

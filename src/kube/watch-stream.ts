@@ -3,19 +3,24 @@ import type { KubeObject } from '../api/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import { toKubeError } from './status-error.ts'
 
-/** What a watch yields. A BOOKMARK's object carries nothing but a resource version that is safe to continue from. */
+/** One event of a watch. The object of a BOOKMARK has only a resource version, from which it is safe to continue. */
 export type WatchEvent<T> = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: T }
 
-/** True for the bookmark that says: everything that existed has been sent. */
+/** Whether this bookmark says that all existing objects have been sent. */
 export function isEndOfInitialEvents({ type, object }: WatchEvent<KubeObject>): boolean {
   return type === 'BOOKMARK' && object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true'
 }
 
 const newline = 0x0a
-/** A flood is read in portions of this size, a few milliseconds each; everything else that is due comes in between. */
+/**
+ * A flood of events is read in portions of this size, a few milliseconds each, so that other work can run in between.
+ */
 const portionBytes = 64 * 1024
 
-/** Cuts a byte stream at newlines; splitting bytes, not text, keeps characters whole across chunks. What follows the last newline is yielded as well. */
+/**
+ * Splits a byte stream at newlines. Splitting bytes, not text, keeps characters whole across chunks. Also yields what
+ * follows the last newline.
+ */
 async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   let open: Uint8Array[] = []
   let read = 0
@@ -57,7 +62,10 @@ function eventIn<T>(line: string, label: string): WatchEvent<T> {
   throw taskmillError('TM_KUBE_BAD_RESPONSE', `a line of the watch is not a watch event (${label})`)
 }
 
-/** The events in the body of a watch, until the server ends it. An in-band error, garbage or half a line throws. */
+/**
+ * Yields the events in the body of a watch, until the server ends it. Throws on an error event, on garbage and on half
+ * a line.
+ */
 export async function* watchEvents<T>(body: AsyncIterable<Uint8Array>, label: string): AsyncGenerator<WatchEvent<T>> {
   for await (const line of lines(body)) if (line !== '') yield eventIn<T>(line, label)
 }

@@ -1,41 +1,47 @@
-/** What one queue holds at the moment of reading. All counts are jobs. */
+/** The content of one queue when it was read. All counts are jobs. */
 export type QueueLoad = {
   readonly queue: string
   readonly waiting: number
   readonly prioritized: number
-  /** Delayed jobs whose time has come: BullMQ moves them to `wait` only from a running worker, so they are demand already. */
+  /**
+   * Delayed jobs that are due. They count as demand already, because BullMQ moves them to `wait` only from a running
+   * worker.
+   */
   readonly dueDelayed: number
   readonly active: number
-  /** Those of `active` whose worker is gone: only another worker gives them back. */
+  /** Those of `active` whose worker is gone. Only another worker returns them to the queue. */
   readonly orphaned: number
   readonly paused: boolean
-  /** The most jobs of it that run at once, over all workers. */
+  /** The concurrency limit of the queue, over all workers. */
   readonly concurrency?: number
-  /** Unix ms since which the oldest ready job could have run. */
+  /** Since when (Unix ms) the oldest ready job could have started. */
   readonly oldestReadyAtMs?: number
 }
 
 /** The load of a pool: the sum over its queues. */
 export type Demand = {
-  /** Jobs that could start now, if there were a slot. */
+  /** Jobs that could start now if there were a slot. */
   readonly backlog: number
-  /** Jobs that a worker runs, as far as is known. */
+  /** Jobs that a worker is known to run. */
   readonly active: number
-  /** Active jobs without a worker. They need one worker that gives them back, whatever their number; then they are backlog. */
+  /** Active jobs without a worker. One worker is enough to return them all to the queue; then they are backlog. */
   readonly orphaned: number
   readonly oldestReadyAtMs?: number
-  /** The queues with a limit and jobs: more slots than the limit would find nothing to do in them. */
+  /** The queues with a concurrency limit and jobs. Slots beyond the limit would stay idle. */
   readonly limited?: readonly LimitedQueue[]
 }
 
 export type LimitedQueue = {
   readonly queue: string
   readonly concurrency: number
-  /** Those of the backlog and of the active jobs that are in it. */
+  /** Jobs of this queue in the backlog and among the active jobs. */
   readonly jobs: number
 }
 
-/** Sums up the queues of a pool. A paused queue contributes only what already runs: more pods would not start its jobs. */
+/**
+ * Sums up the queues of a pool. A paused queue counts only its running jobs, because more pods would not start its
+ * other jobs.
+ */
 export function demandOf(queues: readonly QueueLoad[]): Demand {
   let [backlog, active, orphaned] = [0, 0, 0]
   let oldest: number | undefined

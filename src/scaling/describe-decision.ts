@@ -2,15 +2,15 @@ import type { ScalingDecision, ScalingInput } from './decide-replicas.ts'
 import type { Demand } from './demand.ts'
 
 /**
- * Why there are N replicas, what limited the number, and what would change it: one line for `status.decision`.
- * Example: `10 replicas: 2,050 jobs (2,000 waiting, 50 running) need 41 at 50 per replica, limited by maxReplicas 10. Next: raise
- * spec.scaling.maxReplicas if the cluster has room.`
+ * Explains the number of replicas, what limited it, and what would change it: one line for `status.decision`.
+ * Example: `10 replicas: 2,050 jobs (2,000 waiting, 50 running) need 41 at 50 per replica, limited by maxReplicas 10.
+ * Next: raise spec.scaling.maxReplicas if the cluster has room.`
  */
 export function describeDecision(input: ScalingInput, decision: ScalingDecision): string {
   return `${plural(decision.replicas, 'replica')}: ${explainDecision(input, decision)}`
 }
 
-/** The same without the number in front, for where the number is said already. */
+/** The same without the number in front, where the number is shown already. */
 export function explainDecision({ rules, signal, unschedulable }: ScalingInput, decision: ScalingDecision): string {
   if (!signal.known) {
     const since = signal.sinceMs === undefined ? '' : ` since ${clockTime(signal.sinceMs)}`
@@ -53,7 +53,7 @@ function plural(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
 }
 
-/** Thousands separated, the same in every locale. */
+/** Formats a number with thousands separators, the same in every locale. */
 function count(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/gu, ',')
 }

@@ -1,10 +1,10 @@
 /**
- * How many replicas a pool should have: pure rules over what was read from its queues.
+ * Decides how many replicas a pool should have: pure rules over what was read from its queues.
  *
- * Guarantees: the answer is within minReplicas and maxReplicas; it never falls because something could not be read; it falls only
- * after the demand was lower during the whole scale-down window; while jobs run there are at least as many slots as running jobs, as far
- * as maxReplicas and the nodes allow; it is not 0 while jobs are active without a worker.
- * It does not know Deployments, brokers or clocks: all of it comes in as values.
+ * Guarantees: the answer is between minReplicas and maxReplicas. It never falls because something could not be read. It
+ * falls only if the demand was lower during the whole scale-down window. While jobs run, there are at least as many
+ * slots as running jobs, as far as maxReplicas and the nodes allow. It is not 0 while there are orphaned jobs.
+ * Does not: know Deployments, brokers or clocks. Everything comes in as a value.
  */
 export { demandOf, type Demand, type LimitedQueue, type QueueLoad } from './demand.ts'
 export { decideReplicas, emptyHistory } from './decide-replicas.ts'

@@ -3,21 +3,23 @@ import { isQueueGeneration, type SchedulePlan, type Knowledge, type RunObservati
 import type { Ledger, MissedReason, MissedRuns, ActiveRun, RunOutcome } from './ledger.ts'
 import { maxCountedSlots } from './transitions.ts'
 
-/** A slot that is found this late is on time: nothing is made up for. */
+/** A slot that is found at most this late counts as on time: no catch-up policy applies. */
 const onTimeMs = 5_000
-/** `Skip` skips what is later than this: an election takes less. */
+/** `Skip` drops slots that are later than this. An election takes less, so a change of leader drops none. */
 const skippedAfterMs = 30_000
 
 type DueSlots = {
-  /** To be dispatched now, in order. */
+  /** Slots to dispatch now, in ascending order. */
   readonly fire: readonly Slot[]
   readonly missed: readonly { readonly reason: MissedReason; readonly slots: MissedRuns }[]
 }
 
 /**
- * Decides on every slot between the cursor and now that is not open already: it fires, or is missed for a reason. Slots of the last 5 s fire. Of older ones
- * fires, where none of the last 5 s does, the newest (`Latest`), the newest if it is at most 30 s old (`Skip`), or the newest
- * `missedRunsLimit` (`All`, which includes those of the last 5 s). While suspended nothing is decided: that is done at the resume, by the change of timing. Nor while held.
+ * Decides each slot between the cursor and now that is not open yet: it fires, or it is missed for a reason.
+ * - `Latest` fires the slots of the last 5 s; if there are none, the newest one.
+ * - `Skip` does the same, but never fires a slot that is more than 30 s late.
+ * - `All` fires the newest `missedRunsLimit` slots, including those of the last 5 s.
+ * While the schedule is suspended or held, no slot is decided. After a suspension, the change of timing decides them.
  */
 export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number): DueSlots {
   if (plan.suspended || plan.isHeld === true) return { fire: [], missed: [] }
@@ -29,6 +31,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   }
   const lateBy = (slot: Slot): number => nowMs - slot * 1000
 
+  // First the deadline: a slot that is too late is missed, whatever the other policies say.
   const deadlineMs = (plan.startingDeadlineSeconds ?? Infinity) * 1000
   miss(
     'StartingDeadlineExceeded',
@@ -36,6 +39,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   )
   const inTime = due.filter((slot) => lateBy(slot) <= deadlineMs)
 
+  // Then the catch-up policy picks from what is left.
   let fire: readonly Slot[]
   if (plan.missedRuns === 'All') {
     fire = inTime.slice(-plan.missedRunsLimit)
@@ -49,6 +53,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
     miss('Superseded', rest.slice(0, rest.length - fire.length))
   }
 
+  // Last the concurrency policy: at most one run at a time, the oldest of the chosen slots.
   if (plan.concurrencyPolicy === 'Forbid') {
     const free = ledger.active.length === 0 ? 1 : 0
     miss('Overlap', fire.slice(free))
@@ -57,18 +62,24 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   return { fire, missed: [...missed].map(([reason, slots]) => ({ reason, slots: { count: slots.length, lastSlot: Math.max(...slots) } })) }
 }
 
-/** With `Allow`, the jobs of this time ahead lie in the queue as delayed jobs, so that they run also while no operator does. */
+/**
+ * With `Allow`, the jobs of this much time ahead are in the queue as delayed jobs, so that they run even while no
+ * operator does.
+ */
 const aheadSeconds = 90
-/** They are added when the time that is covered falls below this, not one by one. */
+/** When less than this is covered, the next jobs are added together instead of one by one. */
 const refillSeconds = 45
 const mostAhead = 64
 
-/** Only a queue keeps a job until its time; what is one at a time is decided at that time too. */
+/**
+ * Only a queue keeps a job until its time. With another policy than `Allow`, a slot is decided when it is due, because
+ * it depends on the run before it.
+ */
 export function canPlaceAhead({ concurrencyPolicy, generation }: Pick<SchedulePlan, 'concurrencyPolicy' | 'generation'>): boolean {
   return concurrencyPolicy === 'Allow' && isQueueGeneration(generation)
 }
 
-/** The slots to place ahead now; none while enough are. */
+/** Returns the slots to place ahead now; none while enough are placed. */
 export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): readonly Slot[] {
   if (plan.suspended || plan.isHeld === true || !canPlaceAhead(plan)) return []
   const now = Math.floor(nowMs / 1000)
@@ -87,8 +98,9 @@ export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number
 }
 
 /**
- * Runs beyond `pendingDeadlineSeconds` (from the dispatch to the first start) or `runDeadlineSeconds` (from the first start). Whether a
- * run has started is looked up only when a deadline may have passed.
+ * Finds the runs that exceed `pendingDeadlineSeconds` (from the dispatch to the first start) or `runDeadlineSeconds`
+ * (from the first start). Asks for an observation of a run only when one of its deadlines may have passed, because each
+ * costs a round trip.
  */
 export function findOverdueRuns(
   ledger: Ledger,
@@ -96,6 +108,9 @@ export function findOverdueRuns(
   { looked, removed }: Knowledge,
   nowMs: number,
 ): { readonly look: readonly Slot[]; readonly remove: readonly Slot[]; readonly outcomes: readonly RunOutcome[] } {
+  /**
+   * Each run passes through at most three steps: observe it, remove it if it has not started, record that it failed.
+   */
   const found = { look: [] as Slot[], remove: [] as Slot[], outcomes: [] as RunOutcome[] }
   for (const run of ledger.active) {
     const { slot } = run
@@ -109,6 +124,7 @@ export function findOverdueRuns(
       if (answer === undefined) found.remove.push(slot)
       else if (answer !== 'Started') found.outcomes.push(failed(run, 'PendingDeadlineExceeded', plan.pendingDeadlineSeconds, seen, nowMs))
     } else if (seen.state === 'Waiting') found.outcomes.push(failed(run, 'RunDeadlineExceeded', plan.runDeadlineSeconds, seen, nowMs))
+    // Someone removed the job. Its end will never arrive, so the run must not stay active for ever.
     else if (seen.state === 'Absent') {
       found.outcomes.push({
         slot,
@@ -122,13 +138,15 @@ export function findOverdueRuns(
   return found
 }
 
-/** When a run's deadline passes, or might: until it was looked at, it may have started with its dispatch. */
+/**
+ * Returns when the run's deadline passes, or may pass: a run that was not observed may have started at its dispatch.
+ */
 function deadlineOf(run: ActiveRun, plan: SchedulePlan, seen: RunObservation | undefined, nowMs: number): number | undefined {
   const { pendingDeadlineSeconds, runDeadlineSeconds } = plan
   const pending = pendingDeadlineSeconds === undefined ? undefined : run.dispatchedAtMs + pendingDeadlineSeconds * 1000
   const from = (startMs: number): number | undefined => (runDeadlineSeconds === undefined ? undefined : startMs + runDeadlineSeconds * 1000)
   if (seen === undefined) return earliest(pending, from(run.dispatchedAtMs))
-  // Its end is on the way.
+  // The end of this run is already on its way.
   if (seen.state === 'Ended') return undefined
   if (seen.state === 'Absent') return nowMs
   if (seen.startedAtMs !== undefined) return from(seen.startedAtMs)
@@ -146,7 +164,7 @@ function failed(
   return { slot: run.slot, succeeded: false, reason, message, ...(startedAtMs === undefined ? {} : { startedAtMs }), finishedAtMs: nowMs }
 }
 
-/** When there may be something to do without anything happening; undefined: never. */
+/** Returns the next time (Unix ms) at which there may be something to do although nothing happens; undefined: never. */
 export function findNextWake(
   ledger: Ledger,
   plan: SchedulePlan,
@@ -162,6 +180,7 @@ export function findNextWake(
     return Math.max(now + 1, next - (waiting.length === 0 ? aheadSeconds : refillSeconds)) * 1000
   }
   const deadlines = ledger.active.map((run) => deadlineOf(run, plan, looked.get(run.slot), nowMs))
+  // A placed slot must be marked as dispatched when it is due.
   const firstPlaced = waiting[0] === undefined ? undefined : waiting[0] * 1000
   return earliest(firstPlaced, waiting.length >= mostAhead / 2 ? undefined : refill(), ...deadlines)
 }

@@ -1,13 +1,16 @@
 /**
- * When a schedule is due, and what becomes of each of its slots: pure rules over what is stored in the broker, what was learned since, and
- * the time. `nextStep` says what to do; whoever asked does it, and asks again.
+ * Decides when a schedule is due and what happens to each of its slots. The rules are pure: they get the stored ledger,
+ * what this process has learned since, and the time. `nextStep` returns one step; the caller carries it out and asks
+ * again.
  *
- * Guarantees: every due slot ends once, as dispatched or as missed with a reason, whatever dies in between and however many believe that
- * they lead (`exploration.test.ts` tries all interleavings of small cases); an edit, a resume or a restored broker never fires anything
- * retroactively; a look at the end of an outage costs the same however long it was.
- * Assumes: a ledger is written by compare-and-swap with a proof that one dispatcher at a time can give; jobs are placed, taken back and
- * acknowledged under the same proof; placing what is there, or has ended, does nothing; an end stays readable until it is acknowledged.
- * Does not: read a clock, or know brokers and objects. All of it comes in as values.
+ * Guarantees: every due slot ends exactly once, dispatched or missed with a reason, whichever process dies and however
+ * many processes believe that they lead (`exploration.test.ts` tries all interleavings of small cases). An edit, a
+ * resume or a restored broker never fires a past slot. The first step after an outage costs the same, however long the
+ * outage was.
+ * Assumes: a ledger is written by compare-and-swap under a fence that admits one dispatcher at a time. Jobs are placed,
+ * removed and acknowledged under the same fence. Placing a job that exists or has ended does nothing. An end stays
+ * readable until it is acknowledged.
+ * Does not: read a clock, or know brokers and objects. Everything comes in as a value.
  */
 export { generationOf, isQueueGeneration, executionsPlace, jobsPlace, queueOfGeneration } from './plan.ts'
 export type { Knowledge, RunObservation, SchedulePlan, Step, WriteName } from './plan.ts'

@@ -2,8 +2,11 @@ import type { Slot } from '../contract/index.ts'
 import type { Timing } from './timing.ts'
 
 /**
- * A slot between its intent and its end as an entry. `Intended`: its job may be there. `Placed`: its job is there, and waits for its
- * time. `Revoking`: its job is being taken back; it may be gone, or have started. `Final`: dispatched; the cursor has not passed it yet.
+ * A slot between its intent and its end as an entry of the ledger.
+ * - `Intended`: its job may exist.
+ * - `Placed`: its job exists and waits for its time.
+ * - `Revoking`: its job is being removed; it may be gone, or may have started.
+ * - `Final`: dispatched; the cursor has not passed it yet.
  */
 export type OpenSlot = {
   readonly slot: Slot
@@ -19,7 +22,10 @@ export type ActiveRun = {
   readonly startedAtMs?: number
 }
 
-/** All there are; those of a graph's run are its outcomes, and a Job fails or times out like one. */
+/**
+ * All outcomes of a run. For a graph they are the outcomes of its TaskExecution; a Kubernetes Job fails or times out
+ * like one.
+ */
 const runReasons = [
   'Succeeded',
   'Skipped',
@@ -36,7 +42,7 @@ const runReasons = [
 
 export type RunReason = (typeof runReasons)[number]
 
-/** How a run ended, as far as it tells. */
+/** How a run ended, as far as is known. */
 export type RunOutcome = {
   readonly slot: Slot
   readonly succeeded: boolean
@@ -52,18 +58,18 @@ export type RunOutcome = {
 export type MissedReason =
   'StartingDeadlineExceeded' | 'Superseded' | 'Skipped' | 'TooManyMissed' | 'Overlap' | 'Suspended' | 'ScheduleChanged' | 'LedgerRegressed'
 
-/** One look counts up to 100: after a long outage the count says "at least". */
+/** One decision counts at most 100 slots, so after a long outage the count is a lower bound. */
 export type MissedRuns = { readonly count: number; readonly lastSlot: Slot }
 
-/** All that is known about the slots of one schedule. What is not open and above the cursor was not decided yet. */
+/** The record of one schedule. A slot above the cursor that is not open has not been decided yet. */
 export type Ledger = {
   readonly v: 1
-  /** What slots are judged by; another timing in the spec is adopted first. */
+  /** The timing by which slots are decided. If the spec has another one, it is adopted first. */
   readonly timing: Timing & { readonly suspended: boolean }
-  /** A slot up to and including this moment is final, unless it is open. */
+  /** Every slot up to and including this one is final, unless it is open. */
   readonly cursor: Slot
   readonly open: readonly OpenSlot[]
-  /** Dispatched and not known to have ended; the newest 1,000. */
+  /** Runs that were dispatched and are not known to have ended; the newest 1,000. */
   readonly active: readonly ActiveRun[]
   readonly dispatched: number
   readonly lastDispatched?: { readonly slot: Slot; readonly atMs: number }
@@ -72,11 +78,14 @@ export type Ledger = {
   readonly lastFailure?: RunOutcome
   readonly consecutiveFailures: number
   readonly missed: Readonly<Partial<Record<MissedReason, MissedRuns>>>
-  /** The broker had lost what was known to have happened (it was restored from an older state): when that was found. */
+  /**
+   * When the operator found (Unix ms) that the broker had lost acknowledged data, because it was restored from an older
+   * state.
+   */
   readonly regressedAtMs?: number
 }
 
-/** The newest slot that a ledger tells to be decided. */
+/** Returns the newest slot that the ledger knows to be decided. */
 export function newestDecidedSlot({ cursor, open, lastDispatched }: Ledger): Slot {
   const finals = open.filter(({ state }) => state === 'Final').map(({ slot }) => slot)
   return Math.max(cursor, lastDispatched?.slot ?? cursor, ...finals)
@@ -84,7 +93,10 @@ export function newestDecidedSlot({ cursor, open, lastDispatched }: Ledger): Slo
 
 export type ParsedLedger = { readonly ok: true; readonly ledger: Ledger } | { readonly ok: false; readonly message: string }
 
-/** Unknown fields are left out. What cannot be read must not be written over: a later version may have written it. */
+/**
+ * Reads a stored ledger and drops unknown fields. A ledger that cannot be read must not be overwritten: a later version
+ * may have written it.
+ */
 export function parseLedger(document: string): ParsedLedger {
   try {
     return { ok: true, ledger: readLedger(JSON.parse(document)) }

@@ -1,6 +1,7 @@
 /**
- * What to do next about the slots of one schedule: pure, from what is stored and what was learned since, to one step. Whoever carries out
- * the step asks again, until the answer is to wait. Read it from top to bottom: what was begun is ended before anything new is begun.
+ * Decides the next step of one schedule: pure, from the stored ledger, what was learned since, and the time. The caller
+ * carries out the step and asks again, until the answer is to wait. `nextStep` reads from top to bottom: what was
+ * started is finished before anything new starts.
  */
 import type { Slot } from '../contract/index.ts'
 import { decideDueSlots, findNextWake, findOverdueRuns, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
@@ -37,12 +38,16 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
 }
 
 /**
- * Everything that has not started is taken back; what runs goes on, and its end is of no interest any more. By way of `Revoking`, so that a
- * schedule of the same name that is created in the middle of this finds its ledger in order.
+ * Removes everything that has not started, then the ledger. Running jobs continue, and nobody waits for their end.
+ * Slots go through `Revoking`, so that a schedule of the same name that is created meanwhile finds a valid ledger.
  */
 function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed }: Knowledge): Step {
   if (deletion === 'Orphan') return { kind: 'Wait' }
   if (ledger === undefined) return { kind: 'Delete' }
+  /**
+   * First every slot becomes Revoking, then its job is removed, and the ledger goes last: a crash in between loses no
+   * job.
+   */
   const begun = [...ledger.open, ...ledger.active].map(({ slot }) => slot)
   const revoking = slotsIn(ledger, 'Revoking')
   if (begun.some((slot) => !revoking.includes(slot))) {
@@ -54,7 +59,10 @@ function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePla
   return slots.length > 0 ? { kind: 'Remove', slots } : { kind: 'Delete' }
 }
 
-/** Slots before the creation were never due. A ledger that is gone although runs are known of counts as regressed. */
+/**
+ * Slots before the creation of the schedule were never due. If the ledger is gone although runs are known, it counts as
+ * regressed.
+ */
 function createLedger(plan: SchedulePlan, nowMs: number): Step {
   if (plan.statusSlot !== undefined) {
     return {
@@ -67,13 +75,19 @@ function createLedger(plan: SchedulePlan, nowMs: number): Step {
   return { kind: 'Write', what: 'adopt', ledger: emptyLedger(plan.timing, plan.suspended, cursor) }
 }
 
-/** More is known to have been dispatched than is stored: the broker was restored from an older state. Nothing of that time fires again. */
+/**
+ * The status knows a newer dispatched slot than the ledger: the broker was restored from an older state. No slot of
+ * that time fires again.
+ */
 function recordRegression(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   if (plan.statusSlot === undefined || plan.statusSlot <= newestDecidedSlot(ledger)) return undefined
   return { kind: 'Write', what: 'regressed', ledger: restartLedger(ledger, plan, nowMs) }
 }
 
-/** What is open is taken back where it still can be; what was due up to now, and is not known to have been dispatched, was missed. */
+/**
+ * Revokes open slots that can still be revoked. Slots that were due and are not known to be dispatched count as missed
+ * (LedgerRegressed).
+ */
 function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledger {
   const { statusSlot = 0 } = plan
   const known = Math.max(ledger.cursor, statusSlot)
@@ -84,28 +98,36 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   return { ...next, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
 }
 
-/** An end of any slot that is not final yet makes it final: its job has run. One at a time, so that each is told of. */
+/**
+ * An end makes its slot final, in whatever state the slot is: its job has run. One end per write, so that each gets its
+ * Event.
+ */
 function recordEnds(ledger: Ledger, { epoch }: SchedulePlan, { ended }: Knowledge, nowMs: number): Step | undefined {
   for (const outcome of ended.toSorted((a, b) => a.slot - b.slot)) {
     const isOpen = ledger.open.some(({ slot, state }) => slot === outcome.slot && state !== 'Final')
     if (!isOpen && !ledger.active.some(({ slot }) => slot === outcome.slot)) continue
+    // A slot can end before its dispatch was recorded: the process died in between.
     const next = isOpen ? withDispatched(ledger, [outcome.slot], epoch, nowMs) : ledger
     return { kind: 'Write', what: 'record', ledger: withCursor(withOutcome(next, outcome), next.cursor) }
   }
   return undefined
 }
 
-/** All that has arrived is recorded, or is of no interest: a run that was freed by its deadline, a repeated arrival. */
+/** All remaining ends are recorded, or no longer matter: the run was ended by a deadline, or the end arrived twice. */
 function acknowledgeEnds({ ended }: Knowledge): Step | undefined {
   return ended.length === 0 ? undefined : { kind: 'Acknowledge', slots: unique(ended.map(({ slot }) => slot)) }
 }
 
-/** Whoever wrote an intent may have died before or after its effect: the effect is repeated, which does nothing where it had happened. */
+/**
+ * The process that wrote an intent may have died before or after the effect. So the effect is repeated; if it had
+ * happened, that does nothing.
+ */
 function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed }: Knowledge, nowMs: number): Step | undefined {
   const { epoch } = plan
   const intended = slotsIn(ledger, 'Intended')
   if (intended.length === 0) return undefined
-  // Intended as a job of a queue, and the schedule starts graphs by now: nobody knows any more what to repeat.
+  // The slot was intended for another executor, for example a queue, and the schedule now starts graphs. Its template
+  // is gone, so the effect cannot be repeated.
   const isStrange = (open: OpenSlot): boolean => open.state === 'Intended' && !hasSameExecutor(open.generation, plan.generation)
   if (ledger.open.some(isStrange)) {
     const next = withStates(ledger, (open) => (isStrange(open) ? { ...open, state: 'Revoking', epoch } : open))
@@ -128,10 +150,11 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   if (missing.length > 0) return { kind: 'Remove', slots: missing }
   const last = ledger.lastDispatched?.slot ?? 0
   const isKnown = (slot: Slot): boolean => slot <= ledger.cursor && slot <= last
+  // A job that had already started cannot be revoked: its slot was dispatched.
   const started = revoking.filter((slot) => removed.get(slot) === 'Started')
   const back = revoking.filter((slot) => removed.get(slot) !== 'Started')
-  // Only a regressed ledger has passed what it takes back, or one whose schedule starts something else by now: such a slot is not decided
-  // again. Some are known to have been dispatched.
+  // Usually a revoked slot is above the cursor and is decided again. It is at or below the cursor only if the ledger
+  // regressed or the executor changed; then it counts as missed, unless it is known to have been dispatched.
   const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
   const isStrange = (slot: Slot): boolean =>
     ledger.open.some((open) => open.slot === slot && !hasSameExecutor(open.generation, plan.generation))
@@ -141,7 +164,7 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
     epoch,
     nowMs,
   )
-  // What was dispatched before its ledger was to be deleted, and runs, is counted already.
+  // A run that was dispatched before the deletion began, and still runs, is counted already.
   const settled = withStates(news, (open) => (started.includes(open.slot) ? { ...open, state: 'Final' } : open))
   const counted = withMissed(
     withoutSlots(settled, back),
@@ -152,7 +175,9 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   return { kind: 'Write', what: 'taken back', ledger: withCursor(next, next.cursor) }
 }
 
-/** Another timing holds from now on. What the old one still had to dispatch is not made up for: an edit never fires anything. */
+/**
+ * Adopts another timing from now on. What the old timing left undecided is missed, because an edit never fires a slot.
+ */
 function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   if (plan.suspended === ledger.timing.suspended && isSameTiming(plan.timing, ledger.timing)) return undefined
   const now = slotAt(nowMs)
@@ -178,7 +203,10 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   }
 }
 
-/** Jobs that lie ready for later, and are made from what holds no longer. Those that are due are left alone. */
+/**
+ * Revokes jobs that were placed ahead from a template or policy that no longer applies. Due ones are left alone: they
+ * may have started.
+ */
 function revokeStale(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || !canPlaceAhead(plan)
   const stale = ledger.open.filter((open) => open.state === 'Placed' && open.slot > slotAt(nowMs) && isStale(open)).map(({ slot }) => slot)
@@ -187,7 +215,10 @@ function revokeStale(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   return { kind: 'Write', what: 'revoke', ledger: next, ...window([], stale) }
 }
 
-/** Runs that never start or never end give the schedule free; the one that never started is taken out of its queue. */
+/**
+ * Ends runs that never start or never end, so that they no longer block the schedule. A run that has not started is
+ * removed from its queue first.
+ */
 function endOverdueRuns(ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step | undefined {
   const { look, remove, outcomes } = findOverdueRuns(ledger, plan, knowledge, nowMs)
   if (look.length > 0) return { kind: 'Look', slots: look }
@@ -195,7 +226,10 @@ function endOverdueRuns(ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge
   return outcomes[0] === undefined ? undefined : { kind: 'Write', what: 'free', ledger: withOutcome(ledger, outcomes[0]) }
 }
 
-/** Before a slot is given up because a run is in its way: is that run still there? One that is gone is freed by the next step. */
+/**
+ * Before a slot is missed because of an active run (Overlap), check whether that run still exists. If it does not, the
+ * next step ends it, and the slot can fire.
+ */
 function observeOverlaps(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
   const unknown = ledger.active.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
   if (plan.concurrencyPolicy === 'Allow' || unknown.length === 0) return undefined
@@ -203,7 +237,7 @@ function observeOverlaps(ledger: Ledger, plan: SchedulePlan, { looked }: Knowled
   return overlaps ? { kind: 'Look', slots: unknown } : undefined
 }
 
-/** Placed slots whose time has come are dispatched; what else is due is dispatched or missed; and the jobs of the next 90 s are placed. */
+/** Dispatches the placed slots that are due, decides the other due slots, and places the jobs of the next 90 s. */
 function dispatchDue(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   const now = slotAt(nowMs)
   const dispatched = slotsIn(ledger, 'Placed').filter((slot) => slot <= now)
@@ -224,7 +258,7 @@ function dispatchDue(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   }
 }
 
-/** An intent that arrives after its deadline is refused. */
+/** The broker refuses an intent that arrives after the starting deadline of its oldest slot. */
 function inTime(fire: readonly Slot[], { startingDeadlineSeconds }: SchedulePlan): { readonly beforeMs?: number } {
   if (fire.length === 0 || startingDeadlineSeconds === undefined) return {}
   return { beforeMs: (Math.min(...fire) + startingDeadlineSeconds) * 1000 + 1 }
@@ -243,12 +277,15 @@ function isSameTiming(a: Timing, b: Timing): boolean {
   return a.timeZone === b.timeZone && a.schedules.length === b.schedules.length && a.schedules.every((each, at) => each === b.schedules[at])
 }
 
-/** The broker's clock has to say that the newest of these is due. */
+/**
+ * The broker refuses the write while its own clock says that the newest of these slots is not due: the operator's clock
+ * may be ahead.
+ */
 function notBefore(slots: readonly Slot[]): { readonly notBeforeMs?: number } {
   return slots.length === 0 ? {} : { notBeforeMs: Math.max(...slots) * 1000 }
 }
 
-/** … and that the oldest of those to come is not. */
+/** Like `notBefore`; the broker also refuses the write once the oldest future slot is due: its job may have started. */
 function window(past: readonly Slot[], future: readonly Slot[]): { readonly notBeforeMs?: number; readonly beforeMs?: number } {
   return { ...notBefore(past), ...(future.length === 0 ? {} : { beforeMs: Math.min(...future) * 1000 }) }
 }

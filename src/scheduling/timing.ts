@@ -1,14 +1,17 @@
 import { Cron } from 'croner'
 import type { Slot } from '../contract/index.ts'
 
-/** When a schedule is due: cron expressions in a time zone, or every so many seconds since 1970-01-01T00:00:00Z. */
+/** When a schedule is due: cron expressions in a time zone, or an interval counted from 1970-01-01T00:00:00Z. */
 export type Timing = { readonly schedules: readonly string[]; readonly timeZone: string } | { readonly everySeconds: number }
 
-/** The slots of a timing: each moment once, however many expressions name it. */
+/** The slots of a timing. Each time is one slot, even if several expressions name it. */
 export type SlotSource = {
-  /** The first slot after this one. */
+  /** Returns the first slot after `after`. */
   next(after: Slot): Slot | undefined
-  /** The newest `limit` slots after `after`, up to and including `until`, ascending. Costs as many slots as it returns. */
+  /**
+   * Returns the newest `limit` slots after `after`, up to and including `until`, ascending. The cost follows the number
+   * of returned slots, not the length of the range.
+   */
   between(after: Slot, until: Slot, limit: number): readonly Slot[]
 }
 
@@ -16,9 +19,11 @@ export type ParsedTiming =
   { readonly ok: true; readonly slots: SlotSource } | { readonly ok: false; readonly field: string; readonly message: string }
 
 /**
- * A moment that the clock change of spring skips: a fixed time (one second, minute and hour: `30 2 * * *`) is due at the end of the gap;
- * other expressions have no slot in the gap. A moment that autumn repeats: a fixed time is due once, the first time; other expressions
- * are due both times, as every real half an hour for a half-hourly one.
+ * Compiles a timing, or returns what is wrong with it.
+ *
+ * Daylight saving: a fixed time (one second, minute and hour: `30 2 * * *`) that spring skips is due at the end of the
+ * gap, and one that autumn repeats is due once, the first time. Other expressions have no slot in the gap and are due
+ * in both repeated hours, so that a half-hourly one stays half-hourly in real time.
  */
 export function parseTiming(timing: Timing): ParsedTiming {
   if ('everySeconds' in timing) {
@@ -44,7 +49,7 @@ export function parseTiming(timing: Timing): ParsedTiming {
 const nicknames = /^@(?:hourly|daily|midnight|weekly|monthly|yearly|annually)$/iu
 const inWords = 'write minute hour day-of-month month day-of-week, with seconds in front if you need them, for example "0 1 * * SUN"'
 
-/** The expression, or what is wrong with it and what to write. */
+/** Returns the expression, or what is wrong with it and what to write. */
 function parseExpression(expression: string, timezone: string): Cron | string {
   const trimmed = expression.trim()
   const quoted = JSON.stringify(expression)
@@ -89,7 +94,7 @@ function everySlots(seconds: number): SlotSource {
   }
 }
 
-/** As many slots are remembered of each source: those that people read, and those that are placed ahead. */
+/** Number of slots that are cached per source: those that users read, and those that are placed ahead. */
 const remembered = 64
 
 function cronSlots(crons: readonly Cron[]): SlotSource {
@@ -97,7 +102,8 @@ function cronSlots(crons: readonly Cron[]): SlotSource {
     const found = crons.flatMap((cron) => cron.nextRun(new Date(after * 1000))?.getTime() ?? [])
     return found.length === 0 ? undefined : Math.min(...found) / 1000
   }
-  // Each is asked for many times, and costs a tenth of a millisecond: `known` are all slots after `from`, up to the last of them.
+  // `nextStep` asks for the same slots many times, and computing one costs 0.1 ms. `known` holds all slots after
+  // `from`, up to its last entry.
   let from = Infinity
   let known: Slot[] = []
   const next = (after: Slot): Slot | undefined => {
@@ -114,7 +120,7 @@ function cronSlots(crons: readonly Cron[]): SlotSource {
   return {
     next,
     between(after, until, limit) {
-      // Nearly always there is nothing, which looking backwards from `until` is a long way to find out.
+      // Usually there is no slot in the range. Looking backwards from `until` would be a slow way to find that out.
       const first = next(after)
       if (first === undefined || first > until) return []
       const heads = crons.map((cron) => backwards(cron, after, until))
@@ -130,7 +136,7 @@ function cronSlots(crons: readonly Cron[]): SlotSource {
   }
 }
 
-/** The slots of one expression from `until` back to, and without, `after`; computed in chunks that grow. */
+/** Yields the slots of one expression from `until` back to `after` (exclusive), computed in growing chunks. */
 function backwards(cron: Cron, after: Slot, until: Slot) {
   let chunk: readonly Date[] = []
   let size = 2

@@ -1,4 +1,7 @@
-/** What may become of a ledger, one thing at a time; `nextStep` puts them together. */
+/**
+ * The changes of a ledger, one function each; `nextStep` combines them. They return a new ledger and never change the
+ * given one.
+ */
 import type { Slot } from '../contract/index.ts'
 import type { ActiveRun, Ledger, MissedReason, MissedRuns, OpenSlot, RunOutcome } from './ledger.ts'
 import type { Timing } from './timing.ts'
@@ -10,6 +13,7 @@ export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): L
 const maxActiveRuns = 1_000
 export const maxCountedSlots = 100
 
+/** Counts slots as missed. The slots themselves are not stored, so the ledger does not grow with an outage. */
 export function withMissed(ledger: Ledger, reason: MissedReason, slots: readonly Slot[] | MissedRuns): Ledger {
   const added = 'count' in slots ? slots : { count: slots.length, lastSlot: slots.at(-1) ?? 0 }
   if (added.count === 0) return ledger
@@ -18,7 +22,7 @@ export function withMissed(ledger: Ledger, reason: MissedReason, slots: readonly
   return { ...ledger, missed: { ...ledger.missed, [reason]: { count: (before?.count ?? 0) + added.count, lastSlot } } }
 }
 
-/** The slots are to be dispatched: from here on they count as active. */
+/** Records that the slots are about to be dispatched. From here on they count as active, so that `Forbid` sees them. */
 export function withIntents(ledger: Ledger, slots: readonly Slot[], by: { generation: string; epoch: number; nowMs: number }): Ledger {
   const { generation, epoch, nowMs } = by
   const intents = slots.map((slot): OpenSlot => ({ slot, state: 'Intended', generation, epoch }))
@@ -30,12 +34,15 @@ export function withIntents(ledger: Ledger, slots: readonly Slot[], by: { genera
   }
 }
 
-/** The slots' states as `change` says; undefined removes a slot. */
+/** Replaces each open slot by `change(slot)`; undefined removes it. */
 export function withStates(ledger: Ledger, change: (open: OpenSlot) => OpenSlot | undefined): Ledger {
   return { ...ledger, open: ledger.open.flatMap((open) => change(open) ?? []) }
 }
 
-/** The slots are dispatched for good. The cursor is moved by whoever knows that nothing before them is left to decide. */
+/**
+ * Records that the slots are dispatched for good. The caller moves the cursor, because only it knows that no earlier
+ * slot is undecided.
+ */
 export function withDispatched(ledger: Ledger, slots: readonly Slot[], epoch: number, nowMs: number): Ledger {
   const last = slots.at(-1)
   if (last === undefined) return ledger
@@ -47,18 +54,19 @@ export function withDispatched(ledger: Ledger, slots: readonly Slot[], epoch: nu
   }
 }
 
-/** A job that was placed ahead could run at its slot's moment, whenever that is written down. */
+/** A job that was placed ahead could start when its slot was due, however late that is recorded. */
 function dispatchedAtMs({ open }: Ledger, slot: Slot, nowMs: number): number {
   const isIntent = open.some((each) => each.slot === slot && each.state === 'Intended')
   return isIntent ? nowMs : Math.min(nowMs, slot * 1000)
 }
 
+/** Moves the cursor, never backwards, and drops the final slots that it has passed. */
 export function withCursor(ledger: Ledger, cursor: Slot): Ledger {
   const next = Math.max(ledger.cursor, cursor)
   return { ...withStates(ledger, (open) => (open.state === 'Final' && open.slot <= next ? undefined : open)), cursor: next }
 }
 
-/** A taken-back slot is as if it had never been intended. */
+/** Removes revoked slots, as if they had never been intended. */
 export function withoutSlots(ledger: Ledger, slots: readonly Slot[]): Ledger {
   return {
     ...withStates(ledger, (open) => (slots.includes(open.slot) ? undefined : open)),
@@ -66,7 +74,7 @@ export function withoutSlots(ledger: Ledger, slots: readonly Slot[]): Ledger {
   }
 }
 
-/** The run has ended, in whatever order it was dispatched: the last run is the one whose end arrived last. */
+/** Records the end of a run. The last run is the one whose end arrived last, whatever the order of dispatch. */
 export function withOutcome(ledger: Ledger, outcome: RunOutcome): Ledger {
   return {
     ...ledger,
@@ -81,14 +89,18 @@ function inOrder<T extends { readonly slot: Slot }>(entries: readonly T[]): read
   return entries.toSorted((a, b) => a.slot - b.slot)
 }
 
-/** What a write to a ledger made true, for Events and metrics. */
+/** What a write to a ledger changed, for Events and metrics. */
 export type Change =
-  /** `atMs`: when its job could run; the slot's own moment for one that was placed ahead. */
+  /** `atMs`: when the job could start; for a slot that was placed ahead, the time of the slot. */
   | { readonly kind: 'Dispatched'; readonly slot: Slot; readonly atMs: number }
   | { readonly kind: 'Missed'; readonly reason: MissedReason; readonly count: number; readonly lastSlot: Slot }
   | { readonly kind: 'RunEnded'; readonly run: RunOutcome }
   | { readonly kind: 'Regressed' }
 
+/**
+ * Compares a ledger before and after a write, so that every step gets its Events from one place. A slot that was
+ * revoked is not reported as dispatched.
+ */
 export function findChanges(before: Ledger | undefined, after: Ledger): readonly Change[] {
   const changes: Change[] = []
   if (after.regressedAtMs !== undefined && after.regressedAtMs !== before?.regressedAtMs) changes.push({ kind: 'Regressed' })
