@@ -1,14 +1,14 @@
 import type { buildCrd } from './crd.ts'
 import type { JsonSchema, JsonValue, ValidationRule } from './schema/index.ts'
 
-/** A CustomResourceDefinition as this house writes them. */
+/** A CustomResourceDefinition as `buildCrd` writes it. */
 export type Crd = ReturnType<typeof buildCrd>
 
 /**
- * What a release would break: manifests that were admitted and would be refused or mean something else, and fields that programs read and
- * that would be gone. One sentence per break, with the field's path.
+ * Returns what a release would break, one sentence with the field's path each: manifests that were admitted and would
+ * be refused or change their meaning, and fields that programs read and that would be gone.
  *
- * Free to change: descriptions, examples, printer columns, bounds that admit more, more choices, optional fields more, rules fewer.
+ * Not breaking: descriptions, examples, printer columns, wider bounds, more choices, more optional fields, fewer rules.
  */
 export function breakingChanges(before: Crd, after: Crd): readonly string[] {
   const versions = before.spec.versions.flatMap((old) => {
@@ -51,7 +51,7 @@ function* ownBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
   for (const { rule } of rulesOf(after)) if (!rules.has(rule)) yield `there is a new rule: ${rule}`
 }
 
-/** A default that is the sum of its fields' defaults grows with them; what the new field means where it is left out is its own affair. */
+/** The default of an object contains the defaults of its fields, so it grows with them. That alone is not a break. */
 function withoutNewFields(before: JsonSchema, after: JsonSchema): JsonValue | undefined {
   if (typeof after.default !== 'object' || after.default === null || Array.isArray(after.default)) return after.default
   const known = Object.entries(after.default).filter(
@@ -71,7 +71,7 @@ function* typeBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
   }
 }
 
-/** Until now such a field was kept as it was written, whatever it was. */
+/** Until now such a field was kept unchecked, whatever it was. */
 function* describedBreaks(before: JsonSchema, after: JsonSchema): Iterable<string> {
   if (before['x-kubernetes-preserve-unknown-fields'] !== true) return
   for (const name of Object.keys(after.properties ?? {}))

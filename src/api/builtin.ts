@@ -1,7 +1,7 @@
 import type { JobTemplate, PodTemplate } from './kinds/job-template.ts'
 import type { Condition, KubeObject, Resource } from './object.ts'
 
-/** What Taskmill reads and writes of a Deployment; the other fields are there and not typed. */
+/** The fields of a Deployment that Taskmill reads and writes; the others exist but are not typed. */
 export type Deployment = KubeObject & { readonly spec: DeploymentSpec; readonly status?: DeploymentStatus }
 
 export type DeploymentSpec = {
@@ -48,13 +48,13 @@ export const deployments: Resource<Deployment> = {
   namespaced: true,
 }
 
-/** What Taskmill reads and writes of a Job; the other fields are there and not typed. */
+/** The fields of a Job that Taskmill reads and writes; the others exist but are not typed. */
 export type Job = KubeObject & { readonly spec: JobTemplate['spec']; readonly status?: JobStatus }
 
 /** Counters that are 0 may be missing from the JSON. */
 type JobStatus = {
   readonly startTime?: string
-  /** Only of one that succeeded. */
+  /** Only of a successful Job. */
   readonly completionTime?: string
   readonly active?: number
   readonly ready?: number
@@ -97,7 +97,7 @@ export type ContainerStatus = {
   readonly ready?: boolean
   readonly restartCount?: number
   readonly state?: ContainerState
-  /** How it ended the time before. */
+  /** How the container ended before its last restart. */
   readonly lastState?: ContainerState
 }
 
@@ -113,14 +113,14 @@ export const pods: Resource<Pod> = { group: '', version: 'v1', kind: 'Pod', plur
 export type Event = KubeObject & {
   readonly type: EventType
   readonly reason: string
-  /** What was being done, for example `Scale`. */
+  /** The action in progress, for example `Scale`. */
   readonly action: string
   readonly note?: string
   readonly regarding: ObjectReference
   readonly eventTime: string
   readonly reportingController: string
   readonly reportingInstance: string
-  /** There once the same event was seen again. */
+  /** Present once the same event has occurred again. */
   readonly series?: { readonly count: number; readonly lastObservedTime: string }
 }
 
@@ -143,7 +143,7 @@ export const events: Resource<Event> = {
   namespaced: true,
 }
 
-/** Times have six digits of a second (`2026-11-23T08:00:00.000000Z`): the API server refuses three. */
+/** Times have six digits of a second (`2026-11-23T08:00:00.000000Z`), because the API server refuses three. */
 export type Lease = KubeObject & {
   readonly spec?: {
     readonly holderIdentity?: string
@@ -166,7 +166,7 @@ export type Namespace = KubeObject
 
 export const namespaces: Resource<Namespace> = { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false }
 
-/** A Secret. It is only ever read by its name; what is in it goes to a broker and nowhere else. */
+/** A Secret. Taskmill reads it only by its name; its content goes only to a broker. */
 export type Secret = KubeObject & {
   readonly type?: string
   /** Values in base64. */

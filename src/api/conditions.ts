@@ -1,10 +1,10 @@
 import type { EventType } from './builtin.ts'
 import { type ConditionStatus, type Condition, kubeTime } from './object.ts'
 
-/** A reason says one thing only, so the status of its condition follows from it. */
+/** A reason has one meaning, so it determines the status of its condition. */
 type ReasonDeclaration = {
   readonly status: ConditionStatus
-  /** What it means, and what to do next where something has to be done. */
+  /** What the reason means, and what to do next if something must be done. */
   readonly meaning: string
 }
 
@@ -18,7 +18,7 @@ export type EventRegistry = {
   readonly [reason: string]: { readonly type: EventType; readonly action: string; readonly meaning: string }
 }
 
-/** A condition that a controller wants to be shown; `setConditions` adds the times. */
+/** A condition to show; `setConditions` adds the times. */
 export type WantedCondition = {
   readonly type: string
   readonly status: ConditionStatus
@@ -26,12 +26,12 @@ export type WantedCondition = {
   readonly message: string
 }
 
-/** An Event that a controller wants to be recorded. */
+/** An Event to record. */
 export type WantedEvent = { readonly type: EventType; readonly reason: string; readonly action: string; readonly note: string }
 
 /**
- * The only way to a condition of a kind: a type or reason that is not declared does not compile, and a reason cannot come with the
- * wrong status.
+ * Returns the only function that creates conditions of a kind. An undeclared type or reason does not compile, and a
+ * reason cannot have the wrong status.
  */
 export function conditionsOf<const R extends ConditionRegistry>(registry: R) {
   return <T extends keyof R & string>(type: T, reason: keyof R[T]['reasons'] & string, message: string): WantedCondition => ({
@@ -42,7 +42,7 @@ export function conditionsOf<const R extends ConditionRegistry>(registry: R) {
   })
 }
 
-/** The only way to an Event of a kind: its type and action follow from the reason. */
+/** Returns the only function that creates Events of a kind. The reason determines type and action. */
 export function eventsOf<const R extends EventRegistry>(registry: R) {
   return (reason: keyof R & string, note: string): WantedEvent => {
     const { type, action } = declared<EventRegistry[string]>(registry[reason], 'Event', reason)
@@ -55,15 +55,15 @@ function declared<T>(declaration: T | undefined, ...path: readonly string[]): T 
   return declaration
 }
 
-/** What the API server admits as the message of a condition. */
+/** Longest condition message that the API server admits. */
 export const maxConditionMessageLength = 32_768
 
 /**
- * The conditions to write: exactly the wanted ones, in their order, for this generation.
+ * Returns the conditions to write: exactly the wanted ones, in their order, for this generation.
  *
- * `lastTransitionTime` stays what it was where the status did not change, so that the same facts give the same bytes. What is not
- * wanted is left out (so `Reconciling` and `Stalled` end when nobody asks for them): a controller states all of its conditions
- * each time. Conditions of other writers are theirs: server-side apply keeps them, because we never wrote them.
+ * `lastTransitionTime` changes only with the status, so that the same facts give the same bytes. Unwanted conditions
+ * are dropped, so `Reconciling` and `Stalled` end by themselves: a controller states all of its conditions each time.
+ * Server-side apply keeps the conditions of other writers, because we never wrote them.
  */
 export function setConditions(
   previous: readonly Condition[] | undefined,
@@ -84,7 +84,7 @@ export function setConditions(
   })
 }
 
-/** The condition of a type, if there is one. */
+/** Returns the condition of a type; undefined if there is none. */
 export function findCondition<C extends { readonly type: string }>(conditions: readonly C[] | undefined, type: string): C | undefined {
   return conditions?.find((condition) => condition.type === type)
 }

@@ -1,10 +1,16 @@
 import { apiGroup, apiVersion, type Kind, rootSchema } from './kinds/kind.ts'
 import type { JsonSchema } from './schema/schema.ts'
 
-/** What is refused by every client-side apply: the annotation that kubectl writes would be longer than an object may have. */
+/**
+ * Larger CRDs fail in every client-side apply, because the annotation that kubectl writes exceeds the limit of an
+ * object.
+ */
 export const maxCrdBytes = 262_144
 
-/** The CustomResourceDefinition of a kind, ready to be written as YAML. The same declaration always gives the same bytes. */
+/**
+ * Returns the CustomResourceDefinition of a kind, ready to be written as YAML. The same declaration always gives the
+ * same bytes.
+ */
 export function buildCrd(kind: Kind) {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -35,13 +41,13 @@ export function buildCrd(kind: Kind) {
   }
 }
 
-/** Of `metadata` a CRD may restrict the name, and nothing else may be said: the API server describes it itself. */
+/** A CRD may restrict only the name in `metadata`; the API server describes everything else there. */
 function writtenRoot(kind: Kind) {
   const { properties, ...root } = withFullDescriptions(rootSchema(kind))
   return { ...root, properties: { ...properties, metadata: { type: 'object', properties: properties?.['metadata']?.properties } } }
 }
 
-/** `kubectl explain` prints the description and neither bounds nor defaults: so they are told there, from the declaration. */
+/** `kubectl explain` prints neither bounds nor defaults, so they are appended to the description. */
 function withFullDescriptions(schema: JsonSchema): JsonSchema {
   const facts = [describeBounds(schema), describeDefault(schema)].filter((fact) => fact !== undefined).join(', ')
   const example = schema.example === undefined ? '' : ` Example: ${JSON.stringify(schema.example)}.`
@@ -58,7 +64,7 @@ function withFullDescriptions(schema: JsonSchema): JsonSchema {
   }
 }
 
-/** A schema's bounds in words, for people who read `kubectl explain` or the reference page. */
+/** Returns a schema's bounds in words, for `kubectl explain` and the reference page. */
 export function describeBounds(schema: JsonSchema): string | undefined {
   if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`
   if (schema['x-kubernetes-int-or-string'] === true) return `${integerBounds(schema)}, or a text of at most ${schema.maxLength} characters`
@@ -69,14 +75,14 @@ export function describeBounds(schema: JsonSchema): string | undefined {
   return undefined
 }
 
-/** The default of an object consists of those of its fields, which are told there. */
+/** The default of an object is not shown, because its fields show theirs. */
 export function describeDefault(schema: JsonSchema): string | undefined {
   const value = schema.default
   if (value === undefined || schema.type === 'object') return undefined
   return `default ${typeof value === 'string' ? value : JSON.stringify(value)}`
 }
 
-/** The largest and the least integer that JavaScript holds stand for "no bound of its own". */
+/** The largest and the smallest integer of JavaScript mean "no bound". */
 function integerBounds({ minimum, maximum }: JsonSchema): string {
   if (minimum === Number.MIN_SAFE_INTEGER && maximum === Number.MAX_SAFE_INTEGER) return 'a whole number'
   return maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum} to ${maximum}`

@@ -1,10 +1,10 @@
 /**
- * The API of Taskmill: one declaration per kind, from which come the CRD, the TypeScript types and the reference page
- * (`hack/generate.ts` writes them); the objects of Kubernetes that Taskmill touches, as honest raw JSON; and the registries of
- * conditions and Events, each reason with a sentence that says what to do next.
+ * The API of Taskmill: one declaration per kind, which gives the CRD, the TypeScript types and the reference page
+ * (`hack/generate.ts` writes them); the built-in objects that Taskmill uses, as raw JSON; and the registries of
+ * conditions and Events, where each reason says what to do next.
  *
- * A type says what the API server returns, defaults filled in. The API server refuses what the schema forbids; `withDefaults` and
- * `createValidator` say the same without one, from the same declaration. A field is declared when it works, not before.
+ * A type describes what the API server returns, with defaults filled in. `withDefaults` and `createValidator` do the
+ * same without an API server, from the same declaration. A field is declared when it works, not before.
  */
 export {
   deployments,

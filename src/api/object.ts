@@ -1,4 +1,4 @@
-/** An object of the API server as it travels: raw JSON, times are strings, unknown fields are still there. */
+/** An object as the API server sends it: raw JSON, times as strings, unknown fields included. */
 export type KubeObject = {
   readonly apiVersion: string
   readonly kind: string
@@ -6,8 +6,8 @@ export type KubeObject = {
 }
 
 /**
- * Names one collection of the API server and the type of its objects. The `group` of core kinds is the empty string.
- * `__object` never exists: it carries the type to the compiler.
+ * One collection of the API server and the type of its objects. The `group` of core kinds is the empty string.
+ * `__object` never exists; it carries the type for the compiler.
  */
 export type Resource<T> = {
   readonly group: string
@@ -18,7 +18,10 @@ export type Resource<T> = {
   readonly __object?: T
 }
 
-/** `uid` and the fields below it are always there on an object that was read, and mostly missing on one to write. */
+/**
+ * `uid` and the fields below it are always present on an object that was read, and usually missing on an object to
+ * write.
+ */
 export type ObjectMeta = {
   readonly name: string
   readonly namespace?: string
@@ -42,11 +45,11 @@ export type OwnerReference = {
   readonly blockOwnerDeletion?: boolean
 }
 
-/** Kubernetes' usual condition: one fact about an object, and since when. */
+/** The usual condition of Kubernetes: one fact about an object, and since when it holds. */
 export type Condition = {
   readonly type: string
   readonly status: ConditionStatus
-  /** The generation of the object that the fact was found for. */
+  /** The generation of the object for which the fact was found. */
   readonly observedGeneration?: number
   readonly lastTransitionTime: string
   readonly reason: string

@@ -1,13 +1,13 @@
 import type { JsonSchema } from './schema/index.ts'
 import { findSchemaFaults } from './validation/faults.ts'
 
-/** What is wrong with a schema and everything below it, one sentence each; the tests want none. */
+/** Returns what is wrong with a schema and everything below it, one sentence each; the tests expect none. */
 export function schemaViolations(path: string, schema: JsonSchema, always = true): readonly string[] {
   const below = childrenOf(path, schema).flatMap((child) => schemaViolations(child.path, child.schema, always && child.always))
   return [...Array.from(ownViolations(schema, always), (violation) => `${path}: ${violation}`), ...below]
 }
 
-/** `always`: whether the value is there in every stored object. */
+/** `always`: whether every stored object has the value. */
 type Child = { readonly path: string; readonly schema: JsonSchema; readonly always: boolean }
 
 function childrenOf(path: string, schema: JsonSchema): readonly Child[] {
@@ -35,14 +35,15 @@ function* ownViolations(schema: JsonSchema, always: boolean): Iterable<string> {
     yield `the default ${JSON.stringify(schema.default)} is not admitted`
   }
   for (const { rule, fieldPath } of schema['x-kubernetes-validations'] ?? []) {
-    // The API server runs a transition rule only when there is an old and a new value: removing and adding would evade it.
+    // The API server runs a transition rule only if there is an old and a new value, so removing and adding the value
+    // would evade it.
     if (rule.includes('oldSelf') && !always) yield 'immutable, but could be removed and added again'
     if (fieldPath !== undefined && schema.properties?.[fieldPath.slice(1)] === undefined) yield `fieldPath ${fieldPath} is not declared`
   }
 }
 
 function* stringViolations({ maxLength, format, pattern, enum: values }: JsonSchema): Iterable<string> {
-  // \s means fewer characters to the API server than to JavaScript, so one of them would admit what the other refuses.
+  // \s matches fewer characters in the API server than in JavaScript, so one would admit what the other refuses.
   if (pattern?.includes('\\s')) yield 'the pattern has \\s: say \\p{Z} or the characters'
   if (maxLength === undefined && format !== 'date-time' && values === undefined) yield 'has no maxLength'
 }

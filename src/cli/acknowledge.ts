@@ -1,4 +1,4 @@
-/** Who is at an alert, and whether it calls anybody meanwhile: `ack`, `silence`, `unack`. */
+/** Commands for alerts: `ack`, `silence`, `unack`. */
 import type { TaskAlert } from '../api/index.ts'
 import type { Command } from './command.ts'
 import { becauseHelp, startOverride, endOverride, refuseExtraArguments, requireDuration } from './override.ts'
@@ -58,7 +58,7 @@ export const unack: Command = {
   },
 }
 
-/** `It fires since 2026-11-29T02:51:00Z: 23% > 10%.` */
+/** `It has been firing since 2026-11-29T02:51:00Z: 23% > 10%.` */
 function stateOf({ status }: TaskAlert): string {
   const { state, sinceTime, value } = status ?? {}
   if (state === 'Firing') return `It has been firing since ${sinceTime ?? 'now'}${value === undefined ? '' : `: ${value}`}.`

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { suggestName, errorMessage } from '../errors/index.ts'
 
-/** The words after a command's name. */
+/** The arguments after a command's name. */
 export type Arguments = {
   readonly positionals: readonly string[]
   readonly namespace?: string
@@ -18,7 +18,7 @@ export type Arguments = {
   readonly help: boolean
 }
 
-/** Of every command. */
+/** Options of every command. */
 const common = {
   namespace: { type: 'string', short: 'n' },
   context: { type: 'string' },
@@ -26,7 +26,7 @@ const common = {
   help: { type: 'boolean', short: 'h' },
 } as const
 
-/** Of some commands. */
+/** Options of some commands. */
 const special = {
   for: { type: 'string' },
   because: { type: 'string' },
@@ -39,7 +39,7 @@ const special = {
 
 export type Option = keyof typeof special
 
-/** `allowed`: those of the command beside the common ones. */
+/** Parses the arguments; `allowed` are the command's own options. Throws a usage error. */
 export function parseArguments(argv: readonly string[], allowed: readonly string[]): Arguments {
   const { values, positionals } = parsed(argv, allowed)
   const { namespace, context, kubeconfig, payload, param: params = [], ttl, wait = false, help = false } = values
@@ -76,7 +76,7 @@ function parsed(argv: readonly string[], allowed: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: { ...common, ...special }, allowPositionals: true, strict: true })
   } catch (error) {
-    // Node explains at length how to pass what looks like an option.
+    // Node adds a long explanation of how to pass values that look like options.
     throw usageError(errorMessage(error).split('. ')[0] ?? '')
   }
 }
@@ -84,7 +84,7 @@ function parsed(argv: readonly string[], allowed: readonly string[]) {
 const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const
 type Unit = keyof typeof units
 
-/** `1h`, `90m`, `1d12h`, in ms; undefined for anything else, and for nothing at all. */
+/** Parses `1h`, `90m`, `1d12h` to ms; undefined for anything else, and for zero. */
 export function parseDuration(text: string): number | undefined {
   if (!/^(\d{1,6}[dhms])+$/u.test(text)) return undefined
   const ms = Array.from(text.matchAll(/(\d+)([dhms])/gu), ([, count, unit]) => Number(count) * units[unit as Unit]).reduce(
@@ -94,7 +94,7 @@ export function parseDuration(text: string): number | undefined {
   return ms > 0 ? ms : undefined
 }
 
-/** The two largest parts that are not 0: `1d12h`, `45m`. */
+/** Formats the two largest parts that are not 0: `1d12h`, `45m`. */
 export function formatDuration(ms: number): string {
   let rest = Math.max(0, Math.round(ms / 1000) * 1000)
   const parts = Object.entries(units).flatMap(([unit, size]) => {
@@ -105,7 +105,7 @@ export function formatDuration(ms: number): string {
   return parts.length === 0 ? '0s' : parts.slice(0, 2).join('')
 }
 
-/** What keeps a command from being carried out, in words for whoever typed it. `isUsage`: they have to type something else. */
+/** Why a command cannot be carried out, for the user who typed it. `isUsage`: the user must type something else. */
 export class CommandError extends Error {
   readonly isUsage: boolean
 

@@ -45,7 +45,7 @@ async function write({ client, onWarning }: Context, { metadata }: TaskExecution
   await client.apply(taskExecutions, body, { fieldManager, force: true, fieldValidation: 'Strict', onWarning })
 }
 
-/** What had begun: of that goes on what is in a worker's hands. */
+/** Says which nodes had started, because their jobs may continue. */
 function begunOf({ status }: TaskExecution): string {
   const { nodes = [], waitingFor } = status ?? {}
   if (waitingFor === undefined || !nodes.some(({ state }) => state === 'Running')) return ' No node had started.'

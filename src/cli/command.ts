@@ -5,31 +5,31 @@ import type { Arguments, Option } from './arguments.ts'
 export type Cluster = { readonly client: KubeClient; readonly namespace: string }
 
 export type CommandDeps = {
-  /** Reaches the cluster, by default that of the current context; called once at most. */
+  /** Connects to the cluster; default: that of the current context. Called at most once. */
   readonly connect: (how: { readonly kubeconfig?: string; readonly context?: string }) => Promise<Cluster>
   readonly out: (text: string) => void
   readonly err: (text: string) => void
   readonly clock: Clock
   /** A file's text; `-` is standard input. */
   readonly readText: (path: string) => Promise<string>
-  /** How people call the program: `taskmill`, or `kubectl taskmill`. */
+  /** The name under which the user called the program: `taskmill`, or `kubectl taskmill`. */
   readonly program: string
-  /** Aborts when somebody does not want to wait any longer. */
+  /** Aborts when the user stops waiting. */
   readonly stop: AbortSignal
 }
 
 export type Context = CommandDeps &
   Cluster & {
-    /** ` -n team`, for what is to be typed next. */
+    /** ` -n team`, for the commands that are suggested to the user. */
     readonly where: string
-    /** What the API server warns of. */
+    /** Prints a warning of the API server. */
     readonly onWarning: (text: string) => void
   }
 
-/** What a command says in the end, and with what it exits. */
+/** The final output of a command, and its exit code. */
 export type CommandResult = { readonly words: string; readonly exitCode: number }
 
-/** Carries out what was asked for. */
+/** Carries out the command. */
 type Prepared = (context: Context) => Promise<string | CommandResult>
 
 export type Command = {
@@ -37,21 +37,21 @@ export type Command = {
   readonly target: string
   /** What it does, in `taskmill --help`: at most 60 characters. */
   readonly summary: string
-  /** Behind the command's name. */
+  /** What follows the command's name. */
   readonly usage: string
   readonly about: string
-  /** Those it takes beside the common ones, each with what it means here. */
+  /** The command's own options, each with its meaning. */
   readonly options: Partial<Readonly<Record<Option, string>>>
-  /** Below the options. */
+  /** Text below the options. */
   readonly more?: string
-  /** Refuses what is called wrongly, before anything is reached. */
+  /** Checks the arguments before anything is reached. Throws a usage error. */
   prepare(args: Arguments): Prepared
 }
 
-/** The field manager of all that the commands write. */
+/** The field manager of everything that the commands write. */
 export const fieldManager = 'taskmill-cli'
 
-/** What stands behind each option. */
+/** The value of each option, in the help. */
 const values: Readonly<Record<Option, string>> = {
   for: 'DURATION',
   because: 'REASON',

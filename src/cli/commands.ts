@@ -43,9 +43,9 @@ export async function runCommand(name: string, argv: readonly string[], deps: Co
   }
 }
 
-/** What to do about a refusal that the API server words without it. */
+/** Returns what to do about a refusal whose message does not say it. */
 function nextAfter(error: unknown): string {
-  // A quota or an admission plugin forbids too, in words of its own.
+  // A quota or an admission plugin also forbids; its message says why.
   if (hasCode(error, 'TM_KUBE_FORBIDDEN') && /cannot \w+ resource/u.test(error.message)) {
     return '. Next: get the role "edit" in that namespace (Taskmill\'s chart adds these permissions to it), or ask someone who has it'
   }

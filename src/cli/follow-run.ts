@@ -5,23 +5,26 @@ import type { Context, CommandResult } from './command.ts'
 import { formatDuration } from './arguments.ts'
 import { formatReference } from './reference.ts'
 
-/** How a run ended that was waited for. 1 and 2 are for commands that failed themselves; `left` is what shells say of Ctrl-C. */
+/**
+ * Exit codes of commands that wait for a run. 1 and 2 mean that the command itself failed; 130 (`left`) is what shells
+ * use for Ctrl-C.
+ */
 export const exitCodes = { Succeeded: 0, Skipped: 0, Failed: 3, TimedOut: 4, Cancelled: 5, left: 130 } as const
 type Outcome = Exclude<keyof typeof exitCodes, 'left'>
 
 const retryMs = 2_000
 const watchSeconds = 300
-/** An operator that is there looks at a new run within a second. */
+/** A running operator picks up a new run within a second. */
 const unseenMs = 10_000
 const unseenWords = 'no operator has seen it yet. Next: kubectl get pods -A -l app.kubernetes.io/name=taskmill shows whether one runs'
 
 type Followed = {
   readonly kind: 'Ended' | 'Gone' | 'Left'
-  /** As it was seen last. */
+  /** The last state that was read. */
   readonly run: TaskExecution
 }
 
-/** Waits for the end of a run, tells on stderr how far it is, and says how it ended. */
+/** Waits for the end of a run, prints its progress on stderr, and returns how it ended. */
 export async function waitForEnd(context: Context, begun: TaskExecution): Promise<CommandResult> {
   const { where, program } = context
   const { name } = begun.metadata
@@ -54,7 +57,7 @@ async function follow(context: Context, begun: TaskExecution): Promise<Followed>
   const unseen = clock.setTimeout(() => {
     if (run.status?.state === undefined) tell(unseenWords)
   }, unseenMs)
-  /** Takes up what is seen; whether that was the end. */
+  /** Notes a state; returns whether it is the end. */
   const see = (seen: TaskExecution): boolean => {
     run = seen
     const isEnded = outcomeOf(run) !== undefined
@@ -80,7 +83,7 @@ async function follow(context: Context, begun: TaskExecution): Promise<Followed>
         if (!hasCode(error, 'TM_KUBE_GONE', 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS')) throw error
         if (!hasCode(error, 'TM_KUBE_GONE')) tell(`the run continues, but its state cannot be read: ${errorMessage(error)}`)
       }
-      // Also behind a proxy that ends each watch at once the server is not asked all the time.
+      // Some proxies end each watch at once. The pause limits the requests.
       await sleep(clock, retryMs, stop).catch(() => undefined)
       if (stop.aborted) return { kind: 'Left', run }
     }

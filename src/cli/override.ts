@@ -1,14 +1,14 @@
-/** What the commands that override something have in common. */
+/** What the commands that write an override have in common. */
 import { overrideOrigin, type Override, overrideAt, type KubeObject, type Resource } from '../api/index.ts'
 import type { Applied, KubeClient } from '../kube/index.ts'
 import { usageError, formatDuration } from './arguments.ts'
 import { type Context, fieldManager } from './command.ts'
 import { type Reference, type ObjectOf, resourceOf } from './reference.ts'
 
-/** What the option `--because` means to all of them. */
+/** Help of the option `--because`. */
 export const becauseHelp = 'shown to others in kubectl describe and as an Event'
 
-/** Ends the override, whoever wrote it, and says what was ended. */
+/** Ends the override, whoever wrote it, and returns what was ended. */
 export async function endOverride(context: Context, object: Overridable): Promise<string> {
   const active = activeOverride(object, context.clock.now())
   await removeOverride(context, object)
@@ -25,7 +25,7 @@ type Wish = {
   readonly endedBy?: 'resume' | 'unack'
 }
 
-/** Writes an override and says what holds now, until when, and how to end it sooner. */
+/** Writes an override. Returns what applies now, until when, and how to end it earlier. */
 export async function startOverride(
   context: Context,
   { shown }: Reference,
@@ -56,19 +56,19 @@ export function refuseExtraArguments(more: readonly string[]): void {
 type OverridableKind = 'WorkerPool' | 'TaskSchedule' | 'TaskQueue' | 'TaskAlert'
 type Overridable = ObjectOf<OverridableKind>
 
-/** What has an effect now. */
+/** Returns the override that is active at this time. */
 function activeOverride({ spec }: Overridable, nowMs: number): Override | undefined {
   return overrideAt<Override>(spec.override, nowMs)?.override
 }
 
-/** Writes it in the place of the one that is there. To this very object: one that was deleted meanwhile is not made anew. */
+/** Replaces the override. The UID makes it fail if the object was deleted meanwhile, instead of creating a new one. */
 async function writeOverride({ client, onWarning }: Context, object: Overridable, override: object): Promise<void> {
   const { name, namespace, uid } = object.metadata
   const body = { metadata: { name, namespace, uid }, spec: { override } } as unknown as Applied<KubeObject>
   await client.apply(resourceOfObject(object), body, { fieldManager, force: true, fieldValidation: 'Strict', onWarning })
 }
 
-/** Takes it away, whoever wrote it. */
+/** Removes the override, whoever wrote it. */
 async function removeOverride({ client }: Context, object: Overridable): Promise<void> {
   const { name, namespace, uid } = object.metadata
   const resource = resourceOfObject(object)

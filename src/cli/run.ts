@@ -8,7 +8,7 @@ import { parseReference, readObject, type Reference, formatReference } from './r
 
 const defaultTtlMs = 86_400_000
 const maxTtlMs = 366 * 86_400_000
-/** The API server appends five letters, and a name has 63 at most. */
+/** The API server appends five letters, and a name has at most 63. */
 const longestPrefix = 57
 
 export const run: Command = {
@@ -68,12 +68,12 @@ export const run: Command = {
 
 function create({ client, namespace, onWarning }: Context, { name }: Reference, spec: object): Promise<TaskExecution> {
   const metadata = { namespace, name: '', generateName: `${name.slice(0, longestPrefix).replace(/[-.]+$/u, '')}-` }
-  // Not to be stopped: whether it was created has to be known.
+  // No abort signal: the command must know whether the run was created.
   const object = { metadata, spec } as unknown as Written<TaskExecution>
   return client.create(taskExecutions, object, { fieldManager, fieldValidation: 'Strict', onWarning })
 }
 
-/** What else a schedule may start has no payload. */
+/** A schedule that starts a Job or a graph has no payload. */
 function needTask({ shown }: Reference, { spec }: TaskSchedule): void {
   if (spec.task !== undefined) return
   const graph = spec.dependencyRef?.name
@@ -91,7 +91,7 @@ async function fileOf({ readText }: Context, path: string): Promise<object> {
   return parseObject(text, `--payload @${path}`)
 }
 
-/** Undefined: for good. */
+/** Returns undefined for `never`. */
 function ttlOf({ ttl }: Arguments): number | undefined {
   if (ttl === undefined) return defaultTtlMs
   if (ttl === 'never') return undefined
@@ -107,7 +107,7 @@ function slotTimeOf({ slotTime }: Arguments): string | undefined {
   return slotTime
 }
 
-/** A JSON object; `what` names it in the refusal of anything else. */
+/** Parses a JSON object; `what` names it in the error. */
 function parseObject(text: string, what: string): object {
   let value: unknown
   try {
@@ -121,7 +121,7 @@ function parseObject(text: string, what: string): object {
   return value
 }
 
-/** `days=7`, `who=all`: what is JSON keeps its type, everything else is text. Undefined: there are none. */
+/** Parses `days=7`, `who=all`: JSON keeps its type, everything else is text. Undefined: there are none. */
 export function parseParameters(params: readonly string[]): Readonly<Record<string, unknown>> | undefined {
   const parameters = new Map<string, unknown>()
   for (const param of params) {
@@ -141,7 +141,7 @@ function valueOf(key: string, text: string): unknown {
   } catch {
     return text
   }
-  // A number that cannot be kept as it was written, for example an id.
+  // A number that JSON would round, for example a long id.
   const isRounded = typeof value === 'number' && (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
   if (isRounded) {
     throw usageError(`--param ${key}=${text} has more digits than a JSON number can keep. As text: --param '${key}="${text}"'`)

@@ -1,4 +1,4 @@
-/** What holds for a while, beside the manifest: `scale`, `suspend`, `resume`. */
+/** Commands that override a spec for a while: `scale`, `suspend`, `resume`. */
 import { CommandError, usageError } from './arguments.ts'
 import type { Command } from './command.ts'
 import { becauseHelp, startOverride, endOverride, refuseExtraArguments, requireDuration } from './override.ts'

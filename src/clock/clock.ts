@@ -1,11 +1,11 @@
-/** What `setTimeout` of a clock returns; opaque, only good for `clearTimeout` of the same clock. */
+/** The handle of a timer; only for `clearTimeout` of the same clock. */
 export type TimerHandle = { readonly timer: unknown }
 
 /** The only source of time. */
 export type Clock = {
-  /** Wall time in milliseconds since 1970. May jump when somebody sets the machine's clock: for stamps, not for durations. */
+  /** Wall time in ms since 1970. May jump when the machine's clock is set: for timestamps, not for durations. */
   now(): number
-  /** Milliseconds since an arbitrary start that never go back: for durations and deadlines. */
+  /** Milliseconds since an arbitrary start; never goes back. For durations and deadlines. */
   monotonicNow(): number
   /** Calls `fn` once, after about `ms` (clamped to 0..`maxDelayMs`). */
   setTimeout(fn: () => void, ms: number): TimerHandle
@@ -13,10 +13,10 @@ export type Clock = {
   clearTimeout(handle: TimerHandle): void
 }
 
-/** The longest delay Node's timers can hold; a longer one would fire after 1 ms. */
+/** The longest delay that Node's timers support; a longer one would fire after 1 ms. */
 export const maxDelayMs = 2 ** 31 - 1
 
-/** The delay as it is really armed: within 0..`maxDelayMs`. */
+/** Returns the delay that is used: within 0..`maxDelayMs`. */
 export function clampDelayMs(ms: number): number {
   if (Number.isNaN(ms)) throw new RangeError('a delay must be a number')
   return Math.min(Math.max(ms, 0), maxDelayMs)

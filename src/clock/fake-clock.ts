@@ -2,19 +2,27 @@ import { clampDelayMs, type Clock, type TimerHandle } from './clock.ts'
 
 /** A clock that stands still until a test advances it. */
 export type FakeClock = Clock & {
-  /** Moves time forward by `ms`, firing the timers on the way in order of their time, and lets promises settle before and after each. */
+  /**
+   * Moves time forward by `ms`. Fires the timers on the way in order of their time, and lets promises settle before and
+   * after each.
+   */
   advance(ms: number): Promise<void>
-  /** Moves the wall clock alone, as an administrator or NTP would: no timer fires, `monotonicNow` stays. */
+  /**
+   * Moves only the wall clock, as an administrator or NTP would: no timer fires, and `monotonicNow` does not change.
+   */
   jumpWall(ms: number): void
-  /** The delays left of all pending timers, shortest first. */
+  /** Returns the remaining delays of all pending timers, shortest first. */
   pending(): number[]
-  /** Resolves when a timer is pending that has at least `minMs` and at most `maxMs` left: how a test awaits that something has begun to wait. */
+  /**
+   * Resolves when a timer is pending that has at least `minMs` and at most `maxMs` left. Tests use it to await that
+   * something has started to wait.
+   */
   timerSet(minMs?: number, maxMs?: number): Promise<void>
 }
 
 type Timer = { readonly fn: () => void; readonly dueMs: number; readonly order: number }
 
-/** Everything that is ready to run gets its turn: chains of promises of any length, and callbacks behind them. */
+/** Lets everything run that is ready: chains of promises of any length, and callbacks behind them. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,8 +1,8 @@
 import type { Clock, TimerHandle } from './clock.ts'
 
 /**
- * Resolves after `ms` on that clock.
- * Rejects with `signal.reason` as soon as the signal aborts, at once when it has aborted before.
+ * Resolves after `ms` on that clock. Rejects with `signal.reason` as soon as the signal aborts, or at once if it has
+ * aborted before.
  */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -19,17 +19,20 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   })
 }
 
-/** A signal with a time limit. Dispose it when what it limits has ended: until then it holds a timer and a listener. */
+/**
+ * A signal with a time limit. Dispose it when the limited work has ended; until then it holds a timer and a listener.
+ */
 export type Deadline = Disposable & {
-  /** Aborts when the parent does (with its reason), or when the time is over. */
+  /** Aborts when the parent does (with its reason), or when the time has passed. */
   readonly signal: AbortSignal
-  /** Starts the time again, with another length. */
+  /** Restarts the time limit with another length. */
   rearm(ms: number): void
 }
 
 /**
- * Limits what follows to `ms`, and to the life of the parent `signal`. `reason` makes what the signal aborts with when the time is over.
- * Unlike `AbortSignal.any` and `AbortSignal.timeout` it runs on the clock and leaves nothing behind at a parent that lives as long as the process.
+ * Returns a signal that aborts after `ms`, or when the parent `signal` aborts. `reason` creates the abort reason when
+ * the time has passed. Unlike `AbortSignal.any` and `AbortSignal.timeout`, it uses the clock and leaves nothing behind
+ * on a parent that lives as long as the process.
  */
 export function deadline(
   clock: Clock,

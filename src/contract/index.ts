@@ -1,9 +1,9 @@
 /**
- * The wire between the operator, the workers and the clients: names that appear in the cluster and in Redis.
+ * The contract between the operator, the workers and the clients: names that appear in the cluster and in Redis.
  *
- * Both sides are released separately and must interoperate over a minor version, so everything here is API: a name changes
- * only together with a reader that still understands the old one. The folder imports nothing, does nothing, and holds
- * no default of any behaviour.
+ * Both sides are released separately and must interoperate over one minor version, so everything here is API: a name
+ * changes only together with a reader that still understands the old one. The folder imports nothing, does nothing, and
+ * defines no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
 export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, queueSettingsKey, runKey } from './keys.ts'

@@ -1,8 +1,8 @@
 import type { SubjectKind } from './runs.ts'
 
 /**
- * What a queue may be called: no colon (BullMQ's separator), no leading dot (Taskmill's own keys), no braces (hash tags of
- * a Cluster), no comma or white space (the list in the worker's environment), at most 128 characters.
+ * Valid names of queues: no colon (BullMQ's separator), no leading dot (Taskmill's own keys), no braces (hash tags of a
+ * Cluster), no comma or white space (the list in the worker's environment), at most 128 characters.
  */
 export const queueNamePattern = /^(?!\.)[^:,{}\s\p{Cc}]{1,128}$/u
 
@@ -15,12 +15,12 @@ export interface QueueKeys extends Readonly<Record<QueuePart, string>> {
   readonly base: string
 }
 
-/** The key of one part of a queue; with an empty part, the base that all its keys start with. */
+/** Returns the key of one part of a queue; with an empty part, the common base of all its keys. */
 export function queueKey(prefix: string, queue: string, part: QueuePart | ''): string {
   return `${prefix}:${queue}:${part}`
 }
 
-/** All keys of a queue that Taskmill reads (BullMQ writes them: this is its layout, not ours). */
+/** Returns all keys of a queue that Taskmill reads. BullMQ writes them; the layout is BullMQ's. */
 export function queueKeys(prefix: string, queue: string): QueueKeys {
   const base = queueKey(prefix, queue, '')
   return {
@@ -40,8 +40,8 @@ export function queueKeys(prefix: string, queue: string): QueueKeys {
 }
 
 /**
- * A key of Taskmill's own. It lives under the broker's prefix, so that one ACL pattern covers both, and starts with a dot,
- * which no queue name may, so that it can never be a key of a queue.
+ * Returns one of Taskmill's own keys. It is under the broker's prefix, so that one ACL pattern covers both. It starts
+ * with a dot, which no queue name can, so that it is never a key of a queue.
  */
 export function taskmillKey(prefix: string, ...parts: readonly string[]): string {
   return `${prefix}:.taskmill:${parts.join(':')}`
@@ -52,19 +52,19 @@ export function ledgerKey(prefix: string, ledger: string): string {
   return taskmillKey(prefix, 'ledger', ledger)
 }
 
-/** Who dispatches in one namespace of an installation: a hash with `epoch`, `holder`, `by` and `aliveAtMs`. */
+/** The dispatch lease of one namespace of an installation: a hash with `epoch`, `holder`, `by` and `aliveAtMs`. */
 export function dispatcherKey(prefix: string, dispatcher: string): string {
   return taskmillKey(prefix, 'dispatcher', dispatcher)
 }
 
-/** The decision log of one run: a list of JSON entries, the oldest first. */
+/** The log of one run: a list of JSON entries, the oldest first. */
 export function runKey(prefix: string, run: string): string {
   return taskmillKey(prefix, 'run', run)
 }
 
 /**
- * Ends of one subject within one hour (whole hours since 1970): a hash from `<minute of the hour>:<Succeeded|Failed|Missed>` to how many. It goes
- * 26 hours after its last increment.
+ * Ends of one subject within one hour (whole hours since 1970): a hash from `<minute of the
+ * hour>:<Succeeded|Failed|Missed>` to a count. Expires 26 hours after its last increment.
  */
 export function countsKey(prefix: string, place: CountsPlace, hour: number | ''): string {
   const { installation, namespace, subjectKind, subject } = place
@@ -78,7 +78,10 @@ export type CountsPlace = {
   readonly subject: string
 }
 
-/** What Taskmill applied to one queue, and for whom: a hash with `v`, `owner`, `createdAtMs`, `paused`, `concurrency` and `found`. */
+/**
+ * The settings that Taskmill applied to one queue, and for which TaskQueue: a hash with `v`, `owner`, `createdAtMs`,
+ * `paused`, `concurrency` and `found`.
+ */
 export function queueSettingsKey(prefix: string, queue: string): string {
   return taskmillKey(prefix, 'queue', queue)
 }

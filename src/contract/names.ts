@@ -2,7 +2,7 @@
 export const labels = {
   /** Name of the WorkerPool that a Deployment or pod belongs to. */
   pool: 'taskmill.dev/pool',
-  /** On everything that was started for a run or a slot: the kind of who started it. */
+  /** On everything that was started for a run or a slot: the kind of the object that started it. */
   startedBy: 'taskmill.dev/started-by',
   /** Name of the TaskExecution that a Job and its pods run for. */
   execution: 'taskmill.dev/execution',
@@ -12,17 +12,23 @@ export const labels = {
   schedule: 'taskmill.dev/schedule',
 } as const
 
-/** Annotations that Taskmill reads back, so that it can tell its own writes from those of people. */
+/** Annotations that Taskmill reads back, to distinguish its own writes from those of others. */
 export const annotations = {
-  /** The replica count that the operator wrote last; a Deployment whose `spec.replicas` differs was scaled by somebody else. */
+  /**
+   * The replica count that the operator wrote last. If `spec.replicas` of the Deployment differs, someone else scaled
+   * it.
+   */
   writtenReplicas: 'taskmill.dev/written-replicas',
-  /** On the operator's Lease: the number of the term. Brokers refuse what is sent in the name of a lower one. */
+  /** On the operator's Lease: the number of the term. Brokers refuse commands of a lower term. */
   epoch: 'taskmill.dev/epoch',
-  /** On a Job or TaskExecution: what it is the run of, by the id of the node or slot; one of the same name without it is somebody else's. */
+  /**
+   * On a Job or TaskExecution: the id of the node or slot that it runs. An object of the same name without it belongs
+   * to someone else.
+   */
   jobId: 'taskmill.dev/job-id',
-  /** On what ran for a run or a slot: its end is recorded, so that it may go. */
+  /** On an object that ran for a run or a slot: its end is recorded, so it can be deleted. */
   recorded: 'taskmill.dev/recorded',
-  /** On a Job: the ttlSecondsAfterFinished of its template, which it gets once its end is recorded. */
+  /** On a Job: the ttlSecondsAfterFinished of its template, which is set once its end is recorded. */
   ttlSeconds: 'taskmill.dev/ttl-seconds-after-finished',
 } as const
 
@@ -44,12 +50,15 @@ export const workerEnv = {
   brokerKeyPrefix: 'TASKMILL_BROKER_KEY_PREFIX',
   /** Folder with the broker's credentials as files (`username`, `password`), which may change while the worker runs. */
   brokerCredentialsFolder: 'TASKMILL_BROKER_CREDENTIALS',
-  /** Folder with the TLS files (`ca.crt`, `tls.crt`, `tls.key`, each optional); set, even to an empty folder: TLS is used. */
+  /**
+   * Folder with the TLS files (`ca.crt`, `tls.crt`, `tls.key`, each optional). If it is set, even to an empty folder,
+   * TLS is used.
+   */
   brokerTlsFolder: 'TASKMILL_BROKER_TLS',
-  /** Name that the broker's certificate is checked against; the address's host where it is not set. */
+  /** Name that the broker's certificate is checked against; default: the host of the address. */
   brokerTlsServerName: 'TASKMILL_BROKER_TLS_SERVER_NAME',
   /** Port of `/livez`, `/readyz` and `/metrics` in the worker; 0 or unset: none. */
   httpPort: 'TASKMILL_HTTP_PORT',
-  /** How long running jobs may go on after SIGTERM before they are handed back. */
+  /** How long running jobs may continue after SIGTERM before they return to their queue. */
   drainTimeoutSeconds: 'TASKMILL_DRAIN_TIMEOUT_SECONDS',
 } as const

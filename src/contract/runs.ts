@@ -1,31 +1,32 @@
 /**
- * The names under which slots and runs, their jobs, and what is stored about them are known in a broker. They are derived from installation,
- * namespace and name: a restored backup, or the second cluster of a blue/green pair, continues where the first one was. Only the jobs of a
- * run's nodes carry something of a UID, the token of the object that began it, which its log remembers.
+ * The names of slots, runs, their jobs and their records in a broker. They are derived from installation, namespace and
+ * name, so that a restored backup, or the second cluster of a blue/green pair, continues where the first one stopped.
+ * Only the jobs of a run's nodes contain a part of a UID: the token of the object that started the run, which its log
+ * records.
  */
 
-/** A moment at which a schedule is due: whole seconds since 1970, UTC. */
+/** The time at which a schedule is due: whole seconds since 1970, UTC. */
 export type Slot = number
 
-/** What an installation may be called: a DNS label, so that it can stand in every name below. */
+/** Valid names of an installation: a DNS label, so that it fits into every name below. */
 export const installationPattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/u
 
-/** The whole name of a schedule in a broker: `default/assistant/backup-user-data`. */
+/** The full name of a schedule in a broker: `default/assistant/backup-user-data`. */
 export function ledgerName(installation: string, namespace: string, name: string): string {
   return `${installation}/${namespace}/${name}`
 }
 
-/** Whose turn it is to dispatch in a namespace: `default/assistant`. */
+/** The name of the dispatch lease of a namespace: `default/assistant`. */
 export function dispatcherName(installation: string, namespace: string): string {
   return `${installation}/${namespace}`
 }
 
-/** A slot as people read it in ids: `20261129T000000Z`. */
+/** A slot as it appears in ids: `20261129T000000Z`. */
 export function slotName(slot: Slot): string {
   return slotTime(slot).replaceAll(/[-:]/gu, '')
 }
 
-/** A slot in RFC 3339: `2026-11-29T00:00:00Z`; what `$(slot)` stands for. */
+/** A slot in RFC 3339: `2026-11-29T00:00:00Z`; the value of `$(slot)`. */
 export function slotTime(slot: Slot): string {
   return new Date(slot * 1000).toISOString().replace('.000Z', 'Z')
 }
@@ -35,21 +36,22 @@ export function slotJobId(ledger: string, slot: Slot): string {
   return `tm/${ledger}/${slotName(slot)}`
 }
 
-/** Of which slot of which ledger an id tells. */
+/** Returns the ledger and slot of an id; undefined if it is not the id of a slot. */
 export function parseSlotJobId(id: string): { readonly ledger: string; readonly slot: Slot } | undefined {
   const [, ledger = '', date = '', time = ''] = /^tm\/(.+)\/(\d{8})T(\d{6})Z$/u.exec(id) ?? []
   const slot = Date.parse(`${date.replace(/(\d{4})(\d\d)/u, '$1-$2-')}T${time.replace(/(\d\d)(\d\d)/u, '$1:$2:')}Z`) / 1000
   return Number.isNaN(slot) ? undefined : { ledger, slot }
 }
 
-/** The whole name of a run in a broker: `default/assistant/run/x7k2p`. No ledger can have it. */
+/** The full name of a run in a broker: `default/assistant/run/x7k2p`. No ledger has such a name. */
 export function runName(installation: string, namespace: string, name: string): string {
   return `${installation}/${namespace}/run/${name}`
 }
 
 /**
- * The id of a node's job, and of the small job that waits for its end: `tm/default/assistant/run/x7k2p/1f0c9b2e/fetch`. The token is that of
- * the object which began the run, so that a run that was deleted and created again under its name never meets the jobs of the former one.
+ * The id of a node's job, and of the small job that waits for its end: `tm/default/assistant/run/x7k2p/1f0c9b2e/fetch`.
+ * The token belongs to the object that started the run, so that a run that was deleted and recreated under its name
+ * never meets the jobs of the old one.
  */
 export function nodeJobId(run: string, token: string, node: string): string {
   return `tm/${run}/${token}/${node}`
@@ -59,23 +61,26 @@ export function nodeJobId(run: string, token: string, node: string): string {
 const maxJobName = 63
 
 /**
- * The name of the Kubernetes Job of a node or slot: `x7k2p-fetch-1a2b3c4d`. `parts` are for people and cut where they are too long;
- * `hash`, of the id, makes it the Job's own.
+ * The name of the Kubernetes Job of a node or slot: `x7k2p-fetch-1a2b3c4d`. `parts` are for readers and are cut if they
+ * are too long; `hash`, of the id, makes the name unique.
  */
 export function jobName(parts: readonly string[], hash: string): string {
   const room = Math.floor((maxJobName - hash.length) / parts.length) - 1
-  // What one part leaves, the first may have.
+  // The first part can use the room that the others leave.
   const spare = parts.slice(1).reduce((sum, part) => sum + Math.max(0, room - part.length), 0)
   const cut = parts.map((part, index) => part.slice(0, index === 0 ? room + spare : room).replaceAll('.', '-'))
   return [...cut, hash].join('-')
 }
 
-/** Who decides about the settings of a queue, as it is known in a broker: `default/assistant/queue/email`. No ledger or run can have this name. */
+/**
+ * The name in a broker of the TaskQueue that configures a queue: `default/assistant/queue/email`. No ledger or run has
+ * such a name.
+ */
 export function queueOwner(installation: string, namespace: string, name: string): string {
   return `${installation}/${namespace}/queue/${name}`
 }
 
-/** Of which object a ledger, a run or what was applied to a queue is, by its name. */
+/** Returns the object to which a ledger, a run or the settings of a queue belong, by its name. */
 export function parseOwner(owner: string): { readonly kind: OwnerMarker['kind']; readonly namespace: string; readonly name: string } {
   const [, namespace = '', first = '', name] = owner.split('/')
   if (name === undefined) return { kind: 'TaskSchedule', namespace, name: first }
@@ -83,19 +88,22 @@ export function parseOwner(owner: string): { readonly kind: OwnerMarker['kind'];
 }
 
 /**
- * The queue in which the ends of tracked jobs of one namespace arrive. It starts with a dot, which no queue of people may, and nobody
- * works on it but the operator that dispatches.
+ * The queue in which the ends of tracked jobs of one namespace arrive. It starts with a dot, which no user's queue can,
+ * and only the dispatching operator consumes it.
  */
 export function doneQueue(installation: string, namespace: string): string {
   return `.taskmill-done/${installation}/${namespace}`
 }
 
-/** What the job in the done queue carries as its data: whose end it tells. */
+/** The data of a job in the done queue: whose end it carries. */
 export type DoneData =
   | { readonly v: 1; readonly ledger: string; readonly slot: Slot }
   | { readonly v: 1; readonly run: string; readonly token: string; readonly node: string }
 
-/** Who wrote a ledger, a run's log or the settings of a queue last, kept in one hash per installation, so that what a deleted namespace left behind can be found. */
+/**
+ * Who last wrote a ledger, a run's log or the settings of a queue. Kept in one hash per installation, so that orphaned
+ * data of deleted namespaces can be found.
+ */
 export type OwnerMarker = {
   readonly v: 1
   /** UID of the namespace kube-system of the cluster that wrote it. */
@@ -108,12 +116,15 @@ export type OwnerMarker = {
   readonly queue?: string
 }
 
-/** Of what ends are counted by the minute: of all tracked jobs of a queue, of a schedule's runs, of the runs of a graph. */
+/**
+ * The subjects whose ends are counted per minute: all tracked jobs of a queue, the runs of a schedule, the runs of a
+ * graph.
+ */
 export type SubjectKind = 'Queue' | 'TaskSchedule' | 'TaskDependency'
 
 /**
- * One end, as it is counted. A run that timed out has failed; one that was cancelled, skipped or omitted is not counted. Of a schedule also
- * the slots that were missed, except by what people did to it: a suspension, a change.
+ * One end to count. A timed-out run counts as failed; cancelled, skipped and omitted runs are not counted. For a
+ * schedule, missed slots count too, except those missed because of a suspension or an edit.
  */
 export type CountIncrement = {
   readonly subjectKind: SubjectKind

@@ -1,7 +1,7 @@
 /**
- * Every error of Taskmill, in one registry. A `TaskmillError` carries a stable code (`TM_…`) that programs and people
- * can rely on, a message for people, the cause, and details for logs. The edge (a condition, an Event, an answer of the
- * REST API, an exit code) decides by the code, never by the text of a message.
+ * All errors of Taskmill, in one registry. A `TaskmillError` has a stable code (`TM_…`) for programs and users, a
+ * message for users, the cause, and details for logs. The edge (a condition, an Event, a REST answer, an exit code)
+ * decides by the code, never by the text.
  *
  * Expected outcomes are data, not errors. A secret never enters a message or the details.
  */

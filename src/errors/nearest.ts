@@ -1,4 +1,4 @@
-/** The word that was probably meant: the one that takes the fewest letters to correct, if that is few enough. */
+/** Returns the known word with the fewest letters to correct, if there are few enough. */
 export function findNearest(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 4))
   const [best] = known
@@ -8,7 +8,7 @@ export function findNearest(word: string, known: readonly string[]): string | un
   return best?.each
 }
 
-/** Letters to insert, to leave out, to replace, or to swap with their neighbour. */
+/** Counts the letters to insert, remove, replace, or swap with their neighbour. */
 function distanceOf(a: string, b: string): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
@@ -24,7 +24,7 @@ function distanceOf(a: string, b: string): number {
   return row.at(-1) ?? 0
 }
 
-/** `; did you mean "email"?`, where something is close. */
+/** Returns `; did you mean "email"?` if a known word is close, otherwise an empty text. */
 export function suggestName(word: string, known: readonly string[]): string {
   const meant = findNearest(word, known)
   return meant === undefined ? '' : `; did you mean "${meant}"?`

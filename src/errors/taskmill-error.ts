@@ -1,4 +1,4 @@
-/** The registry: each code with the sentence that the reference shows. A code is never renamed or used for something else. */
+/** The registry: each code with the sentence that the reference shows. A code is never renamed or reused. */
 export const errorCodes = {
   TM_KUBE_NOT_FOUND: 'The API server does not know the object or the resource.',
   TM_KUBE_CONFLICT: 'Another client changed the object since it was read, or owns one of the fields. Normal: the operator reads again.',
@@ -31,7 +31,7 @@ export const errorCodes = {
 /** One of the registered codes. */
 export type ErrorCode = keyof typeof errorCodes
 
-/** Facts beside the message, for logs and for code that reacts: plain data, no secrets. */
+/** Facts for logs and for code that reacts: plain data, no secrets. */
 export type ErrorDetails = Readonly<Record<string, unknown>>
 
 /** An error with a stable code. Made by `taskmillError`. */
@@ -49,19 +49,19 @@ export class TaskmillError extends Error {
   }
 }
 
-/** Makes an error; always pass the `cause` when there is one. */
+/** Creates an error. Always pass the `cause` if there is one. */
 export function taskmillError(code: ErrorCode, message: string, options?: { cause?: unknown; details?: ErrorDetails }): TaskmillError {
   return new TaskmillError(code, message, options)
 }
 
-/** Whether that is a `TaskmillError` with one of these codes. Looks at the error itself, not at its causes. */
+/** Whether the error is a `TaskmillError` with one of these codes. Checks the error itself, not its causes. */
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is TaskmillError {
   return error instanceof TaskmillError && codes.includes(error.code)
 }
 
 const maxDepth = 4
 
-/** An `AggregateError` (Node's answer when neither of two addresses can be reached) has no message of its own. */
+/** An `AggregateError` has no message of its own. Node throws one if none of several addresses can be reached. */
 function ownMessage(error: unknown): string {
   if (error instanceof AggregateError && error.message === '')
     return error.errors.length > 0 ? ownMessage(error.errors[0]) : 'several errors'
@@ -70,7 +70,7 @@ function ownMessage(error: unknown): string {
   return `a value that is not an error was thrown (${error === null ? 'null' : typeof error})`
 }
 
-/** One line for people: the message followed by those of its causes, each said once. Works for whatever was thrown. */
+/** Returns one line for users: the message and those of its causes, without repetitions. Accepts any thrown value. */
 export function errorMessage(error: unknown): string {
   if (error === undefined) return 'undefined was thrown'
   const parts: string[] = []

@@ -5,27 +5,30 @@ import { toExpressionError, tooCostly, failed } from './explain.ts'
 import { defaultLimits, meterOf, type ExpressionLimits } from './meter.ts'
 
 export type CompileOptions = {
-  /** The names that it may use; any other is refused at compilation. */
+  /** The names that the expression may use; any other name is an error. */
   readonly variables: readonly string[]
   readonly limits?: ExpressionLimits
 }
 
 /** A compiled expression; can be evaluated any number of times. */
 export type Expression = {
-  /** What it uses of the variables. */
+  /** The variables and members that it uses. */
   readonly uses: readonly Use[]
-  /** CEL's name of the type of its value; `dyn` where that is not known before the evaluation. */
+  /** CEL's name for the type of its value; `dyn` if it is not known before the evaluation. */
   readonly type: string
   /** JSON in, JSON out. Throws TM_EXPRESSION_FAILED or TM_EXPRESSION_TOO_COSTLY. */
   evaluate(variables: Readonly<Record<string, unknown>>): unknown
 }
 
-/** Compiles bare CEL. Throws TM_EXPRESSION_INVALID or TM_EXPRESSION_TOO_COSTLY with the position and what to write instead. */
+/**
+ * Compiles a CEL expression. Throws TM_EXPRESSION_INVALID or TM_EXPRESSION_TOO_COSTLY with the position and what to
+ * write instead.
+ */
 export function compile(source: string, options: CompileOptions): Expression {
   return compileAt(source, 0, options)
 }
 
-/** The same for an expression that begins at `offset` of what the user wrote. */
+/** The same for an expression that starts at `offset` of the user's text. */
 export function compileAt(source: string, offset: number, options: CompileOptions): Expression {
   const limits = { ...defaultLimits, ...options.limits }
   const names = options.variables
@@ -73,12 +76,13 @@ function environment(names: readonly string[], limits: Required<ExpressionLimits
   return result
 }
 
-/** Our own CRDs' rules: a fixed handful. */
+/** The rules of our own CRDs: a small fixed set. */
 const compiled = new Map<string, Expression>()
 
 /**
- * Whether a value satisfies a rule of `x-kubernetes-validations`, as the API server judges it. A rule that mentions `oldSelf` holds
- * when there is no old value. Throws as `compile` and `evaluate` do; the API server takes a rule that fails for violated.
+ * Whether a value satisfies a rule of `x-kubernetes-validations`, as the API server evaluates it. A rule that mentions
+ * `oldSelf` holds if there is no old value. Throws as `compile` and `evaluate` do; the API server treats a failing rule
+ * as violated.
  */
 export function evaluateRule(rule: string, self: unknown, oldSelf?: unknown): boolean {
   if (oldSelf === undefined && /\boldSelf\b/u.test(rule)) return true
@@ -90,7 +94,10 @@ export function evaluateRule(rule: string, self: unknown, oldSelf?: unknown): bo
   return holds
 }
 
-/** A JSON value as CEL sees it: whole numbers are `int` (a BigInt), all others `double`. `count` is told of every value. */
+/**
+ * Converts a JSON value for CEL: whole numbers become `int` (a BigInt), all others `double`. Calls `count` for every
+ * value.
+ */
 function toCel(value: unknown, count: () => void): unknown {
   count()
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
@@ -103,7 +110,10 @@ function toCel(value: unknown, count: () => void): unknown {
   )
 }
 
-/** The result of an expression as JSON: times as RFC 3339, durations as seconds with an `s`, like Kubernetes writes them. */
+/**
+ * Converts the result of an expression to JSON: times as RFC 3339, durations as seconds with an `s`, as Kubernetes
+ * writes them.
+ */
 function fromCel(value: unknown): unknown {
   if (typeof value === 'bigint') {
     if (BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))) return Number(value)
@@ -126,12 +136,15 @@ function fromCel(value: unknown): unknown {
   throw failed('the result is a type, which is not a value; compare it with == instead')
 }
 
-/** A variable and the members of it that an expression names: `nodes.a.result`, `nodes["a"].result` and `has(nodes.a.result)` alike. */
+/**
+ * A variable and the members of it that an expression names; the same for `nodes.a.result`, `nodes["a"].result` and
+ * `has(nodes.a.result)`.
+ */
 export type Use = readonly [variable: string, ...members: string[]]
 
 /**
- * What an expression uses of its variables, each once, in the order of the text. A use ends where the name of a member is not in the text:
- * `nodes[x]` uses all of `nodes`. Names that are bound by a loop are none of the variables.
+ * Returns what an expression uses of its variables, each once, in the order of the text. A use ends where the name of a
+ * member is computed: `nodes[x]` uses all of `nodes`. Loop variables are not included.
  */
 function usesOf(tree: ASTNode, variables: readonly string[]): readonly Use[] {
   const found = new Map<string, Use>()
@@ -150,7 +163,7 @@ function collect(value: unknown, add: (use: Use) => void): void {
   }
 }
 
-/** The whole chain that ends here, if it begins with a variable and every member is named. */
+/** Returns the whole member chain that ends here, if it starts with a variable and names every member. */
 function memberOf({ op, args }: ASTNode): Use | undefined {
   if (op === 'id') return [args]
   if (op !== '.' && op !== '.?' && op !== '[]' && op !== '[?]') return undefined

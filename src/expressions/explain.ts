@@ -14,7 +14,7 @@ export function isCelError(error: unknown): error is EvaluationError | ParseErro
   return error instanceof EvaluationError || error instanceof ParseError || error instanceof CelTypeError
 }
 
-/** The error as a TaskmillError; `offset` is where the expression begins within what the user wrote. */
+/** Converts an error to a TaskmillError; `offset` is where the expression starts in the user's text. */
 export function toExpressionError(
   error: unknown,
   phase: 'compile' | 'evaluate',

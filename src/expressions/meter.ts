@@ -1,6 +1,6 @@
 /**
- * Limits of the work of one evaluation. CEL always ends, but nested loops and doubled lists can take longer than the machine has:
- * every step of the evaluator is therefore counted, and every value it makes is measured.
+ * Limits the work of one evaluation. CEL always terminates, but nested loops and doubled lists can take longer than the
+ * process can afford. So every step of the evaluator is counted, and every value that it makes is measured.
  */
 import { setFlagsFromString } from 'node:v8'
 import type { ASTNode } from '@marcbachmann/cel-js'
@@ -11,11 +11,11 @@ export type ExpressionLimits = {
   readonly sourceLength?: number
   /** Nodes of the syntax tree. Default 1,000. */
   readonly nodes?: number
-  /** How deep it may nest. Default 50. */
+  /** Depth of nesting. Default 50. */
   readonly depth?: number
-  /** Steps of one evaluation, and values that it is given. Default 100,000. */
+  /** Steps of one evaluation, including its input values. Default 100,000. */
   readonly steps?: number
-  /** Characters of a text, or elements of a list, made on the way. Default 100,000. */
+  /** Characters of a text, or elements of a list, of every intermediate value. Default 100,000. */
   readonly valueSize?: number
 }
 
@@ -28,18 +28,18 @@ export const defaultLimits: Required<ExpressionLimits> = {
 }
 
 export type Meter = {
-  /** One step more; throws TM_EXPRESSION_TOO_COSTLY when there were too many. */
+  /** Counts one step; throws TM_EXPRESSION_TOO_COSTLY beyond the limit. */
   step(): void
-  /** Throws what was exceeded, also when the expression itself swallowed it (`false && …`). */
+  /** Throws if a limit was exceeded, even if the expression itself swallowed the error (`false && …`). */
   check(): void
-  /** Starts counting anew. */
+  /** Restarts the count. */
   reset(): void
 }
 
 type Evaluate = (evaluator: Evaluator, node: ASTNode, context: unknown) => unknown
 type Evaluator = { run(node: ASTNode, context: unknown): unknown }
 
-/** Puts a meter on every node of a fresh tree. */
+/** Adds a meter to every node of a new syntax tree. */
 export function meterOf(tree: ASTNode, limits: Required<ExpressionLimits>): Meter {
   let steps = 0
   let exceeded: Error | undefined
@@ -55,7 +55,8 @@ export function meterOf(tree: ASTNode, limits: Required<ExpressionLimits>): Mete
     throw exceeded
   }
   for (const node of nodesOf(tree)) {
-    // The evaluator replaces this function of a node by a specialised one when it first runs; the meter stays around it.
+    // On its first run the evaluator replaces this function of a node by a specialised one. The setter keeps the meter
+    // around it.
     let inner = (node as unknown as { evaluate: Evaluate }).evaluate
     const metered: Evaluate = (evaluator, self, context) => {
       step()
@@ -88,11 +89,16 @@ function* nodesOf(value: unknown): Generator<ASTNode> {
   }
 }
 
-/** V8 then offers regular expressions without backtracking (flag `l`), as CEL asks for: it refuses look-arounds and back-references like RE2 does. */
+/**
+ * V8 then supports regular expressions without backtracking (flag `l`), as CEL requires. It refuses look-around and
+ * back-references, as RE2 does.
+ */
 setFlagsFromString('--enable-experimental-regexp-engine')
 const linearTime = 'l'
 
-/** `text.matches(pattern)` in linear time; undefined for everything else, also for arguments of other types. */
+/**
+ * Evaluates `text.matches(pattern)` in linear time; undefined for everything else, and for arguments of other types.
+ */
 function linearMatch(node: ASTNode, evaluator: Evaluator, context: unknown): boolean | undefined {
   if (node.op !== 'rcall' || node.args[0] !== 'matches') return undefined
   const [, receiver, [argument]] = node.args

@@ -3,8 +3,8 @@ import { compileAt, type CompileOptions, type Expression, type Use } from './com
 import { failed } from './explain.ts'
 
 /**
- * Compiles a text with `$(CEL)` in it. A text that is one expression keeps the type of its value; otherwise values are written into the
- * text, lists and maps as JSON. `$$(` stands for `$(`. Errors as those of `compile`.
+ * Compiles a text with `$(CEL)` in it. A text that is a single expression keeps the type of its value; otherwise values
+ * are inserted into the text, lists and maps as JSON. `$$(` means `$(`. Throws as `compile` does.
  */
 export function compileTemplate(source: string, options: CompileOptions): Expression {
   const parts = split(source).map((part) => (typeof part === 'string' ? part : compileAt(part.source, part.offset, options)))
@@ -13,7 +13,7 @@ export function compileTemplate(source: string, options: CompileOptions): Expres
   return textFrom(parts)
 }
 
-/** The same where only a text can stand: also a text that is one expression becomes a text. */
+/** The same where only a text is possible: a text that is a single expression is converted to text as well. */
 export function compileText(source: string, options: CompileOptions): TextExpression {
   return textFrom([compileTemplate(source, options)])
 }
@@ -52,7 +52,9 @@ function split(source: string): readonly (string | Embedded)[] {
   return parts
 }
 
-/** Where the parenthesis ends that was opened before `start`: those in CEL's quotes do not count. */
+/**
+ * Returns the position of the parenthesis that closes the one before `start`. Parentheses in CEL's quotes do not count.
+ */
 function closing(source: string, start: number): number {
   const token = /(?<raw>[rR][bB]?|[bB][rR])?(?<quote>"""|'''|"|')|[()]/gu
   token.lastIndex = start
@@ -81,22 +83,28 @@ function textOf(value: unknown): string {
 
 type Variables = Readonly<Record<string, unknown>>
 
-/** A JSON value whose texts are compiled. */
+/** A JSON value with compiled texts. */
 export type CompiledDocument = {
   readonly uses: readonly { readonly use: Use; readonly field: string }[]
-  /** The value with all its expressions filled in. Throws as expressions do, with the path of the text in the message. */
+  /**
+   * Returns the value with all its expressions evaluated. Throws as expressions do, with the path of the text in the
+   * message.
+   */
   evaluate(variables: Variables): unknown
 }
 
 export type DocumentFault = { readonly field: string; readonly message: string }
 
-/** How deep lists and objects may nest: enough for people, and too little for the stack. */
+/** Maximum depth of lists and objects: enough for users, and safe for the stack. */
 const maxDepth = 100
 
 type Part = (variables: Variables) => unknown
 type Scope = { readonly options: CompileOptions; readonly faults: DocumentFault[]; readonly uses: { use: Use; field: string }[] }
 
-/** Compiles every text in a JSON value, nested ones too, as `compileTemplate` does; keys are left alone. All that is wrong is said. */
+/**
+ * Compiles every text in a JSON value, also nested ones, as `compileTemplate` does. Keys are not compiled. Returns all
+ * faults, not only the first.
+ */
 export function compileDocument(
   value: unknown,
   field: string,
@@ -133,7 +141,7 @@ function compileLeaf(source: string, field: string, { options, faults, uses }: S
   }
 }
 
-/** What is wrong with an expression in one sentence, without the parser's own words that it was made of. */
+/** Returns what is wrong with an expression in one sentence, without the parser's own message. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

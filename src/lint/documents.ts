@@ -1,21 +1,24 @@
-/** From texts to the objects in them. Only what speaks of Taskmill is parsed: the other manifests of a repository cost nothing. */
+/**
+ * Finds the objects in texts. Only texts that mention Taskmill are parsed, so that the other manifests of a repository
+ * cost nothing.
+ */
 import { posix } from 'node:path'
 import { apiGroup, kinds } from '../api/index.ts'
 import type { Finding, Source } from './report.ts'
 import { findTemplateBraces, findOffset, parseYaml, type YamlDocument } from './yaml.ts'
 
-/** An object that a text has, of whatever kind. */
+/** An object of any kind, as written in a text. */
 export type Written = {
   readonly source: Source
   readonly value: Readonly<Record<string, unknown>>
-  /** Where a field of it is written. */
+  /** Returns the position of one of its fields. */
   at(field: string): Pick<Finding, 'line' | 'column'>
 }
 
 type Documents = { readonly written: readonly Written[]; readonly findings: readonly Finding[]; readonly skipped: number }
 
 const names = kinds.map(({ kind }) => kind).join('|')
-/** Not the CRDs, in which the kinds are named too. */
+/** Does not match CRDs, which name the kinds too. */
 const speaksOfTaskmill = new RegExp(
   `\\bapiVersion["']?\\s*:\\s*["']?${apiGroup.replaceAll('.', '\\.')}/|^kind\\s*:\\s*["']?(?:${names})\\b|"kind"\\s*:\\s*"(?:${names})"`,
   'mu',
@@ -34,7 +37,7 @@ export function parseDocuments(source: Source): Documents {
 
 type Part = { readonly text: string; readonly offset: number }
 
-/** A line of dashes ends a document wherever it stands. Parts without a word in them are none. */
+/** Splits a text at lines of dashes. Parts without content are dropped. */
 function partsOf(text: string): readonly Part[] {
   const starts = [0, ...Array.from(text.matchAll(/^---(?=\s|$)/gmu), ({ index }) => index)]
   return starts
@@ -69,13 +72,13 @@ function wordsOf(message: string): string {
   return message.charAt(0).toLowerCase() + message.slice(1)
 }
 
-/** Braces outside of comments and quotes, as far as a text that is no YAML has any. */
+/** Finds braces outside of comments and quotes, as far as that is possible in a text that is not YAML. */
 function templateAt(text: string): number | undefined {
   const found = /^(?![^\S\n]*#)[^'"\n]*?\{\{/mu.exec(text)
   return found === null ? undefined : found.index + found[0].length - 2
 }
 
-/** The object, or those of a List such as `kubectl get --output=yaml` prints. */
+/** Returns the object, or the items of a List such as `kubectl get --output=yaml` prints. */
 function objectsIn(
   source: Source,
   document: YamlDocument,
@@ -101,12 +104,14 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What a kustomization.yaml says of the files beside it. What it makes of them is not known here: kustomize can render it. */
+/**
+ * What a kustomization.yaml says about the files beside it. Its result is not computed here; kustomize can render it.
+ */
 
 type Kustomizations = {
-  /** Files with parts of objects, which are none themselves. */
+  /** Files with parts of objects. */
   readonly patches: ReadonlySet<string>
-  /** The namespace that the objects of a file get. */
+  /** The namespace that kustomize sets on the objects of a file. */
   readonly namespaces: ReadonlyMap<string, string>
 }
 

@@ -7,16 +7,16 @@ import { findContradictions, type Known, findReferenceFaults } from './neighbour
 import type { Finding, Report, Severity, Source } from './report.ts'
 
 export type LintOptions = {
-  /** Whether everything that meets in one cluster is here: what is missing is then an error, and so is what is there twice. */
+  /** Whether these are all manifests of a cluster. Then a missing or duplicate object is an error. */
   readonly isComplete: boolean
 }
 
-/** Git would write it again and again, also after a person has ended it. */
+/** Git would apply the override again and again, even after a user has ended it. */
 const overrideInManifest =
   'does not belong into a manifest, because applying it again would restart the override. Next: leave it out; use taskmill scale, ' +
   'suspend or ack'
 
-/** Judges all manifests of taskmill.dev in some texts, each for itself and all of them together. */
+/** Checks all manifests of taskmill.dev in some texts, each by itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {
   const { patches, namespaces } = readKustomizations(sources)
   const judged = sources.filter(({ path }) => !patches.has(path))
@@ -54,7 +54,10 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
   return { findings: findings.toSorted(inOrder), manifests, files: judged.length, skipped, patches: sources.length - judged.length }
 }
 
-/** What others may mean, if it has a name and a spec, whatever else is wrong with it. Kustomize's namespace goes over its own. */
+/**
+ * Returns what other manifests can refer to, if the object has a name and a spec, whatever else is wrong with it. The
+ * namespace of kustomize overrides its own.
+ */
 function knownOf(
   kind: Kind,
   written: Written,
@@ -92,7 +95,7 @@ function inOrder(a: Finding, b: Finding): number {
 
 const byName = new Map(kinds.map((kind) => [kind.kind, kind]))
 
-/** What an object is: ours, ours but for a mistake in its first two lines, or somebody else's. */
+/** Whether an object is ours, ours with a mistake in its first two lines, or of another group. */
 type Identity =
   | { readonly kind: 'Ours'; readonly declared: Kind }
   | { readonly kind: 'Wrong'; readonly field: string; readonly message: string }
@@ -118,8 +121,9 @@ function identify(value: Readonly<Record<string, unknown>>): Identity {
 const validate = createValidator({ evaluateRule })
 
 /**
- * What is wrong with one object: what the API server refuses, or else, since it needs an object that the schema admits, what the controller
- * does not understand. Rules about changes are not asked: what was there before is not known here.
+ * Returns what is wrong with one object: what the API server refuses, or else what the controller does not understand,
+ * which requires an object that the schema admits. Rules about changes are not checked, because the old object is not
+ * known.
  */
 function findProblems(kind: Kind, { value }: Written): readonly Problem[] {
   const refused = validate(kind, value)
@@ -128,12 +132,12 @@ function findProblems(kind: Kind, { value }: Written): readonly Problem[] {
   return findFaults(withDefaults(kind, value as never)).map(({ field, message }) => ({ path: field, message }))
 }
 
-/** `off`, `1e3` and their like are no texts to YAML. */
+/** YAML does not read `off`, `1e3` and similar values as text. */
 function quotesHint({ message }: Problem): string {
   return /^must be string, is (?:boolean|integer|number)$/u.test(message) ? '; put it in quotes' : ''
 }
 
-/** A field that is misspelt is mostly one of those that may stand beside it. */
+/** A misspelt field is usually one of its valid neighbours. */
 function fieldHint({ spec, status }: Kind, { path, message }: Problem): string {
   if (!message.startsWith('is not a known field')) return ''
   const steps = path.split(/[.[\]]+/u)

@@ -1,9 +1,10 @@
 /**
- * What no object shows alone: names that nobody has, and names that two have.
+ * Finds what no object shows by itself: references to missing objects, and duplicate names.
  *
- * A repository seldom holds all that meets in a cluster, and often holds the same objects for several clusters. Unless the set is said to
- * be complete, a name that is missing is therefore a warning only where others of its kind are beside the object (in its namespace, or in its
- * folder where no namespace is written), and the same name is an error only within a folder.
+ * A repository rarely contains all objects of a cluster, and often contains the same objects for several clusters. So
+ * unless the set is declared complete, a missing name is only a warning, and only if other objects of its kind are
+ * beside the object (in its namespace, or in its folder if no namespace is written). The same name twice is an error
+ * only within a folder.
  */
 import { posix } from 'node:path'
 import { type Kind, type KubeObject, kinds, type JsonSchema, type TaskAlert, type TaskSchedule } from '../api/index.ts'
@@ -15,13 +16,13 @@ import type { Severity } from './report.ts'
 export type Known = {
   readonly kind: Kind
   readonly written: Written
-  /** Missing where the API server is to make one up. */
+  /** Missing if the API server is to generate it. */
   readonly name: string | undefined
-  /** With its defaults, and perhaps with mistakes. */
+  /** With its defaults; it may have mistakes. */
   readonly spec: Readonly<Record<string, unknown>>
-  /** The whole of it with its defaults; undefined where something is wrong with it. */
+  /** The whole object with its defaults; undefined if it has mistakes. */
   readonly object: KubeObject | undefined
-  /** Where it will be, as far as it says itself or its kustomization.yaml does. */
+  /** The namespace that the object itself or its kustomization.yaml says. */
   readonly namespace: string | undefined
 }
 
@@ -29,7 +30,7 @@ type Noticed = { readonly known: Known; readonly severity: Severity; readonly fi
 
 type Options = { readonly isComplete: boolean }
 
-/** One thing that has a name: an object, or a queue with a pool that consumes it. */
+/** Something that has a name: an object, or a queue that a pool consumes. */
 type Named = { readonly name: string; readonly of: Known }
 
 export function findReferenceFaults(all: readonly Known[], options: Options): readonly Noticed[] {
@@ -53,7 +54,7 @@ function findDuplicates(all: readonly Known[], { isComplete }: Options): readonl
   })
 }
 
-/** Of two TaskQueues for one queue the older one holds in a cluster; which one that is, no manifest says. */
+/** In a cluster, the older of two TaskQueues for one queue takes effect. Manifests do not say which one that is. */
 function findQueueConflicts(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
   const firsts = new Map<string, Known>()
   return all.flatMap((known) => {
@@ -65,7 +66,7 @@ function findQueueConflicts(all: readonly Known[], { isComplete }: Options): rea
       firsts.set(key, known)
       return []
     }
-    // The same object twice is said already.
+    // The same object twice is reported as a duplicate.
     if (first.name === known.name) return []
     const message = `TaskQueue "${first.name ?? ''}" also configures queue "${queueName}"; only the older one takes effect. Next: merge them into one`
     return [{ known, severity: 'error' as const, field: 'spec.queueName', message }]
@@ -104,7 +105,7 @@ function wordsFor({ kind, name }: Use, others: readonly string[]): string {
   return `${kind} "${name}" is not among these manifests${meant === '' ? '; create it, or correct the name' : meant}`
 }
 
-/** Every kind is there, also one without an object. */
+/** Contains every kind, also those without an object. */
 function namedByKind(all: readonly Known[]): ReadonlyMap<string, readonly Named[]> {
   const named = new Map<string, Named[]>([...kinds.map(({ kind }) => [kind, []] as [string, Named[]]), ['Queue', []]])
   for (const of of all) {
@@ -126,12 +127,12 @@ function nameIn(value: unknown): readonly string[] {
   return isObject(value) && typeof value['name'] === 'string' ? [value['name']] : []
 }
 
-/** Whoever writes no namespace may mean any. */
+/** An object without a namespace may be meant for any. */
 function canShareNamespace(a: Known, b: Known): boolean {
   return a.namespace === undefined || b.namespace === undefined || a.namespace === b.namespace
 }
 
-/** Of one set: in the same namespace, or in the same folder. */
+/** Whether two objects belong together: same namespace, or same folder. */
 function isBeside(a: Known, b: Known): boolean {
   return (a.namespace !== undefined && a.namespace === b.namespace) || folderOf(a.written) === folderOf(b.written)
 }
@@ -140,7 +141,7 @@ function folderOf({ source }: Written): string {
   return posix.dirname(source.path)
 }
 
-/** What an object says of others, found by the names that fields have in every kind: read from the schema, so that no kind is forgotten. */
+/** The references of an object to others. They are found by field names in the schema, so that no kind is forgotten. */
 
 const kindOfReference: Readonly<Record<string, string>> = {
   brokerRef: 'TaskBroker',
@@ -149,10 +150,10 @@ const kindOfReference: Readonly<Record<string, string>> = {
   channelRefs: 'AlertChannel',
 }
 
-/** `field` is where the name stands, or would stand. */
+/** `field` is where the name is, or would be, written. */
 type Use = { readonly kind: string; readonly name: string; readonly field: string }
 
-/** The objects that one refers to, and, as kind `Queue`, the queues that its tasks go to. */
+/** Returns the referenced objects and, as kind `Queue`, the queues of its tasks. */
 function usesOf({ spec }: Kind, value: unknown): readonly Use[] {
   return usesIn(spec.json, value, 'spec')
 }

@@ -1,37 +1,40 @@
-/** An error is refused by the API server or by a controller; a warning may be meant. */
+/** An error is refused by the API server or by a controller. A warning may be intended. */
 export type Severity = 'error' | 'warning'
 
-/** One thing to correct, and where it is written. Lines and columns begin with 1. */
+/** One thing to correct, and its position. Lines and columns start with 1. */
 export type Finding = {
   readonly path: string
   readonly line: number
   readonly column: number
   readonly severity: Severity
-  /** `WorkerPool/email`; missing where there is no object yet. */
+  /** `WorkerPool/email`; missing if there is no object. */
   readonly object?: string
-  /** As the API server writes paths: `spec.queues[0].name`; missing where the text is no YAML. */
+  /** As the API server writes paths: `spec.queues[0].name`; missing if the text is not YAML. */
   readonly field?: string
   /** What is wrong, and what to write instead. */
   readonly message: string
 }
 
-/** A file, or standard input, as it was read. */
+/** A file or standard input. */
 export type Source = {
   readonly path: string
   readonly text: string
-  /** Named by a person, and not found in a folder: what cannot be judged in it is then an error. */
+  /**
+   * A user named it on the command line, instead of a folder that contains it. If it cannot be checked, that is an
+   * error.
+   */
   readonly isNamed: boolean
 }
 
 export type Report = {
-  /** By file and position. */
+  /** Ordered by file and position. */
   readonly findings: readonly Finding[]
-  /** Objects of taskmill.dev that were judged. */
+  /** Number of checked objects of taskmill.dev. */
   readonly manifests: number
   readonly files: number
-  /** Documents of other kinds. */
+  /** Number of documents of other kinds. */
   readonly skipped: number
-  /** Files that a kustomization.yaml uses as patches, which are no whole objects. */
+  /** Number of files that a kustomization.yaml uses as patches; they are not whole objects. */
   readonly patches: number
 }
 
@@ -40,7 +43,7 @@ export const formats: readonly Format[] = ['text', 'github', 'json']
 
 const colours: Readonly<Record<Severity, number>> = { error: 31, warning: 33 }
 
-/** What goes to standard output; a line for each finding, except as JSON. */
+/** Renders the standard output: one line per finding, or one JSON document. */
 export function renderReport(report: Report, format: Format, options: { readonly isColoured: boolean }): string {
   switch (format) {
     case 'text':
@@ -57,7 +60,7 @@ export function countFindings({ findings }: Report): { readonly errors: number; 
   return { errors, warnings: findings.length - errors }
 }
 
-/** The whole in one line, for people. */
+/** Summarizes the report in one line. */
 export function summarizeReport(report: Report): string {
   const { errors, warnings } = countFindings(report)
   const { manifests, files, skipped, patches } = report
@@ -88,7 +91,7 @@ function asText({ path, line, column, severity, object, field, message }: Findin
   return `${path}:${line}:${column} ${word} ${subject === '' ? '' : `${subject}: `}${message}`
 }
 
-/** A command of GitHub's workflows, which shows it at the line of the change. */
+/** A GitHub workflow command; GitHub shows it at the changed line. */
 function asAnnotation({ path, line, column, severity, object, field, message }: Finding): string {
   const title = object === undefined ? '' : `,title=${escaped(object, /[%\r\n:,]/gu)}`
   const words = field === undefined ? message : `${field}: ${message}`

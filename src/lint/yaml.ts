@@ -1,7 +1,7 @@
-/** YAML as kubectl reads it, with the position of everything. */
+/** Reads YAML as kubectl does, with the position of everything. */
 import { type Document, isAlias, isCollection, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments, type Tags } from 'yaml'
 
-/** What kubectl's parser knows: booleans, octals and merge keys of YAML 1.1, but no times and no numbers to the base of 60. */
+/** What kubectl's parser supports: booleans, octals and merge keys of YAML 1.1, but no times and no base-60 numbers. */
 const kubectlTags = (tags: Tags): Tags => [
   ...tags.filter(
     (tag) => typeof tag !== 'object' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME')),
@@ -17,13 +17,13 @@ const kubectlTags = (tags: Tags): Tags => [
 
 export type YamlDocument = Document.Parsed
 
-/** Usually one; YAML lets several stand in a text without a line of dashes between them. */
+/** Usually one document. YAML allows several in a text without a line of dashes between them. */
 export function parseYaml(text: string): readonly YamlDocument[] {
   const documents = parseAllDocuments(text, { version: '1.1', merge: true, customTags: kubectlTags, prettyErrors: false })
   return 'empty' in documents ? [] : documents
 }
 
-/** The offset at which the field is written; of a field that is not there, that of the closest one above it. */
+/** Returns the offset of a field; for a missing field, that of the closest one above it. */
 export function findOffset(document: YamlDocument, steps: readonly (string | number)[], field: string): number {
   let node: unknown = document.contents
   let offset = startOf(node) ?? 0
@@ -40,7 +40,7 @@ export function findOffset(document: YamlDocument, steps: readonly (string | num
 
 type Step = { readonly name: string; readonly rest: string }
 
-/** Names may have dots and brackets in them, so the document says which of the possible ones is meant: the longest that is there. */
+/** Names can contain dots and brackets. The longest name that the document has is meant. */
 function nextStep(document: YamlDocument, node: unknown, path: string): Step | undefined {
   const value = resolved(document, node)
   const names = isSeq(value) ? value.items.map((_, index) => String(index)) : isMap(value) ? value.items.map(keyOf) : []
@@ -52,7 +52,7 @@ function nextStep(document: YamlDocument, node: unknown, path: string): Step | u
     .toSorted((a, b) => a.rest.length - b.rest.length)[0]
 }
 
-/** The value under a name or index, and where it is written: a field at its name. */
+/** Returns the value under a name or index, and its offset; for a field, the offset of its name. */
 function childAt(document: YamlDocument, node: unknown, name: string, otherwise: number): [unknown, number] {
   const value = resolved(document, node)
   if (isSeq(value)) {
@@ -75,7 +75,7 @@ function startOf(node: unknown): number | undefined {
   return (node as Node | undefined | null)?.range?.[0]
 }
 
-/** A map with a map for a name: nobody writes that, but `{{ .Values.name }}` reads like it. */
+/** Finds a map as the name of a field: that is how YAML reads `{{ .Values.name }}`. */
 export function findTemplateBraces(document: YamlDocument): number | undefined {
   return bracesIn(document.contents)
 }

@@ -17,7 +17,7 @@ async function usage(): Promise<string> {
   return `taskmill <command>\n\n${lines.join('\n')}\n\nEvery command except operator and worker explains itself with --help.\n`
 }
 
-/** The exit code of a command: 0 done, 1 failed, 2 called wrongly. A command loads only what it needs. */
+/** Returns the exit code of a command: 0 done, 1 failed, 2 wrong usage. A command loads only what it needs. */
 async function main(argv: readonly string[], stop: AbortSignal): Promise<number> {
   const [command, ...rest] = argv
   switch (command) {
@@ -68,7 +68,7 @@ function writers() {
   return { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) }
 }
 
-/** From the manifest two levels up, both in the sources and in the package. */
+/** Reads package.json, which is two levels up both in the sources and in the package. */
 function version(): string {
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
   return manifest.version
@@ -78,7 +78,7 @@ const stopping = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => stopping.abort(new Error(`received ${signal}`)))
 }
-// The end is said, not waited for: a handler that hangs must not keep a drained worker alive.
+// Exits instead of waiting for the event loop: a handler that hangs must not keep a drained worker alive.
 try {
   process.exit(await main(process.argv.slice(2), stopping.signal))
 } catch (error) {

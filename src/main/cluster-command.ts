@@ -1,4 +1,4 @@
-/** Composes the commands for people with the cluster that their kubeconfig names. Nothing of the operator is loaded. */
+/** Composes the commands for users with the cluster of their kubeconfig. Loads nothing of the operator. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -10,7 +10,7 @@ export type ClusterCommandInputs = {
   readonly name: string
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The path of the program: as `kubectl-taskmill` it is a plugin. */
+  /** Path of the program. As `kubectl-taskmill` it is a kubectl plugin. */
   readonly invokedAs: string
   readonly version: string
   readonly write: { readonly out: (text: string) => void; readonly err: (text: string) => void }

@@ -1,4 +1,4 @@
-/** `taskmill lint`: argv, files, standard input and output of the linter enter here. */
+/** `taskmill lint`: provides the linter with arguments, files, standard input and output. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -23,7 +23,7 @@ export type LintMain = {
 
 class WrongCall extends Error {}
 
-/** The exit code: 0 nothing to correct, 1 errors (or warnings, with --strict), 2 called wrongly. */
+/** Returns the exit code: 0 nothing to correct, 1 errors (or warnings, with --strict), 2 wrong usage. */
 export function lintMain({ argv, write, isColoured }: LintMain): number {
   try {
     const { paths, format, isComplete, isStrict, isHelp } = parse(argv)
@@ -91,7 +91,7 @@ function read(path: string, isNamed: boolean): Source {
   return { path, text: readFileSync(path, 'utf8'), isNamed }
 }
 
-/** In alphabetical order. What begins with a dot, and node_modules, holds no manifests of people. */
+/** In alphabetical order. Skips hidden files and node_modules. */
 function filesIn(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))

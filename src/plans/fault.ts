@@ -1,6 +1,6 @@
-/** Something in an object that its author has to correct, in the words of its conditions and of `taskmill lint`. */
+/** Something that the author of an object must correct, as its conditions and `taskmill lint` say it. */
 export type Fault<Reason extends string = string> = {
-  /** The reason of Stalled. */
+  /** The reason of the condition Stalled. */
   readonly reason: Reason
   /** From the object's root, as the API server writes paths: `spec.task.payload.items[0]`. */
   readonly field: string
@@ -8,10 +8,10 @@ export type Fault<Reason extends string = string> = {
   readonly message: string
 }
 
-/** There is always one, and all are named, so that nobody corrects them one after the other. */
+/** At least one fault. All are listed, so that the author can correct them together. */
 export type Faults<Reason extends string = string> = readonly [Fault<Reason>, ...Fault<Reason>[]]
 
-/** What every `understand…` returns: what the engines need of the object, or all that is wrong with it. */
+/** The result of every `understand…` function: what the engines need of the object, or all its faults. */
 export type Understood<Meaning extends object, Reason extends string = string> =
   ({ readonly ok: true } & Meaning) | { readonly ok: false; readonly faults: Faults<Reason> }
 
@@ -21,7 +21,10 @@ export function hasFaults<Reason extends string>(faults: readonly Fault<Reason>[
 
 const shownFaults = 3
 
-/** One reason and one message, as a condition has room for: those of the first fault, and the words of the next ones. */
+/**
+ * Returns one reason and one message for a condition: the reason of the first fault, and the messages of the first
+ * three.
+ */
 export function summarizeFaults<Reason extends string>(faults: Faults<Reason>): { readonly reason: Reason; readonly message: string } {
   const shown = faults.slice(0, shownFaults).map(({ field, message }) => `${field}: ${message}`)
   const more = faults.length - shown.length

@@ -24,7 +24,7 @@ function ownTemplate(execution: TaskExecution): Understood<object> {
   }
 }
 
-/** All that is wrong with an object of any kind although its schema admits it; nothing with one that has no more to it. */
+/** Returns all faults of an object that its schema admits; none for a kind without an `understand…` function. */
 export function findFaults(object: KubeObject): readonly Fault[] {
   const understood = understanding[object.kind]?.(object as never)
   return understood === undefined || understood.ok ? [] : understood.faults

@@ -1,9 +1,10 @@
 /**
- * From an object of the API to what the engines understand: for each kind that has more to it than its schema can say one function
- * `understand…`, which returns that, or all that is wrong, each fault with its reason, its field and what to write instead.
+ * Converts objects of the API to what the engines need. Each kind whose schema cannot say everything has one function
+ * `understand…`. It returns the compiled object, or all faults, each with its reason, its field and what to write
+ * instead.
  *
- * Guarantees: the answer follows from the object alone, so that whoever asks, in a cluster or without one, is told the same; expressions are
- * compiled once and tried with an example, so that few faults are left for the moment of the run.
+ * Guarantees: the answer depends only on the object, so the operator and `taskmill lint` give the same one. Expressions
+ * are compiled once and tried with an example, so that few faults remain for the run.
  * Assumes: the schema admits the object, and its defaults are filled in.
  * Does not: follow references, or read a clock.
  */

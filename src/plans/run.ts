@@ -8,12 +8,12 @@ export type RunFaultReason = GraphFaultReason | 'PayloadTooLarge' | 'PayloadWith
 export type UnderstoodRun = Understood<{ readonly graph: Graph }, RunFaultReason>
 export type UnderstoodDependency = Understood<{ readonly graph: Graph }, GraphFaultReason>
 
-/** What a TaskExecution refers to: nothing where it has a task of its own. Of a schedule that starts a graph both are there. */
+/** The objects that a TaskExecution refers to: none if it has a task of its own; both if a schedule starts a graph. */
 export type RunSource = { readonly schedule?: TaskSchedule | undefined; readonly graph?: TaskDependency | undefined }
 
 type OfRun = Pick<RunPlan, 'name' | 'slot' | 'timeoutSeconds'> & { readonly parameters?: Readonly<Record<string, unknown>> | undefined }
 
-/** The graph as it would be run: of a run, or as it is for trial. */
+/** Compiles the graph as it would run: for a run, or for a check. */
 export function understandDependency({ metadata, spec }: TaskDependency, of: OfRun = { name: metadata.name }): UnderstoodDependency {
   const timeoutSeconds = of.timeoutSeconds ?? spec.timeoutSeconds
   return understood(
@@ -30,7 +30,7 @@ export function understandDependency({ metadata, spec }: TaskDependency, of: OfR
   )
 }
 
-/** What a TaskExecution runs. */
+/** Compiles what a TaskExecution runs. */
 export function understandExecution(execution: TaskExecution, { schedule, graph }: RunSource): UnderstoodRun {
   const { metadata, spec } = execution
   const of = {
@@ -52,7 +52,7 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
   }
 }
 
-/** The template of a schedule, or its graph, with what the execution changes of it. */
+/** Compiles the template of a schedule, or its graph, with the changes of the execution. */
 function understandScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: TaskDependency | undefined, of: OfRun): UnderstoodRun {
   const start = slotStartOf(schedule.spec)
   switch (start.kind) {
@@ -71,7 +71,7 @@ function understandScheduled({ spec }: TaskExecution, schedule: TaskSchedule, gr
   }
 }
 
-/** What is referred to was looked up before. */
+/** The caller has already looked up the referenced objects. */
 function given<T>(referred: T | undefined): T {
   if (referred === undefined) throw new TypeError('a TaskExecution is understood without what it refers to')
   return referred
@@ -93,7 +93,7 @@ function understandSingle({ name, timeoutSeconds, slot }: OfRun, node: PlanNode)
   )
 }
 
-/** The graph of a schedule, with what the schedule gives to it. */
+/** Compiles the graph of a schedule with the schedule's parameters. */
 function asScheduled(schedule: TaskSchedule, graph: TaskDependency, of: OfRun): UnderstoodRun {
   const faults: Fault<RunFaultReason>[] = []
   const parameters = understandParameters(schedule, faults)
@@ -106,13 +106,13 @@ function single(name: string, what: Pick<PlanNode, 'task' | 'job'>): PlanNode {
   return { name, dependsOn: [], required: true, ...what }
 }
 
-/** There is nothing that it could be merged into. */
+/** There is no payload into which it could be merged. */
 function payloadOf({ metadata }: TaskSchedule, does: string, instead: string): UnderstoodRun {
   const message = `tsch/${metadata.name} ${does}, which has no payload. Next: create a TaskExecution with ${instead} instead`
   return { ok: false, faults: [{ reason: 'PayloadWithoutTask', field: 'spec.payload', message }] }
 }
 
-/** Those of `finally` depend on nothing. */
+/** Nodes of `finally` have no dependencies. */
 function nodeOf({ dependsOn = [], ...node }: TaskDependency['spec']['nodes'][number]): PlanNode {
   return { ...node, dependsOn }
 }
@@ -125,7 +125,7 @@ function understood(plan: RunPlan, fieldOf: (field: string) => string): Understo
   return { ok: false, faults }
 }
 
-/** Objects field by field; all else is replaced. */
+/** Merges objects field by field; replaces everything else. */
 function merged(below: unknown, above: unknown): unknown {
   if (!isObject(below) || !isObject(above)) return above
   return Object.fromEntries(

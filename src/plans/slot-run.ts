@@ -10,21 +10,24 @@ import {
 } from '../api/index.ts'
 import { annotations, jobName, labels, parseOwner, type Slot, slotJobId, parseSlotJobId, slotTime } from '../contract/index.ts'
 
-/** The run of a slot stays so long after its end, for people to look at. */
+/** The TaskExecution of a slot is kept this long after its end, for users to inspect. */
 const keptSeconds = 86_400
-/** 40 bits: none of the slots of a schedule whose runs are still there meets another. */
+/** 40 bits: unique among the slots of a schedule whose runs still exist. */
 const hashLength = 10
 
-/** What a slot starts, as far as its name, labels and annotations tell. */
+/** The slot that started an object, according to its name, labels and annotations. */
 export type SlotRun = { readonly schedule: string; readonly ledger: string; readonly slot: Slot }
 
-/** The name of what a slot starts in the API server: always the same, so that whoever starts it again finds it there. */
+/**
+ * Returns the name of the object that a slot starts. It is always the same, so that a process that repeats the start
+ * finds the object.
+ */
 export function slotObjectName(schedule: string, id: string): string {
   const hash = createHash('sha256').update(id).digest('hex').slice(0, hashLength)
   return jobName([schedule], hash)
 }
 
-/** Of whoever wears the marks of a slot without being what the slot started, nothing is said. */
+/** Returns undefined for an object that has the labels of a slot but was not started by it. */
 export function parseSlotRun({ metadata }: Pick<KubeObject, 'metadata'>): SlotRun | undefined {
   const { name, namespace } = metadata
   const schedule = metadata.labels?.[labels.schedule]
@@ -36,14 +39,17 @@ export function parseSlotRun({ metadata }: Pick<KubeObject, 'metadata'>): SlotRu
   return isOurs && name === slotObjectName(schedule, id) ? { schedule, ...parsed } : undefined
 }
 
-/** Its end is in the ledger, as far as its schedule has one. */
+/** Whether its end is in the ledger, if its schedule has one. */
 export function isRecorded({ metadata }: Pick<KubeObject, 'metadata'>): boolean {
   return metadata.annotations?.[annotations.recorded] !== undefined
 }
 
 export type NewExecution = { readonly metadata: ObjectMeta; readonly spec: TaskExecution['spec'] }
 
-/** The run of a slot of a schedule that starts a graph. With the schedule it goes too, unless it is to stay. */
+/**
+ * Returns the TaskExecution of a slot of a schedule that starts a graph. It is deleted with the schedule, unless
+ * deletionPolicy is Orphan.
+ */
 export function executionOfSlot(
   schedule: TaskSchedule,
   ledger: string,
@@ -71,7 +77,7 @@ export function executionOfSlot(
   }
 }
 
-/** What the slots of a schedule start belongs to it, unless it is to stay. */
+/** Returns the owner reference of what the slots start; undefined if deletionPolicy is Orphan. */
 export function ownerOfSlots({ metadata, spec }: TaskSchedule): OwnerReference | undefined {
   if (spec.deletionPolicy === 'Orphan') return undefined
   const { name, uid = '' } = metadata

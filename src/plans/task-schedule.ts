@@ -16,7 +16,7 @@ import {
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
-/** All of a plan that follows from the object alone. */
+/** The part of a plan that depends only on the object. */
 type StaticPlan = Omit<SchedulePlan, 'epoch' | 'statusSlot'>
 
 export type ScheduleFaultReason = 'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidExpression' | 'PayloadTooLarge'
@@ -29,10 +29,10 @@ export type SlotStart =
 
 export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonly start: SlotStart }, ScheduleFaultReason>
 
-/** Where the faults of a payload go, whatever else does. */
+/** Collects the faults of a payload. */
 export type PayloadFaults = Pick<Fault<'InvalidExpression' | 'PayloadTooLarge'>[], 'push'>
 
-/** A slot like any other, to try the expressions with before one is due. */
+/** A slot for trying the expressions before one is due. */
 export const sampleSlot: Slot = Date.UTC(2026, 10, 29) / 1000
 
 export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
@@ -137,7 +137,7 @@ function jobOf(
   }
 }
 
-/** What the schedule gives to its graph, for a slot. */
+/** Compiles the parameters that the schedule passes to its graph. */
 export function understandParameters(
   { spec }: TaskSchedule,
   faults: PayloadFaults,
@@ -156,7 +156,7 @@ export function timingOf({ spec }: TaskSchedule): Timing {
   }
 }
 
-/** Its slots, or undefined with a fault for each expression that is wrong. */
+/** Returns the slots, or undefined and one fault per wrong expression. */
 function understandTiming(timing: Timing, faults: Fault<ScheduleFaultReason>[]): SlotSource | undefined {
   const parsed = parseTiming(timing)
   if (parsed.ok) return parsed.slots
@@ -178,7 +178,7 @@ function understandPayload(value: Readonly<Record<string, unknown>>, field: stri
     faults.push(...compiled.faults.map((fault) => ({ reason: 'InvalidExpression' as const, ...fault })))
     return undefined
   }
-  // Expressions that compile and fail, and payloads that grow too large, are found now and not when a slot is due.
+  // Finds expressions that compile but fail, and payloads that grow too large, now and not when a slot is due.
   try {
     const bytes = Buffer.byteLength(JSON.stringify(compiled.document.evaluate({ slot: slotTime(sampleSlot) })))
     if (bytes <= maxPayloadBytes) return compiled.document
@@ -190,7 +190,7 @@ function understandPayload(value: Readonly<Record<string, unknown>>, field: stri
   return undefined
 }
 
-/** The same for the same template, whatever the order in which its fields were written. */
+/** Returns the same hash for the same template, whatever the order of its fields. */
 function hashOf(template: unknown): string {
   return createHash('sha256')
     .update(JSON.stringify(sorted(template)))

@@ -1,8 +1,8 @@
 /**
- * What workloads of Kubernetes are made of and say about themselves: pods in trouble, in words; the Job of a node or slot, from its template
- * to its end.
+ * Pods and Jobs: describes what is wrong with pods, builds the Job of a node or slot from its template, and reads how a
+ * Job ended.
  *
- * Pure rules over objects as the API server returns them; who asks for them, and how often, is somebody else's.
+ * Pure rules over objects as the API server returns them. The caller decides when to read them.
  */
 export { isAcknowledged, isJobFor, buildJob, ttlSecondsOf, type WantedJob } from './job-body.ts'
 export { endOfJob, hasUnreadyPods, type JobEnd, describeJobTrouble, describeLastFailure, podSelectorOfJob } from './job-state.ts'

@@ -1,15 +1,15 @@
 import type { Job, JobTemplate, OwnerReference } from '../api/index.ts'
 import { annotations } from '../contract/index.ts'
 
-/** A Job that is to be: the run of one node or slot. */
+/** A Job to create: the run of one node or slot. */
 export type WantedJob = {
-  /** Of the node or slot; what makes the Job its own. */
+  /** The id of the node or slot, by which the Job is recognized. */
   readonly id: string
   readonly namespace: string
   readonly name: string
-  /** Who started it, and for what: on the Job and on its pods. */
+  /** Who started it and for what; set on the Job and on its pods. */
   readonly labels: Readonly<Record<string, string>>
-  /** Goes with it; undefined: nobody takes it along. */
+  /** The object with which the Job is deleted; undefined: none. */
   readonly owner?: OwnerReference | undefined
   readonly template: JobTemplate
 }
@@ -17,8 +17,8 @@ export type WantedJob = {
 type Containers = readonly Readonly<Record<string, unknown>>[]
 
 /**
- * The Job, without a TTL: one that went before its end is recorded would have run for nothing. The one of the template is noted in an
- * annotation.
+ * Builds the Job without a TTL: if it were deleted before its end is recorded, its run would be lost. The TTL of the
+ * template is kept in an annotation.
  */
 export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
   const { id, namespace, name, owner, template } = wanted
@@ -53,26 +53,28 @@ export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
   }
 }
 
-/** The last words of a container that fails are what people need first. */
+/** The last output of a failed container is what a user needs first. */
 function withLastWords<T extends object>(container: T): T {
   return { terminationMessagePolicy: 'FallbackToLogsOnError', ...container }
 }
 
-/** Whether a Job is the run of this node or slot, and not somebody else's of the same name. */
+/** Whether a Job is the run of this node or slot, and not another Job of the same name. */
 export function isJobFor(job: Job, id: string): boolean {
   return job.metadata.annotations?.[annotations.jobId] === id
 }
 
-/** Whether its end is recorded, so that it may go. By a mark of our own: a TTL may be anybody's. */
+/**
+ * Whether the end is recorded, so that the Job can be deleted. Uses our own annotation, because anyone can set a TTL.
+ */
 export function isAcknowledged({ metadata }: Job): boolean {
   return metadata.annotations?.[annotations.recorded] !== undefined
 }
 
 const daySeconds = 86_400
-/** No process is frozen for so long that it creates a Job anew which has come and gone. */
+/** Longer than any process is frozen: a process that continues later must find the Job, or it would create it again. */
 const leastSeconds = 600
 
-/** How long a Job that has ended may stay. */
+/** Returns how long (s) an ended Job is kept. */
 export function ttlSecondsOf(job: Job, outcome: 'Succeeded' | 'Failed'): number {
   const declared = Number(job.metadata.annotations?.[annotations.ttlSeconds] ?? Number.NaN)
   return Number.isInteger(declared) ? Math.max(leastSeconds, declared) : outcome === 'Succeeded' ? daySeconds : 7 * daySeconds

@@ -1,19 +1,19 @@
 import type { Job, Pod } from '../api/index.ts'
 import { type PodTrouble, describePodTrouble } from './pod-trouble.ts'
 
-/** How a Job ended, as it says itself. */
+/** How a Job ended, according to its status. */
 export type JobEnd = {
   readonly outcome: 'Succeeded' | 'Failed'
-  /** The Job's own word: `BackoffLimitExceeded`, `DeadlineExceeded`. */
+  /** The Job's own reason: `BackoffLimitExceeded`, `DeadlineExceeded`. */
   readonly reason: string
   readonly message?: string
-  /** Pods that ended. */
+  /** Number of pods that ended. */
   readonly attemptsMade: number
   readonly startedAtMs?: number
   readonly finishedAtMs?: number
 }
 
-/** Undefined: it has not ended, which it has not before all its pods have. */
+/** Returns undefined while the Job, or any of its pods, has not ended. */
 export function endOfJob({ status }: Job): JobEnd | undefined {
   const last = status?.conditions?.find((each) => (each.type === 'Complete' || each.type === 'Failed') && each.status === 'True')
   if (status === undefined || last === undefined) return undefined
@@ -35,19 +35,19 @@ function timeOf(text: string | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : ms
 }
 
-/** All pods of a Job, also after it is gone and another has its name. */
+/** Returns a label selector for all pods of a Job, also after it is gone and another Job has its name. */
 export function podSelectorOfJob({ metadata }: Job): string {
   return `batch.kubernetes.io/controller-uid=${metadata.uid ?? ''}`
 }
 
-/** Whether the pods of a Job that runs are not as they should be. */
+/** Whether a running Job lacks ready pods. */
 export function hasUnreadyPods(job: Job): boolean {
   if (endOfJob(job) !== undefined) return false
   const { active = 0, ready = 0 } = job.status ?? {}
   return active === 0 || ready < active
 }
 
-/** What is the matter with the pods of a Job that runs. */
+/** Describes what is wrong with the pods of a running Job. */
 export function describeJobTrouble(pods: readonly Pod[]): PodTrouble {
   const current = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
   if (current.length === 0) return { unschedulable: 0, ...(describeLastFailure(pods) ?? noPods) }
@@ -57,7 +57,7 @@ export function describeJobTrouble(pods: readonly Pod[]): PodTrouble {
 
 const noPods = { reason: 'no pod', words: 'it has no pod. Next: kubectl describe it; its Events say why none can be created' }
 
-/** What the pod that failed last had to say. */
+/** Describes why the newest failed pod failed. */
 export function describeLastFailure(
   pods: readonly Pod[],
 ): { readonly pod: string; readonly reason: string; readonly words: string } | undefined {

@@ -1,28 +1,28 @@
-/** What keeps pods from working, in the words of the kubelet, the scheduler and the container itself. */
+/** Describes why pods do not work, with the messages of the kubelet, the scheduler and the container itself. */
 import type { ContainerState, ContainerStatus, Pod } from '../api/index.ts'
 
 export type PodTrouble = {
-  /** Pods for which no node has room. */
+  /** Number of pods for which no node has room. */
   readonly unschedulable: number
   /** `2 of 7 pods Pending: Insufficient memory`. */
   readonly unschedulableWords?: string
   /** The most telling failure, and what to do next. */
   readonly words?: string
-  /** The same in a word: `ImagePullBackOff`, `OOMKilled`, `exit code 3`. */
+  /** The same in one word: `ImagePullBackOff`, `OOMKilled`, `exit code 3`. */
   readonly reason?: string
 }
 
 type Failure = { readonly pod: string; readonly rank: number; readonly reason: string; readonly words: string; readonly next: string }
 
-/** What a message may take of what a container or the scheduler said. */
+/** Longest quotation of a container or the scheduler in a message. */
 const maxQuoteLength = 400
 
-/** What whoever wanted the pods could do about it. */
+/** What the owner of the pods can do. */
 export type PodAdvice = { readonly outOfMemory: string }
 
 const plainAdvice: PodAdvice = { outOfMemory: "raise the container's limits.memory" }
 
-/** A pod that is being deleted says nothing about those that are wanted. */
+/** Ignores pods that are being deleted. */
 export function describePodTrouble(all: readonly Pod[], advice: PodAdvice = plainAdvice): PodTrouble {
   const pods = all.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
   const waiting = pods.flatMap((pod) => unschedulableWords(pod) ?? [])
@@ -62,7 +62,7 @@ function failureOf(pod: Pod, advice: PodAdvice): Failure | undefined {
   return { pod: name, rank: 5, reason: 'Unschedulable', words, next: 'add a node or lower the requests' }
 }
 
-/** Waiting reasons that pass by themselves in a healthy start. */
+/** Waiting reasons that end by themselves in a healthy start. */
 const harmless: readonly string[] = ['ContainerCreating', 'PodInitializing']
 
 function containerFailure(
@@ -91,7 +91,7 @@ function containerFailure(
   return { pod, rank: 0, reason, words: `${subject}: ${reason}${colon(state?.waiting?.message)}`, next: nextFor(reason, pod) }
 }
 
-/** How it ended, when it ended badly. */
+/** Returns how the container ended, if it ended badly. */
 function endOf(state: ContainerState | undefined): ContainerState['terminated'] {
   const terminated = state?.terminated
   return terminated === undefined || (terminated.exitCode === 0 && terminated.reason !== 'OOMKilled') ? undefined : terminated
@@ -124,7 +124,7 @@ function colon(message: string | undefined): string {
   return message === undefined || message.trim() === '' ? '' : `: ${quoted(message)}`
 }
 
-/** In one line, of its end as much as fits: there a container says why. */
+/** Returns one line. A long message keeps its end, where a container says why it failed. */
 function quoted(message: string): string {
   const line = message.trim().replaceAll(/\s+/gu, ' ').replace(/\.$/u, '')
   return line.length <= maxQuoteLength ? line : `…${line.slice(1 - maxQuoteLength)}`

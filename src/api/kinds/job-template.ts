@@ -40,8 +40,8 @@ const podSpec = openObject({
 })
 
 /**
- * A JobTemplateSpec of which only the parts that Taskmill itself touches, or cannot have, are described. Everything else is kept as written
- * and checked by the API server. `names`: what expressions may name.
+ * A JobTemplateSpec. Only the parts that Taskmill uses, or does not allow, are declared. Everything else is kept as
+ * written, and the API server checks it. `names` describes what expressions may use.
  */
 export function jobTemplateOf({ description, names }: { readonly description: string; readonly names: string }) {
   return openObject({
@@ -89,8 +89,8 @@ export type JobTemplate = Infer<ReturnType<typeof jobTemplateOf>>
 const labelValue = string({ description: 'Value of the label or annotation.', maxLength: 262_144 })
 
 /**
- * A PodTemplateSpec of which only the parts that Taskmill itself touches are described. Everything else is kept as written
- * and checked by the API server when the Deployment is applied; what it says then is a condition of the pool.
+ * A PodTemplateSpec. Only the parts that Taskmill uses are declared. Everything else is kept as written, and the API
+ * server checks it when the Deployment is applied; its answer becomes a condition of the pool.
  */
 export const podTemplate = openObject({
   description:

@@ -15,7 +15,10 @@ import {
   string,
 } from '../schema/index.ts'
 
-/** A column of `kubectl get`. A `date` column is a moment: kubectl shows its age, so nothing is written while time passes. */
+/**
+ * A column of `kubectl get`. For a `date` column kubectl computes the age, so that nothing has to be written while time
+ * passes.
+ */
 type Column = {
   readonly name: string
   readonly type: 'string' | 'integer' | 'date'
@@ -25,7 +28,7 @@ type Column = {
   readonly priority?: 0 | 1
 }
 
-/** One custom resource: everything that the CRD, the types and the reference page say about it. */
+/** One custom resource: everything that the CRD, the types and the reference page contain. */
 export type Kind<Spec extends AnySchema = AnySchema, Status extends AnySchema = AnySchema> = {
   readonly kind: string
   readonly plural: string
@@ -33,25 +36,28 @@ export type Kind<Spec extends AnySchema = AnySchema, Status extends AnySchema = 
   readonly shortNames: readonly string[]
   readonly description: string
   readonly columns: readonly Column[]
-  /** Names are at most this long, because what the operator derives from them is. */
+  /** Longest name, because the operator derives longer names from it. */
   readonly nameMaxLength: number
   readonly spec: Spec
   readonly status: Status
-  /** Rules that need more than one of metadata, spec and status. */
+  /** Rules about more than one of metadata, spec and status. */
   readonly rules?: readonly ValidationRule[]
-  /** Where the scale subresource (`kubectl scale`) finds its numbers; the first needs a default, or GET …/scale fails. */
+  /**
+   * Where the scale subresource (`kubectl scale`) finds its numbers. The first path needs a default, or GET …/scale
+   * fails.
+   */
   readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath: string }
   readonly conditions: ConditionRegistry
   readonly events: EventRegistry
 }
 
-/** The objects of a kind. `status` is missing only on an object that was not read from the API server. */
+/** The objects of a kind. `status` is missing only on objects that were not read from the API server. */
 export type ObjectOf<K extends Kind> = KubeObject & {
   readonly spec: Infer<K['spec']>
   readonly status?: Infer<K['status']>
 }
 
-/** The objects of a kind as people write them: what has a default may be left out. */
+/** The objects of a kind as users write them: fields with a default can be left out. */
 export type WrittenObjectOf<K extends Kind> = {
   readonly apiVersion: string
   readonly kind: string
@@ -63,7 +69,7 @@ export type WrittenObjectOf<K extends Kind> = {
 export const apiGroup = 'taskmill.dev'
 export const apiVersion = 'v1alpha1'
 
-/** Keeps the declaration's own types, which a plain annotation would widen. */
+/** Returns its argument, and keeps its exact type, which an annotation would widen. */
 export function declareKind<const K extends Kind>(kind: K): K {
   return kind
 }
@@ -72,7 +78,7 @@ export function resourceOf<K extends Kind>(kind: K): Resource<ObjectOf<K>> {
   return { group: apiGroup, version: apiVersion, kind: kind.kind, plural: kind.plural, namespaced: true }
 }
 
-/** The schema of a kind's whole objects, which is what the CRD, the defaults and the offline validator work on. */
+/** Returns the schema of whole objects of a kind, for the CRD, the defaults and the offline validator. */
 export function rootSchema(kind: Kind): JsonSchema {
   return {
     description: kind.description,
@@ -126,7 +132,9 @@ export const conditionList = listMap({
   }),
 })
 
-/** `status.observedGeneration`: -1 until the operator has seen the object, so that nobody takes an unread spec for applied. */
+/**
+ * `status.observedGeneration`: -1 until the operator has seen the object, so that an unread spec never looks applied.
+ */
 export const observedGeneration = integer({
   description:
     'Generation of the spec that this status describes. If it is smaller than metadata.generation, the operator has not acted on the ' +

@@ -1,11 +1,12 @@
 /**
- * What people do at three in the morning, beside what is declared: a part of the spec that no manifest has, written by the command line (field
- * manager `taskmill-cli`), so that server-side and three-way applies of the manifest leave it alone. It ends by itself.
+ * Overrides: what users change in an incident, beside the declared spec. An override is a part of the spec that no
+ * manifest contains. The command line writes it (field manager `taskmill-cli`), so that server-side and three-way
+ * applies of the manifest leave it alone. It ends by itself.
  */
 import type { ConditionRegistry, EventRegistry } from '../conditions.ts'
 import { dateTime, optional, string } from '../schema/index.ts'
 
-/** The fields that the overrides of all kinds have. */
+/** The fields that all overrides have. */
 export const overrideFields = {
   until: dateTime({ description: 'When the override ends. After this time it has no effect.' }),
   by: optional(string({ description: 'Who set the override. The command line fills it in.', minLength: 1, maxLength: 256 })),
@@ -18,7 +19,7 @@ export const overrideDescription =
   'Values that replace a part of the spec until a set time. Do not put it into manifests: the `taskmill` command line writes and ' +
   'removes it.'
 
-/** The condition of an object with an override that has an effect. */
+/** The condition of an object with an active override. */
 export const overriddenCondition = {
   meaning: 'Present only while True: an override of the spec is active.',
   reasons: {
@@ -44,10 +45,10 @@ export const overrideEvents = {
   },
 } as const satisfies EventRegistry
 
-/** An override as far as all kinds have it. */
+/** The part that all overrides have. */
 export type Override = { readonly until: string; readonly by?: string; readonly reason?: string }
 
-/** The override that has an effect now, and for how long still; undefined: none has. */
+/** Returns the active override and its remaining time; undefined: none is active. */
 export function overrideAt<O extends Override>(
   override: O | undefined,
   nowMs: number,
@@ -57,7 +58,7 @@ export function overrideAt<O extends Override>(
   return endsInMs > 0 ? { override, endsInMs } : undefined
 }
 
-/** Until when, who and why: ` until 2026-11-29T04:00:00Z by oncall: "incident 4711"`. */
+/** Formats the end, author and reason: `until 2026-11-29T04:00:00Z by oncall: "incident 4711"`. */
 export function overrideOrigin({ until, by, reason }: Override): string {
   return `until ${until}${by === undefined ? '' : ` by ${by}`}${reason === undefined ? '' : `: ${JSON.stringify(reason)}`}`
 }

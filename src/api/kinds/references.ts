@@ -1,9 +1,9 @@
 import { object, string } from '../schema/index.ts'
 
-/** Longest name of an object whose name becomes the value of a label. */
+/** Longest name of an object whose name becomes a label value. */
 export const maxLabelValueLength = 63
 
-/** A reference never leaves the namespace: who may write here may not reach what belongs to others. */
+/** A reference never leaves the namespace, so that a user who can write here cannot reach objects of others. */
 export const brokerRef = object({
   description: 'The TaskBroker, in the same namespace, that holds the queues of this pool.',
   default: {},
@@ -19,7 +19,7 @@ export const brokerRef = object({
   },
 })
 
-/** A Secret of the namespace, read by its name only. The description says which keys count. */
+/** A reference to a Secret of the namespace. The description says which keys are used. */
 export function secretRef(options: { readonly description: string }) {
   return object({
     ...options,
@@ -36,7 +36,7 @@ export function secretRef(options: { readonly description: string }) {
 
 const referencePattern = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'
 
-/** The object of another kind in the same namespace, `default` where it is left out. */
+/** A reference to an object of another kind in the same namespace; default: the object named `default`. */
 export function namedRef({ what, ...options }: { readonly description: string; readonly what: string; readonly immutable: string }) {
   return object({
     ...options,
@@ -53,7 +53,7 @@ export function namedRef({ what, ...options }: { readonly description: string; r
   })
 }
 
-/** The object of another kind in the same namespace; it has to be named. */
+/** A reference to an object of another kind in the same namespace; the name is required. */
 export function requiredRef({ what, ...options }: { readonly description: string; readonly what: string }) {
   return object({
     ...options,

@@ -4,7 +4,7 @@ import { enumeration, type Infer, integer, object, optional, string } from '../s
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { maxLabelValueLength, secretRef } from './references.ts'
 
-/** What keeps the broker from being reached, in the same words in each condition that it shows in. */
+/** Why the broker cannot be reached, with the same text in each condition. */
 const causes = {
   ConnectionFailed: 'The broker does not answer. Check the address, the network and the Redis server. The operator keeps retrying.',
   TLSFailed:

@@ -119,7 +119,7 @@ export const queueEvent = eventsOf(taskQueueEvents)
 
 const maxCount = Number.MAX_SAFE_INTEGER
 const yearSeconds = 366 * 86_400
-/** Ended jobs of schedules and runs are what a late repeat finds instead of running them again. */
+/** A late retry of a slot or run must still find its ended job, or it would run it again. */
 const leastRetentionSeconds = 600
 
 const brokerRef = object({

@@ -1,6 +1,6 @@
 import { type Infer, integer, object, openObject, optional, string } from '../schema/index.ts'
 
-/** Bytes of a payload as JSON, with its expressions filled in. Redis holds every job that waits in memory. */
+/** Largest payload in bytes of JSON, with its expressions evaluated. Redis holds every waiting job in memory. */
 export const maxPayloadBytes = 262_144
 
 const retry = object({
@@ -22,7 +22,7 @@ const retry = object({
   },
 })
 
-/** What one run is: a job that any BullMQ worker can run. `names`: what the expressions of its payload may name. */
+/** A job that any BullMQ worker can run. `names` describes what the expressions of its payload may use. */
 export function taskTemplateOf({ description, names }: { readonly description: string; readonly names: string }) {
   return object({
     description,

@@ -2,7 +2,7 @@ import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } fr
 import { overriddenCondition, overrideEvents } from './override.ts'
 import { alertingCondition } from './alerting-condition.ts'
 
-/** Where the HorizontalPodAutoscaler has a word for something, it is the HPA's word. */
+/** Reasons are named as in the HorizontalPodAutoscaler where it has a name for them. */
 export const workerPoolConditions = {
   Ready: {
     meaning: 'Whether the pool works on its queues, or can do so at once. It does not depend on how jobs end.',

@@ -29,8 +29,8 @@ export type WrittenObject<F extends Fields> = Flat<
 type ObjectOptions<F extends Fields> = Described & { readonly fields: F }
 
 /**
- * An object of known fields. `default: {}` stands for the fields' own defaults; they are written out, because the API server
- * checks the rules of an object against its default as it stands.
+ * An object of declared fields. `default: {}` means the defaults of the fields; they are written out, because the API
+ * server checks the rules of an object against its literal default.
  */
 export function object<F extends Fields>(
   options: ObjectOptions<F> & { readonly default: NoInfer<WrittenObject<F>> },
@@ -50,7 +50,7 @@ type OneWritten<M extends Fields> = {
   [K in keyof M]: Flat<{ readonly [L in K]: InferWritten<M[L]> } & { readonly [L in Exclude<keyof M, K>]?: never }>
 }[keyof M]
 
-/** An object of which exactly one of several fields is set, for example `cron` or `everySeconds`; which one it is says what it is. */
+/** An object of which exactly one field is set, for example `cron` or `everySeconds`. */
 export function union<M extends Fields>(
   options: Described & { readonly members: M & MembersOf<M> },
 ): Schema<OneStored<M>, OneWritten<M>, 'required'> {
@@ -66,8 +66,8 @@ export function union<M extends Fields>(
 type Unknown = { readonly [field: string]: unknown }
 
 /**
- * An object of which some fields are known and all others are kept as they are: for parts of other Kubernetes kinds,
- * whose own schema would not fit into a CRD (a full PodTemplateSpec is more than 500 KB).
+ * An object of which some fields are declared and all others are kept: for parts of other Kubernetes kinds, whose full
+ * schema would not fit into a CRD (a PodTemplateSpec has more than 500 KB).
  */
 export function openObject<F extends Fields>(
   options: ObjectOptions<F>,
@@ -78,7 +78,7 @@ export function openObject<F extends Fields>(
 type ListOptions = Described & { readonly minItems?: number; readonly maxItems: number }
 type KeyOf<T> = Extract<keyof T, string>
 
-/** A list of objects that server-side apply merges by key; two entries with the same key are refused. */
+/** A list of objects that server-side apply merges by key. The API server refuses two entries with the same key. */
 export function listMap<S extends AnySchema>(
   options: ListOptions & { readonly items: S; readonly keys: readonly KeyOf<Infer<S>>[] },
 ): Schema<readonly Infer<S>[], readonly InferWritten<S>[], 'required'> {
@@ -94,21 +94,21 @@ export function listMap<S extends AnySchema>(
   )
 }
 
-/** A list of different scalars, in which order has no meaning. */
+/** A list of distinct scalars without an order. */
 export function set<V extends string | number>(
   options: ListOptions & { readonly items: Schema<V, V, 'required'> },
 ): Schema<readonly V[], readonly V[], 'required'> {
   return requiredSchema({ type: 'array', ...itemBounds(options), items: options.items.json, 'x-kubernetes-list-type': 'set' }, options)
 }
 
-/** A list of scalars in their order; server-side apply replaces it as a whole. */
+/** An ordered list of scalars; server-side apply replaces it as a whole. */
 export function list<V extends string | number>(
   options: ListOptions & { readonly items: Schema<V, V, 'required'> },
 ): Schema<readonly V[], readonly V[], 'required'> {
   return requiredSchema({ type: 'array', ...itemBounds(options), items: options.items.json, 'x-kubernetes-list-type': 'atomic' }, options)
 }
 
-/** An object whose field names are the user's own, such as labels. */
+/** An object whose field names the user chooses, such as labels. */
 export function map<V>(
   options: Described & { readonly values: Schema<V, V, 'required'>; readonly maxProperties: number },
 ): Schema<{ readonly [key: string]: V }, { readonly [key: string]: V }, 'required'> {

@@ -1,6 +1,8 @@
 import { type Described, requiredSchema, type Schema, schemaOf } from './schema.ts'
 
-/** Strings have a length: without one the API server cannot bound what a CEL rule costs and refuses the CRD. */
+/**
+ * Strings need a maximum length: without one the API server cannot bound the cost of a CEL rule and refuses the CRD.
+ */
 type StringOptions = Described & { readonly minLength?: number; readonly maxLength: number; readonly pattern?: string }
 
 export function string(options: StringOptions & { readonly default: string }): Schema<string, string, 'defaulted'>
@@ -13,7 +15,7 @@ export function string(options: StringOptions & { readonly default?: string }): 
   )
 }
 
-/** One of a few words. Instead of a boolean wherever a third state can be imagined. */
+/** One of a few words. Used instead of a boolean wherever a third state is imaginable. */
 type EnumOptions<V extends string> = Described & { readonly values: readonly V[] }
 
 export function enumeration<const V extends string>(options: EnumOptions<V> & { readonly default: NoInfer<V> }): Schema<V, V, 'defaulted'>
@@ -22,7 +24,7 @@ export function enumeration<const V extends string>(options: EnumOptions<V> & { 
   return schemaOf({ type: 'string', enum: options.values }, options)
 }
 
-/** Yes or no, only where a third state is unthinkable: `suspend`. */
+/** Yes or no, only if a third state is unimaginable: `suspend`. */
 export function boolean(options: Described & { readonly default: boolean }): Schema<boolean, boolean, 'defaulted'>
 export function boolean(options: Described): Schema<boolean, boolean, 'required'>
 export function boolean(options: Described & { readonly default?: boolean }): Schema<boolean> {
@@ -33,7 +35,10 @@ type IntegerOptions = Described & { readonly minimum: number; readonly maximum: 
 
 const MAX_INT32 = 2 ** 31 - 1
 
-/** Whole numbers only: a float does not survive every client. Bounds stay within 2^53 - 1, which JavaScript can hold. */
+/**
+ * Whole numbers only, because floats do not survive every client. Bounds stay within 2^53 - 1, which JavaScript holds
+ * exactly.
+ */
 export function integer(options: IntegerOptions & { readonly default: number }): Schema<number, number, 'defaulted'>
 export function integer(options: IntegerOptions): Schema<number, number, 'required'>
 export function integer(options: IntegerOptions & { readonly default?: number }): Schema<number> {
@@ -49,7 +54,10 @@ export function dateTime(options: Described): Schema<string, string, 'required'>
 type IntOrStringOptions = IntegerOptions & StringOptions
 type IntOrString = number | string
 
-/** A number or a text, as in `maxUnavailable: 1` and `maxUnavailable: 25%`. The bounds hold for the number, pattern and lengths for the text. */
+/**
+ * A number or a text, as in `maxUnavailable: 1` and `maxUnavailable: 25%`. The bounds apply to the number, pattern and
+ * lengths to the text.
+ */
 export function intOrString(options: IntOrStringOptions & { readonly default: IntOrString }): Schema<IntOrString, IntOrString, 'defaulted'>
 export function intOrString(options: IntOrStringOptions): Schema<IntOrString, IntOrString, 'required'>
 export function intOrString(options: IntOrStringOptions & { readonly default?: IntOrString }): Schema<IntOrString> {
@@ -67,7 +75,7 @@ export function intOrString(options: IntOrStringOptions & { readonly default?: I
   )
 }
 
-/** The grammar of Kubernetes' resource.Quantity, as the API server's own types state it in CRDs. */
+/** The grammar of Kubernetes' resource.Quantity, as in the CRDs of Kubernetes itself. */
 const quantityPattern =
   '^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$'
 

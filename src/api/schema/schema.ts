@@ -1,12 +1,12 @@
 /**
- * Whether a field is there:
- * - `required`: the API server refuses an object without it
- * - `defaulted`: may be left out when written, is always there when read, because the API server fills it in
- * - `optional`: may be missing when read.
+ * Whether a field is present:
+ * - `required`: the API server refuses an object without it.
+ * - `defaulted`: can be left out when written; always present when read, because the API server fills it in.
+ * - `optional`: can be missing when read.
  */
 export type Presence = 'required' | 'defaulted' | 'optional'
 
-/** A field's schema, and (only for the compiler) the type that one reads and the type that one writes. */
+/** A field's schema and, for the compiler only, the types to read and to write. */
 export type Schema<Stored, Written = Stored, P extends Presence = Presence> = {
   readonly json: JsonSchema
   readonly presence: P
@@ -16,15 +16,18 @@ export type Schema<Stored, Written = Stored, P extends Presence = Presence> = {
 
 export type AnySchema = Schema<unknown>
 
-/** The type of a value as the API server returns it: with the defaults filled in. */
+/** The type of a value as the API server returns it, with defaults. */
 export type Infer<S extends AnySchema> = S extends Schema<infer Stored, unknown> ? Stored : never
 
-/** The type of a value as people write it: what has a default may be missing. */
+/** The type of a value as users write it: fields with a default can be missing. */
 export type InferWritten<S extends AnySchema> = S extends Schema<unknown, infer Written> ? Written : never
 
-/** What every declaration may say. */
+/** What every declaration can contain. */
 export type Described = {
-  /** Shown by `kubectl explain`: the meaning first, then units. Bounds, default and example are added from the declaration. */
+  /**
+   * Shown by `kubectl explain`: first the meaning, then units. Bounds, default and example are appended from the
+   * declaration.
+   */
   readonly description: string
   readonly example?: JsonValue
   readonly rules?: readonly ValidationRule[]
@@ -34,7 +37,9 @@ export type Described = {
 
 type OwnSchema = Omit<JsonSchema, 'description'>
 
-/** Joins what a combinator knows with what the declaration says; the combinator's return type adds the phantom types. */
+/**
+ * Joins the combinator's part of a schema with the declared part. The combinator's return type adds the phantom types.
+ */
 export function requiredSchema(own: OwnSchema, declared: Described): { readonly json: JsonSchema; readonly presence: 'required' } {
   const rules = validationsOf(declared)
   const json = {
@@ -46,7 +51,7 @@ export function requiredSchema(own: OwnSchema, declared: Described): { readonly 
   return { json, presence: 'required' }
 }
 
-/** The same for declarations that may have a default. */
+/** The same for declarations with an optional default. */
 export function schemaOf(
   own: OwnSchema,
   declared: Described & { readonly default?: JsonValue },
@@ -55,7 +60,7 @@ export function schemaOf(
   return { json: requiredSchema({ ...own, default: declared.default }, declared).json, presence: 'defaulted' }
 }
 
-/** A field that may be missing when read. */
+/** Marks a field that can be missing when read. */
 export function optional<Stored, Written>(schema: Schema<Stored, Written, 'required'>): Schema<Stored, Written, 'optional'> {
   return { json: schema.json, presence: 'optional' }
 }
@@ -69,12 +74,12 @@ function validationsOf(declared: Described): readonly ValidationRule[] {
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue }
 
 /**
- * The part of a CRD's structural OpenAPI schema that the combinators emit. What cannot be said here cannot be said in a
- * kind: no `oneOf`, no `$ref`, no `nullable`, no floats, no `additionalProperties` beside `properties`.
+ * The part of a CRD's structural OpenAPI schema that the combinators emit. A kind cannot use anything else: no `oneOf`,
+ * no `$ref`, no `nullable`, no floats, no `additionalProperties` beside `properties`.
  */
 export type JsonSchema = {
   readonly description: string
-  /** Missing only where `x-kubernetes-int-or-string` says it. */
+  /** Missing only with `x-kubernetes-int-or-string`. */
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean'
   readonly format?: 'date-time' | 'int32' | 'int64'
   readonly default?: JsonValue
@@ -103,7 +108,7 @@ export type ValidationRule = {
   /** CEL over `self` (and `oldSelf`). */
   readonly rule: string
   readonly message: string
-  /** The field that the answer names, relative to the schema that carries the rule, for example `.minReplicas`. */
+  /** The field that the error names, relative to the schema with the rule, for example `.minReplicas`. */
   readonly fieldPath?: string
   readonly reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired' | 'FieldValueDuplicate'
 }

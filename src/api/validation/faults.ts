@@ -1,16 +1,16 @@
 import { apiGroup, apiVersion, type Kind } from '../kinds/kind.ts'
 import type { JsonSchema } from '../schema/index.ts'
 
-/** One thing to correct; the path as the API server writes it, for example `spec.queues[0].name`. */
+/** One thing to correct. The path is as the API server writes it, for example `spec.queues[0].name`. */
 export type Problem = { readonly path: string; readonly message: string }
 
-/** Something in an object that its schema does not admit. */
+/** A value that the schema does not admit. */
 type Fault = Problem & {
-  /** A value so wrong that no rule can be asked about the object: the API server then leaves all rules out. */
+  /** The value is so wrong that rules cannot be evaluated: the API server then skips all rules. */
   readonly stopsRules: boolean
 }
 
-/** Everything that a schema without its rules refuses in a value whose defaults are filled in. */
+/** Returns everything that a schema without its rules refuses. Defaults must be filled in. */
 export function findSchemaFaults(schema: JsonSchema, value: unknown, path: string): readonly Fault[] {
   const type = typeOf(value)
   if (!typesOf(schema).includes(type)) {
@@ -42,7 +42,7 @@ function ownFaults(schema: JsonSchema, value: unknown, path: string): readonly F
   return isObject(value) ? objectFaults(schema, value, path) : []
 }
 
-/** What is wrong in words, and whether it stops the rules. */
+/** The message of a fault, and whether it stops the rules. */
 type Found = readonly [holds: boolean, message: string, stopsRules?: 'stops rules']
 
 function faults(path: string, found: readonly Found[]): readonly Fault[] {
@@ -68,7 +68,7 @@ function textFaults(schema: JsonSchema, value: string): readonly Found[] {
   ]
 }
 
-/** The API server's own idea of RFC 3339: a day that exists, and a time with a zone. */
+/** RFC 3339 as the API server checks it: an existing day, and a time with a zone. */
 function isDateTime(text: string): boolean {
   const [, day = '', time = ''] = /^(\d{4}-\d{2}-\d{2})t(\d{2}:\d{2}:\d{2})(\.\d+)?(z|[+-]\d{2}:\d{2})$/iu.exec(text) ?? []
   const midnightMs = Date.parse(`${day}T00:00:00Z`)
@@ -110,7 +110,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What JSON calls the value; whole numbers are integers, as in schemas. */
+/** Returns the JSON type of a value; whole numbers are integers, as in schemas. */
 function typeOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
@@ -118,12 +118,12 @@ function typeOf(value: unknown): string {
   return typeof value
 }
 
-/** The schema of a field of an object: declared, or that of all values of a map. */
+/** Returns the schema of a field: the declared one, or that of all values of a map. */
 export function fieldSchema(schema: JsonSchema, name: string): JsonSchema | undefined {
   return schema.properties !== undefined && Object.hasOwn(schema.properties, name) ? schema.properties[name] : schema.additionalProperties
 }
 
-/** Fields that are there: `undefined` does not travel in JSON. */
+/** Returns the fields of an object without those that are `undefined`, which JSON drops. */
 export function fieldsOf(value: JsonObject): readonly (readonly [string, unknown])[] {
   return Object.entries(value).filter(([, own]) => own !== undefined)
 }
@@ -137,13 +137,16 @@ export function itemPath(path: string, key: string | number): string {
   return `${path}[${key}]`
 }
 
-/** What identifies an entry of a list: the values of its keys, or, where it has none, the entry itself. */
+/** Returns what identifies an entry of a list: the values of its keys or, without keys, the entry itself. */
 export function identityOf(schema: JsonSchema, item: unknown): string {
   const keys = schema['x-kubernetes-list-map-keys']
   return JSON.stringify(keys === undefined || !isObject(item) ? item : keys.map((key) => item[key]))
 }
 
-/** Paths of fields that no schema declares: stored without them, and refused by strict validation, because they are mostly misspelt. */
+/**
+ * Returns the paths of undeclared fields. The API server drops them, and strict validation refuses them, because they
+ * are usually misspelt.
+ */
 export function findUnknownFields(schema: JsonSchema, value: unknown, path: string): readonly string[] {
   if (Array.isArray(value)) {
     const { items } = schema
@@ -153,7 +156,7 @@ export function findUnknownFields(schema: JsonSchema, value: unknown, path: stri
   return fieldsOf(value).flatMap(([name, own]) => {
     const child = fieldSchema(schema, name)
     if (child !== undefined) return findUnknownFields(child, own, fieldPath(path, name))
-    // A value of another type is refused for its type.
+    // A value of another type is reported for its type.
     return schema.type !== 'object' || schema['x-kubernetes-preserve-unknown-fields'] === true ? [] : [fieldPath(path, name)]
   })
 }
@@ -176,10 +179,10 @@ const metadataFields: ReadonlySet<string> = new Set([
   'uid',
 ])
 
-/** A name of the DNS, in lower case: what the API server takes for the name of an object. */
+/** A lower-case DNS name, as the API server requires for names of objects. */
 const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/u
 
-/** What no schema says: that the object is one of this kind and has a name. */
+/** Checks what no schema says: that the object is of this kind and has a name. */
 export function findIdentityFaults(kind: Kind, object: unknown): readonly Fault[] {
   if (!isObject(object)) return []
   const { metadata } = object

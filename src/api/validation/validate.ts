@@ -15,17 +15,20 @@ import {
   itemPath,
 } from './faults.ts'
 
-/** With `oldObject` the object is a change of that one, so that what cannot be changed is checked too. */
+/**
+ * Returns the problems of an object. With `oldObject`, the object is a change of that one, and immutable fields are
+ * checked too.
+ */
 export type Validate = (kind: Kind, object: unknown, oldObject?: unknown) => readonly Problem[]
 
 /**
- * The API server's strict validation without an API server: it refuses what that refuses and names the same fields, from the same
- * declaration that the CRD is made of.
- *
- * - Rules are asked of the object with its defaults, and not at all while a value has the wrong type, is missing, too long or no choice.
- * - Unknown fields are reported together with the rest; the API server reports them alone first.
- * - Of `metadata` the name and the fields' names are checked, not the syntax of labels.
- * - Not known here: that the API server lets a bad value pass that was bad already and is not changed.
+ * The API server's strict validation without an API server: refuses the same objects and names the same fields, from
+ * the declaration of which the CRD is made.
+ * - Rules are evaluated on the object with its defaults. They are skipped while a value has the wrong type, is missing,
+ *   is too long or is not one of its choices.
+ * - Unknown fields are reported together with the rest; the API server reports them first and alone.
+ * - In `metadata`, the name and the field names are checked, not the syntax of labels.
+ * - The API server admits a bad value that was bad before and is unchanged; this validator does not.
  */
 export function createValidator({ evaluateRule }: { readonly evaluateRule: EvaluateRule }): Validate {
   return (kind, object, oldObject) => {
@@ -42,12 +45,12 @@ export function createValidator({ evaluateRule }: { readonly evaluateRule: Evalu
   }
 }
 
-/** Whether a rule holds; throws when it cannot be evaluated. `oldSelf` is undefined where there is no old value. */
+/** Whether a rule holds. Throws if it cannot be evaluated. `oldSelf` is undefined if there is no old value. */
 type EvaluateRule = (rule: string, self: unknown, oldSelf: unknown) => boolean
 
 /**
- * The broken rules of a value and of everything below it. A rule about `oldSelf` is asked only where there is a new and an old value;
- * entries of a list have an old value only if the list has keys.
+ * Returns the broken rules of a value and of everything below it. A rule about `oldSelf` is evaluated only if there is
+ * an old value; entries of a list have one only if the list has keys.
  */
 function findBrokenRules(
   schema: JsonSchema,
@@ -83,7 +86,7 @@ function childrenOf(schema: JsonSchema, self: unknown, oldSelf: unknown, path: s
   return fieldsOf(self).flatMap(([name, own]) => {
     const child = fieldSchema(schema, name)
     if (child === undefined) return []
-    // The API server writes the keys of maps in brackets here, and with a dot where it speaks of a bound.
+    // The API server writes keys of maps in brackets here, but with a dot in errors about bounds.
     const childPath = schema.additionalProperties === undefined ? fieldPath(path, name) : itemPath(path, name)
     return [{ schema: child, self: own, oldSelf: isObject(oldSelf) ? oldSelf[name] : undefined, path: childPath }]
   })
@@ -98,14 +101,14 @@ function itemsOf(schema: JsonSchema, self: readonly unknown[], oldSelf: unknown,
   return self.map((item, index) => ({ schema: items, self: item, oldSelf: old.get(identityOf(schema, item)), path: itemPath(path, index) }))
 }
 
-/** The object as the API server would store it: what was left out and has a default is filled in. The argument stays as it is. */
+/** Returns the object as the API server would store it, with defaults filled in. Does not change the argument. */
 export function withDefaults<K extends Kind>(kind: K, object: WrittenObjectOf<K>): ObjectOf<K> {
   return fillDefaults(rootSchema(kind), object) as ObjectOf<K>
 }
 
 /**
- * Fills in at every depth, whatever the value is. A null says nothing where no null is admitted (tools that were written in Go print
- * them): it becomes the default, or goes.
+ * Fills in defaults at every depth. Where null is not admitted, it is treated as missing, because tools written in Go
+ * print it for empty fields.
  */
 function fillDefaults(schema: JsonSchema, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => (schema.items === undefined ? item : fillDefaults(schema.items, item)))
