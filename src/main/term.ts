@@ -2,7 +2,7 @@
  * One term of leadership: everything that acts, made anew when this process begins to lead and never used again, so that nothing of an old
  * term can be sent in a new one. What only knows (the caches) or measures lives as long as the process.
  */
-import { keysOf, namespaceOf, secrets } from '../api/index.ts'
+import { namespaceOf, secrets } from '../api/index.ts'
 import { connectBroker } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { doneQueue, parseOwner } from '../contract/index.ts'
@@ -11,26 +11,21 @@ import { createEventRecorder, createKubeClient, type EventRecorder, type KubeCli
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
 import { type Elector, type Source, type Startable } from '../runtime/index.ts'
 import {
+  createBrokerClock,
   createBrokerDirectory,
   createBrokers,
   createDispatchLeases,
+  type BrokerClock,
   type BrokerDirectory,
   type Brokers,
   type DispatchLeases,
 } from '../services/brokers/index.ts'
+import { createEngine, type Engine } from '../services/engine/index.ts'
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
 import { createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
-import {
-  createRunDriver,
-  createSlotDriver,
-  createSweep,
-  type RunDriver,
-  type SlotDriver,
-  type Sweep,
-  type SweepDeps,
-} from '../services/runs/index.ts'
+import { createOrphanedData, type OrphanedData, type OrphanedDataDeps } from '../services/orphaned-data/index.ts'
 import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
-import { createOutcomes, createRunCounts, createSignals, type RunCounts, type Signals } from '../services/signals/index.ts'
+import { createOutcomes, createRunCounts, createSignals, type Outcomes, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
 import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
 import { cacheOfKind, type Caches } from './caches.ts'
@@ -74,11 +69,14 @@ export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'tracer' 
   readonly signals: Signals
   /** Kubernetes Jobs as what carries out nodes and slots. */
   readonly jobs: Jobs
-  readonly slotDriver: SlotDriver
-  readonly runDriver: RunDriver
+  /** Drives everything that is recorded in a broker. */
+  readonly engine: Engine
+  readonly brokerClock: BrokerClock
+  /** Who is told at once of what was counted. */
+  readonly outcomes: Outcomes
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
-  readonly sweep: Sweep
+  readonly orphanedData: OrphanedData
   /** Counts of ended runs. */
   readonly counts: RunCounts
   readonly notifier: Notifier
@@ -113,13 +111,14 @@ export function partsOfTerm(
   untilAborted(signal, caches.jobs, jobs.seen)
 
   const outcomes = createOutcomes({ log })
-  const slotDriver = createSlotDriver({ clock, log, at, outcomes })
-  const runDriver = createRunDriver({ clock, log, at, outcomes })
+  const brokerClock = createBrokerClock(clock)
+  const { taskBrokers } = caches
+  const engine = createEngine({ taskBrokers, directory, dispatchLeases, brokers, brokerClock, clock })
   const counts = createRunCounts({ brokers, installation, clock, log })
   outcomes.onRecorded((end) => counts.recorded(end))
   const whereabouts = createWhereabouts({ brokers, clock, log })
 
-  const exists: SweepDeps['exists'] = (kind, namespace, name) => cacheOfKind(caches, kind)?.get(`${namespace}/${name}`) !== undefined
+  const exists: OrphanedDataDeps['exists'] = (kind, namespace, name) => cacheOfKind(caches, kind)?.get(`${namespace}/${name}`) !== undefined
   const tracking = createTracking({
     brokers,
     signals,
@@ -130,27 +129,30 @@ export function partsOfTerm(
       return !exists(kind, namespace, name)
     },
   })
-  const sweep = createSweep({
+  const orphanedData = createOrphanedData({
+    taskBrokers,
+    directory,
+    dispatchLeases,
     brokers,
-    driver: slotDriver,
-    runDriver,
+    brokerClock,
     jobs,
     clock,
     log,
+    at,
+    outcomes,
     installation,
     cluster,
     ...claimant,
     exists,
     isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
-    leaseIn: leasesOf({ caches, directory, dispatchLeases }),
-    onRemains: ({ kind, namespace, name }) => (kind === 'TaskExecution' ? departures.note(`${namespace}/${name}`) : undefined),
+    departures,
   })
   /** Where this process dispatches, it follows the ends of jobs and cleans up, whether there is a schedule or a run or not. */
   const serve = (broker: string): void => {
     const place = directory.get(broker)
     if (place.kind === 'Known' && dispatchLeases.state(broker).kind === 'Active') {
       tracking.watch(broker, { endpoint: place.endpoint, doneQueue: doneQueue(installation, namespaceOf(broker)) })
-      sweep.visit(place.endpoint)
+      orphanedData.watchBroker(place.endpoint)
     } else tracking.watch(broker, undefined)
   }
   for (const source of [caches.taskBrokers, directory, dispatchLeases]) untilAborted(signal, source, serve)
@@ -192,11 +194,12 @@ export function partsOfTerm(
     dispatchLeases,
     signals,
     jobs,
-    slotDriver,
-    runDriver,
+    engine,
+    brokerClock,
+    outcomes,
     tracking,
     whereabouts,
-    sweep,
+    orphanedData,
     counts,
     notifier,
     statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
@@ -215,7 +218,7 @@ export function partsOfTerm(
       await brokers.close()
     }),
     dispatchLeases,
-    sweep,
+    orphanedData,
     atEnd('tracking of runs', tracking.stop),
     atEnd('whereabouts of jobs', whereabouts.stop),
     atEnd('counts of runs', counts.stop),
@@ -233,21 +236,6 @@ function untilAborted<Change extends readonly unknown[]>(
 ): void {
   const end = source.onChange((...change) => (signal.aborted ? undefined : handler(...change)))
   signal.addEventListener('abort', () => end?.(), { once: true })
-}
-
-/** Who holds the dispatch lease of a namespace at a broker, by the states of the TaskBrokers there. */
-function leasesOf({ caches, directory, dispatchLeases }: Pick<Term, 'caches' | 'directory' | 'dispatchLeases'>): SweepDeps['leaseIn'] {
-  return (namespace, endpoint) => {
-    const there = keysOf(caches.taskBrokers.list(namespace)).filter((key) => {
-      const place = directory.get(key)
-      return place.kind !== 'Known' || (place.endpoint.address === endpoint.address && place.endpoint.keyPrefix === endpoint.keyPrefix)
-    })
-    const states = there.map(dispatchLeases.state)
-    const active = states.find((state) => state.kind === 'Active')
-    if (active !== undefined) return { kind: 'Ours', proof: active.proof }
-    if (states.length === 0) return { kind: 'None' }
-    return { kind: states.some((state) => state.kind === 'Pending') ? 'Pending' : 'Elsewhere' }
-  }
 }
 
 /** Something that only has to be ended. */

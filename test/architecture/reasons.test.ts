@@ -4,8 +4,14 @@ import { expect, it } from 'vitest'
 import { kinds } from '../../src/api/index.ts'
 
 const folderOf = (kind: string): string => kind.replaceAll(/(?<=.)([A-Z])/gu, '-$1').toLowerCase()
-/** The faults of a graph are named by the pure rules. */
-const rulesOf: Readonly<Record<string, string>> = { TaskDependency: 'src/graph/*.ts' }
+/** The faults of a graph are named by the pure rules; what keeps the dispatch lease away is said once for all kinds that need it. */
+const lease = 'src/services/engine/situation.ts'
+const rulesOf: Readonly<Record<string, string>> = {
+  TaskDependency: 'src/graph/*.ts',
+  TaskSchedule: lease,
+  TaskExecution: lease,
+  TaskQueue: lease,
+}
 /** What says a reason for a controller that passes it on; and alerts say Alerting of what they watch. */
 const others = ['src/controllers/task-alert/alerting.ts', 'src/alerting/condition.ts', 'src/services/notifications/delivery.ts']
 

@@ -14,7 +14,20 @@ export type Row = {
 export const leaves = ['clock', 'errors', 'expressions', 'observability'] as const
 const pureRules = ['scheduling', 'graph', 'scaling', 'retry', 'alerting', 'history', 'forecasting', 'workloads']
 const ports = ['kube', 'broker']
-const services = ['brokers', 'secrets', 'signals', 'tracking', 'jobs', 'runs', 'notifications', 'status'].map((room) => `services/${room}`)
+const services = [
+  'brokers',
+  'secrets',
+  'signals',
+  'tracking',
+  'jobs',
+  'engine',
+  'slots',
+  'runs',
+  'queue-settings',
+  'orphaned-data',
+  'notifications',
+  'status',
+].map((room) => `services/${room}`)
 /** A room of the services, and which other rooms it uses. */
 const service = (...others: readonly string[]): Row => ({
   values: ['api', ...pureRules, 'plans', ...others.map((room) => `services/${room}`)],
@@ -41,7 +54,11 @@ export const table: Readonly<Record<string, Row>> = {
   'services/signals': service('brokers'),
   'services/tracking': service('brokers', 'signals'),
   'services/jobs': service(),
-  'services/runs': service('brokers', 'signals', 'tracking', 'jobs'),
+  'services/engine': service('brokers'),
+  'services/slots': service('brokers', 'engine', 'signals', 'tracking', 'jobs'),
+  'services/runs': service('brokers', 'engine', 'signals', 'tracking', 'jobs'),
+  'services/queue-settings': service('brokers', 'engine'),
+  'services/orphaned-data': service('brokers', 'engine', 'slots', 'runs', 'queue-settings', 'tracking', 'jobs'),
   'services/notifications': service('secrets'),
   'services/status': service(),
   'controllers/*': { values: ['api', ...pureRules, 'plans', 'runtime', ...services], types: ports },

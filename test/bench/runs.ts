@@ -8,8 +8,9 @@ import { systemClock } from '../../src/clock/index.ts'
 import { doneQueue, runName } from '../../src/contract/index.ts'
 import { compileGraph, viewRun, type PlanNode } from '../../src/graph/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
-import { createBrokers } from '../../src/services/brokers/index.ts'
-import { createRunDriver, type RunMemory } from '../../src/services/runs/index.ts'
+import { createBrokerClock, createBrokers } from '../../src/services/brokers/index.ts'
+import { visitRecord } from '../../src/services/engine/index.ts'
+import { createRunKind, type RunMemory } from '../../src/services/runs/index.ts'
 import { createTracking } from '../../src/services/tracking/index.ts'
 import { createSignals } from '../../src/services/signals/index.ts'
 import { redisServer, type RedisServer } from '../support/redis-server.ts'
@@ -85,42 +86,44 @@ async function taskmill(redis: RedisServer, shape: Shape): Promise<Measured> {
   const worker = workerOf(redis, book)
   await worker.waitUntilReady()
 
-  let started: string[] = []
-  const driver = createRunDriver({
-    ...deps,
-    at(point) {
-      if (point !== 'after place') return
-      for (const node of started) book.added.set(node, performance.now())
-      started = []
+  // The book knows from when on a worker could take a job.
+  const watched = Object.assign(Object.create(broker) as typeof broker, {
+    placeJobs: async (...request: Parameters<typeof broker.placeJobs>) => {
+      const outcome = await broker.placeJobs(...request)
+      for (const { done } of request[0]) if ('node' in done) book.added.set(done.node, performance.now())
+      return outcome
     },
   })
+  const runDeps = { ...deps, brokerClock: createBrokerClock(systemClock) }
   const run = runName('default', namespace, 'run')
   const owner = { owner: run, doneQueue: doneQueue('default', namespace), endpoint }
-  const memory: RunMemory = { run: undefined }
+  const memory: RunMemory = { record: undefined }
   const finished = Promise.withResolvers<void>()
+  const { signal } = new AbortController()
   let visiting = false
   let again = false
   const visit = async (): Promise<void> => {
     again = visiting
     if (visiting) return
     visiting = true
-    await driver.visit({
-      broker,
+    const kind = createRunKind(runDeps, {
+      broker: watched,
       proof,
+      signal,
       marker: { v: 1, cluster: 'bench', kind: 'TaskExecution', namespace, name: 'run', deletionPolicy: 'Delete' },
       run,
       doneQueue: owner.doneQueue,
       memory,
       desired: 'Running',
       begin: { token: '00000000', graph: compiled.graph },
-      ended: () => tracking.ended(run),
-      onAcknowledged: (ids) => tracking.acknowledged(run, ids),
-      onEntries: (entries) => started.push(...entries.flatMap((entry) => (entry.kind === 'Started' ? [entry.node] : []))),
+      pendingCompletions: () => tracking.ended(run),
       subjects: [{ subjectKind: 'TaskDependency', subject: 'bench' }],
-      signal: new AbortController().signal,
     })
+    const { result, happened } = await visitRecord(kind, memory, { proof, signal })
+    if (result.kind === 'Failed') throw result.error
+    for (const each of happened) if (each.kind === 'Acknowledged') tracking.acknowledged(run, each.ids)
     visiting = false
-    if (memory.run !== undefined && viewRun(memory.run)?.finished !== undefined) finished.resolve()
+    if (memory.record !== undefined && viewRun(memory.record)?.finished !== undefined) finished.resolve()
     else if (again) await visit()
   }
   const look = () => void visit().catch(finished.reject)

@@ -2,7 +2,7 @@ import { executionEvent, type TaskExecution, type WantedEvent } from '../../api/
 import type { RunEntry } from '../../graph/index.ts'
 import { slotTime } from '../../contract/index.ts'
 import { parseSlotRun } from '../../plans/index.ts'
-import { sourceOf } from './source.ts'
+import { sourceOf } from './status.ts'
 
 /** So many failed nodes of one append are told one by one. */
 const maxTold = 5
@@ -44,3 +44,6 @@ export function entryEvents(entries: readonly RunEntry[], execution: TaskExecuti
 function attemptsOf(made: number, most: number | undefined): string {
   return most === undefined ? `${made} ${made === 1 ? 'attempt' : 'attempts'}` : `${made}/${most} attempts`
 }
+
+export const continuedWords =
+  'it continues the run that an object of the same name had begun, whose log is still in the broker. Next: if another run was meant, delete it and create it again, or under another name'

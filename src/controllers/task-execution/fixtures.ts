@@ -1,7 +1,7 @@
 /** Runs as the tests of this folder write them. */
 import type { TaskExecution } from '../../api/index.ts'
 import { applyEntry, createRun, type Ended, type PlanNode, type Run, type RunEntry, type RunPlan } from '../../graph/index.ts'
-import type { World } from './world.ts'
+import type { World } from './gather.ts'
 
 export const begunAtMs = Date.UTC(2026, 10, 29, 4)
 

@@ -2,7 +2,6 @@ import {
   dependencyKeyOf,
   keysOf,
   siblingKey,
-  type TaskBroker,
   type TaskDependency,
   type TaskExecution,
   taskExecutions,
@@ -13,8 +12,8 @@ import {
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import { isRecorded, parseSlotRun } from '../../plans/index.ts'
 import type { Kind } from '../../runtime/index.ts'
-import type { RunDriver, Sweep } from '../../services/runs/index.ts'
-import { createTaskExecutionController, type TaskExecutionDeps } from './task-execution.ts'
+import { createTaskExecutionController } from './controller.ts'
+import type { TaskExecutionDeps } from './gather.ts'
 import { type TaskExecutionSources, taskExecutionWatches } from './watches.ts'
 
 type Index = 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot'
@@ -41,34 +40,17 @@ type Caches = {
   readonly executions: Informer<TaskExecution, Index>
   readonly schedules: Informer<TaskSchedule>
   readonly dependencies: Informer<TaskDependency>
-  readonly taskBrokers: Informer<TaskBroker>
   readonly pools: Informer<WorkerPool, 'byBroker'>
   readonly queues: Informer<TaskQueue, 'byBroker'>
 }
-type Deps = Omit<TaskExecutionDeps, keyof Caches | 'driver' | 'hasDeparted' | 'onLeftBehind' | 'enqueue'> &
-  Omit<TaskExecutionSources, 'caches'> & {
-    readonly caches: Caches & TaskExecutionSources['caches']
-    readonly runDriver: RunDriver
-    readonly departures: { has(key: string): boolean }
-    readonly sweep: Pick<Sweep, 'again'>
-  }
+type Deps = Omit<TaskExecutionDeps, keyof Caches | 'enqueue'> &
+  Omit<TaskExecutionSources, 'caches'> & { readonly caches: Caches & TaskExecutionSources['caches'] }
 
 export const taskExecutionKind = {
   name: 'task-execution',
   caches: { executions },
   keys: ({ caches }) => keysOf(caches.executions.list()),
   watches: taskExecutionWatches,
-  create: ({ caches, runDriver, departures, sweep, ...deps }) =>
-    createTaskExecutionController({
-      ...deps,
-      executions: caches.executions,
-      schedules: caches.schedules,
-      dependencies: caches.dependencies,
-      taskBrokers: caches.taskBrokers,
-      pools: caches.pools,
-      queues: caches.queues,
-      driver: runDriver,
-      hasDeparted: departures.has,
-      onLeftBehind: sweep.again,
-    }),
+  create: ({ caches: { executions: own, schedules, dependencies, pools, queues }, ...deps }) =>
+    createTaskExecutionController({ ...deps, executions: own, schedules, dependencies, pools, queues }),
 } satisfies Kind<Deps>

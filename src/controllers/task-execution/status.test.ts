@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findCondition, type TaskExecutionStatus } from '../../api/index.ts'
 import { begunAtMs, ended, executionOf, nodeOf, runOf, started, worldOf } from './fixtures.ts'
 import { isFinal, statusOf, transitionOf } from './status.ts'
-import type { Situation } from './world.ts'
+import type { ExecutionSituation } from './gather.ts'
 
 const facts = ({ conditions = [] }: TaskExecutionStatus) => conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
 const wordsOf = ({ conditions }: TaskExecutionStatus, type = 'Succeeded') => findCondition(conditions, type)?.message
@@ -129,18 +129,22 @@ describe('a run that has ended', () => {
 })
 
 describe('a run of which nothing can be read', () => {
-  it.each<[string, Situation, string]>([
+  it.each<[string, ExecutionSituation, string]>([
     ['SourceNotFound', { kind: 'NoSource', message: 'no such graph' }, 'no such graph'],
     ['BrokerNotFound', { kind: 'NoBroker' }, 'TaskBroker "default" does not exist in this namespace. Next: create it'],
     ['BrokerNotUsable', { kind: 'NotUsable', message: 'no such Secret' }, 'no such Secret'],
-    ['BrokerUnreachable', { kind: 'Unreachable', message: 'refused' }, 'refused. Next: kubectl describe taskbroker default'],
+    [
+      'BrokerUnreachable',
+      { kind: 'Unreachable', message: 'refused' },
+      'nothing can be dispatched: refused. Next: kubectl describe taskbroker default',
+    ],
     [
       'LogUnreadable',
       { kind: 'Unreadable', message: 'version 2' },
       'version 2. It is not written over. Next: run the version that wrote it, or delete this TaskExecution',
     ],
-    ['WaitingForDispatch', { kind: 'Undecided' }, 'the dispatch of this namespace is being claimed at the broker'],
-    ['Standby', { kind: 'Standby', heldBy: 'blue' }, 'another cluster dispatches here: blue'],
+    ['WaitingForDispatch', { kind: 'Pending' }, 'the operator is claiming the dispatch lease of this namespace at the broker'],
+    ['Standby', { kind: 'Standby', heldBy: 'blue' }, 'another cluster holds the dispatch lease: blue'],
     [
       'Standby',
       { kind: 'Standby', heldBy: undefined },
@@ -168,7 +172,7 @@ describe('a run of which nothing can be read', () => {
 })
 
 describe('a run that can never be', () => {
-  const hopeless: Situation = { kind: 'Hopeless', message: 'spec.nodes[0]: a -> b -> a' }
+  const hopeless: ExecutionSituation = { kind: 'Hopeless', message: 'spec.nodes[0]: a -> b -> a' }
 
   it('has failed at once, with the words for it', () => {
     const status = statusOf(worldOf({ situation: hopeless }))

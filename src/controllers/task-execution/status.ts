@@ -1,10 +1,18 @@
 /** What people read about a run: pure, from a world to a status. */
-import { executionCondition, kubeTime, setConditions, type TaskExecutionStatus, type WantedCondition } from '../../api/index.ts'
+import {
+  executionCondition,
+  kubeTime,
+  runSourceOf,
+  setConditions,
+  type TaskExecution,
+  type TaskExecutionStatus,
+  type WantedCondition,
+} from '../../api/index.ts'
 import { type Finished, viewNodes, type NodeView, type Run, type RunView, viewRun } from '../../graph/index.ts'
+import { parseSlotRun } from '../../plans/index.ts'
+import { describeSituation, type RecordWords } from '../../services/engine/index.ts'
 import { nodeTable } from './node-table.ts'
-import { scheduleOf, sourceOf } from './source.ts'
-import { activeNodes, waitingOf } from './waiting.ts'
-import type { Situation, World } from './world.ts'
+import type { World } from './gather.ts'
 
 type NodeStatus = NonNullable<TaskExecutionStatus['nodes']>[number]
 
@@ -146,20 +154,14 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
     case 'NoSource':
       return say('SourceNotFound', situation.message)
     case 'NoBroker':
-      return say('BrokerNotFound', `TaskBroker "${broker}" does not exist in this namespace. Next: create it`)
     case 'NotUsable':
-      return say('BrokerNotUsable', situation.message)
     case 'Unreachable':
-      return say('BrokerUnreachable', `${situation.message}. Next: kubectl describe taskbroker ${broker}`)
     case 'Unreadable':
-      return say(
-        'LogUnreadable',
-        `${situation.message}. It is not written over. Next: run the version that wrote it, or delete this TaskExecution`,
-      )
-    case 'Undecided':
-      return say('WaitingForDispatch', 'the dispatch of this namespace is being claimed at the broker')
-    case 'Standby':
-      return say('Standby', standbyWords(situation, broker))
+    case 'Pending':
+    case 'Standby': {
+      const { reason, message } = describeSituation(situation, broker, recordWords)
+      return say(reason, message)
+    }
     case 'Hopeless':
     case 'Driven':
       break
@@ -171,9 +173,9 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
   return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}${obstacle}`)
 }
 
-function standbyWords({ heldBy }: Extract<Situation, { kind: 'Standby' }>, broker: string): string {
-  if (heldBy !== undefined) return `another cluster dispatches here: ${heldBy}`
-  return `spec.dispatch of TaskBroker "${broker}" is Standby: this cluster dispatches nothing`
+const recordWords: RecordWords<'LogUnreadable'> = {
+  verb: 'dispatch',
+  unreadable: { reason: 'LogUnreadable', next: 'run the version that wrote it, or delete this TaskExecution' },
 }
 
 /** What makes a status worth writing at once; the table of nodes and the words are gauges. */
@@ -183,4 +185,72 @@ export function transitionOf({ observedGeneration, state, broker, conditions }: 
 
 export function isFinal(state: TaskExecutionStatus['state']): boolean {
   return state !== undefined && state !== 'Pending' && state !== 'Running'
+}
+
+/** `summary, send queued in ai_tasks (no pool) until 04:10; notify running`; of a run that cannot go on, what is in its way. */
+export function waitingOf({ execution, broker, situation, run, whereabouts }: World): string | undefined {
+  switch (situation.kind) {
+    case 'Hopeless':
+      return undefined
+    case 'NoSource':
+      return `${sourceOf(execution)} (not found)`
+    case 'NoBroker':
+      return `tmb/${broker} (not found)`
+    case 'NotUsable':
+      return `tmb/${broker} (not usable)`
+    case 'Unreachable':
+      return `tmb/${broker} (unreachable)`
+    case 'Unreadable':
+      return `tmb/${broker} (log unreadable)`
+    case 'Standby':
+      return situation.heldBy === undefined ? `tmb/${broker} (standby)` : `tmb/${broker} (another cluster dispatches)`
+    case 'Pending':
+      return run === undefined ? `tmb/${broker} (claiming the dispatch lease)` : activeNodes(viewNodes(run), whereabouts)
+    case 'Driven':
+      return run === undefined ? undefined : activeNodes(viewNodes(run), whereabouts)
+  }
+}
+
+/** The nodes that have begun, where they are, and by when they have to have ended; those of which the same is to be said together. */
+export function activeNodes(nodes: readonly NodeView[], whereabouts: World['whereabouts']): string | undefined {
+  const active = nodes.filter(({ state }) => state === 'Running' || state === 'Stopping')
+  if (active.length === 0) return undefined
+  const groups = Map.groupBy(active.slice(0, shownNodes), ({ name, untilMs }) => {
+    const where = whereabouts.get(name)
+    return `${where === undefined ? '' : ` ${where.words}`}${untilMs === undefined ? '' : ` until ${kubeTime(untilMs).slice(11, 16)}`}`
+  })
+  const shown = [...groups].map(([words, those]) => `${those.map(({ name }) => name).join(', ')}${words}`)
+  const more = active.length - shownNodes
+  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join('; ').slice(0, 256)
+}
+
+/** What it is a run of, as kubectl names things: `tdep/morning-summary`. */
+export function sourceOf({ spec }: TaskExecution): string {
+  const source = runSourceOf(spec)
+  switch (source.kind) {
+    case 'dependencyRef':
+      return `tdep/${source.value.name}`
+    case 'scheduleRef':
+      return `tsch/${source.value.name}`
+    case 'job':
+      return 'job'
+    case 'task':
+      return `task/${source.value.type}`.slice(0, 80)
+  }
+}
+
+/** The schedule by which it was started, or which it refers to. */
+export function scheduleOf(execution: TaskExecution): string | undefined {
+  return parseSlotRun(execution)?.schedule ?? execution.spec.scheduleRef?.name
+}
+
+const [leastMs, mostMs] = [1_000, 30_000]
+
+/**
+ * How long the table of nodes and the words of a run are held back after a write: a tenth of the time that it has taken so far. Whoever watches a
+ * short run sees it move, and a run of hours whose nodes end all the time writes as rarely as everything else.
+ */
+export function gaugeIntervalMs({ startTime }: Pick<TaskExecutionStatus, 'startTime'>, nowMs: number): number {
+  const takenMs = startTime === undefined ? 0 : nowMs - Date.parse(startTime)
+  return Math.min(mostMs, Math.max(leastMs, takenMs / 10))
 }

@@ -1,9 +1,9 @@
 import { expect, it, test } from 'vitest'
 import type { TaskExecution, TaskQueue, WorkerPool } from '../../api/index.ts'
 import { applyEntry, compileGraph, createRun, viewNodes, type PlanNode } from '../../graph/index.ts'
-import { placedNodes, whereaboutsOf } from './placed-nodes.ts'
-import { activeNodes, waitingOf, whereaboutOf } from './waiting.ts'
-import type { Situation, World } from './world.ts'
+import type { ExecutionSituation, World } from './gather.ts'
+import { activeNodes, waitingOf } from './status.ts'
+import { placedNodes, whereaboutOf, whereaboutsOf } from './whereabouts.ts'
 
 const atMs = Date.parse('2026-11-29T04:08:00Z')
 const node = (name: string, more: Partial<PlanNode> = {}): PlanNode => ({
@@ -24,7 +24,7 @@ function runOf(nodes: readonly PlanNode[]) {
   return run
 }
 
-const worldOf = (situation: Situation, more: Partial<World> = {}): World => ({
+const worldOf = (situation: ExecutionSituation, more: Partial<World> = {}): World => ({
   execution: { spec: { dependencyRef: { name: 'morning' } }, metadata: { name: 'run' } } as unknown as TaskExecution,
   status: undefined,
   situation,
@@ -48,16 +48,16 @@ it('says of the nodes that have begun where they are and until when, and of many
   expect(activeNodes(viewNodes(run), whereabouts)).toBe(text)
   const alike = new Map(['b', 'c'].map((name) => [name, { words: 'running', detail: '' }]))
   expect(activeNodes(viewNodes(run), alike)).toBe('a until 04:10; b, c running; 2 more')
-  for (const kind of ['Driven', 'Undecided'] as const) expect(waitingOf(worldOf({ kind }, { run, whereabouts }))).toBe(text)
+  for (const kind of ['Driven', 'Pending'] as const) expect(waitingOf(worldOf({ kind }, { run, whereabouts }))).toBe(text)
 })
 
-test.each<[Situation, string | undefined]>([
+test.each<[ExecutionSituation, string | undefined]>([
   [{ kind: 'NoSource', message: 'x' }, 'tdep/morning (not found)'],
   [{ kind: 'NoBroker' }, 'tmb/default (not found)'],
   [{ kind: 'NotUsable', message: 'x' }, 'tmb/default (not usable)'],
   [{ kind: 'Unreachable', message: 'x' }, 'tmb/default (unreachable)'],
   [{ kind: 'Unreadable', message: 'x' }, 'tmb/default (log unreadable)'],
-  [{ kind: 'Undecided' }, 'tmb/default (claiming its turn)'],
+  [{ kind: 'Pending' }, 'tmb/default (claiming the dispatch lease)'],
   [{ kind: 'Standby', heldBy: undefined }, 'tmb/default (standby)'],
   [{ kind: 'Standby', heldBy: 'b' }, 'tmb/default (another cluster dispatches)'],
   [{ kind: 'Hopeless', message: 'x' }, undefined],

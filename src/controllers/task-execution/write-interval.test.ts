@@ -6,8 +6,7 @@ import { applyEntry } from '../../graph/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import { createStatusWriter, createWriteBudget } from '../../services/status/index.ts'
 import { begunAtMs, ended, executionOf, nodeOf, runOf, started, worldOf } from './fixtures.ts'
-import { statusOf, transitionOf } from './status.ts'
-import { gaugeIntervalMs } from './write-interval.ts'
+import { gaugeIntervalMs, statusOf, transitionOf } from './status.ts'
 
 type Write = { readonly atMs: number; readonly status: TaskExecutionStatus }
 

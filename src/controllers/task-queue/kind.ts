@@ -1,8 +1,8 @@
-import { keysOf, siblingKey, type TaskBroker, type TaskQueue, taskQueues } from '../../api/index.ts'
+import { keysOf, siblingKey, type TaskQueue, taskQueues } from '../../api/index.ts'
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
-import type { Sweep } from '../../services/runs/index.ts'
-import { createTaskQueueController, type TaskQueueDeps } from './task-queue.ts'
+import { createTaskQueueController } from './controller.ts'
+import type { TaskQueueDeps } from './gather.ts'
 import { type TaskQueueSources, taskQueueWatches } from './watches.ts'
 
 const queues: InformerDeclaration<TaskQueue, 'byBroker' | 'byQueue'> = {
@@ -13,15 +13,13 @@ const queues: InformerDeclaration<TaskQueue, 'byBroker' | 'byQueue'> = {
   },
 }
 
-type Caches = { readonly queues: Informer<TaskQueue, 'byBroker' | 'byQueue'>; readonly taskBrokers: Informer<TaskBroker> }
-type Deps = Omit<TaskQueueDeps, keyof Caches | 'onLeftBehind'> &
-  Omit<TaskQueueSources, 'caches'> & { readonly caches: Caches; readonly sweep: Pick<Sweep, 'again'> }
+type Caches = { readonly queues: Informer<TaskQueue, 'byBroker' | 'byQueue'> }
+type Deps = Omit<TaskQueueDeps, keyof Caches> & Omit<TaskQueueSources, 'caches'> & { readonly caches: Caches & TaskQueueSources['caches'] }
 
 export const taskQueueKind = {
   name: 'task-queue',
   caches: { queues },
   keys: ({ caches }) => keysOf(caches.queues.list()),
   watches: taskQueueWatches,
-  create: ({ caches, sweep, ...deps }) =>
-    createTaskQueueController({ ...deps, queues: caches.queues, taskBrokers: caches.taskBrokers, onLeftBehind: sweep.again }),
+  create: ({ caches, ...deps }) => createTaskQueueController({ ...deps, queues: caches.queues }),
 } satisfies Kind<Deps>

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { findCondition, type TaskQueue, type TaskQueueStatus } from '../../api/index.ts'
 import type { QueueReading } from '../../broker/index.ts'
 import { statusOf, transitionOf } from './status.ts'
-import type { Situation, World } from './world.ts'
+import type { QueueSituation, World } from './gather.ts'
 
 const nowMs = Date.UTC(2026, 10, 29, 3)
 const queue: TaskQueue = {
@@ -25,7 +25,7 @@ const reading: QueueReading = {
   streamId: '0-0',
   brokerTimeMs: nowMs,
 }
-const applied: Situation = { kind: 'Applied', paused: false, pausedByUs: false }
+const applied: QueueSituation = { kind: 'Applied', paused: false, pausedByUs: false }
 
 function statusFor(part: Partial<World> = {}): TaskQueueStatus {
   return statusOf({
@@ -86,7 +86,7 @@ it.each<[string, Partial<World>]>([
   expect(statusFor({ reading: { ...reading, paused: suspended !== 'No' }, ...part }).suspended).toBe(suspended)
 })
 
-it.each<[string, Situation, readonly string[], string]>([
+it.each<[string, QueueSituation, readonly string[], string]>([
   ['nothing is wrong', applied, ['Ready True Applied', 'Drifted False AsDeclared'], 'what is declared holds'],
   [
     'somebody else paused it',
@@ -113,12 +113,12 @@ it.each<[string, Situation, readonly string[], string]>([
     'nothing can be applied: connect ECONNREFUSED. Next: kubectl describe taskbroker default',
   ],
   [
-    'nobody has the turn yet',
+    'nobody holds the dispatch lease yet',
     { kind: 'Pending' },
     ['Ready Unknown WaitingForDispatch', 'Reconciling True WaitingForDispatch'],
-    'the turn to act in this namespace is being claimed at the broker',
+    'the operator is claiming the dispatch lease of this namespace at the broker',
   ],
-  ['another cluster has it', { kind: 'Standby', heldBy: 'blue' }, ['Ready True Standby'], 'another cluster acts here: blue'],
+  ['another cluster has it', { kind: 'Standby', heldBy: 'blue' }, ['Ready True Standby'], 'another cluster holds the dispatch lease: blue'],
   [
     'this one is not to have it',
     { kind: 'Standby', heldBy: undefined },
@@ -133,9 +133,9 @@ it.each<[string, Situation, readonly string[], string]>([
   ],
   [
     'a later version was here',
-    { kind: 'Unreadable' },
+    { kind: 'Unreadable', message: 'what was applied to the queue was recorded by a later version' },
     ['Ready False SettingsUnreadable', 'Stalled True SettingsUnreadable'],
-    'what was applied to the queue was recorded by a later version. Next: run that version',
+    'what was applied to the queue was recorded by a later version. It is not written over. Next: run that version',
   ],
 ])('its conditions when %s', (_, situation, conditions, message) => {
   const status = statusFor({ situation })
@@ -143,7 +143,7 @@ it.each<[string, Situation, readonly string[], string]>([
 })
 
 it('a suspended queue is ready, and says why it rests', () => {
-  const situation: Situation = { kind: 'Applied', paused: true, pausedByUs: true }
+  const situation: QueueSituation = { kind: 'Applied', paused: true, pausedByUs: true }
   expect(readyOf(statusFor({ situation, suspension: { isSuspended: true } }))).toBe(
     'spec.suspend is true: running jobs end, no other starts',
   )

@@ -1,6 +1,7 @@
 /** What people read about a queue: pure, from a world to a status. */
-import { kubeTime, queueCondition, setConditions, type TaskQueueStatus, type WantedCondition } from '../../api/index.ts'
-import type { World } from './world.ts'
+import { kubeTime, queueCondition, setConditions, type TaskQueue, type TaskQueueStatus, type WantedCondition } from '../../api/index.ts'
+import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
+import type { World } from './gather.ts'
 
 export function statusOf(world: World): TaskQueueStatus {
   const { queue, status, nowMs } = world
@@ -41,36 +42,17 @@ function counts({ status, reading, rates, situation, suspension, queue }: World)
 }
 
 function health({ queue, situation, suspension }: World): readonly WantedCondition[] {
-  const broker = queue.spec.brokerRef.name
   switch (situation.kind) {
     case 'NoBroker':
-      return waitingForBroker(
-        queueCondition('Ready', 'BrokerNotFound', `TaskBroker "${broker}" does not exist in this namespace. Next: create it`),
-      )
     case 'NotUsable':
-      return waitingForBroker(queueCondition('Ready', 'BrokerNotUsable', situation.message))
-    case 'Unreachable': {
-      const message = `nothing can be applied: ${situation.message}. Next: kubectl describe taskbroker ${broker}`
-      return waitingForBroker(queueCondition('Ready', 'BrokerUnreachable', message))
-    }
-    case 'Pending': {
-      const message = 'the turn to act in this namespace is being claimed at the broker'
-      return [queueCondition('Ready', 'WaitingForDispatch', message), queueCondition('Reconciling', 'WaitingForDispatch', message)]
-    }
-    case 'Standby': {
-      const message =
-        situation.heldBy === undefined
-          ? `spec.dispatch of TaskBroker "${broker}" is Standby: this cluster applies nothing`
-          : `another cluster acts here: ${situation.heldBy}`
-      return [queueCondition('Ready', 'Standby', message)]
-    }
+    case 'Unreachable':
+    case 'Unreadable':
+    case 'Pending':
+    case 'Standby':
+      return obstructed(situation, queue)
     case 'Conflict': {
       const message = `${situation.owner} decides about queue "${queue.spec.queueName}", nothing of this one is applied. Next: delete one of the two`
       return [queueCondition('Ready', 'PolicyConflict', message), queueCondition('Stalled', 'PolicyConflict', message)]
-    }
-    case 'Unreadable': {
-      const message = 'what was applied to the queue was recorded by a later version. Next: run that version'
-      return [queueCondition('Ready', 'SettingsUnreadable', message), queueCondition('Stalled', 'SettingsUnreadable', message)]
     }
     case 'Applied': {
       if (!suspension.isSuspended) return [queueCondition('Ready', 'Applied', 'what is declared holds')]
@@ -80,8 +62,17 @@ function health({ queue, situation, suspension }: World): readonly WantedConditi
   }
 }
 
-function waitingForBroker(ready: WantedCondition): readonly WantedCondition[] {
-  return [ready, queueCondition('Reconciling', 'WaitingForBroker', ready.message)]
+const recordWords: RecordWords<'SettingsUnreadable'> = {
+  verb: 'apply',
+  unreadable: { reason: 'SettingsUnreadable', next: 'run that version' },
+}
+
+function obstructed(situation: Situation, { spec }: TaskQueue): readonly WantedCondition[] {
+  const { reason, message, meanwhile } = describeSituation(situation, spec.brokerRef.name, recordWords)
+  const ready = queueCondition('Ready', reason, message)
+  if (meanwhile === undefined) return [ready]
+  if (meanwhile === 'Stalled') return [ready, queueCondition('Stalled', 'SettingsUnreadable', message)]
+  return [ready, queueCondition('Reconciling', meanwhile, message)]
 }
 
 function drift({ queue, situation }: World): readonly WantedCondition[] {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Change, Ledger } from '../../scheduling/index.ts'
-import { changeEvents, type Untold } from './events.ts'
+import { changeEvents } from './events.ts'
+import type { Untold } from './gather.ts'
 
 const slot = Date.UTC(2026, 10, 15) / 1000
 const ledger: Ledger = {

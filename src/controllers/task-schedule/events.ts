@@ -1,8 +1,8 @@
 import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
 import type { Change, Ledger } from '../../scheduling/index.ts'
-import { describeRegression, describeRun } from './status.ts'
-import { shortTime } from './times.ts'
+import type { Untold } from './gather.ts'
+import { describeRegression, describeRun, shortTime } from './status.ts'
 
 /** Reasons of Ready that are worth an Event when they come. */
 const tellable = [
@@ -39,9 +39,6 @@ function readyEvents(before: TaskScheduleStatus | undefined, after: TaskSchedule
   if (reason !== undefined) return [scheduleEvent(reason, ready.message)]
   return was === 'Suspended' && ready.status === 'True' ? [scheduleEvent('Resumed', ready.message)] : []
 }
-
-/** What was missed since it was last told, by reason. */
-export type Untold = Map<string, { count: number; lastSlot: Slot; toldAtMs: number | undefined }>
 
 const tellEveryMs = 600_000
 

@@ -1,16 +1,8 @@
-import {
-  keysOf,
-  siblingKey,
-  type TaskBroker,
-  type TaskDependency,
-  type TaskExecution,
-  type TaskSchedule,
-  taskSchedules,
-} from '../../api/index.ts'
+import { keysOf, siblingKey, type TaskDependency, type TaskExecution, type TaskSchedule, taskSchedules } from '../../api/index.ts'
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
-import type { SlotDriver, Sweep } from '../../services/runs/index.ts'
-import { createTaskScheduleController, type TaskScheduleDeps } from './task-schedule.ts'
+import { createTaskScheduleController } from './controller.ts'
+import type { TaskScheduleDeps } from './gather.ts'
 import { type TaskScheduleSources, taskScheduleWatches } from './watches.ts'
 
 const schedules: InformerDeclaration<TaskSchedule, 'byBroker' | 'byDependency'> = {
@@ -28,28 +20,15 @@ type Caches = {
   readonly schedules: Informer<TaskSchedule, 'byBroker' | 'byDependency'>
   readonly dependencies: Informer<TaskDependency>
   readonly executions: Informer<TaskExecution, 'byUnrecordedSlot'>
-  readonly taskBrokers: Informer<TaskBroker>
 }
-type Deps = Omit<TaskScheduleDeps, keyof Caches | 'driver' | 'onLeftBehind'> &
-  Omit<TaskScheduleSources, 'caches'> & {
-    readonly caches: Caches & TaskScheduleSources['caches']
-    readonly slotDriver: SlotDriver
-    readonly sweep: Pick<Sweep, 'again'>
-  }
+type Deps = Omit<TaskScheduleDeps, keyof Caches> &
+  Omit<TaskScheduleSources, 'caches'> & { readonly caches: Caches & TaskScheduleSources['caches'] }
 
 export const taskScheduleKind = {
   name: 'task-schedule',
   caches: { schedules },
   keys: ({ caches }) => keysOf(caches.schedules.list()),
   watches: taskScheduleWatches,
-  create: ({ caches, slotDriver, sweep, ...deps }) =>
-    createTaskScheduleController({
-      ...deps,
-      schedules: caches.schedules,
-      dependencies: caches.dependencies,
-      executions: caches.executions,
-      taskBrokers: caches.taskBrokers,
-      driver: slotDriver,
-      onLeftBehind: sweep.again,
-    }),
+  create: ({ caches: { schedules: own, dependencies, executions }, ...deps }) =>
+    createTaskScheduleController({ ...deps, schedules: own, dependencies, executions }),
 } satisfies Kind<Deps>

@@ -2,9 +2,8 @@ import { expect, it } from 'vitest'
 import { findCondition, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
 import { timingOf } from '../../plans/index.ts'
 import { type Ledger, parseTiming } from '../../scheduling/index.ts'
-import { suspensionOf } from './override.ts'
 import { statusOf, transitionOf } from './status.ts'
-import type { World } from './world.ts'
+import { suspensionOf, type World } from './gather.ts'
 
 const nowMs = Date.UTC(2026, 10, 28, 12)
 const slotAt = (time: string): number => Date.parse(time) / 1000

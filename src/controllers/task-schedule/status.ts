@@ -8,11 +8,10 @@ import {
   type TaskScheduleStatus,
   type WantedCondition,
 } from '../../api/index.ts'
-import { slotTime } from '../../contract/index.ts'
+import { type Slot, slotTime } from '../../contract/index.ts'
 import type { Ledger, RunOutcome } from '../../scheduling/index.ts'
-import { overriddenConditions, suspendedWords, type Suspension } from './override.ts'
-import { localTime, shortTime } from './times.ts'
-import type { Situation, World } from './world.ts'
+import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
+import type { ScheduleSituation, Suspension, World } from './gather.ts'
 
 const shownRuns = 5
 /** Later than this is late. */
@@ -46,7 +45,7 @@ function scheduleText({ spec }: TaskSchedule): string {
   return spec.everySeconds === undefined ? (spec.schedules ?? []).join('; ') : `every ${spec.everySeconds}s`
 }
 
-const idle: readonly Situation['kind'][] = ['Standby', 'NoDependency', 'Invalid']
+const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Invalid']
 
 /** None while nothing would be dispatched at them. */
 function nextSlots({ slots, situation, suspension, nowMs }: World): readonly number[] {
@@ -64,42 +63,10 @@ function nextSlots({ slots, situation, suspension, nowMs }: World): readonly num
 type Health = { readonly ready: WantedCondition; readonly standing: readonly WantedCondition[] }
 
 function health({ schedule, situation, suspension, warnings }: World, [next]: readonly number[]): Health {
-  const broker = schedule.spec.brokerRef.name
   switch (situation.kind) {
     case 'Invalid': {
       const { reason, message } = situation.fault
       return { ready: scheduleCondition('Ready', reason, message), standing: [scheduleCondition('Stalled', reason, message)] }
-    }
-    case 'NoBroker': {
-      const message = `TaskBroker "${broker}" does not exist in this namespace. Next: create it`
-      return waitingForBroker(scheduleCondition('Ready', 'BrokerNotFound', message))
-    }
-    case 'NotUsable':
-      return waitingForBroker(scheduleCondition('Ready', 'BrokerNotUsable', situation.message))
-    case 'Unreachable': {
-      const message = `nothing can be dispatched: ${situation.message}. Next: kubectl describe taskbroker ${broker}`
-      return waitingForBroker(scheduleCondition('Ready', 'BrokerUnreachable', message))
-    }
-    case 'Unreadable': {
-      const message = `${situation.message}. It is not written over. Next: run the version that wrote it, or delete this TaskSchedule's ledger in the broker`
-      return {
-        ready: scheduleCondition('Ready', 'LedgerUnreadable', message),
-        standing: [scheduleCondition('Stalled', 'LedgerUnreadable', message)],
-      }
-    }
-    case 'Pending': {
-      const message = 'the dispatch of this namespace is being claimed at the broker'
-      return {
-        ready: scheduleCondition('Ready', 'WaitingForDispatch', message),
-        standing: [scheduleCondition('Reconciling', 'WaitingForDispatch', message)],
-      }
-    }
-    case 'Standby': {
-      const message =
-        situation.heldBy === undefined
-          ? `spec.dispatch of TaskBroker "${broker}" is Standby: this cluster dispatches nothing`
-          : `another cluster dispatches here: ${situation.heldBy}`
-      return { ready: scheduleCondition('Ready', 'Standby', message), standing: [] }
     }
     case 'NoDependency': {
       const message = `TaskDependency "${situation.name}" does not exist in this namespace: no slot is dispatched. Next: create it`
@@ -115,6 +82,13 @@ function health({ schedule, situation, suspension, warnings }: World, [next]: re
         standing: [scheduleCondition('Reconciling', 'StartPostponed', message)],
       }
     }
+    case 'NoBroker':
+    case 'NotUsable':
+    case 'Unreachable':
+    case 'Unreadable':
+    case 'Pending':
+    case 'Standby':
+      return obstructed(situation, schedule)
     case 'Driven': {
       const ready = driven(schedule, suspension, next)
       const warned = warnings.length === 0 ? ready : { ...ready, message: `${ready.message}. The API server warns: ${warnings.join('; ')}` }
@@ -129,8 +103,23 @@ function driven(schedule: TaskSchedule, suspension: Suspension, next: number | u
   return scheduleCondition('Ready', 'SlotScheduled', `next ${shortTime(next)}${localTime(next, schedule.spec.timeZone)}`)
 }
 
-function waitingForBroker(ready: WantedCondition): Health {
-  return { ready, standing: [scheduleCondition('Reconciling', 'WaitingForBroker', ready.message)] }
+const recordWords: RecordWords<'LedgerUnreadable'> = {
+  verb: 'dispatch',
+  unreadable: {
+    reason: 'LedgerUnreadable',
+    next: "run the version that wrote it, or delete this TaskSchedule's ledger in the broker",
+  },
+}
+
+function obstructed(situation: Situation, { spec }: TaskSchedule): Health {
+  const { reason, message, meanwhile } = describeSituation(situation, spec.brokerRef.name, recordWords)
+  const ready = scheduleCondition('Ready', reason, message)
+  if (meanwhile === undefined) return { ready, standing: [] }
+  const standing =
+    meanwhile === 'Stalled'
+      ? scheduleCondition('Stalled', 'LedgerUnreadable', message)
+      : scheduleCondition('Reconciling', meanwhile, message)
+  return { ready, standing: [standing] }
 }
 
 function outcomes(world: World, ledger: Ledger): readonly WantedCondition[] {
@@ -232,4 +221,27 @@ function tellingReason(ready: WantedCondition, all: readonly WantedCondition[], 
 export function transitionOf(status: TaskScheduleStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
   return [status.observedGeneration, status.reason, status.schedule, facts]
+}
+
+/** Why nothing is dispatched. */
+function suspendedWords({ metadata }: TaskSchedule, { override }: Suspension): string {
+  return override === undefined
+    ? 'spec.suspend is true: slots are not dispatched'
+    : `spec.override: ${override}: slots are not dispatched. Next: taskmill resume tsch/${metadata.name} ends it sooner`
+}
+
+function overriddenConditions({ override }: Suspension): readonly WantedCondition[] {
+  return override === undefined ? [] : [scheduleCondition('Overridden', 'OverrideActive', override)]
+}
+
+/** `2026-11-29T00:00Z`; with seconds only where there are any. */
+export function shortTime(slot: Slot): string {
+  return slotTime(slot).replace(/:00Z$/u, 'Z')
+}
+
+/** ` (01:00 Europe/Berlin)`; nothing for UTC, which the slot is in already. */
+function localTime(slot: Slot, timeZone: string): string {
+  if (timeZone === 'UTC') return ''
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+  return ` (${format.format(slot * 1000)} ${timeZone})`
 }

@@ -31,3 +31,28 @@ export function dispatchLeaseAt({ taskBrokers, directory, dispatchLeases }: Disp
   if (state.kind === 'Pending' || place.kind === 'Unknown') return { kind: 'Pending' }
   return { kind: 'Held', endpoint: place.endpoint, proof: state.proof }
 }
+
+/**
+ * Who holds the dispatch lease of a namespace at one endpoint, by the TaskBrokers of that namespace that may mean it. `Unclaimed`: there is
+ * none, so that the lease may be claimed for a moment.
+ */
+export function dispatchLeaseIn(
+  {
+    taskBrokers,
+    directory,
+    dispatchLeases,
+  }: Pick<DispatchLeaseDeps, 'directory' | 'dispatchLeases'> & { readonly taskBrokers: Pick<Informer<TaskBroker>, 'list'> },
+  namespace: string,
+  endpoint: BrokerEndpoint,
+): { readonly kind: 'Held'; readonly proof: DispatchProof } | { readonly kind: 'Unclaimed' | 'Pending' | 'Standby' } {
+  const keys = taskBrokers.list(namespace).map(({ metadata }) => `${namespace}/${metadata.name}`)
+  const states = keys.filter((key) => mayMean(directory.get(key), endpoint)).map((key) => dispatchLeases.state(key))
+  const active = states.find((state) => state.kind === 'Active')
+  if (active !== undefined) return { kind: 'Held', proof: active.proof }
+  if (states.length === 0) return { kind: 'Unclaimed' }
+  return { kind: states.some(({ kind }) => kind === 'Pending') ? 'Pending' : 'Standby' }
+}
+
+function mayMean(place: ReturnType<BrokerDirectory['get']>, { address, keyPrefix }: BrokerEndpoint): boolean {
+  return place.kind !== 'Known' || (place.endpoint.address === address && place.endpoint.keyPrefix === keyPrefix)
+}

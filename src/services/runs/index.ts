@@ -1,21 +1,8 @@
 /**
- * The drivers of slots and runs, their executors, and the sweep of what nobody owns any more. Guarantees: every
- * write is a compare-and-swap with a proof, every effect is idempotent, and whoever dies in between is continued. Does not: decide anything; that
- * do `scheduling` and `graph`.
+ * Runs of tasks, Jobs and graphs: what the engine observes of a run's log and of its nodes, and how each step is carried out; and the removal
+ * of what nobody owns any more. Guarantees: every append is a compare-and-swap with a proof, every effect is idempotent by the node, and a
+ * process that dies in between is continued by the next. This room makes no decisions; see `graph`.
  */
-export { createExecutionSlots, emptyExecutionSlotsMemory, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
-export { createJobSlots, emptyJobSlotsMemory, type JobSlotsDeps, type JobSlotsMemory } from './job-slots.ts'
+export { isContinued, type LogOwner, type LogVerdict } from './log-verdict.ts'
 export { createNodeJobs, type JobDoing, type JobsDoing, type NodeJobs, type NodeJobsDeps } from './node-jobs.ts'
-export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
-export { createRunDriver, type RunDriver, type RunMemory, type RunVerdict, type RunVisit, type RunVisitResult } from './run-driver.ts'
-export {
-  createSlotDriver,
-  emptyLedgerMemory,
-  type LedgerMemory,
-  type SlotDriver,
-  type SlotDriverDeps,
-  type Visit,
-  type VisitResult,
-} from './slot-driver.ts'
-export type { SlotExecutor, SlotRef } from './slot-executor.ts'
-export { createSweep, type Sweep, type SweepDeps } from './sweep.ts'
+export { createRunKind, type RunDeps, type RunHappening, type RunLost, type RunMemory, type RunVisit } from './runs.ts'

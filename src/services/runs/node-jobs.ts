@@ -1,9 +1,9 @@
 import type { Job, JobTemplate, OwnerReference } from '../../api/index.ts'
 import { labels, nodeJobId } from '../../contract/index.ts'
-import { type NodeEnd, notePlaced, notePostponed, noteRefused, type Removal, type Run } from '../../graph/index.ts'
+import type { NodeEnd, Removal, Run } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
-import { jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
+import { type Creation, jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
 
 /** What is known of the Jobs of a run: ends that are to be recorded, and when to look for those that the cache does not show. */
 export type LookedAtJobs = { readonly ends: readonly NodeEnd[]; readonly againAfterMs?: number | undefined }
@@ -14,7 +14,7 @@ type Call = { readonly signal: AbortSignal }
 const mostDoing = 10
 
 /**
- * The nodes of one run that are Kubernetes Jobs, for its driver: what `RunStep` asks for of them, and what is known of them.
+ * The nodes of one run that are Kubernetes Jobs: the effects that `RunStep` asks for, and what is known of them.
  *
  * Guarantees: all effects are idempotent by the id of the node and of the object that began the run. A Job that was there, as the log says,
  * and is gone before it has ended ends its node: it is not created anew.
@@ -22,8 +22,12 @@ const mostDoing = 10
 export type NodeJobs = {
   /** Of the nodes that have begun. */
   look(run: Run, call: Call): Promise<LookedAtJobs>
-  /** Notes in the run what came of it; `nowMs` is of the broker's clock. */
-  place(run: Run, nodes: readonly { readonly name: string; readonly job: JobTemplate }[], nowMs: number, call: Call): Promise<void>
+  /** One answer for each, in order. */
+  place(
+    run: Run,
+    nodes: readonly { readonly name: string; readonly job: JobTemplate }[],
+    call: Call,
+  ): Promise<readonly { readonly node: string; readonly answer: Creation }[]>
   remove(run: Run, node: string, call: Call): Promise<Removal>
   /** Jobs of final nodes that are not as they should be: one that runs came late; the end of another is recorded, and it has no TTL. */
   left(run: Run): readonly Job[]
@@ -93,26 +97,21 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
       const againAfterMs = earliest(looks.map((look) => (look.kind === 'Running' ? look.againAfterMs : undefined)))
       return { ends: ends.filter((end) => end !== undefined), againAfterMs }
     },
-    async place(run, nodes, nowMs, call) {
+    async place(run, nodes, call) {
       at('before create job')
       const answers = await Promise.all(
         nodes.map(async ({ name, job }) => {
           const ref = refOf(run, name)
           const own = { [labels.startedBy]: starter.kind, [labels.execution]: execution, [labels.node]: name }
           const all = schedule === undefined ? own : { ...own, [labels.schedule]: schedule }
-          return jobs.create({ ...ref, labels: all, owner, template: job }, call)
+          return { node: name, answer: await jobs.create({ ...ref, labels: all, owner, template: job }, call) }
         }),
       )
       at('after create job')
-      for (const [index, { name }] of nodes.entries()) {
-        const answer = answers[index]
-        if (answer?.kind === 'Refused') noteRefused(run, name, answer)
-        else if (answer?.kind === 'Postponed') notePostponed(run, name, answer.message, nowMs)
-        else {
-          if (answer !== undefined && answer.warnings.length > 0) warnings.set(name, answer.warnings)
-          notePlaced(run, [name])
-        }
+      for (const { node, answer } of answers) {
+        if ('warnings' in answer && answer.warnings.length > 0) warnings.set(node, answer.warnings)
       }
+      return answers
     },
     async remove(run, node, call) {
       const ref = refOf(run, node)

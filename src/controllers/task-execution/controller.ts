@@ -1,0 +1,136 @@
+import { executionEvent, type TaskExecution, taskExecutions, type TaskExecutionStatus } from '../../api/index.ts'
+import { soonest } from '../../runtime/index.ts'
+import type { JobsDoing, RunHappening } from '../../services/runs/index.ts'
+import { createStatusWriter, type StatusWriter } from '../../services/status/index.ts'
+import { act, expire, followEnds, lostWords, nothingDone, remove } from './act.ts'
+import { decide, hasPlace, isPlaceToBeNoted, mayHaveLateEnds } from './decide.ts'
+import { continuedWords, entryEvents } from './events.ts'
+import { type Context, gather, type Gathered, type Memory, namesOf, remember, type TaskExecutionDeps, worldOf } from './gather.ts'
+import { countRun, openRun } from './metrics.ts'
+import { gaugeIntervalMs, isFinal, statusOf, transitionOf } from './status.ts'
+
+type Result = { readonly requeueAfterMs?: number }
+/** What the looks of one process share. */
+type State = {
+  readonly deps: TaskExecutionDeps
+  readonly memories: Map<string, Memory>
+  readonly writer: StatusWriter<TaskExecution>
+}
+
+export function createTaskExecutionController(deps: TaskExecutionDeps): { reconcile(key: string, context: Context): Promise<Result> } {
+  const writer = createStatusWriter<TaskExecution>({
+    client: deps.client,
+    resource: taskExecutions,
+    fieldManager: 'taskmill-task-execution',
+    clock: deps.clock,
+    transitionOf,
+    budget: deps.statusBudget,
+    gaugeIntervalMs: (status) => gaugeIntervalMs(status, deps.clock.now()),
+  })
+  const state: State = { deps, memories: new Map(), writer }
+  return {
+    async reconcile(key, context) {
+      const execution = deps.executions.get(key)
+      const former = state.memories.get(key)
+      const isGone = execution === undefined || execution.metadata.deletionTimestamp !== undefined
+      // A deletion and what came under the name afterwards may be told as one change.
+      const isReplaced = former !== undefined && former.execution.metadata.uid !== execution?.metadata.uid
+      if (isGone || isReplaced) await reconcileGone(state, key, context)
+      return isGone ? {} : reconcileObject(state, key, execution, context)
+    },
+  }
+}
+
+async function reconcileObject(state: State, key: string, execution: TaskExecution, context: Context): Promise<Result> {
+  const { deps, writer } = state
+  const gathered = gather(deps, key, execution, writer.latest(key, execution))
+  const memory = remember(deps, state.memories, key, gathered)
+  openRun(deps.metrics, execution, gathered.dependency)
+  return isFinal(gathered.status?.state)
+    ? reconcileFinal(state, key, memory, gathered, context)
+    : reconcileRun(state, key, memory, gathered, context)
+}
+
+/** A run that has ended costs nothing, unless late ends arrive or Jobs have to be tidied up. */
+async function reconcileFinal({ deps }: State, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Result> {
+  const { run } = namesOf(deps.installation, key)
+  if (mayHaveLateEnds(gathered) || deps.tracking.hasUnclaimed(run)) followEnds(deps, key, memory)
+  if (deps.tracking.ended(run).length === 0 && !memory.jobs.mayBeLeft()) {
+    deps.whereabouts.forget(run)
+    await memory.connection.release()
+  } else if (hasPlace(gathered)) {
+    const { happened, situation } = await act(deps, key, memory, decide(gathered), context)
+    tellHappenings(deps, key, gathered.execution, happened)
+    if (situation.kind === 'Failed') throw situation.error
+  }
+  return expire(deps, gathered.execution, gathered.status?.finishTime, context)
+}
+
+async function reconcileRun(state: State, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Result> {
+  const { deps, writer } = state
+  const { execution, status: before } = gathered
+  if (isPlaceToBeNoted(gathered)) {
+    const world = worldOf(deps, key, memory, gathered, { kind: 'Pending' }, undefined, { jobs: [] })
+    await writeStatus(state, key, execution, statusOf(world), context)
+  }
+  const decision = decide(gathered)
+  const acted = hasPlace(gathered) ? await act(deps, key, memory, decision, context) : nothingDone(decision)
+  tellHappenings(deps, key, execution, acted.happened)
+  const { situation } = acted
+  if (situation.kind === 'Failed') throw situation.error
+  if (acted.isLost && !isFinal(writer.latest(key, execution)?.state))
+    deps.events.event(execution, executionEvent('LedgerRegressed', lostWords))
+
+  if (situation.kind === 'Pending' && deps.engine.isUndecided(memory) && before?.conditions !== undefined)
+    return soonest([acted.againAfterMs])
+
+  const run = memory.record !== undefined && memory.record.length > 0 ? memory.record : undefined
+  const doing: JobsDoing = run === undefined ? { jobs: [] } : await memory.jobs.doing(run, context)
+  const world = worldOf(deps, key, memory, gathered, situation, run, doing)
+  const isTakenOver = before?.startTime === undefined && world.isContinued
+  if (isTakenOver) deps.events.event(execution, executionEvent('Continued', continuedWords))
+  const after = statusOf(world)
+  const written = await writeStatus(state, key, execution, after, context)
+  const waits = [acted.againAfterMs, written.againAfterMs, doing.againAfterMs]
+  if (!isFinal(after.state)) return soonest(waits)
+  if (!isTakenOver) countRun(deps.metrics, execution, after)
+  return soonest([...waits, (await expire(deps, execution, after.finishTime, context)).requeueAfterMs])
+}
+
+async function writeStatus(
+  { deps, writer }: State,
+  key: string,
+  execution: TaskExecution,
+  status: TaskExecutionStatus,
+  { signal }: Context,
+) {
+  deps.at('before status')
+  const written = await writer.write(key, execution, status, signal)
+  deps.at('after status')
+  return written
+}
+
+/** What was written is told also when the look failed half-way: its error is thrown afterwards. */
+function tellHappenings(deps: TaskExecutionDeps, key: string, execution: TaskExecution, happened: readonly RunHappening[]): void {
+  for (const each of happened) {
+    if (each.kind === 'Acknowledged') deps.tracking.acknowledged(namesOf(deps.installation, key).run, each.ids)
+    if (each.kind !== 'Recorded') continue
+    for (const event of entryEvents(each.entries, execution)) deps.events.event(execution, event)
+    for (const { kind } of each.entries) deps.log.debug({ execution: key, kind }, 'a run has changed')
+  }
+}
+
+async function reconcileGone({ deps, memories, writer }: State, key: string, context: Context): Promise<void> {
+  const memory = memories.get(key)
+  const { run } = namesOf(deps.installation, key)
+  try {
+    const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
+    if (memory !== undefined) tellHappenings(deps, key, memory.execution, removal?.happened ?? [])
+    if (removal?.isComplete !== true) deps.orphanedData.lookAgain()
+  } finally {
+    deps.tracking.untrack(run)
+    deps.whereabouts.forget(run)
+    writer.forget(key)
+    memories.delete(key)
+  }
+}

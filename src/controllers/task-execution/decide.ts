@@ -1,0 +1,48 @@
+/** What is to become of a run now: pure, from what was gathered. */
+import type { Graph } from '../../graph/index.ts'
+import { summarizeFaults, understandExecution } from '../../plans/index.ts'
+import type { LogOwner } from '../../services/runs/index.ts'
+import type { ExecutionSituation, Gathered } from './gather.ts'
+
+/**
+ * What a visit is made with. `begin`: what a run without a log begins with. `obstacle`: why it cannot begin, if there is no log and nothing to
+ * begin with.
+ */
+export type Decision = {
+  readonly desired: 'Running' | 'Cancelled'
+  readonly begin: { readonly token: string; readonly graph: Graph } | undefined
+  readonly owner: LogOwner
+  readonly obstacle: ExecutionSituation | undefined
+}
+
+export function decide({ execution, status, source, token, departedFrom }: Gathered): Decision {
+  const owner = { token, status, departedFrom }
+  const desired = execution.spec.desiredState
+  if (!source.ok) return { desired, owner, begin: undefined, obstacle: { kind: 'NoSource', message: source.message } }
+  // A run that began keeps the graph that its log holds.
+  if (status?.startTime !== undefined) return { desired, owner, begin: undefined, obstacle: undefined }
+  const understood = understandExecution(execution, source)
+  if (understood.ok) return { desired, owner, begin: { token, graph: understood.graph }, obstacle: undefined }
+  return { desired, owner, begin: undefined, obstacle: { kind: 'Hopeless', message: summarizeFaults(understood.faults).message } }
+}
+
+/** Whether it is known where its log is: without that, and without its source, there is nowhere to look. */
+export function hasPlace({ source, status }: Gathered): boolean {
+  return source.ok || status?.broker !== undefined
+}
+
+/**
+ * Whether its TaskBroker has to be written to the status before anything begins: where its log is must be known, whatever becomes of what it
+ * refers to.
+ */
+export function isPlaceToBeNoted({ source, status, execution: { spec } }: Gathered): boolean {
+  return status?.broker === undefined && source.ok && spec.task === undefined && spec.job === undefined
+}
+
+/**
+ * Whether ends may still come after its own: jobs that ran when their node was stopped end at some time, and a broker that was restored brings
+ * jobs back.
+ */
+export function mayHaveLateEnds({ status }: Gathered): boolean {
+  return status?.nodes?.some(({ state }) => state === 'TimedOut' || state === 'Cancelled') === true
+}

@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto'
+import type { TaskDependency, TaskExecution, TaskExecutionStatus, TaskQueue, TaskSchedule, WorkerPool } from '../../api/index.ts'
+import { apiVersionOf, taskExecutions } from '../../api/index.ts'
+import type { Clock } from '../../clock/index.ts'
+import { doneQueue, labels, runName } from '../../contract/index.ts'
+import type { Run } from '../../graph/index.ts'
+import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import type { Logger, Metrics } from '../../observability/index.ts'
+import { isRecorded, type RunSource, parseSlotRun } from '../../plans/index.ts'
+import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
+import type { Jobs } from '../../services/jobs/index.ts'
+import type { OrphanedData } from '../../services/orphaned-data/index.ts'
+import { createNodeJobs, isContinued, type JobsDoing, type NodeJobs, type RunDeps, type RunMemory } from '../../services/runs/index.ts'
+import type { WriteBudget } from '../../services/status/index.ts'
+import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
+import { jobWhereabouts, placedNodes, whereaboutsOf, type Whereabout } from './whereabouts.ts'
+
+export type TaskExecutionDeps = RunDeps & {
+  readonly client: KubeClient
+  readonly executions: Pick<Informer<TaskExecution>, 'get'>
+  readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
+  readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
+  readonly directory: Pick<BrokerDirectory, 'get'>
+  readonly pools: Pick<Informer<WorkerPool, 'byBroker'>, 'byIndex'>
+  readonly queues: Pick<Informer<TaskQueue, 'byBroker'>, 'byIndex'>
+  readonly engine: Engine
+  readonly tracking: Tracking
+  readonly whereabouts: Whereabouts
+  readonly jobs: Jobs
+  readonly orphanedData: Pick<OrphanedData, 'lookAgain'>
+  readonly events: EventRecorder
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
+  readonly installation: string
+  /** UID of kube-system. */
+  readonly cluster: string
+  /** Names of which an object was seen to go. */
+  readonly departures: { has(key: string): boolean }
+  /** Called before and after every effect and every write to the API server, so that a test can end the process there. */
+  readonly at: (point: string) => void
+  /** Asks for another look at a run. */
+  readonly enqueue: (key: string) => void
+}
+
+export type Context = { readonly signal: AbortSignal; readonly log: Logger }
+
+/** What can be done about a run now: what prevents it, or `Driven`. */
+export type ExecutionSituation =
+  | Situation
+  /** It can never begin: its graph or template has a fault; or its log was lost. */
+  | { readonly kind: 'Hopeless'; readonly message: string }
+  | { readonly kind: 'NoSource'; readonly message: string }
+  | { readonly kind: 'Driven' }
+
+/** What is remembered of a run between two looks; all of it can be lost, at the price of a read. */
+export type Memory = ObjectMemory<Run> &
+  RunMemory & {
+    /** The object as it was last seen: when it is deleted, this says where its log is. */
+    execution: TaskExecution
+    /** The name of its TaskBroker. */
+    broker: string
+    /** Whose graph it is a run of. */
+    dependency: string | undefined
+    readonly jobs: NodeJobs
+  }
+
+/** What a run refers to, as far as it is there. */
+export type Source = { readonly dependency?: string | undefined } & (
+  ({ readonly ok: true; readonly broker: string } & RunSource) | { readonly ok: false; readonly message: string }
+)
+
+/** Everything that is decided on. */
+export type Gathered = {
+  readonly execution: TaskExecution
+  /** The status that was written last. */
+  readonly status: TaskExecutionStatus | undefined
+  readonly source: Source
+  readonly broker: string
+  readonly dependency: string | undefined
+  /** What the object begins its own run with. */
+  readonly token: string
+  /** The cluster, if an object of that name was seen to go: a log that this cluster wrote last is that object's. */
+  readonly departedFrom: string | undefined
+}
+
+/** Everything that the status of a run says. */
+export type World = {
+  readonly execution: TaskExecution
+  /** The status that was written last. */
+  readonly status: TaskExecutionStatus | undefined
+  readonly situation: ExecutionSituation
+  readonly broker: string
+  /** The TaskDependency whose graph it runs. */
+  readonly dependency: string | undefined
+  /** As it was read last; undefined: nothing was read, or there is nothing. */
+  readonly run: Run | undefined
+  /** An object that had the name before had begun it. */
+  readonly isContinued: boolean
+  /** By node, as far as they were looked for. */
+  readonly whereabouts: ReadonlyMap<string, Whereabout>
+  /** The name of a node's Kubernetes Job. */
+  readonly jobOf: (node: string) => string | undefined
+  /** On the broker's clock. */
+  readonly nowMs: number
+}
+
+type Caches = Pick<TaskExecutionDeps, 'schedules' | 'dependencies' | 'departures' | 'cluster'>
+
+/** Reads the caches. A run keeps the broker and the graph that it began with. */
+export function gather(deps: Caches, key: string, execution: TaskExecution, status: TaskExecutionStatus | undefined): Gathered {
+  const source = findSource(deps, execution)
+  return {
+    execution,
+    status,
+    source,
+    broker: status?.broker ?? (source.ok ? source.broker : 'default'),
+    dependency: status?.startTime === undefined ? source.dependency : status.dependency,
+    token: tokenOf(execution),
+    departedFrom: deps.departures.has(key) ? deps.cluster : undefined,
+  }
+}
+
+function findSource({ schedules, dependencies }: Caches, { metadata, spec }: TaskExecution): Source {
+  const keyOf = (name: string) => `${metadata.namespace ?? ''}/${name}`
+  const { scheduleRef } = spec
+  const schedule = scheduleRef && schedules.get(keyOf(scheduleRef.name))
+  if (scheduleRef !== undefined && schedule === undefined) return { ok: false, message: missingWords('TaskSchedule', scheduleRef.name) }
+  const dependency = (spec.dependencyRef ?? schedule?.spec.dependencyRef)?.name
+  if (dependency === undefined) return { ok: true, schedule, broker: (schedule?.spec.brokerRef ?? spec.brokerRef)?.name ?? 'default' }
+  const graph = dependencies.get(keyOf(dependency))
+  if (graph === undefined) return { ok: false, dependency, message: missingWords('TaskDependency', dependency) }
+  return { ok: true, schedule, dependency, graph, broker: graph.spec.brokerRef.name }
+}
+
+function missingWords(kind: string, name: string): string {
+  return `${kind} "${name}" does not exist in this namespace. Next: create it, or delete this TaskExecution`
+}
+
+/** Differs between two objects of one name. */
+export function tokenOf({ metadata }: TaskExecution): string {
+  return createHash('sha256')
+    .update(metadata.uid ?? '')
+    .digest('hex')
+    .slice(0, 8)
+}
+
+export function remember(deps: TaskExecutionDeps, memories: Map<string, Memory>, key: string, gathered: Gathered): Memory {
+  const { execution, broker, dependency } = gathered
+  const known = memories.get(key)
+  if (known !== undefined) return Object.assign(known, { execution, broker, dependency })
+  const { run } = namesOf(deps.installation, key)
+  // A run that waits for hours would not find out otherwise that its broker was restored from an older state.
+  const lookAnew = () => {
+    memory.record = undefined
+    deps.whereabouts.forget(run)
+    deps.enqueue(key)
+  }
+  const memory: Memory = Object.assign(deps.engine.remember<Run>(lookAnew), {
+    execution,
+    broker,
+    dependency,
+    jobs: nodeJobsOf(deps, execution, run),
+  })
+  memories.set(key, memory)
+  return memory
+}
+
+/** Its Jobs belong to the TaskExecution, and are garbage-collected with it. */
+function nodeJobsOf({ jobs, at }: TaskExecutionDeps, { metadata }: TaskExecution, run: string): NodeJobs {
+  const { namespace = '', name, uid = '', labels: its } = metadata
+  const schedule = its?.[labels.schedule]
+  const owner = { apiVersion: apiVersionOf(taskExecutions), kind: taskExecutions.kind, name, uid, controller: true }
+  return createNodeJobs({ jobs, run, namespace, execution: name, owner, at, ...(schedule === undefined ? {} : { schedule }) })
+}
+
+/** What the status is made from, once something has been done, or could not be. */
+export function worldOf(
+  deps: TaskExecutionDeps,
+  key: string,
+  memory: Memory,
+  { execution, status, broker, dependency, token }: Gathered,
+  situation: ExecutionSituation,
+  run: Run | undefined,
+  doing: JobsDoing,
+): World {
+  return {
+    execution,
+    status,
+    situation,
+    broker,
+    dependency,
+    run,
+    isContinued: run !== undefined && isContinued(run, token),
+    whereabouts: run === undefined ? new Map() : new Map([...followJobs(deps, key, memory, situation), ...jobWhereabouts(run, doing)]),
+    jobOf: (node) => (run === undefined ? undefined : memory.jobs.nameOf(run, node)),
+    nowMs: deps.engine.now(memory),
+  }
+}
+
+/** Where the jobs of its nodes are, as far as they were looked for; from now on they are. */
+function followJobs(deps: TaskExecutionDeps, key: string, memory: Memory, situation: ExecutionSituation): World['whereabouts'] {
+  const { whereabouts } = deps
+  const { record } = memory
+  const { run, doneQueue: queue } = namesOf(deps.installation, key)
+  const placed = record === undefined ? [] : placedNodes(record, run, queue)
+  const brokerKey = brokerKeyOf(memory)
+  const place = deps.directory.get(brokerKey)
+  if (placed.length === 0 || situation.kind !== 'Driven' || place.kind !== 'Known') {
+    whereabouts.forget(run)
+    return new Map()
+  }
+  whereabouts.follow(run, place.endpoint, placed)
+  const [pools, queues] = [deps.pools.byIndex('byBroker', brokerKey), deps.queues.byIndex('byBroker', brokerKey)]
+  return whereaboutsOf(placed, whereabouts.of(run), pools, queues)
+}
+
+/** Whether its end is not in the ledger of its schedule yet: with the mark that says so it is looked at again. */
+export function isAwaited({ schedules }: Pick<TaskExecutionDeps, 'schedules'>, execution: TaskExecution): boolean {
+  const run = isRecorded(execution) ? undefined : parseSlotRun(execution)
+  return run !== undefined && schedules.get(`${execution.metadata.namespace ?? ''}/${run.schedule}`) !== undefined
+}
+
+/** `namespace/name` of its TaskBroker. */
+export function brokerKeyOf({ execution, broker }: Pick<Memory, 'execution' | 'broker'>): string {
+  return `${execution.metadata.namespace ?? ''}/${broker}`
+}
+
+/** Its names in the broker. */
+export function namesOf(installation: string, key: string): { readonly run: string; readonly doneQueue: string } {
+  const [namespace = '', name = ''] = key.split('/')
+  return { run: runName(installation, namespace, name), doneQueue: doneQueue(installation, namespace) }
+}

@@ -1,0 +1,84 @@
+import { parseOwner, queueOwner, type OwnerMarker } from '../../contract/index.ts'
+import type { Driven, Removal, Site } from '../../services/engine/index.ts'
+import { createSettingsKind, type SettingsHappening, type SettingsStop, type SettingsWish } from '../../services/queue-settings/index.ts'
+import { brokerKeyOf, type Context, type Gathered, type Memory, type QueueSituation, type TaskQueueDeps } from './gather.ts'
+
+/** What has become of a look: the situation, when to look again, and what was done to the queue. */
+export type Acted = {
+  readonly situation: QueueSituation | { readonly kind: 'Failed'; readonly error: unknown }
+  readonly againAfterMs?: number | undefined
+  readonly happened: readonly SettingsHappening[]
+}
+
+/** Makes the settings hold and removes old jobs, as far as the dispatch lease allows it. */
+export async function act(deps: TaskQueueDeps, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Acted> {
+  const wish = wishOf(deps, gathered)
+  const isWanted = () => deps.queues.get(key) !== undefined
+  const kindAt = (site: Site) => kindOf(deps, key, memory, site, wish, isWanted)
+  const driven = await deps.engine.drive(memory, brokerKeyOf(memory.queue), kindAt, context)
+  return { ...driven, situation: situationOf(driven, memory, gathered) }
+}
+
+function wishOf({ queues, installation }: TaskQueueDeps, { queue, suspension, reading }: Gathered): SettingsWish {
+  const { maxConcurrency, retention } = queue.spec
+  return {
+    kind: 'Applied',
+    settings: { suspend: suspension.isSuspended, ...(maxConcurrency === undefined ? {} : { maxConcurrency }) },
+    retention,
+    uid: queue.metadata.uid,
+    createdAtMs: Date.parse(queue.metadata.creationTimestamp ?? '') || 0,
+    reading,
+    // Of this installation and watched, and not in the cache, which is complete.
+    isOwnerGone(owner) {
+      const { kind, namespace, name } = parseOwner(owner)
+      return kind === 'TaskQueue' && owner.startsWith(`${installation}/`) && queues.get(`${namespace}/${name}`) === undefined
+    },
+  }
+}
+
+function situationOf(
+  { situation }: Driven<SettingsHappening, SettingsStop>,
+  { record }: Memory,
+  { failure }: Gathered,
+): Acted['situation'] {
+  switch (situation.kind) {
+    case 'Driven': {
+      const answer = record?.applied?.answer
+      return answer === undefined ? { kind: 'Pending' } : { kind: 'Applied', paused: answer.paused, pausedByUs: answer.pausedByUs }
+    }
+    case 'Conflict':
+      return { kind: 'Conflict', owner: nameOwner(situation.owner) }
+    case 'Pending':
+      // That the queue cannot be read says more.
+      return failure === undefined ? situation : { kind: 'Unreachable', message: failure }
+    default:
+      return situation
+  }
+}
+
+function nameOwner(owner: string): string {
+  const { namespace, name } = parseOwner(owner)
+  return `TaskQueue "${name}" of namespace "${namespace}"`
+}
+
+/** The object is gone: what it applied is taken back; what cannot be now is orphaned data. */
+export function remove(deps: TaskQueueDeps, key: string, memory: Memory, context: Context): Promise<Removal<SettingsHappening>> {
+  const isStillGone = () => {
+    const there = deps.queues.get(key)
+    return there === undefined || there.metadata.deletionTimestamp !== undefined
+  }
+  const kindAt = (site: Site) => kindOf(deps, key, memory, site, { kind: 'Released' }, isStillGone)
+  return deps.engine.remove(memory, brokerKeyOf(memory.queue), kindAt, context)
+}
+
+function kindOf(deps: TaskQueueDeps, key: string, { queue }: Memory, site: Site, wish: SettingsWish, isWanted: () => boolean) {
+  const { brokerClock, installation } = deps
+  const [namespace = '', name = ''] = key.split('/')
+  const owner = queueOwner(installation, namespace, name)
+  return createSettingsKind({ ...site, brokerClock, queue: queue.spec.queueName, owner, marker: markerOf(deps, queue), wish, isWanted })
+}
+
+function markerOf({ cluster }: TaskQueueDeps, { metadata, spec }: Memory['queue']): OwnerMarker {
+  const { name, namespace = '' } = metadata
+  return { v: 1, cluster, kind: 'TaskQueue', namespace, name, deletionPolicy: 'Delete', queue: spec.queueName }
+}

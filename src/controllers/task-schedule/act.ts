@@ -1,0 +1,98 @@
+import type { OwnerMarker } from '../../contract/index.ts'
+import { ownerOfSlots, type SlotStart } from '../../plans/index.ts'
+import type { SchedulePlan } from '../../scheduling/index.ts'
+import type { Driven, Removal, Site } from '../../services/engine/index.ts'
+import {
+  createExecutionSlots,
+  createJobSlots,
+  createQueueSlots,
+  createSlotKind,
+  deletionPlan,
+  type SlotExecutor,
+  type SlotHappening,
+  type SlotPostponed,
+} from '../../services/slots/index.ts'
+import { type Decision, failedExpression } from './decide.ts'
+import { brokerKeyOf, type Context, type Memory, namesOf, type ScheduleSituation, type TaskScheduleDeps } from './gather.ts'
+
+/** What has become of a look: the situation, when to look again, and what was written meanwhile. */
+export type Acted = {
+  readonly situation: ScheduleSituation | { readonly kind: 'Failed'; readonly error: unknown }
+  readonly againAfterMs?: number | undefined
+  readonly happened: readonly SlotHappening[]
+}
+
+/** Drives the slots of a schedule, as far as the dispatch lease and the decision allow it. */
+export async function act(deps: TaskScheduleDeps, key: string, memory: Memory, decision: Decision, context: Context): Promise<Acted> {
+  followEnds(deps, key, memory, decision)
+  if (decision.kind === 'Invalid') {
+    Object.assign(memory, { record: undefined, undecidedSinceMs: undefined })
+    return { situation: decision, happened: [] }
+  }
+  const { plan, start, heldBy } = decision
+  const isWanted = () => deps.schedules.get(key) !== undefined
+  const kindAt = (site: Site) => kindOf(deps, key, memory, site, { plan: { ...plan, epoch: site.proof.epoch }, start, isWanted })
+  const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
+  return { ...driven, situation: situationOf(driven, start, heldBy) }
+}
+
+/** Ends of its runs are told of only while this process records them. */
+function followEnds({ engine, tracking, installation }: TaskScheduleDeps, key: string, memory: Memory, decision: Decision): void {
+  const { ledger, doneQueue } = namesOf(installation, key)
+  const lease = engine.leaseAt(brokerKeyOf(memory.schedule))
+  if (lease.kind !== 'Held' || decision.kind === 'Invalid') tracking.untrack(ledger)
+  else tracking.track({ owner: ledger, doneQueue, endpoint: lease.endpoint })
+}
+
+function situationOf(
+  { situation }: Driven<SlotHappening, SlotPostponed>,
+  start: SlotStart,
+  heldBy: ScheduleSituation | undefined,
+): Acted['situation'] {
+  if (situation.kind === 'Failed') return failedExpression(start, situation.error) ?? situation
+  return situation.kind === 'Driven' ? (heldBy ?? situation) : situation
+}
+
+/** The schedule is gone: its ledger goes too, unless it is to stay; what cannot be removed now is orphaned data. */
+export async function remove(deps: TaskScheduleDeps, key: string, memory: Memory, context: Context): Promise<Removal<SlotHappening>> {
+  const { schedule, understood } = memory
+  const start = understood.ok ? understood.start : undefined
+  const isWanted = () => deps.schedules.get(key) === undefined
+  const kindAt = (site: Site) =>
+    kindOf(deps, key, memory, site, { plan: deletionPlan(schedule.spec.deletionPolicy, site.proof.epoch), start, isWanted })
+  return deps.engine.remove(memory, brokerKeyOf(schedule), kindAt, context)
+}
+
+type Wish = { readonly plan: SchedulePlan; readonly start: SlotStart | undefined; readonly isWanted: () => boolean }
+
+function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site, { plan, start, isWanted }: Wish) {
+  const { ledger } = namesOf(deps.installation, key)
+  const marker = markerOf(deps, memory)
+  return createSlotKind(deps, { ...site, marker, ledger, plan, memory, executors: executorsOf(deps, key, memory, site, start), isWanted })
+}
+
+/** All that may carry out a run of this schedule, also from a former template. */
+function executorsOf(
+  deps: TaskScheduleDeps,
+  key: string,
+  memory: Memory,
+  { broker, proof, signal }: Site,
+  start: SlotStart | undefined,
+): readonly SlotExecutor[] {
+  const { schedule, executions, jobs } = memory
+  const { namespace = '', name } = schedule.metadata
+  const { ledger, doneQueue } = namesOf(deps.installation, key)
+  const pendingCompletions = () => deps.tracking.ended(ledger)
+  const now = () => deps.brokerClock.now(broker)
+  const own = { namespace, schedule: name, ledger, start, signal, at: deps.at }
+  return [
+    createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, now, at: deps.at }),
+    createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory: executions }),
+    createJobSlots({ ...own, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory: jobs }),
+  ]
+}
+
+function markerOf({ cluster }: TaskScheduleDeps, { schedule: { metadata, spec } }: Memory): OwnerMarker {
+  const { name, namespace = '' } = metadata
+  return { v: 1, cluster, kind: 'TaskSchedule', namespace, name, deletionPolicy: spec.deletionPolicy }
+}

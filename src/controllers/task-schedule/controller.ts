@@ -1,0 +1,98 @@
+import { findCondition, type TaskSchedule, taskSchedules } from '../../api/index.ts'
+import { createConditionMetrics } from '../../observability/index.ts'
+import { soonest } from '../../runtime/index.ts'
+import { retryMs } from '../../services/engine/index.ts'
+import type { SlotHappening } from '../../services/slots/index.ts'
+import { createStatusWriter } from '../../services/status/index.ts'
+import { act, type Acted, remove } from './act.ts'
+import { decide } from './decide.ts'
+import { changeEvents, transitionEvents } from './events.ts'
+import { type Context, gather, type Gathered, type Memory, namesOf, remember, type TaskScheduleDeps, type World } from './gather.ts'
+import { countChanges, tellSchedule } from './metrics.ts'
+import { statusOf, transitionOf } from './status.ts'
+
+export function createTaskScheduleController(deps: TaskScheduleDeps): {
+  reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
+} {
+  const memories = new Map<string, Memory>()
+  const status = createStatusWriter<TaskSchedule>({
+    client: deps.client,
+    resource: taskSchedules,
+    fieldManager: 'taskmill-task-schedule',
+    clock: deps.clock,
+    transitionOf,
+    budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(deps.metrics, 'TaskSchedule'),
+  })
+
+  async function reconcileGone(key: string, context: Context): Promise<void> {
+    const memory = memories.get(key)
+    try {
+      const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
+      if (memory !== undefined) tellHappenings(deps, key, memory, removal?.happened ?? [])
+      if (removal?.isComplete !== true) deps.orphanedData.lookAgain()
+    } finally {
+      deps.tracking.untrack(namesOf(deps.installation, key).ledger)
+      status.forget(key)
+      memories.delete(key)
+    }
+  }
+
+  return {
+    async reconcile(key, context) {
+      const schedule = deps.schedules.get(key)
+      if (schedule === undefined || schedule.metadata.deletionTimestamp !== undefined) {
+        await reconcileGone(key, context)
+        return {}
+      }
+      const memory = remember(memories, deps.engine, key, schedule)
+      const before = status.latest(key, schedule)
+      const gathered = await gather(deps, memory, before, context)
+
+      const acted = await act(deps, key, memory, decide(gathered), context)
+      tellHappenings(deps, key, memory, acted.happened)
+      const world = worldOf(deps, memory, gathered, acted)
+
+      const { endsInMs } = gathered.suspension
+      if (deps.engine.isUndecided(memory) && findCondition(before?.conditions, 'Ready') !== undefined) {
+        return soonest([acted.againAfterMs ?? retryMs.undecided, endsInMs])
+      }
+      const after = statusOf(world)
+      const written = await status.write(key, schedule, after, context.signal)
+      for (const event of transitionEvents(before, after)) deps.events.event(schedule, event)
+      tellSchedule(deps.metrics, key, world, after)
+      return soonest([acted.againAfterMs, written.againAfterMs, endsInMs])
+    },
+  }
+}
+
+/** What was written is told also when the look failed half-way: its error is thrown afterwards. */
+function tellHappenings(deps: TaskScheduleDeps, key: string, memory: Memory, happened: readonly SlotHappening[]): void {
+  for (const each of happened) {
+    if (each.kind === 'Acknowledged') {
+      deps.tracking.acknowledged(namesOf(deps.installation, key).ledger, each.ids)
+      continue
+    }
+    countChanges(deps.metrics, key, each.changes)
+    const events = changeEvents(each.changes, each.ledger, memory.untold, deps.clock.now())
+    for (const event of events) deps.events.event(memory.schedule, event)
+    for (const change of each.changes) deps.log.debug({ schedule: key, ...change }, 'a ledger has changed')
+  }
+}
+
+function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathered, { situation }: Acted): World {
+  if (situation.kind === 'Failed') throw situation.error
+  memory.shown = memory.record?.ledger ?? memory.shown
+  const { schedule, status, suspension, understood } = gathered
+  const { trial } = memory
+  return {
+    schedule,
+    suspension,
+    status,
+    situation,
+    warnings: trial?.trial.kind === 'Fine' ? trial.trial.warnings : [],
+    slots: understood.ok ? understood.plan.slots : undefined,
+    ledger: memory.shown,
+    nowMs: engine.now(memory),
+  }
+}

@@ -1,0 +1,60 @@
+/** What a schedule asks for now: pure, from what was gathered to a plan, or to what prevents one. */
+import type { TaskScheduleStatus } from '../../api/index.ts'
+import type { Slot } from '../../contract/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
+import { type SlotStart, summarizeFaults } from '../../plans/index.ts'
+import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
+import type { Gathered, ScheduleSituation } from './gather.ts'
+
+/**
+ * `Plan`: slots are driven by it; with `heldBy` active runs are followed and no slot is decided. `Invalid`: the spec cannot be understood, and
+ * nothing is done.
+ */
+export type Decision =
+  | {
+      readonly kind: 'Plan'
+      readonly plan: Omit<SchedulePlan, 'epoch'>
+      readonly start: SlotStart
+      readonly heldBy: ScheduleSituation | undefined
+    }
+  | Extract<ScheduleSituation, { readonly kind: 'Invalid' }>
+
+export function decide(gathered: Gathered): Decision {
+  const { understood, suspension, status, shown } = gathered
+  if (!understood.ok) return { kind: 'Invalid', fault: summarizeFaults(understood.faults) }
+  const heldBy = missingDependency(gathered) ?? refusedTemplate(gathered)
+  const statusSlot = lastKnownSlot(status, shown)
+  const plan = {
+    ...understood.plan,
+    suspended: suspension.isSuspended,
+    isHeld: heldBy !== undefined,
+    ...(statusSlot === undefined ? {} : { statusSlot }),
+  }
+  return { kind: 'Plan', plan, start: understood.start, heldBy }
+}
+
+function missingDependency({ understood, hasDependency }: Gathered): ScheduleSituation | undefined {
+  const isMissing = understood.ok && understood.start.kind === 'Graph' && !hasDependency
+  return isMissing ? { kind: 'NoDependency', name: understood.start.dependency } : undefined
+}
+
+function refusedTemplate({ trial }: Gathered): ScheduleSituation | undefined {
+  if (trial?.kind !== 'Invalid') return undefined
+  return { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: `spec.job: ${trial.message}` } }
+}
+
+/** The newest slot that was dispatched, by the status and by what this process saw: a ledger that knows less has lost it. */
+function lastKnownSlot(status: TaskScheduleStatus | undefined, ledger: Ledger | undefined): Slot | undefined {
+  const told = Date.parse(status?.lastScheduleTime ?? '') / 1000
+  const newest = Math.max(Number.isNaN(told) ? 0 : told, ledger?.lastDispatched?.slot ?? 0)
+  return newest === 0 ? undefined : newest
+}
+
+/** Where expressions may stand. */
+const fieldsOf = { Task: 'spec.task.payload', Job: 'spec.job', Graph: 'spec.parameters' } as const
+
+/** An expression that held for the slot it was tried with, and fails for the one that is due. Undefined: the error is another one. */
+export function failedExpression({ kind }: SlotStart, error: unknown): ScheduleSituation | undefined {
+  if (!hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) return undefined
+  return { kind: 'Invalid', fault: { reason: 'InvalidExpression', message: `${fieldsOf[kind]}: ${errorMessage(error)}` } }
+}

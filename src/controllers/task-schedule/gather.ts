@@ -1,0 +1,192 @@
+import {
+  overrideAt,
+  overrideOrigin,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskSchedule,
+  type TaskScheduleStatus,
+} from '../../api/index.ts'
+import type { Clock } from '../../clock/index.ts'
+import { doneQueue, ledgerName, type Slot } from '../../contract/index.ts'
+import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
+import type { Logger, Metrics } from '../../observability/index.ts'
+import { type ScheduleFaultReason, sampleSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
+import type { Ledger, SlotSource } from '../../scheduling/index.ts'
+import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
+import type { Jobs, Trial } from '../../services/jobs/index.ts'
+import type { OrphanedData } from '../../services/orphaned-data/index.ts'
+import {
+  emptyExecutionSlotsMemory,
+  emptyJobSlotsMemory,
+  emptySlotMemory,
+  type ExecutionSlotsMemory,
+  type JobSlotsMemory,
+  type LedgerRecord,
+  type SlotDeps,
+  type SlotMemory,
+  type SlotPostponed,
+} from '../../services/slots/index.ts'
+import type { WriteBudget } from '../../services/status/index.ts'
+import type { Tracking } from '../../services/tracking/index.ts'
+
+export type TaskScheduleDeps = SlotDeps & {
+  readonly client: KubeClient
+  readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
+  readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
+  readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot'>, 'get' | 'byIndex'>
+  readonly engine: Engine
+  readonly tracking: Tracking
+  readonly jobs: Jobs
+  readonly orphanedData: Pick<OrphanedData, 'lookAgain'>
+  readonly events: EventRecorder
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
+  readonly installation: string
+  /** UID of kube-system. */
+  readonly cluster: string
+}
+
+export type Context = { readonly signal: AbortSignal; readonly log: Logger }
+
+/** Whether a schedule is suspended: by its override while that has an effect, else by its spec. */
+export type Suspension = {
+  readonly isSuspended: boolean
+  /** `suspended until 2026-11-29T04:00:00Z by oncall: "incident 4711"`; undefined: no override has an effect. */
+  readonly override?: string
+  readonly endsInMs?: number
+}
+
+/** What can be done about a schedule now: what prevents it, or `Driven`. */
+export type ScheduleSituation =
+  | Situation
+  | SlotPostponed
+  | { readonly kind: 'Invalid'; readonly fault: { readonly reason: ScheduleFaultReason | 'TemplateInvalid'; readonly message: string } }
+  /** Active runs are followed, and no slot is decided. */
+  | { readonly kind: 'NoDependency'; readonly name: string }
+  | { readonly kind: 'Driven' }
+
+/** What was missed since an Event last told it, by reason. */
+export type Untold = Map<string, { count: number; lastSlot: Slot; toldAtMs: number | undefined }>
+
+/** What is remembered of a schedule between two looks; all of it can be lost, at the price of a read. */
+export type Memory = ObjectMemory<LedgerRecord> &
+  SlotMemory & {
+    /** The object as it was last seen: when it is deleted, this says where its ledger is. */
+    schedule: TaskSchedule
+    understood: UnderstoodSchedule
+    readonly executions: ExecutionSlotsMemory
+    readonly jobs: JobSlotsMemory
+    /** What the API server says to the template of a Job, and for which version of the schedule. */
+    trial?: { readonly version: string; readonly trial: Trial } | undefined
+    /** The newest ledger that was read, for people to read while none can be. */
+    shown?: Ledger | undefined
+    readonly untold: Untold
+  }
+
+/** Everything that is decided on. */
+export type Gathered = {
+  readonly schedule: TaskSchedule
+  readonly understood: UnderstoodSchedule
+  /** The status that was written last. */
+  readonly status: TaskScheduleStatus | undefined
+  readonly suspension: Suspension
+  /** The newest ledger that this process saw. */
+  readonly shown: Ledger | undefined
+  /** Whether the graph that its slots start is there. */
+  readonly hasDependency: boolean
+  /** Undefined: it creates no Jobs, or nobody may dispatch. */
+  readonly trial: Trial | undefined
+}
+
+/** Everything that the status of a schedule says. */
+export type World = {
+  readonly schedule: TaskSchedule
+  /** The status that was written last. */
+  readonly status: TaskScheduleStatus | undefined
+  readonly situation: ScheduleSituation
+  readonly suspension: Suspension
+  /** What the API server says to the template of a Job that it would accept. */
+  readonly warnings: readonly string[]
+  /** Undefined while the spec cannot be understood. */
+  readonly slots: SlotSource | undefined
+  /** The newest that is known; undefined: none was read. */
+  readonly ledger: Ledger | undefined
+  /** On the broker's clock. */
+  readonly nowMs: number
+}
+
+/** An object is understood once per generation: that compiles its expressions. */
+export function remember(memories: Map<string, Memory>, engine: Engine, key: string, schedule: TaskSchedule): Memory {
+  const known = memories.get(key)
+  const { uid, generation } = schedule.metadata
+  if (known !== undefined) {
+    const isSame = known.schedule.metadata.uid === uid && known.schedule.metadata.generation === generation
+    if (!isSame) known.understood = understandSchedule(schedule)
+    known.schedule = schedule
+    return known
+  }
+  const memory: Memory = Object.assign(engine.remember<LedgerRecord>(), emptySlotMemory(), {
+    schedule,
+    understood: understandSchedule(schedule),
+    executions: emptyExecutionSlotsMemory(),
+    jobs: emptyJobSlotsMemory(),
+    untold: new Map(),
+  })
+  memories.set(key, memory)
+  return memory
+}
+
+/** Reads the caches, and asks the API server once for each version of a template. */
+export async function gather(
+  deps: Pick<TaskScheduleDeps, 'engine' | 'jobs' | 'dependencies' | 'clock'>,
+  memory: Memory,
+  status: TaskScheduleStatus | undefined,
+  { signal }: Context,
+): Promise<Gathered> {
+  const { schedule, understood, shown } = memory
+  // Once: what is done and what is said must not fall on two sides of its end.
+  const suspension = suspensionOf(schedule, deps.clock.now())
+  const isHeld = deps.engine.leaseAt(brokerKeyOf(schedule)).kind === 'Held'
+  const trial = isHeld ? await tryOut(deps.jobs, memory, signal) : undefined
+  return { schedule, understood, status, suspension, shown, hasDependency: hasDependency(deps, memory), trial }
+}
+
+export function suspensionOf({ spec }: TaskSchedule, nowMs: number): Suspension {
+  const active = overrideAt(spec.override, nowMs)
+  if (active === undefined) return { isSuspended: spec.suspend }
+  const { override, endsInMs } = active
+  return {
+    isSuspended: override.suspend,
+    override: `${override.suspend ? 'suspended' : 'not suspended'} ${overrideOrigin(override)}`,
+    endsInMs,
+  }
+}
+
+function hasDependency({ dependencies }: Pick<TaskScheduleDeps, 'dependencies'>, { schedule, understood }: Memory): boolean {
+  if (!understood.ok || understood.start.kind !== 'Graph') return true
+  return dependencies.get(`${schedule.metadata.namespace ?? ''}/${understood.start.dependency}`) !== undefined
+}
+
+async function tryOut(jobs: Jobs, memory: Memory, signal: AbortSignal): Promise<Trial | undefined> {
+  const { schedule, understood } = memory
+  if (!understood.ok || understood.start.kind !== 'Job') return (memory.trial = undefined)
+  const { uid, generation, namespace = '' } = schedule.metadata
+  const version = `${uid}/${generation}`
+  if (memory.trial?.version === version && memory.trial.trial.kind !== 'Unknown') return memory.trial.trial
+  const trial = await jobs.tryOut(namespace, understood.start.templateOf(sampleSlot), { signal })
+  memory.trial = { version, trial }
+  return trial
+}
+
+/** `namespace/name` of its TaskBroker. */
+export function brokerKeyOf({ metadata, spec }: TaskSchedule): string {
+  return `${metadata.namespace ?? ''}/${spec.brokerRef.name}`
+}
+
+/** Its names in the broker. */
+export function namesOf(installation: string, key: string): { readonly ledger: string; readonly doneQueue: string } {
+  const [namespace = '', name = ''] = key.split('/')
+  return { ledger: ledgerName(installation, namespace, name), doneQueue: doneQueue(installation, namespace) }
+}

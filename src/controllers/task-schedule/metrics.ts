@@ -1,0 +1,63 @@
+import { slotStartOf, type SlotStartName, type TaskScheduleStatus } from '../../api/index.ts'
+import type { Metrics } from '../../observability/index.ts'
+import type { Change, MissedReason, RunReason } from '../../scheduling/index.ts'
+import type { World } from './gather.ts'
+
+/** All that a run may come to: series that stay at 0 are told too. */
+const outcomes = {
+  task: ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
+  job: ['Succeeded', 'Failed', 'TimedOut', 'JobRemoved', 'Refused', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
+  dependencyRef: [
+    'Succeeded',
+    'Skipped',
+    'Failed',
+    'TimedOut',
+    'Cancelled',
+    'ExecutionRemoved',
+    'Refused',
+    'PendingDeadlineExceeded',
+    'RunDeadlineExceeded',
+  ],
+} as const satisfies Record<SlotStartName, readonly RunReason[]>
+const missedReasons: Readonly<Record<MissedReason, true>> = {
+  LedgerRegressed: true,
+  Overlap: true,
+  ScheduleChanged: true,
+  Skipped: true,
+  StartingDeadlineExceeded: true,
+  Superseded: true,
+  Suspended: true,
+  TooManyMissed: true,
+}
+
+/** What a schedule is like now. */
+export function tellSchedule(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
+  const series = metrics.of('TaskSchedule', key)
+  for (const outcome of outcomes[slotStartOf(schedule.spec).kind]) series.add('taskmill_schedule_runs_total', { outcome }, 0)
+  for (const reason of Object.keys(missedReasons)) series.add('taskmill_schedule_missed_total', { reason }, 0)
+  series.open('taskmill_schedule_dispatch_delay_seconds', {})
+  const [next] = status.nextRuns ?? []
+  series.set('taskmill_schedule_next_run_timestamp_seconds', {}, seconds(next))
+  series.set('taskmill_schedule_last_run_timestamp_seconds', {}, seconds(status.lastScheduleTime))
+  // An alert on what never succeeded needs a moment to count from.
+  const lastSuccess = seconds(status.lastSuccessTime ?? schedule.metadata.creationTimestamp)
+  series.set('taskmill_schedule_last_success_timestamp_seconds', {}, lastSuccess)
+  series.set('taskmill_schedule_consecutive_failures', {}, status.consecutiveFailures ?? 0)
+  series.set('taskmill_schedule_active_runs', {}, status.activeRuns ?? 0)
+  series.set('taskmill_schedule_suspended', {}, suspension.isSuspended ? 1 : 0)
+}
+
+/** What a write to the ledger made true. */
+export function countChanges(metrics: Metrics, key: string, changes: readonly Change[]): void {
+  const series = metrics.of('TaskSchedule', key)
+  for (const change of changes) {
+    if (change.kind === 'Dispatched') {
+      series.observe('taskmill_schedule_dispatch_delay_seconds', {}, Math.max(0, change.atMs / 1000 - change.slot))
+    } else if (change.kind === 'Missed') series.add('taskmill_schedule_missed_total', { reason: change.reason }, change.count)
+    else if (change.kind === 'RunEnded') series.add('taskmill_schedule_runs_total', { outcome: change.run.reason })
+  }
+}
+
+function seconds(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Date.parse(time) / 1000
+}

@@ -1,0 +1,123 @@
+/** Removes what one owner left in a broker: the same visits as of objects that are there, with the deletion as the wish. */
+import type { Broker, DispatchProof } from '../../broker/index.ts'
+import { doneQueue, type OwnerMarker, slotJobId } from '../../contract/index.ts'
+import { isQueueGeneration } from '../../scheduling/index.ts'
+import { removeRecord, type VisitResult } from '../engine/index.ts'
+import type { Jobs } from '../jobs/index.ts'
+import { createSettingsKind } from '../queue-settings/index.ts'
+import { createNodeJobs, createRunKind, type RunDeps, type RunMemory } from '../runs/index.ts'
+import { createQueueSlots, createSlotKind, deletionPlan, emptySlotMemory, nothingAcknowledged, type SlotExecutor } from '../slots/index.ts'
+
+export type RemovalDeps = RunDeps & {
+  readonly jobs: Jobs
+  readonly installation: string
+  /** Whether the cache, which is complete, has the object. */
+  readonly exists: (kind: OwnerMarker['kind'], namespace: string, name: string) => boolean
+}
+
+/** Data of an owner that is gone, where it is, and the proof to remove it with. */
+export type Orphan = {
+  readonly broker: Broker
+  readonly proof: DispatchProof
+  /** Its name in the broker: of a ledger, a run, or the owner of a queue's settings. */
+  readonly owner: string
+  readonly marker: OwnerMarker
+  readonly signal: AbortSignal
+}
+
+/** `stillRunning`: jobs that had started and continue; somebody has to remove their ends when they come. */
+export type RemovedOrphan = { readonly isComplete: boolean; readonly stillRunning: readonly string[] }
+
+/** An object that comes back meanwhile keeps its record: this is asked before each step. */
+export function removeOrphan(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
+  return { TaskSchedule: removeLedger, TaskExecution: removeRun, TaskQueue: removeSettings }[orphan.marker.kind](deps, orphan)
+}
+
+async function removeLedger(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
+  const { broker, proof, marker, owner: ledger } = orphan
+  const memory = emptySlotMemory()
+  const queueSlots = createQueueSlots({
+    broker,
+    proof,
+    ledger,
+    doneQueue: doneQueue(deps.installation, marker.namespace),
+    start: undefined,
+    pendingCompletions: () => [],
+    now: () => deps.brokerClock.now(broker),
+  })
+  const plan = deletionPlan('Delete', proof.epoch)
+  const executors = [queueSlots, goneWithSchedule]
+  const kind = createSlotKind(deps, { ...orphan, ledger, plan, memory, executors, isWanted: () => isStillGone(deps, marker) })
+  const { result, happened } = await removeRecord(kind, memory, orphan)
+  const acknowledged = new Set(happened.flatMap((each) => (each.kind === 'Acknowledged' ? each.ids : [])))
+  const started = [...memory.removed].filter(([, answer]) => answer === 'Started').map(([slot]) => slotJobId(ledger, slot))
+  // What had ended is gone with the ledger.
+  return removed(
+    deps,
+    orphan,
+    result,
+    started.filter((id) => !acknowledged.has(id)),
+  )
+}
+
+async function removeRun(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
+  const { broker, proof, marker, owner: run, signal } = orphan
+  const memory: RunMemory = { record: undefined }
+  const kind = createRunKind(deps, {
+    broker,
+    proof,
+    marker,
+    signal,
+    run,
+    doneQueue: doneQueue(deps.installation, marker.namespace),
+    memory,
+    desired: 'Deleted',
+    pendingCompletions: () => [],
+    jobs: createNodeJobs({ jobs: deps.jobs, run, namespace: marker.namespace, execution: marker.name }),
+    subjects: [],
+    isWanted: () => isStillGone(deps, marker),
+  })
+  const { result, happened } = await removeRecord(kind, memory, orphan)
+  const running = new Set<string>()
+  for (const each of happened) {
+    if (each.kind === 'StillRunning') for (const id of each.ids) running.add(id)
+    if (each.kind === 'Acknowledged') for (const id of each.ids) running.delete(id)
+  }
+  return removed(deps, orphan, result, [...running])
+}
+
+/** What was applied to a queue is taken back. */
+async function removeSettings(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
+  const { marker } = orphan
+  const { queue } = marker
+  if (queue === undefined) return { isComplete: true, stillRunning: [] }
+  const isWanted = () => isStillGone(deps, marker)
+  const kind = createSettingsKind({ ...deps, ...orphan, queue, wish: { kind: 'Released' }, isWanted })
+  const { result } = await removeRecord(kind, { record: undefined }, orphan)
+  return removed(deps, orphan, result, [])
+}
+
+function removed({ log }: RemovalDeps, { owner }: Orphan, result: VisitResult<unknown>, running: readonly string[]): RemovedOrphan {
+  if (result.kind === 'Failed') throw result.error
+  if (result.kind !== 'Deleted') return { isComplete: result.kind !== 'Fenced', stillRunning: [] }
+  log.info({ owner, stillRunning: running.length }, 'removed orphaned data of an object that is gone')
+  return { isComplete: true, stillRunning: running }
+}
+
+function isStillGone({ exists }: RemovalDeps, { kind, namespace, name }: OwnerMarker): boolean {
+  return !exists(kind, namespace, name)
+}
+
+/** For slots that started objects: those belong to the schedule, and are garbage-collected with it. */
+const goneWithSchedule: SlotExecutor = {
+  isFor: (generation) => !isQueueGeneration(generation),
+  observe: () => Promise.resolve({ ends: [] }),
+  place() {
+    throw new TypeError('orphaned data is removed, nothing is placed')
+  },
+  remove: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),
+  look: (slots) => Promise.resolve(slots.map(() => ({ state: 'Absent' as const }))),
+  acknowledge: () => Promise.resolve(nothingAcknowledged),
+  forget: () => Promise.resolve(nothingAcknowledged),
+  subjects: () => [],
+}

@@ -1,0 +1,45 @@
+/** What a log that the broker has under the name of an object means to that object: pure. */
+import { finalStateOf, type TaskExecutionStatus } from '../../api/index.ts'
+import { viewNodes, type Run, viewRun } from '../../graph/index.ts'
+
+/**
+ * `Continued`: the object continues the run. `Former`: an object that is gone had begun it; it is removed, with all that it began, and a new
+ * run begins. `Behind`: the broker has come back with less than is known; what came back with it is removed, and nothing begins.
+ */
+export type LogVerdict = 'Continued' | 'Former' | 'Behind'
+
+export type LogOwner = {
+  /** What the object begins its own run with. */
+  readonly token: string
+  /** As it was written last. */
+  readonly status: TaskExecutionStatus | undefined
+  /** If this cluster wrote a log last, it is that of an object which this process saw go; undefined: no object of the name went. */
+  readonly departedFrom: string | undefined
+}
+
+/**
+ * Identity is the name: a log that is there is continued, whoever began it, so that a restored backup runs nothing again. If its object was
+ * seen to go, people wanted another run. Once the status tells of a run, the log has to know at least as much. `cluster` wrote it last.
+ */
+export function judgeLog(run: Run, cluster: string | undefined, { token, status, departedFrom }: LogOwner): LogVerdict {
+  if (status?.startTime !== undefined) return isBehind(run, status) ? 'Behind' : 'Continued'
+  const isOfDeparted = departedFrom !== undefined && cluster === departedFrom
+  return isOfDeparted && isContinued(run, token) ? 'Former' : 'Continued'
+}
+
+/** Whether another object than the one of this token has begun the run. */
+export function isContinued({ begun }: Run, token: string): boolean {
+  return begun !== undefined && begun.token !== token
+}
+
+function isBehind(run: Run, status: TaskExecutionStatus): boolean {
+  const view = viewRun(run)
+  if (view === undefined) return true
+  if (finalStateOf({ status }) !== undefined) return view.finished === undefined
+  const states = new Map(viewNodes(run).map(({ name, state }) => [name, progressOf(state)]))
+  return (status.nodes ?? []).some(({ name, state }) => progressOf(state) > (states.get(name) ?? -1))
+}
+
+function progressOf(state: string): number {
+  return state === 'Pending' ? 0 : state === 'Running' || state === 'Stopping' ? 1 : 2
+}

@@ -1,0 +1,72 @@
+/** The nodes of a run that are jobs of a queue: how a job is made from a node, and what its end means. Pure. */
+import type { TaskTemplate } from '../../api/index.ts'
+import { maxPayloadBytes } from '../../api/index.ts'
+import type { EndedNode, PlacedJob, PlacedRef } from '../../broker/index.ts'
+import { nodeJobId } from '../../contract/index.ts'
+import type { NodeEnd, Refusal, Run } from '../../graph/index.ts'
+
+/** Where the jobs of a run are told of: `run` is `runName(installation, namespace, name)`. */
+export type RunPlace = { readonly run: string; readonly doneQueue: string }
+
+export function jobIdOf({ run }: RunPlace, { begun }: Run, node: string): string {
+  return nodeJobId(run, begun?.token ?? '', node)
+}
+
+export function refOf(place: RunPlace, run: Run, node: string): PlacedRef {
+  return { id: jobIdOf(place, run, node), doneQueue: place.doneQueue, queue: specOf(run, node)?.task?.queue ?? '' }
+}
+
+/** Why the job can never be placed; undefined: it can. */
+export function refusalOf(task: TaskTemplate): Refusal | undefined {
+  const bytes = Buffer.byteLength(JSON.stringify(task.payload ?? {}))
+  if (bytes <= maxPayloadBytes) return undefined
+  const message = `its payload has ${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
+  return { reason: 'PayloadTooLarge', message }
+}
+
+/** `dueAtMs` is of the broker's clock. */
+export function jobOf(place: RunPlace, run: Run, node: string, task: TaskTemplate, dueAtMs: number): PlacedJob {
+  const { maxRetries, initialDelaySeconds } = task.retry
+  return {
+    id: jobIdOf(place, run, node),
+    doneQueue: place.doneQueue,
+    done: { v: 1, run: place.run, token: run.begun?.token ?? '', node },
+    queue: task.queue,
+    name: task.type,
+    data: task.payload ?? {},
+    dueAtMs,
+    attempts: maxRetries + 1,
+    ...(maxRetries === 0 ? {} : { backoffMs: initialDelaySeconds * 1000 }),
+    ...(task.priority === undefined ? {} : { bullPriority: 101 - task.priority }),
+  }
+}
+
+export function endOf(job: EndedNode): NodeEnd {
+  const { node, outcome, result, resultBytes, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
+  const reasons = { Succeeded: 'Succeeded', Failed: 'AttemptsExhausted', Removed: 'JobRemoved' } as const
+  const said = [
+    outcome === 'Removed' ? 'somebody removed its job from the queue before it ended' : job.message,
+    resultBytes === undefined ? undefined : `its result of ${resultBytes} bytes is not kept`,
+  ].filter((each) => each !== undefined)
+  return {
+    node,
+    outcome: outcome === 'Succeeded' ? 'Succeeded' : 'Failed',
+    reason: reasons[outcome],
+    ...(said.length === 0 ? {} : { message: said.join('; ') }),
+    ...(result === undefined ? {} : { result }),
+    ...(attemptsMade === undefined ? {} : { attemptsMade }),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(worker === undefined ? {} : { worker }),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    ...(finishedAtMs === undefined ? {} : { finishedAtMs }),
+  }
+}
+
+export function specOf({ state }: Run, node: string) {
+  return state?.graph.nodes[state.graph.indexOf.get(node) ?? -1]?.spec
+}
+
+/** Whether the node has begun and has not ended. */
+export function isActive({ state, active }: Run, node: string): boolean {
+  return active.has(state?.graph.indexOf.get(node) ?? -1)
+}

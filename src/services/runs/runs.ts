@@ -1,0 +1,359 @@
+import type { Job } from '../../api/index.ts'
+import type { Broker, DispatchProof, EndedJob, EndedNode } from '../../broker/index.ts'
+import type { CountIncrement, OwnerMarker, SubjectKind } from '../../contract/index.ts'
+import { taskmillError } from '../../errors/index.ts'
+import {
+  applyEntry,
+  createRun,
+  foldRun,
+  type Graph,
+  nextRunStep,
+  notePlaced,
+  notePostponed,
+  noteRefused,
+  noteRemoved,
+  type Run,
+  type RunEntry,
+  type RunKnowledge,
+  type RunStep,
+} from '../../graph/index.ts'
+import type { Logger } from '../../observability/index.ts'
+import type { BrokerClock } from '../brokers/index.ts'
+import type { Acted, Kind, Memory, Step } from '../engine/index.ts'
+import type { Outcomes } from '../signals/index.ts'
+import { findEnds } from '../tracking/index.ts'
+import { judgeLog, type LogOwner, type LogVerdict } from './log-verdict.ts'
+import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
+import { endOf, isActive, jobIdOf, jobOf, refOf, refusalOf, type RunPlace, specOf } from './node-queue-jobs.ts'
+
+/** What one process remembers of a run between two visits. The record is the folded log, with what was learned of effects since. */
+export type RunMemory = Memory<Run> & {
+  /** Of this term: so many entries were stored, as far as is known, and what the log that was read last means. */
+  log?: { readonly epoch: number; readonly stored: number; readonly verdict: LogVerdict } | undefined
+}
+
+/** What runs need of the process, whatever their object. */
+export type RunDeps = {
+  readonly brokerClock: BrokerClock
+  readonly log: Logger
+  /** Learns of every end that was recorded, and thereby counted. */
+  readonly outcomes?: Pick<Outcomes, 'tell'> | undefined
+  /** Called before and after every append and effect, so that a test can end the process there. */
+  readonly at?: ((point: string) => void) | undefined
+}
+
+/** One run, for one visit. */
+export type RunVisit = RunPlace & {
+  readonly broker: Broker
+  readonly proof: DispatchProof
+  readonly marker: OwnerMarker
+  readonly memory: RunMemory
+  readonly desired: RunKnowledge['desired']
+  /** What a run without a log begins with; undefined: it must not begin. */
+  readonly begin?: { readonly token: string; readonly graph: Graph } | undefined
+  /** Whose log it has to be; undefined: any log is continued. */
+  readonly owner?: LogOwner | undefined
+  /** Reads the pending completions of this run. */
+  readonly pendingCompletions: () => readonly EndedJob[]
+  /** Undefined: no node of it is a Kubernetes Job. */
+  readonly jobs?: NodeJobs | undefined
+  /** What the outcome of the run as a whole counts for. */
+  readonly subjects: readonly { readonly subjectKind: SubjectKind; readonly subject: string }[]
+  /** Whether the object is still the one that the visit is made for. Read before each step. */
+  readonly isWanted?: (() => boolean) | undefined
+  readonly signal: AbortSignal
+}
+
+/**
+ * What took place: entries that were stored, done jobs that were removed, and jobs that were to be taken back and continue to run: nobody
+ * will record their ends.
+ */
+export type RunHappening =
+  | { readonly kind: 'Recorded'; readonly entries: readonly RunEntry[] }
+  | { readonly kind: 'Acknowledged' | 'StillRunning'; readonly ids: readonly string[] }
+
+/** The broker knows less than was known, and what came back with it is removed. */
+export type RunLost = { readonly kind: 'Lost' }
+
+export type ObservedRun = {
+  readonly record: Run
+  readonly desired: RunKnowledge['desired']
+  readonly begin: RunVisit['begin']
+  readonly verdict: LogVerdict
+  /** Pending completions of this run. */
+  readonly own: readonly EndedNode[]
+  /** Those of an object that had its name before. */
+  readonly strange: readonly EndedJob[]
+  readonly jobs: LookedAtJobs | undefined
+  /** Reads which Jobs of final nodes have to be tidied up; only asked when nothing else is to do. */
+  readonly leftJobs: () => readonly Job[]
+  /** On the broker's clock. */
+  readonly nowMs: number
+}
+
+export type RunAction =
+  | Exclude<RunStep, { readonly kind: 'Wait' | 'Remove' | 'Acknowledge' }>
+  | { readonly kind: 'Remove'; readonly nodes: readonly string[] }
+  /** By the ids of the jobs. */
+  | { readonly kind: 'Acknowledge'; readonly ids: readonly string[] }
+  | { readonly kind: 'Tidy'; readonly ids: readonly string[]; readonly jobs: readonly Job[] }
+
+/** `looked`: the Jobs are looked at once in a visit, and again after what may have changed them. */
+type Context = RunDeps & RunVisit & { looked: LookedAtJobs | undefined; readonly acknowledged: Set<string> }
+type RunActed = Acted<Run, RunHappening, RunLost>
+
+/**
+ * Carries out what `nextRunStep` asks for. It makes no decisions.
+ *
+ * Guarantees, beside those of the engine: every append is a compare-and-swap on the length that was observed, with the proof. A log that
+ * cannot be read (TM_LEDGER_UNREADABLE) is never written to; one that is shorter than it was is never continued. An end is counted in the
+ * append that records it.
+ */
+export function createRunKind(deps: RunDeps, visit: RunVisit): Kind<Run, ObservedRun, RunAction, RunHappening, RunLost> {
+  const context: Context = { ...deps, ...visit, looked: undefined, acknowledged: new Set() }
+  return {
+    observe: (known) => observe(context, known),
+    step: nextStepOf,
+    act: (observed, action) => act(context, observed, action),
+  }
+}
+
+async function observe(context: Context, known: Run | undefined): Promise<ObservedRun | 'Unwanted'> {
+  const { broker, brokerClock, memory, jobs, begin } = context
+  if (context.isWanted?.() === false) return 'Unwanted'
+  const record = known ?? (await readLog(context))
+  const verdict = memory.log?.verdict ?? 'Continued'
+  const desired = verdict === 'Continued' ? context.desired : 'Deleted'
+  context.looked ??= desired === 'Deleted' ? undefined : await jobs?.look(record, context)
+  const leftJobs = () => jobs?.left(record) ?? []
+  const nowMs = brokerClock.now(broker)
+  return { record, desired, begin, verdict, ...pendingOf(context, record), jobs: context.looked, leftJobs, nowMs }
+}
+
+function pendingOf({ pendingCompletions, acknowledged }: Context, { begun }: Run): Pick<ObservedRun, 'own' | 'strange'> {
+  const own: EndedNode[] = []
+  const strange: EndedJob[] = []
+  for (const end of pendingCompletions()) {
+    if (acknowledged.has(end.id)) continue
+    if (end.kind === 'Node' && end.token === begun?.token) own.push(end)
+    else strange.push(end)
+  }
+  return { own, strange }
+}
+
+function nextStepOf({ record, desired, begin, own, strange, jobs, leftJobs, nowMs }: ObservedRun): Step<RunAction> {
+  const ended = [...own.map(endOf), ...(jobs?.ends ?? []).filter(({ node }) => isActive(record, node))]
+  const step = nextRunStep(record, { desired, begin, ended }, nowMs)
+  switch (step.kind) {
+    case 'Wait': {
+      const left = leftJobs()
+      const ids = strange.map(({ id }) => id)
+      if (ids.length + left.length > 0) return { kind: 'Act', changes: 'Ends', action: { kind: 'Tidy', ids, jobs: left } }
+      const lookAtMs = jobs?.againAfterMs === undefined ? Infinity : nowMs + jobs.againAfterMs
+      const untilMs = Math.min(step.untilMs ?? Infinity, lookAtMs)
+      return { kind: 'Wait', untilMs: untilMs === Infinity ? undefined : untilMs }
+    }
+    case 'Acknowledge': {
+      const ids = [...own.filter(({ node }) => step.nodes.includes(node)), ...strange].map(({ id }) => id)
+      return { kind: 'Act', changes: 'Ends', action: { kind: 'Acknowledge', ids } }
+    }
+    case 'Append':
+    case 'Delete':
+      return { kind: 'Act', changes: 'Record', action: step }
+    case 'Place':
+      return { kind: 'Act', changes: 'Effects', action: step }
+    case 'Remove':
+      return { kind: 'Act', changes: 'Effects', action: { kind: 'Remove', nodes: step.nodes } }
+  }
+}
+
+async function act(context: Context, observed: ObservedRun, action: RunAction): Promise<RunActed> {
+  const { record } = observed
+  switch (action.kind) {
+    case 'Append':
+      return append(context, record, action)
+    case 'Place':
+      return place(context, record, action.nodes)
+    case 'Remove':
+      return remove(context, record, action.nodes)
+    case 'Acknowledge':
+      return acknowledge(context, action.ids)
+    case 'Tidy': {
+      const acted: RunActed = action.ids.length === 0 ? { outcome: 'Done' } : await acknowledge(context, action.ids)
+      if (acted.outcome !== 'Fenced') await context.jobs?.tidy(record, action.jobs, context)
+      return acted
+    }
+    case 'Delete':
+      return deleteLog(context, observed)
+  }
+}
+
+async function readLog(context: Context): Promise<Run> {
+  const { broker, brokerClock, memory, owner, proof } = context
+  const run = createRun()
+  for (;;) {
+    const { entries, length, marker, brokerTimeMs } = await broker.readRun(context.run, run.length)
+    brokerClock.set(broker, brokerTimeMs)
+    const folded = foldRun(entries, run)
+    if (!folded.ok) throw taskmillError('TM_LEDGER_UNREADABLE', folded.message)
+    if (run.length < length && entries.length > 0) continue
+    const before = memory.log?.epoch === proof.epoch ? memory.log : undefined
+    const stored = before?.stored ?? 0
+    // Once behind, always behind in this term: what the log had is gone.
+    const isBehind = before?.verdict === 'Behind' || run.length < stored
+    const verdict = owner === undefined ? 'Continued' : judgeLog(run, marker?.cluster, owner)
+    memory.log = { epoch: proof.epoch, stored: Math.max(run.length, stored), verdict: isBehind ? 'Behind' : verdict }
+    return run
+  }
+}
+
+async function append(context: Context, run: Run, { what, entries }: Extract<RunStep, { kind: 'Append' }>): Promise<RunActed> {
+  const { broker, brokerClock, marker, proof, log, outcomes, at = () => undefined } = context
+  const counts = countsOf(context, run, entries)
+  at(`before append ${what}`)
+  const answer = await broker.appendRun({
+    run: context.run,
+    expectedLength: run.length,
+    entries: entries.map((entry) => JSON.stringify(entry)),
+    marker,
+    proof,
+    counts,
+  })
+  at(`after append ${what}`)
+  brokerClock.set(broker, answer.brokerTimeMs)
+  if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
+  if (answer.outcome === 'Conflict') {
+    log.debug({ run: context.run, append: what }, 'an append to a run was refused, looking again')
+    return { outcome: 'Done' }
+  }
+  for (const entry of entries) applyEntry(run, entry)
+  noteStored(context, run.length)
+  outcomes?.tell(marker.namespace, counts)
+  return { outcome: 'Done', record: run, happened: [{ kind: 'Recorded', entries }] }
+}
+
+function noteStored({ memory, proof }: Context, stored: number): void {
+  memory.log = { epoch: proof.epoch, stored, verdict: memory.log?.verdict ?? 'Continued' }
+}
+
+async function place(context: Context, run: Run, nodes: Extract<RunStep, { kind: 'Place' }>['nodes']): Promise<RunActed> {
+  context.looked = undefined
+  const tasks = nodes.flatMap((node) => {
+    if (!('task' in node)) return []
+    const refusal = refusalOf(node.task)
+    if (refusal !== undefined) noteRefused(run, node.name, refusal)
+    return refusal === undefined ? [node] : []
+  })
+  if (tasks.length > 0 && (await placeTasks(context, run, tasks)) === 'Fenced') return { outcome: 'Fenced' }
+  const jobs = nodes.flatMap((node) => ('job' in node ? [node] : []))
+  if (jobs.length > 0) await placeJobs(context, run, jobs)
+  return { outcome: 'Done' }
+}
+
+async function placeTasks(
+  context: Context,
+  run: Run,
+  tasks: readonly Extract<Extract<RunStep, { kind: 'Place' }>['nodes'][number], { task: unknown }>[],
+): Promise<'Done' | 'Fenced'> {
+  const { broker, brokerClock, proof, at = () => undefined } = context
+  const jobs = tasks.map(({ name, task }) => jobOf(context, run, name, task, brokerClock.now(broker)))
+  at('before place')
+  const outcome = await broker.placeJobs(jobs, brokerClock.now(broker), proof)
+  at('after place')
+  if (outcome === 'Fenced') return 'Fenced'
+  notePlaced(
+    run,
+    tasks.map(({ name }) => name),
+  )
+  return 'Done'
+}
+
+async function placeJobs(context: Context, run: Run, nodes: Parameters<NodeJobs['place']>[1]): Promise<void> {
+  const { broker, brokerClock } = context
+  const nowMs = brokerClock.now(broker)
+  for (const { node, answer } of await jobsOf(context).place(run, nodes, context)) {
+    if (answer.kind === 'Refused') noteRefused(run, node, answer)
+    else if (answer.kind === 'Postponed') notePostponed(run, node, answer.message, nowMs)
+    else notePlaced(run, [node])
+  }
+}
+
+async function remove(context: Context, run: Run, nodes: readonly string[]): Promise<RunActed> {
+  const { broker, proof, at = () => undefined } = context
+  context.looked = undefined
+  at('before remove')
+  const answers = await Promise.all(
+    nodes.map(async (node) => {
+      const isJob = specOf(run, node)?.job !== undefined
+      const answer = isJob ? await jobsOf(context).remove(run, node, context) : await broker.cancelPlaced(refOf(context, run, node), proof)
+      return { node, answer }
+    }),
+  )
+  at('after remove')
+  for (const { node, answer } of answers) {
+    if (answer === 'Fenced') return { outcome: 'Fenced' }
+    noteRemoved(run, node, answer)
+  }
+  const running = answers.filter(({ answer }) => answer === 'Running').map(({ node }) => jobIdOf(context, run, node))
+  return { outcome: 'Done', happened: running.length === 0 ? [] : [{ kind: 'StillRunning', ids: running }] }
+}
+
+async function acknowledge(context: Context, ids: readonly string[]): Promise<RunActed> {
+  const { broker, doneQueue, proof, acknowledged, at = () => undefined } = context
+  at('before acknowledge')
+  const outcome = await broker.acknowledgeEnded(
+    ids.map((id) => ({ id, doneQueue })),
+    proof,
+  )
+  at('after acknowledge')
+  if (outcome === 'Fenced') return { outcome }
+  for (const id of ids) acknowledged.add(id)
+  return { outcome, happened: [{ kind: 'Acknowledged', ids }] }
+}
+
+/** The ends that nobody will record go before the log does: a process that dies in between begins again. */
+async function deleteLog(context: Context, { record, verdict }: ObservedRun): Promise<RunActed> {
+  const { broker, brokerClock, doneQueue, proof, at = () => undefined } = context
+  const { wanted } = await findEnds(broker, doneQueue, ({ owner }) => owner === context.run)
+  if (wanted.length > 0) {
+    return acknowledge(
+      context,
+      wanted.map(({ id }) => id),
+    )
+  }
+  if (record.length > 0) {
+    at('before delete')
+    const { outcome, brokerTimeMs } = await broker.deleteRun(context.run, record.length, proof)
+    at('after delete')
+    brokerClock.set(broker, brokerTimeMs)
+    if (outcome === 'Fenced') return { outcome: 'Fenced' }
+    if (outcome !== 'Written') return { outcome: 'Done' }
+    noteStored(context, 0)
+  }
+  if (context.desired === 'Deleted') return { outcome: 'Deleted' }
+  return { outcome: verdict === 'Behind' ? { stopped: { kind: 'Lost' } } : 'Done' }
+}
+
+function jobsOf({ jobs, run }: Context): NodeJobs {
+  if (jobs === undefined) throw new TypeError(`nothing runs the Jobs of ${run}`)
+  return jobs
+}
+
+/** Each end counts once: that of a job for its queue, that of the run for what it is a run of. */
+function countsOf({ subjects }: RunVisit, run: Run, entries: readonly RunEntry[]): readonly CountIncrement[] {
+  return entries.flatMap((entry): readonly CountIncrement[] => {
+    if (entry.kind !== 'Ended' && entry.kind !== 'Finished') return []
+    const outcome = countedAs[entry.outcome]
+    if (outcome === undefined) return []
+    if (entry.kind === 'Finished') return subjects.map((subject) => ({ ...subject, outcome }))
+    // Only a node that had started has a job.
+    const queue = isActive(run, entry.node) ? specOf(run, entry.node)?.task?.queue : undefined
+    return queue === undefined ? [] : [{ subjectKind: 'Queue', subject: queue, outcome }]
+  })
+}
+
+const countedAs: Readonly<Record<string, CountIncrement['outcome'] | undefined>> = {
+  Succeeded: 'Succeeded',
+  Failed: 'Failed',
+  TimedOut: 'Failed',
+}

@@ -1,0 +1,209 @@
+import { finalStateOf, taskExecutions, type TaskExecution } from '../../api/index.ts'
+import { annotations, type Slot, slotJobId } from '../../contract/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
+import type { Informer, KubeClient } from '../../kube/index.ts'
+import { isRecorded, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
+import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { isRefusedForGood } from '../jobs/index.ts'
+import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+
+/** What is remembered between two visits; losing it costs some requests. */
+export type ExecutionSlotsMemory = {
+  /** The API server refused them for good, and why. */
+  readonly refused: Map<Slot, string>
+  /** The UIDs of those that were marked as recorded, until the cache shows it. */
+  readonly marked: Set<string>
+}
+
+export type ExecutionSlotsDeps = {
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'apply' | 'delete'>
+  /** `byUnrecordedSlot`: those that slots of a schedule have started, and whose ends are not recorded. */
+  readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot'>, 'get' | 'byIndex'>
+  readonly namespace: string
+  readonly schedule: string
+  readonly ledger: string
+  /** What a slot starts by the present template; undefined: nothing is placed any more. */
+  readonly start: SlotStart | undefined
+  readonly memory: ExecutionSlotsMemory
+  readonly signal: AbortSignal
+  readonly at?: ((point: string) => void) | undefined
+}
+
+const fieldManager = 'taskmill-task-schedule'
+/** Its status is written while it is to be deleted: it is looked at again so often. */
+const maxConflicts = 5
+
+export function emptyExecutionSlotsMemory(): ExecutionSlotsMemory {
+  return { refused: new Map(), marked: new Set() }
+}
+
+/**
+ * Runs of slots as TaskExecutions, one each, under a name that follows from the slot. For one visit: what it has asked the API server for
+ * once it does not ask for again.
+ *
+ * Guarantees: one that the cache does not show counts as gone only after the API server has said so. The mark of what is recorded lets the
+ * time after which a TaskExecution is deleted begin, so that no end is lost with it.
+ */
+export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
+  const { client, executions, namespace, schedule, ledger, start, memory, signal, at = () => undefined } = deps
+  /** What the API server said of those that the cache did not show. */
+  const asked = new Map<Slot, TaskExecution | undefined>()
+  const takenBack = new Set<Slot>()
+  const nameOf = (slot: Slot) => slotObjectName(schedule, slotJobId(ledger, slot))
+
+  function ours(object: TaskExecution | undefined, slot: Slot): TaskExecution | undefined {
+    const run = object === undefined ? undefined : parseSlotRun(object)
+    return run?.ledger === ledger && run.slot === slot ? object : undefined
+  }
+
+  const known = (slot: Slot) => ours(executions.get(`${namespace}/${nameOf(slot)}`), slot) ?? asked.get(slot)
+  const unrecorded = () => executions.byIndex('byUnrecordedSlot', `${namespace}/${schedule}`)
+
+  async function read(slot: Slot): Promise<TaskExecution | undefined> {
+    try {
+      return await client.get(taskExecutions, namespace, nameOf(slot), { signal })
+    } catch (error) {
+      if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return undefined
+      throw error
+    }
+  }
+
+  /** Why it has to be tried again. */
+  async function create(slot: Slot): Promise<string | undefined> {
+    if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
+    at('before create execution')
+    try {
+      await client.create<TaskExecution>(taskExecutions, start.executionOf(ledger, slot), { fieldManager, signal })
+    } catch (error) {
+      if (hasCode(error, 'TM_KUBE_ALREADY_EXISTS')) {
+        const there = await read(slot)
+        if (there === undefined) throw error
+        if (ours(there, slot) === undefined) memory.refused.set(slot, `tex/${nameOf(slot)} exists and is not of this slot. Next: delete it`)
+      } else if (isRefusedForGood(error)) memory.refused.set(slot, errorMessage(error))
+      else if (hasCode(error, 'TM_KUBE_INVALID', 'TM_KUBE_FORBIDDEN', 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS')) {
+        signal.throwIfAborted()
+        return errorMessage(error)
+      } else throw error
+    }
+    at('after create execution')
+    return undefined
+  }
+
+  async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
+    for (let conflicts = 0; ; conflicts++) {
+      const there = ours(await read(slot), slot)
+      if (there === undefined || isGoing(there)) return 'Absent'
+      if (hasBegun(there)) return 'Started'
+      const { uid = '', resourceVersion = '' } = there.metadata
+      takenBack.add(slot)
+      at('before delete execution')
+      try {
+        await client.delete(taskExecutions, namespace, nameOf(slot), { signal, preconditions: { uid, resourceVersion } })
+        at('after delete execution')
+        return 'Removed'
+      } catch (error) {
+        takenBack.delete(slot)
+        if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return 'Absent'
+        if (!hasCode(error, 'TM_KUBE_CONFLICT') || conflicts === maxConflicts) throw error
+      }
+    }
+  }
+
+  async function mark({ metadata }: TaskExecution): Promise<void> {
+    const { name, uid = '' } = metadata
+    at('before mark execution')
+    try {
+      const marks = { [annotations.recorded]: 'true' }
+      await client.apply(taskExecutions, { metadata: { namespace, name, uid, annotations: marks } }, { fieldManager, signal })
+    } catch (error) {
+      // Gone, or another one by now.
+      if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
+    }
+    at('after mark execution')
+    memory.marked.add(uid)
+  }
+
+  function endsOf(waitedFor: readonly Slot[], nowMs: number): readonly RunOutcome[] {
+    const outcomes = new Map<Slot, RunOutcome>()
+    for (const [slot, message] of memory.refused)
+      outcomes.set(slot, { slot, succeeded: false, reason: 'Refused', message, finishedAtMs: nowMs })
+    for (const object of unrecorded()) {
+      const slot = parseSlotRun(object)?.slot
+      const outcome = slot === undefined || memory.marked.has(object.metadata.uid ?? '') ? undefined : outcomeOf(object, slot, nowMs)
+      if (slot !== undefined && outcome !== undefined && ours(object, slot) !== undefined) outcomes.set(slot, outcome)
+    }
+    // Also what was recorded once: the broker may have lost it.
+    for (const slot of waitedFor) {
+      const object = known(slot)
+      if (takenBack.has(slot) || memory.refused.has(slot)) continue
+      const outcome = object === undefined || isGoing(object) ? removed(nameOf(slot), slot, nowMs) : outcomeOf(object, slot, nowMs)
+      if (outcome !== undefined) outcomes.set(slot, outcome)
+    }
+    return [...outcomes.values()]
+  }
+
+  return {
+    isFor: (generation) => queueOfGeneration(generation) === executionsPlace,
+    async observe(begun, nowMs) {
+      const waitedFor = begun.map(({ slot }) => slot)
+      const unknown = waitedFor.filter((slot) => known(slot) === undefined && !asked.has(slot))
+      await Promise.all(unknown.map(async (slot) => asked.set(slot, ours(await read(slot), slot))))
+      const left = memory.marked.size === 0 ? [] : unrecorded().map(({ metadata }) => metadata.uid)
+      for (const uid of memory.marked) if (!left.includes(uid)) memory.marked.delete(uid)
+      // Changes of them come by the cache.
+      return { ends: endsOf(waitedFor, nowMs) }
+    },
+    async place(slots) {
+      const postponed = (await Promise.all(slots.map(({ slot }) => create(slot)))).find((message) => message !== undefined)
+      return postponed === undefined ? 'Done' : { postponed }
+    },
+    remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
+    look: (slots) => Promise.resolve(slots.map(({ slot }: SlotRef) => lookedAt(known(slot)))),
+    async acknowledge(slots) {
+      const objects = slots.flatMap((slot) => known(slot) ?? [])
+      await Promise.all(objects.filter((object) => !isRecorded(object)).map(mark))
+      for (const slot of slots) memory.refused.delete(slot)
+      return nothingAcknowledged
+    },
+    // Once the schedule is gone, nobody waits for a mark.
+    forget: () => Promise.resolve(nothingAcknowledged),
+    // The run itself counts for its graph.
+    subjects: () => [],
+  }
+}
+
+function isGoing({ metadata }: TaskExecution): boolean {
+  return metadata.deletionTimestamp !== undefined
+}
+
+function hasBegun({ status }: TaskExecution): boolean {
+  return status?.startTime !== undefined
+}
+
+function lookedAt(object: TaskExecution | undefined): RunObservation {
+  if (object === undefined || isGoing(object)) return { state: 'Absent' }
+  if (finalStateOf(object) !== undefined) return { state: 'Ended' }
+  const { startTime } = object.status ?? {}
+  return startTime === undefined ? { state: 'Waiting' } : { state: 'Active', startedAtMs: Date.parse(startTime) }
+}
+
+function outcomeOf(object: TaskExecution, slot: Slot, nowMs: number): RunOutcome | undefined {
+  const reason = finalStateOf(object)
+  if (reason === undefined) return undefined
+  const { failureMessage, startTime, finishTime } = object.status ?? {}
+  const said = [`tex/${object.metadata.name}`, ...(failureMessage === undefined ? [] : [failureMessage])].join(': ')
+  const succeeded = reason === 'Succeeded' || reason === 'Skipped'
+  return {
+    slot,
+    succeeded,
+    reason,
+    ...(succeeded ? {} : { message: said }),
+    ...(startTime === undefined ? {} : { startedAtMs: Date.parse(startTime) }),
+    finishedAtMs: finishTime === undefined ? nowMs : Date.parse(finishTime),
+  }
+}
+
+function removed(name: string, slot: Slot, nowMs: number): RunOutcome {
+  const message = `tex/${name} was deleted before its end was recorded, which cancels a run`
+  return { slot, succeeded: false, reason: 'ExecutionRemoved', message, finishedAtMs: nowMs }
+}

@@ -1,0 +1,20 @@
+/**
+ * Slots of schedules: what the engine observes of a ledger and its runs, and how each step is carried out; with an executor for each thing
+ * that a slot may start. Guarantees: every write is a compare-and-swap with a proof, every effect is idempotent by the slot, and a process
+ * that dies in between is continued by the next. This room makes no decisions; see `scheduling`.
+ */
+export { createExecutionSlots, emptyExecutionSlotsMemory, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
+export { createJobSlots, emptyJobSlotsMemory, type JobSlotsDeps, type JobSlotsMemory } from './job-slots.ts'
+export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
+export { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+export {
+  createSlotKind,
+  deletionPlan,
+  emptySlotMemory,
+  type LedgerRecord,
+  type SlotDeps,
+  type SlotHappening,
+  type SlotMemory,
+  type SlotPostponed,
+  type SlotVisit,
+} from './slots.ts'

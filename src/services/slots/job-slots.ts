@@ -1,0 +1,173 @@
+import type { Job, OwnerReference } from '../../api/index.ts'
+import { annotations, labels, type Slot, slotJobId, parseSlotJobId } from '../../contract/index.ts'
+import type { SlotStart } from '../../plans/index.ts'
+import { type RunObservation, jobsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
+import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
+import { nothingAcknowledged, type SlotExecutor } from './slot-executor.ts'
+
+/** What is remembered between two visits; losing it costs some requests. */
+export type JobSlotsMemory = {
+  /** The API server refused them for good, and why. */
+  readonly refused: Map<Slot, string>
+  /** The UIDs of those that were acknowledged, until the cache shows it. */
+  readonly acknowledged: Set<string>
+}
+
+export type JobSlotsDeps = {
+  readonly jobs: Jobs
+  readonly namespace: string
+  readonly schedule: string
+  readonly ledger: string
+  /** Goes with the schedule; undefined: it is to stay. */
+  readonly owner: OwnerReference | undefined
+  /** What a slot starts by the present template; undefined: nothing is placed any more. */
+  readonly start: SlotStart | undefined
+  readonly memory: JobSlotsMemory
+  readonly signal: AbortSignal
+  readonly at?: ((point: string) => void) | undefined
+}
+
+/** The last words of a container may be a page of its log. */
+const maxMessageLength = 2048
+
+export function emptyJobSlotsMemory(): JobSlotsMemory {
+  return { refused: new Map(), acknowledged: new Set() }
+}
+
+/**
+ * Runs of slots as Kubernetes Jobs, one each, under a name that follows from the slot. For one visit.
+ *
+ * Guarantees: those of `Jobs`. One of which no pod is up yet has not started; taking it back deletes it.
+ */
+export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
+  const { jobs, namespace, schedule, ledger, owner, start, memory, signal, at = () => undefined } = deps
+  const call = { signal }
+  const looks = new Map<Slot, JobLook>()
+  /** Of those that have ended. */
+  const reports = new Map<Slot, { readonly job: Job; readonly report: JobReport }>()
+  const takenBack = new Set<Slot>()
+  const refOf = (slot: Slot) => jobNamed(namespace, [schedule], slotJobId(ledger, slot))
+
+  /** Those of the schedule's slots that have ended, and whose ends are not recorded. */
+  function unrecorded(): readonly (readonly [Slot, Job])[] {
+    return jobs.startedBy({ kind: 'TaskSchedule', namespace, name: schedule }).flatMap((job) => {
+      const named = parseSlotJobId(job.metadata.annotations?.[annotations.jobId] ?? '')
+      if (named?.ledger !== ledger || job.metadata.name !== refOf(named.slot).name) return []
+      return endOfJob(job) === undefined || isAcknowledged(job) ? [] : [[named.slot, job] as const]
+    })
+  }
+
+  async function report(slot: Slot, job: Job): Promise<void> {
+    if (reports.get(slot)?.job.metadata.uid !== job.metadata.uid) reports.set(slot, { job, report: await jobs.report(job, call) })
+  }
+
+  async function create(slot: Slot): Promise<string | undefined> {
+    if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
+    const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule }
+    at('before create job')
+    const answer = await jobs.create({ ...refOf(slot), labels: own, owner, template: start.templateOf(slot) }, call)
+    at('after create job')
+    if (answer.kind === 'Refused') memory.refused.set(slot, answer.message)
+    return answer.kind === 'Postponed' ? answer.message : undefined
+  }
+
+  async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
+    const look = await jobs.look(refOf(slot), call)
+    if (look.kind === 'Absent') return 'Absent'
+    if (look.kind === 'Ended' || (look.job !== undefined && isUp(look.job))) return 'Started'
+    takenBack.add(slot)
+    at('before delete job')
+    const answer = await jobs.remove(refOf(slot), call)
+    at('after delete job')
+    if (answer !== 'Ended') return answer
+    takenBack.delete(slot)
+    return 'Started'
+  }
+
+  function endsOf(nowMs: number): readonly RunOutcome[] {
+    const outcomes = new Map<Slot, RunOutcome>()
+    for (const [slot, message] of memory.refused)
+      outcomes.set(slot, { slot, succeeded: false, reason: 'Refused', message, finishedAtMs: nowMs })
+    for (const [slot, { job, report: end }] of reports) outcomes.set(slot, outcomeOf(job, slot, end, nowMs))
+    for (const [slot, { kind }] of looks) {
+      if (kind !== 'Absent' || takenBack.has(slot) || memory.refused.has(slot)) continue
+      const message = `job/${refOf(slot).name} was deleted before its end was recorded`
+      outcomes.set(slot, { slot, succeeded: false, reason: 'JobRemoved', message, finishedAtMs: nowMs })
+    }
+    return [...outcomes.values()]
+  }
+
+  return {
+    isFor: (generation) => queueOfGeneration(generation) === jobsPlace,
+    async observe(begun, nowMs) {
+      const slots = begun.map(({ slot }) => slot)
+      // Only what the ledger waits for is gone when it is not there.
+      for (const slot of looks.keys()) if (!slots.includes(slot)) looks.delete(slot)
+      await Promise.all(slots.filter((slot) => !looks.has(slot)).map(async (slot) => looks.set(slot, await jobs.look(refOf(slot), call))))
+      const left = unrecorded()
+      for (const uid of memory.acknowledged) if (left.every(([, { metadata }]) => metadata.uid !== uid)) memory.acknowledged.delete(uid)
+      const pending = left.filter(([, { metadata }]) => !memory.acknowledged.has(metadata.uid ?? ''))
+      // Also what was recorded once: the broker may have lost it.
+      const found = [...looks].flatMap(([slot, look]) => (look.kind === 'Ended' ? [[slot, look.job] as const] : []))
+      const ended = new Map([...pending, ...found])
+      for (const slot of reports.keys()) if (!ended.has(slot)) reports.delete(slot)
+      await Promise.all([...ended].map(([slot, job]) => report(slot, job)))
+      const waits = [...looks.values()].map((look) => (look.kind === 'Running' ? (look.againAfterMs ?? Infinity) : Infinity))
+      return { ends: endsOf(nowMs), againAfterMs: Math.min(Infinity, ...waits) }
+    },
+    async place(slots) {
+      const postponed = (await Promise.all(slots.map(({ slot }) => create(slot)))).find((message) => message !== undefined)
+      return postponed === undefined ? 'Done' : { postponed }
+    },
+    remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
+    look: (slots) => Promise.resolve(slots.map(({ slot }) => lookedAt(looks.get(slot)))),
+    async acknowledge(slots) {
+      await Promise.all(
+        slots.map(async (slot) => {
+          memory.refused.delete(slot)
+          const job = reports.get(slot)?.job
+          if (job === undefined || isAcknowledged(job)) return
+          at('before acknowledge job')
+          await jobs.acknowledge(job, call)
+          at('after acknowledge job')
+          memory.acknowledged.add(job.metadata.uid ?? '')
+        }),
+      )
+      return nothingAcknowledged
+    },
+    // With the schedule they go, or stay as they are.
+    forget: () => Promise.resolve(nothingAcknowledged),
+    subjects: () => [],
+  }
+}
+
+/** A pod of it runs, or has. */
+function isUp({ status }: Job): boolean {
+  return (status?.ready ?? 0) + (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
+}
+
+function lookedAt(look: JobLook | undefined): RunObservation {
+  if (look === undefined || look.kind === 'Absent') return { state: 'Absent' }
+  if (look.kind === 'Ended') return { state: 'Ended' }
+  const { job } = look
+  if (job === undefined || !isUp(job)) return { state: 'Waiting' }
+  const startedAtMs = Date.parse(job.status?.startTime ?? '')
+  return { state: 'Active', ...(Number.isNaN(startedAtMs) ? {} : { startedAtMs }) }
+}
+
+function outcomeOf({ metadata }: Job, slot: Slot, end: JobReport, nowMs: number): RunOutcome {
+  const { outcome, attemptsMade, pod, startedAtMs, finishedAtMs } = end
+  const succeeded = outcome === 'Succeeded'
+  const failure = end.reason === 'DeadlineExceeded' ? 'TimedOut' : 'Failed'
+  return {
+    slot,
+    succeeded,
+    reason: succeeded ? 'Succeeded' : failure,
+    ...(succeeded ? {} : { message: `job/${metadata.name}: ${end.message ?? end.reason}`.slice(0, maxMessageLength) }),
+    attemptsMade,
+    ...(pod === undefined ? {} : { worker: pod }),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    finishedAtMs: finishedAtMs ?? nowMs,
+  }
+}

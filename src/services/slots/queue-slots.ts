@@ -1,0 +1,86 @@
+import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedRef } from '../../broker/index.ts'
+import { slotJobId } from '../../contract/index.ts'
+import type { SlotStart } from '../../plans/index.ts'
+import { isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { findEnds } from '../tracking/index.ts'
+import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+
+export type QueueSlotsDeps = {
+  readonly broker: Broker
+  readonly proof: DispatchProof
+  readonly ledger: string
+  readonly doneQueue: string
+  /** What a slot starts by the present template; undefined: nothing is placed any more. */
+  readonly start: SlotStart | undefined
+  /** Reads the pending completions of this ledger. */
+  readonly pendingCompletions: () => readonly EndedJob[]
+  /** The broker's clock. */
+  readonly now: () => number
+  readonly at?: ((point: string) => void) | undefined
+}
+
+/** Runs of slots as jobs of a queue, for one visit. All calls of one kind share a round trip; observing costs none. */
+export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
+  const { broker, proof, ledger, doneQueue, start, pendingCompletions, now, at = () => undefined } = deps
+  /** The tracking may not know yet that these are gone. */
+  const acknowledged = new Set<string>()
+  const refOf = ({ slot, generation }: SlotRef): PlacedRef => ({
+    id: slotJobId(ledger, slot),
+    doneQueue,
+    queue: queueOfGeneration(generation),
+  })
+
+  async function acknowledge(ids: readonly string[]) {
+    const refs = ids.map((id) => ({ id, doneQueue }))
+    if ((await broker.acknowledgeEnded(refs, proof)) === 'Fenced') return 'Fenced'
+    for (const id of ids) acknowledged.add(id)
+    return { ids }
+  }
+
+  return {
+    isFor: isQueueGeneration,
+    async observe(_begun, nowMs) {
+      const pending = pendingCompletions().filter(({ id }) => !acknowledged.has(id))
+      return { ends: pending.flatMap((job) => (job.kind === 'Slot' ? [outcomeOf(job, nowMs)] : [])) }
+    },
+    async place(slots) {
+      if (start?.kind !== 'Task') throw new TypeError('there is no task to place')
+      const jobs = slots.map(({ slot }) => start.jobOf(ledger, doneQueue, slot))
+      return (await broker.placeJobs(jobs, now(), proof)) === 'Fenced' ? 'Fenced' : 'Done'
+    },
+    remove: (slots) => Promise.all(slots.map((ref) => broker.removePlaced(refOf(ref), proof))),
+    look: (slots) => broker.lookAtPlaced(slots.map(refOf)),
+    acknowledge: (slots) => acknowledge(slots.map((slot) => slotJobId(ledger, slot))),
+    async forget() {
+      const ids: string[] = []
+      for (;;) {
+        const { wanted, truncated } = await findEnds(broker, doneQueue, ({ owner }) => owner === ledger)
+        if (wanted.length > 0) {
+          at('before acknowledge')
+          const answer = await acknowledge(wanted.map(({ id }) => id))
+          at('after acknowledge')
+          if (answer === 'Fenced') return 'Fenced'
+          ids.push(...answer.ids)
+        }
+        if (!truncated || wanted.length === 0) return ids.length === 0 ? nothingAcknowledged : { ids }
+      }
+    },
+    subjects: (generation) => [{ subjectKind: 'Queue', subject: queueOfGeneration(generation) }],
+  }
+}
+
+function outcomeOf(job: EndedSlot, nowMs: number): RunOutcome {
+  const { slot, outcome, message, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
+  const reasons = { Succeeded: 'Succeeded', Failed: 'AttemptsExhausted', Removed: 'JobRemoved' } as const
+  return {
+    slot,
+    succeeded: outcome === 'Succeeded',
+    reason: reasons[outcome],
+    ...(message === undefined ? {} : { message }),
+    ...(attemptsMade === undefined ? {} : { attemptsMade }),
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(worker === undefined ? {} : { worker }),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+    finishedAtMs: finishedAtMs ?? nowMs,
+  }
+}
