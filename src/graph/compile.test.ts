@@ -62,7 +62,7 @@ describe('what is wrong with a graph', () => {
     for (const [index, [, , message]] of want.entries()) expect(faults[index]?.message).toContain(message)
   })
 
-  it('cycles of every length are spelled out, very long ones by their ends', () => {
+  it('the message lists a cycle of any length, a very long one by its ends', () => {
     for (const length of [1, 2, 3, 10, 99]) {
       const names = Array.from({ length: length + 1 }, (_, index) => `n${index % length}`)
       expect(faultsOf(ring(length))).toMatchObject([{ reason: 'Cycle', message: expect.stringContaining(names.join(' -> ')) }])
@@ -73,7 +73,7 @@ describe('what is wrong with a graph', () => {
   })
 })
 
-describe('what expressions may name', () => {
+describe('names in expressions', () => {
   const job = (container: object) => jobOf([container])
   const of = (more: Parameters<typeof nodeOf>[2], dependsOn = ['b']) =>
     planOf([nodeOf('a'), nodeOf('b', ['a']), nodeOf('c', dependsOn, more), nodeOf('side')], { finally: [nodeOf('z')] })
@@ -141,7 +141,7 @@ describe('what expressions may name', () => {
     expect(faults[0]?.message ?? '').toContain(message)
   })
 
-  it('all faults of all nodes are told', () => {
+  it('all faults of all nodes are returned', () => {
     const plan = planOf([nodeOf('a', ['x', 'a'], { when: '1 +' }), nodeOf('b', [], payloadOf({ x: '$(', y: '$(nodes.a)' }))])
     expect(faultsOf(plan).map(({ reason, field }) => `${reason} ${field}`)).toEqual([
       'UnknownNode nodes[0].dependsOn[0]',

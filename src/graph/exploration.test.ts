@@ -361,20 +361,20 @@ const chain = planOf([nodeOf('a'), nodeOf('b', ['a'])])
 const scenarios: readonly Scenario[] = [
   { name: 'one after the other', plan: chain, crashes: 2, desired: ['Running'] },
   {
-    name: 'two at once, and one after both',
+    name: 'two at once, then one after both',
     plan: planOf([nodeOf('a'), nodeOf('b'), nodeOf('c', ['a', 'b'])]),
     crashes: 1,
     desired: ['Running'],
   },
   {
-    name: 'a failure, and what reacts',
+    name: 'a failure, and a node that reacts',
     plan: planOf([nodeOf('a'), nodeOf('b', ['a Failed']), nodeOf('c', ['a'])]),
     fails: ['a'],
     crashes: 1,
     desired: ['Running'],
   },
   {
-    name: 'a failure, racing with what it stops',
+    name: 'a failure, racing with the nodes that it stops',
     plan: planOf([nodeOf('a'), nodeOf('c'), nodeOf('d', ['c'])]),
     fails: ['a'],
     crashes: 0,
@@ -382,20 +382,20 @@ const scenarios: readonly Scenario[] = [
   },
   { name: 'cancelled, racing with starts and ends', plan: chain, crashes: 1, desired: ['Running', 'Cancelled'] },
   {
-    name: 'cancelled, and finally',
+    name: 'cancelled, with finally',
     plan: planOf([nodeOf('a')], { finally: [nodeOf('z')] }),
     crashes: 1,
     desired: ['Running', 'Cancelled'],
   },
   {
-    name: 'the time of a node, racing with its end',
+    name: 'the time limit of a node, racing with its end',
     plan: planOf([nodeOf('a', [], { timeoutSeconds: 1 }), nodeOf('b', ['a Failed'])]),
     until: 1,
     crashes: 1,
     desired: ['Running'],
   },
   {
-    name: 'the time of the run, racing with ends',
+    name: 'the time limit of the run, racing with ends',
     plan: planOf(chain.nodes, { timeoutSeconds: 1, finally: [nodeOf('z')] }),
     until: 1,
     crashes: 0,
@@ -407,9 +407,9 @@ const scenarios: readonly Scenario[] = [
     crashes: 1,
     desired: ['Running', 'Deleted'],
   },
-  { name: 'deleted, and created again', plan: chain, crashes: 1, desired: ['Running', 'Deleted', 'Running'] },
+  { name: 'deleted and recreated', plan: chain, crashes: 1, desired: ['Running', 'Deleted', 'Running'] },
   {
-    name: 'a Job and what follows it, cancelled',
+    name: 'a Job and its downstream node, cancelled',
     plan: planOf([nodeOf('a', [], { job: jobTemplateOf([{}]) }), nodeOf('b', ['a'])]),
     crashes: 1,
     desired: ['Running', 'Cancelled'],
@@ -495,7 +495,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
         entry.kind === 'Ended' && entry.reason === 'RunStopped' ? { v: 1, kind: 'Started', atMs: entry.atMs, node: entry.node } : entry,
       ),
     })),
-    scenario: 'a failure, racing with what it stops',
+    scenario: 'a failure, racing with the nodes that it stops',
     found: /should be|after the end of the run/u,
   },
   'what is deleted is forgotten without a word of it before': {
@@ -504,7 +504,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
       const nodes = endsOf(world, world.log, {}).map(({ node }) => node)
       return nodes.length > 0 ? { kind: 'Acknowledge', nodes } : step
     }),
-    scenario: 'deleted, and created again',
+    scenario: 'deleted and recreated',
     found: /is lost|does not come to rest|has not finished/u,
   },
   'the log goes before what it knows of': {
@@ -514,7 +514,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
   },
 }
 
-describe('what would go wrong otherwise is found', () => {
+describe('a planted mistake is found', () => {
   it.each(Object.entries(mutations))(
     '%s',
     (_, { mutation, found, scenario }) => {

@@ -32,7 +32,7 @@ describe('a run from its begin to its end', () => {
     expect(viewRun(stage.run)?.finished).toMatchObject({ outcome: 'Succeeded', message: '1 of 1 node succeeded' })
   })
 
-  it('the end of a node and the start of what follows are one append', () => {
+  it('one append holds the end of a node and the start of its downstream nodes', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a']), nodeOf('c', ['a', 'b']), nodeOf('d')], { finally: [nodeOf('z')] }))
     expect(stage.play(0)).toEqual(['append begin: Begun, Started a, Started d', 'place a d', 'wait'])
     expect(viewNodes(stage.run).map(({ name, state, waitsFor }) => [name, state, waitsFor])).toEqual([
@@ -58,7 +58,7 @@ describe('a run from its begin to its end', () => {
     expect(stage.play(4, { ended: [succeeded('z')] })).toEqual(['append end: z Succeeded, Finished Succeeded', 'acknowledge z', 'wait'])
   })
 
-  it('whoever knows nothing repeats the effects of what has started, and only those', () => {
+  it('a new process repeats the effects of started nodes, and only those', () => {
     const plan = planOf([nodeOf('a'), nodeOf('b'), nodeOf('c', ['a'])])
     const before = stageOf(plan)
     before.play(0)
@@ -68,20 +68,20 @@ describe('a run from its begin to its end', () => {
     expect(after.play(3)).toEqual(['wait'])
   })
 
-  it('a run without nodes has nothing to do but finally', () => {
+  it('a run without nodes runs only finally', () => {
     expect(stageOf(planOf([])).play(0)).toEqual(['append begin: Begun, Finished Skipped', 'wait'])
     const stage = stageOf(planOf([], { finally: [nodeOf('z')] }))
     expect(stage.play(0)).toEqual(['append begin: Begun, Started z', 'place z', 'wait'])
     expect(stage.play(1, { ended: [succeeded('z')] })).toContain('append end: z Succeeded, Finished Skipped')
   })
 
-  it('one that must not begin does not, and what arrives is acknowledged', () => {
+  it('a run that must not begin does not, and its ends are acknowledged', () => {
     const stage = stageOf(planOf([nodeOf('a')]))
     expect(stage.play(0, { begin: undefined, ended: [succeeded('a')] })).toEqual(['acknowledge a', 'wait'])
     expect(stage.log).toEqual([])
   })
 
-  it('what is too much for one append is taken in parts', () => {
+  it('entries that do not fit into one append are split', () => {
     const stage = stageOf(planOf(Array.from({ length: 1_200 }, (_, index) => nodeOf(`n${index}`))))
     const steps = stage.play(0).map((step) => step.slice(0, 20))
     expect(steps.filter((step) => step.startsWith('append'))).toEqual([
@@ -136,7 +136,7 @@ describe('edges', () => {
     expect(endOf(stage.log, 'omitted')?.message).toBe('it requires skipped to end as Succeeded, but it ended as Skipped')
   })
 
-  it('a node is omitted as soon as one edge can no longer hold', () => {
+  it('a node is omitted as soon as one of its edges can no longer hold', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('slow'), nodeOf('b', ['slow', 'a Failed']), nodeOf('c', ['b Completed'])]))
     stage.play(0)
     expect(stage.play(1, { ended: [succeeded('a')] })[0]).toBe('append end: a Succeeded, b Omitted (ConditionNotMet), Started c')
@@ -153,7 +153,7 @@ describe('a failure', () => {
     nodeOf('next', ['side']),
   ]
 
-  it('Stop: only what reacts to it starts, and what follows that', () => {
+  it('Stop: only nodes that react to it start, and nodes that follow those', () => {
     const stage = stageOf(planOf(nodes))
     stage.play(0)
     expect(stage.play(1, { ended: [failed('a', { message: 'no space left' })] })[0]).toBe(
@@ -171,7 +171,7 @@ describe('a failure', () => {
     expect(endOf(stage.log, 'next')?.message).toContain('after the failure of a (onNodeFailure: Stop)')
   })
 
-  it('Stop: what follows a node that was omitted does not react', () => {
+  it('Stop: a node that follows an omitted node does not react', () => {
     const stage = stageOf(
       planOf([
         nodeOf('a'),
@@ -186,7 +186,7 @@ describe('a failure', () => {
     expect(append).toContain('both Omitted (ConditionNotMet), after Omitted (RunStopped), last Omitted (RunStopped), Finished Failed')
   })
 
-  it('Continue: what does not depend on it goes on', () => {
+  it('Continue: nodes that do not depend on it continue', () => {
     const stage = stageOf(planOf(nodes, { onNodeFailure: 'Continue' }))
     stage.play(0)
     stage.play(1, { ended: [failed('a')] })
@@ -196,20 +196,20 @@ describe('a failure', () => {
     expect(finishedOf(stage.log)).toMatchObject({ outcome: 'Failed' })
   })
 
-  it('of a node that is not required is none of the run', () => {
+  it('of a node that is not required does not fail the run', () => {
     const stage = stageOf(planOf([nodeOf('a', [], { required: false }), nodeOf('b', ['a']), nodeOf('side')]))
     stage.play(0)
     expect(stage.play(1, { ended: [failed('a'), succeeded('side')] })[0]).toContain('b Omitted (ConditionNotMet), Finished Succeeded')
   })
 
-  it('of a leaf’s upstream is not hidden by the leaf', () => {
+  it('of an upstream node is not hidden by a leaf that succeeded', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('cleanup', ['a Completed'])]))
     stage.play(0)
     stage.play(1, { ended: [failed('a')] })
     expect(stage.play(2, { ended: [succeeded('cleanup')] })[0]).toBe('append end: cleanup Succeeded, Finished Failed')
   })
 
-  it('many are told with the first few', () => {
+  it('the message of many failures names the first few', () => {
     const names = ['a', 'b', 'c', 'd', 'e']
     const stage = stageOf(planOf(names.map((name) => nodeOf(name))))
     stage.play(0)
@@ -219,7 +219,7 @@ describe('a failure', () => {
     })
   })
 
-  it('a refused effect is one', () => {
+  it('a refused effect counts as a failure', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a Failed'])]))
     const begun = stageOf(planOf([nodeOf('a')]))
     const step = nextRunStep(begun.run, { desired: 'Running', ended: [] }, 0)
@@ -233,14 +233,14 @@ describe('a failure', () => {
 describe('a Kubernetes Job', () => {
   const plan = planOf([nodeOf('a', [], { job: jobOf([{}]), timeoutSeconds: 100 }), nodeOf('b', ['a'])])
 
-  it('is placed once: that it was there stands in the log, so that nobody creates it anew', () => {
+  it('is created once: the log records that it existed, so that it is not created again', () => {
     const stage = stageOf(plan)
     expect(stage.play(0)).toEqual(['append begin: Begun, Started a', 'place a', 'append placed: Placed a', 'wait until 100000'])
     expect(stageOf(plan, [...stage.log.slice(0, 2)]).play(1)[0]).toBe('place a')
     expect(stageOf(plan, [...stage.log]).play(1)).toEqual(['wait until 100000'])
   })
 
-  it('needs no such word when it has ended', () => {
+  it('needs no Placed entry if it has ended', () => {
     const stage = stageOf(plan)
     nextRunStep(stage.run, { desired: 'Running', ended: [] }, 0)
     stage.play(0)
@@ -252,7 +252,7 @@ describe('a Kubernetes Job', () => {
     )
   })
 
-  it('that cannot be created now is tried again, each time later, and can be cancelled meanwhile', () => {
+  it('that cannot be created now is retried at growing distances, and can be cancelled meanwhile', () => {
     const stage = stageOf(planOf([nodeOf('a', [], { job: jobOf([{}]) })]))
     const placing = { desired: 'Running', ended: [], begin: undefined } as const
     stage.play(0)
@@ -271,7 +271,7 @@ describe('a Kubernetes Job', () => {
 })
 
 describe('expressions', () => {
-  it('see what is upstream', () => {
+  it('read the results of upstream nodes', () => {
     const stage = stageOf(
       planOf(
         [
@@ -303,7 +303,7 @@ describe('expressions', () => {
     })
   })
 
-  it('fill in what containers of a Job are called with', () => {
+  it('fill in command, args and env of the containers of a Job', () => {
     const container = {
       name: 'main',
       image: 'x:$(1)',
@@ -337,7 +337,7 @@ describe('expressions', () => {
     ['no truth', nodeOf('b', ['a'], { when: 'nodes.a.status' }), 'when yields "Succeeded", but must yield true or false'],
     ['a payload', nodeOf('b', ['a'], payloadOf({ x: '$(parameters.missing)' })), 'no such key: missing'],
     ['a slot that is not there', nodeOf('b', ['a'], payloadOf({ x: '$(slot)' })), 'slot'],
-  ])('one that fails, fails its node: %s', (_, node, message) => {
+  ])('a failing expression fails its node: %s', (_, node, message) => {
     const stage = stageOf(planOf([nodeOf('a'), node, nodeOf('c', ['b Failed'])]))
     stage.play(0)
     expect(stage.play(1, { ended: [succeeded('a')] })[0]).toBe('append end: a Succeeded, b Failed (InvalidExpression), Started c')
@@ -346,7 +346,7 @@ describe('expressions', () => {
 })
 
 describe('time', () => {
-  it('a node has so long from its start on, whatever its effect does', () => {
+  it('the time limit of a node counts from its start, whatever its effect does', () => {
     const stage = stageOf(
       planOf([nodeOf('a', [], { timeoutSeconds: 5 }), nodeOf('b', [], { timeoutSeconds: 3 }), nodeOf('c', ['b Failed'])]),
     )
@@ -397,7 +397,7 @@ describe('time', () => {
 })
 
 describe('cancellation', () => {
-  it('stops what runs, omits the rest, and lets finally run', () => {
+  it('stops running nodes, omits the rest, and lets finally run', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a'])], { finally: [nodeOf('z', [], { when: 'run.outcome == "Cancelled"' })] }))
     stage.play(0)
     expect(stage.play(1, { desired: 'Cancelled' })).toEqual([
@@ -411,14 +411,14 @@ describe('cancellation', () => {
     expect(finishedOf(stage.log)).toMatchObject({ outcome: 'Cancelled', message: expect.stringContaining('the run was cancelled') })
   })
 
-  it('before the begin: nothing starts, finally neither', () => {
+  it('before the start: no node starts, not even finally', () => {
     expect(stageOf(planOf([nodeOf('a')], { finally: [nodeOf('z')] })).play(0, { desired: 'Cancelled' })).toEqual([
       'append begin: Begun, Cancelling, a Omitted (RunCancelled), z Omitted (RunCancelled), Finished Cancelled',
       'wait',
     ])
   })
 
-  it('a failure before it is one of the run; it comes too late once all nodes have ended', () => {
+  it('a failure before it fails the run; it comes too late once all nodes have ended', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b')], { onNodeFailure: 'Continue' }))
     stage.play(0)
     stage.play(1, { ended: [failed('a')] })
@@ -430,7 +430,7 @@ describe('cancellation', () => {
     expect(late.play(3, { desired: 'Cancelled', ended: [succeeded('z')] })[0]).toContain('Finished Succeeded')
   })
 
-  it('a job that has not been placed yet never is', () => {
+  it('a job that was not placed yet is never placed', () => {
     const plan = planOf([nodeOf('a')])
     const first = stageOf(plan)
     const step = nextRunStep(first.run, { desired: 'Running', ended: [], begin: undefined }, 0)
@@ -447,7 +447,7 @@ describe('cancellation', () => {
 })
 
 describe('deletion', () => {
-  it('takes back what has not ended, forgets what was told, then the log', () => {
+  it('removes jobs that have not ended, acknowledges the ends, then deletes the log', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b'), nodeOf('c', ['a'])], { finally: [nodeOf('z')] }))
     stage.play(0)
     expect(stage.play(1, { desired: 'Deleted', ended: [succeeded('a')] }, { a: 'Ended', b: 'Running' })).toEqual([
@@ -458,7 +458,7 @@ describe('deletion', () => {
     ])
   })
 
-  it('of what has finished, or has not begun, is only that', () => {
+  it('of a finished run, or of one that has not begun, only deletes the log', () => {
     const stage = stageOf(planOf([nodeOf('a')]))
     expect(stage.play(0, { desired: 'Deleted' })).toEqual(['delete'])
     stage.play(0)
@@ -466,7 +466,7 @@ describe('deletion', () => {
     expect(stage.play(2, { desired: 'Deleted' })).toEqual(['delete'])
   })
 
-  it('that has begun is gone on with, also for whoever wants a run of that name: its own begins after that', () => {
+  it('that has begun continues, even if a run of that name is wanted; the new run starts afterwards', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a'])]))
     stage.play(0)
     const begun = [...stage.log]
@@ -477,7 +477,7 @@ describe('deletion', () => {
 })
 
 describe('bounds', () => {
-  it('a result that is too large is left out, and the message says so', () => {
+  it('a result that is too large is dropped, and the message says so', () => {
     const stage = stageOf(planOf([nodeOf('a'), nodeOf('b')]))
     stage.play(0)
     const ended = [succeeded('a', { result: 'ä'.repeat(8_191) }), succeeded('b', { result: 'ä'.repeat(8_192), message: 'x'.repeat(5_000) })]

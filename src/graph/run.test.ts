@@ -42,7 +42,7 @@ describe('a log', () => {
     }
   })
 
-  it('says where the run is, and every prefix of it says what comes next', () => {
+  it('every prefix of it yields the next step', () => {
     const log = logged()
     const steps = log.map((_, length) => nextRunStep(folded(log.slice(0, length)), { desired: 'Running', ended: [] }, 0).kind)
     expect(steps).not.toContain('Delete')
@@ -57,7 +57,7 @@ describe('a log', () => {
     expect(viewRun(createRun())).toBeUndefined()
   })
 
-  it('with fields that this version does not know is read without them', () => {
+  it('with unknown fields is read without them', () => {
     const log = logged()
     const later = log.map((document) => JSON.stringify({ later: { than: 'this' }, ...(JSON.parse(document) as object) }))
     expect(viewNodes(folded(later))).toEqual(viewNodes(folded(log)))
@@ -77,7 +77,7 @@ describe('a log', () => {
       (log) => [...log, '{"v":1,"kind":"Ended","atMs":1,"node":"a","outcome":"Lost","reason":"x"}'],
       'outcome is "Lost"',
     ],
-  ])('%s is not read, and so not written over', (_, change, message) => {
+  ])('%s cannot be read, so it is not overwritten', (_, change, message) => {
     const result = foldRun(change(logged()))
     expect(!result.ok && result.message).toContain(message)
   })

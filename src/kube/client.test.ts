@@ -47,7 +47,7 @@ const failureOf = (promise: Promise<unknown>): Promise<TaskmillError> =>
     (error: unknown) => (error instanceof TaskmillError ? error : Promise.reject(error)),
   )
 
-test('an object is read as the server says it, unknown fields included', async () => {
+test('an object is returned as the server sent it, unknown fields included', async () => {
   const answer = client.get(pools, 'shop', 'mail')
   const request = await server.next()
   expect(request).toMatchObject({ method: 'GET', path: `/prefix${collection}/mail`, query: {} })
@@ -63,7 +63,7 @@ test('an object is read as the server says it, unknown fields included', async (
   expect(responses).toEqual(['GET 200'])
 })
 
-test('a page of a list; its items know what they are', async () => {
+test('a page of a list; its items have apiVersion and kind', async () => {
   const answer = client.list(pods, { labelSelector: 'a=b,!c', limit: 2, continue: 'next' })
   const request = await server.next()
   expect(request).toMatchObject({ path: '/prefix/api/v1/pods', query: { labelSelector: 'a=b,!c', limit: '2', continue: 'next' } })
@@ -75,7 +75,7 @@ test('a page of a list; its items know what they are', async () => {
   })
 })
 
-test('writes carry their manager, their kind and their method', async () => {
+test('writes send the field manager, the kind and the method', async () => {
   const object = { metadata: { namespace: 'shop', name: 'mail' }, spec: { replicas: 1 } }
   const calls = [
     () => client.create(pools, object, { fieldManager: 'me' }),
@@ -111,7 +111,7 @@ test('writes carry their manager, their kind and their method', async () => {
   ])
 })
 
-test('warnings of the server are handed on', async () => {
+test('warnings of the server are passed on', async () => {
   const warnings: string[] = []
   const answer = client.apply(
     pools,
@@ -139,7 +139,7 @@ test.each<[number, string, ErrorCode]>([
   [429, 'TooManyRequests', 'TM_KUBE_TOO_MANY_REQUESTS'],
   [500, 'InternalError', 'TM_KUBE_UNAVAILABLE'],
   [504, 'Timeout', 'TM_KUBE_UNAVAILABLE'],
-])('%i %s is %s with the words of the server', async (code, reason, expected) => {
+])('%i %s is %s with the message of the server', async (code, reason, expected) => {
   const failure = failureOf(client.get(pools, 'shop', 'mail'))
   const causes = [{ reason: 'FieldValueInvalid', message: 'must not exceed max', field: 'spec.min' }]
   ;(await server.next()).json(code, status(code, reason, 'what the server said', { causes }))
@@ -180,7 +180,7 @@ test('an address where nobody listens is unreachable, and the token is not in th
   await other.close()
 })
 
-test('who is asked to wait, waits as long as asked and tries again', async () => {
+test('a request that is asked to wait retries after that time', async () => {
   const answer = client.create(pools, { metadata: { namespace: 'shop', name: 'mail' } }, { fieldManager: 'me' })
   ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '7' })
   await clock.timerSet(6_900, 7_000)
@@ -192,13 +192,13 @@ test('who is asked to wait, waits as long as asked and tries again', async () =>
   expect(responses).toEqual(['POST 429', 'POST 201'])
 })
 
-test('who is asked to wait too long is told so instead', async () => {
+test('a request that is asked to wait beyond its limit fails', async () => {
   const failure = failureOf(client.get(pools, 'shop', 'mail'))
   ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down', { retryAfterSeconds: 40 }))
   expect(await failure).toMatchObject({ code: 'TM_KUBE_TOO_MANY_REQUESTS', details: { retryAfterSeconds: 40 } })
 })
 
-test('an answer that does not come, or not to its end, is given up after 30 s', async () => {
+test('a request without a complete answer fails after 30 s', async () => {
   for (const begin of [false, true]) {
     const failure = failureOf(client.get(pools, 'shop', 'mail'))
     const request = await server.next()
@@ -237,7 +237,7 @@ test('1,000 calls one after the other share their connections', async () => {
   expect(server.connections).toBeLessThanOrEqual(2)
 })
 
-test('the scale of an object is read and set apart from it', async () => {
+test('the scale of an object is read and set through its subresource', async () => {
   const read = client.getScale(pools, 'shop', 'mail')
   const request = await server.next()
   expect(request).toMatchObject({ method: 'GET', path: `/prefix${collection}/mail/scale` })
@@ -256,7 +256,7 @@ test('the scale of an object is read and set apart from it', async () => {
   expect((await written).spec).toEqual({ replicas: 3 })
 })
 
-test('who waits for the server is told when anybody reaches it again, once', async () => {
+test('a listener is called once when any request reaches the server again', async () => {
   const reached: string[] = []
   const end = client.onReachable(() => reached.push('reached'))
   const call = (): Promise<string> => client.raw('/version')
@@ -289,7 +289,7 @@ test('who waits for the server is told when anybody reaches it again, once', asy
   expect(reached).toEqual(['reached'])
 })
 
-test('credentials are asked for each time, and past their cache after the server did not know or did not hear us', async () => {
+test('credentials are read for each request, and past their cache after a 401 or an unreachable server', async () => {
   const asked: boolean[] = []
   const other = createKubeClient({
     server: server.url,

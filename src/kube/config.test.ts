@@ -77,7 +77,7 @@ test('~/.kube/config comes last: a token, a server of another name, no verificat
   expect((await config.credentials?.({ fresh: false }))?.token).toBe('T')
 })
 
-test('an exec plugin gives the token', async () => {
+test('an exec plugin provides the token', async () => {
   const credential = JSON.stringify({
     apiVersion: 'client.authentication.k8s.io/v1',
     kind: 'ExecCredential',
@@ -99,7 +99,7 @@ test('an exec plugin gives the token', async () => {
   expect((await config.credentials?.({ fresh: false }))?.token).toBe('from-plugin')
 })
 
-test('several files are one: the first one says which context', async () => {
+test('several files are merged; the first one names the context', async () => {
   const second = JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
@@ -121,7 +121,7 @@ test.each<[string, Record<string, string>, Record<string, string>, string]>([
   ['a context that is missing', { KUBECONFIG: '/k' }, { '/k': kubeconfig({ current: 'prod' }) }, 'context "prod"'],
   ['a proxy', { KUBECONFIG: '/k' }, { '/k': kubeconfig({ cluster: { 'proxy-url': 'http://p' } }) }, 'proxy-url is not supported'],
   ['a pod without a service account', { KUBERNETES_SERVICE_HOST: 'h', KUBERNETES_SERVICE_PORT: '1' }, {}, 'no such file'],
-])('%s is told', async (_, env, files, message) => {
+])('%s is an error with a message', async (_, env, files, message) => {
   await expect(loadKubeConfig({ env, readFile: filesOf(files), clock: fakeClock() })).rejects.toMatchObject({
     code: 'TM_KUBE_CONFIG_INVALID',
     message: expect.stringContaining(message),

@@ -50,7 +50,7 @@ beforeEach(() => {
 
 const all = () => [...stored.values()]
 
-test('an event says all that the API server wants to know', async () => {
+test('an Event has every field that the API server requires', async () => {
   recorder.event(about, scaled)
   await clock.advance(0)
   expect(all()).toEqual([
@@ -65,7 +65,7 @@ test('an event says all that the API server wants to know', async () => {
   ])
 })
 
-test('the same again is counted in a series, written every 10 s at most', async () => {
+test('the same event is counted in a series, written at most every 10 s', async () => {
   for (let n = 0; n < 100; n++) {
     recorder.event(about, scaled)
     await clock.advance(1_000)
@@ -92,7 +92,7 @@ test('another object, type, action, reason or note is another event, and so is t
   expect(all().every((event) => event.series === undefined)).toBe(true)
 })
 
-test('an outage is waited out, three attempts long', async () => {
+test('an unreachable server is retried up to three times', async () => {
   refuse = 'TM_KUBE_UNAVAILABLE'
   recorder.event(about, scaled)
   await clock.advance(5_000)
@@ -138,7 +138,7 @@ test('a flood is bounded and never throws', async () => {
   expect([writes, clock.pending()]).toEqual([3_000, []])
 })
 
-test('a flush writes what waits, and no more after that', async () => {
+test('a flush writes the waiting events, and nothing after that', async () => {
   recorder.event(about, scaled)
   await clock.advance(0)
   recorder.event(about, scaled)
@@ -150,7 +150,7 @@ test('a flush writes what waits, and no more after that', async () => {
   expect(clock.pending()).toEqual([])
 })
 
-test('names and notes fit, also when characters take several bytes', async () => {
+test('names and notes are cut to their limits, also with multi-byte characters', async () => {
   recorder.event(
     { ...about, metadata: { namespace: 'shop', name: `${'a'.repeat(229)}.${'b'.repeat(23)}` } },
     { ...scaled, note: '€'.repeat(600) },

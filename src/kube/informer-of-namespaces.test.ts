@@ -40,7 +40,7 @@ const setup = (namespaces: readonly string[]) => {
   return { informer, told, asked, stop: new AbortController() }
 }
 
-test('several namespaces look like one cache', async () => {
+test('several namespaces act as one cache', async () => {
   const { informer, told, asked, stop } = setup(['shop', 'bank'])
   informer.start(stop.signal)
   await informer.synced
@@ -69,7 +69,7 @@ test('no namespace means all of them', async () => {
   await informer.stopped
 })
 
-test('a stop before the sync harms nobody who does not wait', async () => {
+test('a stop before the sync causes no unhandled rejection', async () => {
   const { informer, stop } = setup(['shop', 'bank'])
   stop.abort('stopped')
   informer.start(stop.signal)

@@ -142,7 +142,7 @@ const version = (object?: KubeObject) => object && `${object.metadata.uid} ${obj
 /** How often time moves on by 5 s before the cache must be what the server has: more than half an hour. */
 const patience = 400
 
-test('whatever the server does, the cache ends up as the server is, every change was told in order, and a stop ends it', async () => {
+test('whatever the server does, the cache converges, every change is delivered in order, and a stop ends it', async () => {
   const run = async (
     steps: readonly { act: string; name: string; afterMs: number }[],
     script: readonly (Fault | null)[],

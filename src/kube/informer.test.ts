@@ -85,7 +85,7 @@ const afterPause = async (fullMs: number): Promise<void> => {
   await clock.advance(fullMs)
 }
 
-test('lists page by page, tells all, is synced, and watches from there', async () => {
+test('lists page by page, delivers all objects, is synced, and watches from there', async () => {
   informer.start(stop.signal)
   const first = await server.next()
   expect(first.query).toEqual({ labelSelector: 'app', limit: '250' })
@@ -114,7 +114,7 @@ test('lists page by page, tells all, is synced, and watches from there', async (
   })
 })
 
-test('follows what the watch says; the cache is ahead of the news', async () => {
+test('follows the watch; the cache is updated before handlers are called', async () => {
   const stream = (await follow('10', [pod('a', '1')])).stream()
   await changes(1)
   const seen: unknown[] = []
@@ -127,7 +127,7 @@ test('follows what the watch says; the cache is ahead of the news', async () => 
   expect(relists).toEqual([])
 })
 
-test('an object that was replaced by another of the same name is told as gone and new', async () => {
+test('a replaced object of the same name is delivered as deleted and created', async () => {
   const stream = (await follow('10', [pod('a', '1', 'uid-old')])).stream()
   await changes(1)
   stream.line({ type: 'ADDED', object: pod('a', '11', 'uid-new') })
@@ -137,7 +137,7 @@ test('an object that was replaced by another of the same name is told as gone an
   expect(await changes(3)).toEqual(['shop/a: old@1 > -', 'shop/a: - > new@11', 'shop/a: new@11 > new@13'])
 })
 
-test('after a watch that ended as it should, the next begins at once where it ended, bookmarks included', async () => {
+test('after a normal end of a watch, the next starts at once where it ended, bookmarks included', async () => {
   const first = (await follow('10', [])).stream()
   first.line({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '500' } } })
   first.end()
@@ -149,7 +149,7 @@ test.each<[string, (stream: ReturnType<Exchange['stream']>) => void]>([
   ['cut in half a line', (stream) => (stream.raw('{"type":"ADD'), stream.end())],
   ['followed by garbage', (stream) => stream.raw('?\n')],
   ['ended by an internal error', (stream) => stream.line({ type: 'ERROR', object: { kind: 'Status', code: 500, message: 'etcd' } })],
-])('a watch that is %s is taken up again after a pause where it broke', async (_, fail) => {
+])('a watch that is %s resumes after a pause where it broke', async (_, fail) => {
   const stream = (await follow('10', [pod('a', '1')])).stream()
   stream.line({ type: 'ADDED', object: pod('b', '11') })
   fail(stream)
@@ -164,7 +164,7 @@ test.each<[string, (stream: ReturnType<Exchange['stream']>) => void]>([
 test.each<[string, (watch: Exchange) => void]>([
   ['within the watch', (watch) => watch.stream().line({ type: 'ERROR', object: expired })],
   ['as the answer', (watch) => watch.json(410, expired)],
-])('a version that was forgotten, told %s, means to list the newest; what went in between is told', async (_, tell) => {
+])('an expired version, reported %s, leads to a new list; deletions in between are delivered', async (_, tell) => {
   tell(await follow('10', [pod('a', '1'), pod('b', '2'), pod('c', '3'), pod('d', '4', 'uid-old')]))
   await changes(4)
   await afterPause(800)
@@ -182,7 +182,7 @@ test.each<[string, (watch: Exchange) => void]>([
   expect(relists).toEqual([5])
 })
 
-test('a list that expires between two pages begins anew with the newest', async () => {
+test('a list that expires between two pages starts again', async () => {
   informer.start(stop.signal)
   ;(await server.next()).json(200, page('10', [pod('a', '1')], 'token'))
   ;(await server.next()).json(410, expired)
@@ -211,7 +211,7 @@ test('pauses double up to 30 s, keep the cache, and start over after two good mi
   await server.next()
 })
 
-test('a list that fails is repeated; the sync waits for it', async () => {
+test('a failed list is retried; the sync waits for it', async () => {
   informer.start(stop.signal)
   ;(await server.next()).json(500, {})
   await afterPause(800)
@@ -221,13 +221,13 @@ test('a list that fails is repeated; the sync waits for it', async () => {
   await informer.synced
 })
 
-test('a server that is busy is left alone for as long as it asks', async () => {
+test('a busy server gets no request for as long as it asks', async () => {
   ;(await follow('10', [])).json(429, { kind: 'Status', code: 429, message: 'slow down' }, { 'retry-after': '60' })
   await afterPause(60_000)
   expect((await server.next()).query['resourceVersion']).toBe('10')
 })
 
-test('a stalled watch is replaced 5 s after its time', async () => {
+test('a stalled watch is replaced 5 s after its time limit', async () => {
   const stalled = await follow('10', [])
   stalled.stream()
   await clock.timerSet(300_000, 305_000)
@@ -237,7 +237,7 @@ test('a stalled watch is replaced 5 s after its time', async () => {
   expect((await server.next()).query['resourceVersion']).toBe('10')
 })
 
-test('a watch that ends at once and empty is a failure, not a loop', async () => {
+test('a watch that ends at once without an event counts as failed, so that there is no loop', async () => {
   ;(await follow('10', [])).stream().end()
   await afterPause(800)
   ;(await server.next()).stream().end()
@@ -245,7 +245,7 @@ test('a watch that ends at once and empty is a failure, not a loop', async () =>
   expect(server.waiting).toBe(0)
 })
 
-test('a handler that throws or rejects harms nobody else', async () => {
+test('a handler that throws or rejects does not affect others', async () => {
   informer.onChange(() => {
     throw new Error('broken')
   })
@@ -294,7 +294,7 @@ test.each<[string, () => Promise<unknown>]>([
       await changes(1)
     },
   ],
-])('a stop during %s ends it: nothing more is asked or told', async (_, reach) => {
+])('a stop during %s ends it: no further request or delivery', async (_, reach) => {
   await reach()
   stop.abort('stopped')
   await informer.stopped
@@ -303,7 +303,7 @@ test.each<[string, () => Promise<unknown>]>([
   expect([server.waiting, told, clock.pending()]).toEqual([0, [], []])
 })
 
-test('a stop before the sync rejects those who wait for it', async () => {
+test('a stop before the sync rejects `synced`', async () => {
   informer.start(stop.signal)
   stop.abort('stopped')
   await expect(informer.synced).rejects.toBe('stopped')

@@ -25,12 +25,12 @@ test('times have six digits', () => {
   expect([epochMsOf(undefined), epochMsOf('soon')]).toEqual([undefined, undefined])
 })
 
-test('a lease that is missing is undefined; one without content has no holder', async () => {
+test('a missing Lease is undefined; an empty one has no holder', async () => {
   expect(await clientWith().lease.read(never)).toBeUndefined()
   expect(await clientWith({ metadata: place }).lease.read(never)).toMatchObject({ holder: '', durationMs: 0, transitions: 0 })
 })
 
-test('a new lease', async () => {
+test('a new Lease is created with all fields', async () => {
   const { lease, written } = clientWith()
   await lease.create({ holder: 'a', durationMs: 15_000, acquiredAtMs: 0, renewedAtMs: 1_500, transitions: 0 }, never)
   expect(written).toEqual([
@@ -47,7 +47,7 @@ test('a new lease', async () => {
   ])
 })
 
-test('an update keeps what others wrote and the version it is based on', async () => {
+test('an update keeps the fields of others and the resourceVersion', async () => {
   const stored = {
     metadata: { ...place, resourceVersion: '7', annotations: { 'taskmill.dev/epoch': '3' } },
     spec: { holderIdentity: 'b', leaseDurationSeconds: 15, strategy: 'OldestEmulationVersion' },

@@ -86,7 +86,7 @@ const begin = (): Promise<Exchange> => {
 }
 
 describe('a streamed list', () => {
-  test('ends with its bookmark, and the same stream goes on as the watch', async () => {
+  test('ends with its bookmark, and the same stream continues as the watch', async () => {
     const request = await begin()
     expect(request.query).toEqual(streamQuery)
     const stream = request.stream()
@@ -111,7 +111,7 @@ describe('a streamed list', () => {
     expect([names(), missed, server.waiting]).toEqual([['b', 'c'], [], 0])
   })
 
-  test.each([400, 405, 422])('that is refused with %i is never asked for again: pages, at once', async (code) => {
+  test.each([400, 405, 422])('that is refused with %i is never requested again: pages follow at once', async (code) => {
     ;(await begin()).json(code, { kind: 'Status', code, message: 'sendInitialEvents is forbidden for watch' })
     const list = await server.next()
     expect(list.query).toEqual({ limit: '250' })
@@ -133,7 +133,7 @@ describe('a streamed list', () => {
         stream.end()
       },
     ],
-  ])('that %s is followed by one in pages; the one after is streamed again', async (_, fail) => {
+  ])('that %s is followed by a list in pages; the next list is streamed again', async (_, fail) => {
     fail(await begin())
     await afterPause(800)
     const list = await server.next()
@@ -146,7 +146,7 @@ describe('a streamed list', () => {
     expect((await server.next()).query).toEqual(streamQuery)
   })
 
-  test('that falls silent, as of a server that does not know what was asked, is given up after 30 s', async () => {
+  test('that falls silent (a server that does not know the option) fails after 30 s', async () => {
     const request = await begin()
     const stream = request.stream()
     await clock.timerSet(30_000, 30_000)
@@ -160,7 +160,7 @@ describe('a streamed list', () => {
     expect((await server.next()).query).toEqual({ limit: '250' })
   })
 
-  test('replaces the cache as a whole, and what no watch had told is counted', async () => {
+  test('replaces the cache as a whole and counts the changes that no watch had delivered', async () => {
     const stream = (await begin()).stream()
     for (const name of ['a', 'b', 'c']) stream.line(added(pod(name, '1')))
     stream.line(bookmark('5', 'last'))
@@ -210,7 +210,7 @@ test('an index follows every change', async () => {
   expect([under('m'), under('n'), under('another')]).toEqual([['mail@9'], [], ['mail@9']])
 })
 
-test('a storm of 410 makes lists at growing distances, and ends where the server is', async () => {
+test('repeated 410 answers lead to lists at growing distances, and to the current state', async () => {
   ;(await begin()).json(422, {})
   for (let round = 0; round < 12; round++) {
     ;(await server.next()).json(200, page(`${round}0`, [pod('a', `${round}`)]))
@@ -222,7 +222,7 @@ test('a storm of 410 makes lists at growing distances, and ends where the server
   expect(informer.get('shop/a')?.metadata.resourceVersion).toBe('998')
 })
 
-test('10,000 objects: 40 pages, each parsed in one go, and everything else gets its turn in between', async () => {
+test('10,000 objects: 40 pages, with other work in between', async () => {
   create(false)
   let turns = 0
   let turning = true
@@ -252,7 +252,7 @@ test('10,000 objects: 40 pages, each parsed in one go, and everything else gets 
   expect([...toldInTurn.values()]).toEqual(Array.from({ length: 20 }, () => 500))
 })
 
-test('whoever waits for the server tries again as soon as anybody reaches it', async () => {
+test('a waiting reflector retries as soon as any request reaches the server', async () => {
   const stream = (await begin()).stream()
   stream.line(bookmark('5', 'last'))
   await informer.synced
@@ -269,7 +269,7 @@ test('whoever waits for the server tries again as soon as anybody reaches it', a
   expect((await server.next()).query).toMatchObject({ watch: 'true', resourceVersion: '5' })
 })
 
-test('a refusal is waited out, whoever reaches the server', async () => {
+test('after a refusal the whole pause is kept, even if a request reaches the server', async () => {
   ;(await begin()).json(500, {})
   await clock.timerSet(800, 800)
   const lost = client.raw('/version').catch(() => 'lost')

@@ -28,7 +28,7 @@ afterEach(async () => {
 const open = (signal?: AbortSignal) =>
   client.watch(pods, { namespace: 'shop', resourceVersion: '5', timeoutSeconds: 60, ...(signal ? { signal } : {}) })
 
-test('a watch asks for bookmarks and an end, and yields until the server ends it', async () => {
+test('a watch requests bookmarks and a time limit, and yields until the server ends it', async () => {
   const events = open()
   const first = events.next()
   const request = await server.next()
@@ -57,7 +57,7 @@ test('a silent watch is cut 5 s after its time limit', async () => {
   await request.closed
 })
 
-test('a watch that is not answered at all is given up after 30 s', async () => {
+test('a watch without any answer fails after 30 s', async () => {
   const next = expect(open().next()).rejects.toMatchObject({ code: 'TM_KUBE_UNAVAILABLE' })
   await server.next()
   await clock.advance(30_000)
@@ -96,7 +96,7 @@ test('a broken connection is an error, after what came before it', async () => {
   await next
 })
 
-test('who stops reading, or aborts, closes the connection', async () => {
+test('a reader that stops or aborts closes the connection', async () => {
   const events = open()
   const first = events.next()
   const left = await server.next()
@@ -115,7 +115,7 @@ test('who stops reading, or aborts, closes the connection', async () => {
   await aborted.closed
 })
 
-test('events come out whole however the bytes are cut', async () => {
+test('events are whole, however the bytes are split', async () => {
   const anyName = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
   await fc.assert(
     fc.asyncProperty(

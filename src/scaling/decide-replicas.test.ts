@@ -45,7 +45,7 @@ describe('one decision', () => {
       want: { replicas: 10, wanted: 41, limit: 'TooManyReplicas' },
     },
     {
-      name: 'capped by what a queue lets run at once',
+      name: 'capped by the concurrency limit of a queue',
       part: { signal: limited(400, 0, [{ queue: 'email', concurrency: 6, jobs: 400 }]) },
       want: {
         replicas: 2,
@@ -55,7 +55,7 @@ describe('one decision', () => {
       },
     },
     {
-      name: 'beside a queue without a limit only the limited jobs are left out',
+      name: 'only the jobs of the limited queue are capped',
       part: { signal: limited(600, 0, [{ queue: 'email', concurrency: 4, jobs: 400 }]) },
       want: {
         replicas: 5,
@@ -65,12 +65,12 @@ describe('one decision', () => {
       },
     },
     {
-      name: 'a limit that no replica reaches changes nothing',
+      name: 'a limit above the demand changes nothing',
       part: { signal: limited(120, 0, [{ queue: 'email', concurrency: 40, jobs: 120 }]) },
       want: { replicas: 3, wanted: 3 },
     },
     {
-      name: 'jobs that run beyond a lowered limit keep their slots',
+      name: 'running jobs beyond a lowered limit keep their slots',
       part: { signal: limited(400, 20, [{ queue: 'email', concurrency: 1, jobs: 420 }]) },
       want: {
         replicas: 5,
@@ -80,7 +80,7 @@ describe('one decision', () => {
       },
     },
     {
-      name: 'a queue that lets nothing run needs nobody',
+      name: 'a queue with a limit of 0 needs no replica',
       part: { signal: limited(400, 0, [{ queue: 'email', concurrency: 0, jobs: 400 }]) },
       want: {
         replicas: 0,
@@ -101,28 +101,28 @@ describe('one decision', () => {
       want: { replicas: 3, wanted: 1, limit: 'TooFewReplicas' },
     },
     {
-      name: 'orphaned jobs forbid zero, and ask for one replica whatever their number',
+      name: 'orphaned jobs need one replica, whatever their number',
       part: { signal: demand(0, 0, 900) },
       want: { replicas: 1, wanted: 1 },
     },
-    { name: 'orphaned jobs add nothing where others are', part: { signal: demand(120, 0, 900) }, want: { replicas: 3, wanted: 3 } },
+    { name: 'orphaned jobs add nothing to other demand', part: { signal: demand(120, 0, 900) }, want: { replicas: 3, wanted: 3 } },
     {
-      name: 'nothing is added while pods wait for a node',
+      name: 'no replica is added while pods wait for a node',
       part: { signal: demand(400), current: 3, unschedulable: 2 },
       want: { replicas: 3, wanted: 8, limit: 'UnschedulablePods' },
     },
     {
-      name: 'pods that wait for a node are no reason to keep them',
+      name: 'pods that wait for a node do not prevent a scale-in',
       part: { signal: demand(50), current: 5, unschedulable: 2, rules: { ...rules, scaleDownWindowSeconds: 0 } },
       want: { replicas: 1, wanted: 1 },
     },
     {
-      name: 'minReplicas is what people want, room or not',
+      name: 'minReplicas applies even if pods wait for a node',
       part: { current: 1, unschedulable: 1, rules: { ...rules, minReplicas: 3 } },
       want: { replicas: 3, wanted: 0, limit: 'UnschedulablePods' },
     },
     {
-      name: 'the first look never scales in: what was there counts as recommended',
+      name: 'the first decision never scales in: the current replicas count as recommended',
       part: { signal: demand(0), current: 7, nowMs: 1000 },
       want: { replicas: 7, wanted: 0, heldUntilMs: 61_000 },
     },
@@ -133,7 +133,7 @@ describe('one decision', () => {
 })
 
 describe('over time', () => {
-  it('scales in only after the whole window was lower, and at once when it is over', () => {
+  it('scales in once the demand was lower during the whole window', () => {
     const up = decideReplicas(input({ signal: demand(500), nowMs: 0 }))
     expect(up.replicas).toBe(10)
     const low = decideReplicas(input({ current: 10, history: up.history, nowMs: 10_000 }))
@@ -179,7 +179,7 @@ describe('over time', () => {
   })
 })
 
-describe('words', () => {
+describe('explanation', () => {
   const words = (part: Partial<ScalingInput>): string => describeDecision(input(part), decideReplicas(input(part)))
   it.each([
     { part: {}, want: '0 replicas: no jobs. The next job starts a pod.' },

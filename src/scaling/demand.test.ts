@@ -20,7 +20,7 @@ it.each([
     want: { backlog: 9, active: 1, orphaned: 0 },
   },
   {
-    name: 'a paused queue contributes only what runs',
+    name: 'a paused queue counts only its running jobs',
     queues: [load({ waiting: 100, active: 2, paused: true, oldestReadyAtMs: 5 }), load({ waiting: 1, oldestReadyAtMs: 9 })],
     want: { backlog: 1, active: 2, orphaned: 0, oldestReadyAtMs: 9 },
   },
@@ -30,7 +30,7 @@ it.each([
     want: { backlog: 2, active: 0, orphaned: 0, oldestReadyAtMs: 10 },
   },
   {
-    name: 'a limit of running jobs is told with the jobs that it holds back',
+    name: 'a concurrency limit is returned with the jobs of its queue',
     queues: [
       load({ waiting: 8, active: 4, orphaned: 1, concurrency: 3 }),
       load({ queue: 'idle', active: 2, concurrency: 2 }),
@@ -39,7 +39,7 @@ it.each([
     want: { backlog: 8, active: 5, orphaned: 1, limited: [{ queue: 'email', concurrency: 3, jobs: 11 }] },
   },
   {
-    name: 'orphaned jobs are told apart, also those of a paused queue',
+    name: 'orphaned jobs are counted separately, also those of a paused queue',
     queues: [load({ active: 5, orphaned: 2 }), load({ waiting: 9, active: 3, orphaned: 3, paused: true })],
     want: { backlog: 0, active: 3, orphaned: 5 },
   },

@@ -25,15 +25,15 @@ const rows: readonly Row[] = [
   { name: 'Latest: the newest, however late', everySeconds: 100, now: 390, fire: [300], missed: { Superseded: 2 } },
   { name: 'Latest: an interval shorter than a pass loses nothing', everySeconds: 1, now: 4, fire: [1, 2, 3, 4] },
   {
-    name: 'Skip: none that is later than 30 s',
+    name: 'Skip: a slot more than 30 s late is missed',
     everySeconds: 100,
     now: 331,
     plan: { missedRuns: 'Skip' },
     fire: [],
     missed: { Skipped: 3 },
   },
-  { name: 'Skip: one that is 30 s late', everySeconds: 100, now: 330, plan: { missedRuns: 'Skip' }, fire: [300], missed: { Skipped: 2 } },
-  { name: 'All: in order', everySeconds: 100, now: 390, plan: { missedRuns: 'All' }, fire: [100, 200, 300] },
+  { name: 'Skip: a slot 30 s late fires', everySeconds: 100, now: 330, plan: { missedRuns: 'Skip' }, fire: [300], missed: { Skipped: 2 } },
+  { name: 'All: every late slot fires, in order', everySeconds: 100, now: 390, plan: { missedRuns: 'All' }, fire: [100, 200, 300] },
   {
     name: 'All: the newest up to the limit',
     everySeconds: 100,
@@ -43,7 +43,7 @@ const rows: readonly Row[] = [
     missed: { TooManyMissed: 1 },
   },
   {
-    name: 'the deadline comes before the policy',
+    name: 'the starting deadline applies before the catch-up policy',
     everySeconds: 100,
     now: 390,
     plan: { missedRuns: 'All', startingDeadlineSeconds: 200 },
@@ -58,16 +58,24 @@ const rows: readonly Row[] = [
     fire: [100],
   },
   {
-    name: 'the deadline passed for all',
+    name: 'every slot is past the starting deadline',
     everySeconds: 100,
     now: 290,
     plan: { startingDeadlineSeconds: 20 },
     fire: [],
     missed: { StartingDeadlineExceeded: 2 },
   },
-  { name: 'Forbid and a run is active', everySeconds: 100, now: 100, plan: forbid, ledger: running, fire: [], missed: { Overlap: 1 } },
   {
-    name: 'Forbid, Latest and a run is active: each has the reason that came first',
+    name: 'Forbid: the slot is missed while a run is active',
+    everySeconds: 100,
+    now: 100,
+    plan: forbid,
+    ledger: running,
+    fire: [],
+    missed: { Overlap: 1 },
+  },
+  {
+    name: 'Forbid and Latest: each missed slot has the first reason that applies',
     everySeconds: 100,
     now: 390,
     plan: forbid,
@@ -76,7 +84,7 @@ const rows: readonly Row[] = [
     missed: { Superseded: 2, Overlap: 1 },
   },
   {
-    name: 'Forbid and All: the first runs, the others would overlap with it',
+    name: 'Forbid and All: the first slot fires, the others overlap',
     everySeconds: 100,
     now: 390,
     plan: { ...forbid, missedRuns: 'All' },
@@ -85,7 +93,7 @@ const rows: readonly Row[] = [
   },
   { name: 'suspended: nothing is decided', everySeconds: 100, now: 390, plan: { suspended: true }, fire: [] },
   {
-    name: 'what is open is decided already',
+    name: 'an open slot is not decided again',
     everySeconds: 100,
     now: 390,
     plan: { missedRuns: 'All' },
@@ -94,7 +102,7 @@ const rows: readonly Row[] = [
   },
 ]
 
-describe('slots whose time has come', () => {
+describe('due slots', () => {
   it.each(rows)('$name', ({ everySeconds, now, plan = {}, ledger = {}, fire, missed = {} }) => {
     const timing = { everySeconds }
     const parsed = parseTiming(timing)

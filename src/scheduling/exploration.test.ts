@@ -342,13 +342,13 @@ function restProblem(world: World, scenario: Scenario, mutation: Mutation, settl
 
 const scenarios: readonly Scenario[] = [
   { name: 'one slot placed ahead', until: 3, crashes: 2, plans: [{}] },
-  { name: 'one slot decided at its time', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
-  { name: 'two slots, the second may overlap', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Forbid' }] },
-  { name: 'take-back by an edit of the template, racing with the start', until: 2, crashes: 1, plans: [{}, { generation: 'b' }] },
-  { name: 'a graph, decided at its time', until: 3, crashes: 2, plans: [{ generation: 'a/.execution' }] },
-  { name: 'placed ahead, and a graph then', until: 2, crashes: 1, plans: [{}, { generation: 'b/.execution' }] },
-  { name: 'a graph, and a task then', until: 3, crashes: 0, plans: [{ generation: 'a/.execution' }, { generation: 'b/work' }] },
-  { name: 'held, and free again', until: 3, crashes: 0, plans: [{}, { isHeld: true }, {}] },
+  { name: 'one slot decided when it is due', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
+  { name: 'two slots, of which the second may overlap', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Forbid' }] },
+  { name: 'revoked by an edit of the template, racing with the start', until: 2, crashes: 1, plans: [{}, { generation: 'b' }] },
+  { name: 'a graph, decided when it is due', until: 3, crashes: 2, plans: [{ generation: 'a/.execution' }] },
+  { name: 'placed ahead as a job, then a graph', until: 2, crashes: 1, plans: [{}, { generation: 'b/.execution' }] },
+  { name: 'a graph, then a task', until: 3, crashes: 0, plans: [{ generation: 'a/.execution' }, { generation: 'b/work' }] },
+  { name: 'held, then released', until: 3, crashes: 0, plans: [{}, { isHeld: true }, {}] },
   {
     name: 'a graph that is missing at first',
     until: 3,
@@ -433,7 +433,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
   },
 }
 
-describe('what would go wrong otherwise is found', () => {
+describe('a planted mistake is found', () => {
   it.each(Object.entries(mutations))(
     '%s',
     (_, { mutation, found }) => {

@@ -49,7 +49,7 @@ describe('a stored ledger', () => {
     expect(parseLedger(document)).toEqual({ ok: false, message: expect.stringMatching(message) as unknown })
   })
 
-  it('knows the newest slot that it tells to be decided', () => {
+  it('returns the newest decided slot', () => {
     expect(newestDecidedSlot(full)).toBe(100)
     expect(newestDecidedSlot({ ...full, open: [{ slot: 300, state: 'Final', generation: 'a', epoch: 1 }] })).toBe(300)
     expect(newestDecidedSlot({ ...full, lastDispatched: { slot: 150, atMs: 0 } })).toBe(150)

@@ -86,7 +86,7 @@ function home() {
 const forbid = { concurrencyPolicy: 'Forbid' } as const
 
 describe('a slot', () => {
-  it('is placed ahead: intent, job, placed; and dispatched when its time has come', () => {
+  it('is placed ahead (intent, job, placed) and dispatched when it is due', () => {
     const world = home()
     expect(world.lead(start)).toEqual(['adopt', 'intend', 'Place', 'placed'])
     expect(world.placed).toEqual([slot(1)])
@@ -95,7 +95,7 @@ describe('a slot', () => {
     expect(world.ledger).toMatchObject({ dispatched: 1, cursor: slot(1), lastDispatched: { slot: slot(1) } })
   })
 
-  it('is decided at its time where runs may not overlap', () => {
+  it('is decided when it is due if runs must not overlap', () => {
     const world = home()
     expect(world.lead(start, planOf(forbid))).toEqual(['adopt'])
     expect(world.untilMs).toBe(slot(1) * 1000)
@@ -103,13 +103,13 @@ describe('a slot', () => {
     expect(world.ledger).toMatchObject({ dispatched: 1, open: [], active: [{ slot: slot(1) }] })
   })
 
-  it('before the creation was never due', () => {
+  it('before the creation of the schedule is never due', () => {
     const world = home()
     world.lead(start + 30, planOf({ ...forbid, createdAtMs: (start + 20) * 1000 }))
     expect(world.ledger).toMatchObject({ dispatched: 0, missed: {} })
   })
 
-  it('costs nothing while nothing is due', () => {
+  it('causes no write while nothing is due', () => {
     const world = home()
     world.lead(start)
     expect(world.lead(start + 10)).toEqual([])
@@ -137,7 +137,7 @@ describe('the end of a run', () => {
     }
   })
 
-  it('makes a slot final whose leader died between job and record', () => {
+  it('makes a slot final if the leader died after the job was placed', () => {
     const world = home()
     world.lead(start, planOf(forbid))
     const intend = nextStep(
@@ -153,7 +153,7 @@ describe('the end of a run', () => {
     expect(world.ledger).toMatchObject({ dispatched: 1, active: [], open: [], lastSuccess: { slot: slot(1) } })
   })
 
-  it('of a run that its deadline freed is acknowledged only', () => {
+  it('of a run that a deadline already ended is only acknowledged', () => {
     const world = home()
     const plan = planOf({ ...forbid, runDeadlineSeconds: 20 })
     world.lead(start, plan)
@@ -181,7 +181,7 @@ describe('after an outage', () => {
     expect(Object.fromEntries(Object.entries(world.ledger?.missed ?? {}).map(([reason, { count }]) => [reason, count]))).toEqual(missed)
   })
 
-  it('looks at a bounded number of slots, however long it was', () => {
+  it('examines a bounded number of slots, however long the outage was', () => {
     const world = home()
     world.lead(start + 366 * 86_400, planOf({ timing: { everySeconds: 1 }, missedRuns: 'All' }))
     expect(world.ledger?.dispatched).toBe(10)
@@ -189,7 +189,7 @@ describe('after an outage', () => {
     expect(world.ledger?.cursor).toBe(start + 366 * 86_400)
   })
 
-  it('what was placed ahead has run, and is dispatched in its own time', () => {
+  it('a slot that was placed ahead counts as dispatched when it was due', () => {
     const world = home()
     world.lead(start)
     world.end(slot(1))
@@ -199,7 +199,7 @@ describe('after an outage', () => {
 })
 
 describe('Forbid', () => {
-  it('misses what would overlap, and goes on after the end', () => {
+  it('misses a slot while a run is active, and continues after its end', () => {
     const world = home()
     for (const index of [0, 1, 2]) world.lead(slot(index), planOf(forbid))
     expect(world.missed('Overlap')).toEqual({ count: 1, lastSlot: slot(2) })
@@ -209,7 +209,7 @@ describe('Forbid', () => {
     expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(3) }] })
   })
 
-  it('takes back what Allow had placed ahead', () => {
+  it('revokes slots that Allow had placed ahead', () => {
     const world = home()
     world.lead(start)
     expect(world.lead(start + 5, planOf(forbid))).toEqual(['revoke', 'Remove', 'taken back'])
@@ -219,14 +219,14 @@ describe('Forbid', () => {
 })
 
 describe('an edit', () => {
-  it('of the template takes back what is not due and places it anew', () => {
+  it('of the template revokes the slots that are not due and places them again', () => {
     const world = home()
     world.lead(start)
     expect(world.lead(start + 5, planOf({ generation: 'b' }))).toEqual(['revoke', 'Remove', 'taken back', 'intend', 'Place', 'placed'])
     expect(world.ledger?.open).toMatchObject([{ slot: slot(1), state: 'Placed', generation: 'b' }])
   })
 
-  it('of the template leaves alone what has started before its time (a worker whose clock is ahead)', () => {
+  it('of the template leaves alone a job that has started early (a worker whose clock is ahead)', () => {
     const world = home()
     world.lead(start)
     world.begin(slot(1))
@@ -244,7 +244,7 @@ describe('an edit', () => {
     expect(world.missed('ScheduleChanged')).toEqual({ count: 3, lastSlot: slot(3) })
   })
 
-  it('of the timing takes back what the old one had placed', () => {
+  it('of the timing revokes the slots of the old timing', () => {
     const world = home()
     world.lead(start)
     world.lead(start + 5, planOf({ timing: { everySeconds: 3600 } }))
@@ -253,7 +253,7 @@ describe('an edit', () => {
 })
 
 describe('suspend', () => {
-  it('takes back what is placed, writes nothing meanwhile, and counts at the resume', () => {
+  it('revokes placed slots, writes nothing meanwhile, and counts the missed slots at the resume', () => {
     const world = home()
     world.lead(start)
     world.lead(start + 5, planOf({ suspended: true }))
@@ -265,7 +265,7 @@ describe('suspend', () => {
     expect(world.ledger).toMatchObject({ dispatched: 0, open: [{ slot: slot(6), state: 'Placed' }] })
   })
 
-  it('lets a run that is dispatched go on', () => {
+  it('lets a dispatched run continue', () => {
     const world = home()
     world.lead(start)
     world.lead(slot(1), planOf({ suspended: true }))
@@ -273,8 +273,8 @@ describe('suspend', () => {
   })
 })
 
-describe('a ledger that was lost', () => {
-  it('or put back fires nothing again', () => {
+describe('a lost ledger', () => {
+  it('restored from an older state fires no past slot', () => {
     const world = home()
     world.lead(start)
     const snapshot = world.ledger
@@ -288,7 +288,7 @@ describe('a ledger that was lost', () => {
     expect(world.ledger?.regressedAtMs).toBe((slot(3) + 5) * 1000)
   })
 
-  it('altogether fires nothing again', () => {
+  it('fires no past slot', () => {
     const world = home()
     world.lead(slot(3) + 5, planOf({ ...forbid, statusSlot: slot(2) }))
     expect(world.placed).toEqual([])
@@ -297,7 +297,7 @@ describe('a ledger that was lost', () => {
     expect(world.placed).toEqual([slot(4)])
   })
 
-  it('takes back what came back with the snapshot and has not started', () => {
+  it('revokes jobs that came back with the snapshot and have not started', () => {
     const world = home()
     world.lead(start)
     world.lead(slot(2) + 5, planOf({ statusSlot: slot(2) }))
@@ -306,7 +306,7 @@ describe('a ledger that was lost', () => {
 })
 
 describe('deletion', () => {
-  it('takes back what has not started, then deletes the ledger', () => {
+  it('removes jobs that have not started, then deletes the ledger', () => {
     const world = home()
     world.lead(start)
     expect(world.lead(start + 5, planOf({ deletion: 'Delete' }))).toEqual(['revoke', 'Remove', 'Delete'])
@@ -314,7 +314,7 @@ describe('deletion', () => {
     expect(world.ledger).toBeUndefined()
   })
 
-  it('leaves what runs', () => {
+  it('leaves running jobs alone', () => {
     const world = home()
     world.lead(start)
     world.lead(slot(1))
@@ -323,7 +323,7 @@ describe('deletion', () => {
     expect(world.placed).toEqual([slot(1)])
   })
 
-  it('leaves all with Orphan', () => {
+  it('leaves everything with Orphan', () => {
     const world = home()
     world.lead(start)
     expect(world.lead(start + 5, planOf({ deletion: 'Orphan' }))).toEqual([])
@@ -341,7 +341,7 @@ describe('two clusters on one broker', () => {
   })
 })
 
-describe('what attacks on it have found', () => {
+describe('regressions', () => {
   const nothing: Knowledge = { placed: new Set(), removed: new Map(), ended: [], looked: new Map() }
   const written = (ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, at: number): Ledger => {
     const step = nextStep(ledger, plan, knowledge, at * 1000)
@@ -360,12 +360,12 @@ describe('what attacks on it have found', () => {
     missed: {},
   }
 
-  it('a job that was placed ahead ran in time while no operator was there: it is not late', () => {
+  it('a job that was placed ahead and ran while no operator did is not late', () => {
     const ledger: Ledger = { ...empty, open: [{ slot: slot(1), state: 'Placed', generation: 'a', epoch: 1 }], active }
     expect(written(ledger, planOf(), nothing, slot(1) + 59).lastDispatched).toEqual({ slot: slot(1), atMs: slot(1) * 1000 })
   })
 
-  it('deleted and created again in the middle: a running slot is counted once', () => {
+  it('a running slot is counted once if the schedule is deleted and recreated', () => {
     const ledger: Ledger = { ...empty, cursor: slot(1), dispatched: 1, lastDispatched: { slot: slot(1), atMs: slot(1) * 1000 }, active }
     const revoking = written(ledger, planOf({ deletion: 'Delete' }), nothing, slot(1) + 10)
     const back = written(revoking, planOf(), { ...nothing, removed: new Map([[slot(1), 'Started']]) }, slot(1) + 11)
@@ -377,7 +377,7 @@ describe('what attacks on it have found', () => {
     expect(nextStep(empty, plan, nothing, slot(1) * 1000 + 10_000)).toMatchObject({ what: 'intend', beforeMs: (slot(1) + 20) * 1000 + 1 })
   })
 
-  it('a run that is gone without a trace does not block a schedule that forbids overlaps', () => {
+  it('a run that disappeared does not block a Forbid schedule', () => {
     const plan = planOf({ concurrencyPolicy: 'Forbid' })
     const ledger: Ledger = { ...empty, cursor: slot(1), dispatched: 1, active }
     expect(nextStep(ledger, plan, nothing, slot(2) * 1000)).toEqual({ kind: 'Look', slots: [slot(1)] })

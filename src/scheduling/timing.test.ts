@@ -43,7 +43,7 @@ describe('expressions', () => {
     expect(parsed).toMatchObject({ ok: false, field: 'schedules[1]', message: expect.stringMatching(message) as unknown })
   })
 
-  it('a zone that does not exist is refused', () => {
+  it('an unknown time zone is refused', () => {
     expect(parseTiming({ schedules: ['@daily'], timeZone: 'Europe/Bärlin' })).toMatchObject({ ok: false, field: 'timeZone' })
   })
 
@@ -58,19 +58,19 @@ describe('expressions', () => {
   })
 })
 
-describe('when clocks change', () => {
+describe('daylight saving', () => {
   const berlin = (expression: string, from: string, until: string): readonly string[] =>
     times(cron(expression, 'Europe/Berlin').between(at(from), at(until), 100))
 
-  it('a time that does not exist is taken at the end of the gap', () => {
+  it('a skipped time is due at the end of the gap', () => {
     expect(berlin('30 2 * * *', '2026-03-28T12:00:00Z', '2026-03-30T12:00:00Z')).toEqual(['2026-03-29T01:00:00Z', '2026-03-30T00:30:00Z'])
   })
 
-  it('a time that comes twice is taken once, the first time', () => {
+  it('a repeated time is due once, the first time', () => {
     expect(berlin('30 2 * * *', '2026-10-24T12:00:00Z', '2026-10-26T12:00:00Z')).toEqual(['2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z'])
   })
 
-  it('an hourly schedule goes on hourly', () => {
+  it('an hourly schedule stays hourly', () => {
     expect(berlin('0 * * * *', '2026-10-24T23:00:00Z', '2026-10-25T03:00:00Z')).toHaveLength(4)
     expect(berlin('0 * * * *', '2026-03-28T23:00:00Z', '2026-03-29T03:00:00Z')).toHaveLength(4)
   })
@@ -87,7 +87,7 @@ describe('everySeconds', () => {
   })
 })
 
-it('looking back finds what looking ahead finds', () => {
+it('between and next find the same slots', () => {
   const timing = constantFrom<Timing>(
     { everySeconds: 7 },
     { schedules: ['*/5 * * * * *'], timeZone: 'UTC' },
