@@ -22,7 +22,7 @@ import {
 } from '../services/brokers/index.ts'
 import { createEngine, type Engine } from '../services/engine/index.ts'
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
-import { createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
+import { countAttempt, createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
 import { createOrphanedData, type OrphanedData, type OrphanedDataDeps } from '../services/orphaned-data/index.ts'
 import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
 import { createOutcomes, createRunCounts, createSignals, type Outcomes, type RunCounts, type Signals } from '../services/signals/index.ts'
@@ -173,7 +173,7 @@ export function partsOfTerm(
     clock,
     rng,
     log,
-    onAttempt: (channel, outcome) => metrics.of('AlertChannel', channel).add('taskmill_notifications_total', { outcome }),
+    onAttempt: (channel, outcome) => countAttempt(metrics, channel, outcome),
   })
 
   const controllers = createControllers({

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import { type AlertChannel, type AlertChannelStatus, findCondition } from '../../api/index.ts'
-import { statusOf, transitionEvents, type World } from './status.ts'
+import { transitionEvents } from './events.ts'
+import type { World } from './gather.ts'
+import { statusOf } from './status.ts'
 
 const nowMs = Date.parse('2026-11-29T03:00:00Z')
 const channel: AlertChannel = {

@@ -1,28 +1,18 @@
-/** What people read about a channel: pure. */
+/** The status of a channel. Pure. */
 import {
-  type AlertChannel,
-  type AlertChannelStatus,
   channelCondition,
   channelTypes,
-  channelEvent,
   findCondition,
   kubeTime,
   receiverOf,
   setConditions,
   type WantedCondition,
-  type WantedEvent,
 } from '../../api/index.ts'
-import type { ChannelActivity, ChannelPlace } from '../../services/notifications/index.ts'
+import type { World } from './gather.ts'
 
-export type World = {
-  readonly channel: AlertChannel
-  readonly status: AlertChannelStatus | undefined
-  readonly place: ChannelPlace
-  readonly activity: ChannelActivity
-  readonly nowMs: number
-}
+type Status = NonNullable<World['status']>
 
-export function statusOf(world: World): AlertChannelStatus {
+export function statusOf(world: World): Status {
   const { channel, status, activity, nowMs } = world
   const delivered = activity.deliveredAtMs === undefined ? status?.lastDeliveryTime : kubeTime(activity.deliveredAtMs)
   const failed = activity.failedAtMs === undefined ? status?.lastFailureTime : kubeTime(activity.failedAtMs)
@@ -56,7 +46,7 @@ function health({ channel, place }: World): readonly WantedCondition[] {
   }
 }
 
-/** What was said last stays, also over a restart. */
+/** The last answer stays until there is another one, also over a restart. */
 function lastDelivery({ status, activity, place }: World): readonly WantedCondition[] {
   const { last, waiting } = activity
   if (place.kind === 'Blocked' || last === undefined) {
@@ -68,22 +58,14 @@ function lastDelivery({ status, activity, place }: World): readonly WantedCondit
   return [channelCondition('LastDeliverySucceeded', 'DeliveryFailed', words)]
 }
 
-/** Events for what changed between two statuses. */
-export function transitionEvents(before: AlertChannelStatus | undefined, after: AlertChannelStatus): readonly WantedEvent[] {
-  const events: WantedEvent[] = []
-  const ready = findCondition(after.conditions, 'Ready')
-  const blocked = (['SecretNotFound', 'SecretForbidden', 'SecretInvalid'] as const).find((reason) => reason === ready?.reason)
-  if (ready !== undefined && blocked !== undefined && findCondition(before?.conditions, 'Ready')?.reason !== blocked) {
-    events.push(channelEvent(blocked, ready.message))
-  }
-  const was = findCondition(before?.conditions, 'LastDeliverySucceeded')?.status
-  const now = findCondition(after.conditions, 'LastDeliverySucceeded')
-  if (now?.status === 'False' && was !== 'False') events.push(channelEvent('DeliveryFailed', now.message))
-  if (now?.status === 'True' && was === 'False') events.push(channelEvent('DeliveryRecovered', now.message))
-  return events
+/** What makes a status worth writing at once; numbers and times are gauges. */
+export function transitionOf(status: Status): unknown {
+  return [status.observedGeneration, status.type, status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])]
 }
 
-/** What makes a status worth writing at once; numbers and times are gauges. */
-export function transitionOf(status: AlertChannelStatus): unknown {
-  return [status.observedGeneration, status.type, status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])]
+/** Whether a notification that waits for its next attempt can be sent now: the channel has changed, or can be used again. */
+export function canRetryNow({ status: before, place }: World, after: Status): boolean {
+  const isOther = before?.observedGeneration !== after.observedGeneration
+  const isBack = place.kind !== 'Blocked' && findCondition(before?.conditions, 'Ready')?.status !== 'True'
+  return isOther || isBack
 }

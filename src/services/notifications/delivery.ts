@@ -1,16 +1,16 @@
 /**
- * One attempt to hand a notification to a channel's receiver: a line in the log, or a POST.
+ * One attempt to deliver a notification to the receiver of an AlertChannel: a line in the log, or a POST.
  *
- * Guarantees: a redirect is not followed, nothing of an answer but its status is looked at, and neither an error nor a message holds a URL:
- * it may have come out of a Secret, and the name of its host with it.
+ * Guarantees: no redirect is followed, only the status of an answer is read, and neither an error nor a message contains a URL: it can come from
+ * a Secret, and so can the name of its host.
  */
 import { type AlertChannel, receiverOf, urlSourceOf } from '../../api/index.ts'
 import { hasCode } from '../../errors/index.ts'
-import type { Logger } from '../../observability/index.ts'
-import type { Attempt, NotifierDeps } from './notifier.ts'
+import type { Logger, Metrics } from '../../observability/index.ts'
+import type { Attempt, AttemptOutcome, ChannelActivity, NotifierDeps } from './notifier.ts'
 import type { SecretCache } from '../secrets/index.ts'
 
-/** Where a channel leads. `Blocked`: it cannot be told, and what to do. */
+/** Where the notifications of a channel go. `Blocked`: nowhere, and what to do. */
 export type ChannelPlace =
   | { readonly kind: 'Log' }
   | { readonly kind: 'Webhook'; readonly url: string }
@@ -46,8 +46,24 @@ export function createDelivery(deps: {
   }
 }
 
+/** All outcomes: series that stay at 0 exist too. */
+const attemptOutcomes: readonly AttemptOutcome[] = ['Delivered', 'Failed', 'GivenUp']
+
+/** Makes the series of a channel, by its key, exist, and sets the gauge of what waits. */
+export function openNotificationMetrics(metrics: Metrics, key: string, { waiting }: ChannelActivity): void {
+  const series = metrics.of('AlertChannel', key)
+  for (const outcome of attemptOutcomes) series.add('taskmill_notifications_total', { outcome }, 0)
+  series.set('taskmill_notifications_waiting', {}, waiting)
+}
+
+/** Counts one attempt. */
+export function countAttempt(metrics: Metrics, key: string, outcome: AttemptOutcome): void {
+  metrics.of('AlertChannel', key).add('taskmill_notifications_total', { outcome })
+}
+
 type ReadOptions = { readonly force?: boolean; readonly signal?: AbortSignal | undefined }
 
+/** Where the notifications of a channel go. `force`: the Secret is read again, whatever the cache has. */
 export async function placeOf({ metadata, spec }: AlertChannel, secrets: SecretCache, options: ReadOptions = {}): Promise<ChannelPlace> {
   const receiver = receiverOf(spec)
   switch (receiver.kind) {
@@ -117,7 +133,7 @@ async function send(
   }
 }
 
-/** What stands in an error of the network mostly has the address in it: only its code is told. */
+/** The message of a network error mostly has the address in it: only its code is shown. */
 function wordsOf(error: unknown): string {
   const code = codeOf(error)
   if (code === undefined) return 'the request failed'
