@@ -1,7 +1,7 @@
 import { keysOf, type TaskBroker, taskBrokers, type WorkerPool } from '../../api/index.ts'
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
-import { createTaskBrokerController, type TaskBrokerDeps } from './task-broker.ts'
+import { createTaskBrokerController, type TaskBrokerDeps } from './controller.ts'
 import { taskBrokerWatches } from './watches.ts'
 
 const declaration: InformerDeclaration<TaskBroker> = { resource: taskBrokers }

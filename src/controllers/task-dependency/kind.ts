@@ -1,7 +1,7 @@
 import { keysOf, siblingKey, type TaskBroker, taskDependencies, type TaskDependency, type TaskExecution } from '../../api/index.ts'
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
-import { createTaskDependencyController, type TaskDependencyDeps } from './task-dependency.ts'
+import { createTaskDependencyController, type TaskDependencyDeps } from './controller.ts'
 import { taskDependencyWatches } from './watches.ts'
 
 const dependencies: InformerDeclaration<TaskDependency, 'byBroker'> = {

@@ -3,26 +3,12 @@ import {
   dependencyCondition,
   findCondition,
   setConditions,
-  type TaskDependency,
   type TaskDependencyStatus,
   type TaskExecution,
   type WantedCondition,
 } from '../../api/index.ts'
-import { hasFaults, summarizeFaults, type UnderstoodDependency } from '../../plans/index.ts'
-import type { Trials } from './trials.ts'
-
-export type World = {
-  readonly dependency: TaskDependency
-  /** The status that was written last. */
-  readonly status: TaskDependencyStatus | undefined
-  readonly understood: UnderstoodDependency
-  /** What the API server says to the templates of Jobs. */
-  readonly trials: Trials
-  readonly hasBroker: boolean
-  /** Those of the graph that there are. */
-  readonly runs: readonly TaskExecution[]
-  readonly nowMs: number
-}
+import { hasFaults, summarizeFaults } from '../../plans/index.ts'
+import type { World } from './gather.ts'
 
 export function statusOf(world: World): TaskDependencyStatus {
   const { dependency, status, runs, nowMs } = world

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { TaskBroker, TaskBrokerStatus } from '../../api/index.ts'
 import type { BrokerInfo } from '../../broker/index.ts'
-import { decide, transitionOf } from './decide.ts'
-import type { Look, World } from './world.ts'
+import { transitionEvents } from './events.ts'
+import type { Look, World } from './gather.ts'
+import { statusOf, transitionOf } from './status.ts'
 
 const broker: TaskBroker = {
   apiVersion: 'taskmill.dev/v1alpha1',
@@ -30,8 +31,10 @@ const answer = (info: Partial<BrokerInfo> = {}, more: Partial<Answer> = {}): Ans
 })
 const away: Look = { kind: 'Failed', reason: 'ConnectionFailed', message: 'connect ECONNREFUSED' }
 const active: World['dispatch'] = { kind: 'Active', proof: { dispatcher: 'default/acme', epoch: 7, holder: 'here' } }
-const planOf = (look: Look, status?: TaskBrokerStatus, more: Partial<World> = {}) =>
-  decide({ broker, status, look, dispatch: active, installation: 'default', nowMs: 0, ...more })
+const planOf = (look: Look, before?: TaskBrokerStatus, more: Partial<World> = {}) => {
+  const status = statusOf({ broker, status: before, look, dispatch: active, installation: 'default', nowMs: 0, ...more })
+  return { status, events: transitionEvents(before, status) }
+}
 const facts = (status: TaskBrokerStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
 const messageOf = (status: TaskBrokerStatus, type: string) => status.conditions?.find((each) => each.type === type)?.message
 

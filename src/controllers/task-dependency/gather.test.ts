@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { JobTemplate, TaskDependency } from '../../api/index.ts'
 import type { Trial } from '../../services/jobs/index.ts'
-import { tryJobs } from './trials.ts'
+import { tryJobs } from './gather.ts'
 
 const jobOf = (image: string): JobTemplate => ({
   spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image }] } } },

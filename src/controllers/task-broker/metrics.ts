@@ -1,9 +1,8 @@
 import type { Metrics } from '../../observability/index.ts'
-import type { DispatchState } from '../../services/brokers/index.ts'
-import type { Look } from './world.ts'
+import type { World } from './gather.ts'
 
-/** The gauges of a broker. What is known of the server stays while it does not answer. */
-export function tellBroker(metrics: Metrics, key: string, look: Look, dispatch: DispatchState): void {
+/** Sets the gauges of a TaskBroker. While its server does not answer, those of the server keep their values. */
+export function setGauges(metrics: Metrics, key: string, { look, dispatch }: World): void {
   const series = metrics.of('TaskBroker', key)
   series.set('taskmill_broker_reachable', {}, look.kind === 'Answered' ? 1 : 0)
   series.set('taskmill_broker_dispatch_active', {}, dispatch.kind === 'Active' ? 1 : 0)
