@@ -4,26 +4,23 @@
  * The template and the replicas belong to two field managers, so that applying the template never touches the replicas. A Deployment is
  * created whole by the manager of the replicas; the template's manager takes its part, and the other one lets go of it, in the two writes
  * that follow. Whichever of them is the last that happens, the replicas are those that were wanted.
+ *
+ * On a Deployment that a pool only scales, two marks go with the replicas. The label brings it into the operator's watch, which is of
+ * labelled Deployments only; the annotation tells our number from one that people wrote. There is no finalizer, so the marks are taken
+ * back when the operator sees that the pool is gone or has another target: at once while it runs, else at its next start, because the
+ * marked Deployment is in its watch and names the pool. Without an operator they stay, and mean nothing to anybody else.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { deployments, type Deployment } from '../../api/index.ts'
-import { annotations } from '../../contract/index.ts'
-import { hasCode } from '../../errors/index.ts'
+import { type Deployment, deployments, poolEvent, type WantedEvent, type WorkerPool } from '../../api/index.ts'
+import { annotations, labels as labelNames } from '../../contract/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { Applied as Body, ApplyOptions, KubeClient } from '../../kube/index.ts'
-import type { DeploymentApply } from './deployment.ts'
 import type { Plan } from './decide.ts'
-import { currentReplicas, type DeploymentState } from './world.ts'
+import { type DeploymentApply, isMarkedFor } from './deployment.ts'
+import { scaleEvent } from './events.ts'
+import { type Applied, currentReplicas, type DeploymentState, type Refusal, type World } from './gather.ts'
 
 export const fieldManagers = { template: 'taskmill-worker-pool', replicas: 'taskmill-replicas' } as const
-
-/** What was applied last to a Deployment; a newer generation means that somebody else changed it since. */
-export type Applied = {
-  readonly uid: string
-  readonly template: DeploymentApply
-  readonly generation: number
-  /** What the API server warned of when it took the template. */
-  readonly warnings: readonly string[]
-}
 
 export type ActDeps = {
   readonly client: KubeClient
@@ -32,18 +29,50 @@ export type ActDeps = {
   readonly onWritten: (deployment: Deployment) => void
 }
 
-export type Outcome = {
+export type Outcome =
+  | { readonly kind: 'Done'; readonly events: readonly WantedEvent[]; readonly applied?: Applied }
+  /** The API server refused the Deployment. */
+  | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly template: DeploymentApply | undefined }
+
+/** `applied`: what was applied last. Throws what may go well the next time. */
+export async function act(deps: ActDeps, plan: Plan, { pool, deployment }: World, applied: Applied | undefined): Promise<Outcome> {
+  const scaled = plan.scale === undefined ? [] : [scaleEvent(plan.scale)]
+  try {
+    if (plan.deployment === undefined) {
+      if (deployment.kind !== 'Owned' || pool.spec.targetRef === undefined) return { kind: 'Done', events: [] }
+      await actOnTarget(deps, pool, plan, deployment.object)
+      return { kind: 'Done', events: scaled }
+    }
+    const done = await actOnDeployment(deps, { ...plan, deployment: plan.deployment }, deployment, applied)
+    const changed = done.did === undefined ? [] : [templateEvent(done.did, plan.deployment.metadata.name)]
+    return { kind: 'Done', events: [...changed, ...scaled], applied: done.applied }
+  } catch (error) {
+    const isInvalid = hasCode(error, 'TM_KUBE_INVALID')
+    // Only a template can be invalid for good; replicas that are refused as invalid are a mistake of ours.
+    if (!hasCode(error, 'TM_KUBE_FORBIDDEN') && (plan.deployment === undefined || !isInvalid)) throw error
+    const refusal: Refusal = { kind: isInvalid ? 'Invalid' : 'Forbidden', message: errorMessage(error) }
+    return { kind: 'Refused', refusal, template: plan.deployment }
+  }
+}
+
+function templateEvent(did: 'created' | 'updated', name: string): WantedEvent {
+  return did === 'created'
+    ? poolEvent('DeploymentCreated', `created Deployment "${name}"`)
+    : poolEvent('DeploymentUpdated', `updated Deployment "${name}" to the pool's template`)
+}
+
+type DeploymentOutcome = {
   readonly applied: Applied
   /** What was done to the template, if anything. */
   readonly did?: 'created' | 'updated' | undefined
 }
 
-export async function actOnDeployment(
+async function actOnDeployment(
   deps: ActDeps,
   plan: Pick<Plan, 'replicas' | 'scale'> & { readonly deployment: DeploymentApply },
   state: DeploymentState,
   applied: Applied | undefined,
-): Promise<Outcome> {
+): Promise<DeploymentOutcome> {
   const wanted = plan.deployment
   const replicas = plan.replicas ?? currentReplicas(state)
   const warnings = new Set<string>()
@@ -101,12 +130,38 @@ async function apply({ client, signal, onWritten }: ActDeps, body: Body<Deployme
   return written
 }
 
+/** Nothing to write when the replicas are nobody's to write, or are there already under our marks. */
+async function actOnTarget(
+  deps: ActDeps,
+  pool: WorkerPool,
+  { replicas, scale }: Pick<Plan, 'replicas' | 'scale'>,
+  target: Deployment,
+): Promise<void> {
+  if (replicas === undefined || (scale === undefined && isMarkedFor(target, pool.metadata.name))) return
+  await writeReplicas(deps, target, replicas, { [labelNames.pool]: pool.metadata.name })
+}
+
+/**
+ * Takes the marks back. The replicas stay what they are: a field that only we own would go with them, and the Deployment fall to 1 pod.
+ * Against the version that was seen: somebody else may be marking it now.
+ */
+export async function releaseTarget(client: KubeClient, { metadata, spec }: Deployment, signal: AbortSignal): Promise<void> {
+  const { name, namespace, uid, resourceVersion } = metadata
+  const body = { metadata: { name, namespace, uid, resourceVersion }, spec: { replicas: spec.replicas } }
+  try {
+    await client.apply(deployments, body, { fieldManager: fieldManagers.replicas, force: true, signal })
+  } catch (error) {
+    // Deleted as well.
+    if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
+  }
+}
+
 /**
  * Writes the replicas against the version that the decision saw. When only the status moved on in the meantime (pods come and go all
  * the time), the same write is repeated against the newest version; when somebody wrote the spec, the conflict goes up and the pool is
  * decided anew. `labels` go with them on a Deployment whose template is not ours.
  */
-export async function writeReplicas(
+async function writeReplicas(
   deps: ActDeps,
   current: Deployment,
   replicas: number,

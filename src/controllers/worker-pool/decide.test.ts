@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { WorkerPoolStatus } from '../../api/index.ts'
-import { decide } from './decide.ts'
-import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, targetPool, worldOf } from './fixtures.ts'
-import type { World } from './world.ts'
+import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, targetPool, worldOf, outcomeOf } from './fixtures.ts'
+import type { World } from './gather.ts'
 
 const facts = (status: WorkerPoolStatus): Record<string, string> =>
   Object.fromEntries((status.conditions ?? []).map(({ type, status: holds, reason }) => [type, `${holds} ${reason}`]))
@@ -257,7 +256,7 @@ describe('decide', () => {
   ]
 
   it.each(rows)('$name', (row) => {
-    const plan = decide(worldOf(row.world))
+    const plan = outcomeOf(worldOf(row.world))
     expect(plan.scale === undefined ? undefined : `${plan.scale.from} -> ${plan.scale.to}`).toBe(row.scale)
     expect(plan.status.reason).toBe(row.reason)
     expect(facts(plan.status)).toMatchObject(row.facts)
@@ -266,7 +265,7 @@ describe('decide', () => {
   })
 
   it('fills the columns', () => {
-    const { status } = decide(
+    const { status } = outcomeOf(
       worldOf({ deployment: owned(7, { replicas: 7, readyReplicas: 5, updatedReplicas: 7 }), signals: waiting(312, 18) }),
     )
     expect(status).toMatchObject({
@@ -281,7 +280,7 @@ describe('decide', () => {
   })
 
   it('says in words what DryRun, Manual and people do', () => {
-    const decided = (world: Partial<World>) => decide(worldOf(world)).status.decision
+    const decided = (world: Partial<World>) => outcomeOf(worldOf(world)).status.decision
     const ready = { readyReplicas: 4, updatedReplicas: 4 }
     expect(decided({ pool: poolOf(scalingOf({ mode: 'DryRun' })), deployment: owned(1), signals: waiting(100) })).toBe(
       'DryRun, would write 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica. Now 1.',
@@ -291,30 +290,30 @@ describe('decide', () => {
         'The queues ask for 4 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica; kept until 2026-11-23T03:01:00Z by the scale-down window of 60 s.',
     )
     expect(decided({ deployment: owned(0, {}, 4) })).toMatch(/^0 replicas: somebody scaled Deployment "email" to 0, Taskmill wrote 4 last/u)
-    const { scale } = decide(worldOf({ deployment: owned(2, {}, 4), signals: waiting(500) }))
+    const { scale } = outcomeOf(worldOf({ deployment: owned(2, {}, 4), signals: waiting(500) }))
     expect(scale?.because).toMatch(/^2 was written by hand, 4 by Taskmill; 500 jobs/u)
   })
 
   it('shows what the API server warned of', () => {
-    const { status } = decide(
+    const { status } = outcomeOf(
       worldOf({ warnings: ['would violate PodSecurity'], deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }) }),
     )
     expect(status.conditions?.[0]?.message).toBe('1 of 1 pod is ready. The API server warns: would violate PodSecurity')
   })
 
   it('rounds the backlog to three digits', () => {
-    expect(decide(worldOf({ signals: waiting(123_456) })).status.backlog).toBe(123_000)
-    expect(decide(worldOf({ signals: waiting(999) })).status.backlog).toBe(999)
+    expect(outcomeOf(worldOf({ signals: waiting(123_456) })).status.backlog).toBe(123_000)
+    expect(outcomeOf(worldOf({ signals: waiting(999) })).status.backlog).toBe(999)
   })
 
   it('keeps what was known while the queues cannot be read', () => {
     const status = { observedGeneration: 3, busy: '3/4', backlog: 9, oldestJobTime: '2026-11-23T02:00:00Z' }
-    const plan = decide(worldOf({ status, deployment: owned(1), signals: { kind: 'Unreadable', message: 'gone', sinceMs: nowMs } }))
+    const plan = outcomeOf(worldOf({ status, deployment: owned(1), signals: { kind: 'Unreadable', message: 'gone', sinceMs: nowMs } }))
     expect(plan.status).toMatchObject({ busy: '3/4', backlog: 9, oldestJobTime: '2026-11-23T02:00:00Z' })
   })
 
   it('asks to be asked again when the window ends', () => {
-    const plan = decide(worldOf({ deployment: owned(4, { readyReplicas: 4 }) }))
+    const plan = outcomeOf(worldOf({ deployment: owned(4, { readyReplicas: 4 }) }))
     expect(plan.againAfterMs).toBe(60_000)
   })
 })

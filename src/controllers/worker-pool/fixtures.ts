@@ -1,7 +1,9 @@
 /** Small objects for this folder's tests: a pool, its broker and its Deployment as the API server would return them. */
-import type { Deployment, DeploymentStatus, TaskBroker, WorkerPool } from '../../api/index.ts'
+import type { Deployment, DeploymentStatus, TaskBroker, WorkerPool, WorkerPoolStatus } from '../../api/index.ts'
 import { emptyHistory } from '../../scaling/index.ts'
-import type { PoolQueue, World } from './world.ts'
+import { decide, type Plan } from './decide.ts'
+import type { PoolQueue, World } from './gather.ts'
+import { statusOf } from './status.ts'
 
 export const nowMs = Date.UTC(2026, 10, 23, 3, 0, 0)
 
@@ -80,7 +82,14 @@ export function worldOf(part: Partial<World> = {}): World {
     warnings: [],
     history: emptyHistory,
     refusal: undefined,
+    lookAgainAfterMs: undefined,
     nowMs,
     ...part,
   }
+}
+
+/** What is decided in a world, and what people read then. */
+export function outcomeOf(world: World): Plan & { readonly status: WorkerPoolStatus } {
+  const plan = decide(world)
+  return { ...plan, status: statusOf(world, plan) }
 }

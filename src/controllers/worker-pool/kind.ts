@@ -2,9 +2,9 @@ import { type Deployment, deployments, keysOf, siblingKey, type TaskBroker, type
 import { labels } from '../../contract/index.ts'
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
-import { poolsOf } from './ownership.ts'
+import { poolsOf } from './deployment.ts'
 import { type WorkerPoolSources, workerPoolWatches } from './watches.ts'
-import { createWorkerPoolController, type WorkerPoolDeps } from './worker-pool.ts'
+import { createWorkerPoolController, type WorkerPoolDeps } from './controller.ts'
 
 const pools: InformerDeclaration<WorkerPool, 'byBroker'> = {
   resource: workerPools,

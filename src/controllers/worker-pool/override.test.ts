@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { findCondition, type WorkerPool, type WorkerPoolStatus } from '../../api/index.ts'
-import { decide } from './decide.ts'
 import { transitionEvents } from './events.ts'
-import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, worldOf } from './fixtures.ts'
-import type { World } from './world.ts'
+import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, worldOf, outcomeOf } from './fixtures.ts'
+import type { World } from './gather.ts'
 
 type Override = NonNullable<WorkerPool['spec']['override']>
 
@@ -29,7 +28,7 @@ type Row = {
 }
 
 const planOf = ({ override, mode = 'Auto', replicas = 0, status, deployment, jobs = 0 }: Omit<Row, 'name' | 'want'>) =>
-  decide(
+  outcomeOf(
     worldOf({
       pool: poolOf({
         replicas,
@@ -205,7 +204,7 @@ describe('an override of a pool', () => {
 
   it('is not forgotten while the broker is missing', () => {
     const world = worldOf({ pool: poolOf({ override: { until: inAnHour, replicas: 5 } }), broker: undefined })
-    expect(findCondition(decide(world).status.conditions, 'Overridden')?.status).toBe('True')
+    expect(findCondition(outcomeOf(world).status.conditions, 'Overridden')?.status).toBe('True')
     expect(nowMs).toBeLessThan(Date.parse(inAnHour))
   })
 })

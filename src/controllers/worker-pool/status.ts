@@ -1,16 +1,19 @@
 /** What people read about a pool: conditions, columns and the decision in words. Pure. */
-import { kubeTime, poolCondition, setConditions, type WantedCondition, type WorkerPoolStatus } from '../../api/index.ts'
+import { findCondition, kubeTime, poolCondition, setConditions, type WantedCondition, type WorkerPoolStatus } from '../../api/index.ts'
 import { explainDecision, type ScalingDecision, type ScalingInput } from '../../scaling/index.ts'
-import { deploymentHealth, type Health } from './deployment-health.ts'
-import { heldBefore, ignoredReplicas, type Intent } from './intent.ts'
-import { overriddenConditions, plural } from './override.ts'
-import { selectorOf } from './ownership.ts'
-import { currentReplicas, type World } from './world.ts'
+import { type Blocker, findReplicasBefore, type Grounds, ignoredReplicas, overrideOf, type Plan, plural } from './decide.ts'
+import { selectorOf } from './deployment.ts'
+import { currentReplicas, type World } from './gather.ts'
 
-/** Why a pool cannot be acted upon; `standing` says whether it waits for something or for somebody. */
-export type Blocker = Health & { readonly standing: WantedCondition }
+/** The Ready condition, and Reconciling or Stalled where one of them holds. */
+type Health = { readonly ready: WantedCondition; readonly standing?: WantedCondition }
 
-export function blockedStatus(world: World, { ready, standing }: Blocker): WorkerPoolStatus {
+/** `plan`: what was decided in this world. */
+export function statusOf(world: World, { grounds }: Pick<Plan, 'grounds'>): WorkerPoolStatus {
+  return grounds.kind === 'Blocked' ? blockedStatus(world, grounds.blocker) : scaledStatus(world, grounds)
+}
+
+function blockedStatus(world: World, { ready, standing }: Blocker): WorkerPoolStatus {
   const replicas = currentReplicas(world.deployment)
   return {
     ...observed(world),
@@ -22,13 +25,15 @@ export function blockedStatus(world: World, { ready, standing }: Blocker): Worke
   }
 }
 
-export function scaledStatus(world: World, input: ScalingInput, decision: ScalingDecision, intent: Intent): WorkerPoolStatus {
+type ScaledGrounds = Extract<Grounds, { readonly kind: 'Scaled' }>
+
+function scaledStatus(world: World, { input, decision, intent }: ScaledGrounds): WorkerPoolStatus {
   const { signal, rules } = input
   const signals = signalHealth(world)
   const atZero = intent.disabled ?? 'no jobs; the next job wakes the pool'
   const health = signals.health ?? deploymentHealth(world, intent.replicas, atZero)
   const active = intent.disabled === undefined ? signals.active : poolCondition('ScalingActive', 'ScalingDisabled', intent.disabled)
-  const scaling = intent.isTheirs === true ? [] : [ableCondition(input, decision), limitedCondition(world, decision, rules)]
+  const scaling = intent.isByPeople === true ? [] : [ableCondition(input, decision), limitedCondition(world, decision, rules)]
   const ready = readyReplicas(world)
   return {
     ...observed(world),
@@ -151,7 +156,7 @@ type Observed = Pick<
 function observed(world: World): Observed {
   const object = world.deployment.kind === 'Owned' ? world.deployment.object : undefined
   const ignored = ignoredReplicas(world)
-  const before = heldBefore(world)
+  const before = findReplicasBefore(world)
   return {
     observedGeneration: world.pool.metadata.generation ?? 0,
     replicas: object?.status?.replicas ?? 0,
@@ -179,6 +184,59 @@ function keep<K extends keyof WorkerPoolStatus>(world: World, fields: readonly K
     if (value !== undefined) kept[field] = value
   }
   return kept
+}
+
+function overriddenConditions(world: World): readonly WantedCondition[] {
+  const override = overrideOf(world)
+  return override === undefined ? [] : [poolCondition('Overridden', 'OverrideActive', override.words)]
+}
+
+/** Whether the pool's pods are there; why not, in the words of who knows best: container, scheduler, Deployment. */
+function deploymentHealth({ deployment, trouble, warnings }: World, desired: number, atZero: string): Health {
+  const warned = warnings.length === 0 ? '' : `. The API server warns: ${warnings.join('; ')}`
+  if (deployment.kind !== 'Owned') return starting('the Deployment is being created')
+  const { status, metadata, spec } = deployment.object
+  const ready = status?.readyReplicas ?? 0
+  const words = `${ready} of ${desired} ${desired === 1 ? 'pod is' : 'pods are'} ready`
+  const troubled = trouble?.words === undefined ? undefined : `${words}: ${trouble.words}${warned}`
+
+  const failure = findCondition(status?.conditions, 'ReplicaFailure')
+  if (failure?.status === 'True') {
+    const message = `pods cannot be created: ${failure.message ?? failure.reason ?? ''}${warned}`
+    return { ready: poolCondition('Ready', 'DeploymentUnavailable', message) }
+  }
+  const progress = findCondition(status?.conditions, 'Progressing')
+  if (progress?.status === 'False' && ready < desired) {
+    const lookNext = `Next: kubectl describe pods -l '${selectorOf(spec.selector)}'`
+    const message = troubled ?? `${words}: ${progress.message ?? progress.reason ?? ''}${warned}. ${lookNext}`
+    return {
+      ready: poolCondition('Ready', 'DeploymentUnavailable', message),
+      standing: poolCondition('Stalled', 'ProgressDeadlineExceeded', message),
+    }
+  }
+  if (desired === 0) return { ready: poolCondition('Ready', 'ScaledToZero', `${atZero}${warned}`) }
+
+  if (ready === 0 && troubled !== undefined) {
+    return {
+      ready: poolCondition('Ready', 'DeploymentUnavailable', troubled),
+      standing: poolCondition('Reconciling', 'DeploymentProgressing', troubled),
+    }
+  }
+  if (ready === 0) return starting(`${words}${warned}`)
+  const isObserved = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0)
+  const isComplete = isObserved && ready >= desired && (status?.updatedReplicas ?? 0) >= desired
+  const message = isComplete ? `${words}${warned}` : (troubled ?? `${words}${warned}`)
+  return {
+    ready: poolCondition('Ready', 'DeploymentAvailable', message),
+    ...(isComplete ? {} : { standing: poolCondition('Reconciling', 'DeploymentProgressing', message) }),
+  }
+}
+
+function starting(message: string): Health {
+  return {
+    ready: poolCondition('Ready', 'DeploymentProgressing', message),
+    standing: poolCondition('Reconciling', 'DeploymentProgressing', message),
+  }
 }
 
 /** What makes a status worth writing at once; all the rest are gauges. */

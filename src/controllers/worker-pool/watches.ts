@@ -3,7 +3,7 @@ import type { Informer } from '../../kube/index.ts'
 import { watch, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Signals } from '../../services/signals/index.ts'
-import { poolsOf } from './ownership.ts'
+import { poolsOf } from './deployment.ts'
 
 export type WorkerPoolSources = {
   readonly caches: {

@@ -3,7 +3,7 @@ import type { Deployment } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { createMetrics, silentLogger } from '../../observability/index.ts'
 import { broker, deploymentOf, loadOf, nowMs, poolOf } from './fixtures.ts'
-import { createWorkerPoolController, type WorkerPoolDeps } from './worker-pool.ts'
+import { createWorkerPoolController, type WorkerPoolDeps } from './controller.ts'
 
 /** A pool whose cache of Deployments stands still while the API server goes on. */
 function setup() {

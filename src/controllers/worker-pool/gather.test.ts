@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { deploymentOf } from './fixtures.ts'
-import { wantingPods } from './wanting-pods.ts'
+import { wantingPods } from './gather.ts'
 
 const pods = { namespace: 'acme', name: 'email', labelSelector: 'taskmill.dev/pool=email' }
 

@@ -1,9 +1,9 @@
 import type { WorkerPoolStatus } from '../../api/index.ts'
 import { setQueueMetrics, type Metrics } from '../../observability/index.ts'
-import type { World } from './world.ts'
+import type { World } from './gather.ts'
 
-/** The gauges of a pool and of its queues. */
-export function tellPool(metrics: Metrics, key: string, { pool, signals }: World, status: WorkerPoolStatus): void {
+/** Sets the gauges of a pool and of its queues. */
+export function setGauges(metrics: Metrics, key: string, { pool, signals }: World, status: WorkerPoolStatus): void {
   const series = metrics.of('WorkerPool', key)
   series.set('taskmill_pool_desired_replicas', {}, status.desiredReplicas ?? 0)
   series.set('taskmill_pool_ready_replicas', {}, status.readyReplicas ?? 0)

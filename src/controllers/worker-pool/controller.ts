@@ -1,0 +1,112 @@
+import { labels } from '../../contract/index.ts'
+import { type WorkerPool, workerPools } from '../../api/index.ts'
+import type { EventRecorder } from '../../kube/index.ts'
+import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
+import { soonest, type Reconcile } from '../../runtime/index.ts'
+import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
+import { act, fieldManagers, type Outcome, releaseTarget } from './act.ts'
+import { canDecide, decide } from './decide.ts'
+import { transitionEvents } from './events.ts'
+import { createGather, type GatherDeps, type Memory, type World } from './gather.ts'
+import { setGauges } from './metrics.ts'
+import { statusOf, transitionOf } from './status.ts'
+
+export type WorkerPoolDeps = GatherDeps & {
+  readonly events: EventRecorder
+  readonly metrics: Metrics
+  /** What gauges may cost, over all kinds. */
+  readonly statusBudget: WriteBudget
+}
+
+/** Nothing tells the operator when a Deployment of another owner goes, or a quota or role changes. */
+const recheckMs = 30_000
+/** A target without the pool's label is not watched either: one that does not exist, or that DryRun does not write to. */
+const targetRecheckMs = 5_000
+
+export function createWorkerPoolController(deps: WorkerPoolDeps): { readonly reconcile: Reconcile } {
+  const { client, pools, events, metrics, clock } = deps
+  const gather = createGather(deps)
+  const status = createStatusWriter<WorkerPool>({
+    client,
+    resource: workerPools,
+    fieldManager: fieldManagers.template,
+    clock,
+    transitionOf,
+    budget: deps.statusBudget,
+    conditionMetrics: createConditionMetrics(metrics, 'WorkerPool'),
+  })
+
+  function forget(key: string): void {
+    gather.forget(key)
+    status.forget(key)
+  }
+
+  /** Takes the pool's marks back from Deployments that it does not target. */
+  async function releaseLeft(key: string, pool: WorkerPool | undefined, signal: AbortSignal): Promise<void> {
+    await Promise.all(gather.findLeft(key, pool).map((object) => releaseTarget(client, object, signal)))
+  }
+
+  return {
+    async reconcile(key, context) {
+      const { signal, log } = context
+      const pool = pools.get(key)
+      if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
+        forget(key)
+        if (pool === undefined) await releaseLeft(key, undefined, signal)
+        return {}
+      }
+      const memory = gather.memory(key)
+      const target = pool.spec.targetRef?.name
+      if (target !== undefined && memory.target !== target) {
+        await releaseLeft(key, pool, signal)
+        memory.target = target
+      }
+      const world = await gather.read(key, pool, status.latest(key, pool), context)
+      if (!canDecide(world)) return {}
+
+      const plan = decide(world)
+      const onWritten = (deployment: Parameters<typeof gather.wrote>[1]) => gather.wrote(pool, deployment)
+      const outcome = await act({ client, signal, onWritten }, plan, world, memory.applied)
+      if (outcome.kind === 'Done') {
+        // At once: should the status not be written, the next reconciliation finds these done and says nothing of them.
+        for (const event of outcome.events) events.event(pool, event)
+        if (plan.scale !== undefined) log.info({ pool: key, ...plan.scale }, 'scaled')
+      }
+      remember(memory, outcome)
+
+      const worldAfter = afterActing(world, outcome)
+      const planAfter = outcome.kind === 'Refused' ? decide(worldAfter) : plan
+      const statusAfter = statusOf(worldAfter, planAfter)
+      memory.history = planAfter.history
+      const written = await status.write(key, pool, statusAfter, signal)
+      for (const event of transitionEvents(world.status, statusAfter)) events.event(pool, event)
+      setGauges(metrics, key, world, statusAfter)
+      return soonest([planAfter.againAfterMs, written.againAfterMs, world.lookAgainAfterMs, recheckAfterMs(world, outcome)])
+    },
+  }
+}
+
+function remember(memory: Memory, outcome: Outcome): void {
+  if (outcome.kind === 'Refused') memory.refused = outcome
+  else if (outcome.applied !== undefined) memory.applied = outcome.applied
+}
+
+/** What the API server answered in this reconciliation belongs into its status. */
+function afterActing(world: World, outcome: Outcome): World {
+  if (outcome.kind === 'Refused') return { ...world, refusal: outcome.refusal }
+  return outcome.applied === undefined ? world : { ...world, warnings: outcome.applied.warnings }
+}
+
+/** What is not watched is looked at again. */
+function recheckAfterMs(world: World, outcome: Outcome): number | undefined {
+  if (isUnwatchedTarget(world)) return targetRecheckMs
+  const isForbidden = outcome.kind === 'Refused' && outcome.refusal.kind === 'Forbidden'
+  return world.deployment.kind === 'Foreign' || isForbidden ? recheckMs : undefined
+}
+
+/** A target is watched by the label that we put on it. */
+function isUnwatchedTarget({ pool, deployment }: World): boolean {
+  if (pool.spec.targetRef === undefined) return false
+  const isMarked = deployment.kind === 'Owned' && deployment.object.metadata.labels?.[labels.pool] === pool.metadata.name
+  return deployment.kind === 'Missing' || (deployment.kind === 'Owned' && !isMarked)
+}

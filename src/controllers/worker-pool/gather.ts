@@ -1,0 +1,234 @@
+/** Reads what is to be known of one pool: its TaskBroker, its Deployment and pods, and the jobs in its queues. */
+import { type Deployment, deployments, type TaskBroker, type WorkerPool, type WorkerPoolStatus } from '../../api/index.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../clock/index.ts'
+import { hasCode } from '../../errors/index.ts'
+import type { Informer, KubeClient } from '../../kube/index.ts'
+import { createConsistency, type ReconcileContext } from '../../runtime/index.ts'
+import { emptyHistory, type QueueLoad, type RecommendationHistory } from '../../scaling/index.ts'
+import type { BrokerDirectory, BrokerState } from '../../services/brokers/index.ts'
+import { createPodWatch, type WantingPods } from '../../services/jobs/index.ts'
+import type { QueueSnapshot, Signals } from '../../services/signals/index.ts'
+import { type PodAdvice, type PodTrouble, describePodTrouble } from '../../workloads/index.ts'
+import {
+  deploymentFor,
+  type DeploymentApply,
+  deploymentKeyOf,
+  deploymentNameOf,
+  findStranger,
+  isLeftBy,
+  namespaceOf,
+  selectorOf,
+  writtenReplicas,
+} from './deployment.ts'
+
+/**
+ * The queues of a pool as far as they are known now. One unreadable queue makes the whole unreadable: never scale on partial data.
+ * `Pending`: nothing was read since this process began to look. `Blocked`: the broker's credentials are not to be had.
+ */
+export type QueueSignals =
+  | { readonly kind: 'Pending' }
+  | { readonly kind: 'Blocked'; readonly message: string }
+  | { readonly kind: 'Unreadable'; readonly message: string; readonly sinceMs: number }
+  | { readonly kind: 'Read'; readonly queues: readonly PoolQueue[] }
+
+/** `delayed` counts all of them, due or not; only the due ones are demand. */
+export type PoolQueue = QueueLoad & { readonly delayed: number }
+
+/** Everything that a decision about one pool depends on, gathered before it is taken. */
+export type World = {
+  readonly pool: WorkerPool
+  /** The status that was written last, which may be newer than the one in the cache. */
+  readonly status: WorkerPoolStatus | undefined
+  readonly broker: TaskBroker | undefined
+  readonly deployment: DeploymentState
+  readonly signals: QueueSignals
+  /** What is the matter with the pods, as far as somebody has looked. */
+  readonly trouble: PodTrouble | undefined
+  /** What the API server warned of when it took the Deployment as it is now. */
+  readonly warnings: readonly string[]
+  readonly history: RecommendationHistory
+  readonly refusal: Refusal | undefined
+  /** When there may be more to know of the pods. */
+  readonly lookAgainAfterMs: number | undefined
+  readonly nowMs: number
+}
+
+/** The API server's words on the Deployment: `Invalid` is final for this template, `Forbidden` (a quota, a role) may pass. */
+export type Refusal = { readonly kind: 'Invalid' | 'Forbidden'; readonly message: string }
+
+export type DeploymentState =
+  | { readonly kind: 'Missing' }
+  /** There is one of this name, and it is somebody else's. */
+  | { readonly kind: 'Foreign'; readonly owner: string }
+  /** The pool's own, or its target. */
+  | { readonly kind: 'Owned'; readonly object: Deployment }
+
+/** Replicas that the pool's Deployment asks for now. */
+export function currentReplicas(deployment: DeploymentState): number {
+  return deployment.kind === 'Owned' ? (deployment.object.spec.replicas ?? 1) : 0
+}
+
+/**
+ * Somebody scaled the Deployment itself to 0: it asks for none, and its annotation says that we wrote another number. Who it was, nobody
+ * knows: the API server keeps no field manager of a 0 that was written through /scale.
+ */
+export function isHumanZero(object: Deployment): boolean {
+  return object.spec.replicas === 0 && (writtenReplicas(object) ?? 0) !== 0
+}
+
+/** What was applied last to a Deployment; a newer generation means that somebody else changed it since. */
+export type Applied = {
+  readonly uid: string
+  readonly template: DeploymentApply
+  readonly generation: number
+  /** What the API server warned of when it took the template. */
+  readonly warnings: readonly string[]
+}
+
+/** What is remembered of a pool between two reconciliations; all of it can be lost without harm. */
+export type Memory = {
+  history: RecommendationHistory
+  applied?: Applied
+  /** The target that this process has scaled, once it has released the Deployments that the pool scaled before. */
+  target?: string
+  /** A template that the API server refuses, whenever it is applied. */
+  refused?: { readonly template: DeploymentApply | undefined; readonly refusal: Refusal }
+}
+
+export type GatherDeps = {
+  readonly client: KubeClient
+  readonly pools: Informer<WorkerPool>
+  readonly taskBrokers: Informer<TaskBroker>
+  /** Deployments that carry the pool label. */
+  readonly deployments: Informer<Deployment>
+  readonly signals: Signals
+  readonly directory: Pick<BrokerDirectory, 'get'>
+  readonly clock: Clock
+}
+
+export type Gather = {
+  /** Of the pool of that key; empty at first. */
+  memory(key: string): Memory
+  /** `status`: the one that was written last. Subscribes the pool to its queues. */
+  read(key: string, pool: WorkerPool, status: WorkerPoolStatus | undefined, context: ReconcileContext): Promise<World>
+  /** The next reading shows at least this version of the Deployment. */
+  wrote(pool: WorkerPool, deployment: Deployment): void
+  /** Deployments that carry the pool's marks and are not its target. Every mark is in the cache, whoever made it and when. */
+  findLeft(key: string, pool: WorkerPool | undefined): readonly Deployment[]
+  /** The pool is gone. */
+  forget(key: string): void
+}
+
+export function createGather(deps: GatherDeps): Gather {
+  const { client, pools, taskBrokers, signals, directory, clock } = deps
+  const memories = new Map<string, Memory>()
+  const podWatch = createPodWatch({ client, clock, tell: (pods) => describePodTrouble(pods, podAdvice) })
+  const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
+
+  function memory(key: string): Memory {
+    const known = memories.get(key) ?? { history: emptyHistory }
+    memories.set(key, known)
+    return known
+  }
+
+  /** From the cache; from the API server when that shows none (one of somebody else is not watched), or is older than what we wrote. */
+  async function readDeployment(pool: WorkerPool, signal: AbortSignal): Promise<DeploymentState> {
+    const key = deploymentKeyOf(pool)
+    const cached = deps.deployments.get(key)
+    if (cached !== undefined && consistency.ready(key)) return stateOf(cached, pool)
+    try {
+      return stateOf(await client.get(deployments, namespaceOf(pool), deploymentNameOf(pool), { signal }), pool)
+    } catch (error) {
+      if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
+      consistency.clear(key)
+      return { kind: 'Missing' }
+    }
+  }
+
+  function stateOf(object: Deployment, pool: WorkerPool): DeploymentState {
+    const owner = findStranger(object, pool, (name) => pools.get(`${namespaceOf(pool)}/${name}`))
+    return owner === undefined ? { kind: 'Owned', object } : { kind: 'Foreign', owner }
+  }
+
+  return {
+    memory,
+    async read(key, pool, status, context) {
+      const brokerKey = `${namespaceOf(pool)}/${pool.spec.brokerRef.name}`
+      const broker = taskBrokers.get(brokerKey)
+      const deployment = await readDeployment(pool, context.signal)
+      const pods = await podWatch.look(key, deployment.kind === 'Owned' ? wantingPods(deployment.object) : undefined, context)
+      const endpoint = broker === undefined ? undefined : directory.get(brokerKey)
+      const known = memory(key)
+      return {
+        pool,
+        status,
+        broker,
+        deployment,
+        signals: readSignals(signals, key, { pool, endpoint, deployment }),
+        trouble: pods.trouble,
+        warnings: known.applied?.warnings ?? [],
+        history: known.history,
+        refusal: broker === undefined || pool.spec.template === undefined ? undefined : refusalOf(known, deploymentFor(pool, broker)),
+        lookAgainAfterMs: pods.againAfterMs,
+        nowMs: clock.now(),
+      }
+    },
+    wrote: (pool, { metadata }) => consistency.wroteAt(deploymentKeyOf(pool), 'deployments', metadata.resourceVersion),
+    findLeft(key, pool) {
+      const [namespace = '', name = ''] = key.split('/')
+      return deps.deployments.list(namespace).filter((object) => isLeftBy(object, name, pool))
+    },
+    forget(key) {
+      signals.unsubscribe({ kind: 'WorkerPool', key })
+      memories.delete(key)
+      podWatch.forget(key)
+    },
+  }
+}
+
+/** The API server's answer to exactly this template, if trying again cannot change it. */
+function refusalOf({ refused }: Memory, template: DeploymentApply): Refusal | undefined {
+  return refused?.refusal.kind === 'Invalid' && isDeepStrictEqual(refused.template, template) ? refused.refusal : undefined
+}
+
+/**
+ * Subscribes the pool to its queues (again with the same ones costs nothing) and returns what is known of them now. For a pool at zero
+ * replicas the queues are watched, because its next job has to be seen at once. `endpoint`: undefined when there is no TaskBroker.
+ */
+function readSignals(
+  signals: Signals,
+  key: string,
+  world: { readonly pool: WorkerPool; readonly endpoint: BrokerState | undefined; readonly deployment: DeploymentState },
+): QueueSignals {
+  const { pool, endpoint, deployment } = world
+  const subscriber = { kind: 'WorkerPool', key }
+  if (endpoint?.kind !== 'Known') {
+    signals.unsubscribe(subscriber)
+    return endpoint?.kind === 'Blocked' ? { kind: 'Blocked', message: endpoint.message } : { kind: 'Pending' }
+  }
+  const queues = pool.spec.queues.map((queue) => queue.name)
+  const watch = currentReplicas(deployment) === 0 ? 'WhenEmpty' : 'Never'
+  signals.subscribe({ subscriber, endpoint: endpoint.endpoint, queues, watch })
+  return combine(queues, signals.snapshot(subscriber))
+}
+
+function combine(queues: readonly string[], known: ReadonlyMap<string, QueueSnapshot>): QueueSignals {
+  const snapshots = queues.map((queue) => known.get(queue))
+  const unreadable = snapshots.find((snapshot) => snapshot?.ok === false)
+  if (unreadable?.ok === false) return { kind: 'Unreadable', message: unreadable.error.message, sinceMs: unreadable.sinceMs }
+  const readings = snapshots.flatMap((snapshot) => (snapshot?.ok === true ? [{ ...snapshot.reading, orphaned: snapshot.orphaned }] : []))
+  return readings.length < queues.length ? { kind: 'Pending' } : { kind: 'Read', queues: readings }
+}
+
+/** What the author of a pool can do about its pods. */
+const podAdvice: PodAdvice = { outOfMemory: "raise the container's limits.memory or lower spec.concurrency" }
+
+/** The pods of a Deployment that has fewer ready or current ones than it asks for. Undefined when all are there. */
+export function wantingPods({ metadata, spec, status }: Deployment): WantingPods | undefined {
+  const replicas = spec.replicas ?? 1
+  const isObserved = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0)
+  const isComplete = isObserved && (status?.readyReplicas ?? 0) >= replicas && (status?.updatedReplicas ?? 0) >= replicas
+  if (replicas === 0 || isComplete) return undefined
+  return { namespace: metadata.namespace, name: metadata.name, labelSelector: selectorOf(spec.selector) }
+}
