@@ -1,6 +1,11 @@
 import { parseSync } from 'oxc-parser'
 
-export type Import = { readonly specifier: string; readonly typeOnly: boolean }
+export type Import = {
+  readonly specifier: string
+  readonly typeOnly: boolean
+  /** As the other file calls them; only of a static import. */
+  readonly names?: readonly string[]
+}
 export type ParsedFile = { readonly path: string; readonly imports: readonly Import[]; readonly impurities: readonly string[] }
 
 const impureGlobals = new Set(['process', 'setTimeout', 'setInterval', 'setImmediate', 'performance'])
@@ -28,7 +33,8 @@ function importOf(node: Node): Import | undefined {
     case 'ImportDeclaration': {
       const specifiers = node['specifiers'] as readonly Node[]
       const allTypes = specifiers.length > 0 && specifiers.every((each) => each['importKind'] === 'type')
-      return { specifier: literal(node['source']), typeOnly: node['importKind'] === 'type' || allTypes }
+      const names = specifiers.map((each) => identifier(each['imported']) || '*')
+      return { specifier: literal(node['source']), typeOnly: node['importKind'] === 'type' || allTypes, names }
     }
     case 'ExportNamedDeclaration':
     case 'ExportAllDeclaration':
