@@ -50,16 +50,41 @@ export function cacheOfKind(caches: Caches, kind: string): AnyInformer | undefin
   return (caches as Readonly<Record<string, AnyInformer>>)[name ?? '']
 }
 
-/** Series of an object go with it: at once, and whatever was told after that, before the next reader sees it. */
+/** Removes the series of an object when it is deleted: at once, and what is set after that before the next scrape. */
 export function tieMetrics(metrics: Metrics, caches: Caches): void {
   const cacheOf = new Map(metricOwners.map((owner) => [owner, cacheOfKind(caches, owner)]))
-  // A namespace without a broker runs nothing any more.
+  // Series of a namespace go with its last TaskBroker: without one, nothing runs there.
   metrics.keepOnly((owner: MetricOwner, key) =>
     owner === 'Namespace' ? caches.taskBrokers.list(key).length > 0 : cacheOf.get(owner)?.get(key) !== undefined,
   )
   for (const [owner, cache] of cacheOf) {
     cache?.onChange((key, current) => (current === undefined ? metrics.of(owner, key).forget() : undefined))
   }
+}
+
+/** Names, as `namespace/name`, of objects that are known to have been deleted. */
+export type Deletions = {
+  has(key: string): boolean
+  /** It was deleted before this process began to watch, as the data that it left in a broker shows. */
+  add(key: string): void
+}
+
+/**
+ * Remembers which objects of a cache this process saw deleted, also while it followed: after a takeover it thus knows that an object of the
+ * same name is another one. Only the newest are remembered; leaders before have cleaned up after the older ones.
+ */
+export function rememberDeletions(cache: Pick<Informer<KubeObject>, 'onChange'>, limit = 10_000): Deletions {
+  const deleted = new Set<string>()
+  const add = (key: string): void => {
+    deleted.delete(key)
+    deleted.add(key)
+    for (const oldest of deleted) {
+      if (deleted.size <= limit) break
+      deleted.delete(oldest)
+    }
+  }
+  cache.onChange((key, current) => (current === undefined ? add(key) : undefined))
+  return { has: (key) => deleted.has(key), add }
 }
 
 /** The caches as parts of the process. */

@@ -4,10 +4,9 @@ import { systemClock as clock } from '../clock/index.ts'
 import { createKubeClient, createLease, loadKubeConfig } from '../kube/index.ts'
 import { createLogger, createMetrics, loadTracer } from '../observability/index.ts'
 import { createElector, createLiveness, createManager } from '../runtime/index.ts'
-import { createCaches, partsOf, tieMetrics } from './caches.ts'
+import { createCaches, partsOf, rememberDeletions, tieMetrics } from './caches.ts'
 import { createClusterId } from './cluster-id.ts'
 import { createControllers } from './controllers.ts'
-import { rememberDepartures } from './departures.ts'
 import { leaseWithEpoch } from './lease-with-epoch.ts'
 import { operatorConfig } from './operator-config.ts'
 import { serveProbes } from './probes.ts'
@@ -49,7 +48,7 @@ export async function runOperator({ env, stop, version, at = () => {}, readFile 
     hooks: metrics.election(config.lease.name),
   })
   const caches = createCaches({ client, clock, log, rng, namespaces: config.watchNamespaces, metrics })
-  const departures = rememberDepartures(caches.executions)
+  const deletedRuns = rememberDeletions(caches.executions)
   const cacheParts = partsOf(caches)
   tieMetrics(metrics, caches)
   const clusterId = createClusterId({
@@ -58,7 +57,7 @@ export async function runOperator({ env, stop, version, at = () => {}, readFile 
     clock,
     log,
   })
-  const process = { config, cluster: clusterId.get, connection, caches, departures, elector, metrics, tracer, clock, log, rng, at }
+  const process = { config, cluster: clusterId.get, connection, caches, deletedRuns, elector, metrics, tracer, clock, log, rng, at }
   const manager = createManager({
     elector,
     warm: [clusterId, ...cacheParts],

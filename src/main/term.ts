@@ -28,12 +28,9 @@ import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../se
 import { createOutcomes, createRunCounts, createSignals, type Outcomes, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
 import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
-import { cacheOfKind, type Caches } from './caches.ts'
-import type { Departures } from './departures.ts'
-import { fenced } from './fence.ts'
-import { httpPost } from './http-post.ts'
+import { cacheOfKind, type Caches, type Deletions } from './caches.ts'
 import type { OperatorConfig } from './operator-config.ts'
-import { traced } from './traced-client.ts'
+import { fenced, httpPost, traced } from './term-client.ts'
 
 /** What outlives the terms. */
 export type Process = {
@@ -42,8 +39,8 @@ export type Process = {
   readonly cluster: () => string
   readonly connection: KubeClientOptions
   readonly caches: Caches
-  /** TaskExecutions that went. */
-  readonly departures: Departures
+  /** TaskExecutions that were deleted. */
+  readonly deletedRuns: Deletions
   readonly elector: Elector
   readonly metrics: Metrics
   readonly tracer: Tracer
@@ -55,7 +52,7 @@ export type Process = {
 }
 
 /** What the controllers of one term are made of. */
-export type Term = Pick<Process, 'caches' | 'departures' | 'metrics' | 'tracer' | 'clock' | 'log' | 'rng' | 'at'> & {
+export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer' | 'clock' | 'log' | 'rng' | 'at'> & {
   /** Aborts when the term ends. */
   readonly signal: AbortSignal
   /** Sends only while the term lasts. */
@@ -95,7 +92,7 @@ export function partsOfTerm(
   signal: AbortSignal,
   createControllers: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
-  const { config, caches, departures, elector, metrics, tracer, clock, log, rng, at } = process
+  const { config, caches, deletedRuns, elector, metrics, tracer, clock, log, rng, at } = process
   const { installation, lease, identity } = config
   const cluster = process.cluster()
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
@@ -145,7 +142,7 @@ export function partsOfTerm(
     ...claimant,
     exists,
     isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
-    departures,
+    deletedRuns,
   })
   /** Where this process dispatches, it follows the ends of jobs and cleans up, whether there is a schedule or a run or not. */
   const serve = (broker: string): void => {
@@ -178,7 +175,7 @@ export function partsOfTerm(
 
   const controllers = createControllers({
     caches,
-    departures,
+    deletedRuns,
     metrics,
     tracer,
     clock,

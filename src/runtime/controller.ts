@@ -1,9 +1,8 @@
 import { deadline, type Clock } from '../clock/index.ts'
 import { errorMessage, hasCode, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
-import type { BackoffOptions } from './backoff.ts'
-import type { Startable } from './startable.ts'
-import { createWorkQueue, type QueueHooks } from './work-queue.ts'
+import type { Startable } from './manager.ts'
+import { createWorkQueue, type BackoffOptions, type QueueHooks } from './work-queue.ts'
 
 /** `requeueAfterMs`: reconcile the key again after that time at the latest, also when nothing happens. */
 export type ReconcileResult = { readonly requeueAfterMs?: number | undefined }
@@ -167,4 +166,10 @@ function report(log: Logger, kind: FailureKind, error: unknown): void {
   // Somebody else wrote in between: everyday life, not worth a line unless one looks for it.
   else if (hasCode(error, 'TM_KUBE_CONFLICT')) log.debug({ reason: errorMessage(error) }, 'reconciliation met a conflict')
   else log.error({ reason: errorMessage(error), kind }, 'reconciliation failed')
+}
+
+/** The result that comes back at the earliest of several moments; undefined ones ask for none. */
+export function soonest(delays: readonly (number | undefined)[]): { readonly requeueAfterMs?: number } {
+  const known = delays.filter((delay) => delay !== undefined)
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) }
 }

@@ -6,9 +6,8 @@
  * key; two processes never trust in leading at the same time; the lease is given up last.
  * Does not: know Kubernetes (ports are defined here and filled in by `main`), or fence what a frozen leader had already sent.
  */
-export type { BackoffOptions } from './backoff.ts'
 export { createConsistency, type Consistency } from './consistency.ts'
-export { createController } from './controller.ts'
+export { createController, soonest } from './controller.ts'
 export type {
   Controller,
   ControllerDeps,
@@ -18,12 +17,8 @@ export type {
   ReconcileContext,
   ReconcileResult,
 } from './controller.ts'
-export { createElector, type Elector, type ElectorDeps, type ElectorHooks } from './elector.ts'
-export type { Enqueue, Kind } from './kind.ts'
+export { createElector, type Elector, type ElectorDeps, type ElectorHooks, type LeasePort, type LeaseRecord } from './elector.ts'
+export { watch, type Enqueue, type Kind, type Source, type Watch } from './kind.ts'
 export { createLiveness, type Liveness } from './liveness.ts'
-export type { LeasePort, LeaseRecord } from './lease-port.ts'
-export { createManager, type Manager, type ManagerDeps, type ManagerPhase } from './manager.ts'
-export { soonest } from './soonest.ts'
-export type { Startable } from './startable.ts'
-export { createWorkQueue, type QueueHooks, type WorkItem, type WorkQueue, type WorkQueueDeps } from './work-queue.ts'
-export { watch, type Source, type Watch } from './watch.ts'
+export { createManager, type Manager, type ManagerDeps, type ManagerPhase, type Startable } from './manager.ts'
+export { createWorkQueue, type BackoffOptions, type QueueHooks, type WorkItem, type WorkQueue, type WorkQueueDeps } from './work-queue.ts'

@@ -1,5 +1,40 @@
 import type { Reconcile } from './controller.ts'
-import type { Watch } from './watch.ts'
+
+/** Anything that tells its subscribers what has changed: a cache, the broker directory, the dispatch leases, the notifier. */
+export type Source<Change extends readonly unknown[]> = {
+  /** Calls back on each change, until the returned function is called; a source that ends with the term may return nothing. */
+  onChange(handler: (...change: Change) => void): (() => void) | void
+}
+
+/** What a controller reconciles for: a source, and which keys a change of it concerns. */
+export type Watch = {
+  /** Names the source, for people. */
+  readonly name: string
+  /** Its keys are reconciled also while the term ends, as long as the controller runs. Only for a source that ends with the term. */
+  readonly throughStop: boolean
+  /** Calls back with the keys of each change that concerns some, until the returned function is called. */
+  subscribe(onKeys: (keys: readonly string[]) => void): () => void
+}
+
+/** `keysOf` maps a change to the keys of the objects to reconcile. It returns none for a change that tells the controller nothing new. */
+export function watch<Change extends readonly unknown[]>(
+  name: string,
+  source: Source<Change>,
+  keysOf: (...change: Change) => readonly string[],
+  { throughStop = false }: { readonly throughStop?: boolean } = {},
+): Watch {
+  return {
+    name,
+    throughStop,
+    subscribe(onKeys) {
+      const end = source.onChange((...change) => {
+        const keys = keysOf(...change)
+        if (keys.length > 0) onKeys(keys)
+      })
+      return () => end?.()
+    },
+  }
+}
 
 /** What `create` gets beside the services and caches of the term. */
 export type Enqueue = {

@@ -2,7 +2,18 @@ import { deadline, type Clock, type Deadline } from '../clock/index.ts'
 import { errorMessage, hasCode, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { Elector } from './elector.ts'
-import type { Startable } from './startable.ts'
+
+/** A part of the process that runs from `start` until the signal aborts. An informer and a controller are such parts. */
+export type Startable = {
+  /** For logs. */
+  readonly name?: string
+  /** Begins; returns at once. */
+  start(signal: AbortSignal): void
+  /** Resolves when it is ready to be relied on. Without it, it is ready at once. */
+  readonly synced?: Promise<void>
+  /** Resolves when it has ended after the abort; a rejection brings the whole process down. Without it, it ends with the abort. */
+  readonly stopped?: Promise<void>
+}
 
 /** `following`: the caches are warm, somebody else leads; ready to take over. */
 export type ManagerPhase = 'starting' | 'following' | 'leading' | 'stopping'
@@ -127,8 +138,8 @@ export function createManager(deps: ManagerDeps): Manager {
     await stopAll(parts)
   }
 
-  /** Term after term, until the stop. */
-  async function leadInTurns(): Promise<void> {
+  /** Until the stop. */
+  async function leadTermAfterTerm(): Promise<void> {
     const term = { winding: Promise.resolve() }
     for (;;) {
       phase = 'following'
@@ -159,7 +170,7 @@ export function createManager(deps: ManagerDeps): Manager {
     if (signal.aborted) onStop()
     try {
       for (const part of deps.warm.map(start)) warm.add(part)
-      if (await synced([...warm], stop.signal)) await leadInTurns()
+      if (await synced([...warm], stop.signal)) await leadTermAfterTerm()
       await stopAll([...warm])
     } catch (error) {
       abort([...running], error)

@@ -410,7 +410,7 @@ test('deleted while nobody looked: what waits is taken back, what had ended is f
     epoch: () => 5,
     exists: (kind, namespace, name) => kind !== 'TaskExecution' || namespace !== 'swept' || name !== 'x7k2p',
     isWatched: () => true,
-    departures: { note: (key) => departed.add(key) },
+    deletedRuns: { add: (key) => departed.add(key) },
     taskBrokers: { list: (namespace) => [{ metadata: { namespace, name: 'default' } } as TaskBroker] },
     directory: { get: () => ({ kind: 'Known', endpoint }) },
     dispatchLeases: {

@@ -38,7 +38,7 @@ export type TaskExecutionDeps = RunDeps & {
   /** UID of kube-system. */
   readonly cluster: string
   /** Names of which an object was seen to go. */
-  readonly departures: { has(key: string): boolean }
+  readonly deletedRuns: { has(key: string): boolean }
   /** Called before and after every effect and every write to the API server, so that a test can end the process there. */
   readonly at: (point: string) => void
   /** Asks for another look at a run. */
@@ -107,7 +107,7 @@ export type World = {
   readonly nowMs: number
 }
 
-type Caches = Pick<TaskExecutionDeps, 'schedules' | 'dependencies' | 'departures' | 'cluster'>
+type Caches = Pick<TaskExecutionDeps, 'schedules' | 'dependencies' | 'deletedRuns' | 'cluster'>
 
 /** Reads the caches. A run keeps the broker and the graph that it began with. */
 export function gather(deps: Caches, key: string, execution: TaskExecution, status: TaskExecutionStatus | undefined): Gathered {
@@ -119,7 +119,7 @@ export function gather(deps: Caches, key: string, execution: TaskExecution, stat
     broker: status?.broker ?? (source.ok ? source.broker : 'default'),
     dependency: status?.startTime === undefined ? source.dependency : status.dependency,
     token: tokenOf(execution),
-    departedFrom: deps.departures.has(key) ? deps.cluster : undefined,
+    departedFrom: deps.deletedRuns.has(key) ? deps.cluster : undefined,
   }
 }
 

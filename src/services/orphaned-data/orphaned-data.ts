@@ -38,7 +38,7 @@ export type OrphanedDataDeps = RemovalDeps &
     readonly epoch: () => number
     readonly isWatched: (namespace: string) => boolean
     /** Where TaskExecutions that are gone are noted, by `namespace/name`: one that comes under the name is another run. */
-    readonly departures: { note(key: string): void }
+    readonly deletedRuns: { add(key: string): void }
     /** Default an hour. */
     readonly everyMs?: number
   }
@@ -167,7 +167,7 @@ function isOrphaned(deps: OrphanedDataDeps, { cluster, kind, namespace, name, de
 async function removeFrom(passes: Passes, endpoint: BrokerEndpoint, broker: Broker, owner: string, marker: OwnerMarker): Promise<boolean> {
   const { deps } = passes
   const { namespace } = marker
-  if (marker.kind === 'TaskExecution') deps.departures.note(`${namespace}/${marker.name}`)
+  if (marker.kind === 'TaskExecution') deps.deletedRuns.add(`${namespace}/${marker.name}`)
   const removeWith = async (proof: DispatchProof): Promise<boolean> => {
     const { isComplete, stillRunning } = await removeOrphan(deps, { broker, proof, owner, marker, signal: passes.signal })
     expectEnds(passes, fingerprintOf(endpoint), doneQueue(deps.installation, namespace), stillRunning)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { leases } from '../api/index.ts'
 import type { KubeClient } from '../kube/index.ts'
 import type { Tracer } from '../observability/index.ts'
-import { traced } from './traced-client.ts'
+import { traced } from './term-client.ts'
 
 test('each request is a span with its verb and resource, and answers as without', async () => {
   const spans: unknown[] = []

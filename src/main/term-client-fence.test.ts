@@ -5,7 +5,7 @@ import { leases } from '../api/index.ts'
 import { systemClock } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import { createKubeClient } from '../kube/index.ts'
-import { fenced } from './fence.ts'
+import { fenced } from './term-client.ts'
 
 /** An API server that asks once to try again, in which moment the lease is lost if `loses` says so. */
 async function setup(loses: boolean) {

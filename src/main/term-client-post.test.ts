@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { taskmillError } from '../errors/index.ts'
-import { httpPost } from './http-post.ts'
+import { httpPost } from './term-client.ts'
 
 const trusted = { isTrusted: () => true }
 const request = { headers: { 'content-type': 'application/json' }, body: '{}', signal: new AbortController().signal }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { watch } from './watch.ts'
+import { watch } from './kind.ts'
 
 it('a watch passes on the keys of each change until it ends', () => {
   const handlers = new Set<(key: string, current?: number) => void>()

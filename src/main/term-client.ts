@@ -1,0 +1,62 @@
+/** What one term sends with: requests to the API server and notifications, fenced by the term and the lease, each request in a span. */
+import type { KubeObject, Resource } from '../api/index.ts'
+import { hasCode, taskmillError } from '../errors/index.ts'
+import type { KubeClient, KubeConnection } from '../kube/index.ts'
+import type { Tracer } from '../observability/index.ts'
+import type { Elector } from '../runtime/index.ts'
+import type { HttpPost } from '../services/notifications/index.ts'
+
+/**
+ * Returns a connection that begins requests only while its term lasts. Every request asks for its credentials right before it is handed to
+ * the pool of connections, a repeated one each time. There the term and the lease are checked, and TM_LEASE_LOST is thrown once the term
+ * is over or the lease cannot be trusted any more. So a process that was frozen beyond its lease begins nothing when it wakes up, and
+ * what is left of a term sends nothing in the next one. The orderly stop aborts the term too, with another reason: the last requests of
+ * that term are still sent.
+ * Does not: call back what waits in the pool for a connection to open. That is cut by its signal, which the elector aborts as the first
+ * thing after waking up; and a write of replicas that slipped through carries the resource version that it was based on.
+ */
+export function fenced(connection: KubeConnection, elector: Pick<Elector, 'isTrusted'>, term: AbortSignal): KubeConnection {
+  return {
+    ...connection,
+    async credentials(options) {
+      const credentials = (await connection.credentials?.(options)) ?? {}
+      throwIfLost(elector, term)
+      return credentials
+    },
+  }
+}
+
+/**
+ * Returns a function that POSTs a notification with Node's own client: one attempt, no redirect followed, nothing of the answer read but
+ * its status. Fenced like requests to the API server.
+ */
+export function httpPost(elector: Pick<Elector, 'isTrusted'>, term: AbortSignal, send: typeof fetch = fetch): HttpPost {
+  return async (url, { headers, body, signal }) => {
+    throwIfLost(elector, term)
+    const answer = await send(url, { method: 'POST', redirect: 'manual', headers, body, signal })
+    await answer.body?.cancel()
+    return answer.status
+  }
+}
+
+function throwIfLost(elector: Pick<Elector, 'isTrusted'>, term: AbortSignal): void {
+  if (hasCode(term.reason, 'TM_LEASE_LOST') || !elector.isTrusted()) {
+    throw taskmillError('TM_LEASE_LOST', 'not sent: this process does not hold the lease (any more)')
+  }
+}
+
+/** Watches are left out: they last for minutes, and no caller waits for their end. */
+const calls = ['get', 'list', 'create', 'update', 'apply', 'applyStatus', 'delete'] as const
+
+type Call = (resource: Resource<KubeObject>, ...rest: readonly unknown[]) => Promise<unknown>
+
+/** Returns the client with a span around each request. */
+export function traced(client: KubeClient, tracer: Tracer): KubeClient {
+  const spanned = calls.map((name) => {
+    const call = client[name] as Call
+    const withSpan: Call = (resource, ...rest) =>
+      tracer.span(`kubernetes ${name}`, { 'k8s.resource': resource.plural }, () => call(resource, ...rest))
+    return [name, withSpan] as const
+  })
+  return { ...client, ...(Object.fromEntries(spanned) as unknown as Pick<KubeClient, (typeof calls)[number]>) }
+}
