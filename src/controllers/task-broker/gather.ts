@@ -4,9 +4,9 @@ import type { Broker, BrokerEndpoint, BrokerInfo } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import {
-  createBrokerHold,
+  createBrokerConnection,
   type BrokerDirectory,
-  type BrokerHold,
+  type BrokerConnection,
   type Brokers,
   type BrokerState,
   type DispatchState,
@@ -65,11 +65,11 @@ type Legacy = { readonly queues: readonly string[]; readonly atMs: number; reado
 
 /** Holds one connection for each TaskBroker, which follows its endpoint. */
 export function createGather({ brokers, directory, queuesOf, clock }: GatherDeps): Gather {
-  const holds = new Map<string, BrokerHold>()
+  const holds = new Map<string, BrokerConnection>()
   const legacy = new Map<string, Legacy>()
 
-  function holdOf(key: string): BrokerHold {
-    const hold = holds.get(key) ?? createBrokerHold(brokers)
+  function holdOf(key: string): BrokerConnection {
+    const hold = holds.get(key) ?? createBrokerConnection(brokers)
     holds.set(key, hold)
     return hold
   }
@@ -84,7 +84,7 @@ export function createGather({ brokers, directory, queuesOf, clock }: GatherDeps
   }
 
   async function askServer(key: string, endpoint: BrokerEndpoint): Promise<Look> {
-    const broker = await holdOf(key).follow(endpoint)
+    const broker = await holdOf(key).connectTo(endpoint)
     try {
       const [startedMs, wallMs] = [clock.monotonicNow(), clock.now()]
       const info = await broker.info()

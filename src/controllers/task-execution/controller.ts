@@ -1,6 +1,6 @@
 import { executionEvent, type TaskExecution, taskExecutions, type TaskExecutionStatus } from '../../api/index.ts'
 import { soonest } from '../../runtime/index.ts'
-import type { JobsDoing, RunHappening } from '../../services/runs/index.ts'
+import type { JobsProgress, RunHappening } from '../../services/runs/index.ts'
 import { createStatusWriter, type StatusWriter } from '../../services/status/index.ts'
 import { act, expire, followEnds, lostWords, nothingDone, remove } from './act.ts'
 import { decide, hasPlace, isPlaceToBeNoted, mayHaveLateEnds } from './decide.ts'
@@ -55,12 +55,12 @@ async function reconcileObject(state: State, key: string, execution: TaskExecuti
 async function reconcileFinal({ deps }: State, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Result> {
   const { run } = namesOf(deps.installation, key)
   if (mayHaveLateEnds(gathered) || deps.tracking.hasUnclaimed(run)) followEnds(deps, key, memory)
-  if (deps.tracking.ended(run).length === 0 && !memory.jobs.mayBeLeft()) {
+  if (deps.tracking.ended(run).length === 0 && !memory.jobs.hasUntidy()) {
     deps.whereabouts.forget(run)
     await memory.connection.release()
   } else if (hasPlace(gathered)) {
     const { happened, situation } = await act(deps, key, memory, decide(gathered), context)
-    tellHappenings(deps, key, gathered.execution, happened)
+    reportHappenings(deps, key, gathered.execution, happened)
     if (situation.kind === 'Failed') throw situation.error
   }
   return expire(deps, gathered.execution, gathered.status?.finishTime, context)
@@ -75,7 +75,7 @@ async function reconcileRun(state: State, key: string, memory: Memory, gathered:
   }
   const decision = decide(gathered)
   const acted = hasPlace(gathered) ? await act(deps, key, memory, decision, context) : nothingDone(decision)
-  tellHappenings(deps, key, execution, acted.happened)
+  reportHappenings(deps, key, execution, acted.happened)
   const { situation } = acted
   if (situation.kind === 'Failed') throw situation.error
   if (acted.isLost && !isFinal(writer.latest(key, execution)?.state))
@@ -85,13 +85,13 @@ async function reconcileRun(state: State, key: string, memory: Memory, gathered:
     return soonest([acted.againAfterMs])
 
   const run = memory.record !== undefined && memory.record.length > 0 ? memory.record : undefined
-  const doing: JobsDoing = run === undefined ? { jobs: [] } : await memory.jobs.doing(run, context)
-  const world = worldOf(deps, key, memory, gathered, situation, run, doing)
+  const progress: JobsProgress = run === undefined ? { jobs: [] } : await memory.jobs.observeProgress(run, context)
+  const world = worldOf(deps, key, memory, gathered, situation, run, progress)
   const isTakenOver = before?.startTime === undefined && world.isContinued
   if (isTakenOver) deps.events.event(execution, executionEvent('Continued', continuedWords))
   const after = statusOf(world)
   const written = await writeStatus(state, key, execution, after, context)
-  const waits = [acted.againAfterMs, written.againAfterMs, doing.againAfterMs]
+  const waits = [acted.againAfterMs, written.againAfterMs, progress.againAfterMs]
   if (!isFinal(after.state)) return soonest(waits)
   if (!isTakenOver) countRun(deps.metrics, execution, after)
   return soonest([...waits, (await expire(deps, execution, after.finishTime, context)).requeueAfterMs])
@@ -110,8 +110,8 @@ async function writeStatus(
   return written
 }
 
-/** What was written is told also when the look failed half-way: its error is thrown afterwards. */
-function tellHappenings(deps: TaskExecutionDeps, key: string, execution: TaskExecution, happened: readonly RunHappening[]): void {
+/** Events, metrics and acknowledgements of what took place, also if the look failed half-way: its error is thrown afterwards. */
+function reportHappenings(deps: TaskExecutionDeps, key: string, execution: TaskExecution, happened: readonly RunHappening[]): void {
   for (const each of happened) {
     if (each.kind === 'Acknowledged') deps.tracking.acknowledged(namesOf(deps.installation, key).run, each.ids)
     if (each.kind !== 'Recorded') continue
@@ -125,7 +125,7 @@ async function reconcileGone({ deps, memories, writer }: State, key: string, con
   const { run } = namesOf(deps.installation, key)
   try {
     const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
-    if (memory !== undefined) tellHappenings(deps, key, memory.execution, removal?.happened ?? [])
+    if (memory !== undefined) reportHappenings(deps, key, memory.execution, removal?.happened ?? [])
     if (removal?.isComplete !== true) deps.orphanedData.lookAgain()
   } finally {
     deps.tracking.untrack(run)

@@ -15,8 +15,8 @@ export type Decision = {
   readonly obstacle: ExecutionSituation | undefined
 }
 
-export function decide({ execution, status, source, token, departedFrom }: Gathered): Decision {
-  const owner = { token, status, departedFrom }
+export function decide({ execution, status, source, token, deletedIn }: Gathered): Decision {
+  const owner = { token, status, deletedIn }
   const desired = execution.spec.desiredState
   if (!source.ok) return { desired, owner, begin: undefined, obstacle: { kind: 'NoSource', message: source.message } }
   // A run that began keeps the graph that its log holds.

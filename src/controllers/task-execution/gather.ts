@@ -11,7 +11,7 @@ import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
-import { createNodeJobs, isContinued, type JobsDoing, type NodeJobs, type RunDeps, type RunMemory } from '../../services/runs/index.ts'
+import { createNodeJobs, isContinued, type JobsProgress, type NodeJobs, type RunDeps, type RunMemory } from '../../services/runs/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 import { jobWhereabouts, placedNodes, whereaboutsOf, type Whereabout } from './whereabouts.ts'
@@ -82,8 +82,8 @@ export type Gathered = {
   readonly dependency: string | undefined
   /** What the object begins its own run with. */
   readonly token: string
-  /** The cluster, if an object of that name was seen to go: a log that this cluster wrote last is that object's. */
-  readonly departedFrom: string | undefined
+  /** The cluster, if the deletion of an object of that name was seen: a log that this cluster wrote last belongs to that object. */
+  readonly deletedIn: string | undefined
 }
 
 /** Everything that the status of a run says. */
@@ -119,7 +119,7 @@ export function gather(deps: Caches, key: string, execution: TaskExecution, stat
     broker: status?.broker ?? (source.ok ? source.broker : 'default'),
     dependency: status?.startTime === undefined ? source.dependency : status.dependency,
     token: tokenOf(execution),
-    departedFrom: deps.deletedRuns.has(key) ? deps.cluster : undefined,
+    deletedIn: deps.deletedRuns.has(key) ? deps.cluster : undefined,
   }
 }
 
@@ -184,7 +184,7 @@ export function worldOf(
   { execution, status, broker, dependency, token }: Gathered,
   situation: ExecutionSituation,
   run: Run | undefined,
-  doing: JobsDoing,
+  progress: JobsProgress,
 ): World {
   return {
     execution,
@@ -194,7 +194,7 @@ export function worldOf(
     dependency,
     run,
     isContinued: run !== undefined && isContinued(run, token),
-    whereabouts: run === undefined ? new Map() : new Map([...followJobs(deps, key, memory, situation), ...jobWhereabouts(run, doing)]),
+    whereabouts: run === undefined ? new Map() : new Map([...followJobs(deps, key, memory, situation), ...jobWhereabouts(run, progress)]),
     jobOf: (node) => (run === undefined ? undefined : memory.jobs.nameOf(run, node)),
     nowMs: deps.engine.now(memory),
   }

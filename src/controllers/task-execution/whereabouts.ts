@@ -3,7 +3,7 @@ import { findCondition, type TaskQueue, type WorkerPool } from '../../api/index.
 import type { PlacedRef, PlacedState } from '../../broker/index.ts'
 import { nodeJobId } from '../../contract/index.ts'
 import { type NodeView, viewNodes, type Run } from '../../graph/index.ts'
-import type { JobDoing, JobsDoing } from '../../services/runs/index.ts'
+import type { JobProgress, JobsProgress } from '../../services/runs/index.ts'
 
 /** Where the effect of a node is: few words for a column, more for the table of nodes. */
 export type Whereabout = {
@@ -98,9 +98,9 @@ export function whereaboutOf(
 }
 
 /** By node: of those whose Jobs are there, and of those whose Jobs the API server does not take yet. */
-export function jobWhereabouts(run: Run, doing: JobsDoing): ReadonlyMap<string, Whereabout> {
+export function jobWhereabouts(run: Run, progress: JobsProgress): ReadonlyMap<string, Whereabout> {
   const postponed = run.postponed.size === 0 ? [] : viewNodes(run).flatMap(postponedOf)
-  return new Map([...doing.jobs.map((each) => [each.node, jobWhereabout(each)] as const), ...postponed])
+  return new Map([...progress.jobs.map((each) => [each.node, jobWhereabout(each)] as const), ...postponed])
 }
 
 function postponedOf({ name, postponed }: NodeView): readonly (readonly [string, Whereabout])[] {
@@ -109,7 +109,7 @@ function postponedOf({ name, postponed }: NodeView): readonly (readonly [string,
   return [[name, { words, isStuck: true, detail: `its Job is not taken by the API server, and tried again: ${postponed.message}` }]]
 }
 
-function jobWhereabout({ job, isUp, words, reason, warnings }: JobDoing): Whereabout {
+function jobWhereabout({ job, isUp, words, reason, warnings }: JobProgress): Whereabout {
   const warned = warnings.length === 0 ? '' : `. The API server warns: ${warnings.join('; ')}`
   if (words !== undefined) {
     const short = reason === undefined ? 'in trouble' : `in trouble (${reason})`

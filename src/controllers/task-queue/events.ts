@@ -2,7 +2,7 @@ import { findCondition, queueEvent, type TaskQueueStatus, type WantedEvent } fro
 import type { QueueChange } from '../../broker/index.ts'
 
 /** Reasons of Ready that are worth an Event when they come. */
-const tellable = ['BrokerNotFound', 'BrokerNotUsable', 'BrokerUnreachable', 'PolicyConflict', 'SettingsUnreadable'] as const
+const reportedReasons = ['BrokerNotFound', 'BrokerNotUsable', 'BrokerUnreachable', 'PolicyConflict', 'SettingsUnreadable'] as const
 
 /** Events for what changed between two statuses; nothing while the same facts hold. */
 export function transitionEvents(before: TaskQueueStatus | undefined, after: TaskQueueStatus): readonly WantedEvent[] {
@@ -28,7 +28,7 @@ function limit(value: number | undefined): string {
 function readyEvents(before: TaskQueueStatus | undefined, after: TaskQueueStatus): readonly WantedEvent[] {
   const was = findCondition(before?.conditions, 'Ready')?.reason
   const ready = findCondition(after.conditions, 'Ready')
-  const reason = ready?.reason === was ? undefined : tellable.find((each) => each === ready?.reason)
+  const reason = ready?.reason === was ? undefined : reportedReasons.find((each) => each === ready?.reason)
   return reason === undefined || ready === undefined ? [] : [queueEvent(reason, ready.message)]
 }
 

@@ -36,7 +36,7 @@ export async function act(deps: TaskScheduleDeps, key: string, memory: Memory, d
   return { ...driven, situation: situationOf(driven, start, heldBy) }
 }
 
-/** Ends of its runs are told of only while this process records them. */
+/** Reads the ends of its runs only while this process records them. */
 function followEnds({ engine, tracking, installation }: TaskScheduleDeps, key: string, memory: Memory, decision: Decision): void {
   const { ledger, doneQueue } = namesOf(installation, key)
   const lease = engine.leaseAt(brokerKeyOf(memory.schedule))

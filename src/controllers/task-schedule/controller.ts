@@ -8,7 +8,7 @@ import { act, type Acted, remove } from './act.ts'
 import { decide } from './decide.ts'
 import { changeEvents, transitionEvents } from './events.ts'
 import { type Context, gather, type Gathered, type Memory, namesOf, remember, type TaskScheduleDeps, type World } from './gather.ts'
-import { countChanges, tellSchedule } from './metrics.ts'
+import { countChanges, setScheduleMetrics } from './metrics.ts'
 import { statusOf, transitionOf } from './status.ts'
 
 export function createTaskScheduleController(deps: TaskScheduleDeps): {
@@ -29,7 +29,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const memory = memories.get(key)
     try {
       const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
-      if (memory !== undefined) tellHappenings(deps, key, memory, removal?.happened ?? [])
+      if (memory !== undefined) reportHappenings(deps, key, memory, removal?.happened ?? [])
       if (removal?.isComplete !== true) deps.orphanedData.lookAgain()
     } finally {
       deps.tracking.untrack(namesOf(deps.installation, key).ledger)
@@ -50,7 +50,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const gathered = await gather(deps, memory, before, context)
 
       const acted = await act(deps, key, memory, decide(gathered), context)
-      tellHappenings(deps, key, memory, acted.happened)
+      reportHappenings(deps, key, memory, acted.happened)
       const world = worldOf(deps, memory, gathered, acted)
 
       const { endsInMs } = gathered.suspension
@@ -60,21 +60,21 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const after = statusOf(world)
       const written = await status.write(key, schedule, after, context.signal)
       for (const event of transitionEvents(before, after)) deps.events.event(schedule, event)
-      tellSchedule(deps.metrics, key, world, after)
+      setScheduleMetrics(deps.metrics, key, world, after)
       return soonest([acted.againAfterMs, written.againAfterMs, endsInMs])
     },
   }
 }
 
-/** What was written is told also when the look failed half-way: its error is thrown afterwards. */
-function tellHappenings(deps: TaskScheduleDeps, key: string, memory: Memory, happened: readonly SlotHappening[]): void {
+/** Events, metrics and acknowledgements of what took place, also if the look failed half-way: its error is thrown afterwards. */
+function reportHappenings(deps: TaskScheduleDeps, key: string, memory: Memory, happened: readonly SlotHappening[]): void {
   for (const each of happened) {
     if (each.kind === 'Acknowledged') {
       deps.tracking.acknowledged(namesOf(deps.installation, key).ledger, each.ids)
       continue
     }
     countChanges(deps.metrics, key, each.changes)
-    const events = changeEvents(each.changes, each.ledger, memory.untold, deps.clock.now())
+    const events = changeEvents(each.changes, each.ledger, memory.unreported, deps.clock.now())
     for (const event of events) deps.events.event(memory.schedule, event)
     for (const change of each.changes) deps.log.debug({ schedule: key, ...change }, 'a ledger has changed')
   }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Change, Ledger } from '../../scheduling/index.ts'
 import { changeEvents } from './events.ts'
-import type { Untold } from './gather.ts'
+import type { UnreportedMisses } from './gather.ts'
 
 const slot = Date.UTC(2026, 10, 15) / 1000
 const ledger: Ledger = {
@@ -17,8 +17,8 @@ const ledger: Ledger = {
 const missed = (count: number, lastSlot: number): Change => ({ kind: 'Missed', reason: 'Overlap', count, lastSlot })
 
 it('tells the first missed slot of a reason at once, and the others ten minutes later in one', () => {
-  const untold: Untold = new Map()
-  const notesAt = (changes: readonly Change[], nowMs: number) => changeEvents(changes, ledger, untold, nowMs).map(({ note }) => note)
+  const unreported: UnreportedMisses = new Map()
+  const notesAt = (changes: readonly Change[], nowMs: number) => changeEvents(changes, ledger, unreported, nowMs).map(({ note }) => note)
   expect(notesAt([missed(1, slot)], 0)).toEqual(['slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active'])
   expect(notesAt([missed(1, slot + 60)], 60_000)).toEqual([])
   expect(notesAt([missed(2, slot + 180)], 599_000)).toEqual([])

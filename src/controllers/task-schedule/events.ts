@@ -1,11 +1,11 @@
 import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
 import type { Change, Ledger } from '../../scheduling/index.ts'
-import type { Untold } from './gather.ts'
+import type { UnreportedMisses } from './gather.ts'
 import { describeRegression, describeRun, shortTime } from './status.ts'
 
 /** Reasons of Ready that are worth an Event when they come. */
-const tellable = [
+const reportedReasons = [
   'BrokerNotFound',
   'BrokerNotUsable',
   'BrokerUnreachable',
@@ -35,18 +35,23 @@ function readyEvents(before: TaskScheduleStatus | undefined, after: TaskSchedule
   const was = findCondition(before?.conditions, 'Ready')?.reason
   const ready = findCondition(after.conditions, 'Ready')
   if (ready === undefined || ready.reason === was) return []
-  const reason = tellable.find((each) => each === ready.reason)
+  const reason = reportedReasons.find((each) => each === ready.reason)
   if (reason !== undefined) return [scheduleEvent(reason, ready.message)]
   return was === 'Suspended' && ready.status === 'True' ? [scheduleEvent('Resumed', ready.message)] : []
 }
 
-const tellEveryMs = 600_000
+const reportEveryMs = 600_000
 
 /**
  * Failures as they come; of missed slots the first of a reason, and then at most every ten minutes how many there were since: a schedule
- * whose slots are all missed must not bury the other news.
+ * whose slots are all missed must not bury its other Events.
  */
-export function changeEvents(changes: readonly Change[], ledger: Ledger, untold: Untold, nowMs: number): readonly WantedEvent[] {
+export function changeEvents(
+  changes: readonly Change[],
+  ledger: Ledger,
+  unreported: UnreportedMisses,
+  nowMs: number,
+): readonly WantedEvent[] {
   const events: WantedEvent[] = []
   for (const change of changes) {
     if (change.kind === 'Regressed') {
@@ -54,18 +59,18 @@ export function changeEvents(changes: readonly Change[], ledger: Ledger, untold:
     } else if (change.kind === 'RunEnded' && !change.run.succeeded) {
       events.push(scheduleEvent('RunFailed', `${change.run.reason}: ${describeRun(change.run)}`))
     } else if (change.kind === 'Missed') {
-      const entry = untold.get(change.reason)
-      untold.set(change.reason, {
+      const entry = unreported.get(change.reason)
+      unreported.set(change.reason, {
         count: (entry?.count ?? 0) + change.count,
         lastSlot: change.lastSlot,
-        toldAtMs: entry?.toldAtMs,
+        reportedAtMs: entry?.reportedAtMs,
       })
     }
   }
-  for (const [reason, entry] of untold) {
-    if (entry.count === 0 || (entry.toldAtMs !== undefined && nowMs - entry.toldAtMs < tellEveryMs)) continue
+  for (const [reason, entry] of unreported) {
+    if (entry.count === 0 || (entry.reportedAtMs !== undefined && nowMs - entry.reportedAtMs < reportEveryMs)) continue
     events.push(missedEvent(reason, entry, ledger))
-    untold.set(reason, { ...entry, count: 0, toldAtMs: nowMs })
+    unreported.set(reason, { ...entry, count: 0, reportedAtMs: nowMs })
   }
   return events
 }

@@ -67,8 +67,8 @@ export type ScheduleSituation =
   | { readonly kind: 'NoDependency'; readonly name: string }
   | { readonly kind: 'Driven' }
 
-/** What was missed since an Event last told it, by reason. */
-export type Untold = Map<string, { count: number; lastSlot: Slot; toldAtMs: number | undefined }>
+/** Missed slots since the last Event about them, by reason. */
+export type UnreportedMisses = Map<string, { count: number; lastSlot: Slot; reportedAtMs: number | undefined }>
 
 /** What is remembered of a schedule between two looks; all of it can be lost, at the price of a read. */
 export type Memory = ObjectMemory<LedgerRecord> &
@@ -82,7 +82,7 @@ export type Memory = ObjectMemory<LedgerRecord> &
     trial?: { readonly version: string; readonly trial: Trial } | undefined
     /** The newest ledger that was read, for people to read while none can be. */
     shown?: Ledger | undefined
-    readonly untold: Untold
+    readonly unreported: UnreportedMisses
   }
 
 /** Everything that is decided on. */
@@ -132,7 +132,7 @@ export function remember(memories: Map<string, Memory>, engine: Engine, key: str
     understood: understandSchedule(schedule),
     executions: emptyExecutionSlotsMemory(),
     jobs: emptyJobSlotsMemory(),
-    untold: new Map(),
+    unreported: new Map(),
   })
   memories.set(key, memory)
   return memory

@@ -31,7 +31,7 @@ const missedReasons: Readonly<Record<MissedReason, true>> = {
 }
 
 /** What a schedule is like now. */
-export function tellSchedule(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
+export function setScheduleMetrics(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
   const series = metrics.of('TaskSchedule', key)
   for (const outcome of outcomes[slotStartOf(schedule.spec).kind]) series.add('taskmill_schedule_runs_total', { outcome }, 0)
   for (const reason of Object.keys(missedReasons)) series.add('taskmill_schedule_missed_total', { reason }, 0)

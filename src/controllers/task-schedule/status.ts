@@ -36,7 +36,7 @@ export function statusOf(world: World): TaskScheduleStatus {
     schedule: scheduleText(schedule),
     ...(schedule.spec.everySeconds === undefined ? { timeZone: schedule.spec.timeZone } : {}),
     ...(first === undefined ? {} : { next: shortTime(first), nextRuns: next.map(slotTime) }),
-    reason: tellingReason(ready, wanted, last),
+    reason: chooseReason(ready, wanted, last),
     conditions: setConditions(status?.conditions, wanted, nowMs, schedule.metadata.generation),
   }
 }
@@ -205,7 +205,7 @@ function carried({ status }: World, types: readonly string[]): readonly WantedCo
 }
 
 /** The REASON column: the first thing that is not as one would wish, or why all is well. */
-function tellingReason(ready: WantedCondition, all: readonly WantedCondition[], last: RunOutcome | undefined): string {
+function chooseReason(ready: WantedCondition, all: readonly WantedCondition[], last: RunOutcome | undefined): string {
   const override = all.find(({ type }) => type === 'Overridden')
   if (ready.reason === 'Suspended' && override !== undefined) return override.reason
   if (ready.status !== 'True' || ready.reason !== 'SlotScheduled') return ready.reason

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Broker, BrokerEndpoint } from '../../broker/index.ts'
-import { createBrokerHold, createBrokers } from './brokers.ts'
+import { createBrokerConnection, createBrokers } from './brokers.ts'
 
 const endpoint = { address: 'redis:6379', keyPrefix: 'bull' } as BrokerEndpoint
 const rotated = { ...endpoint, credentials: { password: 'another' } } as BrokerEndpoint
@@ -40,20 +40,20 @@ test('two leases of one endpoint share a connection, which the last of them clos
 test('what is held stays while its endpoint stays, and nothing is lost by asking again', async () => {
   const { connected, brokers } = world()
   let losses = 0
-  const hold = createBrokerHold(brokers, () => losses++)
-  const broker = await hold.follow(endpoint)
+  const hold = createBrokerConnection(brokers, () => losses++)
+  const broker = await hold.connectTo(endpoint)
   const before = losses
-  expect(await hold.follow({ ...endpoint })).toBe(broker)
+  expect(await hold.connectTo({ ...endpoint })).toBe(broker)
   expect([losses, connected.size, hold.broker]).toEqual([before, 1, broker])
 })
 
 test('other credentials exchange the broker, close the one before, and tell that what was learned is void', async () => {
   const { connected, brokers } = world()
   let losses = 0
-  const hold = createBrokerHold(brokers, () => losses++)
-  const before = await hold.follow(endpoint)
+  const hold = createBrokerConnection(brokers, () => losses++)
+  const before = await hold.connectTo(endpoint)
   losses = 0
-  const after = await hold.follow(rotated)
+  const after = await hold.connectTo(rotated)
   expect(after).not.toBe(before)
   expect([...connected]).toEqual([after])
   expect(losses).toBe(1)
@@ -70,25 +70,25 @@ test('after the close of all nothing connects any more', async () => {
 
 test('a hold that was released holds nothing, and can follow again', async () => {
   const { connected, brokers } = world()
-  const hold = createBrokerHold(brokers)
-  await hold.follow(endpoint)
+  const hold = createBrokerConnection(brokers)
+  await hold.connectTo(endpoint)
   await hold.release()
   expect([hold.broker, connected.size]).toEqual([undefined, 0])
-  expect(await hold.follow(endpoint)).toBe(hold.broker)
+  expect(await hold.connectTo(endpoint)).toBe(hold.broker)
 })
 
 test('whoever holds a broker is told when it is there again, and only as long', async () => {
   const { brokers, returns } = world()
   let returned = 0
-  const hold = createBrokerHold(
+  const hold = createBrokerConnection(
     brokers,
     () => undefined,
     () => returned++,
   )
-  await hold.follow(endpoint)
+  await hold.connectTo(endpoint)
   for (const tell of returns) tell()
   expect(returned).toBe(1)
-  await hold.follow(rotated)
+  await hold.connectTo(rotated)
   expect(returns.size).toBe(1)
   await hold.release()
   expect(returns.size).toBe(0)

@@ -19,12 +19,12 @@ export type Brokers = {
   close(): Promise<void>
 }
 
-/** What one resource holds of a broker between two looks. */
-export type BrokerHold = {
-  /** What is held now. */
+/** The connection of one object to its broker, between two looks. */
+export type BrokerConnection = {
+  /** Undefined: not connected. */
   readonly broker: Broker | undefined
-  /** The broker of that endpoint; another one than before (its address or credentials have changed) is exchanged. */
-  follow(endpoint: BrokerEndpoint): Promise<Broker>
+  /** Returns the broker of that endpoint. If address or credentials have changed, the former connection is given back. */
+  connectTo(endpoint: BrokerEndpoint): Promise<Broker>
   release(): Promise<void>
 }
 
@@ -64,14 +64,14 @@ export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoin
 }
 
 /**
- * `onLoss` is told when what was learned through the broker that is held counts no more: it is given back, or exchanged. `onReturn`: it was
+ * `onLoss` is called when what was learned through the connection counts no more: it is given back, or exchanged. `onReturn`: the broker was
  * away, and is there again, perhaps with less than it had.
  */
-export function createBrokerHold(
+export function createBrokerConnection(
   brokers: Pick<Brokers, 'acquire'>,
   onLoss: () => void = () => undefined,
   onReturn?: () => void,
-): BrokerHold {
+): BrokerConnection {
   let held: (BrokerLease & { readonly fingerprint: string; readonly forget?: (() => void) | undefined }) | undefined
 
   async function exchange(next: typeof held): Promise<void> {
@@ -86,7 +86,7 @@ export function createBrokerHold(
     get broker() {
       return held?.broker
     },
-    async follow(endpoint) {
+    async connectTo(endpoint) {
       const fingerprint = fingerprintOf(endpoint)
       if (held?.fingerprint === fingerprint) return held.broker
       const lease = brokers.acquire(endpoint)

@@ -34,7 +34,7 @@ export type DispatchLeases = {
   /** Call when the TaskBroker is gone. */
   forget(key: string): void
   state(key: string): DispatchState
-  /** Told after a state became another one. */
+  /** Called after a state has changed. */
   onChange(handler: (key: string) => void): void
 }
 
@@ -85,7 +85,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
   function enter(entry: Entry, state: DispatchState): void {
     const isNew = !isSame(entry.state, state)
     entry.state = state
-    if (isNew) for (const tell of handlers) tell(entry.key)
+    if (isNew) for (const handler of handlers) handler(entry.key)
   }
 
   /** Two TaskBrokers of one namespace may mean the same server: while one of them is Active, the lease is kept. */
@@ -178,7 +178,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
       const entry: Entry = { key, wish, lease, state: isSameLease ? before.state : state }
       entries.set(key, entry)
       if (before !== undefined) leave(isSameLease ? { ...before, state: { kind: 'Pending' } } : before)
-      if (before === undefined || !isSame(before.state, entry.state)) for (const tell of handlers) tell(key)
+      if (before === undefined || !isSame(before.state, entry.state)) for (const handler of handlers) handler(key)
       hurry.abort()
     },
     forget(key) {
@@ -186,7 +186,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
       if (entry === undefined) return
       entries.delete(key)
       leave(entry)
-      for (const tell of handlers) tell(key)
+      for (const handler of handlers) handler(key)
     },
     state: (key) => entries.get(key)?.state ?? { kind: 'Pending' },
     onChange: (handler) => void handlers.push(handler),

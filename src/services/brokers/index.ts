@@ -5,7 +5,7 @@
  */
 export { createBrokerClock, type BrokerClock } from './broker-clock.ts'
 export { createBrokerDirectory, type BrokerDirectory, type BrokerDirectoryDeps, type BrokerState } from './broker-directory.ts'
-export { createBrokerHold, createBrokers, isBrokerFailure, type BrokerHold, type Brokers } from './brokers.ts'
+export { createBrokerConnection, createBrokers, isBrokerFailure, type BrokerConnection, type Brokers } from './brokers.ts'
 export { createDispatchLeases, type DispatchLeases, type DispatchLeasesDeps, type DispatchState } from './dispatch-leases.ts'
 export { dispatchLeaseAt, dispatchLeaseIn, type DispatchLease, type DispatchLeaseDeps } from './dispatch-lease.ts'
 export { fingerprintOf, type BrokerLease } from './brokers.ts'

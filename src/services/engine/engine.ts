@@ -4,9 +4,9 @@ import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import {
   type BrokerClock,
-  type BrokerHold,
+  type BrokerConnection,
   type Brokers,
-  createBrokerHold,
+  createBrokerConnection,
   type DispatchLease,
   dispatchLeaseAt,
   type DispatchLeaseDeps,
@@ -16,7 +16,7 @@ import { keepStatusMs, retryMs, type Situation } from './situation.ts'
 import { type Kind, type Memory, visitRecord, type VisitReport, type VisitResult } from './visit.ts'
 
 /** What is remembered of an object between two looks: its record, the connection to its broker, and since when its lease is undecided. */
-export type ObjectMemory<Record> = Memory<Record> & { readonly connection: BrokerHold; undecidedSinceMs: number | undefined }
+export type ObjectMemory<Record> = Memory<Record> & { readonly connection: BrokerConnection; undecidedSinceMs: number | undefined }
 
 /** Where a visit acts, and with which proof. */
 export type Site = { readonly broker: Broker; readonly proof: DispatchProof; readonly signal: AbortSignal }
@@ -26,8 +26,8 @@ type Named = { readonly kind: string }
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
 
 /**
- * What has become of a look at an object. `Driven`: nothing prevents it. `Failed`: an error that the broker did not cause, to be thrown once
- * the report is told. The rest are situations of all kinds, and of this one.
+ * What has become of a look at an object. `Driven`: nothing prevents it. `Failed`: an error that the broker did not cause; throw it after
+ * what happened is reported. The rest are situations of all kinds, and of this one.
  */
 export type Driven<Happened, Stop extends Named> = {
   /** Nothing is left to do until something happens. */
@@ -43,8 +43,8 @@ export type Removal<Happened> = { readonly isComplete: boolean; readonly happene
 /**
  * The engine of everything that is recorded in a broker: dispatch lease, connection, fencing, retries and removal, for all kinds alike.
  *
- * Guarantees: those of `visitRecord`. An object is driven only with the dispatch lease of its namespace. What a lost connection had told
- * is forgotten. Nothing here calls back: what happened comes back as values.
+ * Guarantees: those of `visitRecord`. An object is driven only with the dispatch lease of its namespace. What was learned
+ * through a lost connection is forgotten. Nothing here calls back: what happened comes back as values.
  */
 export type Engine = {
   /** `onReturn`: the broker was away and is there again, perhaps with less than it had. */
@@ -81,7 +81,7 @@ export function createEngine(deps: EngineDeps): Engine {
   return {
     remember<Record>(onReturn?: () => void) {
       const forget = () => void (memory.record = undefined)
-      const connection = createBrokerHold(brokers, forget, onReturn)
+      const connection = createBrokerConnection(brokers, forget, onReturn)
       const memory: ObjectMemory<Record> = { record: undefined, connection, undecidedSinceMs: undefined }
       return memory
     },
@@ -114,7 +114,7 @@ async function removeObject<Record, Observed extends { readonly record: Record }
     const lease = dispatchLeaseAt(deps, brokerKey)
     // On standby another cluster removes or continues it.
     if (lease.kind !== 'Held') return { isComplete: lease.kind === 'Standby', happened }
-    const broker = await memory.connection.follow(lease.endpoint)
+    const broker = await memory.connection.connectTo(lease.endpoint)
     const site = { broker, proof: lease.proof, signal }
     const report = await removeRecord(kindAt(site), memory, site)
     happened.push(...report.happened)
@@ -150,7 +150,7 @@ async function driveWith<Record, Observed extends { readonly record: Record }, A
   kindAt: (site: Site) => Kind<Record, Observed, Action, Happened, Stop>,
   signal: AbortSignal,
 ): Promise<Driven<Happened, Stop>> {
-  const broker = await memory.connection.follow(endpoint)
+  const broker = await memory.connection.connectTo(endpoint)
   const { result, happened } = await visitRecord(kindAt({ broker, proof, signal }), memory, { proof, signal })
   return { ...outcomeOf(result, () => brokerClock.now(broker)), happened }
 }
@@ -202,7 +202,7 @@ async function explainPending(deps: EngineDeps, memory: ObjectMemory<unknown>, b
   memory.undecidedSinceMs ??= nowMs
   if (place.kind !== 'Known' || nowMs - memory.undecidedSinceMs < retryMs.undecided) return { kind: 'Pending' }
   try {
-    const broker = await memory.connection.follow(place.endpoint)
+    const broker = await memory.connection.connectTo(place.endpoint)
     await broker.readLedgers([])
     return { kind: 'Pending' }
   } catch (error) {

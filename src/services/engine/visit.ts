@@ -54,15 +54,15 @@ export type VisitResult<Stop> =
 /** `happened` holds what took place, in order, also when the visit failed half-way. */
 export type VisitReport<Happened, Stop> = { readonly result: VisitResult<Stop>; readonly happened: readonly Happened[] }
 
-/** Other objects wait for a worker of the controller: so many steps, and then it is their turn. */
+/** After so many steps a visit ends, so that other objects get a worker of the controller. */
 const maxSteps = 100
 
 /**
  * Observes, asks for a step, carries it out, and begins again, until the step is to wait. It decides nothing, and it does not throw.
  *
- * Guarantees: a step is decided on the record as the broker told it last in this term. After anything that leaves doubt (an error, a
+ * Guarantees: a step is decided on the record as the broker returned it last in this term. After anything that leaves doubt (an error, a
  * conflict, a fence, another epoch) the record is read again before the next step. Ends are acknowledged, which removes them, only if the
- * broker told the record in this very visit: a broker that was restored meanwhile may still have to record them. A record at rest costs no
+ * broker returned the record in this very visit: after a restore of the broker they may have to be recorded again. A record at rest costs no
  * round trip.
  */
 export async function visitRecord<Record, Observed extends { readonly record: Record }, Action, Happened, Stop>(

@@ -80,11 +80,11 @@ it.each([
     statusOf('Succeeded', { a: 'Succeeded', b: 'Succeeded' }),
     'Continued',
   ],
-] as const)('a log %s', (_, run, token, isOfDeparted, status, verdict) => {
-  const departedFrom = isOfDeparted ? 'c1' : undefined
-  expect(judgeLog(run, 'c1', { token, status, departedFrom })).toBe(verdict)
+] as const)('a log %s', (_, run, token, isOfDeleted, status, verdict) => {
+  const deletedIn = isOfDeleted ? 'c1' : undefined
+  expect(judgeLog(run, 'c1', { token, status, deletedIn })).toBe(verdict)
 })
 
 it('of an object that was seen to go, and that another cluster wrote last, is continued', () => {
-  expect(judgeLog(runOf(begun), 'c2', { token: 'own', status: undefined, departedFrom: 'c1' })).toBe('Continued')
+  expect(judgeLog(runOf(begun), 'c2', { token: 'own', status: undefined, deletedIn: 'c1' })).toBe('Continued')
 })

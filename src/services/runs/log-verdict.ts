@@ -13,18 +13,19 @@ export type LogOwner = {
   readonly token: string
   /** As it was written last. */
   readonly status: TaskExecutionStatus | undefined
-  /** If this cluster wrote a log last, it is that of an object which this process saw go; undefined: no object of the name went. */
-  readonly departedFrom: string | undefined
+  /** The cluster in which an object of that name was deleted, as this process saw; undefined: it saw no deletion. */
+  readonly deletedIn: string | undefined
 }
 
 /**
- * Identity is the name: a log that is there is continued, whoever began it, so that a restored backup runs nothing again. If its object was
- * seen to go, people wanted another run. Once the status tells of a run, the log has to know at least as much. `cluster` wrote it last.
+ * Identity is the name: a log that is there is continued, whoever began it, so that a restored backup runs nothing again. If the
+ * deletion of its object was seen, people wanted another run. Once the status shows a run, the log has to hold at least as much. `cluster`
+ * wrote it last.
  */
-export function judgeLog(run: Run, cluster: string | undefined, { token, status, departedFrom }: LogOwner): LogVerdict {
+export function judgeLog(run: Run, cluster: string | undefined, { token, status, deletedIn }: LogOwner): LogVerdict {
   if (status?.startTime !== undefined) return isBehind(run, status) ? 'Behind' : 'Continued'
-  const isOfDeparted = departedFrom !== undefined && cluster === departedFrom
-  return isOfDeparted && isContinued(run, token) ? 'Former' : 'Continued'
+  const isOfDeleted = deletedIn !== undefined && cluster === deletedIn
+  return isOfDeleted && isContinued(run, token) ? 'Former' : 'Continued'
 }
 
 /** Whether another object than the one of this token has begun the run. */

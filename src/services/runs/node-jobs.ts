@@ -11,7 +11,7 @@ export type LookedAtJobs = { readonly ends: readonly NodeEnd[]; readonly againAf
 type Call = { readonly signal: AbortSignal }
 
 /** A column and a table of nodes have room for these. */
-const mostDoing = 10
+const mostShown = 10
 
 /**
  * The nodes of one run that are Kubernetes Jobs: the effects that `RunStep` asks for, and what is known of them.
@@ -29,19 +29,19 @@ export type NodeJobs = {
     call: Call,
   ): Promise<readonly { readonly node: string; readonly answer: Creation }[]>
   remove(run: Run, node: string, call: Call): Promise<Removal>
-  /** Jobs of final nodes that are not as they should be: one that runs came late; the end of another is recorded, and it has no TTL. */
-  left(run: Run): readonly Job[]
-  tidy(run: Run, left: readonly Job[], call: Call): Promise<void>
+  /** Jobs of final nodes that have to be tidied up: one that runs came late; the end of another is recorded, and it has no TTL yet. */
+  findUntidy(run: Run): readonly Job[]
+  tidy(run: Run, untidy: readonly Job[], call: Call): Promise<void>
   /** Whether there may be such, if all nodes are final. */
-  mayBeLeft(): boolean
+  hasUntidy(): boolean
   /** The name of the Job of a node, if that is what runs there. */
   nameOf(run: Run, node: string): string | undefined
-  /** How the Jobs of the nodes that have begun are doing, for people; of a run with many of the first ones. */
-  doing(run: Run, call: Call & { readonly log: Logger }): Promise<JobsDoing>
+  /** The progress of the Jobs whose nodes have begun, for people; of a run with many only the first ones. */
+  observeProgress(run: Run, call: Call & { readonly log: Logger }): Promise<JobsProgress>
 }
 
-/** `isUp`: its pods run. `words` and `reason` tell of trouble, `warnings` is what the API server said when it took the Job. */
-export type JobDoing = {
+/** `isUp`: its pods run. `words` and `reason` name what is wrong; `warnings` are the API server's, from when it accepted the Job. */
+export type JobProgress = {
   readonly node: string
   readonly job: string
   readonly isUp: boolean
@@ -49,7 +49,7 @@ export type JobDoing = {
   readonly reason?: string | undefined
   readonly warnings: readonly string[]
 }
-export type JobsDoing = { readonly jobs: readonly JobDoing[]; readonly againAfterMs?: number | undefined }
+export type JobsProgress = { readonly jobs: readonly JobProgress[]; readonly againAfterMs?: number | undefined }
 
 export type NodeJobsDeps = {
   readonly jobs: Jobs
@@ -77,7 +77,7 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
   const refOf = (run: Run, node: string): JobRef =>
     jobNamed(namespace, [execution, node], nodeJobId(deps.run, run.begun?.token ?? '', node))
 
-  const isLeft = (job: Job): boolean => {
+  const isUntidy = (job: Job): boolean => {
     const { uid = '', deletionTimestamp } = job.metadata
     const isDone = endOfJob(job) !== undefined && isAcknowledged(job)
     return !isDone && !tidied.has(uid) && deletionTimestamp === undefined
@@ -122,16 +122,16 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
       if (answer === 'Removed' && uid !== undefined) tidied.add(uid)
       return answer
     },
-    left(run) {
+    findUntidy(run) {
       return jobs.startedBy(starter).filter((job) => {
         const node = nodeOf(job)
         const index = run.state?.graph.indexOf.get(node) ?? -1
-        return run.state?.node(index).phase === 'Final' && isLeft(job) && isJobFor(job, refOf(run, node).id)
+        return run.state?.node(index).phase === 'Final' && isUntidy(job) && isJobFor(job, refOf(run, node).id)
       })
     },
-    async tidy(run, left, call) {
+    async tidy(run, untidy, call) {
       await Promise.all(
-        left.map(async (job) => {
+        untidy.map(async (job) => {
           const isLate = endOfJob(job) === undefined
           const effect = isLate ? 'delete job' : 'acknowledge job'
           at(`before ${effect}`)
@@ -141,18 +141,18 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
         }),
       )
     },
-    mayBeLeft: () => jobs.startedBy(starter).some(isLeft),
+    hasUntidy: () => jobs.startedBy(starter).some(isUntidy),
     nameOf: (run, node) => (hasJob(run, run.state?.graph.indexOf.get(node)) ? refOf(run, node).name : undefined),
-    async doing(run, call) {
+    async observeProgress(run, call) {
       const running = activeJobs(run)
         .filter(({ isStopping }) => !isStopping)
-        .slice(0, mostDoing)
+        .slice(0, mostShown)
       const looks = await Promise.all(
         running.map(async ({ name: node }) => {
           const ref = refOf(run, node)
           const job = jobs.cached(ref)
           const { trouble, againAfterMs } = job === undefined ? {} : await jobs.trouble(job, call)
-          const doing: JobDoing = {
+          const progress: JobProgress = {
             node,
             job: ref.name,
             isUp: job !== undefined && !hasUnreadyPods(job),
@@ -160,10 +160,10 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
             reason: trouble?.reason,
             warnings: warnings.get(node) ?? [],
           }
-          return { doing, againAfterMs }
+          return { progress, againAfterMs }
         }),
       )
-      return { jobs: looks.map(({ doing }) => doing), againAfterMs: earliest(looks.map(({ againAfterMs }) => againAfterMs)) }
+      return { jobs: looks.map(({ progress }) => progress), againAfterMs: earliest(looks.map(({ againAfterMs }) => againAfterMs)) }
     },
   }
 }

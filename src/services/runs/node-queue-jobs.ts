@@ -5,7 +5,7 @@ import type { EndedNode, PlacedJob, PlacedRef } from '../../broker/index.ts'
 import { nodeJobId } from '../../contract/index.ts'
 import type { NodeEnd, Refusal, Run } from '../../graph/index.ts'
 
-/** Where the jobs of a run are told of: `run` is `runName(installation, namespace, name)`. */
+/** Names of a run in the broker: `run` is `runName(installation, namespace, name)`. */
 export type RunPlace = { readonly run: string; readonly doneQueue: string }
 
 export function jobIdOf({ run }: RunPlace, { begun }: Run, node: string): string {

@@ -1,12 +1,6 @@
 import type { Job } from '../../api/index.ts'
-import type { Broker, DispatchProof, EndedJob, EndedNode } from '../../broker/index.ts'
-import type { CountIncrement, OwnerMarker, SubjectKind } from '../../contract/index.ts'
-import { taskmillError } from '../../errors/index.ts'
+import type { EndedJob, EndedNode } from '../../broker/index.ts'
 import {
-  applyEntry,
-  createRun,
-  foldRun,
-  type Graph,
   nextRunStep,
   notePlaced,
   notePostponed,
@@ -17,52 +11,12 @@ import {
   type RunKnowledge,
   type RunStep,
 } from '../../graph/index.ts'
-import type { Logger } from '../../observability/index.ts'
-import type { BrokerClock } from '../brokers/index.ts'
-import type { Acted, Kind, Memory, Step } from '../engine/index.ts'
-import type { Outcomes } from '../signals/index.ts'
+import type { Acted, Kind, Step } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
-import { judgeLog, type LogOwner, type LogVerdict } from './log-verdict.ts'
+import type { LogVerdict } from './log-verdict.ts'
 import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
-import { endOf, isActive, jobIdOf, jobOf, refOf, refusalOf, type RunPlace, specOf } from './node-queue-jobs.ts'
-
-/** What one process remembers of a run between two visits. The record is the folded log, with what was learned of effects since. */
-export type RunMemory = Memory<Run> & {
-  /** Of this term: so many entries were stored, as far as is known, and what the log that was read last means. */
-  log?: { readonly epoch: number; readonly stored: number; readonly verdict: LogVerdict } | undefined
-}
-
-/** What runs need of the process, whatever their object. */
-export type RunDeps = {
-  readonly brokerClock: BrokerClock
-  readonly log: Logger
-  /** Learns of every end that was recorded, and thereby counted. */
-  readonly outcomes?: Pick<Outcomes, 'tell'> | undefined
-  /** Called before and after every append and effect, so that a test can end the process there. */
-  readonly at?: ((point: string) => void) | undefined
-}
-
-/** One run, for one visit. */
-export type RunVisit = RunPlace & {
-  readonly broker: Broker
-  readonly proof: DispatchProof
-  readonly marker: OwnerMarker
-  readonly memory: RunMemory
-  readonly desired: RunKnowledge['desired']
-  /** What a run without a log begins with; undefined: it must not begin. */
-  readonly begin?: { readonly token: string; readonly graph: Graph } | undefined
-  /** Whose log it has to be; undefined: any log is continued. */
-  readonly owner?: LogOwner | undefined
-  /** Reads the pending completions of this run. */
-  readonly pendingCompletions: () => readonly EndedJob[]
-  /** Undefined: no node of it is a Kubernetes Job. */
-  readonly jobs?: NodeJobs | undefined
-  /** What the outcome of the run as a whole counts for. */
-  readonly subjects: readonly { readonly subjectKind: SubjectKind; readonly subject: string }[]
-  /** Whether the object is still the one that the visit is made for. Read before each step. */
-  readonly isWanted?: (() => boolean) | undefined
-  readonly signal: AbortSignal
-}
+import { endOf, isActive, jobIdOf, jobOf, refOf, refusalOf, specOf } from './node-queue-jobs.ts'
+import { appendLog, noteStored, readLog, type RunDeps, type RunVisit } from './run-log.ts'
 
 /**
  * What took place: entries that were stored, done jobs that were removed, and jobs that were to be taken back and continue to run: nobody
@@ -85,8 +39,8 @@ export type ObservedRun = {
   /** Those of an object that had its name before. */
   readonly strange: readonly EndedJob[]
   readonly jobs: LookedAtJobs | undefined
-  /** Reads which Jobs of final nodes have to be tidied up; only asked when nothing else is to do. */
-  readonly leftJobs: () => readonly Job[]
+  /** Finds Jobs of final nodes that have to be tidied up; only called when there is nothing else to do. */
+  readonly findUntidy: () => readonly Job[]
   /** On the broker's clock. */
   readonly nowMs: number
 }
@@ -125,9 +79,9 @@ async function observe(context: Context, known: Run | undefined): Promise<Observ
   const verdict = memory.log?.verdict ?? 'Continued'
   const desired = verdict === 'Continued' ? context.desired : 'Deleted'
   context.looked ??= desired === 'Deleted' ? undefined : await jobs?.look(record, context)
-  const leftJobs = () => jobs?.left(record) ?? []
+  const findUntidy = () => jobs?.findUntidy(record) ?? []
   const nowMs = brokerClock.now(broker)
-  return { record, desired, begin, verdict, ...pendingOf(context, record), jobs: context.looked, leftJobs, nowMs }
+  return { record, desired, begin, verdict, ...pendingOf(context, record), jobs: context.looked, findUntidy, nowMs }
 }
 
 function pendingOf({ pendingCompletions, acknowledged }: Context, { begun }: Run): Pick<ObservedRun, 'own' | 'strange'> {
@@ -141,14 +95,14 @@ function pendingOf({ pendingCompletions, acknowledged }: Context, { begun }: Run
   return { own, strange }
 }
 
-function nextStepOf({ record, desired, begin, own, strange, jobs, leftJobs, nowMs }: ObservedRun): Step<RunAction> {
+function nextStepOf({ record, desired, begin, own, strange, jobs, findUntidy, nowMs }: ObservedRun): Step<RunAction> {
   const ended = [...own.map(endOf), ...(jobs?.ends ?? []).filter(({ node }) => isActive(record, node))]
   const step = nextRunStep(record, { desired, begin, ended }, nowMs)
   switch (step.kind) {
     case 'Wait': {
-      const left = leftJobs()
+      const untidy = findUntidy()
       const ids = strange.map(({ id }) => id)
-      if (ids.length + left.length > 0) return { kind: 'Act', changes: 'Ends', action: { kind: 'Tidy', ids, jobs: left } }
+      if (ids.length + untidy.length > 0) return { kind: 'Act', changes: 'Ends', action: { kind: 'Tidy', ids, jobs: untidy } }
       const lookAtMs = jobs?.againAfterMs === undefined ? Infinity : nowMs + jobs.againAfterMs
       const untilMs = Math.min(step.untilMs ?? Infinity, lookAtMs)
       return { kind: 'Wait', untilMs: untilMs === Infinity ? undefined : untilMs }
@@ -188,52 +142,10 @@ async function act(context: Context, observed: ObservedRun, action: RunAction): 
   }
 }
 
-async function readLog(context: Context): Promise<Run> {
-  const { broker, brokerClock, memory, owner, proof } = context
-  const run = createRun()
-  for (;;) {
-    const { entries, length, marker, brokerTimeMs } = await broker.readRun(context.run, run.length)
-    brokerClock.set(broker, brokerTimeMs)
-    const folded = foldRun(entries, run)
-    if (!folded.ok) throw taskmillError('TM_LEDGER_UNREADABLE', folded.message)
-    if (run.length < length && entries.length > 0) continue
-    const before = memory.log?.epoch === proof.epoch ? memory.log : undefined
-    const stored = before?.stored ?? 0
-    // Once behind, always behind in this term: what the log had is gone.
-    const isBehind = before?.verdict === 'Behind' || run.length < stored
-    const verdict = owner === undefined ? 'Continued' : judgeLog(run, marker?.cluster, owner)
-    memory.log = { epoch: proof.epoch, stored: Math.max(run.length, stored), verdict: isBehind ? 'Behind' : verdict }
-    return run
-  }
-}
-
 async function append(context: Context, run: Run, { what, entries }: Extract<RunStep, { kind: 'Append' }>): Promise<RunActed> {
-  const { broker, brokerClock, marker, proof, log, outcomes, at = () => undefined } = context
-  const counts = countsOf(context, run, entries)
-  at(`before append ${what}`)
-  const answer = await broker.appendRun({
-    run: context.run,
-    expectedLength: run.length,
-    entries: entries.map((entry) => JSON.stringify(entry)),
-    marker,
-    proof,
-    counts,
-  })
-  at(`after append ${what}`)
-  brokerClock.set(broker, answer.brokerTimeMs)
-  if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
-  if (answer.outcome === 'Conflict') {
-    log.debug({ run: context.run, append: what }, 'an append to a run was refused, looking again')
-    return { outcome: 'Done' }
-  }
-  for (const entry of entries) applyEntry(run, entry)
-  noteStored(context, run.length)
-  outcomes?.tell(marker.namespace, counts)
-  return { outcome: 'Done', record: run, happened: [{ kind: 'Recorded', entries }] }
-}
-
-function noteStored({ memory, proof }: Context, stored: number): void {
-  memory.log = { epoch: proof.epoch, stored, verdict: memory.log?.verdict ?? 'Continued' }
+  const outcome = await appendLog(context, run, what, entries)
+  if (outcome === 'Fenced') return { outcome }
+  return outcome === 'Written' ? { outcome: 'Done', record: run, happened: [{ kind: 'Recorded', entries }] } : { outcome: 'Done' }
 }
 
 async function place(context: Context, run: Run, nodes: Extract<RunStep, { kind: 'Place' }>['nodes']): Promise<RunActed> {
@@ -337,23 +249,4 @@ async function deleteLog(context: Context, { record, verdict }: ObservedRun): Pr
 function jobsOf({ jobs, run }: Context): NodeJobs {
   if (jobs === undefined) throw new TypeError(`nothing runs the Jobs of ${run}`)
   return jobs
-}
-
-/** Each end counts once: that of a job for its queue, that of the run for what it is a run of. */
-function countsOf({ subjects }: RunVisit, run: Run, entries: readonly RunEntry[]): readonly CountIncrement[] {
-  return entries.flatMap((entry): readonly CountIncrement[] => {
-    if (entry.kind !== 'Ended' && entry.kind !== 'Finished') return []
-    const outcome = countedAs[entry.outcome]
-    if (outcome === undefined) return []
-    if (entry.kind === 'Finished') return subjects.map((subject) => ({ ...subject, outcome }))
-    // Only a node that had started has a job.
-    const queue = isActive(run, entry.node) ? specOf(run, entry.node)?.task?.queue : undefined
-    return queue === undefined ? [] : [{ subjectKind: 'Queue', subject: queue, outcome }]
-  })
-}
-
-const countedAs: Readonly<Record<string, CountIncrement['outcome'] | undefined>> = {
-  Succeeded: 'Succeeded',
-  Failed: 'Failed',
-  TimedOut: 'Failed',
 }

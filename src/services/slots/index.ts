@@ -7,14 +7,5 @@ export { createExecutionSlots, emptyExecutionSlotsMemory, type ExecutionSlotsDep
 export { createJobSlots, emptyJobSlotsMemory, type JobSlotsDeps, type JobSlotsMemory } from './job-slots.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
 export { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
-export {
-  createSlotKind,
-  deletionPlan,
-  emptySlotMemory,
-  type LedgerRecord,
-  type SlotDeps,
-  type SlotHappening,
-  type SlotMemory,
-  type SlotPostponed,
-  type SlotVisit,
-} from './slots.ts'
+export { emptySlotMemory, type LedgerRecord, type SlotDeps, type SlotMemory, type SlotVisit } from './ledger-record.ts'
+export { createSlotKind, deletionPlan, type SlotHappening, type SlotPostponed } from './slots.ts'

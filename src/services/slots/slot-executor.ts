@@ -16,7 +16,7 @@ export type Acknowledged = 'Fenced' | { readonly ids: readonly string[] }
 
 /**
  * What is known of an executor's runs at one moment. `ends`: the pending completions, each until it is acknowledged, and again after a
- * restart. `againAfterMs`: when to observe again, if no event tells of a change.
+ * restart. `againAfterMs`: when to observe again, if no event announces a change.
  */
 export type ObservedRuns = { readonly ends: readonly RunOutcome[]; readonly againAfterMs?: number | undefined }
 

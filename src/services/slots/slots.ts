@@ -1,62 +1,27 @@
-import type { Broker, DispatchProof, StoredLedger } from '../../broker/index.ts'
-import type { CountIncrement, OwnerMarker, Slot } from '../../contract/index.ts'
-import { taskmillError } from '../../errors/index.ts'
-import type { Logger } from '../../observability/index.ts'
+import type { OwnerMarker, Slot } from '../../contract/index.ts'
 import {
   type Change,
   findChanges,
   generationOf,
   type Knowledge,
   type Ledger,
-  type RunObservation,
-  type MissedReason,
   nextStep,
-  parseLedger,
   type SchedulePlan,
   type Step as SlotStep,
 } from '../../scheduling/index.ts'
-import type { BrokerClock } from '../brokers/index.ts'
-import { type Acted, type Kind, type Memory, retryMs, type Step } from '../engine/index.ts'
-import type { Outcomes } from '../signals/index.ts'
+import { type Acted, type Kind, retryMs, type Step } from '../engine/index.ts'
+import {
+  generationIn,
+  type LedgerRecord,
+  pruneEffects,
+  readLedger,
+  type SlotContext,
+  type SlotDeps,
+  type SlotVisit,
+  storeLedger,
+  type WriteWindow,
+} from './ledger-record.ts'
 import type { ObservedRuns, SlotExecutor, SlotRef } from './slot-executor.ts'
-
-/** A ledger as it is stored. `ledger` undefined: there is none; the deletion policy is that of its owner marker. */
-export type LedgerRecord = {
-  readonly revision: number
-  readonly ledger: Ledger | undefined
-  readonly deletionPolicy: OwnerMarker['deletionPolicy'] | undefined
-}
-
-/** What one process remembers of a schedule's slots between two visits: the ledger, and what it learned of effects since. */
-export type SlotMemory = Memory<LedgerRecord> & {
-  readonly placed: Set<Slot>
-  readonly removed: Map<Slot, 'Removed' | 'Started' | 'Absent'>
-  readonly looked: Map<Slot, RunObservation>
-}
-
-/** What slots need of the process, whatever their schedule. */
-export type SlotDeps = {
-  readonly brokerClock: BrokerClock
-  readonly log: Logger
-  /** Learns of every run whose end was recorded, and thereby counted. */
-  readonly outcomes?: Pick<Outcomes, 'tell'> | undefined
-  /** Called before and after every write and effect, so that a test can end the process there. */
-  readonly at?: ((point: string) => void) | undefined
-}
-
-/** The slots of one schedule, for one visit. */
-export type SlotVisit = {
-  readonly broker: Broker
-  readonly proof: DispatchProof
-  readonly marker: OwnerMarker
-  readonly ledger: string
-  readonly plan: SchedulePlan
-  readonly memory: SlotMemory
-  /** All that may carry out a run of this ledger, also from a former template. */
-  readonly executors: readonly SlotExecutor[]
-  /** Whether the object is still there, or still gone. Read before each step. */
-  readonly isWanted?: (() => boolean) | undefined
-}
 
 /** What took place: a write that was stored, or done jobs that were removed. */
 export type SlotHappening =
@@ -79,14 +44,7 @@ export type ObservedSlots = {
 /** `Mark`: the deletion policy was edited, and the owner marker has to say so. */
 export type SlotAction = Exclude<SlotStep, { readonly kind: 'Wait' }> | { readonly kind: 'Mark' }
 
-type Context = SlotDeps & SlotVisit
 type SlotActed = Acted<LedgerRecord, SlotHappening, SlotPostponed>
-type Stored = 'Written' | 'Refused' | 'Fenced'
-type Window = { readonly notBeforeMs?: number | undefined; readonly beforeMs?: number | undefined }
-
-export function emptySlotMemory(): SlotMemory {
-  return { record: undefined, placed: new Set(), removed: new Map(), looked: new Map() }
-}
 
 /** Enough of a plan to end a ledger by: what has not started is taken back, or all is left as it is. */
 export function deletionPlan(deletion: OwnerMarker['deletionPolicy'], epoch: number): SchedulePlan {
@@ -117,7 +75,7 @@ export function createSlotKind(
   const context = { ...deps, ...visit }
   // What an active run is doing changes by itself.
   visit.memory.looked.clear()
-  prune(visit.memory)
+  pruneEffects(visit.memory)
   return {
     observe: (known) => observe(context, known),
     step: nextSlotStep,
@@ -125,7 +83,7 @@ export function createSlotKind(
   }
 }
 
-async function observe(context: Context, known: LedgerRecord | undefined): Promise<ObservedSlots | 'Unwanted'> {
+async function observe(context: SlotContext, known: LedgerRecord | undefined): Promise<ObservedSlots | 'Unwanted'> {
   const { broker, brokerClock, executors, marker, memory, plan } = context
   if (context.isWanted?.() === false) return 'Unwanted'
   const record = known ?? (await readLedger(context))
@@ -168,7 +126,7 @@ function nextSlotStep(observed: ObservedSlots): Step<SlotAction> {
   }
 }
 
-function act(context: Context, observed: ObservedSlots, action: SlotAction): Promise<SlotActed> {
+function act(context: SlotContext, observed: ObservedSlots, action: SlotAction): Promise<SlotActed> {
   switch (action.kind) {
     case 'Write':
       return write(context, observed, action)
@@ -187,21 +145,13 @@ function act(context: Context, observed: ObservedSlots, action: SlotAction): Pro
   }
 }
 
-/** Between two terms, and after doubt, another process may also have acted: what was learned of effects is forgotten with the record. */
-async function readLedger({ broker, brokerClock, ledger, memory }: Context): Promise<LedgerRecord> {
-  const { stored, brokerTimeMs } = await broker.readLedgers([ledger])
-  brokerClock.set(broker, brokerTimeMs)
-  forgetEffects(memory)
-  return recordOf(stored[0])
-}
-
 async function write(
-  context: Context,
+  context: SlotContext,
   observed: ObservedSlots,
-  step: { readonly what: string; readonly ledger: Ledger | undefined } & Window,
+  step: { readonly what: string; readonly ledger: Ledger | undefined } & WriteWindow,
 ): Promise<SlotActed> {
   const changes = step.ledger === undefined ? [] : findChanges(observed.record.ledger, step.ledger)
-  const { outcome, record } = await store(context, observed, { ...step, changes })
+  const { outcome, record } = await storeLedger(context, observed, { ...step, changes })
   if (outcome === 'Fenced') return { outcome }
   const happened: readonly SlotHappening[] =
     outcome === 'Written' && step.ledger !== undefined ? [{ kind: 'Recorded', changes, ledger: step.ledger }] : []
@@ -209,49 +159,17 @@ async function write(
 }
 
 /** The ends that nobody will record go before the ledger does: a process that dies in between begins again. */
-async function deleteLedger(context: Context, observed: ObservedSlots): Promise<SlotActed> {
+async function deleteLedger(context: SlotContext, observed: ObservedSlots): Promise<SlotActed> {
   if (observed.record.revision === 0) return { outcome: 'Deleted', record: observed.record }
   const forgotten = await Promise.all(context.executors.map((executor) => executor.forget()))
   const happened = acknowledgedIn(forgotten)
   if (forgotten.includes('Fenced')) return { outcome: 'Fenced', happened }
-  const { outcome, record } = await store(context, observed, { what: 'delete', ledger: undefined, changes: [] })
+  const { outcome, record } = await storeLedger(context, observed, { what: 'delete', ledger: undefined, changes: [] })
   if (outcome === 'Fenced') return { outcome, happened }
   return { outcome: outcome === 'Written' ? 'Deleted' : 'Done', record, happened }
 }
 
-async function store(
-  context: Context,
-  { record }: ObservedSlots,
-  step: { readonly what: string; readonly ledger: Ledger | undefined; readonly changes: readonly Change[] } & Window,
-): Promise<{ readonly outcome: Stored; readonly record?: LedgerRecord }> {
-  const { broker, brokerClock, memory, marker, proof, log, outcomes, at = () => undefined } = context
-  const { deletionPolicy } = marker
-  const counts = countsOf(context, record.ledger, step.changes)
-  at(`before write ${step.what}`)
-  const answer = await broker.writeLedger({
-    ledger: context.ledger,
-    expectedRevision: record.revision,
-    document: step.ledger === undefined ? undefined : JSON.stringify({ ...step.ledger, deletionPolicy }),
-    marker,
-    proof,
-    notBeforeMs: step.notBeforeMs,
-    beforeMs: step.beforeMs,
-    counts,
-  })
-  at(`after write ${step.what}`)
-  brokerClock.set(broker, answer.brokerTimeMs)
-  if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
-  const stored = recordOf(answer.stored)
-  if (answer.outcome === 'Written') {
-    outcomes?.tell(marker.namespace, counts)
-    return { outcome: 'Written', record: stored }
-  }
-  if (answer.outcome === 'Conflict') forgetEffects(memory)
-  log.debug({ ledger: context.ledger, write: step.what, outcome: answer.outcome }, 'a write to a ledger was refused, looking again')
-  return { outcome: 'Refused', record: stored }
-}
-
-async function place(context: Context, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
+async function place(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
   const { memory, at = () => undefined } = context
   at('before place')
   const answers = await Promise.all(byExecutor(context, observed, slots).map(([executor, refs]) => executor.place(refs)))
@@ -268,7 +186,7 @@ async function place(context: Context, observed: ObservedSlots, slots: readonly 
   return { outcome: 'Done' }
 }
 
-async function remove(context: Context, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
+async function remove(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
   const { memory, at = () => undefined } = context
   at('before remove')
   const answers = await askExecutors(context, observed, slots, (executor, refs) => executor.remove(refs))
@@ -281,19 +199,19 @@ async function remove(context: Context, observed: ObservedSlots, slots: readonly
   return { outcome: 'Done' }
 }
 
-async function look(context: Context, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
+async function look(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
   const answers = await askExecutors(context, observed, slots, (executor, refs) => executor.look(refs))
   for (const [slot, state] of answers) context.memory.looked.set(slot, state)
   return { outcome: 'Done' }
 }
 
-/** Each executor acknowledges the ends that it told of. */
-async function acknowledge({ at = () => undefined }: Context, { runs }: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
+/** Each executor acknowledges the ends that it observed. */
+async function acknowledge({ at = () => undefined }: SlotContext, { runs }: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
   at('before acknowledge')
   const answers = await Promise.all(
     runs.map(async ({ executor, ends }) => {
-      const told = new Set(ends.map(({ slot }) => slot))
-      const its = slots.filter((slot) => told.has(slot))
+      const observed = new Set(ends.map(({ slot }) => slot))
+      const its = slots.filter((slot) => observed.has(slot))
       return its.length === 0 ? { ids: [] } : await executor.acknowledge(its)
     }),
   )
@@ -306,41 +224,15 @@ function acknowledgedIn(answers: readonly ('Fenced' | { readonly ids: readonly s
   return ids.length === 0 ? [] : [{ kind: 'Acknowledged', ids }]
 }
 
-function forgetEffects(memory: SlotMemory): void {
-  memory.placed.clear()
-  memory.removed.clear()
-  memory.looked.clear()
-}
-
-/** Only what is open can still be asked about. */
-function prune({ record, placed, removed }: SlotMemory): void {
-  if (record?.ledger === undefined) return
-  const open = new Set(record.ledger.open.map(({ slot }) => slot))
-  for (const slot of placed) if (!open.has(slot)) placed.delete(slot)
-  for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
-}
-
-function recordOf(stored: StoredLedger | undefined): LedgerRecord {
-  if (stored === undefined) return { revision: 0, ledger: undefined, deletionPolicy: undefined }
-  const parsed = parseLedger(stored.document)
-  if (!parsed.ok) throw taskmillError('TM_LEDGER_UNREADABLE', parsed.message)
-  const { deletionPolicy } = JSON.parse(stored.document) as { readonly deletionPolicy?: OwnerMarker['deletionPolicy'] }
-  return { revision: stored.revision, ledger: parsed.ledger, deletionPolicy }
-}
-
 /** Runs that were dispatched, or are as good as that. A slot that may not have started yet, or is being taken back, has no run to wait for. */
 function begunIn(ledger: Ledger | undefined): readonly SlotRef[] {
   const undecided = new Set(ledger?.open.flatMap(({ slot, state }) => (state === 'Intended' || state === 'Revoking' ? [slot] : [])))
   return ledger?.active.filter(({ slot }) => !undecided.has(slot)) ?? []
 }
 
-function generationIn(ledger: Ledger | undefined, slot: Slot): string | undefined {
-  return (ledger?.open.find((each) => each.slot === slot) ?? ledger?.active.find((each) => each.slot === slot))?.generation
-}
-
 /** The slots with the templates that they are made from, each with the executor that runs it. */
 function byExecutor(
-  { executors, plan }: Context,
+  { executors, plan }: SlotContext,
   { record }: ObservedSlots,
   slots: readonly Slot[],
 ): readonly (readonly [SlotExecutor, readonly SlotRef[]])[] {
@@ -354,7 +246,7 @@ function byExecutor(
 }
 
 async function askExecutors<T>(
-  context: Context,
+  context: SlotContext,
   observed: ObservedSlots,
   slots: readonly Slot[],
   question: (executor: SlotExecutor, refs: readonly SlotRef[]) => Promise<readonly T[]>,
@@ -366,22 +258,4 @@ async function askExecutors<T>(
     }),
   )
   return answers.flat()
-}
-
-/** Slots that people suspended or edited away are no misses of the schedule's. */
-const meantByPeople: readonly MissedReason[] = ['Suspended', 'ScheduleChanged']
-
-/** Every run whose end a write records: one of its schedule, and of what its executor names; and every slot that it gives up. */
-function countsOf({ marker, executors }: Context, before: Ledger | undefined, changes: readonly Change[]): readonly CountIncrement[] {
-  return changes.flatMap((change): readonly CountIncrement[] => {
-    if (change.kind === 'Missed' && !meantByPeople.includes(change.reason)) {
-      return [{ subjectKind: 'TaskSchedule', subject: marker.name, outcome: 'Missed', count: change.count }]
-    }
-    if (change.kind !== 'RunEnded') return []
-    const { slot, succeeded } = change.run
-    const generation = generationIn(before, slot)
-    const others = generation === undefined ? [] : (executors.find((each) => each.isFor(generation))?.subjects(generation) ?? [])
-    const outcome: CountIncrement['outcome'] = succeeded ? 'Succeeded' : 'Failed'
-    return [{ subjectKind: 'TaskSchedule', subject: marker.name, outcome }, ...others.map((other) => ({ ...other, outcome }))]
-  })
 }

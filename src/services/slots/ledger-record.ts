@@ -1,0 +1,145 @@
+/** A ledger in the broker: what is remembered of it, how it is read and written, and what a write counts. */
+import type { Broker, DispatchProof, StoredLedger } from '../../broker/index.ts'
+import type { CountIncrement, OwnerMarker, Slot } from '../../contract/index.ts'
+import { taskmillError } from '../../errors/index.ts'
+import type { Logger } from '../../observability/index.ts'
+import { type Change, type Ledger, type MissedReason, parseLedger, type RunObservation, type SchedulePlan } from '../../scheduling/index.ts'
+import type { BrokerClock } from '../brokers/index.ts'
+import type { Memory } from '../engine/index.ts'
+import type { Outcomes } from '../signals/index.ts'
+import type { SlotExecutor } from './slot-executor.ts'
+
+/** A ledger as it is stored. `ledger` undefined: there is none; the deletion policy is that of its owner marker. */
+export type LedgerRecord = {
+  readonly revision: number
+  readonly ledger: Ledger | undefined
+  readonly deletionPolicy: OwnerMarker['deletionPolicy'] | undefined
+}
+
+/** What one process remembers of a schedule's slots between two visits: the ledger, and what it learned of effects since. */
+export type SlotMemory = Memory<LedgerRecord> & {
+  readonly placed: Set<Slot>
+  readonly removed: Map<Slot, 'Removed' | 'Started' | 'Absent'>
+  readonly looked: Map<Slot, RunObservation>
+}
+
+/** What slots need of the process, whatever their schedule. */
+export type SlotDeps = {
+  readonly brokerClock: BrokerClock
+  readonly log: Logger
+  /** Learns of every run whose end was recorded, and thereby counted. */
+  readonly outcomes?: Pick<Outcomes, 'tell'> | undefined
+  /** Called before and after every write and effect, so that a test can end the process there. */
+  readonly at?: ((point: string) => void) | undefined
+}
+
+/** The slots of one schedule, for one visit. */
+export type SlotVisit = {
+  readonly broker: Broker
+  readonly proof: DispatchProof
+  readonly marker: OwnerMarker
+  readonly ledger: string
+  readonly plan: SchedulePlan
+  readonly memory: SlotMemory
+  /** All that may carry out a run of this ledger, also from a former template. */
+  readonly executors: readonly SlotExecutor[]
+  /** Whether the object is still there, or still gone. Read before each step. */
+  readonly isWanted?: (() => boolean) | undefined
+}
+
+export type SlotContext = SlotDeps & SlotVisit
+
+/** A write is refused while the broker's clock is before `notBeforeMs`, or at `beforeMs` or later. */
+export type WriteWindow = { readonly notBeforeMs?: number | undefined; readonly beforeMs?: number | undefined }
+
+export function emptySlotMemory(): SlotMemory {
+  return { record: undefined, placed: new Set(), removed: new Map(), looked: new Map() }
+}
+
+/** Between two terms, and after doubt, another process may also have acted: what was learned of effects is forgotten with the record. */
+export async function readLedger({ broker, brokerClock, ledger, memory }: SlotContext): Promise<LedgerRecord> {
+  const { stored, brokerTimeMs } = await broker.readLedgers([ledger])
+  brokerClock.set(broker, brokerTimeMs)
+  forgetEffects(memory)
+  return recordOf(stored[0])
+}
+
+/**
+ * Writes by compare-and-swap on the revision that was observed, with the proof. `Refused`: the ledger is another one, or its window is not
+ * open; `record` is what is stored.
+ */
+export async function storeLedger(
+  context: SlotContext,
+  { record }: { readonly record: LedgerRecord },
+  step: { readonly what: string; readonly ledger: Ledger | undefined; readonly changes: readonly Change[] } & WriteWindow,
+): Promise<{ readonly outcome: 'Written' | 'Refused' | 'Fenced'; readonly record?: LedgerRecord }> {
+  const { broker, brokerClock, memory, marker, proof, log, outcomes, at = () => undefined } = context
+  const { deletionPolicy } = marker
+  const counts = countsOf(context, record.ledger, step.changes)
+  at(`before write ${step.what}`)
+  const answer = await broker.writeLedger({
+    ledger: context.ledger,
+    expectedRevision: record.revision,
+    document: step.ledger === undefined ? undefined : JSON.stringify({ ...step.ledger, deletionPolicy }),
+    marker,
+    proof,
+    notBeforeMs: step.notBeforeMs,
+    beforeMs: step.beforeMs,
+    counts,
+  })
+  at(`after write ${step.what}`)
+  brokerClock.set(broker, answer.brokerTimeMs)
+  if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
+  const stored = recordOf(answer.stored)
+  if (answer.outcome === 'Written') {
+    outcomes?.tell(marker.namespace, counts)
+    return { outcome: 'Written', record: stored }
+  }
+  if (answer.outcome === 'Conflict') forgetEffects(memory)
+  log.debug({ ledger: context.ledger, write: step.what, outcome: answer.outcome }, 'a write to a ledger was refused, looking again')
+  return { outcome: 'Refused', record: stored }
+}
+
+function recordOf(stored: StoredLedger | undefined): LedgerRecord {
+  if (stored === undefined) return { revision: 0, ledger: undefined, deletionPolicy: undefined }
+  const parsed = parseLedger(stored.document)
+  if (!parsed.ok) throw taskmillError('TM_LEDGER_UNREADABLE', parsed.message)
+  const { deletionPolicy } = JSON.parse(stored.document) as { readonly deletionPolicy?: OwnerMarker['deletionPolicy'] }
+  return { revision: stored.revision, ledger: parsed.ledger, deletionPolicy }
+}
+
+function forgetEffects(memory: SlotMemory): void {
+  memory.placed.clear()
+  memory.removed.clear()
+  memory.looked.clear()
+}
+
+/** Only what is open can still be asked about. */
+export function pruneEffects({ record, placed, removed }: SlotMemory): void {
+  if (record?.ledger === undefined) return
+  const open = new Set(record.ledger.open.map(({ slot }) => slot))
+  for (const slot of placed) if (!open.has(slot)) placed.delete(slot)
+  for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
+}
+
+export function generationIn(ledger: Ledger | undefined, slot: Slot): string | undefined {
+  return (ledger?.open.find((each) => each.slot === slot) ?? ledger?.active.find((each) => each.slot === slot))?.generation
+}
+
+/** Slots that people suspended or edited away are no misses of the schedule's. */
+const meantByPeople: readonly MissedReason[] = ['Suspended', 'ScheduleChanged']
+
+/** Every run whose end a write records: one of its schedule, and of what its executor names; and every slot that it gives up. */
+function countsOf({ marker, executors }: SlotContext, before: Ledger | undefined, changes: readonly Change[]): readonly CountIncrement[] {
+  return changes.flatMap((change): readonly CountIncrement[] => {
+    if (change.kind === 'Missed' && !meantByPeople.includes(change.reason)) {
+      return [{ subjectKind: 'TaskSchedule', subject: marker.name, outcome: 'Missed', count: change.count }]
+    }
+    if (change.kind !== 'RunEnded') return []
+    const { slot, succeeded } = change.run
+    const generation = generationIn(before, slot)
+    const others = generation === undefined ? [] : (executors.find((each) => each.isFor(generation))?.subjects(generation) ?? [])
+    const outcome: CountIncrement['outcome'] = succeeded ? 'Succeeded' : 'Failed'
+    return [{ subjectKind: 'TaskSchedule', subject: marker.name, outcome }, ...others.map((other) => ({ ...other, outcome }))]
+  })
+}
