@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseFile } from './parse.ts'
 
-/** A kind leaves out what it does not need. */
+/** A kind leaves out what it does not need; a handful of watches may stand in its kind.ts. */
 const agreed = new Set(['index', 'kind', 'watches', 'controller', 'gather', 'decide', 'act', 'status', 'events', 'metrics', 'fixtures'])
 /** A subject of a kind that has a file of its own, beside those. Think twice before you add one. */
 const subjects: Readonly<Record<string, readonly string[]>> = {
@@ -14,14 +14,11 @@ const subjects: Readonly<Record<string, readonly string[]>> = {
   'task-queue': ['rates'],
   'worker-pool': ['deployment'],
 }
-/** Folders that do not have the layout yet. */
-const pending = new Set(['alert-channel', 'task-alert', 'task-execution', 'task-queue', 'task-schedule'])
-
 function strayFiles(paths: readonly string[]): readonly string[] {
   return paths.filter((path) => {
     const kind = basename(dirname(path))
     const name = basename(path, '.ts')
-    return !name.endsWith('.test') && !agreed.has(name) && subjects[kind]?.includes(name) !== true && !pending.has(kind)
+    return !name.endsWith('.test') && !agreed.has(name) && subjects[kind]?.includes(name) !== true
   })
 }
 
@@ -40,12 +37,10 @@ it('each folder of controllers has the agreed files only', () => {
   expect(strayFiles(controllers)).toEqual([])
 })
 
-it('each folder of controllers has a door, a kind, watches and a controller', () => {
-  const missing = [...new Set(controllers.map(dirname))]
-    .filter((folder) => !pending.has(basename(folder)))
-    .flatMap((folder) =>
-      ['index', 'kind', 'watches', 'controller'].map((name) => `${folder}/${name}.ts`).filter((path) => !controllers.includes(path)),
-    )
+it('each folder of controllers has a door, a kind and a controller', () => {
+  const missing = [...new Set(controllers.map(dirname))].flatMap((folder) =>
+    ['index', 'kind', 'controller'].map((name) => `${folder}/${name}.ts`).filter((path) => !controllers.includes(path)),
+  )
   expect(missing).toEqual([])
 })
 

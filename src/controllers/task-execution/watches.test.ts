@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest'
+import type { KubeObject } from '../../api/index.ts'
+import { type TaskExecutionSources, taskExecutionWatches } from './watches.ts'
+
+type Handler = (key: string, current?: KubeObject, previous?: KubeObject) => void
+
+function createSource() {
+  const handlers: Handler[] = []
+  return {
+    announce: (...change: Parameters<Handler>) => handlers.forEach((handler) => handler(...change)),
+    onChange: (handler: Handler) => void handlers.push(handler),
+  }
+}
+
+const run = (name: string, startTime?: string) => ({
+  metadata: { namespace: 'acme', name },
+  status: startTime === undefined ? {} : { startTime },
+})
+
+/** Runs of the schedule acme/nightly: one waits, one has started, and one has an end that the schedule has not recorded. */
+const indexes: Readonly<Record<string, readonly object[]>> = {
+  'bySchedule acme/nightly': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
+  'byDependency acme/graph': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
+  'byUnrecordedSlot acme/nightly': [run('ended', '2026-11-23T03:00:00Z')],
+  'byBroker acme/default': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
+}
+
+function setup() {
+  const names = ['schedules', 'dependencies', 'jobs', 'taskBrokers', 'executions'] as const
+  const sources = { ...Object.fromEntries(names.map((name) => [name, createSource()])), directory: createSource(), ends: createSource() }
+  const { executions = createSource(), ...caches } = sources as Record<string, ReturnType<typeof createSource>>
+  const byIndex = (index: string, value: string) => indexes[`${index} ${value}`] ?? []
+  const watches = taskExecutionWatches({
+    caches: { ...caches, executions: { ...executions, byIndex } },
+    directory: sources.directory,
+    dispatchLeases: createSource(),
+    tracking: { changesOf: (kind: string) => (kind === 'TaskExecution' ? sources.ends : createSource()) },
+    whereabouts: { changesOf: () => createSource() },
+  } as unknown as TaskExecutionSources)
+  const got: string[] = []
+  for (const watch of watches) watch.subscribe((keys) => void got.push(...keys))
+  const all: Readonly<Record<string, ReturnType<typeof createSource>>> = { ...caches, executions }
+  return { got, sources: all }
+}
+
+const jobOf = (labels: Readonly<Record<string, string>>) =>
+  ({ metadata: { namespace: 'acme', name: 'j', labels } }) as unknown as KubeObject
+const object = { metadata: { namespace: 'acme', name: 'x' } } as unknown as KubeObject
+
+it.each<{ name: string; source: string; change: Parameters<Handler>; want: readonly string[] }>([
+  { name: 'a run itself', source: 'executions', change: ['acme/a', object], want: ['acme/a'] },
+  { name: 'a schedule that changes: runs that wait for it', source: 'schedules', change: ['acme/nightly', object], want: ['acme/waits'] },
+  {
+    name: 'a schedule that is deleted: also runs whose ends it will not record any more',
+    source: 'schedules',
+    change: ['acme/nightly', undefined, object],
+    want: ['acme/waits', 'acme/ended'],
+  },
+  { name: 'a graph: runs that wait for it', source: 'dependencies', change: ['acme/graph', object], want: ['acme/waits'] },
+  { name: 'a TaskBroker: all its runs', source: 'taskBrokers', change: ['acme/default', object], want: ['acme/waits', 'acme/started'] },
+  { name: 'an endpoint: all runs of that broker', source: 'directory', change: ['acme/default'], want: ['acme/waits', 'acme/started'] },
+  { name: 'ends of jobs', source: 'ends', change: ['acme/a'], want: ['acme/a'] },
+  {
+    name: 'a Job of a run, also when it is deleted',
+    source: 'jobs',
+    change: ['acme/j', undefined, jobOf({ 'taskmill.dev/started-by': 'TaskExecution', 'taskmill.dev/execution': 'a' })],
+    want: ['acme/a'],
+  },
+  {
+    name: 'a Job of a schedule: no run',
+    source: 'jobs',
+    change: ['acme/j', jobOf({ 'taskmill.dev/started-by': 'TaskSchedule', 'taskmill.dev/schedule': 'a' })],
+    want: [],
+  },
+])('$name', ({ source, change, want }) => {
+  const { got, sources } = setup()
+  sources[source]?.announce(...change)
+  expect(got).toEqual(want)
+})

@@ -1,0 +1,77 @@
+import { expect, it } from 'vitest'
+import type { Job, KubeObject, TaskExecution } from '../../api/index.ts'
+import { ledgerName, slotJobId } from '../../contract/index.ts'
+import { slotObjectName } from '../../plans/index.ts'
+import { type TaskScheduleSources, taskScheduleWatches } from './watches.ts'
+
+type Handler = (key: string, current?: KubeObject, previous?: KubeObject) => void
+
+function createSource() {
+  const handlers: Handler[] = []
+  return {
+    announce: (...change: Parameters<Handler>) => handlers.forEach((handler) => handler(...change)),
+    onChange: (handler: Handler) => void handlers.push(handler),
+  }
+}
+
+function setup() {
+  const [schedules, dependencies, executions, jobs, taskBrokers] = Array.from({ length: 5 }, createSource)
+  const byIndex = () => []
+  const watches = taskScheduleWatches({
+    caches: { schedules: { ...schedules, byIndex }, dependencies, executions, jobs, taskBrokers },
+    directory: createSource(),
+    dispatchLeases: createSource(),
+    tracking: { changesOf: () => createSource() },
+  } as unknown as TaskScheduleSources)
+  const got: string[] = []
+  for (const watch of watches) watch.subscribe((keys) => void got.push(...keys))
+  return { got, executions, jobs }
+}
+
+const id = slotJobId(ledgerName('default', 'acme', 'nightly'), Date.UTC(2026, 10, 29) / 1000)
+
+function runOf(state: string, metadata: object = {}): TaskExecution {
+  const annotations = { 'taskmill.dev/job-id': id }
+  const labels = { 'taskmill.dev/schedule': 'nightly' }
+  return {
+    metadata: { namespace: 'acme', name: slotObjectName('nightly', id), labels, annotations, ...metadata },
+    status: { state },
+  } as unknown as TaskExecution
+}
+
+const recorded = { annotations: { 'taskmill.dev/job-id': id, 'taskmill.dev/recorded': 'true' } }
+
+it.each<{ name: string; change: readonly [TaskExecution | undefined, TaskExecution?]; want: readonly string[] }>([
+  { name: 'a run of a slot that has not ended', change: [runOf('Running')], want: [] },
+  { name: 'a run of a slot that has ended', change: [runOf('Failed')], want: ['acme/nightly'] },
+  { name: 'a run of a slot whose end is recorded', change: [runOf('Failed', recorded)], want: [] },
+  {
+    name: 'a recorded run that is being deleted',
+    change: [runOf('Failed', { ...recorded, deletionTimestamp: '2026-11-29T00:00:00Z' })],
+    want: ['acme/nightly'],
+  },
+  { name: 'a run of a slot that is gone', change: [undefined, runOf('Running')], want: ['acme/nightly'] },
+  { name: 'a run that no slot started', change: [runOf('Failed', { annotations: {} })], want: [] },
+])('$name', ({ change: [current, previous], want }) => {
+  const { got, executions } = setup()
+  executions?.announce('acme/run', current, previous)
+  expect(got).toEqual(want)
+})
+
+function jobOf(startedBy: string, isEnded: boolean, annotations: object = {}): Job {
+  const labels = { 'taskmill.dev/started-by': startedBy, 'taskmill.dev/schedule': 'nightly', 'taskmill.dev/execution': 'nightly' }
+  const conditions = isEnded ? [{ type: 'Complete', status: 'True' }] : []
+  return { metadata: { namespace: 'acme', name: 'j', labels, annotations }, status: { conditions } } as unknown as Job
+}
+
+it.each<{ name: string; change: readonly [Job | undefined, Job?]; want: readonly string[] }>([
+  { name: 'a Job of the schedule that has not ended', change: [jobOf('TaskSchedule', false)], want: [] },
+  { name: 'a Job of the schedule that has ended', change: [jobOf('TaskSchedule', true)], want: ['acme/nightly'] },
+  { name: 'a Job whose end is acknowledged', change: [jobOf('TaskSchedule', true, { 'taskmill.dev/recorded': 'true' })], want: [] },
+  { name: 'a Job of the schedule that is gone', change: [undefined, jobOf('TaskSchedule', false)], want: ['acme/nightly'] },
+  { name: 'a Job of a run', change: [jobOf('TaskExecution', true)], want: [] },
+])('$name', ({ change: [current, previous], want }) => {
+  const { got, jobs } = setup()
+  jobs?.announce('acme/j', current, previous)
+  expect(got).toEqual(want)
+})
