@@ -154,7 +154,7 @@ it('a Job whose image cannot be had says so while the run waits', async () => {
     spec: { restartPolicy: 'Never', containers: [{ ...container, name: 'main', image: 'localhost/none:1', imagePullPolicy: 'Never' }] },
   }
   await taskmill('TaskExecution', 'imageless', { job: { spec: { template } }, timeoutSeconds: 3600 })
-  await inNamespace('wait', '--for=jsonpath={.status.waitingFor}=job in trouble (ErrImageNeverPull)', 'tex/imageless', '--timeout=120s')
+  await inNamespace('wait', '--for=jsonpath={.status.waitingFor}=job failing (ErrImageNeverPull)', 'tex/imageless', '--timeout=120s')
   await inNamespace('delete', 'tex/imageless')
   await inNamespace('wait', '--for=delete', 'jobs', '-l', 'taskmill.dev/execution=imageless', '--timeout=60s')
 })

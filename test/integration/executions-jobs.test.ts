@@ -107,7 +107,7 @@ describe('a run of a Job', () => {
     const containerStatuses = [{ name: 'main', image: 'acme:1', imageID: '', ready: false, restartCount: 0, state: { waiting } }]
     await tellPod(home.client, pod!, { phase: 'Pending', containerStatuses })
     const run = await home.execution('stuck', ({ status }) => status?.waitingFor?.includes('ImagePullBackOff') === true)
-    expect(run.status?.waitingFor).toBe('job in trouble (ImagePullBackOff)')
+    expect(run.status?.waitingFor).toBe('job failing (ImagePullBackOff)')
     expect(nodeOf(run)?.message).toContain(`Job "${name}": pod ${pod!.metadata.name}, container main: ImagePullBackOff: Back-off`)
     expect(nodeOf(run)?.message).toContain('Next: correct the image')
     expect(conditionOf(run, 'Succeeded')).toMatchObject({ reason: 'Running', message: expect.stringContaining(nodeOf(run)!.message!) })

@@ -296,7 +296,7 @@ describe('an object that comes again', () => {
     expect(conditionOf(over, 'Succeeded')).toEqual({
       status: 'True',
       reason: 'Succeeded',
-      message: '1 of 1 node succeeded; an object of the same name had begun it',
+      message: '1 of 1 node succeeded; an object of the same name had started it',
     })
     expect(await home.execution('under-way', ({ status }) => status?.state === 'Running')).toBeDefined()
     gate.resolve()

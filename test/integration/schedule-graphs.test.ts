@@ -136,7 +136,7 @@ describe('a run that ends otherwise', () => {
     await home.execute(name, { task: task('taken-by-another') })
     await create('taken', { everySeconds: 6, dependencyRef: { name: 'taken' } })
     const refused = await home.schedule('taken', (each) => reasonOf(each, 'LastRunSucceeded') === 'Refused')
-    expect(messageOf(refused, 'LastRunSucceeded')).toContain(`tex/${name} exists and is not of this slot`)
+    expect(messageOf(refused, 'LastRunSucceeded')).toContain(`tex/${name} exists, but does not belong to this slot`)
     await consumer.ran(1)
     await home.schedule('taken', (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded')
     await remove('taken')
@@ -163,7 +163,9 @@ it('a graph that is missing holds the slots, which are made up for as after an o
   await create('later', { everySeconds: 2, dependencyRef: { name: 'later' } })
   const held = await home.schedule('later', (each) => reasonOf(each, 'Stalled') === 'DependencyNotFound')
   expect(reasonOf(held, 'Ready')).toBe('DependencyNotFound')
-  expect(messageOf(held, 'Stalled')).toBe('TaskDependency "later" does not exist in this namespace: no slot is dispatched. Next: create it')
+  expect(messageOf(held, 'Stalled')).toBe(
+    'TaskDependency "later" does not exist in this namespace, so no slot is dispatched. Next: create it',
+  )
   expect(held.status).not.toHaveProperty('nextRuns')
   await expect.poll(() => home.eventsOf('later', 'DependencyNotFound').then((found) => found.length), { timeout: 20_000 }).toBe(1)
   // For the time of four slots.

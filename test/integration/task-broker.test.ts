@@ -79,7 +79,7 @@ describe('credentials', () => {
       (object) => findCondition(object?.status?.conditions, 'Stalled')?.reason === 'SecretInvalid',
     )
     expect(findCondition(invalid?.status?.conditions, 'Ready')?.message).toBe(
-      'Secret "auth" has no key "password", or an empty one. Next: add it',
+      'Secret "auth" has no key "password", or its value is empty. Next: add it',
     )
     expect(types(invalid)).not.toContain('Reconciling True')
 

@@ -156,7 +156,7 @@ it('of two for one queue the older decides, the other says so, and takes over wh
   await declare('younger', { queueName: 'shared', maxConcurrency: 9 })
   const stalled = await seen('younger', (object) => reasonOf(object, 'Stalled') === 'PolicyConflict')
   expect(findCondition(stalled?.status?.conditions, 'Stalled')?.message).toBe(
-    `TaskQueue "older" of namespace "${namespace}" decides about queue "shared", nothing of this one is applied. Next: delete one of the two`,
+    `TaskQueue "older" of namespace "${namespace}" configures queue "shared", so nothing of this one is applied. Next: delete one of the two`,
   )
   expect(await commands.hget('bull:shared:meta', 'concurrency')).toBe('3')
   await home.client.delete(taskQueues, namespace, 'older')

@@ -51,7 +51,8 @@ function situationOf(
 }
 
 export const lostWords =
-  'the broker lost the log of this run, or a part of it (it was restored from an older state, or keeps nothing): what its jobs did is not known, and nothing is started again. Next: look at the persistence of the broker, and create another TaskExecution'
+  'the broker lost the log of this run, or a part of it (it was restored from an older state, or does not persist): it is unknown ' +
+  'what its jobs did, and nothing starts again. Next: check the persistence of the broker, and create another TaskExecution'
 
 /** The run is gone: what it began is taken back, and its log goes; what cannot be removed now is orphaned data. */
 export async function remove(deps: TaskExecutionDeps, key: string, memory: Memory, context: Context): Promise<Removal<RunHappening>> {

@@ -46,4 +46,5 @@ function attemptsOf(made: number, most: number | undefined): string {
 }
 
 export const continuedWords =
-  'it continues the run that an object of the same name had begun, whose log is still in the broker. Next: if another run was meant, delete it and create it again, or under another name'
+  'it continues the run that an object of the same name had started, whose log is still in the broker. Next: for another run, delete ' +
+  'it and create it again, or use another name'

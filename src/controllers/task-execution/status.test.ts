@@ -124,7 +124,7 @@ describe('a run that has ended', () => {
 
   it('by an object of the same name says so', () => {
     const run = runOf([nodeOf('task')], [finished('Succeeded', 1_000)])
-    expect(wordsOf(statusOf(worldOf({ run, isContinued: true })))).toBe('as it went; an object of the same name had begun it')
+    expect(wordsOf(statusOf(worldOf({ run, isContinued: true })))).toBe('as it went; an object of the same name had started it')
   })
 })
 
@@ -141,7 +141,7 @@ describe('a run of which nothing can be read', () => {
     [
       'LogUnreadable',
       { kind: 'Unreadable', message: 'version 2' },
-      'version 2. It is not written over. Next: run the version that wrote it, or delete this TaskExecution',
+      'version 2. The operator does not overwrite it. Next: run the version that wrote it, or delete this TaskExecution',
     ],
     ['WaitingForDispatch', { kind: 'Pending' }, 'the operator is claiming the dispatch lease of this namespace at the broker'],
     ['Standby', { kind: 'Standby', heldBy: 'blue' }, 'another cluster holds the dispatch lease: blue'],

@@ -136,14 +136,14 @@ function conditionsOf(world: World, view: RunView | undefined, state: State): re
     return [pending(world, view), executionCondition('Reconciling', 'InProgress', progressWords(view))]
   }
   const told = situation.kind === 'Hopeless' ? situation.message : (view?.finished?.message ?? status?.failureMessage ?? '')
-  const message = isContinued ? `${told}; an object of the same name had begun it` : told
+  const message = isContinued ? `${told}; an object of the same name had started it` : told
   const succeeded = executionCondition('Succeeded', state, message)
   if (state !== 'Failed' && state !== 'TimedOut') return [succeeded]
   return [succeeded, executionCondition('Failed', state, message), executionCondition('Stalled', state, message)]
 }
 
 function progressWords(view: RunView | undefined): string {
-  return view === undefined ? 'it has not begun' : `${view.final} of ${view.nodes} ${view.nodes === 1 ? 'node is' : 'nodes are'} final`
+  return view === undefined ? 'it has not started' : `${view.final} of ${view.nodes} ${view.nodes === 1 ? 'node is' : 'nodes are'} final`
 }
 
 function pending(world: World, view: RunView | undefined): WantedCondition {
@@ -166,7 +166,7 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
     case 'Driven':
       break
   }
-  if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being taken back; finally nodes still run')
+  if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being removed; finally nodes still run')
   const waiting = run === undefined ? undefined : activeNodes(viewNodes(run), whereabouts)
   const [stuck] = [...whereabouts].filter(([, { isStuck }]) => isStuck === true)
   const obstacle = stuck === undefined ? '' : `. ${stuck[0]}: ${stuck[1].detail}`

@@ -71,14 +71,14 @@ it('tells queued from running, and what is in the way', () => {
   const fine = { pools: [{ name: 'ai' }, { name: 'other', trouble: 'DeploymentUnavailable' }] }
   expect(whereaboutOf({ state: 'Active' }, 'q', fine)?.words).toBe('running')
   expect(whereaboutOf(waiting, 'q', fine)).toEqual({ words: 'queued in q', detail: 'queued in q' })
-  expect(whereaboutOf({ ...waiting, startedAtMs: 1 }, 'q', fine)?.words).toBe('to be tried again in q')
+  expect(whereaboutOf({ ...waiting, startedAtMs: 1 }, 'q', fine)?.words).toBe('waits for a retry in q')
   expect(whereaboutOf(waiting, 'q', { ...fine, suspendedBy: 'mail' })).toEqual({
     words: 'queued in q (suspended)',
     detail: 'queued in q, which is suspended. Next: kubectl describe tq mail',
   })
   expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', fine)).toEqual({
     words: 'queued in q (paused)',
-    detail: 'queued in q, which somebody paused. Next: resume it where it was paused',
+    detail: 'queued in q, which someone paused by other means. Next: resume it where it was paused',
   })
   expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', { ...fine, suspendedBy: 'mail' })?.words).toBe('queued in q (suspended)')
   expect(whereaboutOf(waiting, 'q', { pools: [] })).toEqual({

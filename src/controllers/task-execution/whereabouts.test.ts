@@ -27,7 +27,7 @@ it.each([
   [
     'in trouble, after a warning',
     { ...doing, reason: 'no pod', words: 'it has no pod', warnings: ['would violate PodSecurity'] },
-    'in trouble (no pod)',
+    'failing (no pod)',
     'Job "x-a-1": it has no pod. The API server warns: would violate PodSecurity',
   ],
 ])('a Job %s', (_, job, words, detail) => {
@@ -41,6 +41,6 @@ it('one that the API server does not take', () => {
   expect(jobWhereabouts(run, { jobs: [] }).get('a')).toEqual({
     words: 'not created (1 try)',
     isStuck: true,
-    detail: 'its Job is not taken by the API server, and tried again: exceeded quota',
+    detail: 'the API server refuses its Job for now, and the operator retries: exceeded quota',
   })
 })

@@ -80,12 +80,12 @@ export function whereaboutOf(
 ): Whereabout | undefined {
   if (job.state === 'Active') return { words: 'running', detail: 'a worker runs it' }
   if (job.state !== 'Waiting') return undefined
-  const queued = job.startedAtMs === undefined ? `queued in ${queue}` : `to be tried again in ${queue}`
+  const queued = job.startedAtMs === undefined ? `queued in ${queue}` : `waits for a retry in ${queue}`
   if (suspendedBy !== undefined) {
     return { words: `${queued} (suspended)`, detail: `${queued}, which is suspended. Next: kubectl describe tq ${suspendedBy}` }
   }
   if (job.isPaused === true) {
-    return { words: `${queued} (paused)`, detail: `${queued}, which somebody paused. Next: resume it where it was paused` }
+    return { words: `${queued} (paused)`, detail: `${queued}, which someone paused by other means. Next: resume it where it was paused` }
   }
   if (pools.length === 0) {
     const detail = `${queued}; no WorkerPool of this namespace consumes it. Next: create one, unless other workers do`
@@ -106,13 +106,15 @@ export function jobWhereabouts(run: Run, progress: JobsProgress): ReadonlyMap<st
 function postponedOf({ name, postponed }: NodeView): readonly (readonly [string, Whereabout])[] {
   if (postponed === undefined) return []
   const words = `not created (${postponed.tries} ${postponed.tries === 1 ? 'try' : 'tries'})`
-  return [[name, { words, isStuck: true, detail: `its Job is not taken by the API server, and tried again: ${postponed.message}` }]]
+  return [
+    [name, { words, isStuck: true, detail: `the API server refuses its Job for now, and the operator retries: ${postponed.message}` }],
+  ]
 }
 
 function jobWhereabout({ job, isUp, words, reason, warnings }: JobProgress): Whereabout {
   const warned = warnings.length === 0 ? '' : `. The API server warns: ${warnings.join('; ')}`
   if (words !== undefined) {
-    const short = reason === undefined ? 'in trouble' : `in trouble (${reason})`
+    const short = reason === undefined ? 'failing' : `failing (${reason})`
     return { words: short, isStuck: true, detail: `Job "${job}": ${words}${warned}` }
   }
   return { words: isUp ? 'running' : 'starting', detail: `Job "${job}" is ${isUp ? 'running' : 'starting'}${warned}` }

@@ -52,12 +52,12 @@ it('an override is told when it begins, changes and ends', () => {
 })
 
 it.each<[string, QueueChange]>([
-  ['QueueSuspended: paused: running jobs end, no other starts', { kind: 'Paused', isRepair: false }],
-  ['QueueResumed: the pause was taken back', { kind: 'Resumed', isRepair: false }],
-  ['DriftRepaired: paused again: somebody had resumed it', { kind: 'Paused', isRepair: true }],
+  ['QueueSuspended: paused: running jobs end, no other job starts', { kind: 'Paused', isRepair: false }],
+  ['QueueResumed: the pause was removed', { kind: 'Resumed', isRepair: false }],
+  ['DriftRepaired: paused again: someone had resumed it by other means', { kind: 'Paused', isRepair: true }],
   ['ConcurrencyChanged: global concurrency none -> 4', { kind: 'Limited', isRepair: false, from: undefined, to: 4 }],
   ['ConcurrencyChanged: global concurrency 4 -> none', { kind: 'Limited', isRepair: false, from: 4, to: undefined }],
-  ['DriftRepaired: global concurrency 9 -> 4: somebody had changed it', { kind: 'Limited', isRepair: true, from: 9, to: 4 }],
+  ['DriftRepaired: global concurrency 9 -> 4: someone had changed it by other means', { kind: 'Limited', isRepair: true, from: 9, to: 4 }],
 ])('%s', (words, change) => {
   const { reason, note } = changeEvent(change)
   expect(`${reason}: ${note}`).toBe(words)

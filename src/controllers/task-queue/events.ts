@@ -13,12 +13,14 @@ export function transitionEvents(before: TaskQueueStatus | undefined, after: Tas
 export function changeEvent(change: QueueChange): WantedEvent {
   if (change.kind === 'Limited') {
     const note = `global concurrency ${limit(change.from)} -> ${limit(change.to)}`
-    return change.isRepair ? queueEvent('DriftRepaired', `${note}: somebody had changed it`) : queueEvent('ConcurrencyChanged', note)
+    return change.isRepair
+      ? queueEvent('DriftRepaired', `${note}: someone had changed it by other means`)
+      : queueEvent('ConcurrencyChanged', note)
   }
-  if (change.isRepair) return queueEvent('DriftRepaired', 'paused again: somebody had resumed it')
+  if (change.isRepair) return queueEvent('DriftRepaired', 'paused again: someone had resumed it by other means')
   return change.kind === 'Paused'
-    ? queueEvent('QueueSuspended', 'paused: running jobs end, no other starts')
-    : queueEvent('QueueResumed', 'the pause was taken back')
+    ? queueEvent('QueueSuspended', 'paused: running jobs end, no other job starts')
+    : queueEvent('QueueResumed', 'the pause was removed')
 }
 
 function limit(value: number | undefined): string {

@@ -87,12 +87,12 @@ it.each<[string, Partial<World>]>([
 })
 
 it.each<[string, QueueSituation, readonly string[], string]>([
-  ['nothing is wrong', applied, ['Ready True Applied', 'Drifted False AsDeclared'], 'what is declared holds'],
+  ['nothing is wrong', applied, ['Ready True Applied', 'Drifted False AsDeclared'], 'the declared settings are applied'],
   [
     'somebody else paused it',
     { kind: 'Applied', paused: true, pausedByUs: false },
     ['Ready True Applied', 'Drifted True PausedByOthers'],
-    'what is declared holds',
+    'the declared settings are applied',
   ],
   [
     'there is no broker',
@@ -129,13 +129,13 @@ it.each<[string, QueueSituation, readonly string[], string]>([
     'another one decides',
     { kind: 'Conflict', owner: 'TaskQueue "post" of namespace "acme"' },
     ['Ready False PolicyConflict', 'Stalled True PolicyConflict'],
-    'TaskQueue "post" of namespace "acme" decides about queue "email_tasks", nothing of this one is applied. Next: delete one of the two',
+    'TaskQueue "post" of namespace "acme" configures queue "email_tasks", so nothing of this one is applied. Next: delete one of the two',
   ],
   [
     'a later version was here',
     { kind: 'Unreadable', message: 'what was applied to the queue was recorded by a later version' },
     ['Ready False SettingsUnreadable', 'Stalled True SettingsUnreadable'],
-    'what was applied to the queue was recorded by a later version. It is not written over. Next: run that version',
+    'what was applied to the queue was recorded by a later version. The operator does not overwrite it. Next: run that version',
   ],
 ])('its conditions when %s', (_, situation, conditions, message) => {
   const status = statusFor({ situation })
@@ -145,12 +145,12 @@ it.each<[string, QueueSituation, readonly string[], string]>([
 it('a suspended queue is ready, and says why it rests', () => {
   const situation: QueueSituation = { kind: 'Applied', paused: true, pausedByUs: true }
   expect(readyOf(statusFor({ situation, suspension: { isSuspended: true } }))).toBe(
-    'spec.suspend is true: running jobs end, no other starts',
+    'spec.suspend is true: running jobs end, no other job starts',
   )
   const override = 'suspended until 2026-11-29T04:00:00Z by oncall'
   const overridden = statusFor({ situation, suspension: { isSuspended: true, override } })
   expect(facts(overridden)).toEqual(['Ready True Suspended', 'Drifted False AsDeclared', 'Overridden True OverrideActive'])
-  expect(readyOf(overridden)).toBe(`spec.override: ${override}: running jobs end, no other starts`)
+  expect(readyOf(overridden)).toBe(`spec.override: ${override}: running jobs end, no other job starts`)
 })
 
 it('numbers that move are no reason to write at once, and a limit or a pause is', () => {

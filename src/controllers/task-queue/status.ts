@@ -51,13 +51,13 @@ function health({ queue, situation, suspension }: World): readonly WantedConditi
     case 'Standby':
       return obstructed(situation, queue)
     case 'Conflict': {
-      const message = `${situation.owner} decides about queue "${queue.spec.queueName}", nothing of this one is applied. Next: delete one of the two`
+      const message = `${situation.owner} configures queue "${queue.spec.queueName}", so nothing of this one is applied. Next: delete one of the two`
       return [queueCondition('Ready', 'PolicyConflict', message), queueCondition('Stalled', 'PolicyConflict', message)]
     }
     case 'Applied': {
-      if (!suspension.isSuspended) return [queueCondition('Ready', 'Applied', 'what is declared holds')]
+      if (!suspension.isSuspended) return [queueCondition('Ready', 'Applied', 'the declared settings are applied')]
       const why = suspension.override === undefined ? 'spec.suspend is true' : `spec.override: ${suspension.override}`
-      return [queueCondition('Ready', 'Suspended', `${why}: running jobs end, no other starts`)]
+      return [queueCondition('Ready', 'Suspended', `${why}: running jobs end, no other job starts`)]
     }
   }
 }
@@ -77,8 +77,8 @@ function obstructed(situation: Situation, { spec }: TaskQueue): readonly WantedC
 
 function drift({ queue, situation }: World): readonly WantedCondition[] {
   if (situation.kind !== 'Applied') return []
-  if (!situation.paused || situation.pausedByUs) return [queueCondition('Drifted', 'AsDeclared', 'the queue is as it is declared')]
-  const message = `somebody else paused queue "${queue.spec.queueName}"; it is left alone. Next: resume it where it was paused`
+  if (!situation.paused || situation.pausedByUs) return [queueCondition('Drifted', 'AsDeclared', 'the queue has the declared state')]
+  const message = `someone paused queue "${queue.spec.queueName}" by other means; the operator leaves it paused. Next: resume it where it was paused`
   return [queueCondition('Drifted', 'PausedByOthers', message)]
 }
 

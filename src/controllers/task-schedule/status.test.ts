@@ -141,7 +141,7 @@ it('says of an override what holds, until when, who wants it and why', () => {
   expect(messageOf(suspended, 'Overridden')).toBe('suspended until 2026-11-28T13:00:00Z by oncall: "the source is down"')
   expect(messageOf(suspended, 'Ready')).toBe(
     'spec.override: suspended until 2026-11-28T13:00:00Z by oncall: "the source is down": slots are not dispatched. ' +
-      'Next: taskmill resume tsch/bkup ends it sooner',
+      'Next: taskmill resume tsch/bkup ends it earlier',
   )
   expect(suspended).toMatchObject({ reason: 'OverrideActive' })
   expect(suspended).not.toHaveProperty('nextRuns')

@@ -69,7 +69,7 @@ function health({ schedule, situation, suspension, warnings }: World, [next]: re
       return { ready: scheduleCondition('Ready', reason, message), standing: [scheduleCondition('Stalled', reason, message)] }
     }
     case 'NoDependency': {
-      const message = `TaskDependency "${situation.name}" does not exist in this namespace: no slot is dispatched. Next: create it`
+      const message = `TaskDependency "${situation.name}" does not exist in this namespace, so no slot is dispatched. Next: create it`
       return {
         ready: scheduleCondition('Ready', 'DependencyNotFound', message),
         standing: [scheduleCondition('Stalled', 'DependencyNotFound', message)],
@@ -99,7 +99,7 @@ function health({ schedule, situation, suspension, warnings }: World, [next]: re
 
 function driven(schedule: TaskSchedule, suspension: Suspension, next: number | undefined): WantedCondition {
   if (suspension.isSuspended) return scheduleCondition('Ready', 'Suspended', suspendedWords(schedule, suspension))
-  if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'no slot is to come')
+  if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'there is no future slot')
   return scheduleCondition('Ready', 'SlotScheduled', `next ${shortTime(next)}${localTime(next, schedule.spec.timeZone)}`)
 }
 
@@ -147,7 +147,7 @@ function late({ suspension, slots, nowMs }: World, { cursor, open, lastDispatche
   let due = slots?.next(cursor)
   while (due !== undefined && done.has(due)) due = slots?.next(due)
   if (due !== undefined && !suspension.isSuspended && due * 1000 + lateMs < nowMs) {
-    return scheduleCondition('Late', 'SlotOverdue', `slot ${shortTime(due)} is due and not dispatched`)
+    return scheduleCondition('Late', 'SlotOverdue', `slot ${shortTime(due)} is due and was not dispatched`)
   }
   const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - lastDispatched.slot * 1000
   if (lastDispatched !== undefined && delayMs > lateMs) {
@@ -165,7 +165,7 @@ function regressed({ nowMs }: World, ledger: Ledger): WantedCondition | undefine
 
 export function describeRegression({ cursor, missed }: Ledger): string {
   const lost = missed['LedgerRegressed']?.count ?? 0
-  return `the broker lost what it had acknowledged: ${lost} slots are missed, and nothing up to ${shortTime(cursor)} is fired again. Next: look at the persistence of the broker`
+  return `the broker lost acknowledged data: ${lost} slots are missed, and no slot up to ${shortTime(cursor)} fires again. Next: check the persistence of the broker`
 }
 
 function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
@@ -227,7 +227,7 @@ export function transitionOf(status: TaskScheduleStatus): unknown {
 function suspendedWords({ metadata }: TaskSchedule, { override }: Suspension): string {
   return override === undefined
     ? 'spec.suspend is true: slots are not dispatched'
-    : `spec.override: ${override}: slots are not dispatched. Next: taskmill resume tsch/${metadata.name} ends it sooner`
+    : `spec.override: ${override}: slots are not dispatched. Next: taskmill resume tsch/${metadata.name} ends it earlier`
 }
 
 function overriddenConditions({ override }: Suspension): readonly WantedCondition[] {

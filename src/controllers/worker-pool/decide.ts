@@ -192,7 +192,7 @@ function intentOfOverride(world: World, override: PoolOverride, replicas: number
   const { deployment, pool, status } = world
   const isZero = deployment.kind === 'Owned' && isHumanZero(deployment.object)
   if (isZero && (override.isSuspension || writtenReplicas(deployment.object) === replicas)) return intentOfHumanZero(world)
-  const disabled = `spec.override: ${override.words}. Next: taskmill resume wp/${pool.metadata.name} ends it sooner`
+  const disabled = `spec.override: ${override.words}. Next: taskmill resume wp/${pool.metadata.name} ends it earlier`
   const intent = {
     ...ofReplicas(replicas),
     decision: `${plural(replicas)}: spec.override, ${override.words}. ${asked}`,

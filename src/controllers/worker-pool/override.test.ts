@@ -181,7 +181,7 @@ describe('an override of a pool', () => {
     expect(findCondition(status.conditions, 'ScalingActive')).toMatchObject({
       status: 'False',
       reason: 'ScalingDisabled',
-      message: `spec.override: ${words}. Next: taskmill resume wp/email ends it sooner`,
+      message: `spec.override: ${words}. Next: taskmill resume wp/email ends it earlier`,
     })
     expect(findCondition(status.conditions, 'ScalingLimited')).toBeUndefined()
     expect(status.decision).toBe(

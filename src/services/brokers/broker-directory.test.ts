@@ -91,17 +91,17 @@ test('while the API server is away what was known stays known; only what never w
 })
 
 test.each([
-  [{ credentialsSecretRef: { name: 's' } }, {}, 'Secret "s" has no key "password", or an empty one. Next: add it'],
-  [{ credentialsSecretRef: { name: 's' } }, { password: '' }, 'Secret "s" has no key "password", or an empty one. Next: add it'],
+  [{ credentialsSecretRef: { name: 's' } }, {}, 'Secret "s" has no key "password", or its value is empty. Next: add it'],
+  [{ credentialsSecretRef: { name: 's' } }, { password: '' }, 'Secret "s" has no key "password", or its value is empty. Next: add it'],
   [
     { tls: { caSecretRef: { name: 's' } } },
     { 'ca.crt': 'MII' },
-    '"ca.crt" of Secret "s" is not PEM. Next: put the text there that begins with -----BEGIN',
+    '"ca.crt" of Secret "s" is not PEM. Next: store the text that starts with -----BEGIN',
   ],
   [
     { tls: { clientCertificateSecretRef: { name: 's' } } },
     { 'tls.crt': pem },
-    'Secret "s" has no key "tls.key", or an empty one. Next: add it',
+    'Secret "s" has no key "tls.key", or its value is empty. Next: add it',
   ],
 ])('%o with %o is of no use', async (spec, values, message) => {
   const { stored, resolve } = setup(spec)

@@ -102,7 +102,7 @@ function unreadable(name: string, reading: SecretReading): Blocked | undefined {
     : {
         kind: 'Blocked',
         reason: 'SecretForbidden',
-        message: `Secret "${name}" cannot be read: ${reading.message}. Next: let the operator get Secrets in this namespace`,
+        message: `Secret "${name}" cannot be read: ${reading.message}. Next: grant the operator the verb get on Secrets in this namespace`,
       }
 }
 
@@ -112,14 +112,14 @@ function valuesOf(reading: SecretReading): SecretValues {
 
 function missingKey(found: Found, key: string): Blocked | undefined {
   if (found === undefined || (found.values[key] ?? '') !== '') return undefined
-  return invalid(`Secret "${found.name}" has no key "${key}", or an empty one. Next: add it`)
+  return invalid(`Secret "${found.name}" has no key "${key}", or its value is empty. Next: add it`)
 }
 
 function invalidPem(found: Found, key: string): Blocked | undefined {
   const missing = missingKey(found, key)
   if (found === undefined || missing !== undefined) return missing
   if (found.values[key]?.includes('-----BEGIN ')) return undefined
-  return invalid(`"${key}" of Secret "${found.name}" is not PEM. Next: put the text there that begins with -----BEGIN`)
+  return invalid(`"${key}" of Secret "${found.name}" is not PEM. Next: store the text that starts with -----BEGIN`)
 }
 
 function invalid(message: string): Blocked {

@@ -37,7 +37,7 @@ export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoin
   return {
     acquire(endpoint) {
       if (isClosed)
-        throw taskmillError('TM_BROKER_UNREACHABLE', `${endpoint.address} is not connected to any more: the term of this process has ended`)
+        throw taskmillError('TM_BROKER_UNREACHABLE', `${endpoint.address} is no longer connected: the term of this process has ended`)
       const id = fingerprintOf(endpoint)
       const entry = shared.get(id) ?? { broker: deps.connect(endpoint), leases: 0 }
       shared.set(id, entry)

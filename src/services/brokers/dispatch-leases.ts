@@ -119,7 +119,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
       const answers = await first.lease.broker.claimDispatch(claims)
       return wanted.map((entry, index) => take(entry, claims[index], answers[index])).includes(false)
     } catch (error) {
-      log.debug({ address: first.wish.endpoint.address, error: errorMessage(error) }, 'cannot claim a dispatch lease, trying again')
+      log.debug({ address: first.wish.endpoint.address, error: errorMessage(error) }, 'cannot claim a dispatch lease, retrying')
       return true
     }
   }

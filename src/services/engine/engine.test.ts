@@ -171,7 +171,7 @@ test.each<[Situation, string, string | undefined, string]>([
     { kind: 'Unreadable', message: 'version 2' },
     'SettingsUnreadable',
     'Stalled',
-    'version 2. It is not written over. Next: run that version',
+    'version 2. The operator does not overwrite it. Next: run that version',
   ],
   [
     { kind: 'Pending' },

@@ -60,7 +60,7 @@ export function describeSituation<Reason extends string>(
       return { reason: 'BrokerUnreachable', message, meanwhile: 'WaitingForBroker' }
     }
     case 'Unreadable': {
-      const message = `${situation.message}. It is not written over. Next: ${unreadable.next}`
+      const message = `${situation.message}. The operator does not overwrite it. Next: ${unreadable.next}`
       return { reason: unreadable.reason, message, meanwhile: 'Stalled' }
     }
     case 'Pending': {

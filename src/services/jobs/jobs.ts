@@ -167,7 +167,7 @@ async function createJob(state: State, wanted: WantedJob, call: Call): Promise<C
 async function ownerOfName(state: State, wanted: WantedJob, call: Call): Promise<Creation> {
   const { namespace, name } = wanted
   if (cachedJob(state, wanted) !== undefined || (await readJob(state, wanted, call)) !== undefined) return { kind: 'Created', warnings: [] }
-  const message = `there is a Job "${name}" in namespace ${namespace} that Taskmill did not create for this. Next: delete or rename it, and run this again`
+  const message = `Job "${name}" in namespace ${namespace} exists, but Taskmill did not create it for this. Next: delete or rename it, and run this again`
   return { kind: 'Refused', reason: 'JobNameTaken', message }
 }
 
@@ -219,7 +219,7 @@ async function reportEnd({ client, log }: State, job: Job, { signal }: Call): Pr
     return last === undefined ? end : { ...end, pod: last.pod, message: `${last.words}; ${end.message ?? end.reason}` }
   } catch (error) {
     signal.throwIfAborted()
-    log.warn({ job: job.metadata.name, error: errorMessage(error) }, 'the pods of a Job that failed could not be listed')
+    log.warn({ job: job.metadata.name, error: errorMessage(error) }, 'could not list the pods of a failed Job')
     return end
   }
 }
@@ -250,7 +250,7 @@ async function dryRun({ client, log }: State, namespace: string, template: JobTe
   } catch (error) {
     signal.throwIfAborted()
     if (isRefusedForGood(error)) return { kind: 'Invalid', message: errorMessage(error) }
-    log.debug({ namespace, error: errorMessage(error) }, 'the dry run of a template of a Job was not answered')
+    log.debug({ namespace, error: errorMessage(error) }, 'the dry run of a Job template got no answer')
     return { kind: 'Unknown', warnings }
   }
 }

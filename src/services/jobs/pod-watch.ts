@@ -70,7 +70,7 @@ async function listPods(
   } catch (error) {
     if (signal.aborted) throw error
     // Only words depend on it, and how quickly a pool that waits for nodes grows.
-    log.warn({ of: name, error: errorMessage(error) }, 'pods could not be listed')
+    log.warn({ of: name, error: errorMessage(error) }, 'could not list pods')
     delete memory.trouble
   }
 }

@@ -62,24 +62,24 @@ it.each<[string, Partial<AlertChannel['spec']>, HttpPost, string]>([
   ['an error', webhook, answers(500), 'HTTP 500'],
   ['a redirect', webhook, answers(302), 'HTTP 302'],
   ['nobody there', bySecret('url'), fails('ECONNREFUSED'), 'connection refused'],
-  ['no such host', bySecret('url'), fails('ENOTFOUND'), 'the name of the host cannot be resolved (ENOTFOUND)'],
+  ['no such host', bySecret('url'), fails('ENOTFOUND'), 'the host name cannot be resolved (ENOTFOUND)'],
   ['a cut', bySecret('url'), fails('UND_ERR_SOCKET'), 'the connection was cut'],
   ['a stranger', bySecret('url'), fails('ERR_TLS_CERT_ALTNAME_INVALID'), 'TLS failed (ERR_TLS_CERT_ALTNAME_INVALID)'],
   ['something else', bySecret('url'), fails('EPROTO'), 'the request failed (EPROTO)'],
   ['something without a name', bySecret('url'), fails(secretUrl), 'the request failed'],
   ['a Secret that is missing', bySecret('url', 'none'), answers(200), 'Secret "none" does not exist in this namespace. Next: create it'],
-  ['a key that is missing', bySecret('none'), answers(200), 'Secret "hook" has no key "none", or an empty one. Next: add it'],
+  ['a key that is missing', bySecret('none'), answers(200), 'Secret "hook" has no key "none", or its value is empty. Next: add it'],
   [
     'a Secret that holds no URL',
     bySecret('word'),
     answers(200),
-    '"word" of Secret "hook" is no http:// or https:// URL without user name and password. Next: correct it',
+    '"word" of Secret "hook" is not an http:// or https:// URL without user name and password. Next: correct it',
   ],
   [
     'a URL with a password',
     bySecret('login'),
     answers(200),
-    '"login" of Secret "hook" is no http:// or https:// URL without user name and password. Next: correct it',
+    '"login" of Secret "hook" is not an http:// or https:// URL without user name and password. Next: correct it',
   ],
 ])('says of %s what it is, and nothing of what is secret', async (_, spec, post, message) => {
   const attempt = await home(spec, post).send()

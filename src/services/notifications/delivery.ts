@@ -98,12 +98,12 @@ async function placeInSecret(
       )
     case 'Values': {
       const value = reading.values[key]?.trim() ?? ''
-      if (value === '') return blocked('SecretInvalid', `Secret "${name}" has no key "${key}", or an empty one. Next: add it`)
+      if (value === '') return blocked('SecretInvalid', `Secret "${name}" has no key "${key}", or its value is empty. Next: add it`)
       return isUsable(value)
         ? { kind: 'Webhook', url: value }
         : blocked(
             'SecretInvalid',
-            `"${key}" of Secret "${name}" is no http:// or https:// URL without user name and password. Next: correct it`,
+            `"${key}" of Secret "${name}" is not an http:// or https:// URL without user name and password. Next: correct it`,
           )
     }
   }
@@ -138,7 +138,7 @@ function wordsOf(error: unknown): string {
   const code = codeOf(error)
   if (code === undefined) return 'the request failed'
   if (code === 'ECONNREFUSED') return 'connection refused'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the name of the host cannot be resolved (${code})`
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the host name cannot be resolved (${code})`
   if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'the connection was cut'
   return `${/CERT|TLS|SSL|SELF_SIGNED/u.test(code) ? 'TLS failed' : 'the request failed'} (${code})`
 }

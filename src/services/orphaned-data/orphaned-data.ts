@@ -133,7 +133,7 @@ async function lookAtDueBrokers(passes: Passes): Promise<void> {
       if (!(await lookAtBroker(passes, endpoint))) due.add(id)
     } catch (error) {
       due.add(id)
-      deps.log.debug({ address: endpoint.address, error: errorMessage(error) }, 'cannot remove orphaned data from a broker, trying again')
+      deps.log.debug({ address: endpoint.address, error: errorMessage(error) }, 'cannot remove orphaned data from a broker, retrying')
     }
   }
 }

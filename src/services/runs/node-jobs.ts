@@ -196,5 +196,5 @@ async function endOf(jobs: Jobs, node: string, job: Job, call: Call): Promise<No
 }
 
 function removed(node: string, { name }: JobRef): NodeEnd {
-  return { node, outcome: 'Failed', reason: 'JobRemoved', message: `somebody deleted its Job "${name}" before it had ended` }
+  return { node, outcome: 'Failed', reason: 'JobRemoved', message: `someone deleted its Job "${name}" before it had ended` }
 }

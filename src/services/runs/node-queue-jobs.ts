@@ -20,7 +20,7 @@ export function refOf(place: RunPlace, run: Run, node: string): PlacedRef {
 export function refusalOf(task: TaskTemplate): Refusal | undefined {
   const bytes = Buffer.byteLength(JSON.stringify(task.payload ?? {}))
   if (bytes <= maxPayloadBytes) return undefined
-  const message = `its payload has ${bytes} bytes as JSON, at most ${maxPayloadBytes} are possible. Next: store the data elsewhere and pass a reference`
+  const message = `its payload has ${bytes} bytes as JSON, but at most ${maxPayloadBytes} are allowed. Next: store the data elsewhere and pass a reference`
   return { reason: 'PayloadTooLarge', message }
 }
 
@@ -45,8 +45,8 @@ export function endOf(job: EndedNode): NodeEnd {
   const { node, outcome, result, resultBytes, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
   const reasons = { Succeeded: 'Succeeded', Failed: 'AttemptsExhausted', Removed: 'JobRemoved' } as const
   const said = [
-    outcome === 'Removed' ? 'somebody removed its job from the queue before it ended' : job.message,
-    resultBytes === undefined ? undefined : `its result of ${resultBytes} bytes is not kept`,
+    outcome === 'Removed' ? 'someone removed its job from the queue before it ended' : job.message,
+    resultBytes === undefined ? undefined : `its result of ${resultBytes} bytes was dropped`,
   ].filter((each) => each !== undefined)
   return {
     node,

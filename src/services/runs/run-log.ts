@@ -96,7 +96,7 @@ export async function appendLog(
   brokerClock.set(broker, answer.brokerTimeMs)
   if (answer.outcome === 'Fenced') return 'Fenced'
   if (answer.outcome === 'Conflict') {
-    log.debug({ run: context.run, append: what }, 'an append to a run was refused, looking again')
+    log.debug({ run: context.run, append: what }, 'an append to a run was refused, reading again')
     return 'Refused'
   }
   for (const entry of entries) applyEntry(run, entry)

@@ -240,7 +240,7 @@ async function readCounts(counter: Counter, ids: readonly string[]): Promise<voi
   brokerClock.set(context.broker, brokerTimeMs)
   if (repeated.some((answer, index) => isLess(sums[asked.length + index] ?? answer.sums, answer.sums))) {
     counter.lostAtMs = clock.now()
-    log.error({ broker: context.endpoint.address }, 'the broker has lost what it had counted of runs')
+    log.error({ broker: context.endpoint.address }, 'the broker has lost its counts of runs')
   }
   for (const [index, { id, request }] of asked.entries()) {
     const [count, answer] = [counts.get(id), sums[index]]

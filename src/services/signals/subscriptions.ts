@@ -155,7 +155,7 @@ function open<S extends Subscription, R extends Reader<S>>(book: Book<S, R>, id:
     clock,
     retryMs,
     onFailure(error) {
-      log.debug({ what, address: endpoint.address, error: errorMessage(error) }, 'reading from a broker failed, trying again')
+      log.debug({ what, address: endpoint.address, error: errorMessage(error) }, 'reading from a broker failed, retrying')
       group.reader.onFailure?.(error)
     },
   })

@@ -78,7 +78,8 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       if (hasCode(error, 'TM_KUBE_ALREADY_EXISTS')) {
         const there = await read(slot)
         if (there === undefined) throw error
-        if (ours(there, slot) === undefined) memory.refused.set(slot, `tex/${nameOf(slot)} exists and is not of this slot. Next: delete it`)
+        if (ours(there, slot) === undefined)
+          memory.refused.set(slot, `tex/${nameOf(slot)} exists, but does not belong to this slot. Next: delete it`)
       } else if (isRefusedForGood(error)) memory.refused.set(slot, errorMessage(error))
       else if (hasCode(error, 'TM_KUBE_INVALID', 'TM_KUBE_FORBIDDEN', 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS')) {
         signal.throwIfAborted()
@@ -204,6 +205,6 @@ function outcomeOf(object: TaskExecution, slot: Slot, nowMs: number): RunOutcome
 }
 
 function removed(name: string, slot: Slot, nowMs: number): RunOutcome {
-  const message = `tex/${name} was deleted before its end was recorded, which cancels a run`
+  const message = `tex/${name} was deleted before its end was recorded, which cancels the run`
   return { slot, succeeded: false, reason: 'ExecutionRemoved', message, finishedAtMs: nowMs }
 }

@@ -96,7 +96,7 @@ export async function storeLedger(
     return { outcome: 'Written', record: stored }
   }
   if (answer.outcome === 'Conflict') forgetEffects(memory)
-  log.debug({ ledger: context.ledger, write: step.what, outcome: answer.outcome }, 'a write to a ledger was refused, looking again')
+  log.debug({ ledger: context.ledger, write: step.what, outcome: answer.outcome }, 'a write to a ledger was refused, reading again')
   return { outcome: 'Refused', record: stored }
 }
 

@@ -168,7 +168,7 @@ async function removeOrphanedEnds(ends: Ends): Promise<void> {
   if (refs.length === 0) return
   await context.broker.acknowledgeEnded(refs)
   for (const owner of orphaned) byOwner.delete(owner)
-  log.info({ queue: doneQueue, jobs: refs.length }, 'ends of jobs whose schedule or run is gone were removed')
+  log.info({ queue: doneQueue, jobs: refs.length }, 'removed ends of jobs whose schedule or run is gone')
 }
 
 /** Those of which the broker has neither a ledger nor a log. */

@@ -105,7 +105,7 @@ async function lookAt({ context, log, looks }: Lookout, id: string, look: Look):
     look.found = new Map(states.map((state) => [state.id, state]))
     context.announce(subscription.subscriber)
   } catch (error) {
-    log.debug({ ...subscription.subscriber, error: errorMessage(error) }, 'cannot look where jobs are, trying again later')
+    log.debug({ ...subscription.subscriber, error: errorMessage(error) }, 'cannot find out where jobs are, retrying later')
   }
 }
 
