@@ -29,9 +29,16 @@ export {
 } from './builtin.ts'
 export { findCondition, setConditions, type WantedCondition, type WantedEvent } from './conditions.ts'
 export { buildCrd, maxCrdBytes, describeBounds, describeDefault } from './crd.ts'
-export { alertChannel, alertChannels, channelTypes, receiverOf, urlSourceOf } from './kinds/alert-channel.ts'
+export {
+  alertChannel,
+  alertChannels,
+  channelCondition,
+  channelEvent,
+  channelTypes,
+  receiverOf,
+  urlSourceOf,
+} from './kinds/alert-channel.ts'
 export type { AlertChannel, AlertChannelSpec, AlertChannelStatus } from './kinds/alert-channel.ts'
-export { channelCondition, channelEvent } from './kinds/alert-channel-reasons.ts'
 export { alertConditionNames } from './kinds/alert-conditions.ts'
 export type { AlertConditionName, WindowedConditionName } from './kinds/alert-conditions.ts'
 export { alertingType, targetCondition } from './kinds/alerting-condition.ts'

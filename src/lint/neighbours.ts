@@ -143,12 +143,9 @@ function folderOf({ source }: Written): string {
 
 /** The references of an object to others. They are found by field names in the schema, so that no kind is forgotten. */
 
-const kindOfReference: Readonly<Record<string, string>> = {
-  brokerRef: 'TaskBroker',
-  scheduleRef: 'TaskSchedule',
-  dependencyRef: 'TaskDependency',
-  channelRefs: 'AlertChannel',
-}
+const kindOfReference: ReadonlyMap<string, string> = new Map(
+  kinds.flatMap(({ kind, referredBy = [] }) => referredBy.map((field) => [field, kind] as const)),
+)
 
 /** `field` is where the name is, or would be, written. */
 type Use = { readonly kind: string; readonly name: string; readonly field: string }
@@ -172,7 +169,7 @@ function usesIn(schema: JsonSchema, value: unknown, path: string): readonly Use[
 
 function useBy(field: string, own: unknown, path: string): readonly Use[] {
   if (field === 'queue' && typeof own === 'string') return [{ kind: 'Queue', name: own, field: path }]
-  const kind = kindOfReference[field]
+  const kind = kindOfReference.get(field)
   if (kind !== undefined) {
     const named = Array.isArray(own) ? own.map((each: unknown, index) => ({ each, at: `${path}[${index}]` })) : [{ each: own, at: path }]
     return named.flatMap(({ each, at }) => nameIn(each).map((name) => ({ kind, name, field: `${at}.name` })))

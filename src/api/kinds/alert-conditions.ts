@@ -37,9 +37,9 @@ export const alertConditions = {
     schema: optional(
       object({
         description:
-          'Fires when too many runs failed within windowSeconds. Counted are the runs that Taskmill tracks: of a TaskSchedule or a TaskDependency ' +
-          'its runs, of a TaskQueue or a WorkerPool all tracked jobs of its queues. Jobs that others add are not seen.',
-        fields: { moreThan: threshold('Fires above so many failed runs.', 0, 1_000_000) },
+          'Fires when too many runs failed within windowSeconds. Taskmill counts the runs that it tracks: the runs of a TaskSchedule or a ' +
+          'TaskDependency, and all tracked jobs of the queues of a TaskQueue or a WorkerPool. It does not count jobs that others add.',
+        fields: { moreThan: threshold('Fires above this number of failed runs.', 0, 1_000_000) },
       }),
     ),
   },
@@ -48,11 +48,12 @@ export const alertConditions = {
     window: 'day',
     schema: optional(
       object({
-        description: 'Fires when too large a part of the runs that ended within windowSeconds failed. Counted as for taskFailures.',
+        description:
+          'Fires when too large a part of the runs that ended within windowSeconds failed. Runs are counted as for taskFailures.',
         fields: {
-          abovePercent: threshold('Fires above so many failed runs of 100.', 0, 99),
+          abovePercent: threshold('Fires above this percentage of failed runs.', 0, 99),
           minimumRuns: integer({
-            description: 'So many runs have to end within the window, or the rate is unknown and nothing changes.',
+            description: 'If fewer runs end within the window, the rate is unknown and the alert keeps its state.',
             minimum: 1,
             maximum: 1_000_000,
             default: 20,
@@ -67,8 +68,8 @@ export const alertConditions = {
     schema: optional(
       object({
         description:
-          'Fires when too many jobs wait that could run: waiting, prioritized and due delayed ones of all queues of the target. Jobs of a queue that a TaskQueue suspends are no reason to fire; those of a queue that somebody else paused are.',
-        fields: { above: threshold('Fires above so many jobs.', 0, maxCount) },
+          'Fires when too many jobs could run and wait: the waiting, prioritized and due delayed jobs of all queues of the target. Jobs of a queue that a TaskQueue suspends do not fire; jobs of a queue that somebody else paused do.',
+        fields: { above: threshold('Fires above this number of jobs.', 0, maxCount) },
       }),
     ),
   },
@@ -77,8 +78,8 @@ export const alertConditions = {
     window: 'none',
     schema: optional(
       object({
-        description: 'Fires when the oldest job that could run, of all queues of the target, waits for too long.',
-        fields: { aboveSeconds: threshold('Fires above that age.', 1, yearSeconds) },
+        description: 'Fires when the oldest job that could run, in any queue of the target, waits for too long.',
+        fields: { aboveSeconds: threshold('Fires above this age.', 1, yearSeconds) },
       }),
     ),
   },
@@ -89,8 +90,8 @@ export const alertConditions = {
     schema: optional(
       object({
         description:
-          'Fires when too many slots of the TaskSchedule were missed within windowSeconds, whatever the reason but a suspension or a change of the schedule itself.',
-        fields: { moreThan: threshold('Fires above so many missed slots.', 0, 1_000_000) },
+          'Fires when too many slots of the TaskSchedule were missed within windowSeconds. Slots that a suspension or a change of the schedule left out do not count.',
+        fields: { moreThan: threshold('Fires above this number of missed slots.', 0, 1_000_000) },
       }),
     ),
   },
@@ -100,7 +101,7 @@ export const alertConditions = {
     schema: optional(
       object({
         description:
-          'Fires when no run of the TaskSchedule succeeded within windowSeconds, since its creation at the longest. Not judged while it is suspended, and counted anew when it goes on.',
+          'Fires when no run of the TaskSchedule succeeded within windowSeconds. The time starts at its creation at the earliest, and anew when a suspension ends. While the schedule is suspended, the alert is not judged.',
         fields: {},
       }),
     ),

@@ -1,6 +1,6 @@
 /**
- * The condition that every kind has which a TaskAlert may watch: one over all its alerts. The alerts write it, by a field manager of their
- * own; the controller of the kind never states it, so that server-side apply keeps the two apart.
+ * The condition of every kind that a TaskAlert can watch: one condition over all its alerts. The `alerting` controller writes it, with a field
+ * manager of its own; the controller of the kind never writes it, so that server-side apply keeps the two apart.
  */
 import { type ConditionRegistry, conditionsOf } from '../conditions.ts'
 
@@ -9,17 +9,18 @@ export const alertingCondition = {
   reasons: {
     AlertsFiring: {
       status: 'True',
-      meaning: 'The message names those that fire, with their values, and who is at it. `kubectl describe tal` has more, and the runbook.',
+      meaning:
+        'The message names the alerts that fire, with their values, and who acknowledged them. `kubectl describe tal` has more, and the runbook.',
     },
     NoAlertFiring: { status: 'False', meaning: 'All alerts of this object are judged, and none fires.' },
     AlertsUnknown: {
       status: 'Unknown',
-      meaning: 'None is known to fire, and some cannot be judged now. The message names them and says why.',
+      meaning: 'No alert is known to fire, and some cannot be judged now. The message names them and says why.',
     },
   },
 } as const satisfies ConditionRegistry[string]
 
-/** `Alerting`, which is written by its name by more than one. */
+/** The type of the condition. */
 export const alertingType = 'Alerting'
 
 /** For example `targetCondition('Alerting', 'NoAlertFiring', '…')`. */

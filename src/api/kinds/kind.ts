@@ -34,6 +34,8 @@ export type Kind<Spec extends AnySchema = AnySchema, Status extends AnySchema = 
   readonly plural: string
   readonly singular: string
   readonly shortNames: readonly string[]
+  /** Fields by which objects of any kind refer to this one by its name; `taskmill lint` follows them. */
+  readonly referredBy?: readonly string[]
   readonly description: string
   readonly columns: readonly Column[]
   /** Longest name, because the operator derives longer names from it. */

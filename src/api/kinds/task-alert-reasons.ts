@@ -2,21 +2,21 @@ import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } fr
 import { overriddenCondition, overrideEvents } from './override.ts'
 
 const targetNotFound =
-  'The object of spec.target does not exist. Create it in this namespace, or another TaskAlert; until then nothing changes.'
-const brokerNotFound = "The target's TaskBroker does not exist. Create it in this namespace; the alert goes on by itself."
-const brokerNotUsable = "A Secret of the target's TaskBroker is missing or wrong. `kubectl describe tmb` says what to do."
-const brokerUnreachable = "The target's broker does not answer, so nothing is known. `kubectl describe tmb` says why."
-const channelNotFound = 'An AlertChannel of channelRefs does not exist. Create it in this namespace; what is due is sent then.'
+  'The object of spec.target does not exist. Create it in this namespace, or create another TaskAlert. Until then the alert keeps its state.'
+const brokerNotFound = 'The TaskBroker of the target does not exist. Create it in this namespace; the alert then continues by itself.'
+const brokerNotUsable = 'A Secret of the TaskBroker of the target is missing or wrong. `kubectl describe tmb` says what to do.'
+const brokerUnreachable = 'The broker of the target does not answer, so that the value cannot be read. `kubectl describe tmb` says why.'
+const channelNotFound = 'A channel of channelRefs does not exist. Create it in this namespace; notifications that are due are sent then.'
 const invalidMessage =
-  'An expression $(…) of spec.message cannot be used. The alert is judged all the same, and told in words of its own; correct what the message names.'
+  'An expression $(…) of spec.message is wrong. The alert is judged anyway, and its notifications have a default text. Correct the expression that the message names.'
 const contradictoryWindow =
-  'The schedule comes due more seldom than the window asks for, so the alert would fire between any two runs. It is not judged; set a longer windowSeconds.'
+  'The slots of the schedule are further apart than windowSeconds, so that the alert would fire between any two runs. The alert is not judged. Set a longer windowSeconds.'
 
 export const taskAlertConditions = {
   Ready: {
-    meaning: 'Whether the alert is judged, and whom it names can be told. It never depends on whether it fires.',
+    meaning: 'Whether the alert can be judged and its channels exist. It does not depend on whether the alert fires.',
     reasons: {
-      Judged: { status: 'True', meaning: 'The value is looked at; Firing says what came of it.' },
+      Judged: { status: 'True', meaning: 'The operator judges the alert; Firing has the result.' },
       TargetNotFound: { status: 'False', meaning: targetNotFound },
       BrokerNotFound: { status: 'False', meaning: brokerNotFound },
       BrokerNotUsable: { status: 'False', meaning: brokerNotUsable },
@@ -27,15 +27,16 @@ export const taskAlertConditions = {
     },
   },
   Reconciling: {
-    meaning: 'There only while True: something that the alert needs is not there yet, or away, and it goes on by itself.',
+    meaning:
+      'Exists only while True: something that the alert needs is missing or does not answer. The alert continues by itself when it is back.',
     reasons: {
       WaitingForTarget: { status: 'True', meaning: targetNotFound },
-      WaitingForBroker: { status: 'True', meaning: "The target's broker is missing, or does not answer." },
+      WaitingForBroker: { status: 'True', meaning: 'The broker of the target is missing, or does not answer.' },
       WaitingForChannel: { status: 'True', meaning: channelNotFound },
     },
   },
   Stalled: {
-    meaning: 'There only while True: the spec needs a correction.',
+    meaning: 'Exists only while True: the spec needs a correction.',
     reasons: {
       InvalidMessage: { status: 'True', meaning: invalidMessage },
       ContradictoryWindow: { status: 'True', meaning: contradictoryWindow },
@@ -43,33 +44,33 @@ export const taskAlertConditions = {
   },
   Firing: {
     meaning:
-      'Whether the threshold is crossed, for as long as forSeconds asks for. What cannot be known leaves it as it was: no all-clear comes from silence.',
+      'Whether the threshold is crossed for at least forSeconds. If a value cannot be read, the alert keeps its state: it is never resolved because nothing is known.',
     reasons: {
       ThresholdCrossed: {
         status: 'True',
-        meaning: 'The value is above the threshold. The message has both; runbookURL may say what to do.',
+        meaning: 'The value is above the threshold. The message has both; runbookURL can say what to do.',
       },
       HeldUnknown: {
         status: 'True',
         meaning:
-          'It fires since it was judged last, and the value cannot be known now. The message says why; it stays until it can be judged.',
+          'The alert fired when it was last judged, and the value cannot be read now. The message says why. It keeps firing until it can be judged.',
       },
-      Pending: { status: 'False', meaning: 'The value is above the threshold, not for forSeconds yet.' },
+      Pending: { status: 'False', meaning: 'The value is above the threshold, but not for forSeconds yet.' },
       WithinThreshold: { status: 'False', meaning: 'The value is not above the threshold.' },
-      NotReadYet: { status: 'Unknown', meaning: 'The value was not read yet. Normal for some seconds after a start.' },
+      NotReadYet: { status: 'Unknown', meaning: 'The value was not read yet. This is normal for some seconds after a start.' },
       TooFewRuns: {
         status: 'Unknown',
-        meaning: 'Fewer runs than minimumRuns ended within the window, which is too few for a rate. Nothing changes until there are more.',
+        meaning: 'Fewer runs than minimumRuns ended within the window, too few for a rate. The alert keeps its state until there are more.',
       },
       CountsLost: {
         status: 'Unknown',
         meaning:
-          'The broker knows less than it had counted, as after the restore of a snapshot. What is above the threshold fires; all else is unknown until the window is over. Look at what happened to the broker.',
+          'The broker has lost a part of its counts, for example when a snapshot was restored. A count above the threshold fires; otherwise the value is unknown until the window is over. Find out what happened to the broker.',
       },
       TargetSuspended: {
         status: 'Unknown',
         meaning:
-          'The value is above the threshold, and the target, or a queue of it, is suspended on purpose: that is no reason to fire. The message says by what, and until when.',
+          'The value is above the threshold, but the target, or one of its queues, is suspended on purpose. Suspended targets do not fire. The message says who suspended it, and until when.',
       },
       TargetNotFound: { status: 'Unknown', meaning: targetNotFound },
       BrokerNotFound: { status: 'Unknown', meaning: brokerNotFound },
@@ -79,36 +80,37 @@ export const taskAlertConditions = {
     },
   },
   Notified: {
-    meaning: 'Whether the channels heard of the last transition. Missing while there was nothing to tell.',
+    meaning: 'Whether the channels were notified of the last transition. Missing until there was one.',
     reasons: {
-      Delivered: { status: 'True', meaning: 'All channels that were to be told have taken it.' },
-      Delivering: { status: 'Unknown', meaning: 'A notification is on its way.' },
+      Delivered: { status: 'True', meaning: 'All channels that had to be notified accepted the notification.' },
+      Delivering: { status: 'Unknown', meaning: 'A notification is being sent.' },
       DeliveryFailed: {
         status: 'False',
         meaning:
-          'A receiver did not take a notification; it is sent again, at longer and longer intervals. Look at the receiver, and at the AlertChannel.',
+          'A receiver did not accept a notification. The operator sends it again, at intervals that double up to five minutes. Look at the receiver, and at the channel (`kubectl describe tac`).',
       },
       DeliveryGivenUp: {
         status: 'False',
         meaning:
-          'A receiver did not take a notification for hours, and it is not sent again. Tell the people yourself, and look at the AlertChannel.',
+          'A receiver did not accept a notification for hours, and the operator does not send it again. Tell the people yourself, and look at the channel (`kubectl describe tac`).',
       },
       ChannelNotFound: { status: 'False', meaning: channelNotFound },
       Silenced: {
         status: 'False',
-        meaning: 'Somebody silenced the alert; the message says who, why and until when. Channels are told then.',
+        meaning: 'A user silenced the alert; the message says who, why and until when. Channels are notified afterwards.',
       },
       Acknowledged: {
         status: 'False',
-        meaning: 'It fires anew while somebody is at it, so nobody else is called; the message says who, and until when.',
+        meaning:
+          'The alert fires again while it is acknowledged, so that channels are not notified. The message says who acknowledged it, and until when.',
       },
       CoolingDown: {
         status: 'False',
-        meaning: 'It fires anew within cooldownSeconds of the last notification, and is told when they are over.',
+        meaning: 'The alert fires again within cooldownSeconds after the last notification. Channels are notified when they are over.',
       },
       BelowMinimumSeverity: {
         status: 'False',
-        meaning: 'No channel of the alert takes its severity. Change the severity, or the channels.',
+        meaning: 'The minimumSeverity of all channels is above the severity of the alert. Change the severity, or the channels.',
       },
     },
   },
@@ -121,12 +123,14 @@ export const taskAlertEvents = {
   NotificationFailed: {
     type: 'Warning',
     action: 'Notify',
-    meaning: 'A receiver does not take a notification; the note says which and why. It is sent again. Look at the AlertChannel.',
+    meaning:
+      'A receiver does not accept a notification; the note says which one and why. The operator sends it again. Look at the channel (`kubectl describe tac`).',
   },
   NotificationGivenUp: {
     type: 'Warning',
     action: 'Notify',
-    meaning: 'A receiver did not take a notification for hours, and it is not sent again. Look at the AlertChannel.',
+    meaning:
+      'A receiver did not accept a notification for hours, and the operator does not send it again. Look at the channel (`kubectl describe tac`).',
   },
   TargetNotFound: { type: 'Warning', action: 'Judge', meaning: targetNotFound },
   BrokerNotFound: { type: 'Warning', action: 'Judge', meaning: brokerNotFound },

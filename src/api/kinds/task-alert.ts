@@ -16,7 +16,7 @@ const name = (description: string) =>
   string({ description, minLength: 1, maxLength: maxLabelValueLength, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' })
 
 const override = object({
-  description: `${overrideDescription} An acknowledged alert calls nobody when it fires anew, and says who is at it; a silenced one tells nobody anything.`,
+  description: `${overrideDescription} While an alert is acknowledged, channels are not notified when it fires again, and its status says who acknowledged it. While it is silenced, channels are not notified at all.`,
   rules: [
     {
       rule: '(has(self.acknowledge) && self.acknowledge) || (has(self.silence) && self.silence)',
@@ -26,22 +26,24 @@ const override = object({
   fields: {
     ...overrideFields,
     acknowledge: optional(
-      boolean({ description: 'True: somebody is at it. Channels hear that it is resolved, and nothing else until the override ends.' }),
+      boolean({
+        description: 'True: somebody works on it. Until the override ends, channels are notified only when the alert is resolved.',
+      }),
     ),
     silence: optional(
-      boolean({ description: 'True: channels hear nothing until the override ends; then they are told what is the case.' }),
+      boolean({ description: 'True: channels are not notified until the override ends; then they are notified of the current state.' }),
     ),
   },
 })
 
 const spec = object({
-  description: 'What must not go wrong, how long it may, and who is told.',
+  description: 'What must not go wrong, for how long it may, and who is notified.',
   rules: alertConditionRules,
   fields: {
     target: object({
       description:
-        'What is watched, in the same namespace. It shows in its condition Alerting which alerts fire. While it is suspended on purpose, by its spec or by an override, nothing begins to fire. Cannot be changed.',
-      immutable: 'target cannot be changed: what the alert tells is about this one. Create another TaskAlert.',
+        'The object that the alert watches, in the same namespace. Its condition Alerting shows which alerts fire. While it is suspended on purpose, by its spec or by an override, no alert starts to fire. Cannot be changed.',
+      immutable: 'target cannot be changed: the record of the alert is about this one. Create another TaskAlert.',
       fields: {
         kind: enumeration({ description: 'Kind of the target.', values: alertTargetKinds }),
         name: name('Name of the target.'),
@@ -51,28 +53,34 @@ const spec = object({
     windowSeconds: optional(
       integer({
         description:
-          'How far back is looked. Runs are counted by the minute: the present minute counts too, so that it is up to a minute more. With noSuccess up to a year, else up to a day.',
+          'Length of the window that ends now. Runs are counted by the minute, and the current minute counts too, so that the window is up to a minute longer. With noSuccess up to a year, otherwise up to a day.',
         minimum: 60,
         maximum: yearSeconds,
         rules: [{ rule: 'self % 60 == 0', message: 'must be whole minutes: runs are counted by the minute' }],
       }),
     ),
     forSeconds: integer({
-      description: 'How long the threshold must be crossed before the alert fires; until then it is Pending.',
+      description: 'How long the threshold must be crossed before the alert fires; until then the alert is Pending.',
       minimum: 0,
       maximum: daySeconds,
       default: 0,
     }),
-    severity: enumeration({ description: 'How much it matters. Channels take a minimum.', values: alertSeverities, default: 'Warning' }),
+    severity: enumeration({
+      description: 'How important the alert is. Channels have a minimumSeverity.',
+      values: alertSeverities,
+      default: 'Warning',
+    }),
     cooldownSeconds: integer({
-      description: 'How long a channel is not told again that the alert fires, once it was. What fires still is told afterwards.',
+      description:
+        'Shortest time between two notifications of a channel that the alert fires. If the alert still fires afterwards, the channel is notified then.',
       minimum: 0,
       maximum: 7 * daySeconds,
       default: 300,
     }),
     channelRefs: optional(
       listMap({
-        description: 'AlertChannels of the same namespace that are told. None: it shows in conditions, metrics and Events only.',
+        description:
+          'AlertChannels of the same namespace that are notified. Without any, the alert shows only in conditions, metrics and Events.',
         keys: ['name'],
         maxItems: mostChannels,
         items: object({ description: 'One AlertChannel.', fields: { name: name('Name of the AlertChannel.') } }),
@@ -81,7 +89,7 @@ const spec = object({
     message: optional(
       string({
         description:
-          'What people read in a notification, with expressions $(…) over target.kind, target.name, alert.name, alert.namespace, alert.severity, value (a number, in the unit of the threshold) and limit (a text).',
+          'Text of the notifications, with expressions $(…) over target.kind, target.name, alert.name, alert.namespace, alert.severity, value (a number, in the unit of the threshold) and limit (a text).',
         minLength: 1,
         maxLength: 1024,
         example: '$(target.name) fails $(value)% of its runs',
@@ -89,7 +97,7 @@ const spec = object({
     ),
     runbookURL: optional(
       string({
-        description: 'Page that says what to do; it goes out with each notification.',
+        description: 'URL of a page that says what to do; each notification contains it.',
         maxLength: 1024,
         pattern: '^https?://[!-~]+$',
         example: 'https://runbooks.acme.dev/email-failing',
@@ -103,7 +111,7 @@ const text = (description: string, maxLength: number) => optional(string({ descr
 const transitions = ['Firing', 'Resolved'] as const
 
 const status = object({
-  description: 'The record of the alert: whoever judges it next goes on from here. Written by the operator only.',
+  description: 'The record of the alert, from which the operator continues after a restart. Only the operator writes it.',
   default: {},
   fields: {
     conditions: optional(conditionList),
@@ -111,56 +119,56 @@ const status = object({
     state: optional(
       enumeration({
         description:
-          'Inactive, Pending (crossed, not for long enough yet), Firing, or Unknown: inactive as far as is known, and nothing is known now.',
+          'Inactive, Pending (the threshold is crossed, but not for forSeconds yet), Firing, or Unknown (Inactive when it was last judged, and the value cannot be read now).',
         values: ['Inactive', 'Pending', 'Firing', 'Unknown'],
       }),
     ),
-    sinceTime: optional(dateTime({ description: 'Since when it is in that state.' })),
-    target: text('The target as short name of its kind and name; a column of kubectl get.', 128),
-    value: text('The value when it was looked at last; a column of kubectl get.', 256),
-    ackedBy: text('Who is at it, while an override acknowledges or silences the alert; a column of kubectl get.', 320),
+    sinceTime: optional(dateTime({ description: 'Since when the alert is in this state.' })),
+    target: text('The target, as short name of its kind and name; a column of kubectl get.', 128),
+    value: text('The value when it was last read; a column of kubectl get.', 256),
+    ackedBy: text('Who acknowledged or silenced the alert, while the override is active; a column of kubectl get.', 320),
     sequence: optional(integer({ description: 'Number of the newest transition.', minimum: 0, maximum: maxCount })),
-    suspendedTime: optional(dateTime({ description: 'Since when the target is seen to be suspended on purpose.' })),
+    suspendedTime: optional(dateTime({ description: 'When the operator saw that the target is suspended on purpose.' })),
     resumedTime: optional(
-      dateTime({ description: 'When it was seen to go on after that; noSuccess counts from here, until there is a success.' }),
+      dateTime({ description: 'When the operator saw that the suspension ended; noSuccess counts from here until there is a success.' }),
     ),
     transitions: optional(
       listMap({
-        description: 'The last ten times that the alert began or ended to fire, oldest first.',
+        description: 'The last ten times that the alert started or stopped firing, oldest first.',
         keys: ['sequence'],
         maxItems: 10,
         items: object({
           description: 'One transition.',
           fields: {
             sequence: integer({ description: 'Its number.', minimum: 1, maximum: maxCount }),
-            state: enumeration({ description: 'What it became.', values: transitions }),
-            changeTime: dateTime({ description: 'When it became so.' }),
-            value: string({ description: 'The value that made it so.', maxLength: 256 }),
-            amount: string({ description: 'The same as a bare number, in the unit of the threshold.', maxLength: 32 }),
+            state: enumeration({ description: 'State after the transition.', values: transitions }),
+            changeTime: dateTime({ description: 'Time of the transition.' }),
+            value: string({ description: 'The value that caused it.', maxLength: 256 }),
+            amount: string({ description: 'The value as a bare number, in the unit of the threshold.', maxLength: 32 }),
           },
         }),
       }),
     ),
     notifications: optional(
       listMap({
-        description: 'The last notification to each channel. It stands here before it is sent.',
+        description: 'The last notification of each channel. The operator writes it here before it sends it.',
         keys: ['channel'],
         maxItems: mostChannels,
         items: object({
           description: 'One channel.',
           fields: {
             channel: string({ description: 'Name of the AlertChannel.', minLength: 1, maxLength: maxLabelValueLength }),
-            sequence: integer({ description: 'Number of the transition that it is about.', minimum: 1, maximum: maxCount }),
-            state: enumeration({ description: 'What was told.', values: transitions }),
-            decisionTime: dateTime({ description: 'When it was decided.' }),
+            sequence: integer({ description: 'Number of the transition of the notification.', minimum: 1, maximum: maxCount }),
+            state: enumeration({ description: 'State of which the channel is notified.', values: transitions }),
+            decisionTime: dateTime({ description: 'When the notification was decided.' }),
             firingTime: optional(
-              dateTime({ description: 'When the channel was told last that the alert fires; cooldownSeconds count from here.' }),
+              dateTime({ description: 'When the channel was last notified that the alert fires; cooldownSeconds start here.' }),
             ),
             delivery: enumeration({
-              description: 'What became of it. GivenUp: the receiver did not take it for hours.',
+              description: 'State of the delivery. GivenUp: the receiver did not accept it for hours.',
               values: ['Pending', 'Delivered', 'GivenUp'],
             }),
-            message: text('What the receiver said last, while it has not taken it.', 512),
+            message: text('The last answer of the receiver, while it has not accepted the notification.', 512),
           },
         }),
       }),
@@ -174,15 +182,15 @@ export const taskAlert = declareKind({
   singular: 'taskalert',
   shortNames: ['tal'],
   description:
-    'A TaskAlert says what must not go wrong with a pool, a queue, a schedule or a graph. When it does, it shows on the alert, on its target, as an Event and as a metric, and AlertChannels are told.',
+    'A TaskAlert says what must not go wrong with a pool, a queue, a schedule or a graph. When it goes wrong, the alert and its target show it, as do an Event and a metric, and AlertChannels are notified.',
   nameMaxLength: maxLabelValueLength,
   columns: [
-    { name: 'Severity', type: 'string', jsonPath: '.spec.severity', description: 'How much it matters.' },
+    { name: 'Severity', type: 'string', jsonPath: '.spec.severity', description: 'How important the alert is.' },
     { name: 'State', type: 'string', jsonPath: '.status.state', description: 'Whether it fires.' },
-    { name: 'Target', type: 'string', jsonPath: '.status.target', description: 'What is watched.' },
-    { name: 'Value', type: 'string', jsonPath: '.status.value', description: 'The value when it was looked at last.' },
-    { name: 'Since', type: 'date', jsonPath: '.status.sinceTime', description: 'For how long it is in that state.' },
-    { name: 'Acked-By', type: 'string', jsonPath: '.status.ackedBy', description: 'Who is at it.' },
+    { name: 'Target', type: 'string', jsonPath: '.status.target', description: 'The object that the alert watches.' },
+    { name: 'Value', type: 'string', jsonPath: '.status.value', description: 'The value when it was last read.' },
+    { name: 'Since', type: 'date', jsonPath: '.status.sinceTime', description: 'How long the alert is in this state.' },
+    { name: 'Acked-By', type: 'string', jsonPath: '.status.ackedBy', description: 'Who acknowledged or silenced the alert.' },
   ],
   spec,
   status,

@@ -253,6 +253,7 @@ export const taskBroker = declareKind({
   plural: 'taskbrokers',
   singular: 'taskbroker',
   shortNames: ['tmb'],
+  referredBy: ['brokerRef'],
   description:
     'A TaskBroker says where the queues of a namespace are: a Redis or Valkey server, its credentials, and a key prefix. A WorkerPool ' +
     'or TaskSchedule without brokerRef uses the TaskBroker named `default` of its namespace.',

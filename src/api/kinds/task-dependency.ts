@@ -242,6 +242,7 @@ export const taskDependency = declareKind({
   plural: 'taskdependencies',
   singular: 'taskdependency',
   shortNames: ['tdep'],
+  referredBy: ['dependencyRef'],
   description:
     'A TaskDependency is a named graph of tasks and Kubernetes Jobs: their order, conditions and time limits. It does nothing by ' +
     'itself: a TaskExecution runs it.',

@@ -213,6 +213,7 @@ export const taskSchedule = declareKind({
   plural: 'taskschedules',
   singular: 'taskschedule',
   shortNames: ['tsch'],
+  referredBy: ['scheduleRef'],
   description:
     'A TaskSchedule adds a job to a queue, creates a Kubernetes Job or runs a graph at each of its slots. It does so exactly once per ' +
     'slot, even if the operator restarts, and records the outcome of each run.',

@@ -92,7 +92,7 @@ describe('what people read', () => {
     const plan = last(story([10, 70].map((second) => ({ second, facts: bad }))))
     expect(facts(plan)).toEqual(['Ready True Judged', 'Firing True ThresholdCrossed', 'Notified Unknown Delivering'])
     expect(words(plan, 'Firing')).toBe('23% (69/300) > 10% in 5m')
-    expect(words(plan, 'Notified')).toBe('oncall: being told that it fires')
+    expect(words(plan, 'Notified')).toBe('oncall: being notified that it fires')
     expect(plan.events).toEqual(['AlertFiring: 23% (69/300) > 10% in 5m'])
     expect(plan.status).toMatchObject({
       state: 'Firing',
@@ -108,7 +108,7 @@ describe('what people read', () => {
     const notified = (delivery: World['deliveries'] extends ReadonlyMap<string, infer D> ? D : never) =>
       last(story([...firing, { second: 80, facts: bad, deliveries: new Map([['oncall', delivery]]) }]))
     const taken = notified({ kind: 'Delivered' })
-    expect(words(taken, 'Notified')).toBe('oncall: told that it fires, 2026-11-29T02:51:10Z')
+    expect(words(taken, 'Notified')).toBe('oncall: notified that it fires, 2026-11-29T02:51:10Z')
     expect(facts(taken)?.[2]).toBe('Notified True Delivered')
     const refused = notified({ kind: 'Waiting', attempts: 4, message: 'HTTP 500', retryAtMs: at(1325) })
     expect(facts(refused)?.[2]).toBe('Notified False DeliveryFailed')
@@ -127,7 +127,7 @@ describe('what people read', () => {
       'Firing True HeldUnknown',
     ])
     expect(words(plan, 'Firing')).toBe(
-      'fires since 2026-11-29T02:51:10Z with 23% (69/300) > 10% in 5m; it cannot be judged now, and stays: ECONNREFUSED. Next: kubectl describe taskbroker default',
+      'fires since 2026-11-29T02:51:10Z with 23% (69/300) > 10% in 5m; it cannot be judged now and keeps firing: ECONNREFUSED. Next: kubectl describe taskbroker default',
     )
     expect(plan.status).toMatchObject({ state: 'Firing', value: '23% (69/300)', sequence: 1 })
   })

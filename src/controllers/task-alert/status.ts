@@ -119,7 +119,7 @@ function firing({ alert, condition, status }: World, { measurement, record }: Ju
     const { reason, message } = measurement
     if (record.phase !== 'Firing') return alertCondition('Firing', reason, message)
     const last = crossedText(condition, newest(record)?.text ?? status?.value ?? '')
-    const words = `fires since ${kubeTime(record.sinceMs)} with ${last}; it cannot be judged now, and stays: ${message}`
+    const words = `fires since ${kubeTime(record.sinceMs)} with ${last}; it cannot be judged now and keeps firing: ${message}`
     return alertCondition('Firing', 'HeldUnknown', words)
   }
   switch (record.phase) {
@@ -184,8 +184,8 @@ function reasonOf({ delivery, message }: Told): Reason {
 
 function toldWords({ to, atMs, delivery, message }: Told): string {
   const what = to === 'Firing' ? 'that it fires' : 'that it is resolved'
-  if (delivery === 'Delivered') return `told ${what}, ${kubeTime(atMs)}`
-  return message ?? `being told ${what}`
+  if (delivery === 'Delivered') return `notified ${what}, ${kubeTime(atMs)}`
+  return message ?? `being notified ${what}`
 }
 
 function heldWords(world: World, { reason, untilMs = 0 }: HeldBack): string {
@@ -194,11 +194,11 @@ function heldWords(world: World, { reason, untilMs = 0 }: HeldBack): string {
     case 'Acknowledged':
       return overrideWords(world) ?? reason
     case 'CoolingDown':
-      return `fires anew, quiet until ${kubeTime(untilMs)} (cooldownSeconds)`
+      return `fires again, not notified until ${kubeTime(untilMs)} (cooldownSeconds)`
     case 'ChannelNotFound':
       return 'the AlertChannel does not exist'
     case 'BelowMinimumSeverity':
-      return `takes no alert of severity ${world.alert.spec.severity} (minimumSeverity)`
+      return `its minimumSeverity is above ${world.alert.spec.severity}`
   }
 }
 

@@ -1,7 +1,7 @@
 import {
   alertingType,
-  type AlertChannel,
   findCondition,
+  type KubeObject,
   keysOf,
   namespaceOf,
   type TaskAlert,
@@ -11,6 +11,7 @@ import {
   type TaskSchedule,
   type WorkerPool,
 } from '../../api/index.ts'
+import type { ChannelRules } from '../../alerting/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { watch, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
@@ -29,7 +30,7 @@ import {
 
 export type TaskAlertCaches = {
   readonly alerts: Informer<TaskAlert, 'byTarget' | 'byChannel'>
-  readonly channels: Informer<AlertChannel>
+  readonly channels: Pick<Informer<KubeObject & { readonly spec: NonNullable<ChannelRules> }>, 'get' | 'onChange'>
   readonly taskBrokers: Informer<TaskBroker>
   readonly pools: Informer<WorkerPool>
   readonly queues: Informer<TaskQueue, 'byQueue'>
@@ -51,7 +52,7 @@ export function taskAlertWatches({ caches, signals, counts, notifier, directory 
   const ofNamespace = (key: string) => keysOf(alerts.list(namespaceOf(key)))
   return [
     watch('TaskAlerts', alerts, (key) => [key]),
-    watch('AlertChannels', channels, (key) => keysOf(alerts.byIndex('byChannel', key))),
+    watch('channels', channels, (key) => keysOf(alerts.byIndex('byChannel', key))),
     watch('queues', signals.changesOf('TaskAlert'), (key) => [key]),
     watch('counts of runs', counts.changesOf('TaskAlert'), (key) => [key]),
     // Also while the operator stops: an outcome that is not recorded is a notification that the next leader sends again.

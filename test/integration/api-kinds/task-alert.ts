@@ -189,7 +189,7 @@ export const taskAlertCase: KindCase = {
           noSuccess: {}
           windowSeconds: 604800
       `,
-      answer: 'spec.target: Forbidden: target cannot be changed: what the alert tells is about this one. Create another TaskAlert.',
+      answer: 'spec.target: Forbidden: target cannot be changed: the record of the alert is about this one. Create another TaskAlert.',
     },
     {
       title: 'an override that says nothing',
