@@ -5,7 +5,7 @@ const connectionMessages =
   /^(Connection is closed|Stream isn't writeable|Reached the max retries|Command aborted|Socket timeout|Command timed out)/u
 const deniedReplies = /^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR Client sent AUTH)|The user executing the script can't run this/u
 
-/** What TLS fails with, by code or message, and what to look at. */
+/** By the code or message that TLS fails with: what to look at. */
 const tlsFailures: readonly (readonly [RegExp, string])[] = [
   [/ALTNAME_INVALID/u, 'its certificate is for another name: look at the TLS server name'],
   [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/u, 'its certificate is not valid at this time'],
@@ -21,7 +21,7 @@ const tlsFailures: readonly (readonly [RegExp, string])[] = [
   [/PEM_|BAD_BASE64|KEY_VALUES_MISMATCH|NO_START_LINE|ERR_OSSL/u, 'the TLS authority, certificate or key given for it cannot be used'],
 ]
 
-/** Whether trying again later can help: the connection broke, or the server says that it cannot answer for now. */
+/** Says whether a later try can succeed: the connection broke, or the server says that it cannot answer for now. */
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (error.name === 'ReplyError') return passingReplies.test(error.message)
@@ -29,18 +29,18 @@ export function isPassing(error: unknown): boolean {
   return 'code' in error && typeof error.code === 'string' && /^(E[A-Z]+|TM_BROKER_UNREACHABLE)$/u.test(error.code)
 }
 
-/** Whether the server refused because of who asks: the credentials are wrong or missing, or the user may not do this. */
+/** Says whether the server refused the user: the credentials are wrong or missing, or the ACL does not allow the command. */
 function isDenied(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError' && deniedReplies.test(error.message)
 }
 
-/** Takes off what libraries attach: the command with its arguments, among them passwords and payloads; whole certificates. */
+/** Removes what libraries attach to an error: the command with its arguments (passwords, payloads), and whole certificates. */
 export function withoutAttachments<E>(error: E): E {
   if (error instanceof Error) for (const name of ['command', 'previousErrors', 'cert']) Reflect.deleteProperty(error, name)
   return error
 }
 
-/** What a server does that was never reached, and is spoken to with TLS and expects none, or the other way round. */
+/** Adds a hint about TLS to the error of a server that was never reached: it may expect TLS and get none, or the other way round. */
 export function withTlsHint(error: Error, isTls: boolean): Error {
   const isCut = /ECONNRESET|EPIPE|was closed|no answer|ETIMEDOUT|socket disconnected/u.test(error.message)
   if (!isCut || (!isTls && /no answer|ETIMEDOUT/u.test(error.message))) return error
@@ -71,12 +71,12 @@ function unauthorized(address: string, cause: unknown): TaskmillError {
   })
 }
 
-/** Why there is no connection. */
+/** Returns the error of the port for a connection that could not be opened. */
 export function connectionError(address: string, cause: unknown): TaskmillError {
   return isDenied(cause) ? unauthorized(address, cause) : unreachable(address, cause)
 }
 
-/** What a failed command means to a caller of the port. */
+/** Returns the error of the port for a command that failed: unauthorized, unreachable, or refused. */
 export function brokerError(address: string, error: unknown): TaskmillError {
   if (isDenied(error)) return unauthorized(address, error)
   if (isPassing(error)) return unreachable(address, error)

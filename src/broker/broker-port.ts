@@ -3,10 +3,10 @@ import type { OwnerMarker } from '../contract/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { BrokerJobs, BrokerLedgers, BrokerRuns, DispatchProof } from './dispatch-port.ts'
 
-/** Who one is to a broker. Without a user name it is the server's user `default` (`requirepass`). */
+/** User and password. Without a user name: the server's user `default` (`requirepass`). */
 export type BrokerCredentials = { readonly username?: string; readonly password: string }
 
-/** How TLS is spoken, in PEM; `{}` means TLS with the authorities that the system trusts. */
+/** Certificates and keys of TLS, in PEM. `{}` means TLS with the authorities that the system trusts. */
 export type BrokerTls = {
   /** Authorities to trust instead of the system's. */
   readonly ca?: string
@@ -17,7 +17,7 @@ export type BrokerTls = {
   readonly serverName?: string
 }
 
-/** Where queues live: a standalone Redis or Valkey, how one gets in, and the prefix that their keys start with. */
+/** A standalone Redis or Valkey: its address, how to authenticate, and the prefix of the queues' keys. */
 export type BrokerEndpoint = {
   /** `host:port`; an IPv6 host in brackets. */
   readonly address: string
@@ -62,7 +62,7 @@ export type QueueReading = {
   readonly brokerTimeMs: number
 }
 
-/** What a server tells about itself. A server, or an ACL, that does not tell something leaves it out. */
+/** Facts about a server. A field is absent when the server, or the user's ACL, does not give it. */
 export type BrokerInfo = {
   /** Version of the server, such as `7.0.15`. */
   readonly version?: string
@@ -102,9 +102,9 @@ export type Broker = BrokerLedgers &
     /** Active jobs that nobody holds a lock of, by queue; looks at the 100 that are active longest in each. Every queue has its entry. */
     countOrphans(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
     info(): Promise<BrokerInfo>
-    /** Those of the queues that hold repeatable jobs of a BullMQ before 6, which BullMQ 6 does not understand. */
+    /** Returns the queues that hold repeatable jobs of a BullMQ before 6. BullMQ 6 does not run those. */
     findLegacyRepeatables(queues: readonly string[]): Promise<readonly string[]>
-    /** Told each time that the broker is there again after its connection was lost: it may have come back with less than it had. Returns the way to end it. */
+    /** Calls the listener each time the connection is back after a loss: the broker may have less than it had. Returns a function that ends it. */
     onReturn(listener: () => void): () => void
     /** Ends the connections; calls under way reject. */
     close(): Promise<void>
@@ -113,10 +113,10 @@ export type Broker = BrokerLedgers &
 /** What `connectBroker` needs. */
 export type BrokerOptions = BrokerEndpoint & { readonly log: Logger; readonly clock: Clock }
 
-/** What is to hold for a queue. Left out: no limit of Taskmill's. */
+/** The settings that Taskmill applies to a queue. Without `maxConcurrency` it sets no limit. */
 export type QueueSettings = { readonly suspend: boolean; readonly maxConcurrency?: number }
 
-/** Who decides about a queue, and with which proof that it is their turn to act. */
+/** The owner of a queue's settings, and the proof of the dispatch lease. */
 export type QueueClaim = {
   readonly queue: string
   /** `queueOwner(installation, namespace, name)`. */
@@ -133,27 +133,27 @@ export type QueueApply = QueueClaim & {
   readonly gone?: string | undefined
 }
 
-/** What was done to the queue. `isRepair`: it had been done before, and somebody else had undone it. */
+/** One change to the queue. `isRepair`: Taskmill had made it before, and somebody else had undone it. */
 export type QueueChange =
   | { readonly kind: 'Paused' | 'Resumed'; readonly isRepair: boolean }
   | { readonly kind: 'Limited'; readonly isRepair: boolean; readonly from: number | undefined; readonly to: number | undefined }
 
 /**
- * `Conflict`: somebody else decides about the queue, nothing was done. `Fenced`: the proof does not hold, nothing was done. `Unreadable`: a
- * later version recorded what it applied, nothing was done.
+ * Only `Done` changed anything. `Conflict`: another owner decides about the queue. `Fenced`: the proof does not hold. `Unreadable`: the record
+ * is of a later version.
  */
 export type QueueAnswer =
   | {
       readonly outcome: 'Done'
       readonly changes: readonly QueueChange[]
       readonly paused: boolean
-      /** Of a paused queue: it is by us. */
+      /** Taskmill paused it. */
       readonly pausedByUs: boolean
     }
   | { readonly outcome: 'Conflict'; readonly owner: string }
   | { readonly outcome: 'Fenced' | 'Unreadable' }
 
-/** How long jobs are kept that have ended; left out: they are left alone. */
+/** How long to keep jobs that have ended. An absent field leaves them alone. */
 export type QueueRetention = { readonly completedSeconds?: number; readonly failedSeconds?: number }
 
 export type CleanAnswer =
@@ -167,13 +167,13 @@ export type CleanAnswer =
   | { readonly outcome: 'Conflict' | 'Fenced' | 'Unreadable' }
 
 /**
- * BullMQ's own settings of queues, which all its workers keep to at once. What was applied is recorded beside the queue, so that exactly that
- * can be taken back: a pause or a limit of somebody else is left as it is. Errors as those of `Broker`.
+ * BullMQ's own settings of queues, which all its workers obey at once. A record beside the queue says what Taskmill applied, so that it can
+ * take back exactly that. It leaves a pause or a limit of somebody else as it is. Errors as those of `Broker`.
  */
 export type BrokerQueues = {
-  /** Makes the settings hold, and takes back what was applied before and is not wanted any more. Again does nothing. */
+  /** Applies the settings, and takes back what was applied before and is not wanted any more. A repeat does nothing. */
   applyQueue(apply: QueueApply): Promise<QueueAnswer>
-  /** Takes back what was applied, record and marker with it. Of a queue about which somebody else decides only the marker goes. */
+  /** Takes back what was applied, with record and marker. When another owner decides about the queue, only the marker goes. */
   releaseQueue(claim: QueueClaim): Promise<QueueAnswer>
   /** Removes at most some hundred of the jobs that ended longer ago, the oldest first; never one that ended within the last 10 minutes. */
   cleanQueue(claim: QueueClaim & { readonly retention: QueueRetention }): Promise<CleanAnswer>

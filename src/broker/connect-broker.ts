@@ -28,7 +28,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
   let lastWatch: Promise<unknown> = Promise.resolve()
 
   const onConnection = async <T>(connection: Connection, call: () => Promise<T>): Promise<T> => {
-    await connection.ready()
+    await connection.waitUntilReady()
     try {
       return await call()
     } catch (error) {
@@ -115,7 +115,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
   }
 }
 
-/** What the server tells about itself, in one round trip. What it, or the user's ACL, refuses to tell is left out. */
+/** Reads the facts about the server in one round trip. Leaves out what it, or the user's ACL, refuses. */
 async function readServerInfo(redis: Redis): Promise<BrokerInfo> {
   const ask = async <T>(reply: Promise<T>): Promise<T | undefined> => {
     try {

@@ -6,7 +6,7 @@ import { connectionError, withoutAttachments, withTlsHint } from './broker-error
 import type { BrokerCredentials, BrokerTls } from './broker-port.ts'
 import { createRedisClient } from './bullmq/index.ts'
 
-/** A call to a broker that is away fails after this long at the latest. */
+/** A call to a broker that is away fails after this time at the latest. */
 export const failFastMs = 1_800
 /** How often to ask for the credentials while connected. */
 const askCredentialsMs = 2_000
@@ -15,10 +15,10 @@ export type Connection = {
   readonly redis: Redis
   readonly address: string
   /** Resolves when commands can be sent. Rejects at once while the broker is known to be away, and after 1.8 s otherwise. */
-  ready(): Promise<void>
+  waitUntilReady(): Promise<void>
   /** Resolves when commands can be sent, however long that takes; rejects when the signal aborts. */
-  back(signal: AbortSignal): Promise<void>
-  /** Told each time that it is there again after it was lost. Returns the way to end it. */
+  waitUntilBack(signal: AbortSignal): Promise<void>
+  /** Calls the listener each time the connection is back after a loss. Returns a function that ends it. */
   onReturn(listener: () => void): () => void
   close(): void
 }
@@ -27,7 +27,7 @@ export type ConnectionOptions = {
   readonly address: string
   /** Shown by `CLIENT LIST`. */
   readonly name: string
-  /** Asked before each connect, and while connected every 2 s; what changed is sent on the live connection. */
+  /** Called before each connect, and every 2 s while connected. A change is sent on the live connection. */
   readonly credentials?: (() => BrokerCredentials | undefined) | undefined
   readonly tls?: BrokerTls | undefined
   /** A command without any reply for this long means that the connection is dead, even if TCP has not noticed. */
@@ -38,7 +38,7 @@ export type ConnectionOptions = {
 
 /**
  * One connection that comes back by itself (after 50 ms, doubling up to 1 s), and on which no command is ever queued, resent or
- * left without an answer: what was under way when the connection broke rejects at once, and whoever sent it decides.
+ * left without an answer: a command under way when the connection breaks rejects at once, and its caller decides.
  */
 export function openConnection(options: ConnectionOptions): Connection {
   const { address, name, credentials = () => undefined, tls, silenceMs, log, clock } = options
@@ -81,7 +81,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   })
   let refused: BrokerCredentials | undefined
   let timer: TimerHandle | undefined
-  /** Sends credentials that changed on the live connection; while they are refused it goes on as who it was before. */
+  /** Sends changed credentials on the live connection. While the server refuses them, the connection keeps its user. */
   const rotate = async () => {
     const next = credentials()
     if (redis.status === 'ready' && next !== undefined && !isSame(next, used)) {
@@ -127,12 +127,12 @@ export function openConnection(options: ConnectionOptions): Connection {
   return {
     redis,
     address,
-    back: (signal) => wait(signal, true),
+    waitUntilBack: (signal) => wait(signal, true),
     onReturn(listener) {
       returns.add(listener)
       return () => void returns.delete(listener)
     },
-    async ready() {
+    async waitUntilReady() {
       if (redis.status === 'ready') return
       if (lastError !== undefined) throw connectionError(address, lastError)
       using limit = deadline(clock, failFastMs, { reason: () => connectionError(address, lastError ?? explained(new Error('no answer'))) })

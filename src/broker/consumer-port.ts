@@ -2,7 +2,7 @@ import type { Clock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { BrokerCredentials, BrokerTls } from './broker-port.ts'
 
-/** A job as whoever processes it sees it. */
+/** A job as its handler sees it. */
 export type ConsumerJob = {
   readonly id: string
   readonly queue: string
@@ -17,8 +17,8 @@ export type ConsumerJob = {
 }
 
 /**
- * Runs one job. What it resolves with is stored as the result; when it rejects, the attempt has failed, and the job's own `attempts` and
- * `backoff` say what follows. An error whose `name` is `UnrecoverableError` ends the job at once.
+ * Runs one job. Its value is stored as the result. When it rejects, the attempt has failed, and the job's own `attempts` and `backoff`
+ * decide what follows. An error whose `name` is `UnrecoverableError` ends the job at once.
  */
 export type ProcessJob = (job: ConsumerJob, context: { readonly signal: AbortSignal }) => Promise<unknown>
 
@@ -27,7 +27,7 @@ export type ConsumerOptions = {
   readonly address: string
   /** BullMQ's `prefix`. */
   readonly keyPrefix: string
-  /** Asked at each connect and every few seconds: what changed is sent on the live connections too, and interrupts nothing. */
+  /** Called at each connect and every 2 s. A change is sent on the live connections and interrupts nothing. */
   readonly credentials?: (() => BrokerCredentials | undefined) | undefined
   /** Absent: no TLS. */
   readonly tls?: BrokerTls | undefined
@@ -59,7 +59,7 @@ export type DrainResult = {
   readonly abandoned: number
 }
 
-/** How a consumer is, for probes. */
+/** The state of a consumer, for probes. */
 export type ConsumerHealth = {
   /** Whether there was a connection to the broker since the start. */
   readonly hasConnected: boolean
@@ -75,7 +75,7 @@ export type Consumer = {
   run(): Promise<void>
   /**
    * Takes no further job from this moment on, lets the running ones go on for `timeoutMs`, then aborts their signals and hands back what
-   * is left. Ends with the connections closed. Called again with a shorter time it cuts the first one short.
+   * remains. Closes the connections at the end. Called again with a shorter time it cuts the first one short.
    */
   drain(timeoutMs: number): Promise<DrainResult>
   /** Jobs that run now. */

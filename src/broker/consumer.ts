@@ -23,7 +23,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   return new QueueConsumer(options)
 }
 
-/** A set of slots, each known by the token of its lock. A slot takes a job, runs it, and goes on with the job that comes with the end. */
+/** A set of slots, each known by the token of its lock. A slot takes a job, runs it, and then runs the job that comes with the reply to its end. */
 class QueueConsumer implements Consumer {
   readonly #options: ConsumerOptions
   readonly #stopped = new AbortController()
@@ -98,7 +98,7 @@ class QueueConsumer implements Consumer {
 
   async run(): Promise<void> {
     this.#fetcher.start()
-    this.#recovering = this.#commands.back(this.#stopped.signal).then(
+    this.#recovering = this.#commands.waitUntilBack(this.#stopped.signal).then(
       () => this.#recoverStalled(),
       () => undefined,
     )
@@ -139,8 +139,8 @@ class QueueConsumer implements Consumer {
         return
       }
       // Without a look along with it: what kept others from running (the queue's own limit) may have ended with this job.
-      if (followed === undefined) this.#plan.ready(source.name)
-      else this.#plan.found(source.name, followed, this.#options.clock.now())
+      if (followed === undefined) this.#plan.markReady(source.name)
+      else this.#plan.recordFetch(source.name, followed, this.#options.clock.now())
       job = followed?.job
     }
     this.#runs.delete(token)
@@ -148,15 +148,15 @@ class QueueConsumer implements Consumer {
     this.#fetcher.pump()
   }
 
-  /** Says whether the reply to the end of a run should bring the next job of its queue: not when another queue's turn has come. */
+  /** Says whether the reply to the end of a run should bring the next job of its queue: not when another queue is next. */
   #wantsNext({ source }: JobRun): boolean {
     const nowMs = this.#options.clock.now()
-    if (this.#stopped.signal.aborted || !this.#plan.keeps(source.name, nowMs) || this.#plan.isPeekDue(nowMs, true)) return false
-    this.#plan.asking(source.name)
+    if (this.#stopped.signal.aborted || !this.#plan.canKeepSlot(source.name, nowMs) || this.#plan.isPeekDue(nowMs, true)) return false
+    this.#plan.markAsked(source.name)
     return true
   }
 
-  /** Puts the job of a run back into its queue. Goes on trying while the broker is away, until the drain gives up. */
+  /** Puts the job of a run back into its queue. Retries while the broker is away, until the drain gives up. */
   async #handBack(run: JobRun): Promise<void> {
     if (run.state === 'Released') return
     run.state = 'Released'
@@ -179,7 +179,7 @@ class QueueConsumer implements Consumer {
   async #isBrokerBack(): Promise<boolean> {
     const { signal } = this.#gaveUp
     try {
-      await this.#commands.back(signal)
+      await this.#commands.waitUntilBack(signal)
       await sleep(this.#options.clock, retryHandBackMs, signal)
       return true
     } catch {
@@ -276,7 +276,7 @@ export type ConsumerHealthDeps = {
   readonly isLooking: () => boolean
 }
 
-/** Keeps account of the connection, for whoever asks how the consumer is. */
+/** Returns a function that reports the state of a consumer. It follows the connection. */
 export function createConsumerHealth({ redis, clock, lookedMs, isLooking }: ConsumerHealthDeps): () => ConsumerHealth {
   let hasConnected = redis.status === 'ready'
   let isConnected = hasConnected

@@ -1,6 +1,6 @@
 import type { CountIncrement, DoneData, OwnerMarker, Slot, SubjectKind } from '../contract/index.ts'
 
-/** Proof of who is allowed to write: refused when somebody else dispatches, or a higher epoch was seen. */
+/** Proof of the dispatch lease. The broker refuses it when another holder has the lease, or a higher epoch was seen. */
 export type DispatchProof = {
   /** `dispatcherName(installation, namespace)`. */
   readonly dispatcher: string
@@ -46,12 +46,12 @@ export type LedgerWrite = {
 /** `Conflict`: another revision is there, see `stored`. `Fenced`: the proof does not hold. Only `Written` changed anything. */
 export type LedgerAnswer = {
   readonly outcome: 'Written' | 'Conflict' | 'Fenced' | 'TooEarly' | 'TooLate'
-  /** What is stored now; undefined: nothing. */
+  /** The stored ledger after the call; undefined: there is none. */
   readonly stored: StoredLedger | undefined
   readonly brokerTimeMs: number
 }
 
-/** What the dispatch of slots needs from a broker. Errors as those of `Broker`. */
+/** The dispatch lease, and the ledgers of schedules. Errors as those of `Broker`. */
 export type BrokerLedgers = {
   /** One answer per claim, in order; at most 50 per round trip to the server. */
   claimDispatch(claims: readonly DispatchClaim[]): Promise<readonly DispatchAnswer[]>
@@ -72,7 +72,7 @@ export type StoredRun = {
   readonly entries: readonly string[]
   /** Of the whole log; 0: there is none. */
   readonly length: number
-  /** Who wrote it last; undefined: nobody, or nobody that is understood here. */
+  /** Of the last writer; undefined: there is none, or it is of a later version. */
   readonly marker: OwnerMarker | undefined
   readonly brokerTimeMs: number
 }
@@ -109,21 +109,21 @@ export type CountRequest = {
 
 export type Counts = { readonly succeeded: number; readonly failed: number; readonly missed: number }
 
-/** What runs need from a broker besides placing jobs and reading their ends. Errors as those of `Broker`. */
+/** The decision logs of runs, and the counts of ends. Errors as those of `Broker`. */
 export type BrokerRuns = {
   /** From that index on; beyond the end: nothing but its length. */
   readRun(run: string, from: number): Promise<StoredRun>
   appendRun(append: RunAppend): Promise<RunAnswer>
   /** Log and marker. */
   deleteRun(run: string, expectedLength: number, proof: DispatchProof): Promise<RunAnswer>
-  /** In the order given; what was never counted is 0. One round trip. */
+  /** Returns the counts in the order given; 0 where nothing was counted. One round trip. */
   readCounts(
     installation: string,
     requests: readonly CountRequest[],
   ): Promise<{ readonly counts: readonly Counts[]; readonly brokerTimeMs: number }>
 }
 
-/** A tracked job, to be placed together with its done job in one transaction. Placing again what is there does nothing. */
+/** A tracked job. It is placed together with its done job, by one script. Placing a job again does nothing. */
 export type PlacedJob = {
   /** `slotJobId` or `nodeJobId`; the same in both queues. */
   readonly id: string
@@ -157,7 +157,7 @@ type End = {
   readonly outcome: 'Succeeded' | 'Failed' | 'Removed'
   /** Error message of a failure, at most 1,024 characters. */
   readonly message?: string
-  /** What the job itself says, where it is still kept. */
+  /** From the job itself, where it is still kept. */
   readonly attemptsMade?: number
   readonly attempts?: number
   readonly worker?: string
@@ -171,7 +171,7 @@ export type EndedNode = End & {
   readonly kind: 'Node'
   readonly token: string
   readonly node: string
-  /** What its handler returned; absent after a failure, and when it is larger than 16,384 bytes as JSON. */
+  /** The handler's return value; absent after a failure, and when it is larger than 16,384 bytes as JSON. */
   readonly result?: unknown
   /** How many bytes the result has, when it is too large to be here. */
   readonly resultBytes?: number
@@ -192,8 +192,8 @@ export type PlacedState = {
 /** Jobs whose end is tracked, by a flow with a job in a done queue. Errors as those of `Broker`. */
 export type BrokerJobs = {
   /**
-   * All or nothing, in one transaction that the proof has to hold in: what a frozen former leader still sends has no effect. A job that has
-   * a done job, or that has ended, is left alone whatever state it is in; one that waits without a done job gets one.
+   * Places all jobs or none, by one script that also checks the proof: a frozen former leader cannot place anything. A job that has a done
+   * job, or that has ended, is left alone whatever state it is in. A job that waits without a done job gets one.
    */
   placeJobs(jobs: readonly PlacedJob[], brokerTimeMs: number, proof: DispatchProof): Promise<'Placed' | 'Fenced'>
   /**

@@ -5,12 +5,12 @@ const pollMs = 5_000
 /** Fetches under way at once from a queue that has jobs, so that a distant broker does not fill free slots one by one. */
 const fetchesAtOnce = 8
 
-/** What a fetch found: a job or not, until when the queue is rate limited, when its next delayed job is due (0: none is). */
+/** The result of a fetch: a job or not, how long the queue is rate limited, when its next delayed job is due (0: none is). */
 export type FetchOutcome = { readonly gotJob: boolean; readonly limitedMs: number; readonly nextDueMs: number }
 
 type QueueState = {
   readonly queue: string
-  /** May have a job: there was news since it was asked. */
+  /** May have a job: something happened since it was asked. */
   isReady: boolean
   /** The last answer was a job: may have another one. */
   isHot: boolean
@@ -22,35 +22,35 @@ type QueueState = {
 }
 
 /**
- * Which queue to ask next. Knows, of each queue, whether a fetch may find something; the queues that may have something are taken in turns.
- * Pure but for its own state: the time is an argument.
+ * Decides which queue to ask next. It knows, of each queue, whether a fetch may find something. The queues that may have something are taken in
+ * turns. Pure but for its own state: the time is an argument, in Unix ms of the worker's clock.
  */
 export type FetchPlan = {
-  /** The next queue to fetch from; undefined when none may have a job. To be followed by `done`. */
-  take(nowMs: number): string | undefined
-  /** The fetch of a taken queue has ended, after `found` or `failed`. */
-  done(queue: string): void
-  /** A fetch that comes with the completion of a job is about to be sent. */
-  asking(queue: string): void
-  /** What a fetch found. News that came while it was under way outlives it: the fetch may have been answered before them. */
-  found(queue: string, outcome: FetchOutcome, nowMs: number): void
-  /** A fetch failed; the queue is left alone for that long. */
-  failed(queue: string, nowMs: number, pauseMs: number): void
-  /** A queue may have a job (again). */
-  ready(queue: string): void
-  /** A marker says that a job is there (0), or will be at that time. */
-  marker(queue: string, dueMs: number): void
-  /** A look at a queue, without taking anything. */
-  peeked(queue: string, hasJob: boolean, nextDueMs: number): void
-  /** Whether a job that ends should be followed by the next one of the same queue: only when no other queue may have something. */
-  keeps(queue: string, nowMs: number): boolean
-  /** Whether to look at all queues before going on with the same. */
+  /** Returns the next queue to fetch from; undefined when none may have a job. `endFetch` has to follow. */
+  takeQueue(nowMs: number): string | undefined
+  /** The fetch of a taken queue has ended, after `recordFetch` or `recordFailure`. */
+  endFetch(queue: string): void
+  /** A fetch that comes with the end of a job is about to be sent. */
+  markAsked(queue: string): void
+  /** Records what a fetch found. A marker or peek that came while it was under way outlives it: the fetch may have been answered before. */
+  recordFetch(queue: string, outcome: FetchOutcome, nowMs: number): void
+  /** Records that a fetch failed; the queue is not asked for that long. */
+  recordFailure(queue: string, nowMs: number, pauseMs: number): void
+  /** Records that a queue may have a job (again). */
+  markReady(queue: string): void
+  /** Records a marker: a job is there (0), or will be at that time. */
+  recordMarker(queue: string, dueMs: number): void
+  /** Records a look at a queue that took nothing. */
+  recordPeek(queue: string, hasJob: boolean, nextDueMs: number): void
+  /** Says whether the slot of a job that ends may take the next job of the same queue: only when no other queue may have something. */
+  canKeepSlot(queue: string, nowMs: number): boolean
+  /** Says whether to look at all queues before fetching again. */
   isPeekDue(nowMs: number, isBusy: boolean): boolean
-  /** The look happened, or markers of all queues were watched until now. */
-  looked(nowMs: number, atMarkersOnly: boolean): void
-  /** Queues whose markers to wait for, the one whose turn it is first. */
-  watchable(nowMs: number): string[]
-  /** For how long to wait for markers at most. */
+  /** Records that the look happened, or that markers of all queues were watched until now. */
+  recordLook(nowMs: number, atMarkersOnly: boolean): void
+  /** Returns the queues whose markers to wait for, the next one to ask first. */
+  listWatchable(nowMs: number): string[]
+  /** Returns for how long to wait for markers at most. */
   waitMs(nowMs: number): number
   readonly queues: readonly string[]
 }
@@ -70,53 +70,54 @@ export function createFetchPlan(queues: readonly string[]): FetchPlan {
     return found
   }
   const mayHaveJob = (of: QueueState, nowMs: number) => nowMs >= of.notBeforeMs && (of.isReady || of.isHot || nowMs >= of.nextDueMs)
-  const asking = (of: QueueState) => Object.assign(of, { isReady: false, nextDueMs: Infinity })
-  const rotated = () => [...order.slice(turn), ...order.slice(0, turn)]
+  const markAsked = (of: QueueState) => Object.assign(of, { isReady: false, nextDueMs: Infinity })
+  const inTurn = () => [...order.slice(turn), ...order.slice(0, turn)]
 
   return {
     queues,
-    take(nowMs) {
-      const next = rotated().find((each) => each.fetches < (each.isHot ? fetchesAtOnce : 1) && mayHaveJob(each, nowMs))
+    takeQueue(nowMs) {
+      const next = inTurn().find((each) => each.fetches < (each.isHot ? fetchesAtOnce : 1) && mayHaveJob(each, nowMs))
       if (next === undefined) return undefined
       next.fetches++
-      asking(next)
+      markAsked(next)
       turn = (order.indexOf(next) + 1) % order.length
       return next.queue
     },
-    done(queue) {
+    endFetch(queue) {
       state(queue).fetches--
     },
-    asking: (queue) => asking(state(queue)),
-    found(queue, { gotJob, limitedMs, nextDueMs }, nowMs) {
+    markAsked: (queue) => markAsked(state(queue)),
+    recordFetch(queue, { gotJob, limitedMs, nextDueMs }, nowMs) {
       const of = state(queue)
       of.isHot = gotJob
       if (limitedMs > 0) Object.assign(of, { isReady: true, notBeforeMs: nowMs + limitedMs })
       if (nextDueMs > 0) of.nextDueMs = Math.min(of.nextDueMs, Math.floor(nextDueMs))
     },
-    failed(queue, nowMs, pauseMs) {
+    recordFailure(queue, nowMs, pauseMs) {
       Object.assign(state(queue), { isReady: true, isHot: false, notBeforeMs: nowMs + pauseMs })
     },
-    ready(queue) {
+    markReady(queue) {
       state(queue).isReady = true
     },
-    marker(queue, dueMs) {
+    recordMarker(queue, dueMs) {
       const of = state(queue)
       if (dueMs === 0) of.isReady = true
       else of.nextDueMs = Math.min(of.nextDueMs, dueMs)
     },
-    peeked(queue, hasJob, nextDueMs) {
+    recordPeek(queue, hasJob, nextDueMs) {
       const of = state(queue)
       if (hasJob) of.isReady = true
       if (nextDueMs > 0) of.nextDueMs = Math.min(of.nextDueMs, nextDueMs)
     },
-    keeps: (queue, nowMs) => nowMs >= state(queue).notBeforeMs && order.every((each) => each.queue === queue || !mayHaveJob(each, nowMs)),
+    canKeepSlot: (queue, nowMs) =>
+      nowMs >= state(queue).notBeforeMs && order.every((each) => each.queue === queue || !mayHaveJob(each, nowMs)),
     isPeekDue: (nowMs, isBusy) => nowMs - peekedMs >= pollMs || (isBusy && order.length > 1 && nowMs - seenMs >= busyPeekMs),
-    looked(nowMs, atMarkersOnly) {
+    recordLook(nowMs, atMarkersOnly) {
       seenMs = nowMs
       if (!atMarkersOnly) peekedMs = nowMs
     },
-    watchable: (nowMs) =>
-      rotated()
+    listWatchable: (nowMs) =>
+      inTurn()
         .filter(({ notBeforeMs }) => nowMs >= notBeforeMs)
         .map(({ queue }) => queue),
     waitMs(nowMs) {

@@ -79,7 +79,7 @@ export class Fetcher {
       return this.#spawn(this.#peek())
     }
     while (this.#freeSlots() > 0) {
-      const queue = plan.take(nowMs)
+      const queue = plan.takeQueue(nowMs)
       const source = queue === undefined ? undefined : sources.get(queue)
       if (source === undefined) break
       this.#reserved++
@@ -121,20 +121,20 @@ export class Fetcher {
     const token = newToken()
     try {
       const { job, ...outcome } = await source.fetch(token)
-      plan.found(source.name, outcome, clock.now())
+      plan.recordFetch(source.name, outcome, clock.now())
       if (job !== undefined) onJob(source, job, token)
     } catch (error) {
       if (isPassing(error)) {
-        plan.failed(source.name, clock.now(), 0)
+        plan.recordFailure(source.name, clock.now(), 0)
         this.suspect(source, token)
       } else {
         log.error({ queue: source.name, error: errorMessage(error) }, 'taking a job failed')
-        plan.failed(source.name, clock.now(), pauseAfterErrorMs)
+        plan.recordFailure(source.name, clock.now(), pauseAfterErrorMs)
       }
     } finally {
       // After `onJob`: the slot is reserved until it is occupied.
       this.#reserved--
-      plan.done(source.name)
+      plan.endFetch(source.name)
     }
   }
 
@@ -144,16 +144,16 @@ export class Fetcher {
     const all = [...sources.values()]
     try {
       for (const { source, hasJob, nextDueMs } of await peekSources(commands.redis, all, clock.now())) {
-        plan.peeked(source.name, hasJob, nextDueMs)
+        plan.recordPeek(source.name, hasJob, nextDueMs)
       }
     } catch (error) {
       if (isPassing(error)) this.#goDown()
       else {
         log.error({ error: errorMessage(error) }, 'looking at the queues failed')
-        for (const { name } of all) plan.ready(name)
+        for (const { name } of all) plan.markReady(name)
       }
     } finally {
-      plan.looked(clock.now(), false)
+      plan.recordLook(clock.now(), false)
       this.#isPeeking = false
     }
   }
@@ -161,22 +161,22 @@ export class Fetcher {
   async #watchMarkers(): Promise<void> {
     const { sources, plan, blocking, clock, log, stopped } = this.#deps
     const nowMs = clock.now()
-    const watched = plan.watchable(nowMs).flatMap((queue) => sources.get(queue) ?? [])
+    const watched = plan.listWatchable(nowMs).flatMap((queue) => sources.get(queue) ?? [])
     try {
       if (watched.length === 0) return await this.#later(plan.waitMs(nowMs))
-      await blocking.back(stopped)
+      await blocking.waitUntilBack(stopped)
       const marker = await this.#watch.wait(watched, plan.waitMs(nowMs))
       if (marker !== undefined) {
         const { source, member, score } = marker
         if (stopped.aborted || this.#freeSlots() <= 0) await source.returnMarker(member, score)
-        plan.marker(source.name, Number(score))
+        plan.recordMarker(source.name, Number(score))
       }
-      plan.looked(clock.now(), true)
+      plan.recordLook(clock.now(), true)
     } catch (error) {
       if (stopped.aborted) return
       // Markers may have been lost with the reply.
-      for (const queue of plan.queues) plan.ready(queue)
-      if (isPassing(error)) return await blocking.back(stopped).catch(() => undefined)
+      for (const queue of plan.queues) plan.markReady(queue)
+      if (isPassing(error)) return await blocking.waitUntilBack(stopped).catch(() => undefined)
       log.error({ error: errorMessage(error) }, 'waiting for jobs failed')
       await this.#later(pauseAfterErrorMs)
     } finally {
@@ -209,10 +209,10 @@ export class Fetcher {
     const { commands, plan, clock, log, stopped } = this.#deps
     while (this.#isDown && !stopped.aborted) {
       try {
-        await commands.back(stopped)
+        await commands.waitUntilBack(stopped)
         this.#lookedMs = clock.monotonicNow()
         await this.#giveBackClaims()
-        for (const queue of plan.queues) plan.ready(queue)
+        for (const queue of plan.queues) plan.markReady(queue)
         this.#isDown = false
       } catch (error) {
         if (stopped.aborted) return

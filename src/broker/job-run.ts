@@ -14,8 +14,8 @@ export type JobRun = {
   readonly token: string
   readonly abort: AbortController
   /**
-   * `Running`: the job is ours. `Draining`: it is to be handed back, unless it ends well on its own. `Released`: it is not ours any more,
-   * what it results in is dropped.
+   * `Running`: the job is ours. `Draining`: it will be handed back, unless it succeeds before. `Released`: it is not ours any more, and its
+   * outcome is dropped.
    */
   state: 'Running' | 'Draining' | 'Released'
   /** The handler has ended. */
@@ -47,7 +47,7 @@ export async function runJob(run: JobRun, deps: JobRunDeps): Promise<Settled> {
   const { job, source, abort } = run
   let outcome: { readonly result: unknown } | { readonly error: Error }
   try {
-    // What BullMQ decided about the job before it ran, such as that it was lost too often.
+    // BullMQ may have decided before the run that the job fails, for example because it was lost too often.
     if (job.deferredFailure) throw Object.assign(new Error(job.deferredFailure), { name: 'UnrecoverableError' })
     outcome = { result: await deps.process(viewOf(job, source.name), { signal: abort.signal }) }
   } catch (error) {
@@ -78,7 +78,7 @@ async function settle(
         if (wantsNext) deps.onLostReply(run)
         isRepeated = true
         try {
-          await connection.back(gaveUp)
+          await connection.waitUntilBack(gaveUp)
           await sleep(clock, pauseMs, gaveUp)
         } catch {
           run.state = 'Released'
@@ -172,7 +172,7 @@ export function createLockKeeper({ connection, runs, lockDurationMs, clock, log 
     }, ms)
   }
   arm(lockDurationMs / 3)
-  // After an absence the locks may have expired: be there before somebody looks for jobs of dead workers.
+  // After an absence the locks may have expired: renew them before another worker looks for jobs of dead workers.
   connection.redis.on('ready', () => isStopped || arm(0))
 
   return {

@@ -19,7 +19,7 @@ const ownersPerPage = 200
 const bytesPerRead = 2_000_000
 const minutesPerHour = 60
 
-/** Who dispatches, and the ledgers that only they may write. Errors are those of the connection. */
+/** The dispatch lease, and the ledgers, which only its holder may write. Errors are those of the connection. */
 export function createLedgers(
   redis: Redis,
   keyPrefix: string,
@@ -105,7 +105,7 @@ function parseStored([revision, document]: readonly [number, string] | readonly 
   return revision === undefined ? undefined : { revision, document: document ?? '' }
 }
 
-/** The decision logs of runs, that only the dispatcher may write. Errors are those of the connection. */
+/** The decision logs of runs, which only the holder of the dispatch lease may write. Errors are those of the connection. */
 export function createRuns(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'readRun' | 'appendRun' | 'deleteRun'> {
   const keysOf = (run: string) => [runKey(keyPrefix, run), ownersKey(keyPrefix, installationOf(run))]
   return {
@@ -142,7 +142,7 @@ function parseRunAnswer(reply: unknown): RunAnswer {
   return { outcome, brokerTimeMs, length }
 }
 
-/** What was counted of ends. Errors are those of the connection. */
+/** The counts of ends. Errors are those of the connection. */
 export function createCounts(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'readCounts'> {
   return {
     async readCounts(installation, requests) {
@@ -172,7 +172,7 @@ export function createCounts(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 
   }
 }
 
-/** The hours that a stretch of minutes touches, and which minutes of each. */
+/** Returns the hours that a range of minutes touches, and which minutes of each. */
 function hoursOf({
   fromMinute,
   toMinute,
@@ -189,7 +189,7 @@ function hoursOf({
   })
 }
 
-/** Where the ends are counted, for the scripts that record them: these know the hour. */
+/** Returns the keys of the counts for the scripts that record ends, without the hour: they add it by the server's clock. */
 function countKeys(keyPrefix: string, installation: string, namespace: string, counts: readonly CountIncrement[]): readonly string[] {
   return counts.map(({ subjectKind, subject }) => countsKey(keyPrefix, { installation, namespace, subjectKind, subject }, ''))
 }
@@ -200,7 +200,7 @@ function countOutcomes(counts: readonly CountIncrement[]): readonly string[] {
 
 const kinds: readonly unknown[] = ['TaskSchedule', 'TaskExecution', 'TaskQueue'] satisfies readonly OwnerMarker['kind'][]
 
-/** A marker of a later version, or of nobody that is known here, is left alone: undefined. */
+/** Returns undefined for a marker of a later version or of an unknown kind, so that its data is left alone. */
 function parseMarker(text: string): OwnerMarker | undefined {
   try {
     const marker = JSON.parse(text) as Partial<OwnerMarker> | null
@@ -210,7 +210,7 @@ function parseMarker(text: string): OwnerMarker | undefined {
   }
 }
 
-/** Of a ledger, a run or a queue's owner. */
+/** Returns the installation in the name of a ledger, a run or a queue's owner. */
 export function installationOf(owner: string): string {
   return owner.slice(0, owner.indexOf('/'))
 }

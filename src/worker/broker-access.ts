@@ -6,17 +6,17 @@ import { errorMessage, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { WorkerConfig } from './config.ts'
 
-/** How this worker gets into the broker, from files that may change while it runs (the kubelet swaps them as a whole). */
+/** Credentials and TLS of the broker, from mounted files that may change while the worker runs (the kubelet swaps them as a whole). */
 export type BrokerAccess = {
-  /** As the files say now; what they said last while they cannot be read. */
+  /** Returns the present credentials, and the last ones while the files cannot be read. */
   credentials(): BrokerCredentials | undefined
-  /** As the files said at the start: connections keep it. */
+  /** From the start of the process: connections keep it. */
   readonly tls: BrokerTls | undefined
-  /** Whether the files of TLS are not those of the start any more. */
+  /** Says whether the files of TLS have changed since the start. */
   hasNewTls(): boolean
 }
 
-/** Reads the mounted files; throws TM_CONFIG_INVALID naming the file that is missing or wrong and what belongs there. */
+/** Reads the mounted files. Throws TM_CONFIG_INVALID, which names the file that is missing or wrong and what belongs there. */
 export function openBrokerAccess(config: Pick<WorkerConfig, 'brokerCredentialsFolder' | 'brokerTls'>, log: Logger): BrokerAccess {
   const { brokerCredentialsFolder: folder, brokerTls } = config
   const tls = brokerTls === undefined ? undefined : readTls(brokerTls)
@@ -29,7 +29,7 @@ export function openBrokerAccess(config: Pick<WorkerConfig, 'brokerCredentialsFo
       try {
         return brokerTls !== undefined && JSON.stringify(readTls(brokerTls)) !== atStart
       } catch {
-        // Nothing that a restart could work with.
+        // A restart could not read them either.
         return false
       }
     },
@@ -81,7 +81,7 @@ function readTls({ folder, serverName }: NonNullable<WorkerConfig['brokerTls']>)
   }
 }
 
-/** Undefined when there is no such file. The line end that editors and `echo` leave is not part of a value. */
+/** Returns undefined when there is no such file. The line end that editors and `echo` leave is not part of a value. */
 function readOptional(variable: string, folder: string, file: string): string | undefined {
   try {
     return readFileSync(join(folder, file), 'utf8').replace(/\r?\n$/u, '')

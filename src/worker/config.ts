@@ -10,11 +10,11 @@ export type WorkerConfig = {
   readonly concurrency: number
   readonly brokerAddress: string
   readonly brokerKeyPrefix: string
-  /** Folder with `username` and `password`; absent: none are needed. */
+  /** Folder with the files `username` and `password`; absent: the broker needs none. */
   readonly brokerCredentialsFolder?: string
   /** Absent: no TLS. */
   readonly brokerTls?: { readonly folder: string; readonly serverName?: string }
-  /** Of `/livez`, `/readyz` and `/metrics`; 0: none are served. */
+  /** Port of `/livez`, `/readyz` and `/metrics`; 0: none. */
   readonly httpPort: number
   readonly drainTimeoutMs: number
 }
@@ -22,8 +22,8 @@ export type WorkerConfig = {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Reads the environment that the operator gives to a worker. Queues and the broker's address are required; the rest has the defaults of
- * the resources, so that a worker also runs on a desk. Throws TM_CONFIG_INVALID naming all variables that are wrong and what to write.
+ * Reads the environment that the operator gives to a worker. Queues and the broker's address are required. The rest has the defaults of the
+ * resources, so that a worker also runs outside of a cluster. Throws TM_CONFIG_INVALID, which names each wrong variable and what to write.
  */
 export function parseWorkerConfig(env: Environment): WorkerConfig {
   const problems: string[] = []

@@ -23,16 +23,16 @@ export type WorkerDeps = {
 }
 
 export type Worker = {
-  /** Runs tasks until the signal aborts, then drains. Whoever called it ends the process afterwards: a handler may hang for ever. */
+  /** Runs tasks until the signal aborts, then drains. The caller ends the process afterwards: a handler may hang for ever. */
   run(): Promise<DrainResult>
-  /** What keeps it from taking jobs now, as sentences. */
+  /** Returns why it takes no jobs now, as sentences. */
   unready(): readonly string[]
-  /** What only a restart heals, as sentences. A broker that is away is not: the worker goes on by itself. */
+  /** Returns the faults that only a restart heals, as sentences. A broker that is away is none: the worker reconnects by itself. */
   problems(): readonly string[]
   readonly metrics: WorkerMetrics
 }
 
-/** A restart of Redis and a fail-over pass by within that; a worker that was not Ready meanwhile would only hold up a rollout. */
+/** A restart of Redis and a fail-over take less. A worker that became unready meanwhile would only delay a rollout. */
 const unreadyAfterMs = 10_000
 /** Every wait of the loop has an end within 10 s. */
 const stuckAfterMs = 60_000
@@ -138,7 +138,7 @@ function isFinal(job: ConsumerJob, error: unknown): boolean {
   return job.attempt >= job.maxAttempts || (error instanceof Error && error.name === 'UnrecoverableError')
 }
 
-/** No other attempt: this worker will know no more types next time. BullMQ tells such errors by their name. */
+/** Makes an error without another attempt: this worker will know no more types next time. BullMQ recognizes such errors by their name. */
 function unknownType(type: string, tasks: Tasks): Error {
   const known = Object.keys(tasks).toSorted().join(', ')
   return Object.assign(new Error(`no handler for the task type ${JSON.stringify(type)}; this worker knows: ${known}`), {

@@ -1,4 +1,6 @@
-/** What a handler logs goes to the worker's log, together with the job's id, type and queue. */
+import { taskmillError } from '../errors/index.ts'
+
+/** Writes to the worker's log, together with the job's id, type and queue. */
 export type TaskLog = {
   debug(message: string): void
   debug(fields: object, message: string): void
@@ -10,15 +12,15 @@ export type TaskLog = {
   error(fields: object, message: string): void
 }
 
-/** What a handler gets besides the payload. */
+/** A handler's second argument, besides the payload. */
 export type TaskContext = {
   readonly jobId: string
-  /** The task type that was asked for: the job's name. */
+  /** The task type: the job's name. */
   readonly type: string
   readonly queue: string
-  /** This attempt, from 1. A run that was interrupted by the end of its pod is not counted as an attempt. */
+  /** Number of this attempt, from 1. A run that the end of its pod interrupted does not count as an attempt. */
   readonly attempt: number
-  /** How many attempts the job may have; 1 means that it is not repeated. */
+  /** How many attempts the job may have; 1 means no retry. */
   readonly maxAttempts: number
   /**
    * Aborts when the job is taken away from this handler: the pod ends and the drain time is over, or the lock was lost. The job then runs
@@ -26,7 +28,7 @@ export type TaskContext = {
    */
   readonly signal: AbortSignal
   readonly log: TaskLog
-  /** Stores how far the job is: a number (percent) or an object. Rejects while the broker is away. */
+  /** Stores the job's progress: a number (percent) or an object. Rejects while the broker is away. */
   progress(progress: number | object): Promise<void>
 }
 
@@ -52,4 +54,24 @@ export type Tasks = Readonly<Record<string, TaskHandler>>
  */
 export function defineTasks<T extends Tasks>(tasks: T): T {
   return tasks
+}
+
+/** Returns the handlers that a loaded module exports. Throws TM_TASKS_INVALID, which says what is wrong with the module. */
+export function parseTasksModule(module: Readonly<Record<string, unknown>>, path: string): Tasks {
+  const invalid = (what: string) =>
+    taskmillError('TM_TASKS_INVALID', `${path} ${what}; write: export const tasks = { 'my-task': async (payload, context) => { ... } }`, {
+      details: { path },
+    })
+  const { tasks } = module
+  if (tasks === undefined) {
+    const hint = module['default'] === undefined ? '' : ' (a default export is not read)'
+    throw invalid(`has no export named "tasks"${hint}`)
+  }
+  if (typeof tasks !== 'object' || tasks === null || Array.isArray(tasks))
+    throw invalid('exports "tasks", which is not an object of handlers')
+  const handlers = Object.entries(tasks)
+  if (handlers.length === 0) throw invalid('exports "tasks" without any handler')
+  const wrong = handlers.find(([, handler]) => typeof handler !== 'function')
+  if (wrong !== undefined) throw invalid(`exports "tasks", where ${JSON.stringify(wrong[0])} is not a function`)
+  return tasks as Tasks
 }

@@ -93,7 +93,7 @@ type EndOwner =
   | { readonly kind: 'Slot'; readonly owner: string; readonly slot: number }
   | { readonly kind: 'Node'; readonly owner: string; readonly token: string; readonly node: string }
 
-/** What is not a done job of ours, or of a later version, is left to whoever put it there: undefined. */
+/** Returns undefined for a job that is no done job of this version: it is left alone. */
 function ownerOfEnd(text: string): EndOwner | undefined {
   const data = parseJson(text) as Readonly<Record<string, unknown>> | null
   if (data?.['v'] !== 1) return undefined

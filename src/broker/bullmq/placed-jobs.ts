@@ -16,7 +16,7 @@ const looksPerCall = 50
  * applies it to all ended jobs of the queue whenever one of ours ends, hence so long.
  */
 const keptSeconds = { completed: 86_400, failed: 7 * 86_400 }
-/** What BullMQ keeps about a done queue goes when nothing was placed for this long. */
+/** BullMQ's own keys of a done queue expire when nothing was placed for this long. */
 const doneQueueTtlMs = 30 * 86_400_000
 
 /**
@@ -83,7 +83,7 @@ export function createPlacedJobs(
   }
 }
 
-/** What `place-jobs.lua` takes for one job. `delay` and `timestamp` together are exactly the time at which it is due, on the broker's clock. */
+/** Returns the arguments of `place-jobs.lua` for one job. `timestamp` plus `delay` is exactly the time at which it is due, on the broker's clock. */
 function placingOf(job: PlacedJob, keyPrefix: string, addedMs: number): readonly (string | number)[] {
   const { id, doneQueue, done, name, data = {}, dueAtMs, attempts, backoffMs, bullPriority = 0 } = job
   const delay = Math.max(Math.round(dueAtMs) - addedMs, 0)
@@ -116,7 +116,7 @@ function placingOf(job: PlacedJob, keyPrefix: string, addedMs: number): readonly
   ]
 }
 
-/** What a worker may know about where its job comes from. */
+/** Returns where a job comes from, for its worker to read. */
 function originOf(done: DoneData): object {
   return 'slot' in done ? { ledger: done.ledger, slot: done.slot } : { run: done.run, node: done.node }
 }

@@ -18,7 +18,7 @@ type ApplyReply =
 type ChangeReply = readonly ['Paused' | 'Resumed', number] | readonly ['Limited', number, from: string, to: string]
 type CleanReply = readonly ['Fenced' | 'Unreadable' | 'Conflict'] | readonly ['Done', number, nextAtMs: number, brokerTimeMs: number]
 
-/** The settings of queues, and the record of what was applied. Errors are those of the connection. */
+/** Applies the settings of queues, and keeps the record of what was applied. Errors are those of the connection. */
 export function createQueueSettings(redis: Redis, keyPrefix: string): BrokerQueues {
   async function call({ queue, owner, proof }: QueueClaim, args: readonly (string | number)[]): Promise<ApplyReply> {
     const keys = [
@@ -31,7 +31,7 @@ export function createQueueSettings(redis: Redis, keyPrefix: string): BrokerQueu
     return reply as ApplyReply
   }
 
-  /** Goes on with a resume until all jobs are back, which a script does not do at once. */
+  /** Continues a resume until all jobs are back; one script moves at most 7,000. */
   async function finish(claim: QueueClaim, reply: ApplyReply): Promise<QueueAnswer> {
     if (reply[0] === 'Conflict') return { outcome: 'Conflict', owner: reply[1] }
     if (reply[0] !== 'Done') return { outcome: reply[0] }

@@ -36,8 +36,8 @@ export type Fetched = FetchOutcome & { readonly job?: TakenJob }
 type RawFetch = readonly [data: unknown, id: string | undefined, limitedMs: number | undefined, nextDueMs: number | undefined]
 
 /**
- * The end of a run: its outcome is `Stored`, or `Dropped` because the job is not ours any more, or `Abandoned` because the broker stayed
- * away; and the fetch that came with it, if one did.
+ * The end of a run. Its outcome is `Stored`; or `Dropped`: the job is not ours any more; or `Abandoned`: the broker stayed away. `followed` is
+ * the fetch that came with the reply, if one did.
  */
 export type Settled = { readonly outcome: 'Stored' | 'Dropped' | 'Abandoned'; readonly followed?: Fetched }
 
@@ -58,7 +58,7 @@ export class QueueSource extends Worker<unknown, unknown> {
       prefix: keyPrefix,
       name,
       autorun: false,
-      // Without this a connection that breaks during the check would spoil the source for ever.
+      // Without this a connection that breaks during the check would make the source unusable for ever.
       skipVersionCheck: true,
       lockDuration: lockDurationMs,
       stalledInterval: stalledIntervalMs,
@@ -110,7 +110,7 @@ export class QueueSource extends Worker<unknown, unknown> {
     await this.#redis.zadd(this.#markerKey, 'NX', score, member)
   }
 
-  /** Moves jobs whose worker died back to be taken. At most once an interval, whoever of all workers comes first. */
+  /** Makes jobs of dead workers ready again, and returns their ids. Among all workers of a queue, one does it per interval. */
   async recoverStalled(): Promise<readonly string[]> {
     return await this.getBackend().moveStalledJobsToWait()
   }
@@ -128,7 +128,7 @@ export function isRefusedByQueue(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code < 0
 }
 
-/** Looks which queues have a job that could be taken at that time of the worker's clock, without taking one; and when the next one is due. */
+/** Returns which queues have a job that could be taken at that time of the worker's clock, and when the next one is due. Takes none. */
 export async function peekSources(
   redis: Redis,
   sources: readonly QueueSource[],
@@ -139,7 +139,7 @@ export async function peekSources(
   return sources.map((source, index) => ({ source, hasJob: row[2 * index] === 1, nextDueMs: row[2 * index + 1] ?? 0 }))
 }
 
-/** Finds the active jobs of a queue that are locked with one of these tokens: what a reply handed out that was lost. */
+/** Returns the active jobs of a queue that are locked with one of these tokens: jobs that came in a reply that was lost. */
 export async function findClaims(
   redis: Redis,
   source: QueueSource,
@@ -179,8 +179,8 @@ export type MarkerWatchDeps = {
 }
 
 /**
- * Waits on a connection of its own for a marker in any of many queues. Whoever pops a marker has to fetch from its queue, or to give the
- * marker back: it may be the only wake-up that any worker gets. Hence it must only be waited for while a slot is free.
+ * Waits on a connection of its own for a marker in any of many queues. A marker may be the only wake-up that any worker gets: a worker that
+ * pops one has to fetch from its queue, or to give the marker back. So wait only while a slot is free.
  */
 export function createMarkerWatch({ blocking, commands, log, stopped }: MarkerWatchDeps) {
   let clientId: number | undefined
