@@ -166,13 +166,13 @@ test('a drain lets short jobs end and hands back the rest with no attempt used u
   await addJobs(queue, ['ranked'], { priority: 2 })
   const seen = journal()
   const reasons: unknown[] = []
-  const forever = Promise.withResolvers<void>()
+  const [shortEnds, forever] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const first = startConsumer(redis, {
     queues: ['a'],
     concurrency: 5,
     async process(job, { signal }) {
       seen.note('started', job.id)
-      if (job.id === 'short') await wait(150)
+      if (job.id === 'short') await shortEnds.promise
       else if (job.id === 'deaf') await forever.promise
       else await new Promise((_, reject) => signal.addEventListener('abort', () => (reasons.push(signal.reason), reject(signal.reason))))
       seen.note('ended', job.id)
@@ -180,7 +180,9 @@ test('a drain lets short jobs end and hands back the rest with no attempt used u
   })
   while (seen.started.length < 5) await wait(5)
   await addJobs(queue, ['untouched'])
-  expect(await first.end(400)).toEqual({ finished: 1, handedBack: 4, abandoned: 0 })
+  const ending = first.end(400)
+  shortEnds.resolve()
+  expect(await ending).toEqual({ finished: 1, handedBack: 4, abandoned: 0 })
   expect(seen.ended).toEqual(['short'])
   expect(reasons).toEqual(
     Array.from({ length: 3 }, () => expect.objectContaining({ name: 'AbortError', message: expect.stringContaining('draining') })),
