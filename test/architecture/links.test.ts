@@ -56,6 +56,18 @@ it('docs/architecture.md has a row for each folder of the import table that exis
   expect(named.toSorted()).toEqual(existing.toSorted())
 })
 
+const flows = [...read('docs/architecture.md').matchAll(/^### (.*): (\d+) files, (\d+) of them shared$([^]*?)(?=^#|(?![^]))/gmu)]
+it('docs/architecture.md follows three flows', () => expect(flows).toHaveLength(3))
+
+it.each(flows.map(([, name = '', files, shared, text = '']) => ({ name, files: Number(files), shared: Number(shared), text })))(
+  'docs/architecture.md counts the files of: $name',
+  ({ files, shared, text }) => {
+    const rows = text.split('\n').filter((line) => line.startsWith('|'))
+    const inColumns = (from: number) => rows.flatMap((row) => pathsOf(row.split('|').slice(from).join('|')).map(({ path }) => path))
+    expect([new Set(inColumns(2)).size, inColumns(2).length, inColumns(3).length]).toEqual([files, files, shared])
+  },
+)
+
 it.each(kinds.map(({ kind }) => kind))('the page of %s explains every reason of its conditions and warnings', (name) => {
   const kind = kinds.find((each) => each.kind === name)
   const page = pageOf[name]
