@@ -15,7 +15,7 @@ export function createControllers(term: Term): readonly Startable[] {
 function startKind(kind: Kind<Term>, term: Term): Controller {
   const { metrics, tracer, clock, log, rng, signal } = term
   const { name } = kind
-  const { reconcile } = kind.create({ ...term, enqueue: (key) => controller.enqueue(key) })
+  const { reconcile } = kind.create(term)
   const keys = () => kind.keys(term)
   const controller: Controller = createController({
     name,

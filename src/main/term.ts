@@ -25,7 +25,7 @@ import { createJobs, type Jobs } from '../services/jobs/index.ts'
 import { countAttempt, createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
 import { createOrphanedData, type OrphanedData, type OrphanedDataDeps } from '../services/orphaned-data/index.ts'
 import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
-import { createOutcomes, createRunCounts, createSignals, type Outcomes, type RunCounts, type Signals } from '../services/signals/index.ts'
+import { createRunCounts, createSignals, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
 import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
 import { cacheOfKind, type Caches, type Deletions } from './caches.ts'
@@ -69,8 +69,6 @@ export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer'
   /** Drives everything that is recorded in a broker. */
   readonly engine: Engine
   readonly brokerClock: BrokerClock
-  /** Who is told at once of what was counted. */
-  readonly outcomes: Outcomes
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
   readonly orphanedData: OrphanedData
@@ -107,12 +105,10 @@ export function partsOfTerm(
   const jobs = createJobs({ client, cache: caches.jobs, clock, log })
   untilAborted(signal, caches.jobs, jobs.seen)
 
-  const outcomes = createOutcomes({ log })
   const brokerClock = createBrokerClock(clock)
   const { taskBrokers } = caches
   const engine = createEngine({ taskBrokers, directory, dispatchLeases, brokers, brokerClock, clock })
   const counts = createRunCounts({ brokers, installation, clock, log })
-  outcomes.onRecorded((end) => counts.recorded(end))
   const whereabouts = createWhereabouts({ brokers, clock, log })
 
   const exists: OrphanedDataDeps['exists'] = (kind, namespace, name) => cacheOfKind(caches, kind)?.get(`${namespace}/${name}`) !== undefined
@@ -136,7 +132,7 @@ export function partsOfTerm(
     clock,
     log,
     at,
-    outcomes,
+    counts,
     installation,
     cluster,
     ...claimant,
@@ -193,7 +189,6 @@ export function partsOfTerm(
     jobs,
     engine,
     brokerClock,
-    outcomes,
     tracking,
     whereabouts,
     orphanedData,

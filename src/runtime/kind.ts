@@ -36,12 +36,6 @@ export function watch<Change extends readonly unknown[]>(
   }
 }
 
-/** What `create` gets beside the services and caches of the term. */
-export type Enqueue = {
-  /** Reconciles the key again; for what is not a watch, such as a timer or a subscription that depends on the object. */
-  readonly enqueue: (key: string) => void
-}
-
 /**
  * A kind of object as the operator composes it: one controller, as data. `Deps` is the part of the term's caches and services that it uses.
  */
@@ -53,5 +47,5 @@ export type Kind<Deps> = {
   /** All keys to reconcile, from the caches: enqueued at the start of a term and once an hour, so that a lost event costs an hour at most. */
   readonly keys: (deps: Deps) => Iterable<string>
   readonly watches: (deps: Deps) => readonly Watch[]
-  readonly create: (deps: Deps & Enqueue) => { readonly reconcile: Reconcile }
+  readonly create: (deps: Deps) => { readonly reconcile: Reconcile }
 }

@@ -4,7 +4,7 @@ import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import type { TaskBroker } from '../../src/api/index.ts'
 import { connectBroker, type Broker, type DispatchProof, type EndedJob } from '../../src/broker/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
-import { doneQueue, nodeJobId, runName, type OwnerMarker } from '../../src/contract/index.ts'
+import { type CountIncrement, doneQueue, nodeJobId, runName, type OwnerMarker } from '../../src/contract/index.ts'
 import { compileGraph, foldRun, viewNodes, viewRun, type Graph, type PlanNode, type RunPlan } from '../../src/graph/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { createBrokerClock, createBrokers } from '../../src/services/brokers/index.ts'
@@ -12,7 +12,7 @@ import { visitRecord, type VisitResult } from '../../src/services/engine/index.t
 import { createJobs } from '../../src/services/jobs/index.ts'
 import { createOrphanedData } from '../../src/services/orphaned-data/index.ts'
 import { createRunKind, type RunDeps, type RunLost, type RunMemory, type RunVisit } from '../../src/services/runs/index.ts'
-import { createOutcomes, type RecordedOutcome } from '../../src/services/signals/index.ts'
+import type { RunCounts } from '../../src/services/signals/index.ts'
 import { clientOf, eventually, lead, open, plainQueue, plainWorker } from './ledger-home.ts'
 
 let redis: RedisServer
@@ -126,10 +126,11 @@ function processOf(home: Home, options: { readonly killAt?: number; readonly vis
     struck.push(point)
     throw new Error('killed')
   }
-  const recorded: RecordedOutcome[] = []
-  const outcomes = createOutcomes({ log: silentLogger })
-  outcomes.onRecorded((each) => recorded.push(each))
-  const deps = { ...runDeps(), outcomes, at }
+  const recorded: (CountIncrement & { readonly namespace: string })[] = []
+  const counts: Pick<RunCounts, 'recorded'> = {
+    recorded: (to, ends) => void recorded.push(...ends.map((end) => ({ ...end, namespace: to }))),
+  }
+  const deps = { ...runDeps(), counts, at }
   let memory: RunMemory = { record: undefined }
   let ended: readonly EndedJob[] = []
   const step = async (more: Partial<RunVisit> = {}): Promise<VisitResult<RunLost> | 'Killed'> => {

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import type { Broker, EndedJob } from '../../src/broker/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
-import { doneQueue, ledgerName, slotJobId, type OwnerMarker, type Slot } from '../../src/contract/index.ts'
+import { type CountIncrement, doneQueue, ledgerName, slotJobId, type OwnerMarker, type Slot } from '../../src/contract/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
 import { generationOf, parseTiming, type SchedulePlan } from '../../src/scheduling/index.ts'
 import type { SlotStart } from '../../src/plans/index.ts'
 import { createBrokerClock } from '../../src/services/brokers/index.ts'
 import { visitRecord } from '../../src/services/engine/index.ts'
 import { createQueueSlots, createSlotKind, emptySlotMemory, type SlotExecutor } from '../../src/services/slots/index.ts'
-import { createOutcomes, type RecordedOutcome } from '../../src/services/signals/index.ts'
+import type { RunCounts } from '../../src/services/signals/index.ts'
 import { lead, open, plainWorker } from './ledger-home.ts'
 
 let redis: RedisServer
@@ -89,11 +89,12 @@ async function live(namespace: string, place: string, killAt: number) {
     struck = point
     throw new Error('killed')
   }
-  const outcomes = createOutcomes({ log: silentLogger })
-  const recorded: RecordedOutcome[] = []
-  outcomes.onRecorded((each) => recorded.push(each))
+  const recorded: (CountIncrement & { readonly namespace: string })[] = []
+  const runCounts: Pick<RunCounts, 'recorded'> = {
+    recorded: (to, ends) => void recorded.push(...ends.map((end) => ({ ...end, namespace: to }))),
+  }
   const brokerClock = createBrokerClock(systemClock)
-  const deps = { brokerClock, log: silentLogger, outcomes, at }
+  const deps = { brokerClock, log: silentLogger, counts: runCounts, at }
   const ran: Slot[] = []
   const own = failingSlots(ran)
   let memory = emptySlotMemory()

@@ -41,8 +41,6 @@ export type TaskExecutionDeps = RunDeps & {
   readonly deletedRuns: { has(key: string): boolean }
   /** Called before and after every effect and every write to the API server, so that a test can end the process there. */
   readonly at: (point: string) => void
-  /** Asks for another look at a run. */
-  readonly enqueue: (key: string) => void
 }
 
 export type Context = { readonly signal: AbortSignal; readonly log: Logger }
@@ -152,11 +150,10 @@ export function remember(deps: TaskExecutionDeps, memories: Map<string, Memory>,
   const known = memories.get(key)
   if (known !== undefined) return Object.assign(known, { execution, broker, dependency })
   const { run } = namesOf(deps.installation, key)
-  // A run that waits for hours would not find out otherwise that its broker was restored from an older state.
+  // The broker may have been restored from an older state. A watch reconciles the run then.
   const lookAnew = () => {
     memory.record = undefined
     deps.whereabouts.forget(run)
-    deps.enqueue(key)
   }
   const memory: Memory = Object.assign(deps.engine.remember<Run>(lookAnew), {
     execution,

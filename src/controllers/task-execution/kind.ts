@@ -43,7 +43,7 @@ type Caches = {
   readonly pools: Informer<WorkerPool, 'byBroker'>
   readonly queues: Informer<TaskQueue, 'byBroker'>
 }
-type Deps = Omit<TaskExecutionDeps, keyof Caches | 'enqueue'> &
+type Deps = Omit<TaskExecutionDeps, keyof Caches> &
   Omit<TaskExecutionSources, 'caches'> & { readonly caches: Caches & TaskExecutionSources['caches'] }
 
 export const taskExecutionKind = {

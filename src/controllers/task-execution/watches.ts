@@ -1,4 +1,12 @@
-import { type Job, keysOf, type TaskBroker, type TaskDependency, type TaskExecution, type TaskSchedule } from '../../api/index.ts'
+import {
+  finalStateOf,
+  type Job,
+  keysOf,
+  type TaskBroker,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskSchedule,
+} from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { watch, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
@@ -17,7 +25,7 @@ export type TaskExecutionSources = {
     readonly taskBrokers: Pick<Informer<TaskBroker>, 'onChange'>
   }
   readonly directory: Pick<BrokerDirectory, 'onChange'>
-  readonly dispatchLeases: Pick<DispatchLeases, 'onChange'>
+  readonly dispatchLeases: Pick<DispatchLeases, 'onChange' | 'onReturn'>
   readonly tracking: Pick<Tracking, 'changesOf'>
   readonly whereabouts: Pick<Whereabouts, 'changesOf'>
 }
@@ -40,6 +48,10 @@ export function taskExecutionWatches({ caches, tracking, whereabouts, directory,
     watch('TaskBrokers', taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
     watch('dispatch leases', dispatchLeases, ofBroker),
+    // A run that waits for hours would not find out otherwise that its broker was restored from an older state.
+    watch('returns of brokers', { onChange: dispatchLeases.onReturn }, (broker) =>
+      keysOf(executions.byIndex('byBroker', broker).filter((run) => finalStateOf(run) === undefined)),
+    ),
     watch('ends of jobs', tracking.changesOf('TaskExecution'), (key) => [key]),
     watch('whereabouts of jobs', whereabouts.changesOf('TaskExecution'), (key) => [key]),
   ]

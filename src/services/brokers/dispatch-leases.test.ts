@@ -9,6 +9,7 @@ import { createDispatchLeases, type DispatchState } from './dispatch-leases.ts'
 /** A server that keeps the records of turns as the real one does. */
 function server(clock: ReturnType<typeof fakeClock>) {
   const records = new Map<string, { epoch: number; holder: string; by: string; aliveAtMs: number }>()
+  const returns = new Set<() => void>()
   const state = { away: false, calls: 0, sizes: [] as number[] }
   const broker = {
     async claimDispatch(claims: readonly DispatchClaim[]) {
@@ -31,8 +32,12 @@ function server(clock: ReturnType<typeof fakeClock>) {
       const record = records.get(dispatcher)
       if (record?.epoch === epoch && record.holder === holder) record.holder = ''
     },
+    onReturn(listener: () => void) {
+      returns.add(listener)
+      return () => void returns.delete(listener)
+    },
   } as unknown as Broker
-  return { broker, records, state }
+  return { broker, records, state, returns }
 }
 
 const endpoint: BrokerEndpoint = { address: 'redis:6379', keyPrefix: 'bull' }
@@ -44,7 +49,7 @@ const wish = (namespace: string, dispatch: 'Active' | 'Standby' = 'Active', at: 
 
 function world() {
   const clock = fakeClock()
-  const { broker, records, state } = server(clock)
+  const { broker, records, state, returns } = server(clock)
   const leased = new Map<string, number>()
   const operator = (holder: string, by = holder, epochAtFirst = 1) => {
     const stop = new AbortController()
@@ -71,7 +76,7 @@ function world() {
     dispatchLeases.start(stop.signal)
     return { stop, epoch, changes, dispatchLeases }
   }
-  return { clock, records, state, leased, operator }
+  return { clock, records, state, returns, leased, operator }
 }
 
 function describe(state: DispatchState): string {
@@ -138,6 +143,20 @@ test('an epoch that is not higher is outbid', async () => {
   dispatchLeases.want('x/default', wish('x'))
   await clock.advance(4_000)
   expect(changes).toEqual(['x/default Pending', 'x/default Active 41'])
+})
+
+test('a broker that is there again is announced for each TaskBroker that still wants it', () => {
+  const { returns, operator } = world()
+  const { dispatchLeases } = operator('east')
+  const announced: string[] = []
+  dispatchLeases.onReturn((key) => announced.push(key))
+  dispatchLeases.want('acme/a', wish('acme'))
+  dispatchLeases.want('shop/a', wish('shop', 'Standby'))
+  dispatchLeases.want('gone/a', wish('gone'))
+  dispatchLeases.want('acme/a', wish('acme', 'Active', { ...endpoint, credentials: { password: 'new' } }))
+  dispatchLeases.forget('gone/a')
+  for (const listener of returns) listener()
+  expect(announced.toSorted()).toEqual(['acme/a', 'shop/a'])
 })
 
 test('a broker that is away is asked again each second, and what it said last holds', async () => {

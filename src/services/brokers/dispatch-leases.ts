@@ -34,8 +34,10 @@ export type DispatchLeases = {
   /** Call when the TaskBroker is gone. */
   forget(key: string): void
   state(key: string): DispatchState
-  /** Called after a state has changed. */
-  onChange(handler: (key: string) => void): void
+  /** Announces keys whose state has changed, until the returned function is called. */
+  onChange(handler: (key: string) => void): () => void
+  /** Announces keys whose broker was away and is there again, perhaps with less than it had, until the returned function is called. */
+  onReturn(handler: (key: string) => void): () => void
 }
 
 export type DispatchLeasesDeps = {
@@ -63,13 +65,15 @@ type Entry = {
   readonly key: string
   readonly wish: DispatchWish
   readonly lease: BrokerLease
+  readonly stopListening: () => void
   state: DispatchState
 }
 
 export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
   const { brokers, clock, log, installation, holder, by, outbid } = deps
   const entries = new Map<string, Entry>()
-  const handlers: ((key: string) => void)[] = []
+  const changeHandlers = new Set<(key: string) => void>()
+  const returnHandlers = new Set<(key: string) => void>()
   const stopped = Promise.withResolvers<void>()
   /** Aborted when there is a new wish: ends the pause. */
   let hurry = new AbortController()
@@ -82,10 +86,19 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
     holder,
   })
 
+  function announceChange(key: string): void {
+    for (const handler of changeHandlers) handler(key)
+  }
+
+  function listen(handlers: Set<(key: string) => void>, handler: (key: string) => void): () => void {
+    handlers.add(handler)
+    return () => void handlers.delete(handler)
+  }
+
   function enter(entry: Entry, state: DispatchState): void {
     const isNew = !isSame(entry.state, state)
     entry.state = state
-    if (isNew) for (const handler of handlers) handler(entry.key)
+    if (isNew) announceChange(entry.key)
   }
 
   /** Two TaskBrokers of one namespace may mean the same server: while one of them is Active, the lease is kept. */
@@ -95,7 +108,8 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
 
   /** Releases the lease, if this process holds it and no other TaskBroker wants it, and then returns the connection. */
   function leave(entry: Entry): void {
-    const { state, lease } = entry
+    const { state, lease, stopListening } = entry
+    stopListening()
     const isKept = state.kind !== 'Active' || isSharedLease(entry)
     releasing = Promise.all([releasing, isKept ? undefined : release(lease, state.proof)])
       .then(() => lease.release())
@@ -175,10 +189,13 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
       // New credentials do not change the lease: its proof stays valid.
       const isSameLease = before !== undefined && wish.dispatch === before.wish.dispatch && isSamePlace(before.wish, wish)
       const state: DispatchState = wish.dispatch === 'Standby' ? { kind: 'Standby' } : { kind: 'Pending' }
-      const entry: Entry = { key, wish, lease, state: isSameLease ? before.state : state }
+      const stopListening = lease.broker.onReturn(() => {
+        for (const handler of returnHandlers) handler(key)
+      })
+      const entry: Entry = { key, wish, lease, stopListening, state: isSameLease ? before.state : state }
       entries.set(key, entry)
       if (before !== undefined) leave(isSameLease ? { ...before, state: { kind: 'Pending' } } : before)
-      if (before === undefined || !isSame(before.state, entry.state)) for (const handler of handlers) handler(key)
+      if (before === undefined || !isSame(before.state, entry.state)) announceChange(key)
       hurry.abort()
     },
     forget(key) {
@@ -186,10 +203,11 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
       if (entry === undefined) return
       entries.delete(key)
       leave(entry)
-      for (const handler of handlers) handler(key)
+      announceChange(key)
     },
     state: (key) => entries.get(key)?.state ?? { kind: 'Pending' },
-    onChange: (handler) => void handlers.push(handler),
+    onChange: (handler) => listen(changeHandlers, handler),
+    onReturn: (handler) => listen(returnHandlers, handler),
   }
 }
 

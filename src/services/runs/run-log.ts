@@ -6,7 +6,7 @@ import { applyEntry, createRun, foldRun, type Graph, type Run, type RunEntry, ty
 import type { Logger } from '../../observability/index.ts'
 import type { BrokerClock } from '../brokers/index.ts'
 import type { Memory } from '../engine/index.ts'
-import type { Outcomes } from '../signals/index.ts'
+import type { RunCounts } from '../signals/index.ts'
 import { judgeLog, type LogOwner, type LogVerdict } from './log-verdict.ts'
 import type { NodeJobs } from './node-jobs.ts'
 import { isActive, type RunPlace, specOf } from './node-queue-jobs.ts'
@@ -21,8 +21,8 @@ export type RunMemory = Memory<Run> & {
 export type RunDeps = {
   readonly brokerClock: BrokerClock
   readonly log: Logger
-  /** Learns of every end that was recorded, and thereby counted. */
-  readonly outcomes?: Pick<Outcomes, 'tell'> | undefined
+  /** Re-reads what a recorded end changes. */
+  readonly counts?: Pick<RunCounts, 'recorded'> | undefined
   /** Called before and after every append and effect, so that a test can end the process there. */
   readonly at?: ((point: string) => void) | undefined
 }
@@ -81,8 +81,8 @@ export async function appendLog(
   what: string,
   entries: readonly RunEntry[],
 ): Promise<'Written' | 'Refused' | 'Fenced'> {
-  const { broker, brokerClock, marker, proof, log, outcomes, at = () => undefined } = context
-  const counts = countsOf(context, run, entries)
+  const { broker, brokerClock, marker, proof, log, counts, at = () => undefined } = context
+  const increments = countsOf(context, run, entries)
   at(`before append ${what}`)
   const answer = await broker.appendRun({
     run: context.run,
@@ -90,7 +90,7 @@ export async function appendLog(
     entries: entries.map((entry) => JSON.stringify(entry)),
     marker,
     proof,
-    counts,
+    counts: increments,
   })
   at(`after append ${what}`)
   brokerClock.set(broker, answer.brokerTimeMs)
@@ -101,7 +101,7 @@ export async function appendLog(
   }
   for (const entry of entries) applyEntry(run, entry)
   noteStored(context, run.length)
-  outcomes?.tell(marker.namespace, counts)
+  counts?.recorded(marker.namespace, increments)
   return 'Written'
 }
 

@@ -40,7 +40,9 @@ function home() {
   }
   const end = (subject: string, outcome: 'succeeded' | 'failed', minutesAgo = 0) =>
     ends.push({ subject: `acme/Queue/${subject}`, minute: Math.floor((clock.now() + state.aheadMs) / 60_000) - minutesAgo, outcome })
-  return { clock, counts, subscriber, snapshot, announced, calls, state, ask, end, forget: () => ends.splice(0) }
+  const recorded = (namespace: string, subject: string) =>
+    counts.recorded(namespace, [{ subjectKind: 'Queue', subject, outcome: 'Failed' }])
+  return { clock, counts, recorded, subscriber, snapshot, announced, calls, state, ask, end, forget: () => ends.splice(0) }
 }
 
 describe('counts of runs', () => {
@@ -78,7 +80,7 @@ describe('counts of runs', () => {
   })
 
   it('that the broker had and has no more are doubted by all who ask it, until their window is over', async () => {
-    const { clock, counts, announced, ask, end, forget, snapshot } = home()
+    const { clock, announced, ask, end, forget, snapshot, recorded } = home()
     for (const minutesAgo of [0, 4]) end('mail', 'failed', minutesAgo)
     ask('a')
     ask('other', 'quiet')
@@ -91,7 +93,7 @@ describe('counts of runs', () => {
     forget()
     end('mail', 'succeeded')
     announced.length = 0
-    counts.recorded({ namespace: 'acme', subjectKind: 'Queue', subject: 'mail' })
+    recorded('acme', 'mail')
     await clock.advance(50)
     const lostUntilMs = clock.now() + 360_000
     expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 0, missed: 0, lostUntilMs })
@@ -105,7 +107,7 @@ describe('counts of runs', () => {
   })
 
   it('are read at once, for what it concerns, when an end was recorded; a flood of them is one read', async () => {
-    const { clock, counts, announced, calls, ask, end, snapshot } = home()
+    const { clock, announced, calls, ask, end, snapshot, recorded } = home()
     ask('a')
     ask('b', 'other')
     await clock.advance(0)
@@ -113,21 +115,21 @@ describe('counts of runs', () => {
     calls.length = 0
     for (let index = 0; index < 30; index++) {
       end('mail', 'failed')
-      counts.recorded({ namespace: 'acme', subjectKind: 'Queue', subject: 'mail' })
+      recorded('acme', 'mail')
     }
-    counts.recorded({ namespace: 'elsewhere', subjectKind: 'Queue', subject: 'other' })
+    recorded('elsewhere', 'other')
     await clock.advance(50)
     expect(calls.map((requests) => requests.map(({ subject }) => subject))).toEqual([['mail']])
     expect([announced, snapshot('a')]).toEqual([['a'], { kind: 'Read', succeeded: 0, failed: 30, missed: 0 }])
   })
 
   it("are those of the broker's minute, wherever the operator's clock stands", async () => {
-    const { clock, counts, state, ask, end, snapshot } = home()
+    const { clock, state, ask, end, snapshot, recorded } = home()
     state.aheadMs = 90_000
     ask('a')
     await clock.advance(0)
     end('mail', 'failed')
-    counts.recorded({ namespace: 'acme', subjectKind: 'Queue', subject: 'mail' })
+    recorded('acme', 'mail')
     await clock.advance(50)
     expect(snapshot('a')).toMatchObject({ failed: 1 })
   })

@@ -9,7 +9,7 @@
 import { minutesOf } from '../../alerting/index.ts'
 import type { CountRequest } from '../../broker/index.ts'
 import type { Clock, TimerHandle } from '../../clock/index.ts'
-import type { SubjectKind } from '../../contract/index.ts'
+import type { CountIncrement, SubjectKind } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { createBrokerClock, type BrokerClock, type Brokers } from '../brokers/index.ts'
@@ -47,8 +47,8 @@ export type RunCounts = {
   subscribe(subscription: CountsSubscription): void
   unsubscribe(subscriber: Subscriber): void
   snapshot(subscriber: Subscriber): CountsSnapshot
-  /** An end of that subject was recorded: its numbers are about to change. */
-  recorded(end: Omit<Question, 'windowSeconds'>): void
+  /** These ends were counted in the broker a moment ago, by this process: it is the one that dispatches. Only requests a read. */
+  recorded(namespace: string, ends: readonly CountIncrement[]): void
   /** Keys of subscribers of that kind whose numbers changed. */
   changesOf(kind: string): ChangeSource
   stop(): Promise<void>
@@ -116,8 +116,8 @@ export function createRunCounts({ brokers, ...deps }: RunCountsDeps): RunCounts 
       const found = find(subscriber)
       return found === undefined ? { kind: 'Pending' } : found.reader.snapshot(found.subscription)
     },
-    recorded(end) {
-      for (const reader of readers()) reader.recorded(end)
+    recorded(namespace, ends) {
+      for (const reader of readers()) for (const end of ends) reader.recorded({ ...end, namespace })
     },
     changesOf,
     stop,

@@ -6,7 +6,7 @@ import type { Logger } from '../../observability/index.ts'
 import { type Change, type Ledger, type MissedReason, parseLedger, type RunObservation, type SchedulePlan } from '../../scheduling/index.ts'
 import type { BrokerClock } from '../brokers/index.ts'
 import type { Memory } from '../engine/index.ts'
-import type { Outcomes } from '../signals/index.ts'
+import type { RunCounts } from '../signals/index.ts'
 import type { SlotExecutor } from './slot-executor.ts'
 
 /** A ledger as it is stored. `ledger` undefined: there is none; the deletion policy is that of its owner marker. */
@@ -27,8 +27,8 @@ export type SlotMemory = Memory<LedgerRecord> & {
 export type SlotDeps = {
   readonly brokerClock: BrokerClock
   readonly log: Logger
-  /** Learns of every run whose end was recorded, and thereby counted. */
-  readonly outcomes?: Pick<Outcomes, 'tell'> | undefined
+  /** Re-reads what a recorded end changes. */
+  readonly counts?: Pick<RunCounts, 'recorded'> | undefined
   /** Called before and after every write and effect, so that a test can end the process there. */
   readonly at?: ((point: string) => void) | undefined
 }
@@ -73,9 +73,9 @@ export async function storeLedger(
   { record }: { readonly record: LedgerRecord },
   step: { readonly what: string; readonly ledger: Ledger | undefined; readonly changes: readonly Change[] } & WriteWindow,
 ): Promise<{ readonly outcome: 'Written' | 'Refused' | 'Fenced'; readonly record?: LedgerRecord }> {
-  const { broker, brokerClock, memory, marker, proof, log, outcomes, at = () => undefined } = context
+  const { broker, brokerClock, memory, marker, proof, log, counts, at = () => undefined } = context
   const { deletionPolicy } = marker
-  const counts = countsOf(context, record.ledger, step.changes)
+  const increments = countsOf(context, record.ledger, step.changes)
   at(`before write ${step.what}`)
   const answer = await broker.writeLedger({
     ledger: context.ledger,
@@ -85,14 +85,14 @@ export async function storeLedger(
     proof,
     notBeforeMs: step.notBeforeMs,
     beforeMs: step.beforeMs,
-    counts,
+    counts: increments,
   })
   at(`after write ${step.what}`)
   brokerClock.set(broker, answer.brokerTimeMs)
   if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
   const stored = recordOf(answer.stored)
   if (answer.outcome === 'Written') {
-    outcomes?.tell(marker.namespace, counts)
+    counts?.recorded(marker.namespace, increments)
     return { outcome: 'Written', record: stored }
   }
   if (answer.outcome === 'Conflict') forgetEffects(memory)
