@@ -84,7 +84,7 @@ it('DryRun says what it would write, and writes nothing', async () => {
   await queue.addBulk(jobs(70))
   await createPool(home.client, namespace, 'dry', { queues: [{ name: 'dry' }], scaling: { mode: 'DryRun' } })
   const told = await pool('dry', ({ status }) => status?.desiredReplicas === 7)
-  expect(told?.status?.decision).toBe('DryRun, would write 7 replicas: 70 jobs (70 waiting, 0 running) need 7 at 10 per replica. Now 0.')
+  expect(told?.status?.decision).toBe('DryRun, would set 7 replicas: 70 jobs (70 waiting, 0 running) need 7 at 10 per replica. Now 0.')
   expect(condition(told, 'ScalingActive')).toMatchObject({ status: 'False', reason: 'ScalingDisabled' })
   await scale(deployments, 'dry', 2)
   await pool('dry', ({ status }) => status?.ready === '0/2')
@@ -104,8 +104,8 @@ it('a number by hand is repaired, a zero by hand is left alone until there is an
   await scale(deployments, 'hand', 0)
   const off = await pool('hand', ({ status }) => status?.reason === 'ScalingDisabled')
   expect(condition(off, 'ScalingActive')?.message).toBe(
-    'somebody scaled Deployment "hand" to 0, Taskmill wrote 3 last; it is left alone. ' +
-      'Next: kubectl scale deployment hand --replicas=1 gives it back to the queues, as does any number but 0',
+    'someone scaled Deployment "hand" to 0 (Taskmill last wrote 3), and the operator leaves it at 0. ' +
+      'Next: kubectl scale deployment hand --replicas=1, or any number but 0, lets it scale again',
   )
   await queue.addBulk(jobs(30))
   // Nor does a restart of the operator forget it.

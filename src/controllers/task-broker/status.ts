@@ -69,10 +69,11 @@ function reachability({ broker, look }: World): readonly WantedCondition[] {
 }
 
 const nextSteps = {
-  ConnectionFailed: 'It is tried again all the time. Next: check spec.standalone.address, the network and the server itself',
-  TLSFailed: 'Next: check spec.tls, the Secrets that it names, and the certificate of the server',
+  ConnectionFailed: 'The operator keeps retrying. Next: check spec.standalone.address, the network and the server itself',
+  TLSFailed: 'Next: check spec.tls, its Secrets, and the certificate of the server',
   AuthenticationFailed:
-    'The Secret is read again. Next: check user name and password in the Secret of spec.credentialsSecretRef, and the ACL of the server',
+    'The operator reads the Secret again. Next: check user name and password in the Secret of spec.credentialsSecretRef, and the ACL of ' +
+    'the server',
 } as const
 
 function failureMessage(address: string, { reason, message }: Extract<World['look'], { kind: 'Failed' }>): string {
@@ -90,15 +91,14 @@ function dispatchingCondition({ broker, dispatch, installation }: World): Wanted
     case 'Active':
       return brokerCondition('Dispatching', 'Active', `this cluster dispatches, epoch ${dispatch.proof.epoch}`)
     case 'Pending':
-      return brokerCondition('Dispatching', 'Pending', 'the broker has not said yet whose turn it is')
+      return brokerCondition('Dispatching', 'Pending', 'the operator has not yet read from the broker who holds the dispatch lease')
     case 'Standby':
       return dispatch.heldBy === undefined
-        ? brokerCondition('Dispatching', 'Standby', 'spec.dispatch is Standby. Next: set it to Active when this cluster is to dispatch')
+        ? brokerCondition('Dispatching', 'Standby', 'spec.dispatch is Standby. Next: set it to Active if this cluster is to dispatch')
         : brokerCondition(
             'Dispatching',
             'DispatchedElsewhere',
-            `${dispatch.heldBy} dispatches for ${installation}/${broker.metadata.namespace ?? ''}. Next: nothing if that is another cluster of ` +
-              'yours (set one of them to Standby); else give each cluster an installation of its own',
+            `${dispatch.heldBy} dispatches for ${installation}/${broker.metadata.namespace ?? ''}. Next: nothing if that is another cluster of yours (set one of them to Standby); otherwise give each cluster an installation name of its own`,
           )
   }
 }
@@ -114,7 +114,7 @@ function degradedCondition(look: Answer, status: TaskBrokerStatus | undefined): 
   const { evictionPolicy, persistence } = look.info
   const problems: WantedCondition[] = []
   if (evictionPolicy !== undefined && evictionPolicy !== 'noeviction') {
-    const message = `maxmemory-policy is ${evictionPolicy}: jobs are deleted when memory runs out. Next: set it to noeviction`
+    const message = `maxmemory-policy is ${evictionPolicy}: Redis deletes jobs when memory runs out. Next: set it to noeviction`
     problems.push(brokerCondition('Degraded', 'UnsafeEvictionPolicy', message))
   }
   if (persistence === 'None') {
@@ -131,7 +131,7 @@ function degradedCondition(look: Answer, status: TaskBrokerStatus | undefined): 
     problems.push(brokerCondition('Degraded', 'LegacyRepeatables', message))
   }
   const [first] = problems
-  if (first === undefined) return [brokerCondition('Degraded', 'AsExpected', 'there is nothing to object to')]
+  if (first === undefined) return [brokerCondition('Degraded', 'AsExpected', 'no problem was found')]
   return [{ ...first, message: problems.map(({ message }) => message).join('. ') }]
 }
 

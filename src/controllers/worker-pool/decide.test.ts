@@ -283,15 +283,17 @@ describe('decide', () => {
     const decided = (world: Partial<World>) => outcomeOf(worldOf(world)).status.decision
     const ready = { readyReplicas: 4, updatedReplicas: 4 }
     expect(decided({ pool: poolOf(scalingOf({ mode: 'DryRun' })), deployment: owned(1), signals: waiting(100) })).toBe(
-      'DryRun, would write 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica. Now 1.',
+      'DryRun, would set 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica. Now 1.',
     )
     expect(decided({ ...manual(0, 0), deployment: owned(4, ready), signals: waiting(100) })).toBe(
-      '4 replicas: found when Manual began, held until another number is written (kubectl scale workerpool email --replicas=N). ' +
-        'The queues ask for 4 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica; kept until 2026-11-23T03:01:00Z by the scale-down window of 60 s.',
+      '4 replicas: the number when Manual began, kept until a user sets another one (kubectl scale workerpool email --replicas=N). ' +
+        'The queues need 4 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica; kept until 2026-11-23T03:01:00Z by the scale-down window of 60 s.',
     )
-    expect(decided({ deployment: owned(0, {}, 4) })).toMatch(/^0 replicas: somebody scaled Deployment "email" to 0, Taskmill wrote 4 last/u)
+    expect(decided({ deployment: owned(0, {}, 4) })).toMatch(
+      /^0 replicas: someone scaled Deployment "email" to 0 \(Taskmill last wrote 4\)/u,
+    )
     const { scale } = outcomeOf(worldOf({ deployment: owned(2, {}, 4), signals: waiting(500) }))
-    expect(scale?.because).toMatch(/^2 was written by hand, 4 by Taskmill; 500 jobs/u)
+    expect(scale?.because).toMatch(/^someone else wrote 2, Taskmill wrote 4; 500 jobs/u)
   })
 
   it('shows what the API server warned of', () => {

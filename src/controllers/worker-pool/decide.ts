@@ -116,7 +116,7 @@ function blockerOf({ pool, broker, deployment, refusal }: World): Blocker | unde
       }
     }
     case 'Forbidden': {
-      const message = `the Deployment is refused: ${refusal.message}. Next: look at the namespace's quotas and at the operator's role; it is tried again`
+      const message = `the API server refuses the Deployment: ${refusal.message}. The operator retries. Next: check the namespace's quotas and the operator's role`
       return {
         ready: poolCondition('Ready', 'DeploymentUnavailable', message),
         standing: poolCondition('Reconciling', 'DeploymentProgressing', message),
@@ -161,7 +161,7 @@ function signalOf(signals: QueueSignals): Signal {
 /** How many replicas the Deployment is to have, and who says so. */
 function intentOf(world: World, input: ScalingInput, decision: ScalingDecision): Intent {
   const current = currentReplicas(world.deployment)
-  const asked = `The queues ask for ${describeDecision(input, decision)}`
+  const asked = `The queues need ${describeDecision(input, decision)}`
   const override = overrideOf(world)
   if (override?.replicas !== undefined) return intentOfOverride(world, override, override.replicas, asked)
   const mode = modeOf(world)
@@ -177,9 +177,8 @@ function intentOf(world: World, input: ScalingInput, decision: ScalingDecision):
     }
     case 'DryRun': {
       const would = describeDecision(input, decision)
-      const disabled = `${describeMode(override, mode)}: the replicas are left alone. Next: set it to Auto when status.decision convinces`
-      const words =
-        decision.replicas === current ? `DryRun, and would write nothing: ${would}` : `DryRun, would write ${would} Now ${current}.`
+      const disabled = `${describeMode(override, mode)}: the operator leaves the replicas alone. Next: set it to Auto if status.decision is what you want`
+      const words = decision.replicas === current ? `DryRun, would change nothing: ${would}` : `DryRun, would set ${would} Now ${current}.`
       return { ...ofReplicas(current), desired: decision.replicas, keepsReplicas: true, decision: words, because: '', disabled }
     }
     case 'Manual':
@@ -210,7 +209,7 @@ export function findReplicasBefore(world: World): number | undefined {
 }
 
 function intentOfReturn(replicas: number): Intent {
-  const because = 'what there was before the override.'
+  const because = 'the replicas before the override.'
   return { ...ofReplicas(replicas), decision: `${plural(replicas)}: ${because}`, because, isByPeople: true }
 }
 
@@ -249,9 +248,9 @@ function intentOfManual(world: World, asked: string): Intent {
   // One that was deleted comes back as it was.
   const before = overrideOf(world) === undefined ? findReplicasBefore(world) : undefined
   const found = before ?? (deployment.kind === 'Owned' ? currentReplicas(deployment) : (status?.desiredReplicas ?? 0))
-  const disabled = `${says}: the replicas that were found are held, ${scale} changes them. ${ends}`
-  const decision = `${plural(found)}: found when Manual began, held until another number is written (${scale}). ${asked}`
-  return { ...ofReplicas(found), decision, because: 'held since Manual began.', disabled, isByPeople: true }
+  const disabled = `${says}: the current replicas are kept; ${scale} changes them. ${ends}`
+  const decision = `${plural(found)}: the number when Manual began, kept until a user sets another one (${scale}). ${asked}`
+  return { ...ofReplicas(found), decision, because: 'kept since Manual began.', disabled, isByPeople: true }
 }
 
 /** In Manual, a number that was written for the pool since ends it. */
@@ -264,9 +263,7 @@ function isHumanZeroInForce({ pool, deployment, ...rest }: World): boolean {
 function intentOfHumanZero({ pool, deployment }: World): Intent {
   const name = deploymentNameOf(pool)
   const written = deployment.kind === 'Owned' ? writtenReplicas(deployment.object) : undefined
-  const disabled =
-    `somebody scaled Deployment "${name}" to 0, Taskmill wrote ${written} last; it is left alone. ` +
-    `Next: kubectl scale deployment ${name} --replicas=1 gives it back to the queues, as does any number but 0`
+  const disabled = `someone scaled Deployment "${name}" to 0 (Taskmill last wrote ${written}), and the operator leaves it at 0. Next: kubectl scale deployment ${name} --replicas=1, or any number but 0, lets it scale again`
   return {
     ...ofReplicas(0),
     keepsReplicas: true,
@@ -287,7 +284,7 @@ function describeDrift({ deployment }: World): string {
   if (deployment.kind !== 'Owned') return ''
   const written = writtenReplicas(deployment.object)
   const current = currentReplicas(deployment)
-  return written === undefined || written === current ? '' : `${current} was written by hand, ${written} by Taskmill; `
+  return written === undefined || written === current ? '' : `someone else wrote ${current}, Taskmill wrote ${written}; `
 }
 
 type Mode = WorkerPool['spec']['scaling']['mode']

@@ -46,7 +46,7 @@ export function findStranger(
   if (pool.spec.targetRef === undefined) {
     // By UID, not only by name: a pool that was created anew does not inherit.
     if (controller?.uid === pool.metadata.uid) return undefined
-    return controller === undefined ? 'nobody that Taskmill knows' : `${controller.kind} "${controller.name}"`
+    return controller === undefined ? 'an unknown owner' : `${controller.kind} "${controller.name}"`
   }
   if (controller?.kind === pool.kind) return `${controller.kind} "${controller.name}"`
   const marked = object.metadata.labels?.[labels.pool]

@@ -29,7 +29,7 @@ function readyEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStat
   const reason = tellable.find((each) => each === ready.reason)
   if (reason !== undefined) return [poolEvent(reason, ready.message)]
   return was === 'BrokerUnreachable' || was === 'BrokerNotReady'
-    ? [poolEvent('BrokerReachable', 'the queues are read again; scaling goes on')]
+    ? [poolEvent('BrokerReachable', 'the queues can be read again; scaling continues')]
     : []
 }
 

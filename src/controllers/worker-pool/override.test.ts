@@ -185,7 +185,7 @@ describe('an override of a pool', () => {
     })
     expect(findCondition(status.conditions, 'ScalingLimited')).toBeUndefined()
     expect(status.decision).toBe(
-      `5 replicas: spec.override, ${words}. The queues ask for 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica.`,
+      `5 replicas: spec.override, ${words}. The queues need 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica.`,
     )
     expect(scale?.because).toBe(`spec.override, ${words}.`)
   })

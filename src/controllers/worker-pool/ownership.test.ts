@@ -23,7 +23,7 @@ it.each<{ name: string; pool: WorkerPool; object: Deployment; others?: WorkerPoo
     object: named('email', 'email', [ownerOf('WorkerPool', 'email', 'old-uid')]),
     want: 'WorkerPool "email"',
   },
-  { name: "nobody's", pool: poolOf(), object: named('email'), want: 'nobody that Taskmill knows' },
+  { name: "nobody's", pool: poolOf(), object: named('email'), want: 'an unknown owner' },
   { name: 'a free target', pool: targetPool(), object: named('theirs'), want: undefined },
   { name: 'a target that it has marked', pool: targetPool(), object: named('theirs', 'email'), want: undefined },
   {

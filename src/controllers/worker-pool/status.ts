@@ -30,7 +30,7 @@ type ScaledGrounds = Extract<Grounds, { readonly kind: 'Scaled' }>
 function scaledStatus(world: World, { input, decision, intent }: ScaledGrounds): WorkerPoolStatus {
   const { signal, rules } = input
   const signals = signalHealth(world)
-  const atZero = intent.disabled ?? 'no jobs; the next job wakes the pool'
+  const atZero = intent.disabled ?? 'no jobs; the next job starts a pod'
   const health = signals.health ?? deploymentHealth(world, intent.replicas, atZero)
   const active = intent.disabled === undefined ? signals.active : poolCondition('ScalingActive', 'ScalingDisabled', intent.disabled)
   const scaling = intent.isByPeople === true ? [] : [ableCondition(input, decision), limitedCondition(world, decision, rules)]
@@ -58,7 +58,7 @@ function scaledStatus(world: World, { input, decision, intent }: ScaledGrounds):
 
 function ableCondition(input: ScalingInput, decision: ScalingDecision): WantedCondition {
   return decision.heldUntilMs === undefined
-    ? poolCondition('AbleToScale', 'ReadyForNewScale', 'nothing keeps the replicas from following the demand')
+    ? poolCondition('AbleToScale', 'ReadyForNewScale', 'the replicas follow the demand')
     : poolCondition('AbleToScale', 'ScaleDownStabilized', explainDecision(input, decision))
 }
 
@@ -66,7 +66,7 @@ function signalHealth(world: World): { readonly active: WantedCondition; readonl
   const { signals } = world
   switch (signals.kind) {
     case 'Read':
-      return { active: poolCondition('ScalingActive', 'ValidMetricFound', 'all queues of the pool are read') }
+      return { active: poolCondition('ScalingActive', 'ValidMetricFound', 'all queues of the pool can be read') }
     case 'Pending': {
       const message = 'the queues are being read for the first time'
       return {
@@ -79,7 +79,7 @@ function signalHealth(world: World): { readonly active: WantedCondition; readonl
     }
     case 'Blocked': {
       const next = `Next: kubectl describe taskbroker ${world.pool.spec.brokerRef.name}`
-      const message = `the queues cannot be read, the replicas are held: ${signals.message}. ${next}`
+      const message = `the queues cannot be read, so the replicas are held: ${signals.message}. ${next}`
       return {
         active: poolCondition('ScalingActive', 'FailedGetQueueMetrics', message),
         health: {
@@ -90,7 +90,7 @@ function signalHealth(world: World): { readonly active: WantedCondition; readonl
     }
     case 'Unreadable': {
       const next = `Next: kubectl describe taskbroker ${world.pool.spec.brokerRef.name}`
-      const message = `the queues cannot be read, the replicas are held: ${signals.message}. ${next}`
+      const message = `the queues cannot be read, so the replicas are held: ${signals.message}. ${next}`
       return {
         active: poolCondition('ScalingActive', 'FailedGetQueueMetrics', message),
         health: {
@@ -114,14 +114,14 @@ function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: 
       return poolCondition(
         'ScalingLimited',
         'TooManyReplicas',
-        `the queues ask for more than maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room`,
+        `the queues need more than maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room`,
       )
     case 'QueueConcurrencyLimited':
       return poolCondition('ScalingLimited', 'QueueConcurrencyLimited', cappedWords(decision))
     case 'TooFewReplicas':
-      return poolCondition('ScalingLimited', 'TooFewReplicas', `the queues ask for less than minReplicas ${rules.minReplicas}`)
+      return poolCondition('ScalingLimited', 'TooFewReplicas', `the queues need less than minReplicas ${rules.minReplicas}`)
     default:
-      return poolCondition('ScalingLimited', 'DesiredWithinRange', 'the queues ask for a number within minReplicas and maxReplicas')
+      return poolCondition('ScalingLimited', 'DesiredWithinRange', 'the number that the queues need is within minReplicas and maxReplicas')
   }
 }
 
@@ -129,7 +129,7 @@ function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: 
 function cappedWords({ capped }: ScalingDecision): string {
   const limits = capped?.queues.map(({ queue, concurrency }) => `queue "${queue}" runs at most ${concurrency} at once`) ?? []
   const next = 'Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room'
-  return `${plural(capped?.from ?? 0)} would find nothing to do: ${limits.join(', ')}. ${next}`
+  return `${plural(capped?.from ?? 0)} would partly stay idle: ${limits.join(', ')}. ${next}`
 }
 
 const tellingReasons: ReadonlySet<string> = new Set(['OverrideActive', 'TooManyReplicas', 'QueueConcurrencyLimited', 'ScaleDownStabilized'])
