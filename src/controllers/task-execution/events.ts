@@ -4,8 +4,8 @@ import { slotTime } from '../../contract/index.ts'
 import { parseSlotRun } from '../../plans/index.ts'
 import { sourceOf } from './status.ts'
 
-/** So many failed nodes of one append are told one by one. */
-const maxTold = 5
+/** Of one append so many failed nodes get an Event each. */
+const mostFailures = 5
 
 const outcomeEvents = {
   Succeeded: 'Succeeded',
@@ -20,7 +20,7 @@ function slotWords(execution: TaskExecution): string {
   return run === undefined ? '' : ` for slot ${slotTime(run.slot)} of tsch/${run.schedule}`
 }
 
-/** What is worth an Event in what was just recorded. */
+/** Events for entries that were just recorded. */
 export function entryEvents(entries: readonly RunEntry[], execution: TaskExecution): readonly WantedEvent[] {
   const failures: string[] = []
   const events = entries.flatMap((entry): readonly WantedEvent[] => {
@@ -35,12 +35,12 @@ export function entryEvents(entries: readonly RunEntry[], execution: TaskExecuti
     }
     return []
   })
-  const more = failures.length - maxTold
-  const told = [...failures.slice(0, maxTold), ...(more > 0 ? [`and ${more} more nodes`] : [])]
-  return [...told.map((note) => executionEvent('NodeFailed', note)), ...events]
+  const more = failures.length - mostFailures
+  const notes = [...failures.slice(0, mostFailures), ...(more > 0 ? [`and ${more} more nodes`] : [])]
+  return [...notes.map((note) => executionEvent('NodeFailed', note)), ...events]
 }
 
-/** How many a Kubernetes Job may make depends on more than a number. */
+/** `3/4 attempts`; a Kubernetes Job has no fixed number of attempts. */
 function attemptsOf(made: number, most: number | undefined): string {
   return most === undefined ? `${made} ${made === 1 ? 'attempt' : 'attempts'}` : `${made}/${most} attempts`
 }

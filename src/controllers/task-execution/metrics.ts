@@ -2,11 +2,11 @@ import { runSourceOf, type RunSourceName, type TaskExecution, type TaskExecution
 import type { NodeOutcome, RunOutcome } from '../../graph/index.ts'
 import type { Metrics } from '../../observability/index.ts'
 
-/** All there are: series that stay at 0 are told too. */
+/** All outcomes: series that stay at 0 exist too. */
 const runOutcomes: Readonly<Record<RunOutcome, true>> = { Succeeded: true, Failed: true, TimedOut: true, Cancelled: true, Skipped: true }
 const nodeOutcomes: Readonly<Record<NodeOutcome, true>> = { ...runOutcomes, Omitted: true }
 
-/** There is a run, so there may be an end of one. */
+/** Opens the series as soon as there is a run. */
 export function openRun(metrics: Metrics, execution: TaskExecution, dependency: string | undefined): void {
   const { namespace = '' } = execution.metadata
   const source = sourceOf(execution)
@@ -20,7 +20,7 @@ export function openRun(metrics: Metrics, execution: TaskExecution, dependency: 
   for (const outcome of Object.keys(nodeOutcomes)) graph.add('taskmill_dependency_nodes_total', { outcome }, 0)
 }
 
-/** A run has ended, and its status says so for the first time. */
+/** Counts a run whose status says for the first time that it ended. */
 export function countRun(metrics: Metrics, execution: TaskExecution, status: TaskExecutionStatus): void {
   const { namespace = '' } = execution.metadata
   const source = sourceOf(execution)

@@ -3,9 +3,9 @@ import type { TaskExecutionStatus } from '../../api/index.ts'
 
 type NodeStatus = NonNullable<TaskExecutionStatus['nodes']>[number]
 
-/** Of more nodes only those are shown that something is to be said of. */
+/** Of a run with more nodes only those with something to say are shown. */
 export const mostRows = 40
-/** What the schema allows a line. */
+/** The schema's limit for a line. */
 export const mostColumns = 256
 
 const header = ['NODE', 'STATE', 'ATTEMPT', 'TOOK', 'WORKER', 'REASON'] as const
@@ -30,7 +30,7 @@ function selected(nodes: readonly NodeStatus[]): readonly [readonly NodeStatus[]
 
 function rowOf({ name, state, attempt, startTime, finishTime, worker, reason, message }: NodeStatus): readonly string[] {
   const tookMs = startTime === undefined || finishTime === undefined ? undefined : Date.parse(finishTime) - Date.parse(startTime)
-  // Of what did not run the words say it all.
+  // For a node that did not run, the words are enough.
   const isPlain = reason === undefined || reason === state || state === 'Skipped' || state === 'Omitted'
   const why = isPlain ? message : [reason, message].filter((each) => each !== undefined).join(': ')
   return [

@@ -21,7 +21,7 @@ const maxResultBytes = 1024
 export function statusOf(world: World): TaskExecutionStatus {
   const { execution, status, broker, dependency, situation, run, nowMs } = world
   const view = run === undefined ? undefined : viewRun(run)
-  const { waitingFor: _, ...told } = run === undefined || view === undefined ? toldBefore(world) : toldOfRun(run, view, world)
+  const { waitingFor: _, ...told } = run === undefined || view === undefined ? keepFormer(world) : describeRun(run, view, world)
   const state = told.state ?? 'Pending'
   const waitingFor = isFinal(state) ? undefined : waitingOf(world)
   const schedule = scheduleOf(execution)
@@ -41,8 +41,8 @@ export function statusOf(world: World): TaskExecutionStatus {
   }
 }
 
-/** Nothing could be read: what was told stays. */
-function toldBefore({ status, situation }: World): Partial<TaskExecutionStatus> {
+/** Nothing can be read: the former status stays. */
+function keepFormer({ status, situation }: World): Partial<TaskExecutionStatus> {
   const { conditions: _, waitingFor, ...kept } = status ?? { observedGeneration: -1 }
   return situation.kind === 'Hopeless' || waitingFor === undefined ? kept : { ...kept, waitingFor }
 }
@@ -56,7 +56,7 @@ function hopelessFields(status: TaskExecutionStatus | undefined, message: string
   }
 }
 
-function toldOfRun(run: Run, view: RunView, world: World): Partial<TaskExecutionStatus> {
+function describeRun(run: Run, view: RunView, world: World): Partial<TaskExecutionStatus> {
   const nodes = viewNodes(run)
   const begunAtMs = run.begun?.atMs ?? 0
   const { finished } = view
@@ -108,7 +108,7 @@ function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView, { w
   }
 }
 
-/** 532 of them have to fit into an object. */
+/** The table of up to 532 nodes has to fit into an object. */
 const nodeMessageLength = 256
 
 const shownNodes = 3
@@ -178,7 +178,7 @@ const recordWords: RecordWords<'LogUnreadable'> = {
   unreadable: { reason: 'LogUnreadable', next: 'run the version that wrote it, or delete this TaskExecution' },
 }
 
-/** What makes a status worth writing at once; the table of nodes and the words are gauges. */
+/** A status is written at once when this changes; the table of nodes and the words are gauges. */
 export function transitionOf({ observedGeneration, state, broker, conditions }: TaskExecutionStatus): unknown {
   return [observedGeneration, state, broker, conditions?.map(({ type, status, reason }) => [type, status, reason])]
 }
@@ -187,7 +187,7 @@ export function isFinal(state: TaskExecutionStatus['state']): boolean {
   return state !== undefined && state !== 'Pending' && state !== 'Running'
 }
 
-/** `summary, send queued in ai_tasks (no pool) until 04:10; notify running`; of a run that cannot go on, what is in its way. */
+/** `summary, send queued in ai_tasks (no pool) until 04:10; notify running`; or what prevents the run. */
 export function waitingOf({ execution, broker, situation, run, whereabouts }: World): string | undefined {
   switch (situation.kind) {
     case 'Hopeless':
@@ -211,7 +211,7 @@ export function waitingOf({ execution, broker, situation, run, whereabouts }: Wo
   }
 }
 
-/** The nodes that have begun, where they are, and by when they have to have ended; those of which the same is to be said together. */
+/** The nodes that have begun, where they are, and their deadlines; nodes with the same words are listed together. */
 export function activeNodes(nodes: readonly NodeView[], whereabouts: World['whereabouts']): string | undefined {
   const active = nodes.filter(({ state }) => state === 'Running' || state === 'Stopping')
   if (active.length === 0) return undefined
@@ -224,7 +224,7 @@ export function activeNodes(nodes: readonly NodeView[], whereabouts: World['wher
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join('; ').slice(0, 256)
 }
 
-/** What it is a run of, as kubectl names things: `tdep/morning-summary`. */
+/** The source of the run, as kubectl names it: `tdep/morning-summary`. */
 export function sourceOf({ spec }: TaskExecution): string {
   const source = runSourceOf(spec)
   switch (source.kind) {
@@ -239,7 +239,7 @@ export function sourceOf({ spec }: TaskExecution): string {
   }
 }
 
-/** The schedule by which it was started, or which it refers to. */
+/** The schedule that started the run, or that it refers to. */
 export function scheduleOf(execution: TaskExecution): string | undefined {
   return parseSlotRun(execution)?.schedule ?? execution.spec.scheduleRef?.name
 }
@@ -247,8 +247,8 @@ export function scheduleOf(execution: TaskExecution): string | undefined {
 const [leastMs, mostMs] = [1_000, 30_000]
 
 /**
- * How long the table of nodes and the words of a run are held back after a write: a tenth of the time that it has taken so far. Whoever watches a
- * short run sees it move, and a run of hours whose nodes end all the time writes as rarely as everything else.
+ * How long gauges (the table of nodes, the words) wait after a write, in milliseconds: a tenth of the run's duration so far, from 1 s to 30 s.
+ * A short run is seen to move, and a run of hours writes as rarely as other objects.
  */
 export function gaugeIntervalMs({ startTime }: Pick<TaskExecutionStatus, 'startTime'>, nowMs: number): number {
   const takenMs = startTime === undefined ? 0 : nowMs - Date.parse(startTime)

@@ -1,4 +1,4 @@
-/** Where the effects of a run's nodes are that have begun and not ended, in words: jobs of queues, and Kubernetes Jobs. Pure. */
+/** Where the jobs of active nodes are, in words: in a queue, with a worker, or as a Kubernetes Job. Pure. */
 import { findCondition, type TaskQueue, type WorkerPool } from '../../api/index.ts'
 import type { PlacedRef, PlacedState } from '../../broker/index.ts'
 import { nodeJobId } from '../../contract/index.ts'
@@ -9,14 +9,14 @@ import type { JobProgress, JobsProgress } from '../../services/runs/index.ts'
 export type Whereabout = {
   readonly words: string
   readonly detail: string
-  /** Somebody has to do something, or the node does not continue: the condition says it too. */
+  /** The node does not continue until somebody acts: the condition says so too. */
   readonly isStuck?: boolean
 }
 
-/** A node whose job is in a queue, or in a worker's hands. */
+/** A node whose job is in a queue or with a worker. */
 export type PlacedNode = PlacedRef & { readonly node: string }
 
-/** Of a run with more of them the others are not looked for: a column and a table of nodes have room for these. */
+/** Only so many are looked for: a column and a table of nodes have no room for more. */
 const mostNodes = 10
 
 export function placedNodes({ state, active, begun }: Run, run: string, doneQueue: string): readonly PlacedNode[] {
@@ -64,7 +64,7 @@ function troubleOf(status: WorkerPool['status']): string | undefined {
   return ready?.reason === 'ScaledToZero' && scaling?.status === 'False' ? scaling.reason : undefined
 }
 
-/** What is known of a queue, besides its jobs. */
+/** What the namespace says of a queue. */
 export type QueueFacts = {
   /** The TaskQueue that pauses it. */
   readonly suspendedBy?: string | undefined
@@ -72,7 +72,7 @@ export type QueueFacts = {
   readonly pools: readonly { readonly name: string; readonly trouble?: string | undefined }[]
 }
 
-/** Of a job: where it is, and if it does not get on, what is in its way as far as this namespace shows. */
+/** Where a job is, and what prevents it from running, as far as the objects of this namespace show. */
 export function whereaboutOf(
   job: Pick<PlacedState, 'state' | 'startedAtMs' | 'isPaused'>,
   queue: string,
@@ -97,7 +97,7 @@ export function whereaboutOf(
   return { words: `${queued} (pool ${troubled.name}: ${troubled.trouble})`, detail }
 }
 
-/** By node: of those whose Jobs are there, and of those whose Jobs the API server does not take yet. */
+/** By node: Jobs that are there, and Jobs that the API server does not accept yet. */
 export function jobWhereabouts(run: Run, progress: JobsProgress): ReadonlyMap<string, Whereabout> {
   const postponed = run.postponed.size === 0 ? [] : viewNodes(run).flatMap(postponedOf)
   return new Map([...progress.jobs.map((each) => [each.node, jobWhereabout(each)] as const), ...postponed])

@@ -1,15 +1,15 @@
 import { findCondition, queueEvent, type TaskQueueStatus, type WantedEvent } from '../../api/index.ts'
 import type { QueueChange } from '../../broker/index.ts'
 
-/** Reasons of Ready that are worth an Event when they come. */
+/** Reasons of Ready that become an Event when they come. */
 const reportedReasons = ['BrokerNotFound', 'BrokerNotUsable', 'BrokerUnreachable', 'PolicyConflict', 'SettingsUnreadable'] as const
 
-/** Events for what changed between two statuses; nothing while the same facts hold. */
+/** Events for the changes between two statuses. */
 export function transitionEvents(before: TaskQueueStatus | undefined, after: TaskQueueStatus): readonly WantedEvent[] {
   return [...readyEvents(before, after), ...driftEvents(before, after), ...overrideEvents(before, after)]
 }
 
-/** What was done to the queue. */
+/** The Event for what was done to the queue. */
 export function changeEvent(change: QueueChange): WantedEvent {
   if (change.kind === 'Limited') {
     const note = `global concurrency ${limit(change.from)} -> ${limit(change.to)}`

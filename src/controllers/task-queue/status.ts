@@ -13,13 +13,13 @@ export function statusOf(world: World): TaskQueueStatus {
   }
 }
 
-/** Numbers move all the time; the rest is worth writing at once. */
+/** A status is written at once when this changes; numbers change all the time, and are gauges. */
 export function transitionOf(status: TaskQueueStatus): unknown {
   const { observedGeneration, limit, suspended } = status
   return [observedGeneration, limit, suspended, status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])]
 }
 
-/** What cannot be read stays as it was. */
+/** If the queue cannot be read, its numbers stay as they were. */
 function counts({ status, reading, rates, situation, suspension, queue }: World): Partial<TaskQueueStatus> {
   if (reading === undefined) {
     const { conditions: _, ...known } = status ?? {}
@@ -86,7 +86,7 @@ function overridden({ suspension }: World): readonly WantedCondition[] {
   return suspension.override === undefined ? [] : [queueCondition('Overridden', 'OverrideActive', suspension.override)]
 }
 
-/** Three digits say how much there is; the rest would only be written again and again. */
+/** Three digits: more would only cause more writes. */
 function rounded(count: number): number {
   return Number(Math.max(0, count).toPrecision(3))
 }

@@ -4,7 +4,7 @@ import type { Change, Ledger } from '../../scheduling/index.ts'
 import type { UnreportedMisses } from './gather.ts'
 import { describeRegression, describeRun, shortTime } from './status.ts'
 
-/** Reasons of Ready that are worth an Event when they come. */
+/** Reasons of Ready that become an Event when they come. */
 const reportedReasons = [
   'BrokerNotFound',
   'BrokerNotUsable',
@@ -19,7 +19,7 @@ const reportedReasons = [
   'Suspended',
 ] as const
 
-/** Events for what changed between two statuses; nothing while the same facts hold. */
+/** Events for the changes between two statuses. */
 export function transitionEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
   return [...overrideEvents(before, after), ...readyEvents(before, after)]
 }
@@ -43,8 +43,8 @@ function readyEvents(before: TaskScheduleStatus | undefined, after: TaskSchedule
 const reportEveryMs = 600_000
 
 /**
- * Failures as they come; of missed slots the first of a reason, and then at most every ten minutes how many there were since: a schedule
- * whose slots are all missed must not bury its other Events.
+ * An Event for each failure. For missed slots: one for the first of a reason, and then at most one in ten minutes, with their number since
+ * the last: a schedule whose slots are all missed must not bury its other Events.
  */
 export function changeEvents(
   changes: readonly Change[],

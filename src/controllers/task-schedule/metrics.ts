@@ -3,7 +3,7 @@ import type { Metrics } from '../../observability/index.ts'
 import type { Change, MissedReason, RunReason } from '../../scheduling/index.ts'
 import type { World } from './gather.ts'
 
-/** All that a run may come to: series that stay at 0 are told too. */
+/** All outcomes of a run: series that stay at 0 exist too. */
 const outcomes = {
   task: ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
   job: ['Succeeded', 'Failed', 'TimedOut', 'JobRemoved', 'Refused', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
@@ -30,7 +30,7 @@ const missedReasons: Readonly<Record<MissedReason, true>> = {
   TooManyMissed: true,
 }
 
-/** What a schedule is like now. */
+/** Sets the gauges of a schedule. */
 export function setScheduleMetrics(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
   const series = metrics.of('TaskSchedule', key)
   for (const outcome of outcomes[slotStartOf(schedule.spec).kind]) series.add('taskmill_schedule_runs_total', { outcome }, 0)
@@ -39,7 +39,7 @@ export function setScheduleMetrics(metrics: Metrics, key: string, { schedule, su
   const [next] = status.nextRuns ?? []
   series.set('taskmill_schedule_next_run_timestamp_seconds', {}, seconds(next))
   series.set('taskmill_schedule_last_run_timestamp_seconds', {}, seconds(status.lastScheduleTime))
-  // An alert on what never succeeded needs a moment to count from.
+  // An alert on a schedule that never succeeded counts from its creation.
   const lastSuccess = seconds(status.lastSuccessTime ?? schedule.metadata.creationTimestamp)
   series.set('taskmill_schedule_last_success_timestamp_seconds', {}, lastSuccess)
   series.set('taskmill_schedule_consecutive_failures', {}, status.consecutiveFailures ?? 0)
@@ -47,7 +47,7 @@ export function setScheduleMetrics(metrics: Metrics, key: string, { schedule, su
   series.set('taskmill_schedule_suspended', {}, suspension.isSuspended ? 1 : 0)
 }
 
-/** What a write to the ledger made true. */
+/** Counts what a write to the ledger recorded. */
 export function countChanges(metrics: Metrics, key: string, changes: readonly Change[]): void {
   const series = metrics.of('TaskSchedule', key)
   for (const change of changes) {

@@ -14,7 +14,7 @@ import { describeSituation, type RecordWords, type Situation } from '../../servi
 import type { ScheduleSituation, Suspension, World } from './gather.ts'
 
 const shownRuns = 5
-/** Later than this is late. */
+/** A slot that is dispatched later than this is late. */
 export const lateMs = 30_000
 const regressionShownMs = 86_400_000
 
@@ -47,7 +47,7 @@ function scheduleText({ spec }: TaskSchedule): string {
 
 const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Invalid']
 
-/** None while nothing would be dispatched at them. */
+/** The next slots; none while no slot would be dispatched. */
 function nextSlots({ slots, situation, suspension, nowMs }: World): readonly number[] {
   if (slots === undefined || suspension.isSuspended || idle.includes(situation.kind)) return []
   const next: number[] = []
@@ -184,7 +184,7 @@ function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
   }
 }
 
-/** What stays as it was while no ledger could be read. */
+/** Fields that stay as they were while no ledger can be read. */
 function carriedFields(status: TaskScheduleStatus | undefined): Partial<TaskScheduleStatus> {
   const {
     conditions: _conditions,
@@ -204,7 +204,7 @@ function carried({ status }: World, types: readonly string[]): readonly WantedCo
   })
 }
 
-/** The REASON column: the first thing that is not as one would wish, or why all is well. */
+/** The REASON column: the first fault, or why there is none. */
 function chooseReason(ready: WantedCondition, all: readonly WantedCondition[], last: RunOutcome | undefined): string {
   const override = all.find(({ type }) => type === 'Overridden')
   if (ready.reason === 'Suspended' && override !== undefined) return override.reason
@@ -217,7 +217,7 @@ function chooseReason(ready: WantedCondition, all: readonly WantedCondition[], l
   )
 }
 
-/** What makes a status worth writing at once; all the rest are gauges. */
+/** A status is written at once when this changes; all the rest are gauges. */
 export function transitionOf(status: TaskScheduleStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
   return [status.observedGeneration, status.reason, status.schedule, facts]

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Broker, BrokerEndpoint } from '../../broker/index.ts'
 import { hasCode, taskmillError } from '../../errors/index.ts'
 
-/** A broker on loan. It stays connected until the last lease of its endpoint has been released. */
+/** A shared connection to a broker. It stays open until the last lease of its endpoint is released. */
 export type BrokerLease = {
   readonly broker: Broker
-  /** Gives it back; again does nothing. */
+  /** Returns it; a second call does nothing. */
   release(): Promise<void>
 }
 
@@ -15,7 +15,7 @@ export type Brokers = {
    * outlives its term opens a connection that nobody closes.
    */
   acquire(endpoint: BrokerEndpoint): BrokerLease
-  /** Closes all, whoever still holds them, for good. */
+  /** Closes all connections for good, also those with leases. */
   close(): Promise<void>
 }
 
@@ -30,7 +30,7 @@ export type BrokerConnection = {
 
 type Shared = { readonly broker: Broker; leases: number }
 
-/** One broker per endpoint, prefix and way in, however many resources use it: the operator's connections do not grow with what it manages. */
+/** One connection per endpoint, prefix, credentials and TLS: their number does not grow with the number of objects. */
 export function createBrokers(deps: { readonly connect: (endpoint: BrokerEndpoint) => Broker }): Brokers {
   const shared = new Map<string, Shared>()
   let isClosed = false
@@ -97,7 +97,7 @@ export function createBrokerConnection(
   }
 }
 
-/** The same for the same server, prefix, credentials and TLS, and for nothing else. It tells nothing of the credentials. */
+/** Equal for the same server, prefix, credentials and TLS, and only for those. Credentials cannot be derived from it. */
 export function fingerprintOf({ address, keyPrefix, credentials, tls }: BrokerEndpoint): string {
   const parts = [
     address,
@@ -108,7 +108,7 @@ export function fingerprintOf({ address, keyPrefix, credentials, tls }: BrokerEn
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
-/** A broker that is away, or does not let in, or refuses a command: what controllers say in a condition, and try again. */
+/** Whether the broker is away, rejects the credentials or refuses a command: a controller says so in a condition, and tries again. */
 export function isBrokerFailure(error: unknown): boolean {
   return hasCode(error, 'TM_BROKER_UNREACHABLE', 'TM_BROKER_UNAUTHORIZED', 'TM_BROKER_COMMAND_FAILED')
 }

@@ -25,11 +25,11 @@ export type DispatchWish = { readonly endpoint: BrokerEndpoint; readonly namespa
  */
 export type DispatchLeases = {
   readonly name: string
-  /** Begins to claim, until the signal aborts. Once. */
+  /** Claims until the signal aborts. Call it once. */
   start(signal: AbortSignal): void
   /** Resolves when all leases are released and all connections returned. */
   readonly stopped: Promise<void>
-  /** Keys are `namespace/name` of the TaskBroker. Again with the same wish costs nothing. */
+  /** Keys are `namespace/name` of the TaskBroker. The same wish again costs nothing. */
   want(key: string, wish: DispatchWish): void
   /** Call when the TaskBroker is gone. */
   forget(key: string): void
@@ -57,7 +57,7 @@ export type DispatchLeasesDeps = {
 /** Between two claims of the same lease, and how long another holder has to be silent to lose its own. */
 const renewMs = 5_000
 const patienceMs = 30_000
-/** Until the epoch was raised, which takes the next renewal of the Lease, and until a broker that is away is asked again. */
+/** The pause after a claim that failed, or whose epoch was too low: the next renewal of the Lease raises the epoch. */
 const retryMs = 1_000
 const claimsAtOnce = 50
 
@@ -138,7 +138,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
     }
   }
 
-  /** What the broker answered. False: it needs another claim. */
+  /** Takes the broker's answer. Returns false if another claim is needed. */
   function take(entry: Entry, claimed: DispatchClaim | undefined, answer: DispatchAnswer | undefined): boolean {
     if (claimed === undefined || answer === undefined) return false
     const { dispatcher, epoch } = claimed
@@ -211,7 +211,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
   }
 }
 
-/** What wants to be claimed, by broker, in portions. */
+/** The leases to claim, by broker, in portions. */
 function batches(entries: readonly Entry[]): readonly (readonly Entry[])[] {
   const byBroker = Map.groupBy(
     entries.filter(({ wish }) => wish.dispatch === 'Active'),

@@ -5,7 +5,7 @@ import type { Logger } from '../../observability/index.ts'
 import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
 import { type Creation, jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
 
-/** What is known of the Jobs of a run: ends that are to be recorded, and when to look for those that the cache does not show. */
+/** The Jobs of a run at one moment: ends to record, and when to look again for Jobs that the cache does not show yet. */
 export type LookedAtJobs = { readonly ends: readonly NodeEnd[]; readonly againAfterMs?: number | undefined }
 
 type Call = { readonly signal: AbortSignal }
@@ -16,11 +16,11 @@ const mostShown = 10
 /**
  * The nodes of one run that are Kubernetes Jobs: the effects that `RunStep` asks for, and what is known of them.
  *
- * Guarantees: all effects are idempotent by the id of the node and of the object that began the run. A Job that was there, as the log says,
- * and is gone before it has ended ends its node: it is not created anew.
+ * Guarantees: all effects are idempotent by the id of the node and of the object that began the run. If the log says that a Job was there,
+ * and it is gone before it ended, its node has failed: the Job is not created again.
  */
 export type NodeJobs = {
-  /** Of the nodes that have begun. */
+  /** Looks at the Jobs of nodes that have begun. */
   look(run: Run, call: Call): Promise<LookedAtJobs>
   /** One answer for each, in order. */
   place(
@@ -32,7 +32,7 @@ export type NodeJobs = {
   /** Jobs of final nodes that have to be tidied up: one that runs came late; the end of another is recorded, and it has no TTL yet. */
   findUntidy(run: Run): readonly Job[]
   tidy(run: Run, untidy: readonly Job[], call: Call): Promise<void>
-  /** Whether there may be such, if all nodes are final. */
+  /** Whether there may be such Jobs, if all nodes are final. */
   hasUntidy(): boolean
   /** The name of the Job of a node, if that is what runs there. */
   nameOf(run: Run, node: string): string | undefined
@@ -69,9 +69,9 @@ export type NodeJobsDeps = {
 export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
   const { jobs, namespace, execution, owner, schedule, at = () => undefined } = deps
   const starter: Starter = { kind: 'TaskExecution', namespace, name: execution }
-  /** By UID: acknowledged or deleted, which the cache may not show yet. */
+  /** UIDs of Jobs that were acknowledged or deleted, which the cache may not show yet. */
   const tidied = new Set<string>()
-  /** By node: what the API server warned of. */
+  /** Warnings of the API server, by node. */
   const warnings = new Map<string, readonly string[]>()
 
   const refOf = (run: Run, node: string): JobRef =>
@@ -181,7 +181,7 @@ function nodeOf({ metadata }: Job): string {
   return metadata.labels?.[labels.node] ?? ''
 }
 
-/** Begun, and known to have a Job, or to have had one. */
+/** Nodes that have begun, and are known to have or to have had a Job. */
 function activeJobs({ state, active, unplaced }: Run): readonly { readonly name: string; readonly isStopping: boolean }[] {
   return [...active].flatMap((index) => {
     const spec = state?.graph.nodes[index]?.spec

@@ -7,17 +7,17 @@ import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcom
 import { isRefusedForGood } from '../jobs/index.ts'
 import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 
-/** What is remembered between two visits; losing it costs some requests. */
+/** Remembered between two visits; if it is lost, some requests are sent again. */
 export type ExecutionSlotsMemory = {
-  /** The API server refused them for good, and why. */
+  /** Slots that the API server refused for good, with its words. */
   readonly refused: Map<Slot, string>
-  /** The UIDs of those that were marked as recorded, until the cache shows it. */
+  /** UIDs of runs that were marked as recorded, until the cache shows the mark. */
   readonly marked: Set<string>
 }
 
 export type ExecutionSlotsDeps = {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'apply' | 'delete'>
-  /** `byUnrecordedSlot`: those that slots of a schedule have started, and whose ends are not recorded. */
+  /** `byUnrecordedSlot`: runs that slots of a schedule started, and whose ends are not recorded. */
   readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot'>, 'get' | 'byIndex'>
   readonly namespace: string
   readonly schedule: string
@@ -30,7 +30,7 @@ export type ExecutionSlotsDeps = {
 }
 
 const fieldManager = 'taskmill-task-schedule'
-/** Its status is written while it is to be deleted: it is looked at again so often. */
+/** If a run's status is written while the run is being deleted, the deletion is tried again so often. */
 const maxConflicts = 5
 
 export function emptyExecutionSlotsMemory(): ExecutionSlotsMemory {
@@ -38,15 +38,15 @@ export function emptyExecutionSlotsMemory(): ExecutionSlotsMemory {
 }
 
 /**
- * Runs of slots as TaskExecutions, one each, under a name that follows from the slot. For one visit: what it has asked the API server for
- * once it does not ask for again.
+ * Runs of slots as TaskExecutions, one for each slot, under a name that follows from the slot. For one visit: each object is requested from
+ * the API server at most once.
  *
- * Guarantees: one that the cache does not show counts as gone only after the API server has said so. The mark of what is recorded lets the
- * time after which a TaskExecution is deleted begin, so that no end is lost with it.
+ * Guarantees: a run that the cache does not show counts as gone only if the API server says so. `ttlSecondsAfterFinished` begins when a run
+ * is marked as recorded, so that no end is lost.
  */
 export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
   const { client, executions, namespace, schedule, ledger, start, memory, signal, at = () => undefined } = deps
-  /** What the API server said of those that the cache did not show. */
+  /** The API server's answers about runs that the cache did not show. */
   const asked = new Map<Slot, TaskExecution | undefined>()
   const takenBack = new Set<Slot>()
   const nameOf = (slot: Slot) => slotObjectName(schedule, slotJobId(ledger, slot))
@@ -68,7 +68,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     }
   }
 
-  /** Why it has to be tried again. */
+  /** Returns why it has to be tried again; undefined: it is done, or refused for good. */
   async function create(slot: Slot): Promise<string | undefined> {
     if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
     at('before create execution')
@@ -117,7 +117,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       const marks = { [annotations.recorded]: 'true' }
       await client.apply(taskExecutions, { metadata: { namespace, name, uid, annotations: marks } }, { fieldManager, signal })
     } catch (error) {
-      // Gone, or another one by now.
+      // It is gone, or another object has its name.
       if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
     }
     at('after mark execution')
@@ -133,7 +133,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       const outcome = slot === undefined || memory.marked.has(object.metadata.uid ?? '') ? undefined : outcomeOf(object, slot, nowMs)
       if (slot !== undefined && outcome !== undefined && ours(object, slot) !== undefined) outcomes.set(slot, outcome)
     }
-    // Also what was recorded once: the broker may have lost it.
+    // Recorded ends too: a broker that was restored may have lost them.
     for (const slot of waitedFor) {
       const object = known(slot)
       if (takenBack.has(slot) || memory.refused.has(slot)) continue

@@ -6,11 +6,11 @@ import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
 import { nothingAcknowledged, type SlotExecutor } from './slot-executor.ts'
 
-/** What is remembered between two visits; losing it costs some requests. */
+/** Remembered between two visits; if it is lost, some requests are sent again. */
 export type JobSlotsMemory = {
-  /** The API server refused them for good, and why. */
+  /** Slots that the API server refused for good, with its words. */
   readonly refused: Map<Slot, string>
-  /** The UIDs of those that were acknowledged, until the cache shows it. */
+  /** UIDs of Jobs that were acknowledged, until the cache shows it. */
   readonly acknowledged: Set<string>
 }
 
@@ -19,7 +19,7 @@ export type JobSlotsDeps = {
   readonly namespace: string
   readonly schedule: string
   readonly ledger: string
-  /** Goes with the schedule; undefined: it is to stay. */
+  /** Its Jobs are garbage-collected with this object; undefined: they stay. */
   readonly owner: OwnerReference | undefined
   /** What a slot starts by the present template; undefined: nothing is placed any more. */
   readonly start: SlotStart | undefined
@@ -28,7 +28,7 @@ export type JobSlotsDeps = {
   readonly at?: ((point: string) => void) | undefined
 }
 
-/** The last words of a container may be a page of its log. */
+/** The termination message of a container may be a page of its log. */
 const maxMessageLength = 2048
 
 export function emptyJobSlotsMemory(): JobSlotsMemory {
@@ -36,20 +36,20 @@ export function emptyJobSlotsMemory(): JobSlotsMemory {
 }
 
 /**
- * Runs of slots as Kubernetes Jobs, one each, under a name that follows from the slot. For one visit.
+ * Runs of slots as Kubernetes Jobs, one for each slot, under a name that follows from the slot. For one visit: each Job is looked at once.
  *
- * Guarantees: those of `Jobs`. One of which no pod is up yet has not started; taking it back deletes it.
+ * Guarantees: those of `Jobs`. A Job without a running or ended pod has not started, and is deleted if its slot is taken back.
  */
 export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   const { jobs, namespace, schedule, ledger, owner, start, memory, signal, at = () => undefined } = deps
   const call = { signal }
   const looks = new Map<Slot, JobLook>()
-  /** Of those that have ended. */
+  /** Reports of Jobs that have ended. */
   const reports = new Map<Slot, { readonly job: Job; readonly report: JobReport }>()
   const takenBack = new Set<Slot>()
   const refOf = (slot: Slot) => jobNamed(namespace, [schedule], slotJobId(ledger, slot))
 
-  /** Those of the schedule's slots that have ended, and whose ends are not recorded. */
+  /** Jobs of the schedule's slots that have ended, and whose ends are not recorded. */
   function unrecorded(): readonly (readonly [Slot, Job])[] {
     return jobs.startedBy({ kind: 'TaskSchedule', namespace, name: schedule }).flatMap((job) => {
       const named = parseSlotJobId(job.metadata.annotations?.[annotations.jobId] ?? '')
@@ -102,13 +102,13 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     isFor: (generation) => queueOfGeneration(generation) === jobsPlace,
     async observe(begun, nowMs) {
       const slots = begun.map(({ slot }) => slot)
-      // Only what the ledger waits for is gone when it is not there.
+      // Only a run that the ledger waits for counts as gone when its Job is not there.
       for (const slot of looks.keys()) if (!slots.includes(slot)) looks.delete(slot)
       await Promise.all(slots.filter((slot) => !looks.has(slot)).map(async (slot) => looks.set(slot, await jobs.look(refOf(slot), call))))
       const left = unrecorded()
       for (const uid of memory.acknowledged) if (left.every(([, { metadata }]) => metadata.uid !== uid)) memory.acknowledged.delete(uid)
       const pending = left.filter(([, { metadata }]) => !memory.acknowledged.has(metadata.uid ?? ''))
-      // Also what was recorded once: the broker may have lost it.
+      // Recorded ends too: a broker that was restored may have lost them.
       const found = [...looks].flatMap(([slot, look]) => (look.kind === 'Ended' ? [[slot, look.job] as const] : []))
       const ended = new Map([...pending, ...found])
       for (const slot of reports.keys()) if (!ended.has(slot)) reports.delete(slot)
@@ -142,7 +142,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   }
 }
 
-/** A pod of it runs, or has. */
+/** A pod of the Job runs, or has ended. */
 function isUp({ status }: Job): boolean {
   return (status?.ready ?? 0) + (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
 }

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import type { TaskExecutionStatus } from '../../api/index.ts'
+import { decide, hasPlace, isPlaceToBeNoted, mayHaveLateEnds } from './decide.ts'
+import { executionOf } from './fixtures.ts'
+import type { Gathered } from './gather.ts'
+
+const task = { type: 'work', queue: 'work', retry: { maxRetries: 0, initialDelaySeconds: 0 } }
+const missing = { ok: false, message: 'TaskDependency "x" does not exist' } as const
+
+function gathered(more: Partial<Gathered> = {}): Gathered {
+  const execution = executionOf({ task })
+  const source = { ok: true, broker: 'default', schedule: undefined } as const
+  return { execution, status: undefined, source, broker: 'default', dependency: undefined, token: 't', deletedIn: undefined, ...more }
+}
+const begun = { observedGeneration: 1, startTime: '2026-11-29T00:00:00Z', broker: 'default' } as TaskExecutionStatus
+
+test('a run that has not begun begins with its own token', () => {
+  expect(decide(gathered())).toMatchObject({ begin: { token: 't' }, obstacle: undefined, owner: { token: 't' } })
+})
+
+test.each<[string, Partial<Gathered>, object | undefined]>([
+  ['has begun', { status: begun }, undefined],
+  ['has begun, and its source is gone', { status: begun, source: missing }, { kind: 'NoSource', message: missing.message }],
+  ['refers to nothing that is there', { source: missing }, { kind: 'NoSource', message: missing.message }],
+])('a run that %s begins with nothing', (_, facts, obstacle) => {
+  expect(decide(gathered(facts))).toMatchObject({ begin: undefined })
+  expect(decide(gathered(facts)).obstacle).toEqual(obstacle)
+})
+
+test('without its source and a broker in the status, nobody knows where its log is', () => {
+  expect([{}, { source: missing }, { source: missing, status: begun }].map((facts) => hasPlace(gathered(facts)))).toEqual([
+    true,
+    false,
+    true,
+  ])
+})
+
+test('the broker of a graph is noted in the status before the run begins; a task names it in its own spec', () => {
+  const ofGraph = executionOf({ task: undefined, dependencyRef: { name: 'x' } })
+  expect([{ execution: ofGraph }, { execution: ofGraph, status: begun }, {}].map((facts) => isPlaceToBeNoted(gathered(facts)))).toEqual([
+    true,
+    false,
+    false,
+  ])
+})
+
+test('ends may come late if a node was stopped', () => {
+  const withNode = (state: string) => ({ status: { ...begun, nodes: [{ name: 'a', state }] } as TaskExecutionStatus })
+  expect(['Succeeded', 'TimedOut', 'Cancelled'].map((state) => mayHaveLateEnds(gathered(withNode(state))))).toEqual([false, true, true])
+})

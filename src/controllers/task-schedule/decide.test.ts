@@ -1,0 +1,75 @@
+import { expect, it, test } from 'vitest'
+import type { TaskSchedule } from '../../api/index.ts'
+import { taskmillError } from '../../errors/index.ts'
+import { understandSchedule } from '../../plans/index.ts'
+import { decide, failedExpression } from './decide.ts'
+import type { Gathered } from './gather.ts'
+
+const scheduleOf = (spec: object) =>
+  ({
+    metadata: { namespace: 'team', name: 'nightly', creationTimestamp: '2026-11-28T00:00:00Z' },
+    spec: {
+      brokerRef: { name: 'default' },
+      schedules: ['0 1 * * *'],
+      timeZone: 'UTC',
+      suspend: false,
+      concurrencyPolicy: 'Allow',
+      missedRuns: 'Latest',
+      missedRunsLimit: 1,
+      deletionPolicy: 'Delete',
+      ...spec,
+    },
+  }) as unknown as TaskSchedule
+const graph = { dependencyRef: { name: 'summary' } }
+
+function gathered(spec: object, more: Partial<Gathered> = {}): Gathered {
+  const schedule = scheduleOf(spec)
+  const understood = understandSchedule(schedule)
+  const facts = { status: undefined, suspension: { isSuspended: false }, shown: undefined, hasDependency: true, trial: undefined }
+  return { schedule, understood, ...facts, ...more }
+}
+
+it('drives by a plan, if nothing prevents it', () => {
+  expect(decide(gathered(graph))).toMatchObject({ kind: 'Plan', heldBy: undefined, plan: { isHeld: false, suspended: false } })
+})
+
+it('a spec that cannot be understood is driven by nothing', () => {
+  expect(decide(gathered({ ...graph, schedules: ['never'] }))).toMatchObject({ kind: 'Invalid', fault: { reason: 'InvalidSchedule' } })
+})
+
+test.each<[string, Partial<Gathered>, object]>([
+  ['a graph that is missing', { hasDependency: false }, { kind: 'NoDependency', name: 'summary' }],
+  [
+    'a template that the API server refuses',
+    { trial: { kind: 'Invalid', message: 'no image' } },
+    { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: 'spec.job: no image' } },
+  ],
+])('with %s active runs are followed, and no slot is decided', (_, facts, heldBy) => {
+  expect(decide(gathered(graph, facts))).toMatchObject({ kind: 'Plan', heldBy, plan: { isHeld: true } })
+})
+
+test('the newest slot that is known, by the status or by what this process saw, goes into the plan', () => {
+  const status = { observedGeneration: 1, lastScheduleTime: '2026-11-28T01:00:00Z' }
+  const bySlot = (slot: number) => ({ lastDispatched: { slot, atMs: 0 } }) as Gathered['shown']
+  const told = Date.parse(status.lastScheduleTime) / 1000
+  const slotOf = (facts: Partial<Gathered>) => {
+    const decision = decide(gathered(graph, facts))
+    return decision.kind === 'Plan' ? decision.plan.statusSlot : undefined
+  }
+  expect([slotOf({}), slotOf({ status }), slotOf({ status, shown: bySlot(told + 60) }), slotOf({ status, shown: bySlot(1) })]).toEqual([
+    undefined,
+    told,
+    told + 60,
+    told,
+  ])
+})
+
+test('an expression that fails for the due slot names its field; other errors are not its business', () => {
+  const { understood } = gathered(graph)
+  if (!understood.ok) throw new Error('not understood')
+  expect(failedExpression(understood.start, taskmillError('TM_EXPRESSION_FAILED', 'no such key'))).toEqual({
+    kind: 'Invalid',
+    fault: { reason: 'InvalidExpression', message: 'spec.parameters: no such key' },
+  })
+  expect(failedExpression(understood.start, new Error('other'))).toBeUndefined()
+})
