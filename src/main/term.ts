@@ -103,7 +103,7 @@ export function partsOfTerm(
   const claimant = { holder: `${cluster}/${lease.namespace}/${lease.name}`, by: identity, epoch: elector.epoch }
   const dispatchLeases = createDispatchLeases({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
   const jobs = createJobs({ client, cache: caches.jobs, clock, log })
-  untilAborted(signal, caches.jobs, jobs.seen)
+  untilAborted(signal, caches.jobs, jobs.noteChange)
 
   const brokerClock = createBrokerClock(clock)
   const { taskBrokers } = caches

@@ -35,7 +35,7 @@ it('labels are few words with few values', () => {
   expect(offenders(({ labels }) => new Set(labels).size === labels.length && labels.length <= 4)).toEqual([])
 })
 
-it('what has a namespace goes with an object, and nothing else does', () => {
+it('exactly the metrics of objects have a namespace', () => {
   expect(offenders(({ group, labels }) => labels.includes('namespace') === (group.owners !== undefined))).toEqual([])
   expect(offenders(({ group }) => group.owners === undefined || group.object?.[0] === 'namespace')).toEqual([])
 })

@@ -33,7 +33,7 @@ test.each<[string, object]>([
   expect(JSON.parse(line)).toMatchObject({ msg: 'something happened' })
 })
 
-test('what only sounds alike stays', () => {
+test('words that only resemble credentials stay', () => {
   const fields = { key: 'shop/mail', tokens: 3, url: 'https://api:6443/x', reason: 'the bearer of bad news' }
   expect(JSON.parse(logged(fields))).toMatchObject(fields)
 })

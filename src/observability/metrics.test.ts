@@ -7,7 +7,7 @@ const lines = async (metrics: ReturnType<typeof createMetrics>) =>
     .filter((line) => /^(?:controller_runtime|workqueue|leader_election|rest_client|taskmill)_/u.test(line))
 const withoutBuckets = (all: readonly string[]) => all.filter((line) => !line.includes('_bucket{'))
 
-test('all series of a controller, of the election and of the client are there from the start, at 0', async () => {
+test('all series of a controller, of the election and of the client exist from the start, at 0', async () => {
   const metrics = createMetrics({ now: () => 0 })
   metrics.controller({ name: 'c', concurrency: 8, workingSeconds: () => [] })
   metrics.election('l')

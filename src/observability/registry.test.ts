@@ -42,7 +42,7 @@ function setup() {
 }
 
 /** A series of each type. */
-function tellAll({ metrics }: ReturnType<typeof setup>, key: string): void {
+function setAll({ metrics }: ReturnType<typeof setup>, key: string): void {
   const series = metrics.of('Thing', key)
   series.set('thing_size_bytes', {}, 7)
   series.since('thing_idle_seconds', { part: 'lid' }, 4_000)
@@ -52,9 +52,9 @@ function tellAll({ metrics }: ReturnType<typeof setup>, key: string): void {
 }
 
 describe('the series of an object', () => {
-  it('carry its names, whatever is told', async () => {
+  it('carry its names as labels', async () => {
     const house = setup()
-    tellAll(house, 'acme/ball')
+    setAll(house, 'acme/ball')
     house.pass(2_000)
     expect(await house.lines()).toEqual([
       'thing_size_bytes{namespace="acme",thing="ball"} 7',
@@ -69,28 +69,28 @@ describe('the series of an object', () => {
     ])
   })
 
-  it('go with it, all of them, and nobody else does', async () => {
+  it('go with it, and those of other objects stay', async () => {
     const house = setup()
-    tellAll(house, 'acme/ball')
-    tellAll(house, 'acme/balloon')
+    setAll(house, 'acme/ball')
+    setAll(house, 'acme/balloon')
     house.metrics.of('Thing', 'acme/ball').forget()
     const left = await house.lines()
     expect(left.filter((line) => line.includes('"ball"'))).toEqual([])
     expect(left.filter((line) => line.includes('"balloon"'))).toHaveLength(7)
   })
 
-  it('that were told after the object had gone are not seen by the next reader', async () => {
+  it('that were set after the object had gone are dropped before the next read', async () => {
     const house = setup()
     house.metrics.keepOnly((kind, key) => kind === 'Thing' && key === 'acme/ball')
-    tellAll(house, 'acme/ball')
-    tellAll(house, 'acme/gone')
+    setAll(house, 'acme/ball')
+    setAll(house, 'acme/gone')
     house.metrics.of('Box', 'acme/ball').set('shelf_things', { shelf: 'low' }, 1)
     const left = await house.lines()
     expect(left.filter((line) => line.includes('gone') || line.includes('low'))).toEqual([])
     expect(left).toContain('shelf_things{namespace="acme",shelf="top"} 1')
   })
 
-  it('stay while another object tells them as well', async () => {
+  it('stay while another object shares them', async () => {
     const house = setup()
     house.metrics.of('Thing', 'acme/ball').set('shelf_things', { shelf: 'top' }, 1)
     house.metrics.of('Box', 'acme/box').set('shelf_things', { shelf: 'top' }, 2)
@@ -100,9 +100,9 @@ describe('the series of an object', () => {
     expect(await house.lines()).toEqual(['house_doors 0'])
   })
 
-  it('end one by one: a value that is not there, and what is retained no more', async () => {
+  it('end one by one: without a value, or when they are not kept', async () => {
     const house = setup()
-    tellAll(house, 'acme/ball')
+    setAll(house, 'acme/ball')
     const series = house.metrics.of('Thing', 'acme/ball')
     series.set('thing_size_bytes', {}, undefined)
     series.since('thing_idle_seconds', { part: 'lid' }, undefined)
@@ -112,18 +112,18 @@ describe('the series of an object', () => {
     expect(left).toEqual(['thing_falls_total{namespace="acme",thing="ball",how="deep"} 3'])
   })
 
-  it('are dropped at once when somebody else tells them, and begin anew', async () => {
+  it('are dropped when another process leads, and start again at 0', async () => {
     const house = setup()
-    tellAll(house, 'acme/ball')
+    setAll(house, 'acme/ball')
     house.metrics.set('house_doors', {}, 2)
     house.metrics.forgetObjects()
     expect(await house.lines()).toEqual(['house_doors 2'])
-    tellAll(house, 'acme/ball')
+    setAll(house, 'acme/ball')
     expect(await house.lines()).toContain('thing_falls_total{namespace="acme",thing="ball",how="flat"} 1')
   })
 })
 
-it('opens a histogram once, and keeps what it has seen', async () => {
+it('opens a histogram once, and keeps its values', async () => {
   const house = setup()
   const series = house.metrics.of('Thing', 'acme/ball')
   series.open('thing_rests_seconds', {})
@@ -133,13 +133,13 @@ it('opens a histogram once, and keeps what it has seen', async () => {
   expect(await house.lines()).toContain('thing_rests_seconds_count{namespace="acme",thing="ball"} 1')
 })
 
-it('never tells a negative age', async () => {
+it('never shows a negative age', async () => {
   const house = setup()
   house.metrics.of('Thing', 'acme/ball').since('thing_idle_seconds', { part: 'lid' }, 11_000)
   expect(await house.lines()).toContain('thing_idle_seconds{namespace="acme",thing="ball",part="lid"} 0')
 })
 
-it('lets nothing be told that is not declared: neither names nor labels compile, nor metrics of other kinds', () => {
+it('accepts only declared metrics: other names, labels and kinds do not compile', () => {
   const { metrics } = setup()
   const series = metrics.of('Thing', 'acme/ball')
   // @ts-expect-error no such metric

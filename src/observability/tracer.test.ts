@@ -36,11 +36,11 @@ test('a span covers what runs in it, and says how it ended, without the message'
   ])
 })
 
-test('without OpenTelemetry nothing is traced, and everything runs', async () => {
+test('without OpenTelemetry everything runs untraced', async () => {
   const tracer = await loadTracer('1.0.0', () => Promise.reject(Object.assign(new Error('no'), { code: 'ERR_MODULE_NOT_FOUND' })))
   expect(await tracer.span('reconcile', {}, async () => 7)).toBe(7)
 })
 
-test('an OpenTelemetry that is there and cannot be loaded is an error', async () => {
+test('an installed OpenTelemetry that cannot be loaded is an error', async () => {
   await expect(loadTracer('1.0.0', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
 })

@@ -34,7 +34,7 @@ beforeAll(async () => {
   cache.start(stop.signal)
   await cache.synced
   jobs = createJobs({ ...deps, cache })
-  cache.onChange((key) => jobs.seen(key))
+  cache.onChange((key) => jobs.noteChange(key))
 })
 
 afterAll(async () => {
@@ -146,11 +146,11 @@ it.each([
   const wanted = wantedOf('refused', template)
   const message = expect.stringContaining(words)
   expect(await jobs.create(wanted, call)).toEqual({ kind: 'Refused', reason: 'TemplateInvalid', message })
-  expect(await jobs.tryOut(namespace, template, call)).toEqual({ kind: 'Invalid', message })
+  expect(await jobs.dryRun(namespace, template, call)).toEqual({ kind: 'Invalid', message })
 })
 
 it('can be tried, which creates nothing', async () => {
-  expect(await jobs.tryOut(namespace, templateOf(), call)).toEqual({ kind: 'Fine', warnings: [] })
+  expect(await jobs.dryRun(namespace, templateOf(), call)).toEqual({ kind: 'Fine', warnings: [] })
   const { items } = await client.list(jobResource, { namespace })
   expect(items.filter(({ metadata }) => metadata.name.startsWith('trial'))).toEqual([])
 })

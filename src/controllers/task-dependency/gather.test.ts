@@ -25,12 +25,12 @@ const answers: Readonly<Record<string, Trial>> = {
 
 function askedOf(change: Readonly<Record<string, Trial>> = {}) {
   const asked: string[] = []
-  const tryOut = async (namespace: string, { spec }: JobTemplate): Promise<Trial> => {
+  const dryRun = async (namespace: string, { spec }: JobTemplate): Promise<Trial> => {
     const image = spec.template.spec.containers[0]?.image ?? ''
     asked.push(`${namespace}/${image}`)
     return { ...answers, ...change }[image] ?? { kind: 'Unknown', warnings: [] }
   }
-  return { asked, trials: tryJobs({ tryOut }, graph, new AbortController().signal) }
+  return { asked, trials: tryJobs({ dryRun }, graph, new AbortController().signal) }
 }
 
 it('asks once for each Job, and names the field of each that is refused, and the node of each warning', async () => {

@@ -31,7 +31,7 @@ export type Trials = {
 export type GatherDeps = {
   readonly executions: Pick<Informer<TaskExecution, 'byDependency'>, 'byIndex'>
   readonly taskBrokers: Pick<Informer<TaskBroker>, 'get'>
-  readonly jobs: Pick<Jobs, 'tryOut'>
+  readonly jobs: Pick<Jobs, 'dryRun'>
   readonly clock: Clock
 }
 
@@ -92,7 +92,7 @@ export function createGather({ executions, taskBrokers, jobs, clock }: GatherDep
 }
 
 /** Makes one request for each template, which creates nothing. An expression in it is sent as it stands: it is allowed only where any text is. */
-export async function tryJobs(jobs: Pick<Jobs, 'tryOut'>, { metadata, spec }: TaskDependency, signal: AbortSignal): Promise<Trials> {
+export async function tryJobs(jobs: Pick<Jobs, 'dryRun'>, { metadata, spec }: TaskDependency, signal: AbortSignal): Promise<Trials> {
   const nodes = [...spec.nodes.map(fieldIn('nodes')), ...(spec.finally ?? []).map(fieldIn('finally'))]
   const templates = nodes.flatMap(({ job, ...node }) => (job === undefined ? [] : [{ job, ...node }]))
   const faults: Fault<'TemplateInvalid'>[] = []
@@ -100,7 +100,7 @@ export async function tryJobs(jobs: Pick<Jobs, 'tryOut'>, { metadata, spec }: Ta
   let isComplete = true
   for (let start = 0; start < templates.length; start += atOnce) {
     const some = templates.slice(start, start + atOnce)
-    const answers = await Promise.all(some.map(({ job }) => jobs.tryOut(metadata.namespace ?? '', job, { signal })))
+    const answers = await Promise.all(some.map(({ job }) => jobs.dryRun(metadata.namespace ?? '', job, { signal })))
     for (const [index, { name, field }] of some.entries()) {
       const answer = answers[index]
       if (answer?.kind === 'Invalid') faults.push({ reason: 'TemplateInvalid', field, message: answer.message })

@@ -149,7 +149,7 @@ export async function gather(
   // Once: what is done and what is said must not fall on two sides of its end.
   const suspension = suspensionOf(schedule, deps.clock.now())
   const isHeld = deps.engine.leaseAt(brokerKeyOf(schedule)).kind === 'Held'
-  const trial = isHeld ? await tryOut(deps.jobs, memory, signal) : undefined
+  const trial = isHeld ? await dryRunTemplate(deps.jobs, memory, signal) : undefined
   return { schedule, understood, status, suspension, shown, hasDependency: hasDependency(deps, memory), trial }
 }
 
@@ -169,13 +169,13 @@ function hasDependency({ dependencies }: Pick<TaskScheduleDeps, 'dependencies'>,
   return dependencies.get(`${schedule.metadata.namespace ?? ''}/${understood.start.dependency}`) !== undefined
 }
 
-async function tryOut(jobs: Jobs, memory: Memory, signal: AbortSignal): Promise<Trial | undefined> {
+async function dryRunTemplate(jobs: Jobs, memory: Memory, signal: AbortSignal): Promise<Trial | undefined> {
   const { schedule, understood } = memory
   if (!understood.ok || understood.start.kind !== 'Job') return (memory.trial = undefined)
   const { uid, generation, namespace = '' } = schedule.metadata
   const version = `${uid}/${generation}`
   if (memory.trial?.version === version && memory.trial.trial.kind !== 'Unknown') return memory.trial.trial
-  const trial = await jobs.tryOut(namespace, understood.start.templateOf(sampleSlot), { signal })
+  const trial = await jobs.dryRun(namespace, understood.start.templateOf(sampleSlot), { signal })
   memory.trial = { version, trial }
   return trial
 }

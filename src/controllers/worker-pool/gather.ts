@@ -123,7 +123,7 @@ export type Gather = {
 export function createGather(deps: GatherDeps): Gather {
   const { client, pools, taskBrokers, signals, directory, clock } = deps
   const memories = new Map<string, Memory>()
-  const podWatch = createPodWatch({ client, clock, tell: (pods) => describePodTrouble(pods, podAdvice) })
+  const podWatch = createPodWatch({ client, clock, describe: (pods) => describePodTrouble(pods, podAdvice) })
   const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
 
   function memory(key: string): Memory {

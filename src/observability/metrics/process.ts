@@ -143,7 +143,7 @@ export const workerMetrics = declareMetrics({
   },
 })
 
-/** What prom-client tells of a Node process; its names, and those of its gauges that are no counters by name. */
+/** What prom-client reports of a Node process, under its names. */
 export const processMetrics = declareMetrics({
   title: 'The process',
   about: 'Of the operator and of each worker, as reported by Node and the kernel; those of `process_…` on Linux only.',

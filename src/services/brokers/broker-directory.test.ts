@@ -37,7 +37,7 @@ const known = (password: string) => ({
   endpoint: { address: 'redis:6379', keyPrefix: 'bull', credentials: { username: 'app', password } },
 })
 
-test('a Secret is read once a minute, and what changed is told', async () => {
+test('a Secret is read once a minute, and changes are announced', async () => {
   const { clock, stored, state, changes, directory, resolve } = setup()
   expect(directory.get('acme/default')).toEqual({ kind: 'Unknown' })
   expect(await resolve()).toEqual(known('one'))
@@ -50,7 +50,7 @@ test('a Secret is read once a minute, and what changed is told', async () => {
   expect([state.reads, changes.length, directory.get('acme/default')]).toEqual([2, 2, known('two')])
 })
 
-test('a forced reading is at once; when it brings nothing new, the next one waits longer each time', async () => {
+test('a forced read is immediate; after forced reads that brought nothing new, the next waits ever longer', async () => {
   const { clock, stored, state, resolve } = setup()
   await resolve()
   const readsAfter = async (ms: number) => {
@@ -66,7 +66,7 @@ test('a forced reading is at once; when it brings nothing new, the next one wait
   expect(await readsAfter(0)).toBe(6)
 })
 
-test('what is missing is looked for each time', async () => {
+test('a missing Secret is looked for each time', async () => {
   const { stored, resolve } = setup({ credentialsSecretRef: { name: 'later' } })
   expect(await resolve()).toMatchObject({
     kind: 'Blocked',
@@ -77,7 +77,7 @@ test('what is missing is looked for each time', async () => {
   expect(await resolve()).toMatchObject({ kind: 'Known', endpoint: { credentials: { password: 'x' } } })
 })
 
-test('while the API server is away what was known stays known; only what never was is an error', async () => {
+test('while the API server is away the last values stay; a Secret that was never read is an error', async () => {
   const { clock, state, resolve } = setup()
   state.failure = taskmillError('TM_KUBE_UNAVAILABLE', 'away')
   await expect(resolve()).rejects.toMatchObject({ code: 'TM_KUBE_UNAVAILABLE' })
@@ -103,7 +103,7 @@ test.each([
     { 'tls.crt': pem },
     'Secret "s" has no key "tls.key", or its value is empty. Next: add it',
   ],
-])('%o with %o is of no use', async (spec, values, message) => {
+])('%o with %o blocks the broker', async (spec, values, message) => {
   const { stored, resolve } = setup(spec)
   stored.set('acme/s', values)
   expect(await resolve()).toEqual({ kind: 'Blocked', reason: 'SecretInvalid', message })
@@ -119,7 +119,7 @@ test('TLS is what the spec and its Secrets say', async () => {
   expect(await setup({ tls: {} }).resolve()).toMatchObject({ endpoint: { tls: {} } })
 })
 
-test('what is forgotten is told', async () => {
+test('a forgotten broker is announced once', async () => {
   const { changes, directory, resolve } = setup()
   await resolve()
   directory.forget('acme/default')
@@ -127,7 +127,7 @@ test('what is forgotten is told', async () => {
   expect([directory.get('acme/default'), changes.length]).toEqual([{ kind: 'Unknown' }, 2])
 })
 
-test('a fingerprint differs with all that makes another connection, and tells no password', () => {
+test('a fingerprint differs with everything that makes another connection, and contains no password', () => {
   const base = { address: 'redis:6379', keyPrefix: 'bull' }
   const endpoints = [
     base,

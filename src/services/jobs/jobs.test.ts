@@ -28,7 +28,7 @@ function setup() {
   return { clock, server, jobs: createJobs({ client: client as never, cache, clock, log: silentLogger }) }
 }
 
-it('a cache that is behind is given 10 s before the API server is asked, and after that the API server counts', async () => {
+it('after a creation the cache may lag for 10 s; then the API server decides', async () => {
   const { clock, server, jobs } = setup()
   await jobs.create(wanted, call)
   expect(await jobs.look(wanted, call)).toEqual({ kind: 'Running', job: undefined, againAfterMs: 10_000 })
@@ -39,10 +39,10 @@ it('a cache that is behind is given 10 s before the API server is asked, and aft
   expect(await jobs.look(wanted, call)).toEqual({ kind: 'Absent' })
 })
 
-it('one that was seen and is not there any more is looked for at once', async () => {
+it('a Job that the cache has shown and shows no more is read from the API server at once', async () => {
   const { server, jobs } = setup()
   await jobs.create(wanted, call)
-  jobs.seen(`acme/${wanted.name}`)
+  jobs.noteChange(`acme/${wanted.name}`)
   server.job = undefined
   expect(await jobs.look(wanted, call)).toEqual({ kind: 'Absent' })
 })
@@ -60,7 +60,7 @@ it.each<[ErrorCode, string, string]>([
   expect(await jobs.create(wanted, call)).toMatchObject({ kind, message })
 })
 
-it('what is not ours to send any more is not told as an answer', async () => {
+it('a creation after the loss of the lease throws and is no answer', async () => {
   const { server, jobs } = setup()
   server.failure = taskmillError('TM_LEASE_LOST', 'not sent')
   await expect(jobs.create(wanted, call)).rejects.toThrow('not sent')

@@ -69,13 +69,13 @@ export type Jobs = {
   /** The end of the Job is recorded: sets its TTL. */
   acknowledge(job: Job, call: Call): Promise<void>
   /** To be called when the cache has shown a change of the Job of this key. */
-  seen(key: string, current?: Job, previous?: Job): void
+  noteChange(key: string, current?: Job, previous?: Job): void
   /** The Jobs in the cache, ended and acknowledged ones too. */
   startedBy(starter: Starter): readonly Job[]
   /** What is wrong with the pods of a running Job. */
   trouble(job: Job, call: Call & { readonly log: Logger }): Promise<PodLook>
   /** Asks the API server about a template by a dry run. */
-  tryOut(namespace: string, template: JobTemplate, call: Call): Promise<Trial>
+  dryRun(namespace: string, template: JobTemplate, call: Call): Promise<Trial>
 }
 
 export type JobsDeps = {
@@ -97,7 +97,7 @@ const fieldManager = 'taskmill-jobs'
 const cacheLagMs = 10_000
 
 export function createJobs(deps: JobsDeps): Jobs {
-  const podWatch = createPodWatch({ client: deps.client, clock: deps.clock, tell: describeJobTrouble })
+  const podWatch = createPodWatch({ client: deps.client, clock: deps.clock, describe: describeJobTrouble })
   const state: State = { ...deps, createdAtMs: new Map(), podWatch }
   return {
     create: (wanted, call) => createJob(state, wanted, call),
@@ -106,7 +106,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     remove: (ref, call) => removeJob(state, ref, call),
     report: (job, call) => reportEnd(state, job, call),
     acknowledge: (job, call) => acknowledgeEnd(state, job, call),
-    seen(key, current, previous) {
+    noteChange(key, current, previous) {
       state.createdAtMs.delete(key)
       if (current === undefined) podWatch.forget(previous?.metadata.uid ?? '')
     },
@@ -121,7 +121,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       if (endOfJob(job) !== undefined) podWatch.forget(uid)
       return look
     },
-    tryOut: (namespace, template, call) => dryRun(state, namespace, template, call),
+    dryRun: (namespace, template, call) => dryRun(state, namespace, template, call),
   }
 }
 

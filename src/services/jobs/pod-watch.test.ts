@@ -15,7 +15,7 @@ function setup() {
       return { items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: {}, status: server.status }], resourceVersion: '1' }
     },
   }
-  const watch = createPodWatch({ client: client as never, clock, tell: (pods) => describePodTrouble(pods) })
+  const watch = createPodWatch({ client: client as never, clock, describe: (pods) => describePodTrouble(pods) })
   const wanting = { namespace: 'acme', name: 'email', labelSelector: 'taskmill.dev/pool=email' }
   const look = (isAsWanted = false) =>
     watch.look('acme/email', isAsWanted ? undefined : wanting, { signal: new AbortController().signal, log: silentLogger })
@@ -46,7 +46,7 @@ it('asks for pods only after some seconds of trouble, every 5 s, and slower when
   expect(await look()).toEqual({ againAfterMs: 3_000 })
 })
 
-it('goes on looking quickly where pods wait for a node, because scaling waits with them', async () => {
+it('unschedulable pods are listed every 5 s however long they wait, because scaling waits with them', async () => {
   const { clock, server, look } = setup()
   server.status = { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'no room' }] }
   await look()
@@ -54,7 +54,7 @@ it('goes on looking quickly where pods wait for a node, because scaling waits wi
   expect(await look()).toMatchObject({ trouble: { unschedulable: 1 }, againAfterMs: 5_000 })
 })
 
-it('does without the pods when they cannot be listed', async () => {
+it('pods that cannot be listed are no error', async () => {
   const { clock, server, look } = setup()
   server.failure = new Error('forbidden')
   await look()

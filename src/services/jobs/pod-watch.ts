@@ -8,7 +8,7 @@ import type { PodTrouble } from '../../workloads/index.ts'
 /** Pods that start normally are not looked at. */
 const patienceMs = 3_000
 const paceMs = 5_000
-/** For trouble that lasts longer than `fastForMs`: nobody waits beside it any more. */
+/** For trouble that lasts longer than `fastForMs`: people who waited for it have left. */
 const slowPaceMs = 30_000
 const fastForMs = 60_000
 
@@ -28,7 +28,7 @@ export type PodWatchDeps = {
   readonly client: Pick<KubeClient, 'list'>
   readonly clock: Clock
   /** Returns what is wrong with these pods. Unschedulable pods are looked at every 5 s, however long that lasts. */
-  readonly tell: (pods: readonly Pod[]) => PodTrouble
+  readonly describe: (pods: readonly Pod[]) => PodTrouble
 }
 
 type Memory = { readonly sinceMs: number; listedAtMs?: number; trouble?: PodTrouble }
@@ -57,7 +57,7 @@ export function createPodWatch(deps: PodWatchDeps): PodWatch {
 }
 
 async function listPods(
-  { client, clock, tell }: PodWatchDeps,
+  { client, clock, describe }: PodWatchDeps,
   memory: Memory,
   { name, namespace, labelSelector }: WantingPods,
   log: Logger,
@@ -66,7 +66,7 @@ async function listPods(
   memory.listedAtMs = clock.now()
   try {
     const page = await client.list(pods, { namespace, labelSelector, limit: 500, resourceVersion: '0', signal })
-    memory.trouble = tell(page.items)
+    memory.trouble = describe(page.items)
   } catch (error) {
     if (signal.aborted) throw error
     // Only words depend on it, and how quickly a pool that waits for nodes grows.

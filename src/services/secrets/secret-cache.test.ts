@@ -48,7 +48,7 @@ test('the last caller that gives up ends the read, and the next one begins anoth
   expect(await third.reading).toEqual({ kind: 'Values', values })
 })
 
-test('a caller without a limit keeps a read going, whoever else gives up', async () => {
+test('a caller without a limit keeps a read going when others give up', async () => {
   const { secrets, reads, ask } = world()
   const patient = secrets.read('acme', 'auth')
   const other = ask()

@@ -82,7 +82,7 @@ function startRead(cache: Cache, namespace: string, name: string, force: boolean
   const result = readAndKeep(cache, namespace, name, force, abandoned.signal).finally(() => {
     if (underWay.get(id) === shared) underWay.delete(id)
   })
-  // Nobody may wait any more when it fails.
+  // Every caller may have given up when it fails.
   result.catch(() => undefined)
   const shared: SharedRead = { result, abandoned, waiting: 0 }
   underWay.set(id, shared)

@@ -2,7 +2,7 @@ import type { QueueReading } from '../../broker/index.ts'
 import { sleep, type Clock, type TimerHandle } from '../../clock/index.ts'
 import { hasCode, taskmillError, TaskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
-import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type Step } from './queue-snapshot.ts'
+import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type SnapshotStep } from './queue-snapshot.ts'
 import { idOf, type Reader, type ReaderContext, type Subscriber, type Subscription } from './subscriptions.ts'
 
 /**
@@ -157,15 +157,15 @@ async function readBatch(feed: Feed, batch: readonly string[]): Promise<string[]
   }
 }
 
-/** Of a queue that nobody wants any more nothing is kept. */
-function keep({ queues }: Feed, name: string, { next, isChanged }: Step): string[] {
+/** A queue without subscribers keeps nothing. */
+function keep({ queues }: Feed, name: string, { next, isChanged }: SnapshotStep): string[] {
   const queue = queues.get(name)
   if (queue === undefined) return []
   queue.snapshot = next
   return isChanged ? [name] : []
 }
 
-/** One job came and another one went: the queue holds as many as before, but somebody wants to see every job. */
+/** One job came and another one went: the queue holds as many as before, but a subscriber wants to see every job. */
 function isJobReplaced(queue: Queue | undefined, { streamId, waiting }: QueueReading): boolean {
   const before = queue?.snapshot
   return queue?.watch === 'Always' && waiting > 0 && before?.ok === true && before.reading.streamId !== streamId

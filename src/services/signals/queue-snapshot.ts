@@ -1,34 +1,34 @@
 import type { QueueReading } from '../../broker/index.ts'
 import type { TaskmillError } from '../../errors/index.ts'
 
-/** The newest knowledge of one queue. An unreadable queue is not an empty queue: it keeps its last reading, marked as such. */
+/** What is known of one queue. An unreadable queue is not an empty queue: it keeps its last reading, marked as such. */
 export type QueueSnapshot =
   | {
       readonly ok: true
       readonly reading: QueueReading
-      /** Active jobs whose worker is gone; 0 also where nobody counted them, because workers are at work on the queue. */
+      /** Active jobs whose worker is gone; 0 also where they are not counted, because workers serve the queue. */
       readonly orphaned: number
       readonly readAtMs: number
     }
   | {
       readonly ok: false
       readonly error: TaskmillError
-      /** When it could not be read for the first time since it last could. */
+      /** When the first read failed after the last one that succeeded. */
       readonly sinceMs: number
       readonly lastReading?: QueueReading
     }
 
-/** The snapshot after a read, and whether a decision may come out otherwise than before it. */
-export type Step = { readonly next: QueueSnapshot; readonly isChanged: boolean }
+/** The snapshot after a read, and whether it may change a decision. */
+export type SnapshotStep = { readonly next: QueueSnapshot; readonly isChanged: boolean }
 
-/** A reading came in. */
-export function afterReading(previous: QueueSnapshot | undefined, reading: QueueReading, orphaned: number, nowMs: number): Step {
+/** The read succeeded. */
+export function afterReading(previous: QueueSnapshot | undefined, reading: QueueReading, orphaned: number, nowMs: number): SnapshotStep {
   const isChanged = !previous?.ok || previous.orphaned !== orphaned || differs(previous.reading, reading)
   return { next: { ok: true, reading, orphaned, readAtMs: nowMs }, isChanged }
 }
 
-/** A read failed. Failing on for the same reason changes nothing. */
-export function afterFailure(previous: QueueSnapshot | undefined, error: TaskmillError, nowMs: number): Step {
+/** The read failed. Failing again for the same reason changes nothing. */
+export function afterFailure(previous: QueueSnapshot | undefined, error: TaskmillError, nowMs: number): SnapshotStep {
   if (previous?.ok === false) return { next: { ...previous, error }, isChanged: previous.error.code !== error.code }
   return {
     next: { ok: false, error, sinceMs: nowMs, ...(previous === undefined ? {} : { lastReading: previous.reading }) },
@@ -36,7 +36,7 @@ export function afterFailure(previous: QueueSnapshot | undefined, error: Taskmil
   }
 }
 
-/** The cursor and the broker's time always move, and decide nothing. */
+/** Ignores the cursor and the broker's time: they always move, and no decision depends on them. */
 function differs(a: QueueReading, b: QueueReading): boolean {
   return (
     a.waiting !== b.waiting ||

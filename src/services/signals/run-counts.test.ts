@@ -63,7 +63,7 @@ describe('counts of runs', () => {
     expect([snapshot('a'), announced.length]).toEqual([{ kind: 'Read', succeeded: 1, failed: 0, missed: 0 }, 2])
   })
 
-  it('cost one round trip a pass for all who ask, and tell only those whose numbers changed', async () => {
+  it('cost one round trip a pass for all subscribers, and announce only those whose numbers changed', async () => {
     const { clock, announced, calls, ask, end } = home()
     for (let index = 0; index < 200; index++) ask(`alert-${index}`, `queue-${index % 20}`)
     await clock.advance(0)
@@ -79,7 +79,7 @@ describe('counts of runs', () => {
     expect(announced).toHaveLength(10)
   })
 
-  it('that the broker had and has no more are doubted by all who ask it, until their window is over', async () => {
+  it('that the broker has lost make all windows that contain the loss lower bounds, until they end', async () => {
     const { clock, announced, ask, end, forget, snapshot, recorded } = home()
     for (const minutesAgo of [0, 4]) end('mail', 'failed', minutesAgo)
     ask('a')
@@ -106,7 +106,7 @@ describe('counts of runs', () => {
     expect(snapshot('long')).toHaveProperty('lostUntilMs')
   })
 
-  it('are read at once, for what it concerns, when an end was recorded; a flood of them is one read', async () => {
+  it('are read within 50 ms after a recorded end, only for its subject; a flood of ends is one read', async () => {
     const { clock, announced, calls, ask, end, snapshot, recorded } = home()
     ask('a')
     ask('b', 'other')
@@ -123,7 +123,7 @@ describe('counts of runs', () => {
     expect([announced, snapshot('a')]).toEqual([['a'], { kind: 'Read', succeeded: 0, failed: 30, missed: 0 }])
   })
 
-  it("are those of the broker's minute, wherever the operator's clock stands", async () => {
+  it("follow the minutes of the broker's clock, not of the operator's", async () => {
     const { clock, state, ask, end, snapshot, recorded } = home()
     state.aheadMs = 90_000
     ask('a')
@@ -134,7 +134,7 @@ describe('counts of runs', () => {
     expect(snapshot('a')).toMatchObject({ failed: 1 })
   })
 
-  it('that cannot be read are not taken for nothing, and come back by themselves', async () => {
+  it('that cannot be read are Unreadable, not zero, and are read again by themselves', async () => {
     const { clock, announced, calls, state, ask, snapshot } = home()
     ask('a')
     await clock.advance(0)
@@ -152,7 +152,7 @@ describe('counts of runs', () => {
     expect(calls).toHaveLength(readings)
   })
 
-  it('of several queues are added up, and wait for all of them', async () => {
+  it('of several queues are added up, and stay Pending until all are read', async () => {
     const { clock, ask, end, snapshot } = home()
     end('mail', 'failed')
     end('sms', 'succeeded')
@@ -165,7 +165,7 @@ describe('counts of runs', () => {
     expect(snapshot('a')).toEqual({ kind: 'Read', succeeded: 1, failed: 1, missed: 0 })
   })
 
-  it('cost nothing when nobody asks any more', async () => {
+  it('cost nothing after the last subscriber has left', async () => {
     const { clock, counts, calls, state, ask, subscriber } = home()
     ask('a')
     await clock.advance(0)

@@ -103,7 +103,7 @@ test('one round trip per pass for all pools of a broker, each queue once', async
   await signals.stop()
 })
 
-test('tells only what a decision may depend on', async () => {
+test('only changes that a decision may depend on are announced', async () => {
   const { clock, signals, subscribe, set, announced, snapshot } = world()
   subscribe('ns/a', ['mail'])
   subscribe('ns/b', ['push'])
@@ -142,7 +142,7 @@ test('an unreadable queue keeps its last reading and says since when', async () 
   await signals.stop()
 })
 
-test('one queue that cannot be read does not blind the others', async () => {
+test('one queue that cannot be read does not make the others unreadable', async () => {
   const { clock, signals, subscribe, state, snapshot } = world()
   state.refused.add('broken')
   subscribe('ns/a', ['mail', 'broken'])
@@ -185,7 +185,7 @@ test('a flood of events costs a bounded number of reads', async () => {
   await signals.stop()
 })
 
-test('a burst is looked at again while it arrives, though the pool that it woke is not watched any more', async () => {
+test('a burst is read again while it arrives, although the watch ended when its pool woke up', async () => {
   const { clock, signals, subscribe, set, emit, announced, calls } = world()
   subscribe('ns/a', ['mail'], 'WhenEmpty')
   await clock.advance(0)
@@ -204,7 +204,7 @@ test('a burst is looked at again while it arrives, though the pool that it woke 
   await signals.stop()
 })
 
-test('where every job counts a queue is watched on while it holds some, and one that took the place of another is announced', async () => {
+test('a queue with watch Always stays watched while it holds jobs, and a job that replaces another is announced', async () => {
   const { clock, signals, announced, set, emit, state, calls, subscribe } = world()
   subscribe('done', ['done'], 'Always')
   await clock.advance(0)
@@ -254,7 +254,7 @@ test('a pool at zero is announced when its next delayed job is due by the clock 
   await signals.stop()
 })
 
-test('leaves nothing behind: the broker closes with its last subscriber, and no timer stays', async () => {
+test('the broker closes with its last subscriber, and no timer stays', async () => {
   const { clock, signals, subscribe, state, calls, unsubscribe } = world()
   subscribe('ns/a', ['mail'], 'WhenEmpty')
   subscribe('ns/b', ['mail'])
@@ -282,7 +282,7 @@ test('a pool that moves to another broker takes its queues along', async () => {
   await signals.stop()
 })
 
-test('orphans are counted in queues at zero that have active jobs, once a pass, and on until they are gone', async () => {
+test('orphans are counted in watched queues with active jobs, once a pass, until they are gone', async () => {
   const { clock, signals, subscribe, set, counts, announced, emit, state, snapshot } = world()
   set('busy', { active: 4 })
   subscribe('ns/busy', ['busy'])
@@ -314,7 +314,7 @@ test('orphans are counted in queues at zero that have active jobs, once a pass, 
   await signals.stop()
 })
 
-test('where all of the looked at jobs are orphans, so are the others', async () => {
+test('if all of the jobs looked at are orphans, so are the others', async () => {
   const { clock, signals, subscribe, set, state, snapshot } = world()
   set('mail', { active: 900 })
   state.orphans.set('mail', 100)

@@ -77,7 +77,7 @@ describe('the book of subscribers', () => {
     expect([state.connections, log.filter((line) => line.startsWith('read'))]).toEqual([1, ['read a', 'read b']])
   })
 
-  it('costs nothing when the same is asked for again, and tells the reader exactly what changed', async () => {
+  it('costs nothing when the same is asked for again, and gives the reader exactly what changed', async () => {
     const { clock, book, pool, subscribe, log } = world()
     subscribe('ns/a', 'x')
     subscribe('ns/b', 'y')
@@ -154,7 +154,7 @@ describe('the book of subscribers', () => {
     expect(log).toEqual(['read a', 'failed', 'read a'])
   })
 
-  it('announces to those who listen to the kind, until they end that; one that fails keeps nothing from the others', async () => {
+  it('announces to the listeners of the kind until they leave; one that throws keeps nothing from the others', async () => {
     const { book, pool, subscribe, contexts } = world()
     const heard: string[] = []
     book.changesOf('WorkerPool').onChange(() => {
@@ -179,7 +179,7 @@ describe('the book of subscribers', () => {
     expect(new Set(['WorkerPool', 'TaskQueue'].map((kind) => idOf({ kind, key: 'ns/a' }))).size).toBe(2)
   })
 
-  it('opens nothing any more once it was stopped, whoever still asks', async () => {
+  it('opens nothing after its stop', async () => {
     const { clock, book, pool, subscribe, log, open, state } = world()
     subscribe('ns/a', 'a')
     await clock.advance(0)

@@ -45,7 +45,7 @@ export type ReaderContext<S> = {
   isOpen(): boolean
   readonly requestRead: CoalescedRead['request']
   readonly requestReadAfter: CoalescedRead['requestAfter']
-  /** There is something new for this subscriber, or for somebody who has not subscribed yet. */
+  /** There is something new for this object, whether it has subscribed or not. */
   announce(subscriber: Subscriber): void
 }
 

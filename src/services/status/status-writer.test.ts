@@ -23,7 +23,7 @@ const thing = (status?: Thing['status'], uid = 'u1'): Thing => ({
 function setup() {
   const clock = fakeClock()
   const stored: unknown[] = []
-  const told: (readonly string[])[] = []
+  const conditionsSeen: (readonly string[])[] = []
   const applyStatus: KubeClient['applyStatus'] = async (_resource, object) => {
     stored.push((object as unknown as Thing).status)
     return object as never
@@ -36,12 +36,12 @@ function setup() {
     clock,
     transitionOf: (status) => status.state,
     budget: createWriteBudget({ clock, perSecond: 10 }),
-    conditionMetrics: (key, conditions) => told.push([key, ...conditions.map(({ type, status }) => `${type} ${status}`)]),
+    conditionMetrics: (key, conditions) => conditionsSeen.push([key, ...conditions.map(({ type, status }) => `${type} ${status}`)]),
   })
   return {
     clock,
     stored,
-    told,
+    conditionsSeen,
     writer,
     write: (status: Status, object = thing()) => writer.write('n/a', object, status),
   }
@@ -63,13 +63,13 @@ it('writes nothing that is there already, also right after a start', async () =>
   expect(stored).toEqual([])
 })
 
-it('tells the conditions of every look, whether they are written or not', async () => {
-  const { stored, told, write } = setup()
+it('sets the metrics of the conditions with every call, whether it writes or not', async () => {
+  const { stored, conditionsSeen, write } = setup()
   const conditions = [{ type: 'Ready', status: 'True' }]
   await write({ state: 'a', gauge: 1, conditions }, thing({ state: 'a', gauge: 1, conditions }))
   await write({ state: 'a', gauge: 1 }, thing({ state: 'a', gauge: 1 }))
   expect(stored).toEqual([])
-  expect(told).toEqual([['n/a', 'Ready True'], ['n/a']])
+  expect(conditionsSeen).toEqual([['n/a', 'Ready True'], ['n/a']])
 })
 
 it('coalesces gauges: says when they are due, and writes the newest value then', async () => {
@@ -113,7 +113,7 @@ it('keeps the gauges of all objects together within the budget, and transitions 
   expect(stored).toHaveLength(21)
 })
 
-it('leaves the condition of alerts to those who write it: neither a reason to write, nor written', async () => {
+it('leaves the condition of alerts alone: it is no reason to write, and is not written', async () => {
   const { stored, write } = setup()
   const conditions = [
     { type: 'Ready', status: 'True' },
@@ -127,7 +127,7 @@ it('leaves the condition of alerts to those who write it: neither a reason to wr
   expect(stored).toEqual([{ ...own, state: 'b' }])
 })
 
-it('carries the version of what it was made of, and while the cache is behind of its own writes that which the last one left', async () => {
+it('carries the version of its object, or the one that the last write left while the cache is behind', async () => {
   const versions: (string | undefined)[] = []
   let current = 10
   const client = {
@@ -163,7 +163,7 @@ it.each([
   ['of the same object goes through', 'u1', false, ['10', '15']],
   ['of an object that was replaced is refused', 'u2', false, ['10']],
   ['of a record is refused, when this process has not written it before', 'u1', true, ['10']],
-])('what somebody else has changed meanwhile: a status %s', async (_, uid, isRecord, wanted) => {
+])('after another writer has changed the object, a status %s', async (_, uid, isRecord, wanted) => {
   const versions: (string | undefined)[] = []
   const client = {
     async applyStatus(__: unknown, { metadata }: Thing) {

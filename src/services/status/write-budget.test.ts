@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { fakeClock } from '../../clock/index.ts'
 import { createWriteBudget } from './write-budget.ts'
 
-it('lets a second of writes go at once, and then keeps the pace over any time', async () => {
+it('lets a second of writes go at once, and then keeps the pace', async () => {
   const clock = fakeClock()
   const budget = createWriteBudget({ clock, perSecond: 10 })
   let written = 0
@@ -14,7 +14,7 @@ it('lets a second of writes go at once, and then keeps the pace over any time', 
   expect(written).toBeLessThanOrEqual(110)
 })
 
-it('says when to ask again, and keeps its word', async () => {
+it('says when to ask again, and grants the write then', async () => {
   const clock = fakeClock()
   const budget = createWriteBudget({ clock, perSecond: 2 })
   expect([budget.take('a'), budget.take('a')]).toEqual([0, 0])
@@ -31,7 +31,7 @@ it('saves up no more than one second', async () => {
   expect([budget.take('a'), budget.take('a'), budget.take('a'), budget.take('a') > 0]).toEqual([0, 0, 0, true])
 })
 
-it('gives each who waits a turn of its own, and the same when asked again', async () => {
+it('gives each waiting writer a time of its own, and the same when asked again', async () => {
   const clock = fakeClock()
   const budget = createWriteBudget({ clock, perSecond: 10 })
   for (let count = 0; count < 10; count++) budget.take('first')
@@ -41,7 +41,7 @@ it('gives each who waits a turn of its own, and the same when asked again', asyn
   expect(ask()).toEqual([50, 150, 250])
 })
 
-it('a thousand that wait ask little oftener than they could write', async () => {
+it('a thousand waiting writers ask about twice for each write', async () => {
   const clock = fakeClock()
   const budget = createWriteBudget({ clock, perSecond: 10 })
   let [asked, written] = [0, 0]

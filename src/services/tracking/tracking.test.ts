@@ -61,14 +61,14 @@ function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => fal
 
 const many = (owner: string, count: number) => Array.from({ length: count }, (_, slot) => endOf(owner, slot))
 
-test('ends for which nobody waits hide none that somebody waits for', async () => {
+test('ends of owners that nobody tracks hide no end of a tracked owner', async () => {
   const { tracking } = world([...many('default/shop/invalid', 250), endOf('default/shop/nightly', 1)])
   tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
   await tracking.stop()
 })
 
-test('of very many that are waited for, a portion is read, and the next once those are acknowledged', async () => {
+test('of very many tracked ends one page is read, and the next after those are acknowledged', async () => {
   const { tracking, queue, reads } = world(many('default/shop/nightly', 250))
   tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(100))
@@ -96,7 +96,7 @@ test('an end is announced once when it comes, and stays until it is acknowledged
   await tracking.stop()
 })
 
-test('ends of a schedule that is gone, ledger and all, are removed, also behind the first page', async () => {
+test('ends of a schedule that is gone with its ledger are removed, also behind the first page', async () => {
   const { tracking, queue } = world([...many('default/shop/invalid', 120), ...many('default/shop/gone', 5)], (owner) =>
     owner.endsWith('gone'),
   )
@@ -105,7 +105,7 @@ test('ends of a schedule that is gone, ledger and all, are removed, also behind 
   await tracking.stop()
 })
 
-test('ends that nobody tracks are announced while their object is there, and kept for it', async () => {
+test('untracked ends are announced while their object exists, and kept for it', async () => {
   const { tracking } = world([endOf('default/shop/nightly', 1), endOf('default/shop/gone', 1)], (owner) => owner.endsWith('gone'))
   const announced: string[] = []
   tracking.changesOf('TaskSchedule').onChange((key) => announced.push(key))

@@ -158,7 +158,7 @@ function isTracked({ context }: Ends, owner: string): boolean {
   return context.subscriptions.has(idOf(subscriberOf(owner)))
 }
 
-/** Ends for which nobody waits: when the object and its record in the broker are gone, nobody ever will. */
+/** Untracked ends whose object and record in the broker are gone: no owner will ever track them. */
 async function removeOrphanedEnds(ends: Ends): Promise<void> {
   const { byOwner, context, doneQueue, isGone, log } = ends
   const untracked = [...byOwner.keys()].filter((owner) => !isTracked(ends, owner) && isGone(owner))
@@ -193,7 +193,7 @@ function forgetEnds(ends: Ends, owner: string, ids: readonly string[]): void {
 }
 
 /**
- * The ends in a done queue, oldest first, until enough wanted ones are among them: ends for which nobody waits hide none of those.
+ * The ends in a done queue, oldest first, until enough wanted ones are among them: unwanted ends hide no wanted one.
  * `truncated`: there are more. An end that is removed from the queue meanwhile can hide another one; then ask again.
  */
 export async function findEnds(

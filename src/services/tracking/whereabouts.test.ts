@@ -30,7 +30,7 @@ function world() {
   return { clock, looks, state, whereabouts, follow, of, announced }
 }
 
-test('looks after 2 s and then ever more seldom, and announces what it found', async () => {
+test('looks after 2 s, then at intervals that double up to 30 s, and announces each look', async () => {
   const { clock, looks, state, follow, of, announced } = world()
   follow('a', 'a1')
   await clock.advance(1_999)
@@ -45,7 +45,7 @@ test('looks after 2 s and then ever more seldom, and announces what it found', a
   expect(announced).toEqual(looks.map(() => 'acme/a'))
 })
 
-test('what is due within a second is looked at together', async () => {
+test('jobs that are due within a second are looked at together', async () => {
   const { clock, looks, follow } = world()
   follow('a', 'a1', 'a2')
   await clock.advance(900)
@@ -57,7 +57,7 @@ test('what is due within a second is looked at together', async () => {
   ])
 })
 
-test('other jobs of the same owner are looked at anew; what was found of it before stays until then', async () => {
+test('after other jobs are named, the last look stays until the next', async () => {
   const { clock, looks, follow, of } = world()
   follow('a', 'a1')
   await clock.advance(20_000)
@@ -68,7 +68,7 @@ test('other jobs of the same owner are looked at anew; what was found of it befo
   expect(looks).toEqual([{ atMs: 22_000, ids: ['a1', 'a2'] }])
 })
 
-test('a broker that is away changes nothing, and is asked again; with nothing to follow no timer stays', async () => {
+test('a broker that is away changes nothing and is asked again; with nothing to follow no timer stays', async () => {
   const { clock, looks, state, whereabouts, follow, of, announced } = world()
   follow('a', 'a1')
   await clock.advance(2_000)
