@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):/usr/local/go/bin:/usr/sbin:/
 CACHE := $(or $(TASKMILL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskmill)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-fast check generate bench image cluster-up cluster-down clean setup-node setup node-ready
+.PHONY: help demo demo-down test test-fast test-changed soak check generate bench image cluster-up cluster-down clean setup-node setup node-ready
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / && $$1 != "help" { printf "  %-13s %s\n", $$1, $$2 }' Makefile
@@ -17,11 +17,17 @@ demo: node-ready ## a cluster, the chart, real jobs and schedules, live; the clu
 demo-down: setup-node ## take away what the demo installed; the cluster stays up
 	@node hack/demo/main.ts down
 
-test: setup ## everything that CI runs; the node comes up when the last suite needs it
-	@node hack/test.ts
+test: setup ## everything that CI runs; FILES="test/fault executions" runs the tests whose paths hold one of the words
+	@node hack/test.ts $(FILES)
 
-test-fast: setup ## the part of the tests that needs no node, about two minutes
+test-fast: setup ## the checks, and the tests that need neither a node nor faults
 	@node hack/test.ts --fast
+
+test-changed: setup ## the tests that the difference to main can break, without those on the node
+	@node hack/test.ts --changed
+
+soak: setup ## long runs of the tests that draw at random; SEED=1 repeats one, ONLY=lane-2 a part of it
+	@node hack/test.ts --soak
 
 check: setup-node ## generated files, types, lint, unused code, architecture
 	@node hack/check.ts

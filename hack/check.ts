@@ -1,36 +1,53 @@
 /** `make check`: everything that can be said about the sources without running the product. Prints a line per step, and what a failed one said. */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 
 type Step = { readonly name: string; readonly command: readonly string[] }
 
+/** The longest first. */
 const steps: readonly Step[] = [
-  { name: 'generated files are current', command: ['node', 'hack/generate.ts', '--check'] },
-  { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'format', command: ['prettier', '--check', '--log-level=warn', '.'] },
+  { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
   { name: 'unused code and dependencies', command: ['knip', '--no-progress'] },
+  { name: 'generated files are current', command: ['node', 'hack/generate.ts', '--check'] },
   { name: 'architecture', command: ['vitest', 'run', '--project=unit', 'test/architecture'] },
 ]
 
 export type CheckResult = { readonly passed: number; readonly failed: number }
 
-/** Runs all steps, also after a failed one, so that one run shows everything. */
-export function runChecks(): CheckResult {
-  let failed = 0
-  for (const { name, command } of steps) {
-    const [program = '', ...args] = command
-    const startedMs = performance.now()
-    const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
-    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
-    console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`)
-    if (status === 0) continue
-    failed += 1
-    console.log(`${stdout}${stderr}`.trimEnd())
+/** Runs all steps, as many at once as there are processors, also after a failed one, so that one run shows everything. */
+export async function runChecks(): Promise<CheckResult> {
+  const left = [...steps]
+  const results: boolean[] = []
+  async function runNext(): Promise<void> {
+    for (let step = left.shift(); step !== undefined; step = left.shift()) results.push(await runStep(step))
   }
-  return { passed: steps.length - failed, failed }
+  await Promise.all(Array.from({ length: availableParallelism() }, runNext))
+  const passed = results.filter(Boolean).length
+  return { passed, failed: results.length - passed }
+}
+
+async function runStep({ name, command: [program = '', ...args] }: Step): Promise<boolean> {
+  const startedMs = performance.now()
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [code, stdout, stderr] = await Promise.all([
+    once(child, 'close').then(
+      ([exitCode]) => exitCode as number | null,
+      () => null,
+    ),
+    text(child.stdout),
+    text(child.stderr),
+  ])
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`)
+  if (code !== 0) console.log(`${stdout}${stderr}`.trimEnd())
+  return code === 0
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  process.exitCode = runChecks().failed === 0 ? 0 : 1
+  process.exitCode = (await runChecks()).failed === 0 ? 0 : 1
 }

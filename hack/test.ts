@@ -1,93 +1,86 @@
 /**
- * `make test` and `make test-fast`: the checks and all suites, one after the other (two cores), and a closing line
- * `N passed, N failed` that counts tests and checks. `--fast` leaves out what needs a node, which is otherwise brought up
- * when the first suite needs it: until then the machine belongs to the suites, whatever was left running on the node.
+ * `make test` and its relatives. Each run ends with its slowest tests, the time by suite, how long the machine was idle, one line for each
+ * failure, and `N passed, N failed`, which counts tests and checks.
+ *
+ * - `node hack/test.ts`: the checks, then every test. The node comes up when only its suite is left: until then the machine belongs to the others.
+ * - `--fast`: the checks and what needs neither a node nor faults.
+ * - `--changed`: the tests that the difference to `main` can break, without those on the node.
+ * - `--soak`: the tests that draw at random, with many more draws and a seed by chance.
+ * - paths, parts of paths, patterns: those tests.
  */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { runChecks } from './check.ts'
 import { ensureBinaries } from './cluster/binaries.ts'
 import { createProgress } from './cluster/progress.ts'
 import { ensureTools } from './cluster/tools.ts'
+import { measureIdleShare } from './tests/idle-share.ts'
+import { type Outcome, readOutcome, slowest, suiteOf, timesBySuite } from './tests/report.ts'
+import { allTestFiles, namedTestFiles, testFilesOf } from './tests/selection.ts'
 
-type Count = { readonly passed: number; readonly failed: number }
-type TestResult = { readonly status: string; readonly fullName: string; readonly failureMessages?: readonly string[] | null }
-type VitestReport = {
-  readonly numPassedTests: number
-  readonly numFailedTests: number
-  readonly numTotalTests: number
-  readonly testResults: readonly { readonly name: string; readonly message?: string; readonly assertionResults: readonly TestResult[] }[]
-}
-
-const fast = process.argv.includes('--fast')
-const suites = ['unit', 'chart', 'integration', ...(fast ? [] : ['fault'])]
-const suitesOnTheNode = fast ? [] : ['e2e']
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'))
+const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const reports = mkdtempSync(join(tmpdir(), 'taskmill-test-'))
-/** Said again at the very end: of a long run often only the end is kept. */
-const failures: string[] = []
+const outcomes: Outcome[] = []
 
-/** A suite that ends badly without a failed test (an import error, an unhandled rejection) counts as one failure; so does an empty one. */
-function runSuite(suite: string): Count {
-  const file = join(reports, `${suite}.json`)
-  const args = ['run', `--project=${suite}`, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const { status } = spawnSync('vitest', args, { stdio: 'inherit' })
-  const report = readReport(file)
-  failures.push(...failuresIn(suite, status, report))
-  if (report === undefined || report.numTotalTests === 0) return { passed: 0, failed: 1 }
-  const failed = status === 0 ? report.numFailedTests : Math.max(1, report.numFailedTests)
-  return { passed: report.numPassedTests, failed }
+/** Since the branch left main, committed or not. */
+function changedFiles(): readonly string[] {
+  const git = (...args: readonly string[]) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean)
+  const [base = 'HEAD'] = git('merge-base', 'main', 'HEAD')
+  return [...new Set([...git('diff', '--name-only', base), ...git('ls-files', '--others', '--exclude-standard')])]
 }
 
-function failuresIn(suite: string, status: number | null, report: VitestReport | undefined): readonly string[] {
-  const tests = (report?.testResults ?? []).flatMap(({ name, message = '', assertionResults }) => {
-    const file = relative(process.cwd(), name)
-    const failed = assertionResults.filter((test) => test.status === 'failed')
-    if (failed.length === 0 && message !== '') return [`${suite} ${file}: ${firstLine(message)}`]
-    return failed.map(({ fullName, failureMessages }) => `${suite} ${file}: ${fullName}: ${firstLine(failureMessages?.[0] ?? '')}`)
+function chooseFiles(): readonly string[] {
+  if (flags.includes('--soak')) return allTestFiles().filter((file) => readFileSync(file, 'utf8').includes('support/draws.ts'))
+  if (flags.includes('--changed')) return testFilesOf(changedFiles()).filter((file) => suiteOf(file) !== 'e2e')
+  return namedTestFiles(words)
+}
+
+function run(title: string, files: readonly string[]): void {
+  const report = join(reports, `${title}.json`)
+  const { status } = spawnSync('vitest', ['run', ...files, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
+    stdio: 'inherit',
+    env: { ...process.env, ...(flags.includes('--soak') ? { SOAK: '1' } : {}) },
   })
-  return tests.length === 0 && status !== 0 ? [`${suite}: ended with ${status ?? 'a signal'}, see above`] : tests
+  outcomes.push(readOutcome(title, status, report))
 }
 
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? ''
-}
-
-function readReport(file: string): VitestReport | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as VitestReport
-  } catch {
-    return undefined
-  }
-}
-
-console.log('checks')
-const checks = runChecks()
-if (checks.failed > 0) failures.push('checks: see their lines at the beginning')
-const counts: Count[] = [checks]
-// Before a suite has to wait for them: on a new machine they are built.
-const progress = createProgress()
-await Promise.all([ensureBinaries(progress), ensureTools(progress)])
-for (const suite of suites) {
-  console.log(`\n${suite}`)
-  counts.push(runSuite(suite))
-}
-if (suitesOnTheNode.length > 0) {
+function runOnNode(files: readonly string[]): void {
   console.log('\nthe node, with the images')
   const { status } = spawnSync('make', ['node-ready'], { stdio: 'inherit' })
-  if (status !== 0) {
-    counts.push({ passed: 0, failed: 1 })
-    failures.push('the node did not come up, see above')
-  }
+  if (status !== 0) outcomes.push({ passed: 0, failed: 1, failures: ['the node did not come up, see above'], tests: [], files: [] })
+  run('e2e', files)
 }
-for (const suite of suitesOnTheNode) {
-  console.log(`\n${suite}`)
-  counts.push(runSuite(suite))
+
+const idleShare = measureIdleShare()
+const startedMs = performance.now()
+const isWhole = words.length === 0 && !flags.includes('--changed') && !flags.includes('--soak')
+if (isWhole) {
+  console.log('checks')
+  const checks = await runChecks()
+  const failures = checks.failed > 0 ? ['checks: see their lines at the beginning'] : []
+  outcomes.push({ ...checks, failures, tests: [], files: [] })
 }
+const chosen = isWhole ? allTestFiles() : chooseFiles()
+const bySuite = Map.groupBy(chosen, suiteOf)
+const onNode = flags.includes('--fast') ? [] : (bySuite.get('e2e') ?? [])
+const others = chosen.filter((file) => suiteOf(file) !== 'e2e' && !(flags.includes('--fast') && suiteOf(file) === 'fault'))
+if (chosen.length === 0) console.log('no test can break by what has changed')
+// Before a test has to wait for them: on a new machine they are built.
+if (others.some((file) => suiteOf(file) !== 'unit')) {
+  const progress = createProgress()
+  await Promise.all([ensureBinaries(progress), ensureTools(progress)])
+}
+if (others.length > 0) run('tests', others)
+if (onNode.length > 0) runOnNode(onNode)
 rmSync(reports, { recursive: true })
 
-const total = counts.reduce((sum, each) => ({ passed: sum.passed + each.passed, failed: sum.failed + each.failed }))
-for (const failure of failures) console.log(`FAILED ${failure}`)
-console.log(`\n${total.passed} passed, ${total.failed} failed`)
-process.exitCode = total.failed === 0 ? 0 : 1
+const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1)
+console.log(`\nslowest tests\n${slowest(outcomes).join('\n')}\n\ntime by suite\n${timesBySuite(outcomes).join('\n')}`)
+console.log(`\n${minutes} min in all; the processors were idle for ${Math.round(idleShare() * 100)}% of it`)
+for (const failure of outcomes.flatMap(({ failures }) => failures)) console.log(`FAILED ${failure}`)
+const [passed, failed] = (['passed', 'failed'] as const).map((key) => outcomes.reduce((sum, outcome) => sum + outcome[key], 0))
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

@@ -12,11 +12,11 @@ import type { KubeClient } from '../../src/kube/index.ts'
 import { createAlert, createChannel, type Receiver, startReceiver } from '../support/alert-home.ts'
 import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
+import { seed } from '../support/draws.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts'
 import { random } from '../support/random.ts'
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** So many worlds at once, each with an operator of its own. */
 const atOnce = 6
 const alert = 'backlog'

@@ -11,6 +11,7 @@ import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { taskDependencies, taskExecutions, type TaskExecution } from '../../src/api/index.ts'
 import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
+import { seed } from '../support/draws.ts'
 import { openLane, type Lane } from '../support/graph-lane.ts'
 import { createDependency, createExecution } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
@@ -19,7 +20,6 @@ import { random } from '../support/random.ts'
 import { drawRun, queues, type Wish } from '../support/random-graphs.ts'
 import { connectRedis, createHome, until } from '../support/schedule-home.ts'
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-graphs-'))
 let cluster: TestCluster
 let client: TestCluster['client']

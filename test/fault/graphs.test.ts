@@ -1,5 +1,5 @@
 /**
- * 200 random graphs through the real operator, two of them in each namespace, on a real API server, a real Redis and plain BullMQ workers:
+ * Random graphs through the real operator, two of them in each namespace, on a real API server, a real Redis and plain BullMQ workers:
  * whoever leads is killed once at every point between two statements that matter for a run, and at seeded moments, and is started again or
  * followed by the other one. Runs are cancelled, timed out, deleted, replaced and expire meanwhile. Each must come out as the brute-force
  * evaluator says, and each handler must have run exactly as often as its attempts say, by its own book. The seed, the points and the moments are
@@ -14,6 +14,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import type { AppendName } from '../../src/graph/index.ts'
 import { openCluster, type TestCluster } from '../support/cluster.ts'
+import { draws, seed } from '../support/draws.ts'
 import { openLane, type Lane } from '../support/graph-lane.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
@@ -21,11 +22,10 @@ import { random } from '../support/random.ts'
 import { drawRun, queues, type RandomRun, type Wish } from '../support/random-graphs.ts'
 import { connectRedis, createHome } from '../support/schedule-home.ts'
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const only = process.env['ONLY']
 /** Namespaces, each with operators of its own. */
 const lanes = 5
-const runsInAll = 200
+const runsInAll = draws(60, 400)
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-graphs-'))
 const recordFile = join(folder, 'runs')
 let cluster: TestCluster

@@ -12,13 +12,13 @@ import { startControlPlane, type ControlPlane } from '../../hack/cluster/control
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments, findCondition, workerPools, type Deployment, type WorkerPool } from '../../src/api/index.ts'
 import { connectCluster, installCrds, observe } from '../support/cluster-client.ts'
+import { seed } from '../support/draws.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { productEntry, startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { watchReplicas } from '../support/replica-watch.ts'
 import { startWorker, type WorkerProcess } from '../support/worker-process.ts'
 
 const namespace = 'default'
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
 let controlPlane: ControlPlane
 let redis: RedisServer

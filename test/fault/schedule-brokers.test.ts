@@ -11,6 +11,7 @@ import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { findCondition, taskSchedules } from '../../src/api/index.ts'
 import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
+import { seed } from '../support/draws.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker } from '../support/plain-worker.ts'
 import { random } from '../support/random.ts'
@@ -33,7 +34,6 @@ import {
   type ScheduleSpec,
 } from '../support/schedule-home.ts'
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
 let cluster: TestCluster
 let client: TestCluster['client']

@@ -12,6 +12,7 @@ import { taskSchedules } from '../../src/api/index.ts'
 import type { WriteName } from '../../src/scheduling/index.ts'
 import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
+import { draws, seed } from '../support/draws.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startKubelet, type Kubelet } from '../support/kubelet.ts'
 import { startPlainWorker, type PlainWorker } from '../support/plain-worker.ts'
@@ -45,9 +46,10 @@ import {
   type ScheduleSpec,
 } from '../support/schedule-home.ts'
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** So many worlds at once, each with an operator of its own. */
 const atOnce = 6
+/** In `make soak` each kill has a world of its own. */
+const killsOfAWorld = draws(3, 1)
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
 const recordFile = join(folder, 'runs')
 let cluster: TestCluster
@@ -230,32 +232,72 @@ it('nothing is killed: all points are reached', async () => {
   expect([...points.keys()].toSorted()).toEqual(declared.toSorted())
 })
 
+/** Where an operator is to be killed: at that point, the n-th time that it is reached. */
+type Strike = { readonly point: string; readonly time: number }
+
+/**
+ * Several kills for each world, one after the other: in the process that was started anew the points are counted anew. Points that are reached only
+ * after something was suspended or deleted come last.
+ */
+function chainsOf(strikes: readonly Strike[]): readonly (readonly Strike[])[] {
+  const isEarly = ({ point, time }: Strike) => time <= (early.get(point) ?? 0)
+  const ordered = strikes.filter(isEarly)
+  const ends = strikes.filter((strike) => !isEarly(strike))
+  const count = Math.max(Math.ceil(strikes.length / killsOfAWorld), ends.length)
+  return Array.from({ length: count }, (_, index) => [
+    ...ordered.filter((__, at) => at % count === index),
+    ...ends.filter((__, at) => at === index),
+  ])
+}
+
 it('killed at every point, and started again', { timeout: 600_000 }, async () => {
   const rng = random(seed)
   // Not only the first time.
-  const left = [...points].map(([point, count]) => ({ point, time: 1 + Math.floor(rng() * Math.min(5, Math.ceil(count / 3))) }))
+  const strikes = [...points].map(([point, count]) => ({
+    point,
+    time: 1 + Math.floor(rng() * Math.min(draws(2, 5), Math.ceil(count / 3))),
+  }))
+  const left = chainsOf(strikes)
   const outcomes: Record<string, readonly string[]> = {}
-  async function run({ point, time }: { readonly point: string; readonly time: number }): Promise<void> {
-    const killAt = `${point}#${time}`
-    const home = await createHome(homeOf(`killed-${point.replaceAll(' ', '-')}`), redis)
-    const operator = launch(home.namespace, killAt)
-    const isReached = () => operator.lines.some((line) => line.msg === 'struck')
-    let again: OperatorProcess | undefined
-    const restarted = operator.exited.then(() => (again = launch(home.namespace)))
+  async function run(chain: readonly Strike[], index: number): Promise<void> {
+    const home = await createHome(homeOf(`killed-${index}`), redis)
+    const struck = chain.map(() => false)
+    let operator: OperatorProcess | undefined
+    /** Ends with a process that nobody kills. */
+    async function lead(): Promise<void> {
+      for (const [at, { point, time }] of chain.entries()) {
+        const doomed = launch(home.namespace, `${point}#${time}`)
+        operator = doomed
+        await doomed.exited
+        struck[at] = doomed.lines.some((line) => line.msg === 'struck')
+      }
+      operator = launch(home.namespace)
+    }
+    const leading = lead()
     // How many writes a slot takes depends on what is known when: points of slots are waited for, the others come with a deletion.
-    const untilReached = async () => (time <= (early.get(point) ?? 0) ? await until(`the kill ${killAt}`, isReached) : undefined)
+    const untilReached = () =>
+      until(`the kills ${JSON.stringify(chain)}`, () =>
+        chain.every((strike, at) => struck[at] === true || strike.time > (early.get(strike.point) ?? 0)),
+      )
     const wrong = await live(home, untilReached).catch((error: unknown) => [String(error)])
-    const reached = isReached()
-    await operator.kill()
-    await restarted
-    await again?.stop()
-    outcomes[killAt] = reached ? wrong : [...wrong, 'never reached']
+    const name = chain.map(({ point, time }) => `${point}#${time}`).join(', ')
+    // What is not reached by now never is: each kill makes room for the next process, and the last one stays.
+    const missed = chain.filter((_, at) => struck[at] !== true)
+    for (const _ of missed) {
+      const doomed = operator
+      await doomed?.kill()
+      await until('another process', () => operator !== doomed)
+    }
+    await leading
+    await operator?.stop()
+    outcomes[name] = [...wrong, ...missed.map(({ point }) => `${point} was never reached`)]
   }
+  const chains = left.map((chain, index) => ({ chain, index }))
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
-      for (let next = left.shift(); next !== undefined; next = left.shift()) await run(next)
+      for (let next = chains.shift(); next !== undefined; next = chains.shift()) await run(next.chain, next.index)
     }),
   )
   expect(Object.fromEntries(Object.entries(outcomes).filter(([, wrong]) => wrong.length > 0))).toEqual({})
-  console.log(`killed at ${Object.keys(outcomes).join(', ')}`)
+  console.log(`killed at ${Object.keys(outcomes).join('; ')}`)
 })

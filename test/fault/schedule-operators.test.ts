@@ -13,6 +13,7 @@ import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments } from '../../src/api/index.ts'
 import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
+import { seed } from '../support/draws.ts'
 import { createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startKubelet, type Kubelet } from '../support/kubelet.ts'
@@ -42,7 +43,6 @@ import {
   type ScheduleSpec,
 } from '../support/schedule-home.ts'
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
 const recordFile = join(folder, 'runs')
 let cluster: TestCluster

@@ -11,6 +11,7 @@ import { type ControlPlane, startControlPlane } from '../../hack/cluster/control
 import { createValidator, buildCrd, type Kind, withDefaults } from '../../src/api/index.ts'
 import { evaluateRule } from '../../src/expressions/index.ts'
 import { lint } from '../../src/lint/index.ts'
+import { draws, seed } from '../support/draws.ts'
 import { ask } from './api-answer.ts'
 import { badValues } from './api-bad-values.ts'
 import { valueOf } from './api-generated.ts'
@@ -23,8 +24,7 @@ type Refusal = { readonly details?: { readonly causes?: readonly { readonly fiel
 const group = '/apis/taskmill.dev/v1alpha1/namespaces/default'
 const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const strictly = 'dryRun=All&fieldValidation=Strict'
-const runs = 40
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const runs = draws(40, 400)
 const validate = createValidator({ evaluateRule })
 const cases: readonly (readonly [string, Kind, Full])[] = [
   ...kindCases.map(({ kind, full }) => [kind.kind, kind, full] as const),

@@ -11,7 +11,7 @@ export function startPlainWorker(options: {
   /** Each run of a handler appends `jobId attempt time`. */
   readonly recordFile: string
 }): PlainWorker {
-  const child = spawn(process.execPath, ['test/support/plain-worker.mjs'], {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, 'test/support/plain-worker.mjs'], {
     env: {
       ...process.env,
       REDIS_PORT: String(options.redis.port),
