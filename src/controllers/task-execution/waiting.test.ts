@@ -71,7 +71,7 @@ it('tells queued from running, and what is in the way', () => {
   const fine = { pools: [{ name: 'ai' }, { name: 'other', trouble: 'DeploymentUnavailable' }] }
   expect(whereaboutOf({ state: 'Active' }, 'q', fine)?.words).toBe('running')
   expect(whereaboutOf(waiting, 'q', fine)).toEqual({ words: 'queued in q', detail: 'queued in q' })
-  expect(whereaboutOf({ ...waiting, startedAtMs: 1 }, 'q', fine)?.words).toBe('waits for a retry in q')
+  expect(whereaboutOf({ ...waiting, startedAtMs: 1 }, 'q', fine)?.words).toBe('retrying in q')
   expect(whereaboutOf(waiting, 'q', { ...fine, suspendedBy: 'mail' })).toEqual({
     words: 'queued in q (suspended)',
     detail: 'queued in q, which is suspended. Next: kubectl describe tq mail',

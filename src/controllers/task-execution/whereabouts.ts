@@ -80,7 +80,7 @@ export function whereaboutOf(
 ): Whereabout | undefined {
   if (job.state === 'Active') return { words: 'running', detail: 'a worker runs it' }
   if (job.state !== 'Waiting') return undefined
-  const queued = job.startedAtMs === undefined ? `queued in ${queue}` : `waits for a retry in ${queue}`
+  const queued = job.startedAtMs === undefined ? `queued in ${queue}` : `retrying in ${queue}`
   if (suspendedBy !== undefined) {
     return { words: `${queued} (suspended)`, detail: `${queued}, which is suspended. Next: kubectl describe tq ${suspendedBy}` }
   }
