@@ -27,13 +27,18 @@ const indexes: Readonly<Record<string, readonly object[]>> = {
 
 function setup() {
   const names = ['schedules', 'dependencies', 'jobs', 'taskBrokers', 'executions'] as const
-  const sources = { ...Object.fromEntries(names.map((name) => [name, createSource()])), directory: createSource(), ends: createSource() }
+  const sources = {
+    ...Object.fromEntries(names.map((name) => [name, createSource()])),
+    directory: createSource(),
+    ends: createSource(),
+    returns: createSource(),
+  }
   const { executions = createSource(), ...caches } = sources as Record<string, ReturnType<typeof createSource>>
   const byIndex = (index: string, value: string) => indexes[`${index} ${value}`] ?? []
   const watches = taskExecutionWatches({
     caches: { ...caches, executions: { ...executions, byIndex } },
     directory: sources.directory,
-    dispatchLeases: createSource(),
+    dispatchLeases: { ...createSource(), onReturn: sources.returns.onChange },
     tracking: { changesOf: (kind: string) => (kind === 'TaskExecution' ? sources.ends : createSource()) },
     whereabouts: { changesOf: () => createSource() },
   } as unknown as TaskExecutionSources)
@@ -59,6 +64,12 @@ it.each<{ name: string; source: string; change: Parameters<Handler>; want: reado
   { name: 'a graph: runs that wait for it', source: 'dependencies', change: ['acme/graph', object], want: ['acme/waits'] },
   { name: 'a TaskBroker: all its runs', source: 'taskBrokers', change: ['acme/default', object], want: ['acme/waits', 'acme/started'] },
   { name: 'an endpoint: all runs of that broker', source: 'directory', change: ['acme/default'], want: ['acme/waits', 'acme/started'] },
+  {
+    name: 'a broker that returns: its runs that have not ended',
+    source: 'returns',
+    change: ['acme/default'],
+    want: ['acme/waits', 'acme/started'],
+  },
   { name: 'ends of jobs', source: 'ends', change: ['acme/a'], want: ['acme/a'] },
   {
     name: 'a Job of a run, also when it is deleted',
