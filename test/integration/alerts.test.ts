@@ -122,9 +122,12 @@ describe.concurrent('an alert', () => {
     await told('backlog', 'firing', 'resolved')
     await told('old', 'firing', 'resolved')
     expect((await alertNow('backlog')).status?.transitions?.map(({ state }) => state)).toEqual(['Firing', 'Resolved'])
-    const { items } = await client.list<Event>(events, { namespace })
-    const reasons = items.filter(({ regarding }) => regarding.kind === 'TaskAlert').map(({ reason }) => reason)
-    expect(new Set(reasons)).toEqual(new Set(['AlertFiring', 'AlertResolved']))
+    // Events are written one after the other, behind what matters more.
+    const reasons = async () => {
+      const { items } = await client.list<Event>(events, { namespace })
+      return new Set(items.filter(({ regarding }) => regarding.kind === 'TaskAlert').map(({ reason }) => reason))
+    }
+    await expect.poll(reasons, { timeout: 20_000 }).toEqual(new Set(['AlertFiring', 'AlertResolved']))
     for (const name of ['backlog', 'old']) await client.delete(taskAlerts, namespace, name)
     await observe(client, workerPools, place('mail'), (object) => findCondition(object?.status?.conditions, 'Alerting') === undefined)
     await queue.close()
