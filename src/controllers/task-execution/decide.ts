@@ -1,4 +1,5 @@
 /** What is to become of a run now: pure, from what was gathered. */
+import { runSourceOf, type RunSourceName } from '../../api/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { summarizeFaults, understandExecution } from '../../plans/index.ts'
 import type { LogOwner } from '../../services/runs/index.ts'
@@ -31,12 +32,15 @@ export function hasPlace({ source, status }: Gathered): boolean {
   return source.ok || status?.broker !== undefined
 }
 
+/** Whether the source is another object, which can be changed or deleted, so that the place of the log can no longer be found through it. */
+const refersToOther: Readonly<Record<RunSourceName, boolean>> = { task: false, job: false, scheduleRef: true, dependencyRef: true }
+
 /**
  * Whether its TaskBroker has to be written to the status before anything begins: where its log is must be known, whatever becomes of what it
  * refers to.
  */
 export function isPlaceToBeNoted({ source, status, execution: { spec } }: Gathered): boolean {
-  return status?.broker === undefined && source.ok && spec.task === undefined && spec.job === undefined
+  return status?.broker === undefined && source.ok && refersToOther[runSourceOf(spec).kind]
 }
 
 /**

@@ -4,6 +4,7 @@ import type { NodeEnd, Removal, Run } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
 import { type Creation, jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
+import { placeOf } from './node-queue-jobs.ts'
 
 /** The Jobs of a run at one moment: ends to record, and when to look again for Jobs that the cache does not show yet. */
 export type LookedAtJobs = { readonly ends: readonly NodeEnd[]; readonly againAfterMs?: number | undefined }
@@ -174,7 +175,8 @@ function earliest(waits: readonly (number | undefined)[]): number | undefined {
 }
 
 function hasJob({ state }: Run, index = -1): boolean {
-  return state?.graph.nodes[index]?.spec.job !== undefined
+  const spec = state?.graph.nodes[index]?.spec
+  return spec !== undefined && placeOf(spec) === 'Kubernetes'
 }
 
 function nodeOf({ metadata }: Job): string {
@@ -185,7 +187,7 @@ function nodeOf({ metadata }: Job): string {
 function activeJobs({ state, active, unplaced }: Run): readonly { readonly name: string; readonly isStopping: boolean }[] {
   return [...active].flatMap((index) => {
     const spec = state?.graph.nodes[index]?.spec
-    if (spec?.job === undefined || unplaced.has(index)) return []
+    if (spec === undefined || placeOf(spec) !== 'Kubernetes' || unplaced.has(index)) return []
     return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping' }]
   })
 }

@@ -1,9 +1,9 @@
 /** The nodes of a run that are jobs of a queue: how a job is made from a node, and what its end means. Pure. */
-import type { TaskTemplate } from '../../api/index.ts'
+import type { NodeExecutorName, TaskTemplate } from '../../api/index.ts'
 import { maxPayloadBytes } from '../../api/index.ts'
 import type { EndedNode, PlacedJob, PlacedRef } from '../../broker/index.ts'
 import { nodeJobId } from '../../contract/index.ts'
-import type { NodeEnd, Refusal, Run } from '../../graph/index.ts'
+import { executorOf, type NodeEnd, type PlanNode, type Refusal, type Run } from '../../graph/index.ts'
 
 /** Names of a run in the broker: `run` is `runName(installation, namespace, name)`. */
 export type RunPlace = { readonly run: string; readonly doneQueue: string }
@@ -60,6 +60,13 @@ export function endOf(job: EndedNode): NodeEnd {
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     ...(finishedAtMs === undefined ? {} : { finishedAtMs }),
   }
+}
+
+/** Where an executor runs a node. An executor that is missing does not compile; `place` and `remove` in runs.ts have a branch for each place. */
+const places: Readonly<Record<NodeExecutorName, 'Queue' | 'Kubernetes'>> = { task: 'Queue', job: 'Kubernetes' }
+
+export function placeOf(spec: PlanNode): 'Queue' | 'Kubernetes' {
+  return places[executorOf(spec).kind]
 }
 
 export function specOf({ state }: Run, node: string) {

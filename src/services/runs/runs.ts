@@ -15,7 +15,7 @@ import type { Acted, Kind, Step } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import type { LogVerdict } from './log-verdict.ts'
 import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
-import { endOf, isActive, jobIdOf, jobOf, refOf, refusalOf, specOf } from './node-queue-jobs.ts'
+import { endOf, isActive, jobIdOf, jobOf, placeOf, refOf, refusalOf, specOf } from './node-queue-jobs.ts'
 import { appendLog, noteStored, readLog, type RunDeps, type RunVisit } from './run-log.ts'
 
 /**
@@ -196,9 +196,13 @@ async function remove(context: Context, run: Run, nodes: readonly string[]): Pro
   at('before remove')
   const answers = await Promise.all(
     nodes.map(async (node) => {
-      const isJob = specOf(run, node)?.job !== undefined
-      const answer = isJob ? await jobsOf(context).remove(run, node, context) : await broker.cancelPlaced(refOf(context, run, node), proof)
-      return { node, answer }
+      const spec = specOf(run, node)
+      switch (spec === undefined ? 'Queue' : placeOf(spec)) {
+        case 'Queue':
+          return { node, answer: await broker.cancelPlaced(refOf(context, run, node), proof) }
+        case 'Kubernetes':
+          return { node, answer: await jobsOf(context).remove(run, node, context) }
+      }
     }),
   )
   at('after remove')
