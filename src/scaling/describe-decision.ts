@@ -17,14 +17,20 @@ export function explainDecision({ rules, signal, unschedulable }: ScalingInput, 
     return `held, because the queues cannot be read${since} (${signal.message}).`
   }
   const cause = causeOf(signal.demand, decision, rules.targetBacklogPerReplica)
-  if (decision.limit === 'UnschedulablePods') {
-    return `${cause}. ${plural(unschedulable, 'pod')} cannot be scheduled, so no more are added. Next: add a node or lower requests.`
-  }
-  if (decision.limit === 'TooManyReplicas') {
-    return `${cause}, limited by maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room.`
-  }
-  if (decision.limit === 'QueueConcurrencyLimited' && decision.heldUntilMs === undefined) {
-    return `${cause}. Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room.`
+  switch (decision.limit) {
+    case 'UnschedulablePods':
+      return `${cause}. ${plural(unschedulable, 'pod')} cannot be scheduled, so no more are added. Next: add a node or lower requests.`
+    case 'TooManyReplicas':
+      return `${cause}, limited by maxReplicas ${rules.maxReplicas}. Next: raise spec.scaling.maxReplicas if the cluster has room.`
+    case 'QueueConcurrencyLimited':
+      // While the scale-down window keeps more replicas, that window is what counts.
+      if (decision.heldUntilMs !== undefined) break
+      return `${cause}. Next: raise that limit (maxConcurrency of its TaskQueue) if what it protects has room.`
+    case 'TooFewReplicas':
+    case undefined:
+      break
+    default:
+      decision.limit satisfies never
   }
   if (decision.heldUntilMs !== undefined) {
     return `${cause}; kept until ${clockTime(decision.heldUntilMs)} by the scale-down window of ${rules.scaleDownWindowSeconds} s.`

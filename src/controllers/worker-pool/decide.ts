@@ -131,9 +131,7 @@ function scalingInput(world: World): ScalingInput {
   const { spec } = world.pool
   return {
     rules: {
-      minReplicas: spec.scaling.minReplicas,
-      maxReplicas: spec.scaling.maxReplicas,
-      targetBacklogPerReplica: spec.scaling.targetBacklogPerReplica,
+      ...spec.scaling,
       concurrency: spec.concurrency,
       scaleDownWindowSeconds: spec.scaling.behavior.scaleDown.stabilizationWindowSeconds,
     },

@@ -103,7 +103,8 @@ function signalHealth(world: World): { readonly active: WantedCondition; readonl
 }
 
 function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: ScalingInput['rules']): WantedCondition {
-  switch (decision.limit) {
+  const { limit } = decision
+  switch (limit) {
     case 'UnschedulablePods':
       return poolCondition(
         'ScalingLimited',
@@ -121,6 +122,7 @@ function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: 
     case 'TooFewReplicas':
       return poolCondition('ScalingLimited', 'TooFewReplicas', `the queues need less than minReplicas ${rules.minReplicas}`)
     default:
+      limit satisfies undefined
       return poolCondition('ScalingLimited', 'DesiredWithinRange', 'the number that the queues need is within minReplicas and maxReplicas')
   }
 }
