@@ -1,9 +1,116 @@
-import { expect, it } from 'vitest'
-import { createRun, foldRun, notePostponed, type RunPlan } from '../../graph/index.ts'
-import { jobWhereabouts } from './whereabouts.ts'
+/** What a run waits for, and where the jobs of its nodes are. */
+import { expect, it, test } from 'vitest'
+import type { TaskExecution, TaskQueue, WorkerPool } from '../../api/index.ts'
+import { applyEntry, compileGraph, createRun, foldRun, notePostponed, type PlanNode, type RunPlan, viewNodes } from '../../graph/index.ts'
+import type { ExecutionSituation, World } from './gather.ts'
+import { activeNodes, waitingOf } from './status.ts'
+import { jobWhereabouts, placedNodes, whereaboutOf, whereaboutsOf } from './whereabouts.ts'
+
+const atMs = Date.parse('2026-11-29T04:08:00Z')
+const node = (name: string, more: Partial<PlanNode> = {}): PlanNode => ({
+  name,
+  dependsOn: [],
+  required: true,
+  task: { type: name, queue: `${name}_tasks`, retry: { maxRetries: 0, initialDelaySeconds: 10 } },
+  ...more,
+})
+
+/** A run of nodes that have all begun. */
+function runOf(nodes: readonly PlanNode[]) {
+  const plan = { name: 'run', nodes, finally: [], onNodeFailure: 'Stop', parameters: {} } as const
+  expect(compileGraph(plan).ok).toBe(true)
+  const run = createRun()
+  applyEntry(run, { v: 1, kind: 'Begun', atMs, token: 'abc', plan })
+  for (const { name } of nodes) applyEntry(run, { v: 1, kind: 'Started', atMs, node: name })
+  return run
+}
+
+const worldOf = (situation: ExecutionSituation, more: Partial<World> = {}): World => ({
+  execution: { spec: { dependencyRef: { name: 'morning' } }, metadata: { name: 'run' } } as unknown as TaskExecution,
+  status: undefined,
+  situation,
+  broker: 'default',
+  dependency: 'morning',
+  run: undefined,
+  isContinued: false,
+  whereabouts: new Map(),
+  jobOf: () => undefined,
+  nowMs: atMs,
+  ...more,
+})
+
+it('says of the nodes that have begun where they are and until when, and of many how many more', () => {
+  const run = runOf([node('a', { timeoutSeconds: 120 }), node('b'), node('c'), node('d'), node('e')])
+  const whereabouts = new Map([
+    ['a', { words: 'queued in a_tasks (no pool)', detail: '' }],
+    ['b', { words: 'running', detail: '' }],
+  ])
+  const text = 'a queued in a_tasks (no pool) until 04:10; b running; c; 2 more'
+  expect(activeNodes(viewNodes(run), whereabouts)).toBe(text)
+  const alike = new Map(['b', 'c'].map((name) => [name, { words: 'running', detail: '' }]))
+  expect(activeNodes(viewNodes(run), alike)).toBe('a until 04:10; b, c running; 2 more')
+  for (const kind of ['Driven', 'Pending'] as const) expect(waitingOf(worldOf({ kind }, { run, whereabouts }))).toBe(text)
+})
+
+test.each<[ExecutionSituation, string | undefined]>([
+  [{ kind: 'NoSource', message: 'x' }, 'tdep/morning (not found)'],
+  [{ kind: 'NoBroker' }, 'tmb/default (not found)'],
+  [{ kind: 'NotUsable', message: 'x' }, 'tmb/default (not usable)'],
+  [{ kind: 'Unreachable', message: 'x' }, 'tmb/default (unreachable)'],
+  [{ kind: 'Unreadable', message: 'x' }, 'tmb/default (log unreadable)'],
+  [{ kind: 'Pending' }, 'tmb/default (claiming the dispatch lease)'],
+  [{ kind: 'Standby', heldBy: undefined }, 'tmb/default (standby)'],
+  [{ kind: 'Standby', heldBy: 'b' }, 'tmb/default (another cluster dispatches)'],
+  [{ kind: 'Hopeless', message: 'x' }, undefined],
+  [{ kind: 'Driven' }, undefined],
+])('a run that %j waits for %s', (situation, text) => {
+  expect(waitingOf(worldOf(situation))).toBe(text)
+})
+
+it('tells queued from running, and what is in the way', () => {
+  const waiting = { state: 'Waiting' } as const
+  const fine = { pools: [{ name: 'ai' }, { name: 'other', trouble: 'DeploymentUnavailable' }] }
+  expect(whereaboutOf({ state: 'Active' }, 'q', fine)?.words).toBe('running')
+  expect(whereaboutOf(waiting, 'q', fine)).toEqual({ words: 'queued in q', detail: 'queued in q' })
+  expect(whereaboutOf({ ...waiting, startedAtMs: 1 }, 'q', fine)?.words).toBe('retrying in q')
+  expect(whereaboutOf(waiting, 'q', { ...fine, suspendedBy: 'mail' })).toEqual({
+    words: 'queued in q (suspended)',
+    detail: 'queued in q, which is suspended. Next: kubectl describe tq mail',
+  })
+  expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', fine)).toEqual({
+    words: 'queued in q (paused)',
+    detail: 'queued in q, which someone paused by other means. Next: resume it where it was paused',
+  })
+  expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', { ...fine, suspendedBy: 'mail' })?.words).toBe('queued in q (suspended)')
+  expect(whereaboutOf(waiting, 'q', { pools: [] })).toEqual({
+    words: 'queued in q (no pool)',
+    detail: 'queued in q; no WorkerPool of this namespace consumes it. Next: create one, unless other workers do',
+  })
+  expect(whereaboutOf(waiting, 'q', { pools: [{ name: 'ai', trouble: 'DeploymentUnavailable' }] })).toEqual({
+    words: 'queued in q (pool ai: DeploymentUnavailable)',
+    detail: 'queued in q; pool "ai": DeploymentUnavailable. Next: kubectl describe wp ai',
+  })
+  for (const state of ['Ended', 'Absent'] as const) expect(whereaboutOf({ state }, 'q', fine)).toBeUndefined()
+})
+
+it('knows of a job by its id, its queue, and who works on that', () => {
+  const placed = placedNodes(runOf([node('a'), node('b'), node('c')]), 'default/ns/run/r', 'done')
+  expect(placed[0]).toEqual({ node: 'a', id: 'tm/default/ns/run/r/abc/a', doneQueue: 'done', queue: 'a_tasks' })
+  const found = new Map(placed.slice(0, 2).map(({ id }) => [id, { id, state: 'Waiting' as const }]))
+  const condition = (type: string, status: string, reason: string) => ({ type, status, reason, message: '', lastTransitionTime: '' })
+  const pool = {
+    metadata: { name: 'pool' },
+    spec: { queues: [{ name: 'a_tasks' }] },
+    status: { conditions: [condition('Ready', 'True', 'ScaledToZero'), condition('ScalingActive', 'False', 'ScalingDisabled')] },
+  } as unknown as WorkerPool
+  const queue = { metadata: { name: 'b' }, spec: { queueName: 'b_tasks' }, status: { suspended: 'ByOthers' } } as unknown as TaskQueue
+  const words = [...whereaboutsOf(placed, found, [pool], [queue])].map(([name, where]) => `${name} ${where.words}`)
+  expect(words).toEqual(['a queued in a_tasks (pool pool: ScalingDisabled)', 'b queued in b_tasks (suspended)'])
+  expect(placedNodes(runOf(Array.from({ length: 12 }, (_, index) => node(`n${index}`))), 'r', 'done')).toHaveLength(10)
+})
 
 const template = { spec: { template: { spec: { restartPolicy: 'Never' as const, containers: [{ name: 'main', image: 'acme:1' }] } } } }
-const plan: RunPlan = {
+const planOfJob: RunPlan = {
   name: 'x',
   nodes: [{ name: 'a', dependsOn: [], required: true, job: template }],
   finally: [],
@@ -11,32 +118,35 @@ const plan: RunPlan = {
   parameters: {},
 }
 
-const started = () => {
+const startedJob = () => {
   const run = createRun()
   foldRun(
-    [JSON.stringify({ v: 1, kind: 'Begun', atMs: 0, token: 't', plan }), JSON.stringify({ v: 1, kind: 'Started', atMs: 0, node: 'a' })],
+    [
+      JSON.stringify({ v: 1, kind: 'Begun', atMs: 0, token: 't', plan: planOfJob }),
+      JSON.stringify({ v: 1, kind: 'Started', atMs: 0, node: 'a' }),
+    ],
     run,
   )
   return run
 }
-const doing = { node: 'a', job: 'x-a-1', isUp: false, warnings: [] }
+const progress = { node: 'a', job: 'x-a-1', isUp: false, warnings: [] }
 
 it.each([
-  ['that runs', { ...doing, isUp: true }, 'running', 'Job "x-a-1" is running'],
-  ['that starts', doing, 'starting', 'Job "x-a-1" is starting'],
+  ['that runs', { ...progress, isUp: true }, 'running', 'Job "x-a-1" is running'],
+  ['that starts', progress, 'starting', 'Job "x-a-1" is starting'],
   [
     'in trouble, after a warning',
-    { ...doing, reason: 'no pod', words: 'it has no pod', warnings: ['would violate PodSecurity'] },
+    { ...progress, reason: 'no pod', words: 'it has no pod', warnings: ['would violate PodSecurity'] },
     'failing (no pod)',
     'Job "x-a-1": it has no pod. The API server warns: would violate PodSecurity',
   ],
 ])('a Job %s', (_, job, words, detail) => {
   const isStuck = 'reason' in job ? { isStuck: true } : {}
-  expect(jobWhereabouts(started(), { jobs: [job] }).get('a')).toEqual({ words, detail, ...isStuck })
+  expect(jobWhereabouts(startedJob(), { jobs: [job] }).get('a')).toEqual({ words, detail, ...isStuck })
 })
 
 it('one that the API server does not take', () => {
-  const run = started()
+  const run = startedJob()
   notePostponed(run, 'a', 'exceeded quota', 0)
   expect(jobWhereabouts(run, { jobs: [] }).get('a')).toEqual({
     words: 'not created (1 try)',
