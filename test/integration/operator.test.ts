@@ -201,7 +201,7 @@ describe('what cannot be acted upon', () => {
       (object) => object?.status?.reason === 'DeploymentUnavailable',
     )
     expect(findCondition(refused?.status?.conditions, 'Ready')?.message).toMatch(
-      /exceeded quota: none.*Next: look at the namespace's quotas/u,
+      /exceeded quota: none.*Next: check the namespace's quotas/u,
     )
     await client.delete(quotas, 'tight', 'none')
     await observe(client, workerPools, { namespace: 'tight', name: 'tight' }, (object) => object?.status?.reason === 'ScaledToZero')
