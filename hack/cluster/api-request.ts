@@ -41,7 +41,7 @@ function contentType(method: string): string {
 /** Server-side apply of one object at its path; throws with the server's own words. */
 export async function applyObject(access: ApiAccess, path: string, object: object): Promise<void> {
   const reply = await apiRequest(access, 'PATCH', `${path}?fieldManager=taskmill-cluster&force=true`, object)
-  if (reply.status >= 300) throw new Error(`${path} could not be applied: ${reply.text}`)
+  if (reply.status >= 300) throw new Error(`cannot apply ${path}: ${reply.text}`)
 }
 
 /** Asks again every 50 ms until `check` holds; the message names what was waited for. */

@@ -49,7 +49,7 @@ export async function tryRun(command: string, args: readonly string[], options: 
   child.on('error', (cause: NodeJS.ErrnoException) => {
     log?.end()
     if (cause.code === 'ENOENT') resolve({ code: 127, stdout, stderr: `${command}: not found` })
-    else reject(new Error(`${command} could not be run`, { cause }))
+    else reject(new Error(`cannot run ${command}`, { cause }))
   })
   child.on('close', (code) => {
     log?.end()

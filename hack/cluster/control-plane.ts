@@ -128,7 +128,9 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     async function startApiServer(): Promise<ChildServer> {
       const child = launch(binaries.apiServer, apiArguments, 'api-server')
       await waitUntil('the API server', 60_000, async () => !child.running || (await isReady(access)))
-      if (!child.running) throw new Error(`the API server ended:\n    ${await logTail(join(folder, 'api-server.log'))}`)
+      if (!child.running)
+        throw new Error(`the API server ended:
+    ${await logTail(join(folder, 'api-server.log'))}`)
       return child
     }
 

@@ -38,7 +38,7 @@ export function startDetached(command: string, args: readonly string[], logFile:
   try {
     const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env })
     child.on('error', () => undefined)
-    if (child.pid === undefined) throw new Error(`${command} could not be started`)
+    if (child.pid === undefined) throw new Error(`cannot start ${command}`)
     child.unref()
     const startedAt = processStart(child.pid)
     if (startedAt === undefined) throw new Error(`${command} ended at once; see ${logFile}`)

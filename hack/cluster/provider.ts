@@ -37,7 +37,7 @@ export async function selectProvider(
 ): Promise<ClusterProvider> {
   if (named !== undefined && named !== '') {
     const name = providerNames.find((candidate) => candidate === named)
-    if (name === undefined) throw new Error(`CLUSTER=${named} is none of ${providerNames.join(', ')}`)
+    if (name === undefined) throw new Error(`CLUSTER=${named} is not one of ${providerNames.join(', ')}`)
     const reason = await providers[name].unavailable()
     if (reason !== undefined) throw new Error(`CLUSTER=${name} cannot be used here: ${reason}`)
     return providers[name]
@@ -46,6 +46,9 @@ export async function selectProvider(
   if (noKind === undefined) return providers.kind
   if (noNative === undefined) return providers.native
   throw new Error(
-    `no local cluster can be had here.\n  kind: ${noKind}\n  native: ${noNative}\n  or name one of your own: CLUSTER=existing with KUBECONFIG`,
+    `cannot create a local cluster.
+  kind: ${noKind}
+  native: ${noNative}
+  or use a cluster of your own: CLUSTER=existing with KUBECONFIG`,
   )
 }

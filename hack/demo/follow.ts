@@ -22,7 +22,7 @@ async function followLog(namespace: string, job: string, options: FollowOptions,
   for (let attempt = 1; ; attempt += 1) {
     const { code, said, lines } = await readLog(namespace, job, options, take)
     if (code === 0) return
-    if (lines > 0 || attempt >= 150) throw new Error(`the log of ${job} cannot be followed: ${said.trim()}`)
+    if (lines > 0 || attempt >= 150) throw new Error(`cannot follow the log of ${job}: ${said.trim()}`)
     await sleep(400)
   }
 }

@@ -19,5 +19,5 @@ export async function allKinds(kubectl: (...args: string[]) => Promise<string>):
 
 /** Of each kind there has to be at least one. */
 export function missingKinds(shown: readonly ShownKind[]): readonly string[] {
-  return shown.filter(({ lines }) => lines.length < 2).map(({ command }) => `nothing is shown by "${command}"`)
+  return shown.filter(({ lines }) => lines.length < 2).map(({ command }) => `"${command}" shows nothing`)
 }

@@ -208,9 +208,9 @@ it('follows the alert by its own record, and reads in the log who was told', () 
   expect(problems(silent)).toEqual([
     'the alert did not fire',
     'the alert was not resolved',
-    'the log channel told "" instead of "firing, resolved"',
+    'the log channel printed "" instead of "firing, resolved"',
   ])
-  expect(missingKinds([{ command: 'kubectl get tal', lines: ['No resources found'] }])).toEqual(['nothing is shown by "kubectl get tal"'])
+  expect(missingKinds([{ command: 'kubectl get tal', lines: ['No resources found'] }])).toEqual(['"kubectl get tal" shows nothing'])
 })
 
 it('computes the slots of a window: its beginning is not in it, its end is', () => {
@@ -242,8 +242,8 @@ it('tells missed slots from lost ones, and finds what ran twice', () => {
 it('sums up what the handlers counted, and says what is wrong', () => {
   const shown = [{ command: 'kubectl get tal', lines: ['NAME', 'morning-summary-failing'] }]
   const text = renderSummary(state, shown, '/tmp/kubeconfig').join('\n')
-  expect(text).toMatch(/runs +3: 3 by hand, 0 by its schedule\n.*as they had to +3 of 3\n +away +Succeeded, 6\/6, 8 s\n/u)
-  expect(text).toMatch(/steps begun +16\n.*lost +0\n.*doubled +0\n/u)
+  expect(text).toMatch(/runs +3: 3 by hand, 0 by its schedule\n.*as expected +3 of 3\n +away +Succeeded, 6\/6, 8 s\n/u)
+  expect(text).toMatch(/steps started +16\n.*lost +0\n.*doubled +0\n/u)
   expect(text).toMatch(
     /fired at +2026-11-24T09:00:10Z, 1 failed > 0 in 1m\n.*firing +400 ms\n.*resolved at +2026-11-24T09:01:00Z\n.*told +2: firing, resolved\n/u,
   )
@@ -266,7 +266,7 @@ it('sums up what the handlers counted, and says what is wrong', () => {
   expect(problems(bad)).toEqual([
     'not done: 2 of 3 jobs',
     'run more than once: 1 of 3 jobs',
-    'the pool did not go back to zero',
+    'the pool did not return to zero',
     'not done: 1 of 5 jobs of people',
     'run more than once: 1 of 5 jobs of people',
     'no slot was due',

@@ -35,7 +35,7 @@ describe('selectProvider', () => {
 
   test.each<[string, string | undefined, Partial<Record<ProviderName, string>>, RegExp]>([
     ['a named one that cannot be used is never replaced', 'kind', { kind: 'no Docker' }, /no Docker/],
-    ['an unknown name', 'minikube', {}, /none of kind, native, existing/],
+    ['an unknown name', 'minikube', {}, /not one of kind, native, existing/],
     [
       'a cluster of your own is never taken unasked',
       undefined,
