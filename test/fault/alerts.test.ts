@@ -144,7 +144,7 @@ it('killed at every point, each time that it is reached, and started again', { t
     const restarted = operator.exited.then(() => launch(namespace))
     await live(namespace, 1)
     // The last points come after what is waited for.
-    await Promise.race([operator.exited, sleep(10_000)])
+    await Promise.race([operator.exited, sleep(60_000, undefined, { ref: false })])
     await operator.kill()
     const again = await restarted
     const wrong = await wrongIn(namespace, 1)

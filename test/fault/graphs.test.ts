@@ -161,7 +161,7 @@ async function live(
   for (const { killAt, runs, followedForMs } of strikes) {
     const leader = await pair.lead(killAt)
     await Promise.all(runs.map(lane.begin))
-    const isStruck = await Promise.race([leader.exited.then(() => true), sleep(60_000, false, { ref: false })])
+    const isStruck = await Promise.race([leader.exited.then(() => true), sleep(180_000, false, { ref: false })])
     await leader.kill()
     if (isStruck) struck.push(killAt.replace(/#.*/u, ''))
     told.push(isStruck ? killAt : `${killAt} (not reached)`)

@@ -3,6 +3,7 @@
  * time every node has exactly one Job, and its end is recorded before the Job may go. The Jobs and their pods are those of a real Job
  * controller; the test plays the kubelet.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { type Job, jobs, taskExecutions } from '../../src/api/index.ts'
@@ -143,6 +144,8 @@ it('killed at every point, and started again: every node has one Job, and all co
     let again: OperatorProcess | undefined
     const restarted = operator.exited.then(() => (again = launch(namespace)))
     const wrong = await live(namespace).catch((error: unknown) => [String(error)])
+    // The last points come after what is waited for.
+    await Promise.race([operator.exited, sleep(60_000, undefined, { ref: false })])
     const struck = operator.lines.some(({ msg }) => msg === 'struck')
     await operator.kill()
     await restarted

@@ -83,6 +83,15 @@ export function startOperator(options: {
   }
 }
 
+/**
+ * How often it began to lead beyond the first time, other than after it had lost its Lease: which happens where the API server, or the operator itself,
+ * gets no processor time, and says nothing about a broker.
+ */
+export function needlessTerms({ lines }: OperatorProcess): number {
+  const count = (message: string) => lines.filter(({ msg }) => msg === message).length
+  return count('leading') - 1 - count('not leading any more')
+}
+
 /** A pod needs half of the time to start: it does not load what reads kubeconfigs. */
 function connectionOf({ server, podFolder, kubeconfig }: Parameters<typeof startOperator>[0]['cluster']): Readonly<Record<string, string>> {
   if (server === undefined || podFolder === undefined) return { KUBECONFIG: kubeconfig }
