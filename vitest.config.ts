@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -16,6 +17,9 @@ class LongestFirst extends BaseSequencer {
 
 /** Test processes, and those that they start, keep what Node compiled: an operator then starts in half of the processor time. */
 const env = { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/compiled` }
+
+/** These files work all the time. Without this, vitest would leave one processor idle. */
+const processors = availableParallelism()
 
 /** Files that mostly wait run side by side: more of them than there are processors. */
 const withServers = (name: string, { order, ...limits }: { order: number; testTimeout: number; maxWorkers: number }) => ({
@@ -40,9 +44,10 @@ export default defineConfig({
           env,
           include: ['src/**/*.test.ts', 'test/{architecture,hack,lint}/**/*.test.ts'],
           testTimeout: 60_000,
+          maxWorkers: processors,
         },
       },
-      { test: { name: 'chart', env, include: ['test/chart/**/*.test.ts'], testTimeout: 60_000 } },
+      { test: { name: 'chart', env, include: ['test/chart/**/*.test.ts'], testTimeout: 60_000, maxWorkers: processors } },
       withServers('integration', { order: 1, testTimeout: 120_000, maxWorkers: 6 }),
       // Each of these runs several operators at once.
       withServers('fault', { order: 2, testTimeout: 300_000, maxWorkers: 3 }),
