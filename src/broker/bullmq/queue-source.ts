@@ -11,6 +11,7 @@ const loadScript = scriptsBeside(import.meta.url)
 const peekScript = loadScript('peek')
 const findClaimsScript = loadScript('find-claims')
 const renewLocksScript = loadScript('renew-locks')
+const keepPausedScript = loadScript('keep-paused')
 
 /** Below 2 ms older servers round to 0, which means for ever. */
 const shortestWaitSeconds = 0.002
@@ -94,6 +95,8 @@ export class QueueSource extends Worker<unknown, unknown> {
   /** Ends the attempt: the job fails, or runs again at once or later, as its own options say. */
   async fail(job: TakenJob, error: Error, token: string, fetchNext: boolean): Promise<Settled> {
     const raw = await job.moveToFailed(error, token, fetchNext)
+    // Without a time of its end the job waits for its next attempt.
+    if (!Array.isArray(raw) && job.finishedOn === undefined) await this.#keepPaused([job.id ?? ''])
     // With a retry, no job in the reply does not mean that there is none.
     return Array.isArray(raw) ? { outcome: 'Stored', followed: await this.#take(raw as unknown as RawFetch, token) } : { outcome: 'Stored' }
   }
@@ -101,6 +104,7 @@ export class QueueSource extends Worker<unknown, unknown> {
   /** Puts an active job back to where it is taken from next; no attempt is used up. */
   async handBack(jobId: string, token: string): Promise<void> {
     await this.getBackend().moveJobFromActiveToWait(jobId, token)
+    await this.#keepPaused([jobId])
     // BullMQ 6.7 wakes nobody for a prioritized job. In a paused queue the marker costs one look in vain.
     await this.#redis.zadd(this.#markerKey, 0, '0')
   }
@@ -112,7 +116,14 @@ export class QueueSource extends Worker<unknown, unknown> {
 
   /** Makes jobs of dead workers ready again, and returns their ids. Among all workers of a queue, one does it per interval. */
   async recoverStalled(): Promise<readonly string[]> {
-    return await this.getBackend().moveStalledJobsToWait()
+    const ids = await this.getBackend().moveStalledJobsToWait()
+    if (ids.length > 0) await this.#keepPaused(ids)
+    return ids
+  }
+
+  /** Keeps jobs that went back to their queue from being lost when BullMQ 5 has paused it. */
+  async #keepPaused(ids: readonly string[]): Promise<void> {
+    await callScript(this.#redis, keepPausedScript, [{ keys: [this.base], args: ids }])
   }
 
   async #take([data, id, limitedMs, nextDueMs]: RawFetch, token: string): Promise<Fetched> {
