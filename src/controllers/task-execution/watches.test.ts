@@ -23,6 +23,7 @@ const indexes: Readonly<Record<string, readonly object[]>> = {
   'byDependency acme/graph': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
   'byUnrecordedSlot acme/nightly': [run('ended', '2026-11-23T03:00:00Z')],
   'byBroker acme/default': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
+  'byBroker acme/returned': [run('started', '2026-11-23T03:00:00Z'), { ...run('ended'), status: { state: 'Succeeded' } }],
 }
 
 function setup() {
@@ -67,8 +68,8 @@ it.each<{ name: string; source: string; change: Parameters<Handler>; want: reado
   {
     name: 'a broker that returns: its runs that have not ended',
     source: 'returns',
-    change: ['acme/default'],
-    want: ['acme/waits', 'acme/started'],
+    change: ['acme/returned'],
+    want: ['acme/started'],
   },
   { name: 'ends of jobs', source: 'ends', change: ['acme/a'], want: ['acme/a'] },
   {
