@@ -90,27 +90,94 @@ export function partsOfTerm(
   signal: AbortSignal,
   createControllers: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
-  const { config, caches, deletedRuns, elector, metrics, tracer, clock, log, rng, at } = process
+  const { caches, deletedRuns, metrics, tracer, clock, log, rng, at } = process
+  const connections = openConnections(process, signal)
+  const recording = createRecording(process, connections, signal)
+  const term: Term = {
+    caches,
+    deletedRuns,
+    metrics,
+    tracer,
+    clock,
+    log,
+    rng,
+    at,
+    signal,
+    ...connections,
+    ...recording,
+    notifier: createNotifications(process, connections.secrets, signal),
+    statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
+  }
+  const { events, brokers, signals, dispatchLeases, orphanedData, tracking, whereabouts, counts, notifier } = term
+  return [
+    atEnd('client', async () => {
+      metrics.forgetObjects()
+      await connections.closeClient()
+    }),
+    // The last Events go out when the controllers have ended, while the lease is still held.
+    atEnd('Events', () => events.flush()),
+    atEnd('connections to brokers', async () => {
+      await signals.stop()
+      await brokers.close()
+    }),
+    dispatchLeases,
+    orphanedData,
+    atEnd('tracking of runs', tracking.stop),
+    atEnd('whereabouts of jobs', whereabouts.stop),
+    atEnd('counts of runs', counts.stop),
+    ...createControllers(term),
+    // Ends first, while there is a controller that records the outcomes.
+    { name: 'notifications', ...notifier },
+  ]
+}
+
+type Connections = Pick<
+  Term,
+  'client' | 'events' | 'brokers' | 'secrets' | 'directory' | 'dispatchLeases' | 'signals' | 'jobs' | 'installation' | 'cluster'
+> & {
+  /** In whose name dispatch leases are claimed: cluster and Lease, and this process. */
+  readonly claimant: { readonly holder: string; readonly by: string; readonly epoch: () => number }
+  closeClient(): Promise<void>
+}
+
+/** The ways to the API server and to the brokers. */
+function openConnections(process: Process, signal: AbortSignal): Connections {
+  const { config, caches, elector, tracer, clock, log } = process
   const { installation, lease, identity } = config
   const cluster = process.cluster()
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
   const client = traced(ownClient, tracer)
-  const events = createEventRecorder({ client, clock, log, component: 'taskmill.dev/operator', instance: identity })
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log, clock }) })
-  const signals = createSignals({ brokers, clock, log })
   const secretCache = createSecretCache({ readSecret: readSecretBy(client), clock, log })
-  const directory = createBrokerDirectory({ secrets: secretCache })
   const claimant = { holder: `${cluster}/${lease.namespace}/${lease.name}`, by: identity, epoch: elector.epoch }
-  const dispatchLeases = createDispatchLeases({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid })
   const jobs = createJobs({ client, cache: caches.jobs, clock, log })
   untilAborted(signal, caches.jobs, jobs.noteChange)
+  return {
+    client,
+    events: createEventRecorder({ client, clock, log, component: 'taskmill.dev/operator', instance: identity }),
+    brokers,
+    secrets: secretCache,
+    directory: createBrokerDirectory({ secrets: secretCache }),
+    dispatchLeases: createDispatchLeases({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid }),
+    signals: createSignals({ brokers, clock, log }),
+    jobs,
+    installation,
+    cluster,
+    claimant,
+    closeClient: () => ownClient.close(),
+  }
+}
 
-  const brokerClock = createBrokerClock(clock)
+type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' | 'tracking' | 'orphanedData'>
+
+/** What drives, follows and removes what is recorded in brokers. */
+function createRecording(process: Process, connections: Connections, signal: AbortSignal): Recording {
+  const { config, caches, deletedRuns, clock, log, at } = process
+  const { brokers, directory, dispatchLeases, signals, jobs, installation, cluster, claimant } = connections
   const { taskBrokers } = caches
+  const brokerClock = createBrokerClock(clock)
   const engine = createEngine({ taskBrokers, directory, dispatchLeases, brokers, brokerClock, clock })
   const counts = createRunCounts({ brokers, installation, clock, log })
-  const whereabouts = createWhereabouts({ brokers, clock, log })
-
   const exists: OrphanedDataDeps['exists'] = (kind, namespace, name) => cacheOfKind(caches, kind)?.get(`${namespace}/${name}`) !== undefined
   const tracking = createTracking({
     brokers,
@@ -140,23 +207,31 @@ export function partsOfTerm(
     isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
     deletedRuns,
   })
-  /** Where this process dispatches, it follows the ends of jobs and cleans up, whether there is a schedule or a run or not. */
-  const serve = (broker: string): void => {
+  /** Where this process dispatches, it follows the ends of jobs and cleans up, whether a schedule or run exists there or not. */
+  const serveBroker = (broker: string): void => {
     const place = directory.get(broker)
     if (place.kind === 'Known' && dispatchLeases.state(broker).kind === 'Active') {
       tracking.watch(broker, { endpoint: place.endpoint, doneQueue: doneQueue(installation, namespaceOf(broker)) })
       orphanedData.watchBroker(place.endpoint)
     } else tracking.watch(broker, undefined)
   }
-  for (const source of [caches.taskBrokers, directory, dispatchLeases]) untilAborted(signal, source, serve)
+  for (const source of [taskBrokers, directory, dispatchLeases]) untilAborted(signal, source, serveBroker)
+  return {
+    brokerClock,
+    engine,
+    counts,
+    whereabouts: createWhereabouts({ brokers, clock, log }),
+    tracking,
+    orphanedData,
+  }
+}
 
-  const deliver = createDelivery({
-    channelOf: (key) => caches.channels.get(key),
-    secrets: secretCache,
-    post: httpPost(elector, signal),
-    log,
-  })
-  const notifier = createNotifier({
+/** The queues of notifications, which POST only while the term lasts. */
+function createNotifications(process: Process, secretCache: SecretCache, signal: AbortSignal): Notifier {
+  const { caches, elector, metrics, clock, log, rng, at } = process
+  const post = httpPost(elector, signal)
+  const deliver = createDelivery({ channelOf: (key) => caches.channels.get(key), secrets: secretCache, post, log })
+  return createNotifier({
     async deliver(...notification) {
       at('before deliver')
       const attempt = await deliver(...notification)
@@ -168,56 +243,6 @@ export function partsOfTerm(
     log,
     onAttempt: (channel, outcome) => countAttempt(metrics, channel, outcome),
   })
-
-  const controllers = createControllers({
-    caches,
-    deletedRuns,
-    metrics,
-    tracer,
-    clock,
-    log,
-    rng,
-    at,
-    signal,
-    client,
-    events,
-    brokers,
-    directory,
-    secrets: secretCache,
-    dispatchLeases,
-    signals,
-    jobs,
-    engine,
-    brokerClock,
-    tracking,
-    whereabouts,
-    orphanedData,
-    counts,
-    notifier,
-    statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
-    installation,
-    cluster,
-  })
-  return [
-    atEnd('client', async () => {
-      metrics.forgetObjects()
-      await ownClient.close()
-    }),
-    // The last Events go out when the controllers have ended, while the lease is still held.
-    atEnd('Events', () => events.flush()),
-    atEnd('connections to brokers', async () => {
-      await signals.stop()
-      await brokers.close()
-    }),
-    dispatchLeases,
-    orphanedData,
-    atEnd('tracking of runs', tracking.stop),
-    atEnd('whereabouts of jobs', whereabouts.stop),
-    atEnd('counts of runs', counts.stop),
-    ...controllers,
-    // Ends first, while there is a controller that records the outcomes.
-    { name: 'notifications', ...notifier },
-  ]
 }
 
 /** Calls the handler on each change until the term ends. */
