@@ -3,15 +3,15 @@ import { type AlertRecord, mostTransitions, type Transition, wholeSecond } from 
 
 export type Advanced = {
   readonly record: AlertRecord
-  /** What became news now. */
+  /** The alert started or stopped firing now. */
   readonly transition?: Transition
   /** When the answer changes by time alone (Unix ms). */
   readonly againAtMs?: number
 }
 
 /**
- * The next state of an alert. Inactive → (Pending, as long as forSeconds asks for) → Firing → Inactive. What cannot be known changes
- * nothing: an alert that fires goes on, one that is pending waits, and none begins to fire. What is suspended on purpose is not waited for.
+ * The next state of an alert: Inactive → Pending (for forSeconds) → Firing → Inactive. An unknown value changes nothing: a firing alert keeps
+ * firing, a pending one waits, and no alert starts to fire. A pending alert becomes Inactive when its target is suspended on purpose.
  */
 export function advance(record: AlertRecord, measurement: Measurement, forSeconds: number, nowMs: number): Advanced {
   const at = wholeSecond(nowMs)

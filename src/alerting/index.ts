@@ -1,10 +1,11 @@
 /**
- * When an alert fires, when it does so no more, and who is told: pure rules over what was found out, what the alert's status remembers, and
- * the time.
+ * When an alert starts and stops firing, and which channels are notified: pure rules over what was read, the record in the alert's status, and the
+ * time.
  *
- * Guarantees: what cannot be known changes nothing, so no all-clear comes from a lost signal; each transition has a number and is told to a
- * channel once at most; whoever continues from the record alone, at any point, decides what the one before would have decided.
- * Assumes: a record is stored before anything that follows from it is done.
+ * Guarantees: an unknown value changes no state, so that an alert is never resolved because a signal is lost. Each transition has a number, and a
+ * channel is notified of it at most once. A process that continues from the record alone, at any point, decides what the one before would have
+ * decided.
+ * Assumes: the record is stored before anything that follows from it is done.
  * Does not: read a clock, know objects or brokers, or send anything.
  */
 export { advance, type Advanced } from './advance.ts'

@@ -3,7 +3,7 @@ import { type AlertRecord, newest, type Told, wholeSecond } from './record.ts'
 export const severities = ['Info', 'Warning', 'Critical'] as const
 export type Severity = (typeof severities)[number]
 
-/** What an alert has to know of a channel that it names; undefined: there is none of that name. */
+/** What an alert has to know of a channel; undefined: the channel does not exist. */
 export type ChannelRules = { readonly minimumSeverity: Severity; readonly sendResolved: boolean } | undefined
 
 export type NotifyRules = {
@@ -11,11 +11,14 @@ export type NotifyRules = {
   readonly cooldownSeconds: number
   /** In the order of the spec. */
   readonly channels: ReadonlyMap<string, ChannelRules>
-  /** By people, and until when (Unix ms). Acknowledged: somebody is at it, no more calls. Silenced: nothing at all. */
+  /**
+   * An active override, and until when (Unix ms). Acknowledged: channels are notified only when the alert is resolved. Silenced: channels are not
+   * notified.
+   */
   readonly quiet?: { readonly kind: 'Acknowledged' | 'Silenced'; readonly untilMs: number } | undefined
 }
 
-/** Why a channel is not told what is the case. */
+/** Why a channel is not notified of the newest transition. */
 export type HeldBack = {
   readonly channel: string
   readonly reason: 'Silenced' | 'Acknowledged' | 'CoolingDown' | 'ChannelNotFound' | 'BelowMinimumSeverity'
@@ -23,15 +26,15 @@ export type HeldBack = {
 }
 
 export type Notified = {
-  /** With what was decided now, to be written before it is sent. */
+  /** With the notifications that were decided now; it is stored before they are sent. */
   readonly record: AlertRecord
   readonly heldBack: readonly HeldBack[]
   readonly againAtMs?: number
 }
 
 /**
- * Who is to be told of the newest transition, in the name of all that it supersedes. Each channel hears of a transition once at most, of a
- * firing not before its cooldown is over, and that it is resolved only after it was to be told that it fires.
+ * Decides which channels are notified of the newest transition, which replaces older ones. A channel is notified of a transition at most once, of
+ * firing not before its cooldown is over, and that the alert is resolved only if a notification that it fires was decided before.
  */
 export function decideNotifications(record: AlertRecord, rules: NotifyRules, nowMs: number): Notified {
   const told: Told[] = []
@@ -73,7 +76,7 @@ function decide(
   return { channel, sequence: news.sequence, to: 'Firing', atMs, firedAtMs: atMs, delivery: 'Pending' }
 }
 
-/** What became of a notification. One about another transition than the last that was decided is of no interest any more. */
+/** The record with the outcome of a notification. An outcome of an older notification changes nothing. */
 export function withDelivery(
   record: AlertRecord,
   channel: string,

@@ -1,28 +1,28 @@
 /**
- * What is remembered of an alert: all of it stands in its status, so that whoever looks next, in this process or another one, goes on from
- * there. Times are whole seconds (in ms), as a status holds them.
+ * What is remembered of an alert. All of it is in the status, from which the next look continues, in this process or another one. Times are whole
+ * seconds (in ms), as in a status.
  */
 export type AlertRecord = {
   readonly phase: 'Inactive' | 'Pending' | 'Firing'
-  /** Since when it is in this phase. */
+  /** Start of this phase. */
   readonly sinceMs: number
   /** Transitions so far; the number of the newest one. */
   readonly sequence: number
-  /** The newest, at most `mostTransitions`, oldest first. */
+  /** The newest `mostTransitions`, oldest first. */
   readonly transitions: readonly Transition[]
   /** The last notification to each channel. */
   readonly told: readonly Told[]
-  /** Since when the target is seen to be suspended on purpose; or when it was seen to go on after that. Never both. */
+  /** When the target was seen to be suspended on purpose, or when the suspension was seen to end. Never both. */
   readonly suspendedAtMs?: number
   readonly resumedAtMs?: number
 }
 
-/** What is news: it fires, or it does so no more. That it is pending is none. */
+/** The alert started or stopped firing. Pending is no transition. */
 export type Transition = {
   readonly sequence: number
   readonly to: 'Firing' | 'Resolved'
   readonly atMs: number
-  /** The value that made it so. */
+  /** The value that caused it. */
   readonly text: string
   readonly amount: string
 }
@@ -34,10 +34,10 @@ export type Told = {
   readonly sequence: number
   readonly to: Transition['to']
   readonly atMs: number
-  /** When it was last decided to tell the channel that the alert fires: what the cooldown counts from. */
+  /** When the last notification that the alert fires was decided; the cooldown starts here. */
   readonly firedAtMs?: number
   readonly delivery: 'Pending' | 'Delivered' | 'GivenUp'
-  /** What the receiver said, or how long it has been trying. */
+  /** The last answer of the receiver, and the number of attempts. */
   readonly message?: string
 }
 
@@ -47,7 +47,7 @@ export function newRecord(nowMs: number): AlertRecord {
   return { phase: 'Inactive', sinceMs: wholeSecond(nowMs), sequence: 0, transitions: [], told: [] }
 }
 
-/** The transition that the alert has come to; undefined while there was none. */
+/** The newest transition; undefined if there was none. */
 export function newest({ transitions }: AlertRecord): Transition | undefined {
   return transitions.at(-1)
 }
@@ -56,7 +56,7 @@ export function wholeSecond(ms: number): number {
   return Math.floor(ms / 1000) * 1000
 }
 
-/** Remembers the last suspension of the target, since nothing else tells when it was over. */
+/** The record with the last suspension of the target. Nothing else remembers when it ended. */
 export function withSuspension(record: AlertRecord, isSuspended: boolean, nowMs: number): AlertRecord {
   if (isSuspended === (record.suspendedAtMs !== undefined)) return record
   const { suspendedAtMs: _, resumedAtMs: __, ...rest } = record
