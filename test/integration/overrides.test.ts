@@ -86,7 +86,9 @@ it('holds a number of replicas, through applies of the manifest by others, until
     },
   }
   const kubectl = (...args: string[]) =>
-    run(tools.kubectl, ['--kubeconfig', home.cluster.kubeconfig, ...args, '-f', '-'], { input: JSON.stringify(manifest) })
+    run(tools.kubectl, ['--kubeconfig', home.cluster.kubeconfig, '--namespace', namespace, ...args, '-f', '-'], {
+      input: JSON.stringify(manifest),
+    })
   await kubectl('apply', '--server-side', '--force-conflicts', '--field-manager=argocd-controller')
   await kubectl('apply')
   const applied = await pool('held', ({ metadata, status }) => status?.observedGeneration === metadata.generation)
