@@ -134,7 +134,10 @@ it.concurrent(
     const ranBefore = slotsRun(orphaned, 'ahead').size
 
     const next = launch(one, watched)
-    await untilNothingRemains(gone)
+    await untilNothingRemains(gone).catch((error: unknown) => {
+      console.log(next.lines.slice(-40))
+      throw error
+    })
     const kept = await remainsOf(orphaned)
     expect(kept.filter((each) => /^(?:ledger|marker) /u.test(each))).toHaveLength(2)
     expect(kept.filter((each) => each.startsWith('delayed ')).length).toBeGreaterThan(3)
