@@ -11,14 +11,14 @@ import { leaseWithEpoch } from './lease-with-epoch.ts'
 import { operatorConfig } from './operator-config.ts'
 import { serveProbes } from './probes.ts'
 import { partsOfTerm } from './term.ts'
+import type { KillPointHook } from '../services/engine/index.ts'
 
 export type OperatorInputs = {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts on SIGTERM or SIGINT. */
   readonly stop: AbortSignal
   readonly version: string
-  /** For fault tests: called before and after every write and effect for a slot or a run, with the point's name, so that a test can end the process there. */
-  readonly at?: (point: string) => void
+  readonly reachPoint?: KillPointHook
   /** Reads the files by which the operator finds the API server; default: from the disk. */
   readonly readFile?: (path: string) => Promise<string>
 }
@@ -29,7 +29,7 @@ const readText = (path: string): Promise<string> => readBytes(path, 'utf8')
  * Runs until stopped. Losing the Lease ends a term and not the process, which then follows again; it rejects when a part fails, or does not
  * end in time, so that the process ends and is started anew.
  */
-export async function runOperator({ env, stop, version, at = () => {}, readFile = readText }: OperatorInputs): Promise<void> {
+export async function runOperator({ env, stop, version, reachPoint = () => {}, readFile = readText }: OperatorInputs): Promise<void> {
   const config = operatorConfig(env)
   const log = createLogger({ level: config.logLevel })
   const metrics = createMetrics({ now: clock.now })
@@ -57,7 +57,7 @@ export async function runOperator({ env, stop, version, at = () => {}, readFile 
     clock,
     log,
   })
-  const process = { config, cluster: clusterId.get, connection, caches, deletedRuns, elector, metrics, tracer, clock, log, rng, at }
+  const process = { config, cluster: clusterId.get, connection, caches, deletedRuns, elector, metrics, tracer, clock, log, rng, reachPoint }
   const manager = createManager({
     elector,
     warm: [clusterId, ...cacheParts],

@@ -20,7 +20,7 @@ import {
   type Brokers,
   type DispatchLeases,
 } from '../services/brokers/index.ts'
-import { createEngine, type Engine } from '../services/engine/index.ts'
+import { createEngine, type Engine, type KillPointHook } from '../services/engine/index.ts'
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
 import { countAttempt, createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
 import { createOrphanedData, type OrphanedData, type OrphanedDataDeps } from '../services/orphaned-data/index.ts'
@@ -47,12 +47,11 @@ export type Process = {
   readonly clock: Clock
   readonly log: Logger
   readonly rng: () => number
-  /** Called at each point where a test may want to end the process. */
-  readonly at: (point: string) => void
+  readonly reachPoint: KillPointHook
 }
 
 /** What the controllers of one term are made of. */
-export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer' | 'clock' | 'log' | 'rng' | 'at'> & {
+export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer' | 'clock' | 'log' | 'rng' | 'reachPoint'> & {
   /** Aborts when the term ends. */
   readonly signal: AbortSignal
   /** Sends only while the term lasts. */
@@ -90,7 +89,7 @@ export function partsOfTerm(
   signal: AbortSignal,
   createControllers: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
-  const { caches, deletedRuns, metrics, tracer, clock, log, rng, at } = process
+  const { caches, deletedRuns, metrics, tracer, clock, log, rng, reachPoint } = process
   const connections = openConnections(process, signal)
   const recording = createRecording(process, connections, signal)
   const term: Term = {
@@ -101,7 +100,7 @@ export function partsOfTerm(
     clock,
     log,
     rng,
-    at,
+    reachPoint,
     signal,
     ...connections,
     ...recording,
@@ -172,7 +171,7 @@ type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' 
 
 /** What drives, follows and removes what is recorded in brokers. */
 function createRecording(process: Process, connections: Connections, signal: AbortSignal): Recording {
-  const { config, caches, deletedRuns, clock, log, at } = process
+  const { config, caches, deletedRuns, clock, log, reachPoint } = process
   const { brokers, directory, dispatchLeases, signals, jobs, installation, cluster, claimant } = connections
   const { taskBrokers } = caches
   const brokerClock = createBrokerClock(clock)
@@ -198,7 +197,7 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     jobs,
     clock,
     log,
-    at,
+    reachPoint,
     counts,
     installation,
     cluster,
@@ -228,14 +227,14 @@ function createRecording(process: Process, connections: Connections, signal: Abo
 
 /** The queues of notifications, which POST only while the term lasts. */
 function createNotifications(process: Process, secretCache: SecretCache, signal: AbortSignal): Notifier {
-  const { caches, elector, metrics, clock, log, rng, at } = process
+  const { caches, elector, metrics, clock, log, rng, reachPoint } = process
   const post = httpPost(elector, signal)
   const deliver = createDelivery({ channelOf: (key) => caches.channels.get(key), secrets: secretCache, post, log })
   return createNotifier({
     async deliver(...notification) {
-      at('before deliver')
+      reachPoint('before deliver')
       const attempt = await deliver(...notification)
-      at('after deliver')
+      reachPoint('after deliver')
       return attempt
     },
     clock,

@@ -117,11 +117,11 @@ const countsOf = async ({ namespace, queue }: Home) => {
 const runDeps = (): RunDeps => ({ brokerClock: createBrokerClock(systemClock), log: silentLogger })
 const visitOnce = (deps: RunDeps, visit: RunVisit) => visitRecord(createRunKind(deps, visit), visit.memory, visit)
 
-/** A process: it remembers, and is told of ends by looking. With `killAt`, that call of `at` throws, and it begins again with nothing. */
+/** A process: it remembers, and reads ends by looking. With `killAt`, that call of `reachPoint` throws, and it begins again with nothing. */
 function processOf(home: Home, options: { readonly killAt?: number; readonly visit?: Partial<RunVisit> } = {}) {
   let points = 0
   const struck: string[] = []
-  const at = (point: string) => {
+  const reachPoint = (point: string) => {
     if (points++ !== options.killAt) return
     struck.push(point)
     throw new Error('killed')
@@ -130,7 +130,7 @@ function processOf(home: Home, options: { readonly killAt?: number; readonly vis
   const counts: Pick<RunCounts, 'recorded'> = {
     recorded: (to, ends) => void recorded.push(...ends.map((end) => ({ ...end, namespace: to }))),
   }
-  const deps = { ...runDeps(), counts, at }
+  const deps = { ...runDeps(), counts, reachPoint }
   let memory: RunMemory = { record: undefined }
   let ended: readonly EndedJob[] = []
   const step = async (more: Partial<RunVisit> = {}): Promise<VisitResult<RunLost> | 'Killed'> => {
@@ -259,14 +259,14 @@ test('killed at any point, and started again with nothing: each node runs once, 
     const own = processOf(home, { killAt })
     await own.toTheEnd()
     for (const point of own.struck) points.add(point)
-    const at = `killed at ${own.struck.join()} (${killAt})`
-    expect(ran.toSorted(), at).toEqual(['a', 'b', 'c', 'd', 'e'])
-    expect(await statesOf(home), at).toEqual(diamondStates)
-    expect(await countsOf(home), at).toEqual([
+    const where = `killed at ${own.struck.join()} (${killAt})`
+    expect(ran.toSorted(), where).toEqual(['a', 'b', 'c', 'd', 'e'])
+    expect(await statesOf(home), where).toEqual(diamondStates)
+    expect(await countsOf(home), where).toEqual([
       { succeeded: 4, failed: 1, missed: 0 },
       { succeeded: 1, failed: 0, missed: 0 },
     ])
-    expect(await endsOf(home), at).toEqual([])
+    expect(await endsOf(home), where).toEqual([])
     return own.struck.length > 0
   }
   await Promise.all(
@@ -354,10 +354,10 @@ test('deleted, and killed at any point of that: nothing waits or is stored any m
     await eventually(async () => expect(await endsOf(home)).toHaveLength(1))
     const own = processOf(home, { killAt, visit: { desired: 'Deleted' } })
     for (let result = await own.step(); result === 'Killed' || result.kind !== 'Deleted';) result = await own.step()
-    const at = `killed at ${own.struck.join()} (${killAt})`
+    const where = `killed at ${own.struck.join()} (${killAt})`
     const left = (await client.keys(`bull:*${home.namespace}*`)).filter((key) => /run:|waits|done\/.*:(tm|wait)/u.test(key))
-    expect(left, at).toEqual([])
-    expect(ran, at).toEqual(['ends'])
+    expect(left, where).toEqual([])
+    expect(ran, where).toEqual(['ends'])
     if (own.struck.length === 0) break
     for (const point of own.struck) points.add(point)
   }

@@ -62,7 +62,7 @@ function failingSlots(ran: Slot[]): SlotExecutor {
   }
 }
 
-/** Dispatches the last slot to its recorded end; with `killAt`, that call of `at` throws, and all that was remembered is gone. */
+/** Dispatches the last slot to its recorded end; with `killAt`, that call of `reachPoint` throws, and all that was remembered is gone. */
 async function live(namespace: string, place: string, killAt: number) {
   const ledger = ledgerName('default', namespace, 'nightly')
   const done = doneQueue('default', namespace)
@@ -84,7 +84,7 @@ async function live(namespace: string, place: string, killAt: number) {
   }
   let points = 0
   let struck: string | undefined
-  const at = (point: string) => {
+  const reachPoint = (point: string) => {
     if (points++ !== killAt) return
     struck = point
     throw new Error('killed')
@@ -94,7 +94,7 @@ async function live(namespace: string, place: string, killAt: number) {
     recorded: (to, ends) => void recorded.push(...ends.map((end) => ({ ...end, namespace: to }))),
   }
   const brokerClock = createBrokerClock(systemClock)
-  const deps = { brokerClock, log: silentLogger, counts: runCounts, at }
+  const deps = { brokerClock, log: silentLogger, counts: runCounts, reachPoint }
   const ran: Slot[] = []
   const own = failingSlots(ran)
   let memory = emptySlotMemory()
@@ -117,7 +117,7 @@ async function live(namespace: string, place: string, killAt: number) {
       ended = (await broker.readEnded([done])).ended
       const pendingCompletions = () => ended
       const now = () => brokerClock.now(broker)
-      const slots = createQueueSlots({ broker, proof, ledger, doneQueue: done, start, pendingCompletions, now, at })
+      const slots = createQueueSlots({ broker, proof, ledger, doneQueue: done, start, pendingCompletions, now, reachPoint })
       const kind = createSlotKind(deps, { broker, proof, marker, ledger, plan, memory, executors: [slots, own] })
       const { result, happened } = await visitRecord(kind, memory, { proof, signal: new AbortController().signal })
       const gone = happened.flatMap((each) => (each.kind === 'Acknowledged' ? each.ids : []))

@@ -12,7 +12,7 @@ const [wanted = '', occurrence = '1'] = (process.env['KILL_AT'] ?? '').split('#'
 const signal = (process.env['KILL_SIGNAL'] ?? 'SIGKILL') as NodeJS.Signals
 const reached = new Map<string, number>()
 
-function at(point: string): void {
+function reachPoint(point: string): void {
   const count = (reached.get(point) ?? 0) + 1
   reached.set(point, count)
   const isHere = point === wanted && count === Number(occurrence)
@@ -29,7 +29,7 @@ await runOperator({
   env: podFolder === undefined ? { ...others, KUBECONFIG: kubeconfig } : others,
   stop: stopping.signal,
   version: '0.0.0-test',
-  at,
+  reachPoint,
   readFile: (path) => readFile(podFolder === undefined ? path : join(podFolder, basename(path)), 'utf8'),
 })
 process.exit(0)

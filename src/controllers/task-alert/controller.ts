@@ -5,6 +5,7 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { KillPointHook } from '../../services/engine/index.ts'
 import type { Notifier } from '../../services/notifications/index.ts'
 import type { RunCounts, Signals } from '../../services/signals/index.ts'
 import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
@@ -32,8 +33,7 @@ export type TaskAlertDeps = {
   readonly clock: Clock
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
-  /** Called before and after each write that matters, so that a fault test can end the process there. */
-  readonly at: (point: string) => void
+  readonly reachPoint: KillPointHook
 }
 
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
@@ -84,9 +84,9 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
 
       // The status is the record: it is stored before anything that follows from it is sent.
       const change = changeIn(world.status, status)
-      if (change !== undefined) deps.at(`before write ${change}`)
+      if (change !== undefined) deps.reachPoint(`before write ${change}`)
       const written = await statuses.write(key, alert, status, signal)
-      if (change !== undefined) deps.at(`after write ${change}`)
+      if (change !== undefined) deps.reachPoint(`after write ${change}`)
       sendNotifications(notifier, key, world, record, (channel) => deps.channels.get(channel) !== undefined)
 
       for (const event of transitionEvents(world.status, status, world.condition, transition)) events.event(alert, event)

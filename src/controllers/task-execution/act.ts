@@ -90,18 +90,18 @@ export async function expire(
   finishTime: string | undefined,
   { signal }: Context,
 ): Promise<{ requeueAfterMs?: number }> {
-  const { client, clock, at } = deps
+  const { client, clock, reachPoint } = deps
   const { ttlSecondsAfterFinished } = execution.spec
   if (ttlSecondsAfterFinished === undefined || finishTime === undefined || isAwaited(deps, execution)) return {}
   const leftMs = Date.parse(finishTime) + ttlSecondsAfterFinished * 1000 - clock.now()
   if (leftMs > 0) return { requeueAfterMs: leftMs }
   const { namespace, name, uid } = execution.metadata
-  at('before expire')
+  reachPoint('before expire')
   try {
     await client.delete(taskExecutions, namespace, name, { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) })
   } catch (error) {
     if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
   }
-  at('after expire')
+  reachPoint('after expire')
   return {}
 }

@@ -104,9 +104,9 @@ async function writeStatus(
   status: TaskExecutionStatus,
   { signal }: Context,
 ) {
-  deps.at('before status')
+  deps.reachPoint('before status')
   const written = await writer.write(key, execution, status, signal)
-  deps.at('after status')
+  deps.reachPoint('after status')
   return written
 }
 

@@ -8,7 +8,7 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
 import { isRecorded, type RunSource, parseSlotRun } from '../../plans/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
-import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
+import type { Engine, KillPointHook, ObjectMemory, Situation } from '../../services/engine/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
 import { createNodeJobs, isContinued, type JobsProgress, type NodeJobs, type RunDeps, type RunMemory } from '../../services/runs/index.ts'
@@ -39,8 +39,7 @@ export type TaskExecutionDeps = RunDeps & {
   readonly cluster: string
   /** Names of which an object was seen to go. */
   readonly deletedRuns: { has(key: string): boolean }
-  /** Called before and after every effect and every write to the API server, so that a test can end the process there. */
-  readonly at: (point: string) => void
+  readonly reachPoint: KillPointHook
 }
 
 export type Context = { readonly signal: AbortSignal; readonly log: Logger }
@@ -166,11 +165,11 @@ export function remember(deps: TaskExecutionDeps, memories: Map<string, Memory>,
 }
 
 /** Its Jobs belong to the TaskExecution, and are garbage-collected with it. */
-function nodeJobsOf({ jobs, at }: TaskExecutionDeps, { metadata }: TaskExecution, run: string): NodeJobs {
+function nodeJobsOf({ jobs, reachPoint }: TaskExecutionDeps, { metadata }: TaskExecution, run: string): NodeJobs {
   const { namespace = '', name, uid = '', labels: its } = metadata
   const schedule = its?.[labels.schedule]
   const owner = { apiVersion: apiVersionOf(taskExecutions), kind: taskExecutions.kind, name, uid, controller: true }
-  return createNodeJobs({ jobs, run, namespace, execution: name, owner, at, ...(schedule === undefined ? {} : { schedule }) })
+  return createNodeJobs({ jobs, run, namespace, execution: name, owner, reachPoint, ...(schedule === undefined ? {} : { schedule }) })
 }
 
 /** What the status is made from, once something has been done, or could not be. */

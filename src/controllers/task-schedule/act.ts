@@ -84,9 +84,9 @@ function executorsOf(
   const { ledger, doneQueue } = namesOf(deps.installation, key)
   const pendingCompletions = () => deps.tracking.ended(ledger)
   const now = () => deps.brokerClock.now(broker)
-  const own = { namespace, schedule: name, ledger, start, signal, at: deps.at }
+  const own = { namespace, schedule: name, ledger, start, signal, reachPoint: deps.reachPoint }
   return [
-    createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, now, at: deps.at }),
+    createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, now, reachPoint: deps.reachPoint }),
     createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory: executions }),
     createJobSlots({ ...own, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory: jobs }),
   ]

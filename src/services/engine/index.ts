@@ -17,4 +17,13 @@ export {
   type Site,
 } from './engine.ts'
 export { describeSituation, type RecordWords, retryMs, type Situation, type SituationReport } from './situation.ts'
-export { type Acted, type Kind, type Memory, type Step, type VisitReport, type VisitResult, visitRecord } from './visit.ts'
+export {
+  type Acted,
+  type Kind,
+  type KillPointHook,
+  type Memory,
+  type Step,
+  type VisitReport,
+  type VisitResult,
+  visitRecord,
+} from './visit.ts'

@@ -42,6 +42,12 @@ export type Kind<Record, Observed extends { readonly record: Record }, Action, H
 }
 
 /**
+ * Called with the name of a kill point (`before place`, `after place`): before and after each append, effect and write that must not be lost
+ * or repeated. It does nothing in the product; a fault test ends the process in it.
+ */
+export type KillPointHook = (point: string) => void
+
+/**
  * How a visit ended. `Waiting`: until a moment of the broker's clock, or until something happens. `Busy`: there is more to do, and other
  * objects are served first. `Failed`: an error left doubt, and everything is read again.
  */

@@ -3,6 +3,7 @@ import { labels, nodeJobId } from '../../contract/index.ts'
 import type { NodeEnd, Removal, Run } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
+import type { KillPointHook } from '../engine/index.ts'
 import { type Creation, jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
 import { placeOf } from './node-queue-jobs.ts'
 
@@ -63,12 +64,11 @@ export type NodeJobsDeps = {
   readonly owner?: OwnerReference | undefined
   /** The TaskSchedule that started the run. */
   readonly schedule?: string | undefined
-  /** Called before and after every effect. */
-  readonly at?: ((point: string) => void) | undefined
+  readonly reachPoint?: KillPointHook | undefined
 }
 
 export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
-  const { jobs, namespace, execution, owner, schedule, at = () => undefined } = deps
+  const { jobs, namespace, execution, owner, schedule, reachPoint = () => undefined } = deps
   const starter: Starter = { kind: 'TaskExecution', namespace, name: execution }
   /** UIDs of Jobs that were acknowledged or deleted, which the cache may not show yet. */
   const tidied = new Set<string>()
@@ -99,7 +99,7 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
       return { ends: ends.filter((end) => end !== undefined), againAfterMs }
     },
     async place(run, nodes, call) {
-      at('before create job')
+      reachPoint('before create job')
       const answers = await Promise.all(
         nodes.map(async ({ name, job }) => {
           const ref = refOf(run, name)
@@ -108,7 +108,7 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
           return { node: name, answer: await jobs.create({ ...ref, labels: all, owner, template: job }, call) }
         }),
       )
-      at('after create job')
+      reachPoint('after create job')
       for (const { node, answer } of answers) {
         if ('warnings' in answer && answer.warnings.length > 0) warnings.set(node, answer.warnings)
       }
@@ -117,9 +117,9 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
     async remove(run, node, call) {
       const ref = refOf(run, node)
       const uid = jobs.cached(ref)?.metadata.uid
-      at('before delete job')
+      reachPoint('before delete job')
       const answer = await jobs.remove(ref, call)
-      at('after delete job')
+      reachPoint('after delete job')
       if (answer === 'Removed' && uid !== undefined) tidied.add(uid)
       return answer
     },
@@ -135,9 +135,9 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
         untidy.map(async (job) => {
           const isLate = endOfJob(job) === undefined
           const effect = isLate ? 'delete job' : 'acknowledge job'
-          at(`before ${effect}`)
+          reachPoint(`before ${effect}`)
           const answer = isLate ? await jobs.remove(refOf(run, nodeOf(job)), call) : await jobs.acknowledge(job, call)
-          at(`after ${effect}`)
+          reachPoint(`after ${effect}`)
           if (answer !== 'Ended') tidied.add(job.metadata.uid ?? '')
         }),
       )

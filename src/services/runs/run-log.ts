@@ -5,7 +5,7 @@ import { taskmillError } from '../../errors/index.ts'
 import { applyEntry, createRun, foldRun, type Graph, type Run, type RunEntry, type RunKnowledge } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import type { BrokerClock } from '../brokers/index.ts'
-import type { Memory } from '../engine/index.ts'
+import type { KillPointHook, Memory } from '../engine/index.ts'
 import type { RunCounts } from '../signals/index.ts'
 import { judgeLog, type LogOwner, type LogVerdict } from './log-verdict.ts'
 import type { NodeJobs } from './node-jobs.ts'
@@ -23,8 +23,7 @@ export type RunDeps = {
   readonly log: Logger
   /** Re-reads what a recorded end changes. */
   readonly counts?: Pick<RunCounts, 'recorded'> | undefined
-  /** Called before and after every append and effect, so that a test can end the process there. */
-  readonly at?: ((point: string) => void) | undefined
+  readonly reachPoint?: KillPointHook | undefined
 }
 
 /** One run, for one visit. */
@@ -81,9 +80,9 @@ export async function appendLog(
   what: string,
   entries: readonly RunEntry[],
 ): Promise<'Written' | 'Refused' | 'Fenced'> {
-  const { broker, brokerClock, marker, proof, log, counts, at = () => undefined } = context
+  const { broker, brokerClock, marker, proof, log, counts, reachPoint = () => undefined } = context
   const increments = countsOf(context, run, entries)
-  at(`before append ${what}`)
+  reachPoint(`before append ${what}`)
   const answer = await broker.appendRun({
     run: context.run,
     expectedLength: run.length,
@@ -92,7 +91,7 @@ export async function appendLog(
     proof,
     counts: increments,
   })
-  at(`after append ${what}`)
+  reachPoint(`after append ${what}`)
   brokerClock.set(broker, answer.brokerTimeMs)
   if (answer.outcome === 'Fenced') return 'Fenced'
   if (answer.outcome === 'Conflict') {

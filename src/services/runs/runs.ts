@@ -167,11 +167,11 @@ async function placeTasks(
   run: Run,
   tasks: readonly Extract<Extract<RunStep, { kind: 'Place' }>['nodes'][number], { task: unknown }>[],
 ): Promise<'Done' | 'Fenced'> {
-  const { broker, brokerClock, proof, at = () => undefined } = context
+  const { broker, brokerClock, proof, reachPoint = () => undefined } = context
   const jobs = tasks.map(({ name, task }) => jobOf(context, run, name, task, brokerClock.now(broker)))
-  at('before place')
+  reachPoint('before place')
   const outcome = await broker.placeJobs(jobs, brokerClock.now(broker), proof)
-  at('after place')
+  reachPoint('after place')
   if (outcome === 'Fenced') return 'Fenced'
   notePlaced(
     run,
@@ -191,9 +191,9 @@ async function placeJobs(context: Context, run: Run, nodes: Parameters<NodeJobs[
 }
 
 async function remove(context: Context, run: Run, nodes: readonly string[]): Promise<RunActed> {
-  const { broker, proof, at = () => undefined } = context
+  const { broker, proof, reachPoint = () => undefined } = context
   context.looked = undefined
-  at('before remove')
+  reachPoint('before remove')
   const answers = await Promise.all(
     nodes.map(async (node) => {
       const spec = specOf(run, node)
@@ -205,7 +205,7 @@ async function remove(context: Context, run: Run, nodes: readonly string[]): Pro
       }
     }),
   )
-  at('after remove')
+  reachPoint('after remove')
   for (const { node, answer } of answers) {
     if (answer === 'Fenced') return { outcome: 'Fenced' }
     noteRemoved(run, node, answer)
@@ -215,13 +215,13 @@ async function remove(context: Context, run: Run, nodes: readonly string[]): Pro
 }
 
 async function acknowledge(context: Context, ids: readonly string[]): Promise<RunActed> {
-  const { broker, doneQueue, proof, acknowledged, at = () => undefined } = context
-  at('before acknowledge')
+  const { broker, doneQueue, proof, acknowledged, reachPoint = () => undefined } = context
+  reachPoint('before acknowledge')
   const outcome = await broker.acknowledgeEnded(
     ids.map((id) => ({ id, doneQueue })),
     proof,
   )
-  at('after acknowledge')
+  reachPoint('after acknowledge')
   if (outcome === 'Fenced') return { outcome }
   for (const id of ids) acknowledged.add(id)
   return { outcome, happened: [{ kind: 'Acknowledged', ids }] }
@@ -229,7 +229,7 @@ async function acknowledge(context: Context, ids: readonly string[]): Promise<Ru
 
 /** The ends that nobody will record go before the log does: a process that dies in between begins again. */
 async function deleteLog(context: Context, { record, verdict }: ObservedRun): Promise<RunActed> {
-  const { broker, brokerClock, doneQueue, proof, at = () => undefined } = context
+  const { broker, brokerClock, doneQueue, proof, reachPoint = () => undefined } = context
   const { wanted } = await findEnds(broker, doneQueue, ({ owner }) => owner === context.run)
   if (wanted.length > 0) {
     return acknowledge(
@@ -238,9 +238,9 @@ async function deleteLog(context: Context, { record, verdict }: ObservedRun): Pr
     )
   }
   if (record.length > 0) {
-    at('before delete')
+    reachPoint('before delete')
     const { outcome, brokerTimeMs } = await broker.deleteRun(context.run, record.length, proof)
-    at('after delete')
+    reachPoint('after delete')
     brokerClock.set(broker, brokerTimeMs)
     if (outcome === 'Fenced') return { outcome: 'Fenced' }
     if (outcome !== 'Written') return { outcome: 'Done' }

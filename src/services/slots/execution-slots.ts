@@ -4,6 +4,7 @@ import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
 import { isRecorded, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
 import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import type { KillPointHook } from '../engine/index.ts'
 import { isRefusedForGood } from '../jobs/index.ts'
 import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 
@@ -26,7 +27,7 @@ export type ExecutionSlotsDeps = {
   readonly start: SlotStart | undefined
   readonly memory: ExecutionSlotsMemory
   readonly signal: AbortSignal
-  readonly at?: ((point: string) => void) | undefined
+  readonly reachPoint?: KillPointHook | undefined
 }
 
 const fieldManager = 'taskmill-task-schedule'
@@ -45,7 +46,7 @@ export function emptyExecutionSlotsMemory(): ExecutionSlotsMemory {
  * is marked as recorded, so that no end is lost.
  */
 export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
-  const { client, executions, namespace, schedule, ledger, start, memory, signal, at = () => undefined } = deps
+  const { client, executions, namespace, schedule, ledger, start, memory, signal, reachPoint = () => undefined } = deps
   /** The API server's answers about runs that the cache did not show. */
   const asked = new Map<Slot, TaskExecution | undefined>()
   const takenBack = new Set<Slot>()
@@ -71,7 +72,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
   /** Returns why it has to be tried again; undefined: it is done, or refused for good. */
   async function create(slot: Slot): Promise<string | undefined> {
     if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
-    at('before create execution')
+    reachPoint('before create execution')
     try {
       await client.create<TaskExecution>(taskExecutions, start.executionOf(ledger, slot), { fieldManager, signal })
     } catch (error) {
@@ -86,7 +87,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
         return errorMessage(error)
       } else throw error
     }
-    at('after create execution')
+    reachPoint('after create execution')
     return undefined
   }
 
@@ -97,10 +98,10 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       if (hasBegun(there)) return 'Started'
       const { uid = '', resourceVersion = '' } = there.metadata
       takenBack.add(slot)
-      at('before delete execution')
+      reachPoint('before delete execution')
       try {
         await client.delete(taskExecutions, namespace, nameOf(slot), { signal, preconditions: { uid, resourceVersion } })
-        at('after delete execution')
+        reachPoint('after delete execution')
         return 'Removed'
       } catch (error) {
         takenBack.delete(slot)
@@ -112,7 +113,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
 
   async function mark({ metadata }: TaskExecution): Promise<void> {
     const { name, uid = '' } = metadata
-    at('before mark execution')
+    reachPoint('before mark execution')
     try {
       const marks = { [annotations.recorded]: 'true' }
       await client.apply(taskExecutions, { metadata: { namespace, name, uid, annotations: marks } }, { fieldManager, signal })
@@ -120,7 +121,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       // It is gone, or another object has its name.
       if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
     }
-    at('after mark execution')
+    reachPoint('after mark execution')
     memory.marked.add(uid)
   }
 

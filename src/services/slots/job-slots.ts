@@ -3,6 +3,7 @@ import { annotations, labels, type Slot, slotJobId, parseSlotJobId } from '../..
 import type { SlotStart } from '../../plans/index.ts'
 import { type RunObservation, jobsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
+import type { KillPointHook } from '../engine/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
 import { nothingAcknowledged, type SlotExecutor } from './slot-executor.ts'
 
@@ -25,7 +26,7 @@ export type JobSlotsDeps = {
   readonly start: SlotStart | undefined
   readonly memory: JobSlotsMemory
   readonly signal: AbortSignal
-  readonly at?: ((point: string) => void) | undefined
+  readonly reachPoint?: KillPointHook | undefined
 }
 
 /** The termination message of a container may be a page of its log. */
@@ -41,7 +42,7 @@ export function emptyJobSlotsMemory(): JobSlotsMemory {
  * Guarantees: those of `Jobs`. A Job without a running or ended pod has not started, and is deleted if its slot is taken back.
  */
 export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
-  const { jobs, namespace, schedule, ledger, owner, start, memory, signal, at = () => undefined } = deps
+  const { jobs, namespace, schedule, ledger, owner, start, memory, signal, reachPoint = () => undefined } = deps
   const call = { signal }
   const looks = new Map<Slot, JobLook>()
   /** Reports of Jobs that have ended. */
@@ -65,9 +66,9 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   async function create(slot: Slot): Promise<string | undefined> {
     if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
     const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule }
-    at('before create job')
+    reachPoint('before create job')
     const answer = await jobs.create({ ...refOf(slot), labels: own, owner, template: start.templateOf(slot) }, call)
-    at('after create job')
+    reachPoint('after create job')
     if (answer.kind === 'Refused') memory.refused.set(slot, answer.message)
     return answer.kind === 'Postponed' ? answer.message : undefined
   }
@@ -77,9 +78,9 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     if (look.kind === 'Absent') return 'Absent'
     if (look.kind === 'Ended' || (look.job !== undefined && isUp(look.job))) return 'Started'
     takenBack.add(slot)
-    at('before delete job')
+    reachPoint('before delete job')
     const answer = await jobs.remove(refOf(slot), call)
-    at('after delete job')
+    reachPoint('after delete job')
     if (answer !== 'Ended') return answer
     takenBack.delete(slot)
     return 'Started'
@@ -128,9 +129,9 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
           memory.refused.delete(slot)
           const job = reports.get(slot)?.job
           if (job === undefined || isAcknowledged(job)) return
-          at('before acknowledge job')
+          reachPoint('before acknowledge job')
           await jobs.acknowledge(job, call)
-          at('after acknowledge job')
+          reachPoint('after acknowledge job')
           memory.acknowledged.add(job.metadata.uid ?? '')
         }),
       )

@@ -5,7 +5,7 @@ import { taskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { type Change, type Ledger, type MissedReason, parseLedger, type RunObservation, type SchedulePlan } from '../../scheduling/index.ts'
 import type { BrokerClock } from '../brokers/index.ts'
-import type { Memory } from '../engine/index.ts'
+import type { KillPointHook, Memory } from '../engine/index.ts'
 import type { RunCounts } from '../signals/index.ts'
 import type { SlotExecutor } from './slot-executor.ts'
 
@@ -29,8 +29,7 @@ export type SlotDeps = {
   readonly log: Logger
   /** Re-reads what a recorded end changes. */
   readonly counts?: Pick<RunCounts, 'recorded'> | undefined
-  /** Called before and after every write and effect, so that a test can end the process there. */
-  readonly at?: ((point: string) => void) | undefined
+  readonly reachPoint?: KillPointHook | undefined
 }
 
 /** The slots of one schedule, for one visit. */
@@ -73,10 +72,10 @@ export async function storeLedger(
   { record }: { readonly record: LedgerRecord },
   step: { readonly what: string; readonly ledger: Ledger | undefined; readonly changes: readonly Change[] } & WriteWindow,
 ): Promise<{ readonly outcome: 'Written' | 'Refused' | 'Fenced'; readonly record?: LedgerRecord }> {
-  const { broker, brokerClock, memory, marker, proof, log, counts, at = () => undefined } = context
+  const { broker, brokerClock, memory, marker, proof, log, counts, reachPoint = () => undefined } = context
   const { deletionPolicy } = marker
   const increments = countsOf(context, record.ledger, step.changes)
-  at(`before write ${step.what}`)
+  reachPoint(`before write ${step.what}`)
   const answer = await broker.writeLedger({
     ledger: context.ledger,
     expectedRevision: record.revision,
@@ -87,7 +86,7 @@ export async function storeLedger(
     beforeMs: step.beforeMs,
     counts: increments,
   })
-  at(`after write ${step.what}`)
+  reachPoint(`after write ${step.what}`)
   brokerClock.set(broker, answer.brokerTimeMs)
   if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
   const stored = recordOf(answer.stored)

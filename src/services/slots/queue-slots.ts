@@ -2,6 +2,7 @@ import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedRef } from '../.
 import { slotJobId } from '../../contract/index.ts'
 import type { SlotStart } from '../../plans/index.ts'
 import { isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import type { KillPointHook } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 
@@ -16,12 +17,12 @@ export type QueueSlotsDeps = {
   readonly pendingCompletions: () => readonly EndedJob[]
   /** The broker's clock. */
   readonly now: () => number
-  readonly at?: ((point: string) => void) | undefined
+  readonly reachPoint?: KillPointHook | undefined
 }
 
 /** Runs of slots as jobs of a queue, for one visit. All calls of one kind share a round trip; observing costs none. */
 export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
-  const { broker, proof, ledger, doneQueue, start, pendingCompletions, now, at = () => undefined } = deps
+  const { broker, proof, ledger, doneQueue, start, pendingCompletions, now, reachPoint = () => undefined } = deps
   /** The tracking may not know yet that these are gone. */
   const acknowledged = new Set<string>()
   const refOf = ({ slot, generation }: SlotRef): PlacedRef => ({
@@ -56,9 +57,9 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
       for (;;) {
         const { wanted, truncated } = await findEnds(broker, doneQueue, ({ owner }) => owner === ledger)
         if (wanted.length > 0) {
-          at('before acknowledge')
+          reachPoint('before acknowledge')
           const answer = await acknowledge(wanted.map(({ id }) => id))
-          at('after acknowledge')
+          reachPoint('after acknowledge')
           if (answer === 'Fenced') return 'Fenced'
           ids.push(...answer.ids)
         }

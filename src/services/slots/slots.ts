@@ -170,10 +170,10 @@ async function deleteLedger(context: SlotContext, observed: ObservedSlots): Prom
 }
 
 async function place(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
-  const { memory, at = () => undefined } = context
-  at('before place')
+  const { memory, reachPoint = () => undefined } = context
+  reachPoint('before place')
   const answers = await Promise.all(byExecutor(context, observed, slots).map(([executor, refs]) => executor.place(refs)))
-  at('after place')
+  reachPoint('after place')
   if (answers.includes('Fenced')) return { outcome: 'Fenced' }
   const postponed = answers.find((answer) => typeof answer !== 'string')
   if (postponed !== undefined) {
@@ -187,10 +187,10 @@ async function place(context: SlotContext, observed: ObservedSlots, slots: reado
 }
 
 async function remove(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
-  const { memory, at = () => undefined } = context
-  at('before remove')
+  const { memory, reachPoint = () => undefined } = context
+  reachPoint('before remove')
   const answers = await askExecutors(context, observed, slots, (executor, refs) => executor.remove(refs))
-  at('after remove')
+  reachPoint('after remove')
   for (const [slot, answer] of answers) {
     if (answer === 'Fenced') return { outcome: 'Fenced' }
     memory.removed.set(slot, answer)
@@ -206,8 +206,12 @@ async function look(context: SlotContext, observed: ObservedSlots, slots: readon
 }
 
 /** Each executor acknowledges the ends that it observed. */
-async function acknowledge({ at = () => undefined }: SlotContext, { runs }: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
-  at('before acknowledge')
+async function acknowledge(
+  { reachPoint = () => undefined }: SlotContext,
+  { runs }: ObservedSlots,
+  slots: readonly Slot[],
+): Promise<SlotActed> {
+  reachPoint('before acknowledge')
   const answers = await Promise.all(
     runs.map(async ({ executor, ends }) => {
       const observed = new Set(ends.map(({ slot }) => slot))
@@ -215,7 +219,7 @@ async function acknowledge({ at = () => undefined }: SlotContext, { runs }: Obse
       return its.length === 0 ? { ids: [] } : await executor.acknowledge(its)
     }),
   )
-  at('after acknowledge')
+  reachPoint('after acknowledge')
   return { outcome: answers.includes('Fenced') ? 'Fenced' : 'Done', happened: acknowledgedIn(answers) }
 }
 
