@@ -25,7 +25,7 @@ import { connectRedis, createHome } from '../support/schedule-home.ts'
 const only = process.env['ONLY']
 /** Namespaces, each with operators of its own. */
 const lanes = 5
-const runsInAll = draws(60, 400)
+const runsInAll = draws(150, 400)
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-graphs-'))
 const recordFile = join(folder, 'runs')
 let cluster: TestCluster
