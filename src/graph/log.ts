@@ -36,8 +36,8 @@ export type NodeExecutor = { readonly [K in NodeExecutorName]: { readonly kind: 
 /** An executor of the API that is missing here does not compile. */
 const executors = namesOf({ task: true, job: true } satisfies Record<NodeExecutorName, true>)
 
-/** Returns the executor of a node. Throws if the node does not have exactly one. */
-export function executorOf(node: PlanNode): NodeExecutor {
+/** Returns the executor of a node, or of its effect. Throws if there is not exactly one. */
+export function executorOf(node: Pick<PlanNode, NodeExecutorName>): NodeExecutor {
   const [kind, ...more] = executors.filter((name) => node[name] !== undefined)
   if (kind === undefined || more.length > 0) throw new TypeError(`a node must have exactly one of ${executors.join(' and ')}`)
   return { kind, template: node[kind] } as NodeExecutor

@@ -69,7 +69,12 @@ const unions: readonly Union[] = [
     file: 'src/api/kinds/task-schedule.ts',
     before: '  task: optional(taskTemplate),\n',
     member: `  http: ${field}\n`,
-    places: ['src/plans/task-schedule.ts', 'src/plans/run.ts', 'src/controllers/task-schedule/metrics.ts'],
+    places: [
+      'src/plans/task-schedule.ts',
+      'src/plans/run.ts',
+      'src/controllers/task-schedule/metrics.ts',
+      'src/controllers/task-execution/gather.ts',
+    ],
   },
   {
     name: 'the source of a run',
@@ -79,6 +84,7 @@ const unions: readonly Union[] = [
     places: [
       'src/plans/faults-of.ts',
       'src/plans/run.ts',
+      'src/controllers/task-execution/gather.ts',
       'src/controllers/task-execution/status.ts',
       'src/controllers/task-execution/metrics.ts',
       'src/controllers/task-execution/decide.ts',

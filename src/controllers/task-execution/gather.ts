@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { TaskDependency, TaskExecution, TaskExecutionStatus, TaskQueue, TaskSchedule, WorkerPool } from '../../api/index.ts'
-import { apiVersionOf, taskExecutions } from '../../api/index.ts'
+import { apiVersionOf, runSourceOf, slotStartOf, taskExecutions } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { doneQueue, labels, runName } from '../../contract/index.ts'
 import type { Run } from '../../graph/index.ts'
@@ -122,14 +122,31 @@ export function gather(deps: Caches, key: string, execution: TaskExecution, stat
 
 function findSource({ schedules, dependencies }: Caches, { metadata, spec }: TaskExecution): Source {
   const keyOf = (name: string) => `${metadata.namespace ?? ''}/${name}`
-  const { scheduleRef } = spec
-  const schedule = scheduleRef && schedules.get(keyOf(scheduleRef.name))
-  if (scheduleRef !== undefined && schedule === undefined) return { ok: false, message: missingWords('TaskSchedule', scheduleRef.name) }
-  const dependency = (spec.dependencyRef ?? schedule?.spec.dependencyRef)?.name
-  if (dependency === undefined) return { ok: true, schedule, broker: (schedule?.spec.brokerRef ?? spec.brokerRef)?.name ?? 'default' }
-  const graph = dependencies.get(keyOf(dependency))
-  if (graph === undefined) return { ok: false, dependency, message: missingWords('TaskDependency', dependency) }
-  return { ok: true, schedule, dependency, graph, broker: graph.spec.brokerRef.name }
+  const ofGraph = (dependency: string, schedule?: TaskSchedule): Source => {
+    const graph = dependencies.get(keyOf(dependency))
+    if (graph === undefined) return { ok: false, dependency, message: missingWords('TaskDependency', dependency) }
+    return { ok: true, schedule, dependency, graph, broker: graph.spec.brokerRef.name }
+  }
+  const source = runSourceOf(spec)
+  switch (source.kind) {
+    case 'task':
+    case 'job':
+      return { ok: true, broker: spec.brokerRef?.name ?? 'default' }
+    case 'dependencyRef':
+      return ofGraph(source.value.name)
+    case 'scheduleRef': {
+      const schedule = schedules.get(keyOf(source.value.name))
+      if (schedule === undefined) return { ok: false, message: missingWords('TaskSchedule', source.value.name) }
+      const start = slotStartOf(schedule.spec)
+      switch (start.kind) {
+        case 'task':
+        case 'job':
+          return { ok: true, schedule, broker: (schedule.spec.brokerRef ?? spec.brokerRef)?.name ?? 'default' }
+        case 'dependencyRef':
+          return ofGraph(start.value.name, schedule)
+      }
+    }
+  }
 }
 
 function missingWords(kind: string, name: string): string {

@@ -1,9 +1,9 @@
 /** The nodes of a run that are jobs of a queue: how a job is made from a node, and what its end means. Pure. */
-import type { NodeExecutorName, TaskTemplate } from '../../api/index.ts'
+import type { JobTemplate, NodeExecutorName, TaskTemplate } from '../../api/index.ts'
 import { maxPayloadBytes } from '../../api/index.ts'
 import type { EndedNode, PlacedJob, PlacedRef } from '../../broker/index.ts'
 import { nodeJobId } from '../../contract/index.ts'
-import { executorOf, type NodeEnd, type PlanNode, type Refusal, type Run } from '../../graph/index.ts'
+import { type Effect, executorOf, type NodeEnd, type PlanNode, type Refusal, type Run } from '../../graph/index.ts'
 
 /** Names of a run in the broker: `run` is `runName(installation, namespace, name)`. */
 export type RunPlace = { readonly run: string; readonly doneQueue: string }
@@ -17,7 +17,7 @@ export function refOf(place: RunPlace, run: Run, node: string): PlacedRef {
 }
 
 /** Why the job can never be placed; undefined: it can. */
-export function refusalOf(task: TaskTemplate): Refusal | undefined {
+function refusalOf(task: TaskTemplate): Refusal | undefined {
   const bytes = Buffer.byteLength(JSON.stringify(task.payload ?? {}))
   if (bytes <= maxPayloadBytes) return undefined
   const message = `its payload has ${bytes} bytes as JSON, but at most ${maxPayloadBytes} are allowed. Next: store the data elsewhere and pass a reference`
@@ -62,7 +62,24 @@ export function endOf(job: EndedNode): NodeEnd {
   }
 }
 
-/** Where an executor runs a node. An executor that is missing does not compile; `place` and `remove` in runs.ts have a branch for each place. */
+export type TaskPlacement = { readonly kind: 'Queue'; readonly name: string; readonly task: TaskTemplate }
+type JobPlacement = { readonly kind: 'Kubernetes'; readonly name: string; readonly job: JobTemplate }
+type RefusedPlacement = { readonly kind: 'Refused'; readonly name: string; readonly refusal: Refusal }
+
+/** Where the effect of a node is placed, and what. An executor that is missing does not compile. */
+export function placementOf({ name, ...effect }: { readonly name: string } & Effect): TaskPlacement | JobPlacement | RefusedPlacement {
+  const executor = executorOf(effect)
+  switch (executor.kind) {
+    case 'task': {
+      const refusal = refusalOf(executor.template)
+      return refusal === undefined ? { kind: 'Queue', name, task: executor.template } : { kind: 'Refused', name, refusal }
+    }
+    case 'job':
+      return { kind: 'Kubernetes', name, job: executor.template }
+  }
+}
+
+/** Where an executor runs a node. An executor that is missing does not compile; `remove` in runs.ts has a branch for each place. */
 const places: Readonly<Record<NodeExecutorName, 'Queue' | 'Kubernetes'>> = { task: 'Queue', job: 'Kubernetes' }
 
 export function placeOf(spec: PlanNode): 'Queue' | 'Kubernetes' {

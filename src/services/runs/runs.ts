@@ -15,7 +15,7 @@ import type { Acted, Kind, Step } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import type { LogVerdict } from './log-verdict.ts'
 import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
-import { endOf, isActive, jobIdOf, jobOf, placeOf, refOf, refusalOf, specOf } from './node-queue-jobs.ts'
+import { endOf, isActive, jobIdOf, jobOf, placementOf, placeOf, refOf, specOf, type TaskPlacement } from './node-queue-jobs.ts'
 import { appendLog, noteStored, readLog, type RunDeps, type RunVisit } from './run-log.ts'
 
 /**
@@ -150,23 +150,16 @@ async function append(context: Context, run: Run, { what, entries }: Extract<Run
 
 async function place(context: Context, run: Run, nodes: Extract<RunStep, { kind: 'Place' }>['nodes']): Promise<RunActed> {
   context.looked = undefined
-  const tasks = nodes.flatMap((node) => {
-    if (!('task' in node)) return []
-    const refusal = refusalOf(node.task)
-    if (refusal !== undefined) noteRefused(run, node.name, refusal)
-    return refusal === undefined ? [node] : []
-  })
+  const placements = nodes.map(placementOf)
+  for (const placement of placements) if (placement.kind === 'Refused') noteRefused(run, placement.name, placement.refusal)
+  const tasks = placements.filter((placement) => placement.kind === 'Queue')
   if (tasks.length > 0 && (await placeTasks(context, run, tasks)) === 'Fenced') return { outcome: 'Fenced' }
-  const jobs = nodes.flatMap((node) => ('job' in node ? [node] : []))
+  const jobs = placements.filter((placement) => placement.kind === 'Kubernetes')
   if (jobs.length > 0) await placeJobs(context, run, jobs)
   return { outcome: 'Done' }
 }
 
-async function placeTasks(
-  context: Context,
-  run: Run,
-  tasks: readonly Extract<Extract<RunStep, { kind: 'Place' }>['nodes'][number], { task: unknown }>[],
-): Promise<'Done' | 'Fenced'> {
+async function placeTasks(context: Context, run: Run, tasks: readonly TaskPlacement[]): Promise<'Done' | 'Fenced'> {
   const { broker, brokerClock, proof, reachPoint = () => undefined } = context
   const jobs = tasks.map(({ name, task }) => jobOf(context, run, name, task, brokerClock.now(broker)))
   reachPoint('before place')
