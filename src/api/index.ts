@@ -96,7 +96,7 @@ export type { SlotStartName, TaskSchedule, TaskScheduleSpec, TaskScheduleStatus 
 export { scheduleCondition, scheduleEvent } from './kinds/task-schedule-reasons.ts'
 export { maxPayloadBytes } from './kinds/task-template.ts'
 export type { TaskTemplate } from './kinds/task-template.ts'
-export { workerPool, workerPools } from './kinds/worker-pool.ts'
+export { podSourceOf, workerPool, workerPools } from './kinds/worker-pool.ts'
 export type { WorkerPool, WorkerPoolSpec, WorkerPoolStatus } from './kinds/worker-pool.ts'
 export { poolCondition, poolEvent } from './kinds/worker-pool-reasons.ts'
 export { memberOf } from './members.ts'

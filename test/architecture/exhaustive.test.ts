@@ -91,6 +91,13 @@ const unions: readonly Union[] = [
     ],
   },
   {
+    name: 'where the pods of a pool come from',
+    file: 'src/api/kinds/worker-pool.ts',
+    before: 'template: optional(podTemplate), ',
+    member: `job: ${field} `,
+    places: ['src/controllers/worker-pool/deployment.ts'],
+  },
+  {
     name: 'the executor of a node',
     file: 'src/api/kinds/task-dependency.ts',
     before: '    job: optional(\n      jobTemplateOf({\n',

@@ -1,3 +1,4 @@
+import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
 import type { Resource } from '../object.ts'
 import { object, optional, string, boolean, dateTime, enumeration, type Infer, integer, listMap } from '../schema/index.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
@@ -161,10 +162,13 @@ const targetRef = object({
   },
 })
 
+/** Where the pods of a pool come from. */
+const podSources = { template: optional(podTemplate), targetRef: optional(targetRef) }
+
 const spec = object({
   description: 'The desired state of the pool.',
   rules: [
-    { rule: 'has(self.template) != has(self.targetRef)', message: 'exactly one of template and targetRef must be set' },
+    { ...exactlyOneOf(podSources), message: 'exactly one of template and targetRef must be set' },
     {
       rule: '!(has(self.brokerEnv) && has(self.targetRef))',
       message: 'brokerEnv needs a template: the operator adds no environment to the pods of the Deployment of targetRef',
@@ -203,8 +207,7 @@ const spec = object({
       default: 30,
     }),
     brokerEnv: optional(brokerEnv),
-    template: optional(podTemplate),
-    targetRef: optional(targetRef),
+    ...podSources,
     override: optional(override),
   },
 })
@@ -295,3 +298,8 @@ export type WorkerPoolSpec = Infer<typeof spec>
 export type WorkerPoolStatus = Infer<typeof status>
 
 export const workerPools: Resource<WorkerPool> = resourceOf(workerPool)
+
+/** A Deployment of its own, from a template, or one of somebody else that is only scaled. */
+export function podSourceOf(own: WorkerPoolSpec): Member<WorkerPoolSpec, keyof typeof podSources> {
+  return memberOf(own, namesOf(podSources))
+}

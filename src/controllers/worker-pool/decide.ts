@@ -69,10 +69,9 @@ export function decide(world: World): Plan {
   const decision = decideReplicas(input)
   const intent = intentOf(world, input, decision)
   const from = currentReplicas(world.deployment)
+  const deployment = world.broker && deploymentFor(world.pool, world.broker)
   return {
-    ...(world.broker === undefined || world.pool.spec.targetRef !== undefined
-      ? {}
-      : { deployment: deploymentFor(world.pool, world.broker) }),
+    ...(deployment === undefined ? {} : { deployment }),
     ...(intent.keepsReplicas ? {} : { replicas: intent.replicas }),
     ...(intent.replicas === from || intent.keepsReplicas ? {} : { scale: { from, to: intent.replicas, because: intent.because } }),
     grounds: { kind: 'Scaled', input, decision, intent },

@@ -1,16 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import type { TaskBroker } from '../../api/index.ts'
+import type { TaskBroker, WorkerPool } from '../../api/index.ts'
 import { deploymentFor } from './deployment.ts'
 import { broker, poolOf } from './fixtures.ts'
 
+const builtFor = (pool: WorkerPool, by: TaskBroker) => {
+  const built = deploymentFor(pool, by)
+  if (built === undefined) throw new Error('a pool with a template has a Deployment')
+  return built
+}
+
 type Container = { name: string; env?: { name: string; value?: string }[] }
 const containersOf = (pool = poolOf()): Container[] =>
-  (deploymentFor(pool, broker).spec.template['spec'] as { containers: Container[] }).containers
+  (builtFor(pool, broker).spec.template['spec'] as { containers: Container[] }).containers
 const environmentOf = (container: Container | undefined): Record<string, string | undefined> =>
   Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]))
 
 it('belongs to the pool and leaves the replicas to their own manager', () => {
-  const { metadata, spec } = deploymentFor(poolOf(), broker)
+  const { metadata, spec } = builtFor(poolOf(), broker)
   expect(metadata).toMatchObject({
     name: 'email',
     namespace: 'acme',
@@ -54,13 +60,13 @@ it.each([
   { declared: 600, want: 600 },
 ])('gives the pod time to drain: grace period $declared becomes $want', ({ declared, want }) => {
   const spec = { containers: [{ name: 'worker' }], ...(declared === undefined ? {} : { terminationGracePeriodSeconds: declared }) }
-  const { template } = deploymentFor(poolOf({ template: { spec } }), broker).spec
+  const { template } = builtFor(poolOf({ template: { spec } }), broker).spec
   expect(template['spec']).toMatchObject({ terminationGracePeriodSeconds: want })
 })
 
 it('keeps the labels and annotations of the template', () => {
   const template = { metadata: { labels: { team: 'mail' }, annotations: { note: 'x' } }, spec: { containers: [{ name: 'worker' }] } }
-  expect(deploymentFor(poolOf({ template }), broker).spec.template['metadata']).toEqual({
+  expect(builtFor(poolOf({ template }), broker).spec.template['metadata']).toEqual({
     labels: { team: 'mail', 'taskmill.dev/pool': 'email' },
     annotations: { note: 'x' },
   })
@@ -70,7 +76,7 @@ describe('a broker with Secrets', () => {
   type Mounted = { name: string; mountPath: string }
   type Spec = { containers: (Container & { volumeMounts?: Mounted[]; terminationMessagePolicy?: string })[]; volumes?: object[] }
   const podOf = (spec: Partial<TaskBroker['spec']>, pool = poolOf()): Spec =>
-    deploymentFor(pool, { ...broker, spec: { ...broker.spec, ...spec } }).spec.template['spec'] as Spec
+    builtFor(pool, { ...broker, spec: { ...broker.spec, ...spec } }).spec.template['spec'] as Spec
   const credentialsSecretRef = { name: 'redis-auth' }
   const folder = '/var/run/secrets/taskmill.dev/broker'
 

@@ -6,6 +6,7 @@ import {
   type Deployment,
   deployments,
   type OwnerReference,
+  podSourceOf,
   type TaskBroker,
   type WorkerPool,
   workerPools,
@@ -20,7 +21,13 @@ export function namespaceOf(pool: WorkerPool): string {
 
 /** A pool with a template owns the Deployment of its own name; one with a target only scales that. */
 export function deploymentNameOf(pool: WorkerPool): string {
-  return pool.spec.targetRef?.name ?? pool.metadata.name
+  const source = podSourceOf(pool.spec)
+  switch (source.kind) {
+    case 'template':
+      return pool.metadata.name
+    case 'targetRef':
+      return source.value.name
+  }
 }
 
 export function deploymentKeyOf(pool: WorkerPool): string {
@@ -43,15 +50,18 @@ export function findStranger(
   poolNamed: (name: string) => WorkerPool | undefined,
 ): string | undefined {
   const controller = controllerOf(object)
-  if (pool.spec.targetRef === undefined) {
-    // By UID, not only by name: a pool that was created anew does not inherit.
-    if (controller?.uid === pool.metadata.uid) return undefined
-    return controller === undefined ? 'an unknown owner' : `${controller.kind} "${controller.name}"`
+  switch (podSourceOf(pool.spec).kind) {
+    case 'template':
+      // By UID, not only by name: a pool that was created anew does not inherit.
+      if (controller?.uid === pool.metadata.uid) return undefined
+      return controller === undefined ? 'an unknown owner' : `${controller.kind} "${controller.name}"`
+    case 'targetRef': {
+      if (controller?.kind === pool.kind) return `${controller.kind} "${controller.name}"`
+      const marked = object.metadata.labels?.[labels.pool]
+      if (marked === undefined || marked === pool.metadata.name) return undefined
+      return poolNamed(marked)?.spec.targetRef?.name === object.metadata.name ? `WorkerPool "${marked}"` : undefined
+    }
   }
-  if (controller?.kind === pool.kind) return `${controller.kind} "${controller.name}"`
-  const marked = object.metadata.labels?.[labels.pool]
-  if (marked === undefined || marked === pool.metadata.name) return undefined
-  return poolNamed(marked)?.spec.targetRef?.name === object.metadata.name ? `WorkerPool "${marked}"` : undefined
 }
 
 /** Whether a Deployment carries what a pool of that name adds to its target. */
@@ -114,10 +124,24 @@ export type DeploymentApply = {
   }
 }
 
-/** Of a pool with a template. The broker's Secrets are only named: who may read them is the kubelet. */
-export function deploymentFor(pool: WorkerPool, broker: TaskBroker): DeploymentApply {
+/** The Deployment as it should be; undefined for one that is only scaled. */
+export function deploymentFor(pool: WorkerPool, broker: TaskBroker): DeploymentApply | undefined {
+  const source = podSourceOf(pool.spec)
+  switch (source.kind) {
+    case 'template':
+      return deploymentFrom(source.value, pool, broker)
+    case 'targetRef':
+      return undefined
+  }
+}
+
+/** The broker's Secrets are only named: who may read them is the kubelet. */
+function deploymentFrom(
+  { metadata, spec }: NonNullable<WorkerPool['spec']['template']>,
+  pool: WorkerPool,
+  broker: TaskBroker,
+): DeploymentApply {
   const own = { [labels.pool]: pool.metadata.name }
-  const { metadata, spec } = pool.spec.template ?? { spec: { containers: [] } }
   const graceSeconds = pool.spec.drainTimeoutSeconds + closingSeconds
   const declaredGrace = spec['terminationGracePeriodSeconds']
   return {

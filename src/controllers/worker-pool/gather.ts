@@ -169,7 +169,7 @@ export function createGather(deps: GatherDeps): Gather {
         trouble: pods.trouble,
         warnings: known.applied?.warnings ?? [],
         history: known.history,
-        refusal: broker === undefined || pool.spec.template === undefined ? undefined : refusalOf(known, deploymentFor(pool, broker)),
+        refusal: broker && refusalOf(known, deploymentFor(pool, broker)),
         lookAgainAfterMs: pods.againAfterMs,
         nowMs: clock.now(),
       }
@@ -188,8 +188,10 @@ export function createGather(deps: GatherDeps): Gather {
 }
 
 /** The API server's answer to exactly this template, if trying again cannot change it. */
-function refusalOf({ refused }: Memory, template: DeploymentApply): Refusal | undefined {
-  return refused?.refusal.kind === 'Invalid' && isDeepStrictEqual(refused.template, template) ? refused.refusal : undefined
+function refusalOf({ refused }: Memory, template: DeploymentApply | undefined): Refusal | undefined {
+  return template !== undefined && refused?.refusal.kind === 'Invalid' && isDeepStrictEqual(refused.template, template)
+    ? refused.refusal
+    : undefined
 }
 
 /**
