@@ -2,5 +2,4 @@
  * Writes the status of objects: transitions at once, gauges seldom and within one budget for all kinds. Guarantees: nothing is written while
  * nothing changes; a status stands only on the object that it was made of. Does not: know what a status says.
  */
-export { createStatusWriter, type StatusWriter } from './status-writer.ts'
-export { createWriteBudget, type WriteBudget } from './write-budget.ts'
+export { createStatusWriter, createWriteBudget, type StatusWriter, type WriteBudget } from './status-writer.ts'
