@@ -84,9 +84,9 @@ function decisions(
     const before = record
     const { record: next, heldBack } = decideNotifications(record, rules(second), at(second))
     record = next
-    for (const told of record.told) {
-      if (before.told.every((each) => each.channel !== told.channel || each.sequence < told.sequence)) {
-        seen.push(`${second} ${told.channel} ${told.to} ${told.sequence}`)
+    for (const decided of record.notifications) {
+      if (before.notifications.every((each) => each.channel !== decided.channel || each.sequence < decided.sequence)) {
+        seen.push(`${second} ${decided.channel} ${decided.to} ${decided.sequence}`)
       }
     }
     for (const { channel, reason, untilMs } of heldBack) {
@@ -157,17 +157,17 @@ describe('a channel', () => {
   it('has one notification at a time: the newest, of which the outcome counts', () => {
     let { record } = decideNotifications(advance(newRecord(start), yes(), 0, start).record, rulesOf(), start)
     record = withDelivery(record, 'oncall', 1, { delivery: 'Pending', message: 'HTTP 500, attempt 1' })
-    expect(record.told).toMatchObject([{ delivery: 'Pending', message: 'HTTP 500, attempt 1' }])
+    expect(record.notifications).toMatchObject([{ delivery: 'Pending', message: 'HTTP 500, attempt 1' }])
     record = decideNotifications(advance(record, no, 0, at(9)).record, rulesOf(), at(9)).record
-    expect(record.told).toMatchObject([{ sequence: 2, to: 'Resolved', delivery: 'Pending', firedAtMs: start }])
-    expect(record.told[0]).not.toHaveProperty('message')
+    expect(record.notifications).toMatchObject([{ sequence: 2, to: 'Resolved', delivery: 'Pending', firedAtMs: start }])
+    expect(record.notifications[0]).not.toHaveProperty('message')
     expect(withDelivery(record, 'oncall', 1, { delivery: 'Delivered' })).toEqual(record)
-    expect(withDelivery(record, 'oncall', 2, { delivery: 'Delivered' }).told).toMatchObject([{ delivery: 'Delivered' }])
+    expect(withDelivery(record, 'oncall', 2, { delivery: 'Delivered' }).notifications).toMatchObject([{ delivery: 'Delivered' }])
   })
 
   it('that is named no more is forgotten', () => {
     const { record } = decideNotifications(advance(newRecord(start), yes(), 0, start).record, rulesOf(), start)
-    expect(decideNotifications(record, rulesOf({ channels: new Map() }), at(1)).record.told).toEqual([])
+    expect(decideNotifications(record, rulesOf({ channels: new Map() }), at(1)).record.notifications).toEqual([])
   })
 })
 
@@ -223,8 +223,8 @@ describe('whatever happens', () => {
           if (!measurement.known) expect([record.phase, record.sequence]).toEqual([before.phase, before.sequence])
           expect(record.sequence - before.sequence).toBeLessThanOrEqual(1)
           if (record.sequence > before.sequence) expect(newest(record)?.to).toBe(record.phase === 'Firing' ? 'Firing' : 'Resolved')
-          for (const each of record.told) {
-            const last = before.told.find(({ channel }) => channel === each.channel)
+          for (const each of record.notifications) {
+            const last = before.notifications.find(({ channel }) => channel === each.channel)
             if (last?.sequence === each.sequence) continue
             const all = told.get(each.channel) ?? []
             expect(all).not.toContain(each.sequence)
@@ -249,7 +249,7 @@ describe('whatever happens', () => {
         const { record } = advance(newRecord(start), yes(), 0, start)
         const first = decideNotifications(record, rulesOf({ quiet, cooldownSeconds }), start)
         expect(first.againAtMs).toBe(quiet.untilMs)
-        expect(decideNotifications(first.record, rulesOf({ cooldownSeconds }), quiet.untilMs).record.told).toHaveLength(1)
+        expect(decideNotifications(first.record, rulesOf({ cooldownSeconds }), quiet.untilMs).record.notifications).toHaveLength(1)
       }),
     )
   })

@@ -20,5 +20,5 @@ export {
   type Severity,
   withDelivery,
 } from './notify.ts'
-export { type AlertRecord, newest, newRecord, type Told, type Transition, withSuspension } from './record.ts'
+export { type AlertRecord, type DecidedNotification, newest, newRecord, type Transition, withSuspension } from './record.ts'
 export { duration, momentOf } from './words.ts'

@@ -1,4 +1,4 @@
-import { type AlertRecord, newest, type Told, wholeSecond } from './record.ts'
+import { type AlertRecord, type DecidedNotification, newest, wholeSecond } from './record.ts'
 
 export const severities = ['Info', 'Warning', 'Critical'] as const
 export type Severity = (typeof severities)[number]
@@ -37,27 +37,27 @@ export type Notified = {
  * firing not before its cooldown is over, and that the alert is resolved only if a notification that it fires was decided before.
  */
 export function decideNotifications(record: AlertRecord, rules: NotifyRules, nowMs: number): Notified {
-  const told: Told[] = []
+  const notifications: DecidedNotification[] = []
   const heldBack: HeldBack[] = []
   for (const [channel, facts] of rules.channels) {
-    const before = record.told.find((each) => each.channel === channel)
+    const before = record.notifications.find((each) => each.channel === channel)
     const next = decide(record, channel, before, facts, rules, nowMs)
     if (next !== undefined && 'reason' in next) heldBack.push(next)
-    if (next !== undefined && !('reason' in next)) told.push(next)
-    else if (before !== undefined) told.push(before)
+    if (next !== undefined && !('reason' in next)) notifications.push(next)
+    else if (before !== undefined) notifications.push(before)
   }
   const ends = heldBack.flatMap(({ untilMs }) => (untilMs === undefined ? [] : [untilMs]))
-  return { record: { ...record, told }, heldBack, ...(ends.length === 0 ? {} : { againAtMs: Math.min(...ends) }) }
+  return { record: { ...record, notifications }, heldBack, ...(ends.length === 0 ? {} : { againAtMs: Math.min(...ends) }) }
 }
 
 function decide(
   record: AlertRecord,
   channel: string,
-  before: Told | undefined,
+  before: DecidedNotification | undefined,
   facts: ChannelRules,
   { severity, cooldownSeconds, quiet }: NotifyRules,
   nowMs: number,
-): Told | HeldBack | undefined {
+): DecidedNotification | HeldBack | undefined {
   const news = newest(record)
   if (news === undefined || (before !== undefined && before.sequence >= news.sequence)) return undefined
   const atMs = wholeSecond(nowMs)
@@ -81,12 +81,12 @@ export function withDelivery(
   record: AlertRecord,
   channel: string,
   sequence: number,
-  outcome: { readonly delivery: Told['delivery']; readonly message?: string },
+  outcome: { readonly delivery: DecidedNotification['delivery']; readonly message?: string },
 ): AlertRecord {
-  const told = record.told.map((each) => {
+  const notifications = record.notifications.map((each) => {
     if (each.channel !== channel || each.sequence !== sequence) return each
     const { message: _, ...rest } = each
     return { ...rest, ...outcome }
   })
-  return { ...record, told }
+  return { ...record, notifications }
 }

@@ -11,7 +11,7 @@ export type AlertRecord = {
   /** The newest `mostTransitions`, oldest first. */
   readonly transitions: readonly Transition[]
   /** The last notification to each channel. */
-  readonly told: readonly Told[]
+  readonly notifications: readonly DecidedNotification[]
   /** When the target was seen to be suspended on purpose, or when the suspension was seen to end. Never both. */
   readonly suspendedAtMs?: number
   readonly resumedAtMs?: number
@@ -28,7 +28,7 @@ export type Transition = {
 }
 
 /** A notification that was decided. It is recorded before it is sent, so that it is never decided twice. */
-export type Told = {
+export type DecidedNotification = {
   readonly channel: string
   /** Of the transition. */
   readonly sequence: number
@@ -44,7 +44,7 @@ export type Told = {
 export const mostTransitions = 10
 
 export function newRecord(nowMs: number): AlertRecord {
-  return { phase: 'Inactive', sinceMs: wholeSecond(nowMs), sequence: 0, transitions: [], told: [] }
+  return { phase: 'Inactive', sinceMs: wholeSecond(nowMs), sequence: 0, transitions: [], notifications: [] }
 }
 
 /** The newest transition; undefined if there was none. */

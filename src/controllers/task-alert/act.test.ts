@@ -28,8 +28,8 @@ function bodyOf(message: string | undefined, isResolved = false) {
   const good = { known: true, holds: false, text: '2% (6/300)', amount: '2' } as const
   let { record } = decideNotifications(advance(newRecord(start), bad, 0, start).record, rules, start)
   if (isResolved) ({ record } = decideNotifications(advance(record, good, 0, start + 90_000).record, rules, start + 90_000))
-  const [told] = record.told
-  return told && notificationOf(alert, understandAlert(alert), record, told)
+  const [decided] = record.notifications
+  return decided && notificationOf(alert, understandAlert(alert), record, decided)
 }
 
 it('says all that a receiver may want to know', () => {

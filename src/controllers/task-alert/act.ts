@@ -3,7 +3,7 @@
  * is not under way was left by a process that ended, and is sent again with the same id.
  */
 import { alertConditionOf, type UnderstoodAlert } from '../../plans/index.ts'
-import { type AlertRecord, crossedText, limitOf, momentOf, type Told, type Transition } from '../../alerting/index.ts'
+import { type AlertRecord, crossedText, type DecidedNotification, limitOf, momentOf, type Transition } from '../../alerting/index.ts'
 import type { TaskAlert } from '../../api/index.ts'
 import type { Notification, Notifier } from '../../services/notifications/index.ts'
 import type { World } from './gather.ts'
@@ -20,11 +20,11 @@ export function sendNotifications(
   hasChannel: (channel: string) => boolean,
 ): void {
   const namespace = alert.metadata.namespace ?? ''
-  for (const told of record.told) {
-    const channel = `${namespace}/${told.channel}`
-    if (told.delivery !== 'Pending') notifier.settle(channel, key, told.sequence)
+  for (const decided of record.notifications) {
+    const channel = `${namespace}/${decided.channel}`
+    if (decided.delivery !== 'Pending') notifier.settle(channel, key, decided.sequence)
     else if (hasChannel(channel)) {
-      const notification = notificationOf(alert, understood, record, told)
+      const notification = notificationOf(alert, understood, record, decided)
       if (notification !== undefined) notifier.send(notification)
     }
   }
@@ -34,22 +34,27 @@ export function sendNotifications(
  * The notification for one channel; undefined if its transition is older than the last ten, of which nothing is known any more. docs/alerts.md
  * describes the fields of the body for those who write receivers.
  */
-export function notificationOf(alert: TaskAlert, understood: UnderstoodAlert, record: AlertRecord, told: Told): Notification | undefined {
-  const transition = record.transitions.find(({ sequence }) => sequence === told.sequence)
+export function notificationOf(
+  alert: TaskAlert,
+  understood: UnderstoodAlert,
+  record: AlertRecord,
+  decided: DecidedNotification,
+): Notification | undefined {
+  const transition = record.transitions.find(({ sequence }) => sequence === decided.sequence)
   if (transition === undefined) return undefined
   const { metadata, spec } = alert
   const namespace = metadata.namespace ?? ''
-  const fired = record.transitions.findLast(({ sequence, to }) => sequence <= told.sequence && to === 'Firing')
+  const fired = record.transitions.findLast(({ sequence, to }) => sequence <= decided.sequence && to === 'Firing')
   const value = Number(transition.amount)
   const limit = limitOf(alertConditionOf(alert))
   return {
-    channel: `${namespace}/${told.channel}`,
+    channel: `${namespace}/${decided.channel}`,
     alert: `${namespace}/${metadata.name}`,
-    sequence: told.sequence,
-    id: `${metadata.uid ?? ''}-${told.sequence}`,
+    sequence: decided.sequence,
+    id: `${metadata.uid ?? ''}-${decided.sequence}`,
     body: {
       version: '1',
-      id: `${metadata.uid ?? ''}-${told.sequence}`,
+      id: `${metadata.uid ?? ''}-${decided.sequence}`,
       state: transition.to === 'Firing' ? 'firing' : 'resolved',
       alert: { namespace, name: metadata.name },
       target: spec.target,

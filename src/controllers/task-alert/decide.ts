@@ -5,12 +5,12 @@
 import {
   advance,
   type AlertRecord,
+  type DecidedNotification,
   decideNotifications,
   type Facts,
   measure,
   newRecord,
   type NotifyRules,
-  type Told,
   type Transition,
   withDelivery,
   withSuspension,
@@ -85,7 +85,7 @@ function sinceResumed(facts: Facts, { resumedAtMs }: AlertRecord): Facts {
 function recordWithDeliveries(world: World): AlertRecord {
   const before = recordOf(world, newRecord)
   let record = before
-  for (const { channel, sequence, delivery } of before.told) {
+  for (const { channel, sequence, delivery } of before.notifications) {
     const state = world.deliveries.get(channel)
     const outcome = delivery === 'Pending' && state !== undefined ? outcomeOf(state) : undefined
     if (outcome !== undefined) record = withDelivery(record, channel, sequence, outcome)
@@ -93,7 +93,7 @@ function recordWithDeliveries(world: World): AlertRecord {
   return record
 }
 
-function outcomeOf(delivery: Delivery): Pick<Told, 'delivery' | 'message'> | undefined {
+function outcomeOf(delivery: Delivery): Pick<DecidedNotification, 'delivery' | 'message'> | undefined {
   switch (delivery.kind) {
     case 'Delivered':
       return { delivery: 'Delivered' }

@@ -1,12 +1,12 @@
 /** The status of an alert: what people read, and the record from which the next look continues. Pure. */
 import {
   type AlertRecord,
+  type DecidedNotification,
   crossedText,
   type HeldBack,
   limitOf,
   type Measurement,
   newest,
-  type Told,
   type UnknownReason,
 } from '../../alerting/index.ts'
 import {
@@ -168,21 +168,21 @@ function notifiedCondition(world: World, { record, heldBack }: Judgement): Wante
   const states = [...world.channels.keys()].flatMap((channel): readonly (readonly [Reason, string])[] => {
     const held = heldBack.find((each) => each.channel === channel)
     if (held !== undefined) return [[held.reason, `${channel}: ${heldWords(world, held)}`]]
-    const told = record.told.find((each) => each.channel === channel)
-    return told === undefined ? [] : [[reasonOf(told), `${channel}: ${toldWords(told)}`]]
+    const decided = record.notifications.find((each) => each.channel === channel)
+    return decided === undefined ? [] : [[reasonOf(decided), `${channel}: ${notificationWords(decided)}`]]
   })
   const reason = reasons.find((each) => states.some(([own]) => own === each))
   if (newest(record) === undefined || reason === undefined) return undefined
   return alertCondition('Notified', reason, states.map(([, words]) => words).join('; '))
 }
 
-function reasonOf({ delivery, message }: Told): Reason {
+function reasonOf({ delivery, message }: DecidedNotification): Reason {
   if (delivery === 'Delivered') return 'Delivered'
   if (delivery === 'GivenUp') return 'DeliveryGivenUp'
   return message === undefined ? 'Delivering' : 'DeliveryFailed'
 }
 
-function toldWords({ to, atMs, delivery, message }: Told): string {
+function notificationWords({ to, atMs, delivery, message }: DecidedNotification): string {
   const what = to === 'Firing' ? 'that it fires' : 'that it is resolved'
   if (delivery === 'Delivered') return `notified ${what}, ${kubeTime(atMs)}`
   return message ?? `being notified ${what}`
@@ -203,7 +203,7 @@ function heldWords(world: World, { reason, untilMs = 0 }: HeldBack): string {
 }
 
 /** The inverse of `recordOf`. */
-function storedRecord({ sequence, transitions, told, suspendedAtMs, resumedAtMs }: AlertRecord): Partial<TaskAlertStatus> {
+function storedRecord({ sequence, transitions, notifications, suspendedAtMs, resumedAtMs }: AlertRecord): Partial<TaskAlertStatus> {
   return {
     sequence,
     ...(suspendedAtMs === undefined ? {} : { suspendedTime: kubeTime(suspendedAtMs) }),
@@ -215,7 +215,7 @@ function storedRecord({ sequence, transitions, told, suspendedAtMs, resumedAtMs 
       value: text,
       amount,
     })),
-    notifications: told.map(({ channel, sequence: number, to, atMs, firedAtMs, delivery, message }) => ({
+    notifications: notifications.map(({ channel, sequence: number, to, atMs, firedAtMs, delivery, message }) => ({
       channel,
       sequence: number,
       state: to,
@@ -242,7 +242,7 @@ export function recordOf({ status, nowMs }: Pick<World, 'status' | 'nowMs'>, new
       text: value,
       amount,
     })),
-    told: (status.notifications ?? []).map(({ channel, sequence, state, decisionTime, firingTime, delivery, message }) => ({
+    notifications: (status.notifications ?? []).map(({ channel, sequence, state, decisionTime, firingTime, delivery, message }) => ({
       channel,
       sequence,
       to: state,
@@ -264,9 +264,9 @@ function timeOf(time: string | undefined): number | undefined {
 /** What makes a status worth writing at once. The rest (value, words, what a receiver says the third time) are gauges. */
 export function transitionOf(status: TaskAlertStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
-  const told = status.notifications?.map(({ channel, sequence, state, delivery }) => [channel, sequence, state, delivery])
+  const notifications = status.notifications?.map(({ channel, sequence, state, delivery }) => [channel, sequence, state, delivery])
   const { observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime } = status
-  return [observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime, facts, told]
+  return [observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime, facts, notifications]
 }
 
 /** Whether the status has a judgement, which a moment without values need not replace. */
