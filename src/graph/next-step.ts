@@ -5,8 +5,7 @@
  */
 import { errorMessage } from '../errors/index.ts'
 import type { Graph } from './compile.ts'
-import { decideNode, effectOf } from './decide-node.ts'
-import { toFinishedEntry, toEndedEntry, endStoppedNode } from './ends.ts'
+import { decideNode, effectOf, endStoppedNode, toEndedEntry, toFinishedEntry } from './entries.ts'
 import type { Begun, Ended, StopReason, NodeEnd, RunEntry } from './log.ts'
 import type { Effect } from './node-expressions.ts'
 import { beginRun, createRun, type Run } from './run.ts'
