@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decideDueSlots, findNextWake, findOverdueRuns, findSlotsAhead } from './due-slots.ts'
-import type { Ledger, OpenSlot } from './ledger.ts'
-import type { SchedulePlan, Knowledge, RunObservation } from './plan.ts'
+import type { Knowledge, Ledger, OpenSlot, RunObservation, SchedulePlan } from './ledger.ts'
 import { parseTiming } from './timing.ts'
 import { emptyLedger } from './transitions.ts'
 

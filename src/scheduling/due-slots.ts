@@ -1,6 +1,15 @@
 import type { Slot } from '../contract/index.ts'
-import { isQueueGeneration, type SchedulePlan, type Knowledge, type RunObservation } from './plan.ts'
-import type { Ledger, MissedReason, MissedRuns, ActiveRun, RunOutcome } from './ledger.ts'
+import {
+  type ActiveRun,
+  isQueueGeneration,
+  type Knowledge,
+  type Ledger,
+  type MissedReason,
+  type MissedRuns,
+  type RunObservation,
+  type RunOutcome,
+  type SchedulePlan,
+} from './ledger.ts'
 import { maxCountedSlots } from './transitions.ts'
 
 /** A slot that is found at most this late counts as on time: no catch-up policy applies. */

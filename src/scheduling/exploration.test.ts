@@ -6,8 +6,15 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
-import { hasSameExecutor, type Knowledge, type RunObservation, type SchedulePlan, type Step } from './plan.ts'
-import type { Ledger, RunOutcome } from './ledger.ts'
+import {
+  hasSameExecutor,
+  type Knowledge,
+  type Ledger,
+  type RunObservation,
+  type RunOutcome,
+  type SchedulePlan,
+  type Step,
+} from './ledger.ts'
 import { nextStep } from './next-step.ts'
 import { parseTiming } from './timing.ts'
 

@@ -12,10 +12,22 @@
  * readable until it is acknowledged.
  * Does not: read a clock, or know brokers and objects. Everything comes in as a value.
  */
-export { generationOf, isQueueGeneration, executionsPlace, jobsPlace, queueOfGeneration } from './plan.ts'
-export type { Knowledge, RunObservation, SchedulePlan, Step, WriteName } from './plan.ts'
-export { parseLedger } from './ledger.ts'
-export type { ActiveRun, Ledger, MissedReason, MissedRuns, OpenSlot, ParsedLedger, RunOutcome, RunReason } from './ledger.ts'
+export { executionsPlace, generationOf, isQueueGeneration, jobsPlace, parseLedger, queueOfGeneration } from './ledger.ts'
+export type {
+  ActiveRun,
+  Knowledge,
+  Ledger,
+  MissedReason,
+  MissedRuns,
+  OpenSlot,
+  ParsedLedger,
+  RunObservation,
+  RunOutcome,
+  RunReason,
+  SchedulePlan,
+  Step,
+  WriteName,
+} from './ledger.ts'
 export { nextStep } from './next-step.ts'
 export { findChanges, type Change } from './transitions.ts'
 export { parseTiming, type ParsedTiming, type SlotSource, type Timing } from './timing.ts'

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
-import type { Ledger, RunOutcome } from './ledger.ts'
+import type { Knowledge, Ledger, RunObservation, RunOutcome, SchedulePlan } from './ledger.ts'
 import { nextStep } from './next-step.ts'
-import type { Knowledge, RunObservation, SchedulePlan } from './plan.ts'
 import { parseTiming, type Timing } from './timing.ts'
 
 const minute = 60

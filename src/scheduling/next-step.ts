@@ -5,8 +5,7 @@
  */
 import type { Slot } from '../contract/index.ts'
 import { decideDueSlots, findNextWake, findOverdueRuns, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
-import { hasSameExecutor, type Knowledge, type SchedulePlan, type Step } from './plan.ts'
-import { newestDecidedSlot, type Ledger, type OpenSlot } from './ledger.ts'
+import { hasSameExecutor, type Knowledge, type Ledger, newestDecidedSlot, type OpenSlot, type SchedulePlan, type Step } from './ledger.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import {
   emptyLedger,
