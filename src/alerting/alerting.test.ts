@@ -29,7 +29,12 @@ describe('an alert', () => {
       20,
       ['Pending', 'Inactive', 'Pending', 'Pending', 'Firing'],
     ],
-    ['goes on firing while nobody knows', [yes(), unknown, unknown, unknown, no], 0, ['Firing', 'Firing', 'Firing', 'Firing', 'Inactive']],
+    [
+      'keeps firing while the value is unknown',
+      [yes(), unknown, unknown, unknown, no],
+      0,
+      ['Firing', 'Firing', 'Firing', 'Firing', 'Inactive'],
+    ],
     ['does not begin to fire while nobody knows', [yes(), unknown, unknown, yes()], 20, ['Pending', 'Pending', 'Pending', 'Firing']],
     ['stays inactive while nobody knows', [unknown, unknown, no], 0, ['Inactive', 'Inactive', 'Inactive']],
   ])('%s', (_, measurements, forSeconds, expected) => {
@@ -97,11 +102,11 @@ function decisions(
 }
 
 describe('a channel', () => {
-  it('is told of each transition once', () => {
+  it('is notified of each transition once', () => {
     expect(decisions(() => rulesOf(), [10, 20], [11, 12, 21, 22])).toEqual(['10 oncall Firing 1', '20 oncall Resolved 2'])
   })
 
-  it('is left alone for the cooldown, and told afterwards if it fires still', () => {
+  it('is not notified during the cooldown, and afterwards if the alert still fires', () => {
     const rules = () => rulesOf({ cooldownSeconds: 60 })
     expect(decisions(rules, [10, 20, 30], [69, 70, 80])).toEqual([
       '10 oncall Firing 1',
@@ -117,14 +122,14 @@ describe('a channel', () => {
     ])
   })
 
-  it('is not told that it is resolved when it does not want to, or never heard that it fires', () => {
+  it('is not notified of a resolution without sendResolved, or if it was never notified of the firing', () => {
     const silent = new Map([['oncall', { minimumSeverity: 'Info', sendResolved: false } as const]])
     expect(decisions(() => rulesOf({ channels: silent }), [10, 20, 30])).toEqual(['10 oncall Firing 1', '30 oncall Firing 3'])
     const late = (second: number) => rulesOf(second < 15 ? { channels: new Map() } : {})
     expect(decisions(late, [10, 20], [21])).toEqual([])
   })
 
-  it('that comes later is told of what fires', () => {
+  it('that comes later is notified of alerts that fire', () => {
     const late = (second: number) => rulesOf(second < 15 ? { channels: new Map([['oncall', undefined]]) } : {})
     expect(decisions(late, [10], [15, 16])).toEqual(['10 oncall ChannelNotFound', '15 oncall Firing 1'])
   })
@@ -195,7 +200,7 @@ const settings = recordOf({
 })
 
 describe('whatever happens', () => {
-  it('nothing is cleared or raised by what is not known, each transition is told once at most, and the record alone continues', () => {
+  it('an unknown value changes no phase, each transition is notified at most once, and the record alone continues', () => {
     assert(
       property(settings, moments, ({ forSeconds, cooldownSeconds, severity, a, b }, steps) => {
         let [record, twin] = [newRecord(start), newRecord(start)]
@@ -242,7 +247,7 @@ describe('whatever happens', () => {
     )
   })
 
-  it('a firing that lasts is told as soon as nothing is in the way, at the moment that was named', () => {
+  it('a lasting firing is notified as soon as silence and cooldown are over, at the moment that was announced', () => {
     assert(
       property(integer({ min: 1, max: 90 }), integer({ min: 0, max: 90 }), (quietSeconds, cooldownSeconds) => {
         const quiet = { kind: 'Silenced', untilMs: at(quietSeconds) } as const

@@ -95,7 +95,7 @@ it('says so when no operator has looked at the run for ten seconds, and not befo
   await end
 })
 
-it('goes on waiting while the API server is away, and says so once', async () => {
+it('keeps waiting while the API server is away, and says so once', async () => {
   const { clock, end, told } = waiting([running('0/1'), unreachable, unreachable, runOf({ state: 'Succeeded' })], [[]])
   await clock.advance(6_000)
   expect((await end).exitCode).toBe(0)
@@ -122,7 +122,7 @@ it.each<[string, readonly Answer[], readonly (readonly Event[])[]]>([
   expect(await waiting(answers, watches).end).toEqual({ exitCode: 5, words: 'tex/x7k2p -n acme was deleted, which cancels it' })
 })
 
-it('leaves the run alone when nobody wants to wait any longer, and says how far it is', async () => {
+it('does not touch the run when the wait is interrupted, and says how far the run is', async () => {
   const { clock, stop, end } = waiting([running('1/4', 'summary')])
   await clock.advance(0)
   stop.abort()
@@ -132,7 +132,7 @@ it('leaves the run alone when nobody wants to wait any longer, and says how far 
   })
 })
 
-it('what keeps it from looking for good ends the waiting', async () => {
+it('a lasting error of the watch ends the wait', async () => {
   const forbidden = taskmillError('TM_KUBE_FORBIDDEN', 'cannot watch')
   await expect(waiting([forbidden]).end).rejects.toBe(forbidden)
 })

@@ -11,7 +11,7 @@ test('runs, their nodes and their logs have names of their own', () => {
   expect(doneQueue('default', 'assistant')).toBe('.taskmill-done/default/assistant')
 })
 
-test('an owner is told by its name, also a schedule that is called run', () => {
+test('an owner is parsed from its name, also a schedule that is called run', () => {
   expect(parseOwner(ledger)).toEqual({ kind: 'TaskSchedule', namespace: 'assistant', name: 'backup' })
   expect(parseOwner(run)).toEqual({ kind: 'TaskExecution', namespace: 'assistant', name: 'x7k2p' })
   const like = ledgerName('default', 'assistant', 'run')
@@ -31,7 +31,7 @@ test.each([
   [['a'.repeat(63), 'fetch'], `${'a'.repeat(47)}-fetch-1a2b3c4d`],
   [['a'.repeat(63), 'b'.repeat(63)], `${'a'.repeat(26)}-${'b'.repeat(26)}-1a2b3c4d`],
   [['a'.repeat(63)], `${'a'.repeat(54)}-1a2b3c4d`],
-])('the Job of %j can be told by people, and has a name that pods can carry', (parts, name) => {
+])('the Job of %j has a readable name that pods can carry', (parts, name) => {
   expect(jobName(parts, '1a2b3c4d')).toBe(name)
   expect(name.length).toBeLessThanOrEqual(63)
 })

@@ -170,7 +170,7 @@ test.each<[string, () => Promise<void>, ErrorCode]>([
   expect((await failure).code).toBe(expected)
 })
 
-test('an address where nobody listens is unreachable, and the token is not in the message', async () => {
+test('an address without a listener is unreachable, and the token is not in the message', async () => {
   const gone = await startScriptedServer()
   await gone[Symbol.asyncDispose]()
   const other = createKubeClient({ server: gone.url, clock, credentials: async () => ({ token: 'secret' }) })

@@ -166,7 +166,7 @@ describe('texts', () => {
   })
 })
 
-describe('names that nobody has', () => {
+describe('names that no object has', () => {
   const other = schedule('  everySeconds: 60\n  brokerRef: {name: mial}\n  task: {type: t, queue: flies}\n')
 
   it('are nothing where no others of the kind are beside it: they live elsewhere', () => {

@@ -25,7 +25,7 @@ test('is the UID of the namespace', async () => {
   expect([id.get(), asked]).toEqual(['5f', [[undefined, 'kube-system']]])
 })
 
-test('is asked for again while it is not told', async () => {
+test('is requested again until the API server returns it', async () => {
   const { clock, id } = setup([taskmillError('TM_KUBE_FORBIDDEN', 'no'), taskmillError('TM_KUBE_UNAVAILABLE', 'away'), '5f'])
   await clock.advance(3_999)
   expect(() => id.get()).toThrow('not known yet')

@@ -37,7 +37,7 @@ test('a leader sends, with the credentials of the connection, and repeats when i
   expect(sent).toEqual(['PATCH Bearer of-the-connection', 'PATCH Bearer of-the-connection'])
 })
 
-test('who does not lead sends nothing', async () => {
+test('a process that does not lead sends nothing', async () => {
   const { lease, sent, write } = await setup(false)
   lease.trusted = false
   await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
@@ -50,7 +50,7 @@ test('a write that waits to be repeated is not repeated after the lease is lost'
   expect(sent).toHaveLength(1)
 })
 
-test('what is left of a term sends nothing in the next one', async () => {
+test('a request of one term is not sent in the next one', async () => {
   const { term, sent, write } = await setup(false)
   term.abort(taskmillError('TM_LEASE_LOST', 'lost'))
   await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })

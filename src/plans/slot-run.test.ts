@@ -37,7 +37,7 @@ it('the run of a slot knows its schedule, its slot and its graph', () => {
   expect(isRecorded(execution)).toBe(false)
 })
 
-it('belongs to nobody where it is to stay', () => {
+it('has no owner when the schedule orphans its runs', () => {
   expect(executionOfSlot(scheduleOf({ deletionPolicy: 'Orphan' }), ledger, slot, undefined).metadata).not.toHaveProperty('ownerReferences')
 })
 

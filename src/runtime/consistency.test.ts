@@ -35,7 +35,7 @@ test('an object that was written and is missing is not seen yet, until it is for
   expect(ready('a')).toBe(true)
 })
 
-test('versions beyond 2^53 are told apart, and those that are no numbers hold nobody up', () => {
+test('versions beyond 2^53 are compared exactly, and a version that is no number is not waited for', () => {
   const { cache, wroteAt, ready } = setup()
   cache.set('a', '9007199254740992')
   wroteAt('a', 'deployments', '9007199254740993')

@@ -108,7 +108,7 @@ test('a terminal error waits for the object to change', async () => {
   expect(runs).toBe(2)
 })
 
-test('what takes too long is aborted and repeated', async () => {
+test('a reconcile that takes too long is aborted and repeated', async () => {
   let runs = 0
   const { clock, controller, told } = setup(
     async (_, { signal }) => {

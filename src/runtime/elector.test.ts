@@ -168,7 +168,7 @@ test('a leader that finds another holder gives up at once', async () => {
   expect([a.log.at(-1), state.get()?.holder]).toEqual(['TM_LEASE_LOST', 'other'])
 })
 
-test('a lease that somebody annotated or deleted is kept', async () => {
+test('a lease that a user annotated or deleted is kept', async () => {
   const clock = fakeClock()
   const { state, port } = memoryLease()
   let slow = 0
@@ -298,7 +298,7 @@ test('times that cannot keep two leaders apart are refused', () => {
   expect(() => candidate(fakeClock(), memoryLease().port, 'a', 0, { renewDeadlineMs: 14_500 })).toThrow('renewDeadline')
 })
 
-test('every term has a higher epoch: of another process, of the same one, and above what somebody has seen', async () => {
+test('every term has a higher epoch: of another process, of the same one, and above an epoch that a broker has seen', async () => {
   const clock = fakeClock(0)
   const { state, port } = memoryLease()
   const told: number[] = []

@@ -3,7 +3,7 @@ import { fakeClock } from '../clock/index.ts'
 import { silentLogger } from '../observability/index.ts'
 import { createElector, createLiveness, type LeaseRecord } from './index.ts'
 
-test('a loop that does not come round is told', async () => {
+test('a loop that does not come round is reported', async () => {
   const clock = fakeClock(0)
   const loop = { stalled: false }
   const stop = new AbortController()
@@ -20,7 +20,7 @@ test('a loop that does not come round is told', async () => {
   expect(clock.pending()).toHaveLength(0)
 })
 
-test('a leader whose renewal hangs for ever is told as soon as its lease has run out', async () => {
+test('a leader whose renewal hangs for ever is reported as soon as its lease has run out', async () => {
   const clock = fakeClock(0)
   let hangs = false
   const answer = async (record: LeaseRecord): Promise<LeaseRecord> => (hangs ? new Promise(() => {}) : { ...record, stored: {} })

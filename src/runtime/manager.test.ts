@@ -120,7 +120,7 @@ test('a stop before everything is synced is a stop', async () => {
   expect([log, await result]).toEqual([['+pods', '-pods', 'pods ended'], 'resolved'])
 })
 
-test('what cannot be listed in time ends the process and is named', async () => {
+test('a cache that cannot be listed in time ends the process and is named', async () => {
   const { clock, log, result } = setup({ warm: { pods: {}, pools: { syncAfterMs: 9e9 } }, leading: {} })
   const failure = result.then((code) => log.push(code))
   await clock.advance(120_000)
@@ -158,7 +158,7 @@ test('a lost lease ends the term at once; when all that acted has ended, the pro
   expect([await result, clock.pending()]).toEqual(['resolved', []])
 })
 
-test('what does not end within the grace after a lost lease ends the process', async () => {
+test('a part that does not end within the grace after a lost lease ends the process', async () => {
   const { clock, log, election, result } = setup(
     { warm: { pods: {} }, leading: { brokers: {}, scaler: { endAfterMs: 50_000 } } },
     { gracefulTimeoutMs: 10_000 },
@@ -210,7 +210,7 @@ test('a part that fails stops the others in order and is what the process fails 
   expect(await result).toBe('scaler broke')
 })
 
-test('what does not end within the grace is named, everything else is aborted, and the lease is not given back', async () => {
+test('a part that does not end within the grace is named, everything else is aborted, and the lease is not released', async () => {
   const { clock, log, stop, election, result } = setup(
     { warm: { pods: {} }, leading: { brokers: { endAfterMs: 50_000 }, scaler: { endAfterMs: 50_000 } } },
     { gracefulTimeoutMs: 10_000 },

@@ -32,7 +32,7 @@ test('a key that waits is there once; the earliest time and the highest priority
   expect(clock.pending()).toEqual([])
 })
 
-test('among due keys the highest priority goes first, then who was due first', async () => {
+test('among due keys the highest priority goes first, then the one that was due first', async () => {
   const { clock, queue, keys, takeAll } = setup()
   for (const key of ['a', 'b']) queue.add(key, { priority: -100 })
   await clock.advance(5)
@@ -80,7 +80,7 @@ test('retries wait 5, 10, 20 ms …; forget starts over', async () => {
   expect(taken).toHaveLength(4)
 })
 
-test('who waits for a key is let go by the signal, and leaves no timer', async () => {
+test('the signal ends a wait for a key, and no timer stays', async () => {
   const { clock, queue } = setup()
   const stop = new AbortController()
   queue.add('a', { afterMs: 1_000 })
@@ -105,7 +105,7 @@ test('far away is later, not at once', async () => {
   expect(() => queue.add('b', { afterMs: Number.NaN })).toThrow(RangeError)
 })
 
-test('what it tells about itself adds up', async () => {
+test('the numbers of its hooks add up', async () => {
   const clock = fakeClock()
   const told: Record<string, number> = { adds: 0, depth: 0, waited: 0, worked: 0, retries: 0 }
   const queue = createWorkQueue({

@@ -25,7 +25,7 @@ const owner = { apiVersion: 'taskmill.dev/v1alpha1', kind: 'TaskExecution', name
 const wanted: WantedJob = { id: 'tm/a', namespace: 'acme', name: 'x-1', labels: { 'taskmill.dev/node': 'fetch' }, owner, template }
 const last = { terminationMessagePolicy: 'FallbackToLogsOnError' }
 
-it('keeps the template as it is, but for who it belongs to, its TTL, and the last words of its containers', () => {
+it('keeps the template except for the owner, the TTL and the termination message policy', () => {
   expect(buildJob(wanted)).toEqual({
     metadata: {
       name: 'x-1',
@@ -52,7 +52,7 @@ it('keeps the template as it is, but for who it belongs to, its TTL, and the las
   })
 })
 
-it('belongs to nobody where nobody is to take it along', () => {
+it('has no owner reference without an owner', () => {
   expect(buildJob({ ...wanted, owner: undefined }).metadata).not.toHaveProperty('ownerReferences')
 })
 
@@ -63,7 +63,7 @@ const jobOf = (annotations: Record<string, string>): Job => ({
   metadata: { name: 'x-1', annotations },
 })
 
-it('is told by its id and by no name', () => {
+it('is identified by its job id, not by its name', () => {
   expect(isJobFor(jobOf({ 'taskmill.dev/job-id': 'tm/a' }), 'tm/a')).toBe(true)
   expect(isJobFor(jobOf({ 'taskmill.dev/job-id': 'tm/b' }), 'tm/a')).toBe(false)
   expect(isJobFor(jobOf({}), 'tm/a')).toBe(false)

@@ -124,7 +124,7 @@ describe('the rules bite', () => {
       want: /setTimeout enters at main only/u,
     },
     {
-      name: 'a folder that nobody declared',
+      name: 'a folder that is not declared',
       path: 'src/utils/index.ts',
       source: `export const x = 1`,
       want: /folder utils is not in the import table/u,

@@ -93,7 +93,7 @@ describe.each(Object.entries(variants))('%s', (_, values) => {
 })
 
 describe('the operator', () => {
-  it('is told by environment what main/ reads, and nothing else', async () => {
+  it('receives the environment variables that main/ reads, and no others', async () => {
     const operator = await operatorOf()
     expect(operator.args).toEqual(['operator'])
     expect(Object.fromEntries(operator.env.map(({ name, value }) => [name, value]))).toEqual({
@@ -161,7 +161,7 @@ describe('the operator', () => {
     }
   })
 
-  it('may take the Lease that it is told to take', async () => {
+  it('may take the Lease that it is configured to take', async () => {
     const role = (await renderChart('fullnameOverride=mill')).find(
       ({ metadata }) => metadata.name === 'mill-operator-leader-election' && metadata.namespace === 'tasks',
     )
@@ -169,7 +169,7 @@ describe('the operator', () => {
     expect((await operatorOf('fullnameOverride=mill')).env).toContainEqual({ name: 'TASKMILL_LEASE_NAME', value: 'mill-operator' })
   })
 
-  it('cannot lose its selector to labels that somebody adds', async () => {
+  it('cannot lose its selector to labels that a user adds', async () => {
     const [template] = (await renderChart('operator.podLabels.app\\.kubernetes\\.io/component=other')).flatMap(podsOf)
     expect(template?.metadata.labels['app.kubernetes.io/component']).toBe('operator')
   })
@@ -215,7 +215,7 @@ describe('the network policy', () => {
     })
   })
 
-  it('lets nobody in when nobody is named', async () => {
+  it('grants no access when no subject is named', async () => {
     expect(await policyOf('networkPolicy.ingressFrom=null')).toMatchObject({ policyTypes: ['Ingress'], ingress: [] })
   })
 

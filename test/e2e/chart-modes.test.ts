@@ -72,7 +72,7 @@ describe('for the whole cluster', () => {
     ])
   })
 
-  it('goes on with another leader when the leader is killed', async () => {
+  it('continues with another leader when the leader is killed', async () => {
     const killed = await leader()
     await inSystem('delete', 'pod', killed, '--grace-period=0', '--force', '--wait=false')
     await createPool('quickstart', 'after-the-leader')

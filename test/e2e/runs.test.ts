@@ -117,7 +117,7 @@ it('a graph goes from queue jobs to Jobs and back, each created by hand under a 
   }
 })
 
-it('a Job that fails is told with its exit code and its last words', async () => {
+it('a failed Job is shown with its exit code and its last words', async () => {
   await taskmill('TaskExecution', 'fails', { job: jobOf('console.error("the disk is full"); process.exit(3)') })
   await inNamespace('wait', '--for=condition=Stalled', 'tex/fails', '--timeout=120s')
   const { status } = await read<Execution>('tex/fails')
@@ -139,7 +139,7 @@ it('a Job that is cancelled goes with its pod; until then it has no TTL', async 
   expect(await inNamespace('get', 'jobs', '-o', 'name', ...pods)).toBe('')
 })
 
-it('a Job that somebody deletes has failed', async () => {
+it('a Job that a user deletes has failed', async () => {
   await taskmill('TaskExecution', 'removed', { job: jobOf('setTimeout(() => {}, 1e8)') })
   await inNamespace('wait', '--for=jsonpath={.status.nodes[0].job}', 'tex/removed', '--timeout=60s')
   const { status } = await read<Execution>('tex/removed')

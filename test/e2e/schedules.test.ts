@@ -145,7 +145,7 @@ async function runsOf(schedule: string, password: string): Promise<ReadonlyMap<s
 }
 
 describe('a schedule', () => {
-  it('fires each slot once, and says so to whoever looks', async () => {
+  it('fires each slot once, and its status shows it', async () => {
     await apply(
       taskmill('TaskSchedule', 'tick', { everySeconds: 2, task: { type: 'record', queue: 'ticks', payload: { slot: '$(slot)' } } }),
       taskmill('TaskSchedule', 'monthly', {
@@ -175,7 +175,7 @@ describe('a schedule', () => {
     await inNamespace('wait', '--for=jsonpath={.status.reason}=Suspended', 'taskschedule/failing', '--timeout=30s')
   })
 
-  it('goes on while the password is changed, with the same pods', async () => {
+  it('continues while the password is changed, with the same pods', async () => {
     const pods = await inNamespace('get', 'pods', '-l', 'taskmill.dev/pool=ticks', '-o', 'name')
     await redisCli('--no-auth-warning', '-a', 'first', 'acl', 'setuser', 'default', '>second')
     await apply(secret('second'))

@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => inNamespace('delete', '--ignore-not-found', `workerpool/${pool}`, `taskqueue/${pool}-queue`, 'taskbroker/brief'))
 
-it('the same news twice is one Event, with a series', async () => {
+it('the same Event twice is one object, with a series', async () => {
   const address = `taskmill-redis.${release.namespace}.svc:6379`
   const template = { spec: { containers: [{ name: 'worker', image: 'localhost/taskmill:dev' }] } }
   const waitFor = (reason: string) =>
@@ -156,7 +156,7 @@ it('an operator that starts without rights lists everything as soon as it has th
 })
 
 // After the Event: this may change the leader, and a new one begins its own Events.
-it('the operator makes its Lease anew when somebody has deleted it', async () => {
+it('the operator creates its Lease again when a user has deleted it', async () => {
   const lease = ['-n', release.namespace, 'lease/taskmill-operator'] as const
   await kubectl('delete', ...lease)
   await kubectl('wait', '--for=create', ...lease, '--timeout=60s')

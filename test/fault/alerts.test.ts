@@ -121,7 +121,7 @@ async function each<T>(all: readonly T[], run: (one: T) => Promise<void>): Promi
 /** How often each point was reached when nothing was killed. */
 let points: ReadonlyMap<string, number>
 
-it('nothing is killed: each transition is told once, and all points are reached', async () => {
+it('nothing is killed: each transition is notified once, and all points are reached', async () => {
   const namespace = await createHome('alive')
   const operator = launch(namespace)
   await live(namespace, 1)

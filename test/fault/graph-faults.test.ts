@@ -175,7 +175,7 @@ async function versionsIn(namespace: string): Promise<Readonly<Record<string, st
 }
 
 const restored = [
-  { name: 'restored', when: 'while the operator goes on', isRestarted: false },
+  { name: 'restored', when: 'while the operator keeps running', isRestarted: false },
   { name: 'restored-anew', when: 'while no operator runs', isRestarted: true },
 ]
 

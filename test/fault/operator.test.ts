@@ -131,7 +131,7 @@ it('the operator is killed again and again during a burst: each job runs once, t
   ).toBeLessThanOrEqual(2)
 })
 
-it('Redis is killed in the middle of a burst: the replicas stay, nothing is lost, the work goes on by itself', async () => {
+it('Redis is killed in the middle of a burst: the replicas stay, nothing is lost, the work continues by itself', async () => {
   const file = join(folder, 'redis')
   writeFileSync(file, '')
   const queue = queueOf('redis')
@@ -208,7 +208,7 @@ it.each(Object.keys(outages))(
   },
 )
 
-it('the operator is killed while it creates Deployments: none of them ever asks for a pod that nobody needs', async () => {
+it('the operator is killed while it creates Deployments: none of them ever asks for a pod that is not needed', async () => {
   const rng = random(seed + 1)
   const names = Array.from({ length: 8 }, (_, index) => `born-${index}`)
   const seen = names.map(recordReplicas)

@@ -194,7 +194,7 @@ function isRunning({ pid }: OperatorProcess): boolean {
 }
 
 const restored = [
-  { name: 'restored', when: 'while the operator goes on', isRestarted: false },
+  { name: 'restored', when: 'while the operator keeps running', isRestarted: false },
   { name: 'restored-anew', when: 'while no operator runs', isRestarted: true },
 ]
 

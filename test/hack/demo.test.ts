@@ -192,7 +192,7 @@ it('counts the slots of a schedule of a graph by the first step of the runs that
   expect(account.lateMs[0]).toBe(300)
 })
 
-it('follows the alert by its own record, and reads in the log who was told', () => {
+it('follows the alert by its own record, and reads in the log which channels were notified', () => {
   expect(accountOfAlert(state)).toEqual({
     firedAt: slot(10),
     firedWith: '1 failed > 0 in 1m',

@@ -23,7 +23,7 @@ test('the start time is found behind a name with parentheses, and a zombie is no
   expect(parseStat(stat('Z'))).toBeUndefined()
 })
 
-test('a pid that the system gave to somebody else is neither alive nor killed', async () => {
+test('a pid that the system gave to another process is neither alive nor killed', async () => {
   const recycled = { pid: process.pid, startedAt: '1' }
   expect(isAlive(self)).toBe(true)
   expect(isAlive(recycled)).toBe(false)

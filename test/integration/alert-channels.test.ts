@@ -78,7 +78,7 @@ describe.concurrent('a channel', () => {
     await queue.close()
   })
 
-  it('that does not exist is told once it does', async () => {
+  it('that does not exist is notified once it does', async () => {
     const { queue, channel, alert, condition, told } = await createPlace('missing')
     await alert('late', ['oncall'])
     const missing = await condition('late', 'Ready False ChannelNotFound')
@@ -119,7 +119,7 @@ describe.concurrent('a channel', () => {
 })
 
 describe.concurrent('an alert', () => {
-  it('that is silenced beside its manifest tells nobody, and what is the case when that ends by itself', async () => {
+  it('that is silenced by an override notifies no channel, and notifies of its state when the override ends', async () => {
     const { client, place, spec, queue, channel, condition, told, override } = await createPlace('silent')
     await channel('oncall')
     const manifest = { ...spec, channelRefs: [{ name: 'oncall' }] }
@@ -148,7 +148,7 @@ describe.concurrent('an alert', () => {
     await queue.close()
   })
 
-  it('that is acknowledged calls nobody when it fires anew, tells that it is resolved, and calls again when that ends by itself', async () => {
+  it('that is acknowledged does not notify when it fires anew, notifies when it is resolved, and notifies again when the override ends', async () => {
     const { client, place, queue, channel, alert, condition, told, override } = await createPlace('acked')
     await channel('oncall')
     await alert('known', ['oncall'])
@@ -205,7 +205,7 @@ describe('200 alerts', () => {
 })
 
 describe('the broker has lost what it had counted', () => {
-  it('what fires goes on firing, and nobody hears an all-clear', async () => {
+  it('an alert that fires keeps firing, and no channel is notified of a resolution', async () => {
     const { client, namespace, channel, alert, condition, told } = await createPlace('restored')
     await channel('oncall')
     let isBroken = true
@@ -231,7 +231,7 @@ describe('the broker has lost what it had counted', () => {
 })
 
 describe('the broker is away', () => {
-  it('what fires goes on firing, and nobody hears an all-clear', async () => {
+  it('an alert that fires keeps firing, and no channel is notified of a resolution', async () => {
     const { client, namespace, queue, channel, alert, condition, told } = await createPlace('blind')
     await channel('oncall')
     await alert('blind', ['oncall'])

@@ -256,7 +256,7 @@ describe('an ACL', () => {
     await admin.close()
   })
 
-  test('keys of somebody else, or writing for who may only read: denied in words', async () => {
+  test('keys outside of the ACL, or a write of a user with read rights: denied with an explanation', async () => {
     await using elsewhere = open({ address: redis.address, credentials: { username: 'elsewhere', password: 'e' } })
     expect((await refusal(() => elsewhere.readQueues(['a']), 'TM_BROKER_UNAUTHORIZED')).message).toContain('ACL')
     await using reader = open({ address: redis.address, credentials: { username: 'reader', password: 'r' } })

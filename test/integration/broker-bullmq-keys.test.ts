@@ -215,7 +215,7 @@ describe('all or nothing', () => {
     },
   )
 
-  test("a job that is the child of somebody else's flow: nothing is written, and the message names it", async () => {
+  test('a job that is the child of another flow: nothing is written, and the message names it', async () => {
     const [, six] = versions[0]!
     const producer = new six.FlowProducer({ connection: { port: redis.port, host: '127.0.0.1' } })
     const taken = slot(1)

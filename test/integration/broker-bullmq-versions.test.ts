@@ -467,7 +467,7 @@ describe.each(versions)('beside %s', (_, bullmq) => {
       await eventually(async () => expect(ran.toSorted()).toEqual(['handed 1', 'lost 1', 'retried 2', 'waiting 1']))
     })
 
-    test('what they paused can be taken back, cancelled and resumed by us', async () => {
+    test('jobs of a queue that they paused can be removed and cancelled, and the queue resumed, by us', async () => {
       await using own = openQueue()
       await own.pause()
       await place(...[0, 1, 2].map((index) => jobOf(queue, firstSlot + index)))

@@ -135,7 +135,7 @@ describe('readQueues', () => {
 })
 
 describe('watchQueues', () => {
-  test('wakes for the queue with news only, and goes on from the cursor', async () => {
+  test('wakes only for the queue in which something happened, and continues from the cursor', async () => {
     const a = openQueue('watch-a')
     await a.waitUntilReady()
     const cursors = new Map([
@@ -236,7 +236,7 @@ describe('an absent broker', () => {
     }
   }
 
-  test('nobody listens: every call fails fast', async () => {
+  test('without a listener every call fails fast', async () => {
     const away = connectBroker({ address: '127.0.0.1:1', keyPrefix, log: silentLogger, clock: systemClock })
     await failsFast(() => away.readQueues(['a']))
     await failsFast(() => away.info())

@@ -117,7 +117,7 @@ it('scales a pool for a while, replaces an override, and takes it back', async (
   expect((await taskmill('resume', 'wp/email')).out).toBe('wp/email -n default has no override: nothing to resume\n')
 })
 
-it('removes an override that somebody wrote by other means', async () => {
+it('removes an override that a user wrote by other means', async () => {
   await createPool(client, namespace, 'edited', { queues: [{ name: 'edited' }] })
   const override = { until: '2090-01-01T00:00:00Z', suspend: true }
   const body = { metadata: { namespace, name: 'edited' }, spec: { override } }
@@ -186,7 +186,7 @@ it('runs a graph with parameters, and exits by how it ended', async () => {
   expect((await client.get(taskExecutions, namespace, name)).spec).not.toHaveProperty('ttlSecondsAfterFinished')
 })
 
-it('cancels a run, and says what goes on', async () => {
+it('cancels a run, and names the jobs that continue', async () => {
   const gate = Promise.withResolvers<void>()
   const consumer = home.consume('held', () => gate.promise)
   const node = (name: string, queue: string) => ({ name, task: { type: name, queue } })
@@ -217,7 +217,7 @@ it('cancels a run, and says what goes on', async () => {
   expect(again).toEqual({ code: 0, err: '', out: `tex/${name} -n default has already ended: Cancelled. Nothing to cancel\n` })
 })
 
-it('who does not want to wait any longer leaves the run alone, and reads how far it is', async () => {
+it('an interrupted wait does not touch the run, and says how far it is', async () => {
   await createDependency(client, namespace, 'long', { nodes: [{ name: 'idle', task: { type: 'x', queue: 'idle' } }] })
   const waiting = spawn(tools.kubectl, ['taskmill', 'run', 'tdep/long', '--wait'], { env: environment() })
   let [out, err] = ['', '']
@@ -272,7 +272,7 @@ it('acknowledges an alert beside its manifest, silences it instead, and ends tha
   expect((await taskmill('unack', 'tal/backlog')).out).toBe('tal/backlog -n default is neither acknowledged nor silenced: nothing to end\n')
 })
 
-it('says who may do it to somebody who may not', async () => {
+it('names the missing right to a user who lacks it', async () => {
   const config = parse(readFileSync(join(folder, 'kubeconfig'), 'utf8')) as { users: { user: object }[] }
   const token = await home.cluster.serviceAccountToken(namespace, 'default')
   for (const each of config.users) each.user = { token }

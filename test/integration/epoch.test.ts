@@ -103,7 +103,7 @@ test('of two clusters one dispatches; an orderly stop hands over within a few se
   expect((await write(1, next.proof)).outcome).toBe('Written')
 })
 
-test('a cluster that falls silent loses its turn after 30 s, and stands by when it is back', async () => {
+test('a cluster that falls silent loses the dispatch lease after 30 s, and stands by when it is back', async () => {
   const [blue, green] = [operator('blue'), operator('green')]
   blue.want()
   await blue.is('Active')
@@ -121,7 +121,7 @@ test('a cluster that falls silent loses its turn after 30 s, and stands by when 
   expect((await back.is('Standby')).heldBy).toMatch(/^green\//u)
 })
 
-test('Standby gives the turn to the other cluster', async () => {
+test('Standby gives the dispatch lease to the other cluster', async () => {
   const [blue, green] = [operator('blue'), operator('green')]
   blue.want()
   await blue.is('Active')
@@ -134,7 +134,7 @@ test('Standby gives the turn to the other cluster', async () => {
   expect((await blue.is('Standby')).heldBy).toMatch(/^green\//u)
 })
 
-test('the next leader of a cluster takes the turn at once; one whose epoch is not higher outbids what the broker has seen', async () => {
+test('the next leader of a cluster takes the dispatch lease at once; one whose epoch is not higher outbids the epoch that the broker has seen', async () => {
   const first = operator('blue', { by: 'blue-0', epoch: 7 })
   first.want()
   await first.is('Active')

@@ -124,7 +124,7 @@ describe('a run of a Job', () => {
     await expect.poll(() => podsOf(name), { timeout: 60_000 }).toEqual([])
   })
 
-  it('goes with its run: whoever deletes that deletes the Job, also without its dependents', async () => {
+  it('is deleted with its run, also when the run is deleted without its dependents', async () => {
     await Promise.all(['gone', 'orphan'].map((name) => home.execute(name, { job: jobOf() })))
     const [gone, orphan] = await Promise.all([jobIn('gone'), jobIn('orphan')])
     await home.kubectl('delete', 'tex', 'gone')
@@ -133,7 +133,7 @@ describe('a run of a Job', () => {
     await observeJob(home.client, at(orphan), (each) => each === undefined)
   })
 
-  it('whose Job somebody deletes has failed, and is not started again', async () => {
+  it('whose Job a user deletes has failed, and is not started again', async () => {
     await home.execute('removed', { job: jobOf() })
     const name = await jobIn('removed')
     const first = await observeJob(home.client, at(name), (each) => each !== undefined)
@@ -150,7 +150,7 @@ describe('a run of a Job', () => {
 })
 
 describe('a quota', () => {
-  it('postpones the Job, which is told, and holds up nothing else; once it is gone the run goes on by itself', async () => {
+  it('postpones the Job, with a condition, and delays no other run; once it is gone the run continues by itself', async () => {
     const { client } = home
     const [namespace = ''] = home.others
     const quotas = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }

@@ -47,7 +47,7 @@ describe('a run of a task', () => {
     )
   })
 
-  it('fails with what its last attempt said, and stands as failed for whoever waits', async () => {
+  it('fails with the message of its last attempt, and is Failed for kubectl wait', async () => {
     home.consume('bad', () => Promise.reject(new Error('the mailbox is full')))
     await home.execute('bad', { task: task('bad', { retry: { maxRetries: 1, initialDelaySeconds: 0 } }) })
     const run = await home.execution('bad', (each) => conditionOf(each, 'Stalled')?.reason === 'Failed')
@@ -227,7 +227,7 @@ describe('a run of a graph', () => {
     expect(writes).toBeGreaterThan(1)
   })
 
-  it('stops what does not react to a failure, waits for a graph that comes later, and goes on in another operator', async () => {
+  it('stops nodes that do not react to a failure, waits for a graph that comes later, and continues in another operator', async () => {
     await home.execute('early', { dependencyRef: { name: 'failing' } })
     const waiting = await home.execution('early', (run) => conditionOf(run, 'Succeeded')?.reason === 'SourceNotFound')
     expect(conditionOf(waiting, 'Succeeded')?.message).toBe(
@@ -281,7 +281,7 @@ describe('an object that comes again', () => {
     home.startOperator()
   }
 
-  it('without its status, as from a backup: its run goes on, and what has ended is told and runs no second time', async () => {
+  it('without its status, as from a backup: its run continues, and a run that has ended is shown and runs no second time', async () => {
     const gate = Promise.withResolvers<void>()
     const consumer = home.consume('restored', async ({ data }) => {
       if ((data as { holds?: true }).holds) await gate.promise

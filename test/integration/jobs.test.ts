@@ -67,7 +67,7 @@ const cached = async (wanted: WantedJob, holds: (job: Job) => boolean): Promise<
   return cache.get(`${namespace}/${wanted.name}`)!
 }
 
-it('is created once, whoever repeats it, and is told as running until all of it has ended', async () => {
+it('is created once, however often create is called, and is Running until all of it has ended', async () => {
   const wanted = wantedOf('once')
   expect(await jobs.create(wanted, call)).toEqual({ kind: 'Created', warnings: [] })
   // Whether the cache shows it by now or not.
@@ -124,7 +124,7 @@ it('goes with its pods when it is removed, and only if it is this one', async ()
   expect(await jobs.remove(wanted, call)).toBe('Absent')
 })
 
-it('leaves alone what somebody else has created under its name', async () => {
+it('does not touch a Job that a user has created under its name', async () => {
   const wanted = wantedOf('taken')
   const foreign = { metadata: { namespace, name: wanted.name }, spec: { suspend: true, ...templateOf().spec } }
   await client.create(jobResource, foreign, { fieldManager: 'test' })

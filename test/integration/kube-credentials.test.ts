@@ -125,7 +125,7 @@ test('the server may come back with another certificate', async () => {
   await client.close()
 })
 
-test('and even change its authority: what is open goes on, and after the first connection that fails the new bundle is read', async () => {
+test('and even change its authority: open requests continue, and after the first connection that fails the new bundle is read', async () => {
   const [pod, admin, late] = await Promise.all([inPod(fakeClock()), withFiles(fakeClock()), withFiles(fakeClock())])
   await pod.raw('/version')
   const watch = admin.watch(accounts, { namespace: 'default', fieldSelector: 'metadata.name=late', timeoutSeconds: 120 })

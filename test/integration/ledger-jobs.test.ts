@@ -177,7 +177,7 @@ describe('placing', () => {
     expect((await runs(queue, 2)).length).toBe(2)
   })
 
-  test('a server that forgot its scripts is taught them again, and nobody sees half a job', async () => {
+  test('a server that forgot its scripts receives them again, and half a job is never visible', async () => {
     for (let round = 0; round < 20; round++) {
       if (round > 0) await client.script('FLUSH')
       if (round % 2 === 1) await plainQueue(redis.port, queue).add('x', {}) // some of the scripts are known again
@@ -334,7 +334,7 @@ describe('ends', () => {
     expect(second.next).toBeUndefined()
   })
 
-  test('what somebody else left in the done queue is passed over', async () => {
+  test('jobs that others left in the done queue are skipped', async () => {
     await using plain = plainQueue(redis.port, done)
     await plain.add('x', { hello: 1 })
     await client.lpush(`bull:${done}:wait`, 'nothing')
@@ -385,7 +385,7 @@ describe('taking back', () => {
     await worker.close()
   })
 
-  test('nobody without the proof takes anything back', async () => {
+  test('a removal without the proof is Fenced', async () => {
     await place(jobOf(queue, firstSlot))
     const before = await left()
     for (const wrong of [{ epoch: 0 }, { holder: 'x' }])

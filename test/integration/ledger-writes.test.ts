@@ -165,7 +165,7 @@ describe('writing a ledger', () => {
     expect(await broker.writeLedger(writeOf({ ledger: names[0]!, expectedRevision: 1 }))).toMatchObject({ outcome: 'Written' })
   })
 
-  test('markers come by pages; those that nobody here understands are passed over', async () => {
+  test('markers come by pages; unknown markers are skipped', async () => {
     const names = Array.from({ length: 700 }, (_, index) => `default/team/s${index}`)
     await Promise.all(names.map((name) => broker.writeLedger(writeOf({ ledger: name }))))
     await client.hset(ownersKey('bull', 'default'), { 'default/x/y': '{"v":2}', 'default/x/z': 'no json' })

@@ -164,7 +164,7 @@ describe('a pool', () => {
 })
 
 describe('what cannot be acted upon', () => {
-  it('names a missing TaskBroker, and goes on when it comes', async () => {
+  it('names a missing TaskBroker, and continues when it comes', async () => {
     await createPool(client, namespace, 'orphan', { brokerRef: { name: 'other' }, queues: [{ name: 'orphan' }] })
     const waiting = await pool('orphan', (object) => reasonOf(object, 'Ready') === 'BrokerNotFound')
     expect(findCondition(waiting?.status?.conditions, 'Ready')?.message).toBe(
@@ -186,7 +186,7 @@ describe('what cannot be acted upon', () => {
     await queue.close()
   })
 
-  it('shows a quota that is in the way, and goes on when it is gone', async () => {
+  it('shows a quota that prevents pods, and continues when it is gone', async () => {
     const quotas: Resource<Quota> = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }
     await client.create(namespaces, { metadata: { name: 'tight' } }, { fieldManager: 'test' })
     await createBroker(client, 'tight', redis.address)
@@ -207,7 +207,7 @@ describe('what cannot be acted upon', () => {
     await observe(client, workerPools, { namespace: 'tight', name: 'tight' }, (object) => object?.status?.reason === 'ScaledToZero')
   })
 
-  it('leaves a Deployment of somebody else alone', async () => {
+  it('does not touch a Deployment of another owner', async () => {
     const labels = { app: 'theirs' }
     await client.create(
       deployments,

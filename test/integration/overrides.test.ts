@@ -103,7 +103,7 @@ it('holds a number of replicas, through applies of the manifest by others, until
   await queue.close()
 })
 
-it('suspends a pool with jobs until somebody takes it back', async () => {
+it('suspends a pool with jobs until a user takes it back', async () => {
   const queue = queueOf('paused')
   await queue.addBulk(jobs(30))
   await createPool(home.client, namespace, 'paused', { queues: [{ name: 'paused' }], scaling: { minReplicas: 1, ...quick } })

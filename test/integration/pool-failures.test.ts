@@ -57,7 +57,7 @@ it('shows the words of a container that crashes', async () => {
   )
 })
 
-it('adds no more pods while some wait for a node, and goes on when they have one', async () => {
+it('adds no more pods while some wait for a node, and continues when they have one', async () => {
   const queue = new Queue('full', { connection: { host: home.redis.host, port: home.redis.port } })
   const jobs = (count: number) => Array.from({ length: count }, () => ({ name: 'x', data: {} }))
   await queue.addBulk(jobs(20))

@@ -74,7 +74,7 @@ it('leaves its target for another one', async () => {
   expect(freed?.spec.replicas).toBe(3)
 })
 
-it('names a target that is missing, and goes on when it comes', async () => {
+it('names a target that is missing, and continues when it comes', async () => {
   await poolOn('early', 'late', { scaling: { minReplicas: 2 } })
   const waiting = await pool('early', (object) => reasonOf(object, 'Reconciling') === 'WaitingForTarget')
   expect(findCondition(waiting?.status?.conditions, 'Ready')).toMatchObject({

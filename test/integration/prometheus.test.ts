@@ -96,7 +96,7 @@ describe('the rules', () => {
     await expect.poll(() => firing('TaskmillScheduleFailing'), patience).toEqual([])
   })
 
-  it('fire for a queue that nobody works on, also without a pool, and not for one that is paused', async () => {
+  it('fire for a queue without workers, also without a pool, and not for a paused queue', async () => {
     const queues = ['open', 'held']
     const declare = (name: string, suspend: boolean) =>
       home.client.apply(

@@ -196,7 +196,7 @@ describe('what was applied', () => {
     expect(await changesOf(broker.releaseQueue(claimOf('mine')))).toEqual([])
   })
 
-  it('costs nothing again, and is repaired when somebody changed it', async () => {
+  it('costs nothing again, and is repaired when a user changed it', async () => {
     await using queue = plainQueue(redis.port, 'again')
     await apply('again', { suspend: true, maxConcurrency: 4 })
     expect(await apply('again', { suspend: true, maxConcurrency: 4 })).toEqual({
@@ -254,7 +254,7 @@ describe('one queue', () => {
     expect(await redis.client.hget('bull:shared:meta', 'concurrency')).toBe(null)
   })
 
-  it('does nothing for who has no turn', async () => {
+  it('changes nothing for a process without the dispatch lease', async () => {
     const late = { proof: { ...proof, epoch: 0 } }
     expect(await apply('fenced', { suspend: true }, late)).toEqual({ outcome: 'Fenced' })
     expect(await broker.releaseQueue({ ...claimOf('fenced'), ...late })).toEqual({ outcome: 'Fenced' })

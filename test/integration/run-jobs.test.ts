@@ -174,7 +174,7 @@ describe('cancelling', () => {
     expect(await client.exists(`bull:${queue}-p:${id}`)).toBe(1)
   })
 
-  test('a job that somebody removed has ended; with its queue obliterated, too', async () => {
+  test('a job that a user removed has ended; with its queue obliterated, too', async () => {
     await place(nodeJobOf(queue, 'a'), nodeJobOf(`${queue}-o`, 'b'))
     await using plain = plainQueue(redis.port, queue)
     await plain.remove(nodeJobId(run, token, 'a'))
@@ -185,7 +185,7 @@ describe('cancelling', () => {
     expect(await ended(2)).toMatchObject([{ outcome: 'Removed' }, { outcome: 'Removed' }])
   })
 
-  test('nobody without the proof cancels anything', async () => {
+  test('a cancel without the proof is Fenced', async () => {
     await place(nodeJobOf(queue, 'a'))
     const before = (await left()).toSorted()
     for (const wrong of [{ epoch: 0 }, { epoch: 2 }, { holder: 'x' }, { dispatcher: 'default/other' }])

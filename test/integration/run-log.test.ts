@@ -66,7 +66,7 @@ describe('the log of a run', () => {
     expect(await client.keys('*counts*')).toEqual([])
   })
 
-  test('two writers: exactly one wins each round, and nobody writes over anything', async () => {
+  test('two writers: exactly one wins each round, and no entry is overwritten', async () => {
     const wins: string[] = []
     const write = async (by: Broker, name: string) => {
       for (let tries = 0; tries < 100; tries++) {

@@ -192,7 +192,7 @@ const likeDiamond = (node: string) => {
 }
 const diamondStates = { a: 'Succeeded', b: 'Succeeded', c: 'Failed', d: 'Succeeded', e: 'Succeeded' }
 
-test('a graph runs to its end: each node once, results on to those that ask, all of it counted and told', async () => {
+test('a graph runs to its end: each node once, results reach the nodes that use them, every end is counted and announced', async () => {
   const home = await homeOf('whole', diamond)
   const ran: string[] = []
   await using _worker = workerOf(home, ran, likeDiamond)
@@ -278,7 +278,7 @@ test('killed at any point, and started again with nothing: each node runs once, 
   expect([...points]).toEqual(expect.arrayContaining(['before append begin', 'after append end', 'before place', 'after acknowledge']))
 })
 
-test('cancelled: what waits is taken back, also between two attempts, what runs goes on and does not count; nothing else starts', async () => {
+test('cancelled: waiting jobs are removed, also between two attempts, running jobs continue and do not count; nothing else starts', async () => {
   const retry = { task: { type: 'x', queue: '', retry: { maxRetries: 5, initialDelaySeconds: 600 } } }
   const home = await homeOf('cancelled', (queue) => [
     nodeOf(queue, 'runs'),
@@ -316,7 +316,7 @@ test('cancelled: what waits is taken back, also between two attempts, what runs 
   await worker.close()
 })
 
-test('two processes: the one with the higher epoch goes on, what the other one still sends has no effect', async () => {
+test('two processes: the one with the higher epoch continues, and late writes of the other have no effect', async () => {
   const home = await homeOf('two', diamond)
   const ran: string[] = []
   const first = processOf(home)
@@ -386,7 +386,7 @@ test('a log that a later version wrote is not written to', async () => {
   expect((await broker.readRun(home.run, 0)).entries).toEqual(['{"v":2}'])
 })
 
-test('deleted while nobody looked: what waits is taken back, what had ended is forgotten, and so is the end of what runs', async () => {
+test('deleted while no operator runs: waiting jobs are removed, recorded ends are removed, and so is the later end of a running job', async () => {
   const home = await homeOf('swept', (queue) => [nodeOf(queue, 'runs'), nodeOf(queue, 'ends'), nodeOf(`${queue}-idle`, 'waits')])
   const kept = await homeOf('kept', (queue) => [nodeOf(`${queue}-idle`, 'waits')])
   await processOf(home).step()

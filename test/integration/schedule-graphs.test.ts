@@ -107,7 +107,7 @@ describe('a run that ends otherwise', () => {
     await remove('failing')
   })
 
-  it('fails when somebody cancels or deletes it, and frees the schedule; what overlaps is missed', async () => {
+  it('fails when a user cancels or deletes it, and frees the schedule; slots that overlap are missed', async () => {
     await home.graph('stuck', { nodes: [{ name: 'wait', task: task('nobody') }] })
     await create('stuck', { everySeconds: 2, concurrencyPolicy: 'Forbid', dependencyRef: { name: 'stuck' } })
     await expect

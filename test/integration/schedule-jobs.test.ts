@@ -91,7 +91,7 @@ describe('a run that ends otherwise', () => {
     await remove('late')
   })
 
-  it('fails when somebody deletes the Job, which frees the schedule', async () => {
+  it('fails when a user deletes the Job, which frees the schedule', async () => {
     await create('removed', { everySeconds: 2, concurrencyPolicy: 'Forbid', job: jobOf() })
     const [first] = await firstJobs('removed', 1)
     await home.client.delete(jobs, home.namespace, first!.metadata.name, { propagationPolicy: 'Background' })
@@ -121,7 +121,7 @@ it('a template that the API server refuses stalls the schedule in its words, and
   await remove('refused')
 })
 
-it('a quota postpones a slot, which is told, and it goes on by itself', async () => {
+it('a quota postpones a slot, with StartPostponed, and the slot starts by itself later', async () => {
   const { client } = home
   const [namespace = ''] = home.others
   const quotas = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }

@@ -196,7 +196,7 @@ describe('deadlines', () => {
     await remove('endless')
   })
 
-  it('tell of a job that somebody removed', async () => {
+  it('show a job that a user removed', async () => {
     const queue = new Queue('robbed', { connection: { host: home.redis.host, port: home.redis.port } })
     await create('robbed', { everySeconds: 3, concurrencyPolicy: 'Forbid', task: { type: 'x', queue: 'robbed' } })
     await expect.poll(() => queue.getWaitingCount(), { timeout: 20_000 }).toBe(1)

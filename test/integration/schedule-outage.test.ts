@@ -116,7 +116,7 @@ describe('a ledger that is lost', () => {
 })
 
 describe('a ledger that cannot be read', () => {
-  it('is not written over, and people are told', async () => {
+  it('is not overwritten, and the schedule is Stalled with the reason', async () => {
     const document = JSON.stringify({ v: 2, surprise: true })
     await home.commands.hset(ledgerKey(home.namespace, 'newer'), { revision: '7', document })
     await create('newer', { everySeconds: 2, task: { type: 'x', queue: 'newer' } })
@@ -129,8 +129,8 @@ describe('a ledger that cannot be read', () => {
   })
 })
 
-describe('what is deleted while nobody looks', () => {
-  it('is swept at the next contact: a schedule, and a namespace with its broker', async () => {
+describe('deletions while the operator is stopped', () => {
+  it('leave data that the next operator removes: of a schedule, and of a namespace with its broker', async () => {
     const [namespace = ''] = home.others
     await createBroker(home.client, namespace, home.redis.address)
     const task = { type: 'x', queue: 'gone' }
@@ -154,7 +154,7 @@ describe('what is deleted while nobody looks', () => {
 })
 
 describe('Standby', () => {
-  it('dispatches nothing, and goes on where it was when it is Active again', async () => {
+  it('dispatches nothing, and continues where it was when it is Active again', async () => {
     const setDispatch = (dispatch: 'Active' | 'Standby') => {
       const broker = {
         metadata: { namespace: home.namespace, name: 'default' },

@@ -139,7 +139,7 @@ async function live(namespace: string, place: string, killAt: number) {
   return { struck, counts, recorded, ran, dispatched: memory.record?.ledger?.dispatched }
 }
 
-test('as a job of a queue: counted for its schedule and its queue, and told', async () => {
+test('as a job of a queue: counted for its schedule and its queue, and announced', async () => {
   const points: string[] = []
   for (let killAt = 0; ; killAt++) {
     const ran: string[] = []

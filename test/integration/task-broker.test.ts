@@ -231,7 +231,7 @@ describe('what is said about a server', () => {
   }, 60_000)
 })
 
-describe('the turn to dispatch', () => {
+describe('the dispatch lease', () => {
   it("follows spec.dispatch, and is another cluster's while that one holds it", async () => {
     const server = await redisWith({ appendonly: 'everysec' })
     const commands = new Redis(server.port, server.host)

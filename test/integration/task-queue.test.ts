@@ -135,7 +135,7 @@ it('an override suspends for a while', async () => {
   await queue.close()
 })
 
-it('leaves alone what a later version has recorded, and goes on once that is gone', async () => {
+it('does not touch a record of a later version, and continues once that is gone', async () => {
   const record = queueSettingsKey('bull', 'recorded')
   await commands.hset(record, { v: '2', owner: 'somebody' })
   await declare('recorded', { queueName: 'recorded', maxConcurrency: 3 })

@@ -62,7 +62,7 @@ describe('dead workers', () => {
     expect([...seen.started].toSorted()).toEqual(ids(3))
   })
 
-  test('a job whose lock somebody else has is aborted, and what it results in is dropped', async () => {
+  test('a job whose lock another worker has is aborted, and its result is dropped', async () => {
     await using queue = queueOf(redis, 'a')
     await addJobs(queue, ['j'])
     const aborted = Promise.withResolvers<unknown>()
@@ -132,7 +132,7 @@ describe('lost replies', () => {
 })
 
 describe('an absent broker', () => {
-  test('a connection that is cut while a job runs: the job ends once, and the worker goes on', async () => {
+  test('a connection that is cut while a job runs: the job ends once, and the worker continues', async () => {
     await using queue = queueOf(redis, 'a')
     await addJobs(queue, ['long'])
     const seen = journal()

@@ -19,7 +19,7 @@ async function eventually<T>(look: () => Promise<T>, isRight: (value: T) => bool
   }
 }
 
-test('results, progress and who processed it are stored', async () => {
+test('the result, the progress and the worker of a job are stored', async () => {
   await using queue = queueOf(redis, 'a')
   await addJobs(queue, ['j'])
   const seen = journal()
@@ -103,7 +103,7 @@ test('exponential backoff doubles the wait, and a run that is handed back meanwh
   expect(stored).toMatchObject({ failedReason: 'no luck 4', atm: '4' })
 })
 
-test('what cannot be repeated is not: unrecoverable errors, and what BullMQ gave up before', async () => {
+test('unrecoverable errors, and jobs that BullMQ gave up before, are not retried', async () => {
   await using queue = queueOf(redis, 'a')
   await addJobs(queue, ['final', 'given-up'], { attempts: 5 })
   await redis.client.hset('bull:a:given-up', 'defa', 'job stalled more than allowable limit')
@@ -150,7 +150,7 @@ test('a result that is not JSON fails the job instead of leaving it active', asy
   expect((await hash('text'))['failedReason']).toBe('just text')
 })
 
-test('a job scheduler goes on: each of its jobs brings the next', async () => {
+test('a job scheduler continues: each of its jobs adds the next', async () => {
   await using queue = queueOf(redis, 'a')
   const seen = journal()
   await using _worker = startConsumer(redis, { queues: ['a'], process: async (job) => seen.note('ended', job.id) })

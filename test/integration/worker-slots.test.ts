@@ -166,7 +166,7 @@ test('an idle worker is woken by each job, not by its poll', async () => {
   expect(lags[29]).toBeLessThan(4_000)
 })
 
-test('a paused queue is left alone and goes on when it is resumed', async () => {
+test('a paused queue is not fetched from, and again when it is resumed', async () => {
   await using queue = queueOf(redis, 'a')
   await using other = queueOf(redis, 'b')
   const seen = journal()

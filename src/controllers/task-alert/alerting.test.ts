@@ -85,7 +85,7 @@ it('writes values at most every 30 s, and keeps the time of the transition', asy
   expect(writes[1]?.conditions[0]?.lastTransitionTime).toBe(writes[0]?.conditions[0]?.lastTransitionTime)
 })
 
-it('says at once that another one fires, or that somebody is at it', async () => {
+it('shows at once that another alert fires, or that one is acknowledged', async () => {
   const { world, writes, look } = home()
   const first = alertOf('Firing', '23% > 10%')
   world.alerts = [first]

@@ -88,7 +88,7 @@ describe('what people read', () => {
     expect(plan).toMatchObject({ againAfterMs: 60_000, status: { state: 'Pending', sinceTime: '2026-11-29T02:50:10Z' } })
   })
 
-  it('of one that fires, and who is being told', () => {
+  it('of one that fires, and the channels that are being notified', () => {
     const plan = last(story([10, 70].map((second) => ({ second, facts: bad }))))
     expect(facts(plan)).toEqual(['Ready True Judged', 'Firing True ThresholdCrossed', 'Notified Unknown Delivering'])
     expect(words(plan, 'Firing')).toBe('23% (69/300) > 10% in 5m')
@@ -185,7 +185,7 @@ describe('people', () => {
   const silenced = { override: { ...override, silence: true } }
   const firing: readonly Look[] = [10, 70].map((second) => ({ second, facts: bad }))
 
-  it('acknowledge: it shows who, and ends by itself', () => {
+  it('acknowledge: the status names the author, and the override ends by itself', () => {
     const plan = last(story([...firing, { second: 100, facts: bad, spec: acknowledged }]))
     expect(plan.status.ackedBy).toBe('oncall until 2026-11-29T03:00:00Z')
     expect(facts(plan)).toContain('Overridden True OverrideActive')
@@ -201,7 +201,7 @@ describe('people', () => {
     expect(after.events).toContain('OverrideEnded: no longer acknowledged until 2026-11-29T03:00:00Z by oncall: "incident 4711"')
   })
 
-  it('silence: nobody is told until it ends, and then at once', () => {
+  it('silence: no channel is notified until it ends, and then at once', () => {
     const quiet = last(story([{ second: 10, facts: bad, spec: { ...silenced, forSeconds: 0 } }]))
     expect(quiet.status.notifications).toEqual([])
     expect(facts(quiet)).toContain('Notified False Silenced')
@@ -218,7 +218,7 @@ describe('a status', () => {
     expect(second?.status).toEqual(first?.status)
   })
 
-  it('is written at once for news, and later for numbers', () => {
+  it('is written at once for a transition, and later for numbers', () => {
     const [one, other, fires] = story([
       { second: 0, facts: good, spec: { forSeconds: 0 } },
       { second: 1, facts: { ...good, succeeded: 295 }, spec: { forSeconds: 0 } },
@@ -234,7 +234,7 @@ describe('a status', () => {
 describe('a target that is suspended on purpose', () => {
   const suspension = { suspended: { words: 'WorkerPool "email" is suspended until then' }, changesAtMs: at(900) }
 
-  it('fires nothing, says why, and is judged again when it goes on', () => {
+  it('does not fire, says why, and is judged again when the suspension ends', () => {
     const [begun, quiet, resumed, fired] = story([
       { second: 0, facts: bad },
       { second: 120, facts: bad, suspension },
@@ -250,7 +250,7 @@ describe('a target that is suspended on purpose', () => {
     expect(fired?.transition?.to).toBe('Firing')
   })
 
-  it('goes on firing where it fired, and is resolved by what is good', () => {
+  it('keeps firing if it fired, and is resolved by a good value', () => {
     const spec = { forSeconds: 0 }
     const plans = story([
       { second: 0, facts: bad, spec },
@@ -265,7 +265,7 @@ describe('a target that is suspended on purpose', () => {
     expect(plans[1]?.status.conditions).toContainEqual(expect.objectContaining({ type: 'Firing', status: 'True', reason: 'HeldUnknown' }))
   })
 
-  it('is given the whole window for a success when it goes on', () => {
+  it('has the whole window for a success when the suspension ends', () => {
     const none: Facts = { kind: 'Successes', createdAtMs: at(-90_000), lastSuccessAtMs: at(-7200), counted: 0 }
     const spec = { failureRate: undefined, noSuccess: {}, windowSeconds: 3600, forSeconds: 0 } as unknown as Partial<TaskAlert['spec']>
     const plans = story([

@@ -51,7 +51,7 @@ const words = (name: string, by: string): string => `TaskQueue "${name}" is susp
 it.each<[string, readonly TaskQueue[], Facts]>([
   ['all of it counts', [], { kind: 'Backlog', jobs: 8, oldestReadyAtMs: now - 9_000 }],
   [
-    'what waits in a queue that is suspended is told apart',
+    'jobs that wait in a suspended queue are counted apart',
     [taskQueue('mail', { suspend: true })],
     {
       kind: 'Backlog',

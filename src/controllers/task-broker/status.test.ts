@@ -75,7 +75,7 @@ describe('reachability', () => {
     expect(planOf(away, status, { nowMs: 90_000 }).events).toEqual([])
   })
 
-  it.each(['AuthenticationFailed', 'TLSFailed'] as const)('tells %s apart, as another piece of news', (reason) => {
+  it.each(['AuthenticationFailed', 'TLSFailed'] as const)('shows %s as a reason of its own, and announces it with an Event', (reason) => {
     const before = planOf(away).status
     const { status, events } = planOf({ kind: 'Failed', reason, message: 'no' }, before)
     expect(facts(status)).toContain(`BrokerReachable False ${reason}`)
@@ -175,7 +175,7 @@ describe('Dispatching', () => {
     expect(status.dispatch).toBe(column)
   })
 
-  it('says who dispatches instead, once', () => {
+  it('names the cluster that dispatches instead, once', () => {
     const before = planOf(answer()).status
     const dispatch = { kind: 'Standby', heldBy: 'there/ns/lease' } as const
     const { status, events } = planOf(answer(), before, { dispatch })

@@ -27,7 +27,7 @@ test.each<[string, Partial<Gathered>, object | undefined]>([
   expect(decide(gathered(facts)).obstacle).toEqual(obstacle)
 })
 
-test('without its source and a broker in the status, nobody knows where its log is', () => {
+test('a run without its source has a place for its log only when its status names a broker', () => {
   expect([{}, { source: missing }, { source: missing, status: begun }].map((facts) => hasPlace(gathered(facts)))).toEqual([
     true,
     false,

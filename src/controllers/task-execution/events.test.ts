@@ -3,15 +3,15 @@ import type { RunEntry } from '../../graph/index.ts'
 import { entryEvents } from './events.ts'
 import { begunAtMs, ended, executionOf, nodeOf, runOf, started } from './fixtures.ts'
 
-function told(...entries: readonly object[]): readonly string[] {
+function notesOf(...entries: readonly object[]): readonly string[] {
   const recorded = entries.map((entry) => Object.assign({ v: 1 }, entry) as RunEntry)
   return entryEvents(recorded, executionOf()).map(({ type, reason, note }) => `${type} ${reason}: ${note}`)
 }
 const finished = (outcome: string) => ({ kind: 'Finished', atMs: begunAtMs, outcome, reason: outcome, message: 'as it went' })
 
-it('the begin says what it is a run of', () => {
+it('the Event of the start names the source of the run', () => {
   const begun = runOf([nodeOf('a')]).begun ?? {}
-  expect(told(begun)).toEqual(['Normal Started: a run of tdep/morning'])
+  expect(notesOf(begun)).toEqual(['Normal Started: a run of tdep/morning'])
 })
 
 it.each([
@@ -21,25 +21,25 @@ it.each([
   ['Failed', 'Warning'],
   ['TimedOut', 'Warning'],
 ])('the end as %s is a %s Event with its words', (outcome, type) => {
-  expect(told(finished(outcome))).toEqual([`${type} ${outcome}: as it went`])
+  expect(notesOf(finished(outcome))).toEqual([`${type} ${outcome}: as it went`])
 })
 
-it('a node that failed is told with its attempts, its words and its worker, as far as they are known', () => {
+it('a failed node has an Event with its attempts, message and worker, as far as they are known', () => {
   const message = 'the mailbox is full'
-  expect(told(ended('send', 'Failed', 0, { attemptsMade: 2, attempts: 4, message, worker: 'email-7d9c' }))).toEqual([
+  expect(notesOf(ended('send', 'Failed', 0, { attemptsMade: 2, attempts: 4, message, worker: 'email-7d9c' }))).toEqual([
     'Warning NodeFailed: send: AttemptsExhausted, 2/4 attempts: the mailbox is full on email-7d9c',
   ])
-  expect(told(ended('send', 'TimedOut', 0))).toEqual(['Warning NodeFailed: send: TimedOut'])
+  expect(notesOf(ended('send', 'TimedOut', 0))).toEqual(['Warning NodeFailed: send: TimedOut'])
 })
 
-it('nodes that started, succeeded, were skipped, omitted or cancelled are no news', () => {
+it('nodes that started, succeeded, were skipped, omitted or cancelled have no Event', () => {
   const quiet = (['Succeeded', 'Skipped', 'Omitted', 'Cancelled'] as const).map((outcome) => ended('a', outcome, 0))
-  expect(told(started('a'), ...quiet, { kind: 'Cancelling', atMs: begunAtMs })).toEqual([])
+  expect(notesOf(started('a'), ...quiet, { kind: 'Cancelling', atMs: begunAtMs })).toEqual([])
 })
 
-it('of many nodes that fail at once five are told one by one, and how many more there are', () => {
+it('of many nodes that fail at once, five have their own Event and one Event counts the others', () => {
   const failures = Array.from({ length: 8 }, (_, index) => ended(`n${index}`, 'Failed', 0))
-  const notes = told(...failures, finished('Failed'))
+  const notes = notesOf(...failures, finished('Failed'))
   expect(notes.filter((note) => note.includes('NodeFailed: n'))).toHaveLength(5)
   expect(notes.slice(-2)).toEqual(['Warning NodeFailed: and 3 more nodes', 'Warning Failed: as it went'])
 })

@@ -14,7 +14,7 @@ async function tell(spec: object, status: object | undefined, dependency?: strin
   return text.split('\n').filter((line) => /^taskmill_(?:execution|dependency)_/u.test(line) && !line.includes('_bucket'))
 }
 
-it('what may be counted is there from the first run on, at 0', async () => {
+it('all series of the counts exist from the first run on, at 0', async () => {
   const lines = await tell({ task: { type: 't' } }, undefined)
   expect(lines).toContain('taskmill_execution_runs_total{namespace="acme",source="Task",outcome="Failed"} 0')
   expect(lines.every((line) => line.endsWith(' 0'))).toBe(true)

@@ -14,7 +14,7 @@ describe('a run that is on its way', () => {
   const run = runOf(chain, [started('fetch'), ended('fetch', 'Succeeded', 4_000), started('send', 4_000)])
   const status = statusOf(worldOf({ run }))
 
-  it('is running, and nobody takes it for done', () => {
+  it('is Running: Succeeded is Unknown and Reconciling is True', () => {
     expect(status.state).toBe('Running')
     expect(facts(status)).toEqual(['Succeeded Unknown Running', 'Reconciling True InProgress'])
   })
@@ -159,7 +159,7 @@ describe('a run of which nothing can be read', () => {
     ])
   })
 
-  it('keeps what was told of it', () => {
+  it('keeps the state, progress, nodes and start of the previous status', () => {
     const before = statusOf(worldOf({ run: runOf(chain, [started('fetch')]) }))
     const { state, progress, nodes, startTime } = statusOf(worldOf({ status: before, situation: { kind: 'Unreachable', message: 'gone' } }))
     expect({ state, progress, nodes, startTime }).toEqual({

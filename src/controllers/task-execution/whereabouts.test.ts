@@ -93,7 +93,7 @@ it('tells queued from running, and what is in the way', () => {
   for (const state of ['Ended', 'Absent'] as const) expect(whereaboutOf({ state }, 'q', fine)).toBeUndefined()
 })
 
-it('knows of a job by its id, its queue, and who works on that', () => {
+it('finds a job by its id, and the pool and TaskQueue by the queue of the job', () => {
   const placed = placedNodes(runOf([node('a'), node('b'), node('c')]), 'default/ns/run/r', 'done')
   expect(placed[0]).toEqual({ node: 'a', id: 'tm/default/ns/run/r/abc/a', doneQueue: 'done', queue: 'a_tasks' })
   const found = new Map(placed.slice(0, 2).map(({ id }) => [id, { id, state: 'Waiting' as const }]))

@@ -22,27 +22,27 @@ const away = statusOf('Ready False BrokerUnreachable: gone')
 const theirs = statusOf('Ready True Applied: holds', 'Drifted True PausedByOthers: somebody paused it')
 const overridden = (message: string) => statusOf('Ready True Suspended: rests', `Overridden True OverrideActive: ${message}`)
 
-it('what keeps a queue from being as declared is told when it begins, and once', () => {
+it('a queue that stops being Ready has one Warning, with the reason of Ready', () => {
   expect(between(fine, away)).toEqual(['Warning BrokerUnreachable: gone'])
   expect(between(away, statusOf('Ready False BrokerUnreachable: gone for longer'))).toEqual([])
 })
 
-it('that it holds again is no news', () => {
+it('a queue that is Ready again has no Event', () => {
   expect(between(away, fine)).toEqual([])
   expect(between(undefined, fine)).toEqual([])
 })
 
-it('a conflict that was there from the start is told', () => {
+it('a conflict that was there from the start has a Warning', () => {
   expect(between(undefined, statusOf('Ready False PolicyConflict: older'))).toEqual(['Warning PolicyConflict: older'])
 })
 
-it('a pause by others is told each time that it begins', () => {
+it('a pause by others has a Warning each time that it begins', () => {
   expect(between(fine, theirs)).toEqual(['Warning PausedByOthers: somebody paused it'])
   expect(between(theirs, theirs)).toEqual([])
   expect(between(theirs, fine)).toEqual([])
 })
 
-it('an override is told when it begins, changes and ends', () => {
+it('an override has an Event when it begins, changes and ends', () => {
   const until4 = overridden('suspended until 4')
   const until5 = overridden('suspended until 5')
   expect(between(fine, until4)).toEqual(['Normal OverrideStarted: suspended until 4'])

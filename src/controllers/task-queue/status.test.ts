@@ -46,7 +46,7 @@ it('due delayed jobs are ready ones, and no delayed ones any more', () => {
   expect(statusFor()).toMatchObject({ ready: 15, delayed: 5, active: 4, failed: 1 })
 })
 
-it('what counts is told with three digits, what runs exactly', () => {
+it('counts and rates are rounded to three digits, the number of active jobs is exact', () => {
   const many = { ...reading, waiting: 123_456, prioritized: 0, dueDelayed: 0, delayed: 98_765, active: 12_345, failed: 1_999 }
   expect(statusFor({ reading: many, rates: { arrivalsPerMinute: 1_234, departuresPerMinute: 5 } })).toMatchObject({
     ready: 123_000,

@@ -134,7 +134,7 @@ it('does not take the passing of slots for a transition', () => {
   expect(transitionOf(later)).toEqual(transitionOf(statusFor()))
 })
 
-it('says of an override what holds, until when, who wants it and why', () => {
+it('describes an override: its effect, its end, its author and its reason', () => {
   const override = { until: '2026-11-28T13:00:00Z', by: 'oncall', reason: 'the source is down' }
   const suspended = statusFor({}, { override: { ...override, suspend: true } })
   expect(facts(suspended)).toEqual(['Ready True Suspended', 'Overridden True OverrideActive', 'Late False InTime'])
@@ -160,14 +160,14 @@ it('a graph that is missing stalls it, and no slot is announced', () => {
   expect(status).not.toHaveProperty('next')
 })
 
-it('what the API server does not take now is told with its words, and is no reason to give up', () => {
+it("a start that the API server refuses for now is StartPostponed with the server's words, and is retried", () => {
   const status = statusFor({ situation: { kind: 'Postponed', message: 'exceeded quota' } })
   expect(facts(status)).toContain('Ready False StartPostponed')
   expect(facts(status)).toContain('Reconciling True StartPostponed')
   expect(messageOf(status, 'Ready')).toBe('a due slot waits: exceeded quota')
 })
 
-it('what the API server warns of is said with what is to come', () => {
+it('a warning of the API server follows the next slot in the message of Ready', () => {
   const status = statusFor({ warnings: ['would violate PodSecurity'] })
   expect(messageOf(status, 'Ready')).toBe('next 2026-11-29T00:00Z (01:00 Europe/Berlin). The API server warns: would violate PodSecurity')
 })

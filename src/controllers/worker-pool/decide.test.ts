@@ -62,7 +62,7 @@ describe('decide', () => {
       facts: { Ready: 'True DeploymentAvailable', ScalingLimited: 'True QueueConcurrencyLimited' },
     },
     {
-      name: 'is Ready while some pods are still missing, and says that it goes on',
+      name: 'is Ready while some pods are still missing, and Reconciling until they are there',
       world: { deployment: owned(7, { readyReplicas: 5, updatedReplicas: 7 }), signals: waiting(350) },
       reason: 'DeploymentAvailable',
       facts: { Ready: 'True DeploymentAvailable', Reconciling: 'True DeploymentProgressing' },
@@ -99,7 +99,7 @@ describe('decide', () => {
       facts: { Ready: 'False BrokerNotFound', Reconciling: 'True WaitingForBroker' },
     },
     {
-      name: 'leaves a Deployment of somebody else alone',
+      name: 'does not touch a Deployment of another owner',
       world: { deployment: { kind: 'Foreign', owner: 'HelmRelease "x"' }, signals: waiting(100) },
       reason: 'DeploymentNotOwned',
       facts: { Ready: 'False DeploymentNotOwned', Stalled: 'True DeploymentNotOwned' },
@@ -111,7 +111,7 @@ describe('decide', () => {
       facts: { Ready: 'False TemplateInvalid', Stalled: 'True TemplateInvalid' },
     },
     {
-      name: 'goes on trying where a quota is in the way',
+      name: 'retries while a quota prevents its Deployment',
       world: { deployment: { kind: 'Missing' }, refusal: { kind: 'Forbidden', message: 'exceeded quota: deployments' } },
       reason: 'DeploymentUnavailable',
       facts: { Ready: 'False DeploymentUnavailable', Reconciling: 'True DeploymentProgressing' },
@@ -148,7 +148,7 @@ describe('decide', () => {
       facts: { ScalingActive: 'True ValidMetricFound', Reconciling: 'True DeploymentProgressing' },
     },
     {
-      name: 'wakes from a zero without an account of who wrote it',
+      name: 'scales up from a zero whose author is not recorded',
       world: { deployment: owned(0), signals: waiting(100) },
       scale: '0 -> 2',
       reason: 'DeploymentProgressing',

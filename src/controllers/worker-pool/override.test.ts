@@ -72,7 +72,7 @@ describe('an override of a pool', () => {
       want: { scale: '0 -> 2', reason: 'DeploymentProgressing', againAfterMs: hour },
     },
     {
-      name: 'leaves a zero alone that somebody wrote since',
+      name: 'leaves a zero alone that a user wrote during the override',
       override: { replicas: 2 },
       deployment: owned(0, 2),
       want: { reason: 'ScalingDisabled', againAfterMs: hour },
@@ -174,7 +174,7 @@ describe('an override of a pool', () => {
     expect(told).toEqual(want)
   })
 
-  it('says what holds, until when, who wants it and why, and what the queues would have', () => {
+  it('names the effect, the end, the author and the reason of an override, and the replicas that the queues ask for', () => {
     const { status, scale } = planOf({ override: { replicas: 5, ...by }, deployment: owned(1), jobs: 100 })
     const words = '5 replicas until 2026-11-23T04:00:00Z by oncall: "incident 4711"'
     expect(findCondition(status.conditions, 'Overridden')).toMatchObject({ status: 'True', reason: 'OverrideActive', message: words })

@@ -23,7 +23,7 @@ it.each<{ name: string; pool: WorkerPool; object: Deployment; others?: WorkerPoo
     object: named('email', 'email', [ownerOf('WorkerPool', 'email', 'old-uid')]),
     want: 'WorkerPool "email"',
   },
-  { name: "nobody's", pool: poolOf(), object: named('email'), want: 'an unknown owner' },
+  { name: 'without an owner', pool: poolOf(), object: named('email'), want: 'an unknown owner' },
   { name: 'a free target', pool: targetPool(), object: named('theirs'), want: undefined },
   { name: 'a target that it has marked', pool: targetPool(), object: named('theirs', 'email'), want: undefined },
   {
@@ -49,9 +49,9 @@ it.each([
   { name: 'marked, and the pool has another target', object: named('old', 'email', [], 3), pool: targetPool(), want: true },
   { name: 'marked, and the target', object: named('theirs', 'email', [], 3), pool: targetPool(), want: false },
   { name: 'of another pool', object: named('theirs', 'other', [], 3), pool: undefined, want: false },
-  { name: 'labelled by somebody', object: named('theirs', 'email'), pool: undefined, want: false },
+  { name: 'labelled by a user', object: named('theirs', 'email'), pool: undefined, want: false },
   { name: 'created by a pool', object: named('email', 'email', [ownerOf('WorkerPool', 'email', 'u')], 3), pool: undefined, want: false },
-])('left behind: $name: $want', ({ object, pool, want }) => {
+])('a Deployment that its pool has left: $name: $want', ({ object, pool, want }) => {
   expect(isLeftBy(object, 'email', pool)).toBe(want)
 })
 

@@ -37,7 +37,7 @@ test('two leases of one endpoint share a connection, which the last of them clos
   expect(connected.size).toBe(0)
 })
 
-test('what is held stays while its endpoint stays, and nothing is lost by asking again', async () => {
+test('a connection stays while its endpoint stays, and asking again reports no loss', async () => {
   const { connected, brokers } = world()
   let losses = 0
   const hold = createBrokerConnection(brokers, () => losses++)
@@ -77,7 +77,7 @@ test('a hold that was released holds nothing, and can follow again', async () =>
   expect(await hold.connectTo(endpoint)).toBe(hold.broker)
 })
 
-test('whoever holds a broker is told when it is there again, and only as long', async () => {
+test('a holder of a broker learns when the broker returns, and only while it holds it', async () => {
   const { brokers, returns } = world()
   let returned = 0
   const hold = createBrokerConnection(

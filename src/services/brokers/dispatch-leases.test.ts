@@ -123,7 +123,7 @@ test.each([
   ['an orderly stop', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.stop.abort(new Error('SIGTERM'))],
   ['Standby', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.dispatchLeases.want('x/default', wish('x', 'Standby'))],
   ['the end of the TaskBroker', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.dispatchLeases.forget('x/default')],
-])('the turn is given back by %s', async (_, end) => {
+])('the dispatch lease is released by %s', async (_, end) => {
   const { clock, operator } = world()
   const [a, b] = [operator('a'), operator('b')]
   a.dispatchLeases.want('x/default', wish('x'))
@@ -173,7 +173,7 @@ test('a broker that is away is asked again each second, and what it said last ho
   expect(describe(dispatchLeases.state('x/default'))).toBe('Active 1')
 })
 
-test('new credentials move to a new connection without giving up the turn', async () => {
+test('new credentials move to a new connection without releasing the dispatch lease', async () => {
   const { clock, records, leased, operator } = world()
   const { dispatchLeases, changes } = operator('a')
   dispatchLeases.want('x/default', wish('x'))
@@ -187,7 +187,7 @@ test('new credentials move to a new connection without giving up the turn', asyn
   expect([leased.get(fingerprintOf(endpoint)), leased.get(fingerprintOf(rotated))]).toEqual([0, 1])
 })
 
-test('of two TaskBrokers for one server and namespace, the turn is kept until neither is Active', async () => {
+test('of two TaskBrokers for one server and namespace, the dispatch lease is kept until neither is Active', async () => {
   const { clock, records, leased, operator } = world()
   const { dispatchLeases } = operator('a')
   dispatchLeases.want('x/default', wish('x'))
@@ -201,7 +201,7 @@ test('of two TaskBrokers for one server and namespace, the turn is kept until ne
   expect([records.get('default/x')?.holder, leased.get(fingerprintOf(endpoint))]).toEqual(['', 1])
 })
 
-test('a stop leaves nothing behind', async () => {
+test('a stop leaves no timer and no connection', async () => {
   const { clock, leased, operator } = world()
   const { stop, dispatchLeases } = operator('a')
   dispatchLeases.want('x/default', wish('x'))

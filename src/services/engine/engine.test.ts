@@ -139,9 +139,9 @@ test.each<[string, DispatchState, () => TestActed, boolean]>([
     },
     false,
   ],
-  ['unless nobody holds the lease', { kind: 'Pending' }, () => ({ outcome: 'Deleted' }), false],
+  ['unless the lease has no holder', { kind: 'Pending' }, () => ({ outcome: 'Deleted' }), false],
   ['or leaves it to the cluster that dispatches', { kind: 'Standby', heldBy: 'blue' }, () => ({ outcome: 'Deleted' }), true],
-])('a removal goes on %s, and gives the connection back', async (_, state, acted, isComplete) => {
+])('a removal continues %s, and releases the connection', async (_, state, acted, isComplete) => {
   const { engine, there } = world()
   const memory = engine.remember<number>()
   await drive(engine, memory)

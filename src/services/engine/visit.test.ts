@@ -56,7 +56,7 @@ test('another epoch reads the record again', async () => {
   expect(seen).toEqual(['read', 'read'])
 })
 
-test('ends are acknowledged only on a record that the broker told in the same visit', async () => {
+test('ends are acknowledged only on a record that was read from the broker in the same visit', async () => {
   const { visit, seen, left } = world([])
   await visit()
   left.push('acknowledge')
@@ -64,7 +64,7 @@ test('ends are acknowledged only on a record that the broker told in the same vi
   expect(seen).toEqual(['read', 'read', 'acknowledge'])
 })
 
-test('the answer to a write is what the broker told: the record is not read again before the acknowledgement', async () => {
+test('the answer to a write counts as a read: the record is not read again before the acknowledgement', async () => {
   const { visit, seen, left } = world([])
   await visit()
   left.push('write', 'place', 'acknowledge')

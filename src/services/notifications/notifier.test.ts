@@ -123,7 +123,7 @@ describe('a receiver that hangs or refuses', () => {
     expect(told().filter((each) => each.includes('a/late'))).toEqual(['10 a/bad a/late 1'])
   })
 
-  it('is told what was wrong, without more than that', async () => {
+  it('shows the error of the last attempt, and nothing else of it', async () => {
     const { clock, notifier, send } = home(() => 'hang')
     send('a/bad', 'a/mail')
     await clock.advance(attemptTimeoutMs)
@@ -133,7 +133,7 @@ describe('a receiver that hangs or refuses', () => {
 })
 
 describe('the end of a term', () => {
-  it('lets end what is under way, and waits until it is settled', async () => {
+  it('lets attempts in flight end, and waits until they are settled', async () => {
     const term = new AbortController()
     const { clock, notifier, send, outcomes, told } = home(({ alert }, attempt) => (alert === 'a/slow' && attempt === 1 ? 'hang' : ok))
     notifier.start(term.signal)
@@ -152,7 +152,7 @@ describe('the end of a term', () => {
     expect(isStopped).toBe(true)
   })
 
-  it('does not wait for long for what nobody settles, and not at all when the lease is lost', async () => {
+  it('waits at most 2 s for outcomes that are not settled, and not at all when the lease is lost', async () => {
     const { clock, notifier, send } = home(() => ok)
     const term = new AbortController()
     notifier.start(term.signal)

@@ -61,7 +61,7 @@ function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => fal
 
 const many = (owner: string, count: number) => Array.from({ length: count }, (_, slot) => endOf(owner, slot))
 
-test('ends of owners that nobody tracks hide no end of a tracked owner', async () => {
+test('ends of untracked owners hide no end of a tracked owner', async () => {
   const { tracking } = world([...many('default/shop/invalid', 250), endOf('default/shop/nightly', 1)])
   tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
