@@ -47,9 +47,8 @@ export { apiGroup, apiVersion } from './kinds/kind.ts'
 export type { Kind } from './kinds/kind.ts'
 export type { JobTemplate, PodTemplate } from './kinds/job-template.ts'
 export { overrideAt, overrideOrigin, type Override } from './kinds/override.ts'
-export { taskAlert, taskAlerts } from './kinds/task-alert.ts'
+export { alertCondition, alertEvent, taskAlert, taskAlerts } from './kinds/task-alert.ts'
 export type { TaskAlert, TaskAlertSpec, TaskAlertStatus } from './kinds/task-alert.ts'
-export { alertCondition, alertEvent } from './kinds/task-alert-reasons.ts'
 export {
   taskBroker,
   taskBrokers,
