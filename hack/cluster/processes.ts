@@ -1,6 +1,6 @@
 /**
  * Processes that outlive the command that started them. Each is remembered as pid and start time, so
- * that a pid which the system gave to somebody else meanwhile is never taken for ours.
+ * that a pid which the system gave to another process meanwhile is never taken for ours.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'

@@ -29,7 +29,7 @@ export type ProviderName = (typeof providerNames)[number]
 
 /**
  * `CLUSTER` decides when set. Else kind where it can be used and native otherwise. A cluster that
- * somebody already has is never taken unasked, since tests and the demo create and delete in it.
+ * a user already has is never taken unasked, since tests and the demo create and delete in it.
  */
 export async function selectProvider(
   named: string | undefined,

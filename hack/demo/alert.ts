@@ -1,4 +1,4 @@
-/** The alert of the demo's graph: when it fired and was resolved, and who was told. Pure. */
+/** The alert of the demo's graph: when it fired and was resolved, and which notifications were sent. Pure. */
 import type { DemoState } from './state.ts'
 
 export const demoAlert = 'morning-summary-failing'

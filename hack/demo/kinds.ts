@@ -1,4 +1,4 @@
-/** What kubectl shows of the assistant, kind by kind, so that nobody has to take the demo's word for it. */
+/** What kubectl shows of the assistant, kind by kind, so that its reader need not trust the demo's words. */
 const shortNames = ['tmb', 'wp', 'tq', 'tsch', 'tdep', 'tex', 'tal', 'tac'] as const
 
 export type ShownKind = { readonly command: string; readonly lines: readonly string[] }

@@ -80,13 +80,13 @@ async function applyExample(kubectl: (...args: string[]) => Promise<string>, fol
   if (said.includes(`configmap/${namespace}-code configured`)) await kubectl('-n', namespace, 'delete', 'pods', '-l', labels.pool)
 }
 
-/** What does not come is told by the summary. */
+/** The summary names a notification that does not come. */
 async function until(holds: () => boolean): Promise<void> {
   const deadlineMs = Date.now() + patienceMs
   while (!holds() && Date.now() < deadlineMs) await sleep(200)
 }
 
-/** What is told is sent after it is recorded, and then one look more, for what must not come. */
+/** Notifications are sent after they are recorded; then it reads once more, for notifications that must not come. */
 async function toldUntil(count: number, look: () => Promise<readonly string[]>): Promise<readonly string[]> {
   const deadlineMs = Date.now() + 10_000
   while ((await look()).length < count && Date.now() < deadlineMs) await sleep(500)

@@ -53,7 +53,7 @@ export function renderSummary(state: DemoState, shown: readonly ShownKind[], kub
     row('fired at', alert.firedAt === undefined ? 'not seen' : `${alert.firedAt}, ${alert.firedWith ?? ''}`),
     row('run seen failed -> alert seen firing', span(0, alert.firedAfterMs)),
     row('resolved at', alert.resolvedAt ?? 'not seen'),
-    row('told', `${alert.told.length}: ${alert.told.join(', ')}`),
+    row('notified', `${alert.told.length}: ${alert.told.join(', ')}`),
     '',
     'The eight kinds of the assistant, as kubectl shows them:',
     ...shown.flatMap(({ command, lines }) => ['', `  $ ${command}`, ...lines.map((line) => fit(`  ${line}`, columns))]),

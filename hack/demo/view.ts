@@ -13,7 +13,7 @@ const maxNodes = 6
 const maxAlerts = 2
 const maxNews = 4
 
-/** Always of the same height, and not higher than `rows`, so that it can be drawn over itself: what there is no room for is told in one line. */
+/** Always of the same height, and not higher than `rows`, so that it can be drawn over itself: one line counts the rows without room. */
 export function renderFrame(state: DemoState, nowMs: number, columns: number, rows = Infinity): readonly string[] {
   const width = Math.min(Math.max(columns, 60), 140)
   const whole = [

@@ -20,7 +20,7 @@ export function dockerTool(): ImageTool {
   }
 }
 
-/** Docker may have been told to forget an image whose archive is still in the cache. */
+/** Docker may have removed an image whose archive is still in the cache. */
 async function provide({ name, reference, archive }: Image): Promise<void> {
   if ((await tryRun('docker', ['image', 'inspect', reference])).code === 0) return
   await run('docker', ['load', '--input', archive])

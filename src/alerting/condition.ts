@@ -152,7 +152,7 @@ function ruleOf({ kind }: AlertCondition): AnyRule {
   return rules[kind]
 }
 
-/** A threshold that is crossed while somebody has suspended the target on purpose is unknown: no reason to fire, and no all-clear. */
+/** A threshold that is crossed while a user has suspended the target is unknown: no reason to fire, and no all-clear. */
 function excused(found: Measurement, { words }: Suspended): Measurement {
   if (!found.known || !found.holds) return found
   return { known: false, reason: 'TargetSuspended', message: `${found.text}, but ${words}` }

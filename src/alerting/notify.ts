@@ -58,22 +58,22 @@ function decide(
   { severity, cooldownSeconds, quiet }: NotifyRules,
   nowMs: number,
 ): DecidedNotification | HeldBack | undefined {
-  const news = newest(record)
-  if (news === undefined || (before !== undefined && before.sequence >= news.sequence)) return undefined
+  const latest = newest(record)
+  if (latest === undefined || (before !== undefined && before.sequence >= latest.sequence)) return undefined
   const atMs = wholeSecond(nowMs)
   const fired = before?.firedAtMs === undefined ? {} : { firedAtMs: before.firedAtMs }
-  if (news.to === 'Resolved') {
+  if (latest.to === 'Resolved') {
     if (before?.to !== 'Firing' || facts?.sendResolved === false) return undefined
     if (facts === undefined) return { channel, reason: 'ChannelNotFound' }
     if (quiet?.kind === 'Silenced') return { channel, reason: 'Silenced', untilMs: quiet.untilMs }
-    return { channel, sequence: news.sequence, to: 'Resolved', atMs, ...fired, delivery: 'Pending' }
+    return { channel, sequence: latest.sequence, to: 'Resolved', atMs, ...fired, delivery: 'Pending' }
   }
   if (facts === undefined) return { channel, reason: 'ChannelNotFound' }
   if (severities.indexOf(severity) < severities.indexOf(facts.minimumSeverity)) return { channel, reason: 'BelowMinimumSeverity' }
   if (quiet !== undefined) return { channel, reason: quiet.kind, untilMs: quiet.untilMs }
   const warmMs = before?.firedAtMs === undefined ? nowMs : before.firedAtMs + cooldownSeconds * 1000
   if (warmMs > nowMs) return { channel, reason: 'CoolingDown', untilMs: warmMs }
-  return { channel, sequence: news.sequence, to: 'Firing', atMs, firedAtMs: atMs, delivery: 'Pending' }
+  return { channel, sequence: latest.sequence, to: 'Firing', atMs, firedAtMs: atMs, delivery: 'Pending' }
 }
 
 /** The record with the outcome of a notification. An outcome of an older notification changes nothing. */

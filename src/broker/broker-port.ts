@@ -49,7 +49,7 @@ export type QueueReading = {
   readonly added: number
   /** BullMQ's global concurrency: the most jobs that run at once, over all workers. */
   readonly concurrency?: number
-  /** The queue is paused: nobody takes its jobs. */
+  /** The queue is paused: no worker takes its jobs. */
   readonly paused: boolean
   /**
    * Since when the oldest ready job could have run; absent when nothing is ready. Looks at the next job of each kind (plain,
@@ -95,11 +95,11 @@ export type Broker = BrokerLedgers &
     readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>
     /**
      * Waits until something happened in a queue after its cursor (a `streamId`), at most `blockMs` (which may not exceed 10 s).
-     * Returns only the queues with news, with a cursor to go on from. One call at a time per broker; the others wait for their turn.
+     * Returns only the queues in which something happened, with the next cursor. One call at a time per broker; the others wait for their turn.
      * Rejects with the signal's reason when it aborts.
      */
     watchQueues(cursors: ReadonlyMap<string, string>, blockMs: number, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
-    /** Active jobs that nobody holds a lock of, by queue; looks at the 100 that are active longest in each. Every queue has its entry. */
+    /** Active jobs without a lock, by queue; looks at the 100 that are active longest in each. Every queue has its entry. */
     countOrphans(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
     info(): Promise<BrokerInfo>
     /** Returns the queues that hold repeatable jobs of a BullMQ before 6. BullMQ 6 does not run those. */
@@ -133,7 +133,7 @@ export type QueueApply = QueueClaim & {
   readonly gone?: string | undefined
 }
 
-/** One change to the queue. `isRepair`: Taskmill had made it before, and somebody else had undone it. */
+/** One change to the queue. `isRepair`: Taskmill had made it before, and another client had undone it. */
 export type QueueChange =
   | { readonly kind: 'Paused' | 'Resumed'; readonly isRepair: boolean }
   | { readonly kind: 'Limited'; readonly isRepair: boolean; readonly from: number | undefined; readonly to: number | undefined }
@@ -168,7 +168,7 @@ export type CleanAnswer =
 
 /**
  * BullMQ's own settings of queues, which all its workers obey at once. A record beside the queue says what Taskmill applied, so that it can
- * take back exactly that. It leaves a pause or a limit of somebody else as it is. Errors as those of `Broker`.
+ * take back exactly that. It leaves a pause or a limit of others as it is. Errors as those of `Broker`.
  */
 export type BrokerQueues = {
   /** Applies the settings, and takes back what was applied before and is not wanted any more. A repeat does nothing. */

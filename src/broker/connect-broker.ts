@@ -140,7 +140,7 @@ async function readServerInfo(redis: Redis): Promise<BrokerInfo> {
   )
   const hasAppendOnly = fields.get('aof_enabled') === '1'
   const isWithoutAppendOnly = fields.get('aof_enabled') === '0'
-  // Undefined where CONFIG is denied, or is not there: then nobody knows.
+  // Undefined, for unknown, where CONFIG is denied or does not exist.
   const snapshots = configValue(save)
   const [seconds = 0, micros = 0] = time.map(Number)
   const info: { readonly [K in keyof Required<BrokerInfo>]: BrokerInfo[K] | undefined } = {

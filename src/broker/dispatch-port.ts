@@ -153,7 +153,7 @@ type End = {
   readonly doneQueue: string
   /** The ledger or run that it belongs to. */
   readonly owner: string
-  /** `Removed`: somebody removed the job (or its queue) before it ended; nothing is known about it. */
+  /** `Removed`: a user removed the job (or its queue) before it ended; nothing is known about it. */
   readonly outcome: 'Succeeded' | 'Failed' | 'Removed'
   /** Error message of a failure, at most 1,024 characters. */
   readonly message?: string
@@ -185,7 +185,7 @@ export type PlacedState = {
   readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
   /** When its last attempt began (Unix ms); absent: none has. */
   readonly startedAtMs?: number
-  /** Its queue is paused: nobody takes its jobs. */
+  /** Its queue is paused: no worker takes its jobs. */
   readonly isPaused?: true
 }
 
@@ -198,18 +198,18 @@ export type BrokerJobs = {
   placeJobs(jobs: readonly PlacedJob[], brokerTimeMs: number, proof: DispatchProof): Promise<'Placed' | 'Fenced'>
   /**
    * Takes a placed job back. `Removed`: it will not run, and neither it nor its done job is there any more. `Started`: it runs, or has run,
-   * or somebody else removed it: its end is, or will be, in the done queue. `Absent`: there is neither the job nor its done job. `Fenced`:
+   * or another client removed it: its end is, or will be, in the done queue. `Absent`: there is neither the job nor its done job. `Fenced`:
    * the proof does not hold, nothing was done.
    */
   removePlaced(ref: PlacedRef, proof: DispatchProof): Promise<'Removed' | 'Started' | 'Absent' | 'Fenced'>
   /**
    * Takes a job out of its queue unless it runs right now, also between two attempts. `Removed`: neither it nor its done job is there any
-   * more. `Running`: it goes on, and its end will be in the done queue. `Ended`: its end is there. `Absent`: there is nothing, or its
+   * more. `Running`: it continues, and its end will be in the done queue. `Ended`: its end is there. `Absent`: there is nothing, or its
    * end was acknowledged. `Fenced` as above.
    */
   cancelPlaced(ref: PlacedRef, proof: DispatchProof): Promise<CancelAnswer>
   lookAtPlaced(refs: readonly PlacedRef[]): Promise<readonly PlacedState[]>
-  /** The ends that wait in these done queues, oldest first, at most 100 of each; `next` when there are more: what to pass as `from` to go on. */
+  /** The ends that wait in these done queues, oldest first, at most 100 of each; `next` when there are more: the `from` of the next call. */
   readEnded(doneQueues: readonly string[], from?: number): Promise<{ readonly ended: readonly EndedJob[]; readonly next?: number }>
   /**
    * Removes done jobs whose ends are recorded; again, or of a job that has not ended, does nothing. With the proof of who recorded them: what

@@ -13,7 +13,7 @@
  *
  * The smallest ACL rules, for the prefix `bull` (test/integration/broker-access.test.ts works with exactly these):
  *   operator  ~bull:* resetchannels -@all +@read +@write -@dangerous +eval +evalsha +time +client|id +client|setname
- *             and, to be told version, memory, eviction policy and persistence: +info +config|get; to end a wait at once: +client|unblock
+ *             and, to read version, memory, eviction policy and persistence: +info +config|get; to end a wait at once: +client|unblock
  *   worker    ~bull:* resetchannels -@all +@read +@write -@dangerous +eval +evalsha +time +client|id +client|setname
  *             and, for a faster drain: +client|unblock
  */

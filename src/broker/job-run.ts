@@ -132,7 +132,7 @@ export type LockKeeperDeps = {
 
 /**
  * Renews the locks of all running jobs, every third of their duration, in one round trip. A job whose lock is lost for good is aborted and
- * released: somebody else has it. While the broker is away nothing is aborted: the lock cannot be anybody else's before it is back.
+ * released: another worker has it. While the broker is away nothing is aborted: no other worker can get the lock before it is back.
  */
 export function createLockKeeper({ connection, runs, lockDurationMs, clock, log }: LockKeeperDeps): { stop(): Promise<void> } {
   let timer: TimerHandle | undefined

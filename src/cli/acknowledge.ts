@@ -7,7 +7,7 @@ import { parseReference, readObject } from './reference.ts'
 export const ack = quiet(
   'acknowledged',
   { acknowledge: true },
-  'say that somebody works on an alert, for a while',
+  'acknowledge an alert for a while',
   'Acknowledges an alert: until the given time its channels are notified only when it resolves.',
 )
 

@@ -8,7 +8,7 @@ import { type Reference, type ObjectOf, resourceOf } from './reference.ts'
 /** Help of the option `--because`. */
 export const becauseHelp = 'shown to others in kubectl describe and as an Event'
 
-/** Ends the override, whoever wrote it, and returns what was ended. */
+/** Ends the override, whatever its author, and returns what was ended. */
 export async function endOverride(context: Context, object: Overridable): Promise<string> {
   const active = activeOverride(object, context.clock.now())
   await removeOverride(context, object)
@@ -68,14 +68,14 @@ async function writeOverride({ client, onWarning }: Context, object: Overridable
   await client.apply(resourceOfObject(object), body, { fieldManager, force: true, fieldValidation: 'Strict', onWarning })
 }
 
-/** Removes the override, whoever wrote it. */
+/** Removes the override, whatever its author. */
 async function removeOverride({ client }: Context, object: Overridable): Promise<void> {
   const { name, namespace, uid } = object.metadata
   const resource = resourceOfObject(object)
   const nothing = { metadata: { name, namespace, uid } }
   const left = (await client.apply(resource, nothing, { fieldManager, force: true })) as Overridable
   if (left.spec.override === undefined) return
-  // Somebody wrote it, or a part of it, by other means.
+  // A user wrote it, or a part of it, by other means.
   const { override: _, ...spec } = left.spec
   const without: KubeObject = Object.assign({}, left, { spec })
   await client.update(resource, without, { fieldManager })

@@ -1,7 +1,7 @@
 /**
  * A run under every interleaving of small cases: two leaders run the real `nextRunStep` against a model of the broker (a log appended by
  * compare-and-swap on its length with a fence; done jobs, jobs, workers), and may lose their memory after every step, while jobs start and
- * end, time goes on, and the run is cancelled, deleted, or deleted and created again. All reachable states are visited; in each the rules below hold, and from each a
+ * end, time passes, and the run is cancelled, deleted, or deleted and created again. All reachable states are visited; in each the rules below hold, and from each a
  * lone leader comes to rest in what the brute-force evaluator says.
  */
 import { describe, expect, it } from 'vitest'
@@ -52,7 +52,7 @@ type Scenario = {
   readonly plan: RunPlan
   /** Nodes whose jobs fail. */
   readonly fails?: readonly string[]
-  /** Seconds that the time goes on. */
+  /** Seconds that pass. */
   readonly until?: number
   readonly crashes: number
   /** What is wanted after each edit; the first holds at the start. After `Deleted` it is another object of the same name that wants it. */
@@ -269,7 +269,7 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
   return finished.outcome === told.outcome ? told.difference : `the run is ${finished.outcome}, and should be ${told.outcome}`
 }
 
-/** The evaluator is told what happened, in the order of the log, and says what had to follow. */
+/** The evaluator receives what happened, in the order of the log, and says what had to follow. */
 function retold({ log }: World, { plan }: Scenario): { readonly outcome: string | undefined; readonly difference: string | undefined } {
   const nodes = [...plan.nodes, ...plan.finally].map(({ name, dependsOn, required }, index) => ({
     name,

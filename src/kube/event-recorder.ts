@@ -27,7 +27,7 @@ export type EventRecorderDeps = {
   readonly client: Pick<KubeClient, 'create' | 'apply'>
   readonly clock: Clock
   readonly log: Logger
-  /** Who reports, a qualified name: `taskmill.dev/operator`. */
+  /** The reporting controller, a qualified name: `taskmill.dev/operator`. */
   readonly component: string
   /** The process that reports: the name of its pod. */
   readonly instance: string

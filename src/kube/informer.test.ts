@@ -42,7 +42,7 @@ const informerWith = (streamLists: boolean): Informer<KubeObject, 'byUid'> =>
     onRelist: ({ missed }) => relists.push(missed),
   })
 
-/** What was told since the last call; waits until that is `count` changes. */
+/** The changes since the last call; waits until that is `count` changes. */
 const changes = async (count: number): Promise<string[]> => {
   while (told.length < count) await new Promise<void>((resolve) => (wake = resolve))
   return told.splice(0)

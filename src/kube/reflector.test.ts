@@ -152,7 +152,7 @@ describe('a streamed list', () => {
     await clock.timerSet(30_000, 30_000)
     await clock.advance(20_000)
     stream.line(added(pod('a', '1')))
-    // As long as it goes on it has its time.
+    // A watch that delivers changes does not time out.
     await clock.timerSet(30_000, 30_000)
     await clock.advance(30_000)
     await request.closed
@@ -257,7 +257,7 @@ test('a waiting reflector retries as soon as any request reaches the server', as
   stream.line(bookmark('5', 'last'))
   await informer.synced
   stream.reset()
-  // Nobody listens for a while: the pauses have grown to their longest.
+  // The server does not listen for a while: the pauses have grown to their longest.
   for (const pauseMs of [800, 1_600, 3_200, 6_400, 12_800, 25_600]) {
     await afterPause(pauseMs)
     ;(await server.next()).reset()

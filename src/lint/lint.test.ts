@@ -145,7 +145,7 @@ describe('texts', () => {
   ])('that Helm has to render: %s', (_, text, at) => {
     const words = 'is a template; only its rendered output can be checked. Next: helm template CHART | taskmill lint -'
     expect(said(text)).toEqual([`a.yaml:${at} error ${words}`])
-    // Whoever names a folder did not ask for it.
+    // A user who names a folder did not ask for this file.
     expect(said({ 'chart/a.yaml': text })).toEqual([`chart/a.yaml:${at} warning ${words}`])
   })
 

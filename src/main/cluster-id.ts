@@ -25,7 +25,7 @@ export function createClusterId(deps: {
 }): ClusterId {
   const { client, namespace, clock, log } = deps
   const synced = Promise.withResolvers<void>()
-  // Whoever does not wait for it must not be killed by its rejection.
+  // Its rejection must not end the process when no part waits for it.
   synced.promise.catch(() => {})
   let id: string | undefined
 

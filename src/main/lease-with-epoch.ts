@@ -17,13 +17,13 @@ export function leaseWithEpoch(lease: LeaseStore): LeasePort {
       const record = await lease.read(signal)
       return record && withEpoch(record)
     },
-    // Held by us in between, so that nobody else comes before the epoch.
+    // Held by us in between, so that no other process comes before the epoch.
     create: async (record, signal) => update({ ...record, stored: (await lease.create(record, signal)).stored }, signal),
     update,
   }
 }
 
-/** What is not a number counts as none: a leader that begins at 1 is corrected by the brokers. */
+/** An annotation that is not a number counts as none: a leader that begins at 1 is corrected by the brokers. */
 function epochOf(lease: Lease): number {
   const value = lease.metadata.annotations?.[annotations.epoch] ?? ''
   return /^\d{1,15}$/u.test(value) ? Number(value) : 0

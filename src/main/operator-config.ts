@@ -4,10 +4,10 @@ import { logLevels, type LogLevel } from '../observability/index.ts'
 
 /** The operator's settings; all of them come from the environment, which the chart fills in. */
 export type OperatorConfig = {
-  /** Who this process is in the Lease and in Events. A container that restarts in its pod keeps it, and so takes over at once. */
+  /** The name of this process in the Lease and in Events. A container that restarts in its pod keeps it, and so takes over at once. */
   readonly identity: string
   readonly lease: { readonly namespace: string; readonly name: string }
-  /** First part of the names under which schedules are known in a broker: tells strangers apart that share one. */
+  /** First part of the names under which schedules are known in a broker: keeps installations apart that share a broker. */
   readonly installation: string
   /** Empty means all. */
   readonly watchNamespaces: readonly string[]

@@ -10,7 +10,7 @@ import type { HttpPost } from '../services/notifications/index.ts'
  * Returns a connection that begins requests only while its term lasts. Every request asks for its credentials right before it is handed to
  * the pool of connections, a repeated one each time. There the term and the lease are checked, and TM_LEASE_LOST is thrown once the term
  * is over or the lease cannot be trusted any more. So a process that was frozen beyond its lease begins nothing when it wakes up, and
- * what is left of a term sends nothing in the next one. The orderly stop aborts the term too, with another reason: the last requests of
+ * a request of one term is not sent in the next one. The orderly stop aborts the term too, with another reason: the last requests of
  * that term are still sent.
  * Does not: call back what waits in the pool for a connection to open. That is cut by its signal, which the elector aborts as the first
  * thing after waking up; and a write of replicas that slipped through carries the resource version that it was based on.

@@ -1,6 +1,6 @@
 /**
  * One term of leadership: everything that acts, made anew when this process begins to lead and never used again, so that nothing of an old
- * term can be sent in a new one. What only knows (the caches) or measures lives as long as the process.
+ * term can be sent in a new one. The caches and the metrics live as long as the process.
  */
 import { namespaceOf, secrets } from '../api/index.ts'
 import { connectBroker } from '../broker/index.ts'
@@ -32,7 +32,7 @@ import { cacheOfKind, type Caches, type Deletions } from './caches.ts'
 import type { OperatorConfig } from './operator-config.ts'
 import { fenced, httpPost, traced } from './term-client.ts'
 
-/** What outlives the terms. */
+/** The parts that outlive the terms. */
 export type Process = {
   readonly config: OperatorConfig
   /** UID of the namespace that stands for the cluster. */

@@ -1,4 +1,4 @@
-/** What has to hold for every metric, whoever declares it. */
+/** Rules for every metric, whatever folder declares it. */
 import { expect, it } from 'vitest'
 import { labelNamesOf, metricGroups, type MetricGroup } from './index.ts'
 
@@ -8,7 +8,7 @@ const declared = (metricGroups as readonly MetricGroup[]).flatMap((group) =>
 type Declared = (typeof declared)[number]
 const offenders = (isRight: (each: Declared) => boolean) => declared.filter((each) => !isRight(each)).map(({ name }) => name)
 
-/** Labels whose values nobody bounds: a pod, a job, a run. */
+/** Labels with an unbounded number of values: a pod, a job, a run. */
 const unbounded = ['pod', 'worker', 'job', 'id', 'uid', 'run', 'execution', 'slot', 'message', 'error', 'node']
 
 it('each is declared once', () => {

@@ -99,7 +99,7 @@ export function createController(deps: ControllerDeps): Controller {
       if (requeueAfterMs !== undefined) queue.add(key, { afterMs: requeueAfterMs, priority })
       hooks.onReconcile?.(requeueAfterMs === undefined ? 'success' : 'requeue_after', (clock.monotonicNow() - startedMs) / 1000)
     } catch (error) {
-      // Interrupted by the stop, whatever it threw because of that: nothing failed, and whoever leads next does it again.
+      // Interrupted by the stop, whatever it threw because of that: nothing failed, and the next leader does it again.
       if (stop.aborted) return
       const kind = kindOf(error, limit.signal.reason === timeout)
       if (kind === 'terminal') queue.forget(key)
@@ -163,7 +163,7 @@ function kindOf(error: unknown, timedOut: boolean): FailureKind {
 
 function report(log: Logger, kind: FailureKind, error: unknown): void {
   if (kind === 'panic') log.error({ err: error }, 'reconciliation failed because of a mistake in the program')
-  // Somebody else wrote in between: everyday life, not worth a line unless one looks for it.
+  // Another writer was faster: everyday life, not worth a line unless one looks for it.
   else if (hasCode(error, 'TM_KUBE_CONFLICT')) log.debug({ reason: errorMessage(error) }, 'reconciliation met a conflict')
   else log.error({ reason: errorMessage(error), kind }, 'reconciliation failed')
 }

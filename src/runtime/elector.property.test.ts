@@ -12,7 +12,7 @@ const fate = fc.record({
   backMs: fc.constantFrom(0, 1, 300, 2_000, 9_000),
 })
 
-/** The clock of a process whose wall clock is wrong and that can be stopped for a while, as by SIGSTOP: time passes, but its timers fire only when it goes on. */
+/** The clock of a process whose wall clock is wrong and that can be stopped for a while, as by SIGSTOP: time passes, but its timers fire only when it continues. */
 const freezable = (clock: FakeClock, skewMs: number): Clock & { freeze(ms: number): void; isFrozen(): boolean } => {
   let frozenUntilMs = 0
   return {
@@ -33,7 +33,7 @@ const freezable = (clock: FakeClock, skewMs: number): Clock & { freeze(ms: numbe
 
 /**
  * Two processes that come, go, freeze and come back over a network that delays and loses, for several minutes. At every step of time
- * at most one of them trusts in leading, and whoever is awake and works is trusted; every term has a higher epoch than those before.
+ * at most one of them trusts in leading, and a process that is awake and works is trusted; every term has a higher epoch than those before.
  */
 test('two processes never trust in leading at the same time', async () => {
   let longestGapMs = 0
@@ -139,6 +139,6 @@ test('two processes never trust in leading at the same time', async () => {
     ),
     { numRuns: 25 },
   )
-  // With a network that works, somebody leads again within a retry of each release.
+  // With a network that works, a process leads again within a retry of each release.
   expect(longestGapMs).toBeLessThanOrEqual(5_000)
 }, 120_000)

@@ -38,7 +38,7 @@ const memoryLease = (first?: LeaseRecord) => {
   return { state, port }
 }
 
-/** An elector whose work runs until it is told to end, and then takes `windDownMs`. */
+/** An elector whose work runs until its signal aborts, and then takes `windDownMs`. */
 const candidate = (clock: Clock, lease: LeasePort, identity: string, windDownMs = 0, more: Partial<ElectorDeps> = {}) => {
   const stop = new AbortController()
   const log: string[] = []

@@ -4,7 +4,7 @@ import type { Logger } from '../observability/index.ts'
 
 /** A lease as stored. Its times are for people who read it: the elector trusts only what it observes itself. */
 export type LeaseRecord = {
-  /** The identity of who holds it; empty when nobody does. */
+  /** The identity of its holder; empty without one. */
   readonly holder: string
   /** How long after a renewal the others wait. */
   readonly durationMs: number
@@ -22,7 +22,7 @@ export type LeaseRecord = {
 export type LeasePort = {
   /** `undefined` when there is none. */
   read(signal: AbortSignal): Promise<LeaseRecord | undefined>
-  /** TM_KUBE_ALREADY_EXISTS when somebody was faster. */
+  /** TM_KUBE_ALREADY_EXISTS when another process was faster. */
   create(record: LeaseRecord, signal: AbortSignal): Promise<LeaseRecord>
   /** Succeeds only if nothing changed since `record.stored` was read or written: else TM_KUBE_CONFLICT, or TM_KUBE_NOT_FOUND. */
   update(record: LeaseRecord, signal: AbortSignal): Promise<LeaseRecord>
@@ -31,8 +31,8 @@ export type LeasePort = {
 /**
  * Lets one of several processes lead.
  *
- * Guarantees, when clocks run at about the same speed: two processes are never `isTrusted` at the same time; who takes over waits
- * until the lease has not changed for its whole duration by its own clock; nobody's wall clock matters. A lease that was released
+ * Guarantees, when clocks run at about the same speed: two processes are never `isTrusted` at the same time; a process that takes over waits
+ * until the lease has not changed for its whole duration by its own clock; no wall clock matters. A lease that was released
  * or that carries the own identity (this pod before it was restarted) is taken at once.
  * Does not: stop what a frozen process had already sent when it wakes up. Writes that matter carry a fence of their own.
  */
@@ -50,7 +50,7 @@ export type Elector = {
   overdueMs(): number
   /** The number of this process's term, written into the lease when it is taken; 0 before. Higher than that of every leader before. */
   epoch(): number
-  /** Somebody has seen that number before this term: from the next renewal on the epoch is higher, even if the lease had been lost and made anew. */
+  /** A broker has seen that number before this term: from the next renewal on the epoch is higher, even if the lease had been lost and made anew. */
   outbid(epoch: number): void
 }
 
@@ -94,7 +94,7 @@ export function createElector(deps: ElectorDeps): Elector {
   let lowestEpoch = 1
   let observed = { what: '', sinceMs: 0 }
 
-  /** Whether somebody else may be leading, judged by how long this process has seen the record unchanged. */
+  /** Whether another process may be leading, judged by how long this process has seen the record unchanged. */
   function isTaken(record: LeaseRecord): boolean {
     const what = JSON.stringify([record.holder, record.renewedAtMs, record.acquiredAtMs, record.transitions, record.durationMs])
     if (what !== observed.what) observed = { what, sinceMs: clock.monotonicNow() }
@@ -121,7 +121,7 @@ export function createElector(deps: ElectorDeps): Elector {
     if (!base) {
       base = await lease.read(signal)
       if (base && trusted && base.holder !== identity)
-        throw lost(base.holder === '' ? 'somebody took it away' : `"${base.holder}" holds it`)
+        throw lost(base.holder === '' ? 'it has no holder any more' : `"${base.holder}" holds it`)
       if (base && isTaken(base)) return false
     }
     const nowMs = clock.now()
@@ -145,7 +145,7 @@ export function createElector(deps: ElectorDeps): Elector {
     return leftMs() > 0
   }
 
-  /** An attempt that ends in time and survives that somebody was faster, or that an earlier one had succeeded without an answer. */
+  /** An attempt that ends in time and survives that another process was faster, or that an earlier one had succeeded without an answer. */
   async function tryWithin(ms: number, signal?: AbortSignal): Promise<boolean> {
     using limit = deadline(clock, ms, { signal, reason: () => taskmillError('TM_KUBE_UNAVAILABLE', 'no answer about the lease in time') })
     try {
@@ -170,7 +170,7 @@ export function createElector(deps: ElectorDeps): Elector {
     return false
   }
 
-  /** Renews until told to end; throws TM_LEASE_LOST. */
+  /** Renews until `end` aborts; throws TM_LEASE_LOST. */
   async function keep(end: AbortSignal): Promise<void> {
     let failure: unknown
     for (;;) {

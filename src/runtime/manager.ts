@@ -15,7 +15,7 @@ export type Startable = {
   readonly stopped?: Promise<void>
 }
 
-/** `following`: the caches are warm, somebody else leads; ready to take over. */
+/** `following`: the caches are warm, another process leads; ready to take over. */
 export type ManagerPhase = 'starting' | 'following' | 'leading' | 'stopping'
 
 /**
@@ -122,7 +122,7 @@ export function createManager(deps: ManagerDeps): Manager {
   async function lead(leading: AbortSignal): Promise<void> {
     phase = 'leading'
     const parts: Part[] = []
-    // At once, not when the loop below gets to it: somebody else may lead very soon.
+    // At once, not when the loop below gets to it: another process may lead very soon.
     leading.addEventListener('abort', () => hasCode(leading.reason, 'TM_LEASE_LOST') && abort(parts, leading.reason), { once: true })
     try {
       for (const [index, startable] of (await deps.leading(leading)).entries()) {

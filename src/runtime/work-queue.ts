@@ -25,7 +25,7 @@ export type QueueHooks = {
   readonly onRetry?: () => void
 }
 
-/** A key that was taken. Until `done` nobody else gets it. */
+/** A key that was taken. Until `done` no other worker gets it. */
 export type WorkItem = { readonly key: string; readonly priority: number; done(): void }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * The ledger under every interleaving of small cases: two leaders run the real `nextStep` against a model of the broker (compare-and-swap
  * with a fence and a window of time; done jobs, jobs, workers), and may lose their memory after every step, while the schedule is edited,
- * suspended or deleted, jobs start and end, and time goes on. All reachable states are visited; in each the rules below hold, and from each a
+ * suspended or deleted, jobs start and end, and time passes. All reachable states are visited; in each the rules below hold, and from each a
  * lone leader comes to rest with every slot accounted for.
  */
 import { describe, expect, it } from 'vitest'

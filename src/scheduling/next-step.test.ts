@@ -18,7 +18,7 @@ function planOf(change: Partial<SchedulePlan> = {}): SchedulePlan {
   return { ...rest, epoch: 1, createdAtMs: start * 1000, ...change, timing, slots: parsed.slots }
 }
 
-/** A broker in which nothing goes wrong, and a leader that does what it is told until it has to wait. */
+/** A broker in which nothing goes wrong, and a leader that carries out each step until it has to wait. */
 function home() {
   const jobs = new Map<Slot, RunObservation>()
   const ended: RunOutcome[] = []

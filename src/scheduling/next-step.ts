@@ -37,7 +37,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
 }
 
 /**
- * Removes everything that has not started, then the ledger. Running jobs continue, and nobody waits for their end.
+ * Removes everything that has not started, then the ledger. Running jobs continue, without a wait for their end.
  * Slots go through `Revoking`, so that a schedule of the same name that is created meanwhile finds a valid ledger.
  */
 function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed }: Knowledge): Step {
@@ -157,14 +157,14 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
   const isStrange = (slot: Slot): boolean =>
     ledger.open.some((open) => open.slot === slot && !hasSameExecutor(open.generation, plan.generation))
-  const news = withDispatched(
+  const dispatched = withDispatched(
     ledger,
     started.filter((slot) => !isKnown(slot)),
     epoch,
     nowMs,
   )
   // A run that was dispatched before the deletion began, and still runs, is counted already.
-  const settled = withStates(news, (open) => (started.includes(open.slot) ? { ...open, state: 'Final' } : open))
+  const settled = withStates(dispatched, (open) => (started.includes(open.slot) ? { ...open, state: 'Final' } : open))
   const counted = withMissed(
     withoutSlots(settled, back),
     'LedgerRegressed',

@@ -245,7 +245,7 @@ it('sums up what the handlers counted, and says what is wrong', () => {
   expect(text).toMatch(/runs +3: 3 by hand, 0 by its schedule\n.*as expected +3 of 3\n +away +Succeeded, 6\/6, 8 s\n/u)
   expect(text).toMatch(/steps started +16\n.*lost +0\n.*doubled +0\n/u)
   expect(text).toMatch(
-    /fired at +2026-11-24T09:00:10Z, 1 failed > 0 in 1m\n.*firing +400 ms\n.*resolved at +2026-11-24T09:01:00Z\n.*told +2: firing, resolved\n/u,
+    /fired at +2026-11-24T09:00:10Z, 1 failed > 0 in 1m\n.*firing +400 ms\n.*resolved at +2026-11-24T09:01:00Z\n.*notified +2: firing, resolved\n/u,
   )
   expect(text).toContain('  $ kubectl get tal\n  NAME\n  morning-summary-failing\n')
   expect(renderSummary(state, shown, '/tmp/kubeconfig', 12)).toContain('  morning-s…')

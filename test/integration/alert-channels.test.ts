@@ -1,4 +1,4 @@
-/** What channels are told of alerts, and when not, on a real API server and Redis, with real HTTP receivers. */
+/** The notifications that channels receive of alerts, on a real API server and Redis, with real HTTP receivers. */
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { alertChannels, findCondition, secrets, taskAlerts, workerPools, type TaskAlert } from '../../src/api/index.ts'
@@ -194,7 +194,7 @@ describe('200 alerts', () => {
     // What was begun a moment ago ends within the 3 s before.
     await new Promise((resolve) => setTimeout(resolve, 3_000))
     const [before, ran, startedMs] = [await versions(), await scripts(), performance.now()]
-    // Within 10 s: ten passes over the queues, and at most one over the counts; beside them what keeps the turn in six namespaces.
+    // Within 10 s: ten passes over the queues, and at most one over the counts; beside them the renewals of the dispatch lease in six namespaces.
     await new Promise((resolve) => setTimeout(resolve, 10_000))
     const seconds = (performance.now() - startedMs) / 1000
     expect(await versions()).toEqual(before)

@@ -397,7 +397,7 @@ test('deleted while no operator runs: waiting jobs are removed, recorded ends ar
 
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log: silentLogger, clock: systemClock }) })
   const stop = new AbortController()
-  const departed = new Set<string>()
+  const deletedRuns = new Set<string>()
   const deps = { clock: systemClock, log: silentLogger, brokerClock: createBrokerClock(systemClock) }
   const endpoint = { address: redis.address, keyPrefix: 'bull' }
   const orphanedData = createOrphanedData({
@@ -411,7 +411,7 @@ test('deleted while no operator runs: waiting jobs are removed, recorded ends ar
     epoch: () => 5,
     exists: (kind, namespace, name) => kind !== 'TaskExecution' || namespace !== 'swept' || name !== 'x7k2p',
     isWatched: () => true,
-    deletedRuns: { add: (key) => departed.add(key) },
+    deletedRuns: { add: (key) => deletedRuns.add(key) },
     taskBrokers: { list: (namespace) => [{ metadata: { namespace, name: 'default' } } as TaskBroker] },
     directory: { get: () => ({ kind: 'Known', endpoint }) },
     dispatchLeases: {
@@ -425,7 +425,7 @@ test('deleted while no operator runs: waiting jobs are removed, recorded ends ar
   await eventually(async () => expect((await leftOf()).filter((key) => !key.includes('/runs'))).toEqual([]))
   expect((await broker.listOwners('default', '0')).owners.has(home.run)).toBe(false)
   expect(await statesOf(kept)).toEqual({ waits: 'Running' })
-  expect([...departed]).toEqual(['swept/x7k2p'])
+  expect([...deletedRuns]).toEqual(['swept/x7k2p'])
   running.resolve()
   await eventually(async () => expect(await endsOf(home)).toHaveLength(1))
   orphanedData.lookAgain()

@@ -1,4 +1,4 @@
-/** Schedules while something is away: the operator, the broker, the ledger, the namespace, the turn to dispatch. */
+/** Schedules while something is away: the operator, the broker, the ledger, the namespace, the dispatch lease. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { taskBrokers, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'

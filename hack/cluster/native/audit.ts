@@ -1,6 +1,6 @@
 /**
  * The API server's record of what the operator asked it for, without bodies; the tests hold it against the rights that the chart
- * grants. It begins anew with every `up`, and stays small: nobody else's requests are in it.
+ * grants. It begins anew with every `up`, and stays small: it holds no other requests.
  */
 import { writeFile } from 'node:fs/promises'
 

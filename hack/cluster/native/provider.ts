@@ -112,7 +112,7 @@ async function refuseTakenPorts(): Promise<void> {
   const names = Object.entries(ports)
   const free = await Promise.all(names.map(([, port]) => isFree(port)))
   const taken = names.filter((_, index) => free[index] === false).map(([name, port]) => `${port} (${name})`)
-  if (taken.length > 0) throw new Error(`ports that the cluster needs are taken by somebody else: ${taken.join(', ')}`)
+  if (taken.length > 0) throw new Error(`other processes use ports that the cluster needs: ${taken.join(', ')}`)
 }
 
 async function down(at: Layout, progress: Progress): Promise<void> {

@@ -110,7 +110,7 @@ export async function removeKubeletTraces(at: Layout): Promise<void> {
   await removeEmpty(links, '/var/lib/kubelet/device-plugins', '/var/lib/kubelet/pod-resources', '/var/lib/kubelet')
 }
 
-/** Control groups of pods. A group with processes cannot be removed, so those of somebody else's kubelet stay. */
+/** Control groups of pods. A group with processes cannot be removed, so those of another kubelet stay. */
 export async function removeControlGroups(): Promise<void> {
   for (const top of ['/sys/fs/cgroup', ...(await readdir('/sys/fs/cgroup').catch(() => [])).map((name) => join('/sys/fs/cgroup', name))]) {
     const pods = join(top, 'kubepods')

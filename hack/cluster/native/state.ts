@@ -23,7 +23,7 @@ export async function readState(file: string): Promise<ClusterState | undefined>
   try {
     return JSON.parse(text) as ClusterState
   } catch {
-    // The file is renamed into place, so this is a full disk or a stranger's doing: start anew.
+    // The file is renamed into place, so the disk is full or another program wrote it: start anew.
     return undefined
   }
 }

@@ -68,7 +68,7 @@ export const alertConditions = {
     schema: optional(
       object({
         description:
-          'Fires when too many jobs could run and wait: the waiting, prioritized and due delayed jobs of all queues of the target. Jobs of a queue that a TaskQueue suspends do not fire; jobs of a queue that somebody else paused do.',
+          'Fires when too many jobs could run and wait: the waiting, prioritized and due delayed jobs of all queues of the target. Jobs of a queue that a TaskQueue suspends do not fire; jobs of a queue that another client paused do.',
         fields: { above: threshold('Fires above this number of jobs.', 0, maxCount) },
       }),
     ),

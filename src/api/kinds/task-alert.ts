@@ -172,7 +172,7 @@ const override = object({
     ...overrideFields,
     acknowledge: optional(
       boolean({
-        description: 'True: somebody works on it. Until the override ends, channels are notified only when the alert is resolved.',
+        description: 'True: a user works on it. Until the override ends, channels are notified only when the alert is resolved.',
       }),
     ),
     silence: optional(

@@ -11,7 +11,7 @@
  *     read-ended    reads where moveToFinished leaves result and error of a child: `<parent>:processed`, `<parent>:failed`
  *     renew-locks   does what extendLocks does
  *     keep-paused   knows where BullMQ 5 keeps the jobs of a paused queue
- *   - The markers that wake idle workers, and that whoever pops one must fetch or put it back: queue-source.ts.
+ *   - The markers that wake idle workers, and that a worker that pops one must fetch or put it back: queue-source.ts.
  *   - `Worker` without its loop: its protected method `nextJobFromJobData`, and what the methods `moveToActive`, `moveJobFromActiveToWait` and
  *     `moveStalledJobsToWait` of its backend (`createRedisBackend`) take and answer: queue-source.ts.
  *   - Negative codes of BullMQ's errors: queue-source.ts.

@@ -21,7 +21,7 @@ const doneQueueTtlMs = 30 * 86_400_000
 
 /**
  * Tracked jobs: each is the only child of a done job, as a flow of BullMQ. Placing is one script, so that it is refused as a whole when the
- * proof does not hold, and so that nobody ever sees a job without its done job. Errors are those of the connection.
+ * proof does not hold, and so that no client ever sees a job without its done job. Errors are those of the connection.
  */
 export function createPlacedJobs(
   redis: Redis,

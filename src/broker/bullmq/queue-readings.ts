@@ -9,7 +9,7 @@ const readScript = loadScript('read-queues')
 const orphansScript = loadScript('count-orphans')
 const repeatablesScript = loadScript('find-repeatables')
 
-/** 50 queues take about 1 ms, in which nobody else is served. */
+/** 50 queues take about 1 ms, in which Redis serves no other client. */
 const queuesPerCall = 50
 /** Fewer where a script looks at the locks of each queue. */
 const lockedQueuesPerCall = 10
@@ -45,7 +45,7 @@ export async function waitForEvents(
   return new Map((reply ?? []).map(([key, entries]) => [queueOf.get(key) ?? key, entries.at(-1)?.[0] ?? '0-0']))
 }
 
-/** Returns how many active jobs of each queue nobody holds the lock of, among the 100 that are active longest. */
+/** Returns how many active jobs of each queue have no lock, among the 100 that are active longest. */
 export async function countOrphans(redis: Redis, keyPrefix: string, queues: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const counts = await callForQueues<number>(redis, orphansScript, basesOf(keyPrefix, queues), lockedQueuesPerCall, orphansPerQueue)
   return new Map(queues.map((queue, index) => [queue, counts[index] ?? 0]))

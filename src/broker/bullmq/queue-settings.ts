@@ -8,7 +8,7 @@ const loadScript = scriptsBeside(import.meta.url)
 const applyScript = loadScript('apply-queue')
 const cleanScript = loadScript('clean-queue')
 
-/** Of each kind; each costs about ten commands, and nobody else is served meanwhile. */
+/** Of each kind; each costs about ten commands, and Redis serves no other client meanwhile. */
 const cleanedAtOnce = 200
 
 type ApplyReply =

@@ -105,7 +105,7 @@ export class QueueSource extends Worker<unknown, unknown> {
   async handBack(jobId: string, token: string): Promise<void> {
     await this.getBackend().moveJobFromActiveToWait(jobId, token)
     await this.#keepPaused([jobId])
-    // BullMQ 6.7 wakes nobody for a prioritized job. In a paused queue the marker costs one look in vain.
+    // BullMQ 6.7 wakes no worker for a prioritized job. In a paused queue the marker costs one look in vain.
     await this.#redis.zadd(this.#markerKey, 0, '0')
   }
 
@@ -164,7 +164,7 @@ export async function findClaims(
 /** A job that is locked by this process. */
 export type HeldJob = { readonly source: QueueSource; readonly job: TakenJob; readonly id: string; readonly token: string }
 
-/** Renews the locks of these jobs in one round trip, and returns those that are lost: somebody else has the job, or it is not active any more. */
+/** Renews the locks of these jobs in one round trip, and returns those that are lost: another worker has the job, or it is not active any more. */
 export async function renewLocks<T extends HeldJob>(redis: Redis, jobs: readonly T[], durationMs: number): Promise<readonly T[]> {
   const byBase = [...Map.groupBy(jobs, ({ source }) => source.base)]
   const replies = await callScript(

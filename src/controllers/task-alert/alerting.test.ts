@@ -107,7 +107,7 @@ it('is right after a restart, and with a target that was created anew', async ()
   restart()
   await look()
   expect(writes).toHaveLength(1)
-  // The alert was deleted while nobody looked.
+  // The alert was deleted while no operator ran.
   world.alerts = []
   restart()
   await look()

@@ -111,7 +111,7 @@ export function alertingOf(alerts: readonly TaskAlert[]): WantedCondition | 'Und
 }
 
 /**
- * Reasons of Firing for which nobody can see the value. With the other reasons there is no value, or too little to judge, which is no fault of
+ * Reasons of Firing for which the value cannot be seen. With the other reasons there is no value, or too little to judge, which is no fault of
  * the target.
  */
 const blindReasons: Readonly<Record<UnknownReason, boolean>> = {

@@ -43,7 +43,7 @@ export function postponementOf(world: World): { readonly kind: 'KeepStatus' } | 
   return ms > 0 ? { kind: 'Wait', ms } : undefined
 }
 
-/** What an alert names is often created together with it, a moment later: nobody needs to read that it was missing. */
+/** What an alert names is often created together with it, a moment later: until then the status does not say that it is missing. */
 function patienceMs({ alert, status, facts, faults, channels, nowMs }: World): number {
   const isMissing = facts.kind === 'Unknown' && (facts.reason === 'TargetNotFound' || facts.reason === 'BrokerNotFound')
   if (wasJudged(status) || faults.length > 0 || (!isMissing && ![...channels.values()].includes(undefined))) return 0

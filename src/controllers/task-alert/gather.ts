@@ -72,7 +72,7 @@ export type GatherDeps = FactsDeps & {
   readonly notifier: Pick<Notifier, 'delivery'>
 }
 
-/** What was read for an alert, and whether somebody has suspended what it is about. */
+/** What was read for an alert, and whether a user has suspended its target. */
 export type Gathered = { readonly facts: Facts; readonly suspension: Suspension }
 
 /** What is read for whom. */
@@ -279,7 +279,7 @@ function successes(deps: FactsDeps, asked: Asked, target: Target, place: Place):
   return {
     kind: 'Successes',
     createdAtMs: timeOf(schedule.metadata.creationTimestamp) ?? deps.now(),
-    // The end of a suspension that nobody saw: the last slot that it left out.
+    // The end of a suspension that no operator saw: the last slot that it left out.
     resumedAtMs: timeOf(schedule.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.lastSlotTime),
     lastSuccessAtMs: timeOf(schedule.status?.lastSuccessTime),
     counted: read.kind === 'Counts' ? read.succeeded : undefined,

@@ -274,7 +274,7 @@ export function wasJudged(status: TaskAlertStatus | undefined): boolean {
   return findCondition(status?.conditions, 'Firing') !== undefined
 }
 
-/** What a write changes that somebody would miss if it were lost: the state, or a notification. Kill points are named after it. */
+/** Names the change of a write that must not be lost: the state, or a notification. Kill points are named after it. */
 export function changeIn(before: TaskAlertStatus | undefined, after: TaskAlertStatus): string | undefined {
   if (before?.state !== after.state) return after.state
   const notified = (status: TaskAlertStatus | undefined): string =>

@@ -1,4 +1,4 @@
-/** What a TaskAlert can watch, what it needs to know of it, and whether somebody has suspended it on purpose. Pure. */
+/** What a TaskAlert can watch, what it needs to know of it, and whether a user has suspended it. Pure. */
 import type { Suspended } from '../../alerting/index.ts'
 import {
   type Condition,

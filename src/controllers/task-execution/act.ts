@@ -27,7 +27,7 @@ export async function act(deps: TaskExecutionDeps, key: string, memory: Memory, 
   return { ...driven, situation, isLost: driven.situation.kind === 'Lost' }
 }
 
-/** Its source is not there, and nobody knows where its log would be. */
+/** Its source does not exist, and the place of its log is unknown. */
 export function nothingDone({ obstacle }: Decision): Acted {
   return { situation: obstacle ?? { kind: 'Driven' }, happened: [], isLost: false }
 }

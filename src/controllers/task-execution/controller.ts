@@ -33,7 +33,7 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): { reconc
       const execution = deps.executions.get(key)
       const former = state.memories.get(key)
       const isGone = execution === undefined || execution.metadata.deletionTimestamp !== undefined
-      // A deletion and what came under the name afterwards may be told as one change.
+      // A deletion and a new object of the same name may arrive as one change.
       const isReplaced = former !== undefined && former.execution.metadata.uid !== execution?.metadata.uid
       if (isGone || isReplaced) await reconcileGone(state, key, context)
       return isGone ? {} : reconcileObject(state, key, execution, context)

@@ -41,7 +41,7 @@ export function taskExecutionWatches({ caches, tracking, whereabouts, directory,
     }),
     watch('TaskSchedules', schedules, (key, current) => {
       const waiting = keysOf(executions.byIndex('bySchedule', key).filter(isWaiting))
-      // Before they are deleted, these runs wait until the schedule has recorded their ends. Without the schedule, nobody records them.
+      // Before they are deleted, these runs wait until the schedule has recorded their ends. Without the schedule, their ends are not recorded.
       return current === undefined ? [...waiting, ...keysOf(executions.byIndex('byUnrecordedSlot', key))] : waiting
     }),
     watch('TaskDependencies', dependencies, (key) => keysOf(executions.byIndex('byDependency', key).filter(isWaiting))),

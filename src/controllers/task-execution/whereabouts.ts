@@ -9,7 +9,7 @@ import type { JobProgress, JobsProgress } from '../../services/runs/index.ts'
 export type Whereabout = {
   readonly words: string
   readonly detail: string
-  /** The node does not continue until somebody acts: the condition says so too. */
+  /** The node does not continue until a user acts: the condition says so too. */
   readonly isStuck?: boolean
 }
 

@@ -76,7 +76,7 @@ it.each<[string, number, number]>([
   await clock.advance(totalMs + 60_000)
   expect(writes.length).toBeLessThanOrEqual(most)
   expect(writes.length).toBeGreaterThan(2)
-  // The begin and the end are told when they are.
+  // The begin and the end are written at once.
   expect([writes[0]?.atMs, writes.at(-1)?.atMs]).toEqual([0, totalMs])
   expect(writes.at(-1)?.status).toMatchObject({ state: 'Succeeded', progress: '200/200' })
 })
@@ -91,7 +91,7 @@ it('people never read what is older than a tenth of the time that the run has ta
   expect(gaps[0]).toBeLessThanOrEqual(3_000)
 })
 
-it('a hundred runs at once share the ten writes a second of the operator, and each tells its begin and its end', async () => {
+it('a hundred runs at once share the ten writes a second of the operator, and the begin and the end of each are written', async () => {
   const clock = fakeClock(begunAtMs)
   const { writer, writes } = scribe(clock)
   for (let index = 0; index < 100; index++) await running(20, 1_000, { clock, writer }, `acme/run-${index}`)

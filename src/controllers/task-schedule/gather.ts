@@ -96,7 +96,7 @@ export type Gathered = {
   readonly shown: Ledger | undefined
   /** Whether the graph that its slots start is there. */
   readonly hasDependency: boolean
-  /** Undefined: it creates no Jobs, or nobody may dispatch. */
+  /** Undefined: it creates no Jobs, or no cluster holds the dispatch lease. */
   readonly trial: Trial | undefined
 }
 

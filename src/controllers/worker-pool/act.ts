@@ -97,8 +97,8 @@ async function actOnDeployment(
 
 /**
  * By the manager of the replicas: a field that only the template's manager owned would go, and the replicas fall back to 1, with the
- * template's next apply, should this process be killed here. Not forced: should somebody else have created one of this name in the
- * same moment, the conflict is ours to see.
+ * template's next apply, should this process be killed here. Not forced: if a user has created one of this name in the
+ * same moment, the conflict is reported.
  */
 function createDeployment(
   deps: ActDeps,
@@ -130,7 +130,7 @@ async function apply({ client, signal, onWritten }: ActDeps, body: Body<Deployme
   return written
 }
 
-/** Nothing to write when the replicas are nobody's to write, or are there already under our marks. */
+/** Writes nothing when nothing decides about the replicas, or when they are there already under our marks. */
 async function actOnTarget(
   deps: ActDeps,
   pool: WorkerPool,
@@ -142,8 +142,8 @@ async function actOnTarget(
 }
 
 /**
- * Takes the marks back. The replicas stay what they are: a field that only we own would go with them, and the Deployment fall to 1 pod.
- * Against the version that was seen: somebody else may be marking it now.
+ * Removes the marks. The replicas stay what they are: a field that only we own would go with them, and the Deployment fall to 1 pod.
+ * The write is against the version that was seen: another pool may be marking it now.
  */
 export async function releaseTarget(client: KubeClient, { metadata, spec }: Deployment, signal: AbortSignal): Promise<void> {
   const { name, namespace, uid, resourceVersion } = metadata
@@ -158,7 +158,7 @@ export async function releaseTarget(client: KubeClient, { metadata, spec }: Depl
 
 /**
  * Writes the replicas against the version that the decision saw. When only the status moved on in the meantime (pods come and go all
- * the time), the same write is repeated against the newest version; when somebody wrote the spec, the conflict goes up and the pool is
+ * the time), the same write is repeated against the newest version; when a user or a controller wrote the spec, the conflict goes up and the pool is
  * decided anew. `labels` go with them on a Deployment whose template is not ours.
  */
 async function writeReplicas(

@@ -5,7 +5,7 @@ import { createMetrics, silentLogger } from '../../observability/index.ts'
 import { broker, deploymentOf, loadOf, nowMs, poolOf } from './fixtures.ts'
 import { createWorkerPoolController, type WorkerPoolDeps } from './controller.ts'
 
-/** A pool whose cache of Deployments stands still while the API server goes on. */
+/** A pool whose cache of Deployments stands still while the API server continues. */
 function setup() {
   const server = { deployment: deploymentOf(0), reads: 0, replicas: [] as number[] }
   const cache = { deployment: server.deployment }
@@ -63,7 +63,7 @@ test('nothing is decided on a cache that is older than what was written: the API
   await reconcile()
   expect(server).toMatchObject({ replicas: [2], reads: 0 })
 
-  // The cache still shows 0 replicas, written by nobody: taken at its word, this would be a change by a person, or a second scaling.
+  // The cache still shows 0 replicas, without an author: taken at its word, this would be a change by a person, or a second scaling.
   await reconcile()
   await reconcile()
   expect(server).toMatchObject({ replicas: [2], reads: 2 })

@@ -1,6 +1,6 @@
 /**
- * What to do for one pool: pure, from a world to a plan. Read it from top to bottom: first what makes acting impossible, then who decides
- * about the replicas (an override, the queues, people, or nobody), then how many there are to be.
+ * What to do for one pool: pure, from a world to a plan. Read it from top to bottom: first what makes acting impossible, then what decides
+ * about the replicas (an override, the queues, people, or nothing), then how many there are to be.
  */
 import { overrideAt, overrideOrigin, poolCondition, type WantedCondition, type WorkerPool, findCondition } from '../../api/index.ts'
 import {
@@ -34,7 +34,7 @@ export type Grounds =
   | { readonly kind: 'Blocked'; readonly blocker: Blocker }
   | { readonly kind: 'Scaled'; readonly input: ScalingInput; readonly decision: ScalingDecision; readonly intent: Intent }
 
-/** Why a pool cannot be acted upon: its Ready, and whether it waits for something (Reconciling) or for somebody (Stalled). */
+/** Why a pool cannot be acted upon: its Ready, and whether it waits for something (Reconciling) or for a user (Stalled). */
 export type Blocker = { readonly ready: WantedCondition; readonly standing: WantedCondition }
 
 export type Intent = {
@@ -80,7 +80,7 @@ export function decide(world: World): Plan {
   }
 }
 
-/** What keeps the pool from being acted upon until somebody changes something, the most telling first. */
+/** What keeps the pool from being acted upon until a user changes something, the most helpful reason first. */
 function blockerOf({ pool, broker, deployment, refusal }: World): Blocker | undefined {
   const target = pool.spec.targetRef
   if (deployment.kind === 'Foreign') {
@@ -276,7 +276,7 @@ function ofReplicas(replicas: number): Pick<Intent, 'replicas' | 'desired' | 'ke
   return { replicas, desired: replicas, keepsReplicas: false }
 }
 
-/** A number by hand is told when it is replaced, or the change would look as if the queues had asked for it twice. */
+/** The Event names a number by hand that is replaced, or the change would look as if the queues had asked for it twice. */
 function describeDrift({ deployment }: World): string {
   if (deployment.kind !== 'Owned') return ''
   const written = writtenReplicas(deployment.object)

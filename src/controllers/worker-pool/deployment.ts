@@ -43,7 +43,7 @@ export function poolsOf(...objects: readonly (Deployment | undefined)[]): readon
   return [...new Set(keys)]
 }
 
-/** Who has this Deployment, when it is not this pool's to write to. `poolNamed`: the pools of its namespace. */
+/** Returns the owner of this Deployment when this pool must not write to it. `poolNamed`: the pools of its namespace. */
 export function findStranger(
   object: Deployment,
   pool: WorkerPool,

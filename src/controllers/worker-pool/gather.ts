@@ -43,7 +43,7 @@ export type World = {
   readonly broker: TaskBroker | undefined
   readonly deployment: DeploymentState
   readonly signals: QueueSignals
-  /** What is the matter with the pods, as far as somebody has looked. */
+  /** The trouble of the pods, as far as they were read. */
   readonly trouble: PodTrouble | undefined
   /** What the API server warned of when it took the Deployment as it is now. */
   readonly warnings: readonly string[]
@@ -59,7 +59,7 @@ export type Refusal = { readonly kind: 'Invalid' | 'Forbidden'; readonly message
 
 export type DeploymentState =
   | { readonly kind: 'Missing' }
-  /** There is one of this name, and it is somebody else's. */
+  /** There is one of this name, and it has another owner. */
   | { readonly kind: 'Foreign'; readonly owner: string }
   /** The pool's own, or its target. */
   | { readonly kind: 'Owned'; readonly object: Deployment }
@@ -70,14 +70,14 @@ export function currentReplicas(deployment: DeploymentState): number {
 }
 
 /**
- * Somebody scaled the Deployment itself to 0: it asks for none, and its annotation says that we wrote another number. Who it was, nobody
- * knows: the API server keeps no field manager of a 0 that was written through /scale.
+ * A user scaled the Deployment itself to 0: it asks for none, and its annotation says that we wrote another number. The author is not
+ * known: the API server keeps no field manager of a 0 that was written through /scale.
  */
 export function isHumanZero(object: Deployment): boolean {
   return object.spec.replicas === 0 && (writtenReplicas(object) ?? 0) !== 0
 }
 
-/** What was applied last to a Deployment; a newer generation means that somebody else changed it since. */
+/** What was applied last to a Deployment; a newer generation means that another writer has changed it since. */
 export type Applied = {
   readonly uid: string
   readonly template: DeploymentApply
@@ -114,7 +114,7 @@ export type Gather = {
   read(key: string, pool: WorkerPool, status: WorkerPoolStatus | undefined, context: ReconcileContext): Promise<World>
   /** The next reading shows at least this version of the Deployment. */
   wrote(pool: WorkerPool, deployment: Deployment): void
-  /** Deployments that carry the pool's marks and are not its target. Every mark is in the cache, whoever made it and when. */
+  /** Deployments that carry the pool's marks and are not its target. Every mark is in the cache, whatever its author and age. */
   findLeft(key: string, pool: WorkerPool | undefined): readonly Deployment[]
   /** The pool is gone. */
   forget(key: string): void
@@ -132,7 +132,7 @@ export function createGather(deps: GatherDeps): Gather {
     return known
   }
 
-  /** From the cache; from the API server when that shows none (one of somebody else is not watched), or is older than what we wrote. */
+  /** From the cache; from the API server when that shows none (one of another owner is not watched), or is older than what we wrote. */
   async function readDeployment(pool: WorkerPool, signal: AbortSignal): Promise<DeploymentState> {
     const key = deploymentKeyOf(pool)
     const cached = deps.deployments.get(key)

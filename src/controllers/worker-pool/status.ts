@@ -254,6 +254,6 @@ export function transitionOf(status: WorkerPoolStatus): unknown {
     selector,
     reason,
   } = status
-  // Whoever scales through /scale waits for the number of replicas.
+  // A user of /scale waits for the number of replicas.
   return [observedGeneration, desiredReplicas, ready === wanted, String(replicas) === wanted, ignored, before, selector, reason, facts]
 }

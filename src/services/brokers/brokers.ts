@@ -12,7 +12,7 @@ export type BrokerLease = {
 export type Brokers = {
   /**
    * Lends the broker of that endpoint; the first lease connects, in the background. Throws TM_BROKER_UNREACHABLE after `close`: nothing that
-   * outlives its term opens a connection that nobody closes.
+   * outlives its term opens a connection that is never closed.
    */
   acquire(endpoint: BrokerEndpoint): BrokerLease
   /** Closes all connections for good, also those with leases. */

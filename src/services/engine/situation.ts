@@ -32,7 +32,7 @@ const forms = {
 } as const
 
 /**
- * A situation as a condition says it. `meanwhile`: the reason why the object makes no progress; `Stalled`: it makes none until somebody
+ * A situation as a condition says it. `meanwhile`: the reason why the object makes no progress; `Stalled`: it makes none until a user
  * changes something; undefined: all is as declared.
  */
 export type SituationReport<Reason extends string> = {

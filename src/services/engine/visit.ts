@@ -10,7 +10,7 @@ export type Memory<Record> = {
 
 /**
  * What a kind wants to do next. `Record`: a compare-and-swap write to the record. `Effects`: something outside of it, idempotent by id. `Ends`:
- * the acknowledgement of ends that the record holds, or that nobody will record.
+ * the acknowledgement of ends that the record holds, or that will never be recorded.
  */
 export type Step<Action> =
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
@@ -93,7 +93,7 @@ export async function visitRecord<Record, Observed extends { readonly record: Re
         memory.record = undefined
         continue
       }
-      // If the answer to a write is lost, nobody knows what is stored.
+      // If the answer to a write is lost, it is unknown what is stored.
       if (step.changes === 'Record') memory.record = undefined
       const acted = await kind.act(observed, step.action)
       happened.push(...(acted.happened ?? []))

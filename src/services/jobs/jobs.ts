@@ -26,7 +26,7 @@ export type JobRef = Pick<WantedJob, 'id' | 'namespace' | 'name'>
 export type Starter = { readonly kind: 'TaskExecution' | 'TaskSchedule'; readonly namespace: string; readonly name: string }
 
 export type Creation =
-  /** The Job is there, whoever created it. */
+  /** The Job exists, whatever created it. */
   | { readonly kind: 'Created'; readonly warnings: readonly string[] }
   /** Another attempt would be refused too. */
   | { readonly kind: 'Refused'; readonly reason: 'TemplateInvalid' | 'JobNameTaken'; readonly message: string }
@@ -163,7 +163,7 @@ async function createJob(state: State, wanted: WantedJob, call: Call): Promise<C
   }
 }
 
-/** A Job of the name exists: ours from an earlier attempt, or somebody else's. */
+/** A Job of the name exists: ours from an earlier attempt, or one of another owner. */
 async function ownerOfName(state: State, wanted: WantedJob, call: Call): Promise<Creation> {
   const { namespace, name } = wanted
   if (cachedJob(state, wanted) !== undefined || (await readJob(state, wanted, call)) !== undefined) return { kind: 'Created', warnings: [] }
@@ -235,7 +235,7 @@ async function acknowledgeEnd({ client, podWatch }: State, job: Job, { signal }:
   try {
     await client.apply(jobResource, body, { fieldManager, force: true, signal })
   } catch (error) {
-    // Somebody has deleted it.
+    // A user has deleted it.
     if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
   }
 }

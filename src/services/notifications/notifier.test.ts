@@ -119,7 +119,7 @@ describe('a receiver that hangs or refuses', () => {
     await clock.advance(0)
     expect(told().filter((each) => each.includes('good'))).toHaveLength(5)
     await clock.advance(attemptTimeoutMs)
-    // Those that hung wait for their next attempt, in nobody's way.
+    // The channels that hung wait for their next attempt, and delay no other.
     expect(told().filter((each) => each.includes('a/late'))).toEqual(['10 a/bad a/late 1'])
   })
 
@@ -169,7 +169,7 @@ describe('the end of a term', () => {
     await lost.clock.advance(0)
     other.abort(taskmillError('TM_LEASE_LOST', 'gone'))
     await lost.notifier.stopped
-    // Nobody knows what came of it: whoever leads next sends it again.
+    // Its outcome is unknown: the next leader sends it again.
     expect(lost.notifier.delivery('a/oncall', 'a/mail', 1)).toEqual({ kind: 'Waiting', attempts: 0 })
     expect(lost.attempts).toEqual([])
   })

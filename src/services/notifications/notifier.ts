@@ -46,7 +46,7 @@ export type Notifier = {
   /** Queues it, unless a notification of that transition, or of a later one, is queued or done already. */
   send(notification: Notification): void
   delivery(channel: string, alert: string, sequence: number): Delivery | undefined
-  /** The outcome is stored, or nobody needs it any more. */
+  /** The outcome is stored, or not needed any more. */
   settle(channel: string, alert: string, sequence: number): void
   /** The alert is gone: what was not sent yet is dropped. */
   forget(alert: string): void
@@ -221,7 +221,7 @@ async function attempt(sender: Sender, channel: Channel, entry: Entry): Promise<
   startAttempts(sender, channel)
 }
 
-/** One attempt, of 10 s at most. Undefined: this process may no longer act, and nobody knows the outcome. */
+/** One attempt, of 10 s at most. Undefined: this process may no longer act, and the outcome is unknown. */
 async function deliverOnce({ deps, aborted }: Sender, { notification }: Entry, isAgain: boolean): Promise<Attempt | undefined> {
   const late = () => taskmillError('TM_NOTIFICATION_TIMEOUT', `no answer within ${attemptTimeoutMs / 1000} s`)
   using limit = deadline(deps.clock, attemptTimeoutMs, { signal: aborted.signal, reason: late })
@@ -233,7 +233,7 @@ async function deliverOnce({ deps, aborted }: Sender, { notification }: Entry, i
   }
 }
 
-/** Records an outcome, and when the next attempt is. A notification that was replaced meanwhile has no next attempt and calls nobody. */
+/** Records an outcome, and when the next attempt is. A notification that was replaced meanwhile has no next attempt. */
 function recordOutcome(sender: Sender, channel: Channel, entry: Entry, attempts: number, outcome: Attempt): void {
   const { clock, log, rng, onAttempt } = sender.deps
   const { channel: to, alert, sequence } = entry.notification

@@ -184,7 +184,7 @@ async function removeFrom(passes: Passes, endpoint: BrokerEndpoint, broker: Brok
   try {
     return await removeWith(proof)
   } finally {
-    // Unless somebody has created a TaskBroker there meanwhile, which holds the lease now.
+    // Unless a user has created a TaskBroker there meanwhile, which holds the lease now.
     if (dispatchLeaseIn(deps, namespace, endpoint).kind === 'Unclaimed') await broker.releaseDispatch(proof)
   }
 }

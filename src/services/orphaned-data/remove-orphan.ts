@@ -25,7 +25,7 @@ export type Orphan = {
   readonly signal: AbortSignal
 }
 
-/** `stillRunning`: jobs that had started and continue; somebody has to remove their ends when they come. */
+/** `stillRunning`: jobs that had started and continue; the sweep has to remove their ends when they come. */
 export type RemovedOrphan = { readonly isComplete: boolean; readonly stillRunning: readonly string[] }
 
 /** An object that comes back meanwhile keeps its record: this is asked before each step. */

@@ -18,7 +18,7 @@ export type LogOwner = {
 }
 
 /**
- * Identity is the name: a log that is there is continued, whoever began it, so that a restored backup runs nothing again. If the
+ * Identity is the name: an existing log is continued, whatever object began it, so that a restored backup runs nothing again. If the
  * deletion of its object was seen, people wanted another run. Once the status shows a run, the log has to hold at least as much. `cluster`
  * wrote it last.
  */

@@ -19,8 +19,8 @@ import { endOf, isActive, jobIdOf, jobOf, placementOf, placeOf, refOf, specOf, t
 import { appendLog, noteStored, readLog, type RunDeps, type RunVisit } from './run-log.ts'
 
 /**
- * What took place: entries that were stored, done jobs that were removed, and jobs that were to be taken back and continue to run: nobody
- * will record their ends.
+ * What took place: entries that were stored, done jobs that were removed, and jobs that were to be taken back and continue to run: the operator
+ * does not record their ends.
  */
 export type RunHappening =
   | { readonly kind: 'Recorded'; readonly entries: readonly RunEntry[] }
@@ -220,7 +220,7 @@ async function acknowledge(context: Context, ids: readonly string[]): Promise<Ru
   return { outcome, happened: [{ kind: 'Acknowledged', ids }] }
 }
 
-/** The ends that nobody will record go before the log does: a process that dies in between begins again. */
+/** Removes the ends that will never be recorded before the log: a process that dies in between begins again. */
 async function deleteLog(context: Context, { record, verdict }: ObservedRun): Promise<RunActed> {
   const { broker, brokerClock, doneQueue, proof, reachPoint = () => undefined } = context
   const { wanted } = await findEnds(broker, doneQueue, ({ owner }) => owner === context.run)

@@ -14,7 +14,7 @@ export type SecretReading =
  *
  * Guarantees: each Secret is read by its name, at most once a minute unless a caller forces it, however many objects name it. Forced reads
  * that bring nothing new are answered from memory for ever longer times, up to that minute. While the API server is away, the last values
- * stay. A Secret that nobody asks for is forgotten after an hour. Callers that ask at once share a read; one that gives up does not end it
+ * stay. A Secret without a request is forgotten after an hour. Callers that ask at once share a read; one that gives up does not end it
  * for the others.
  */
 export type SecretCache = {
@@ -90,7 +90,7 @@ function startRead(cache: Cache, namespace: string, name: string, force: boolean
   return shared
 }
 
-/** The read goes on until its last caller has given up. */
+/** The read continues until its last caller has given up. */
 async function waitFor(shared: SharedRead, signal: AbortSignal | undefined): Promise<SecretReading> {
   shared.waiting++
   if (signal === undefined) return shared.result

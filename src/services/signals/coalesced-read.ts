@@ -63,7 +63,7 @@ async function readWhileRequested(state: State): Promise<void> {
     state.onFailure(error)
   } finally {
     // In the same step as the last look at `isRequested`: a later request starts a new loop. Behind a `.finally` of the promise,
-    // a request in between would join a loop that has ended, and nobody would read.
+    // a request in between would join a loop that has ended, and would never be read.
     state.running = undefined
   }
 }

@@ -219,7 +219,7 @@ test('a queue with watch Always stays watched while it holds jobs, and a job tha
   emit('done')
   await clock.advance(0)
   expect(announced).toEqual(['done', 'done'])
-  // Something happened in it, and it is empty: nobody has to look.
+  // Something happened in it, and it is empty: no subscriber re-reads it.
   set('done', { waiting: 0, streamId: '2-0' })
   await clock.advance(1_000)
   announced.length = 0

@@ -167,7 +167,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       for (const slot of slots) memory.refused.delete(slot)
       return nothingAcknowledged
     },
-    // Once the schedule is gone, nobody waits for a mark.
+    // Once the schedule is gone, no run waits for a mark.
     forget: () => Promise.resolve(nothingAcknowledged),
     // The run itself counts for its graph.
     subjects: () => [],

@@ -38,7 +38,7 @@ export type SlotExecutor = {
   readonly look: (slots: readonly SlotRef[]) => Promise<readonly RunObservation[]>
   /** These ends were observed, and are recorded or will never be. */
   readonly acknowledge: (slots: readonly Slot[]) => Promise<Acknowledged>
-  /** The ledger is about to be deleted: removes the ends that nobody is going to record. */
+  /** The ledger is about to be deleted: removes the ends that will never be recorded. */
   readonly forget: () => Promise<Acknowledged>
   /** What an end of such a run counts for, besides its schedule. */
   readonly subjects: (generation: string) => readonly { readonly subjectKind: SubjectKind; readonly subject: string }[]

@@ -158,7 +158,7 @@ async function write(
   return { outcome: 'Done', record, happened }
 }
 
-/** The ends that nobody will record go before the ledger does: a process that dies in between begins again. */
+/** Removes the ends that will never be recorded before the ledger: a process that dies in between begins again. */
 async function deleteLedger(context: SlotContext, observed: ObservedSlots): Promise<SlotActed> {
   if (observed.record.revision === 0) return { outcome: 'Deleted', record: observed.record }
   const forgotten = await Promise.all(context.executors.map((executor) => executor.forget()))

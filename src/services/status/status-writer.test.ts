@@ -152,7 +152,7 @@ it('carries the version of its object, or the one that the last write left while
   await writer.write('n/a', at('10'), { state: 'a', gauge: 1 })
   await writer.write('n/a', at('10'), { state: 'b', gauge: 1 })
   await writer.write('n/a', at('11'), { state: 'c', gauge: 1 })
-  // Somebody else has changed it.
+  // Another writer has changed it.
   await writer.write('n/a', at('20'), { state: 'd', gauge: 1 })
   await writer.write('n/a', at('9', 'u2'), { state: 'a', gauge: 1 })
   expect(versions).toEqual(['10', '11', '12', '20', '9'])

@@ -14,7 +14,7 @@ import type { ConditionMetrics } from '../../observability/index.ts'
  * no reason to write.
  *
  * Guarantees: a status stands only on the object that it was made of. A UID alone does not ensure that, because an apply to the status of a
- * custom resource ignores it; so each write carries the version of its object. If somebody else has changed the object meanwhile, the
+ * custom resource ignores it; so each write carries the version of its object. If another writer has changed the object meanwhile, the
  * status is written only after the API server has confirmed the UID; otherwise it is refused (TM_KUBE_CONFLICT).
  */
 export type StatusWriter<T extends StatusObject> = {

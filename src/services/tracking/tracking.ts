@@ -38,13 +38,13 @@ export type Tracking = {
   untrack(owner: string): void
   /** The ends that are known and not acknowledged. */
   ended(owner: string): readonly EndedJob[]
-  /** Whether ends are known of an owner that nobody tracks. */
+  /** Whether ends of an untracked owner are known. */
   hasUnclaimed(owner: string): boolean
   /** These jobs' ends are recorded, and their done jobs were removed. */
   acknowledged(owner: string, ids: readonly string[]): void
   /**
    * Keys of the objects of that kind for which ends have arrived; also of those that do not track them, as long as the object is not gone:
-   * ends that nobody acknowledges are in the way of others.
+   * ends that are never acknowledged delay those of others.
    */
   changesOf(kind: 'TaskSchedule' | 'TaskExecution'): ChangeSource
   stop(): Promise<void>
@@ -125,7 +125,7 @@ function openEnds(ends: Ends, signals: TrackingDeps['signals']): EndsReader {
     id: context.id,
     requestRead: () => void context.requestRead(),
     update(before, after) {
-      // Nobody waits any more for the ends that are known of an owner: perhaps it is gone.
+      // No tracker waits any more for the ends that are known of an owner: perhaps it is gone.
       if (before !== undefined && after === undefined && [...ends.byOwner.keys()].some((owner) => isOf(owner, before.subscriber))) {
         void context.requestRead()
       }
