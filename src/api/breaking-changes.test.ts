@@ -37,7 +37,7 @@ function changed(change: Change): Crd {
   return crd
 }
 
-describe('what breaks', () => {
+describe('breaking changes', () => {
   it.each<[string, Change]>([
     ['kind was WorkerPool', (_, crd) => (crd.spec['names']!['kind'] = 'Pool')],
     ['scope was Namespaced', (_, crd) => (crd.spec['scope'] = 'Cluster' as never)],
@@ -90,7 +90,7 @@ describe('what breaks', () => {
   })
 })
 
-describe('what does not break', () => {
+describe('compatible changes', () => {
   it.each<[string, Change]>([
     ['another description', (spec) => (fields(spec, 'concurrency')['description'] = 'Other words.')],
     ['a wider bound', (spec) => (fields(spec, 'concurrency')['maximum'] = 2000)],

@@ -109,7 +109,7 @@ describe('documents', () => {
   })
 })
 
-describe('what an expression uses, and what it yields', () => {
+describe('the variables and the result of an expression', () => {
   it.each([
     ['1 + 2', [], 'int'],
     [
@@ -147,7 +147,7 @@ describe('what an expression uses, and what it yields', () => {
   })
 })
 
-describe('what is wrong is said with its place and with what to write', () => {
+describe('a fault is reported with its place and with a correction', () => {
   it.each([
     ['1 +', 'TM_EXPRESSION_INVALID', 'unexpected token: EOF at character 4; the end of the expression is missing'],
     ['a = 1', 'TM_EXPRESSION_INVALID', 'write == for equality'],
@@ -185,7 +185,7 @@ describe('limits', () => {
     expect(thrown(() => run(source, { l: ten })).code).toBe('TM_EXPRESSION_TOO_COSTLY')
   })
 
-  it('what it is given', () => {
+  it('its input', () => {
     expect(thrown(() => run('size(l)', { l: Array.from({ length: 100_001 }, () => 0) })).code).toBe('TM_EXPRESSION_TOO_COSTLY')
   })
 

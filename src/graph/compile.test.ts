@@ -9,7 +9,7 @@ const faultsOf = (plan: RunPlan): readonly GraphFault[] => {
 
 const ring = (length: number): RunPlan => planOf(Array.from({ length }, (_, index) => nodeOf(`n${index}`, [`n${(index + 1) % length}`])))
 
-describe('what is wrong with a graph', () => {
+describe('the faults of a graph', () => {
   it.each<[string, RunPlan, readonly (readonly [reason: string, field: string, message: string])[]]>([
     ['nothing', planOf([nodeOf('a'), nodeOf('b', ['a']), nodeOf('c', ['a Failed', 'b Completed'])]), []],
     ['a node of itself', planOf([nodeOf('a', ['a'])]), [['Cycle', 'nodes[0].dependsOn[0]', 'a depends on itself: a -> a;']]],

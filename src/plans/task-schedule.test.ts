@@ -41,7 +41,7 @@ it('makes the job of a slot', () => {
   })
 })
 
-describe('what is wrong is named with its field', () => {
+describe('a faulty schedule is refused with the field of the fault', () => {
   it.each<[string, Spec, readonly (readonly [string, string])[]]>([
     ['nothing', {}, []],
     ['an interval', { everySeconds: 60 }, []],

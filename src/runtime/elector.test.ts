@@ -90,7 +90,7 @@ test.each([
   expect([a.log, state.get()?.holder, state.get()?.transitions]).toEqual([['leading'], 'a', 4])
 })
 
-test('a holder that renews is left alone', async () => {
+test('a holder that renews keeps the lease', async () => {
   const clock = fakeClock()
   const { state, port } = memoryLease(foreign())
   const a = candidate(clock, port, 'a')

@@ -1,4 +1,4 @@
-/** What the reference promises is what the controllers say: every declared reason is used, so that nobody waits for one that never comes. */
+/** Every declared reason is used, so that users do not wait for one that never comes. */
 import { globSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { kinds } from '../../src/api/index.ts'
@@ -12,7 +12,7 @@ const rulesOf: Readonly<Record<string, string>> = {
   TaskExecution: lease,
   TaskQueue: lease,
 }
-/** What says a reason for a controller that passes it on; and alerts say Alerting of what they watch. */
+/** The places that say a reason for a controller that passes it on; and alerts say Alerting of what they watch. */
 const others = ['src/controllers/task-alert/alerting.ts', 'src/alerting/condition.ts', 'src/services/notifications/delivery.ts']
 
 const declared = kinds.flatMap((kind) => [

@@ -84,5 +84,5 @@ export const glass = {
   >,
 }
 
-/** The composers: no door, nobody imports them. */
+/** The composers: no door, no other folder imports them. */
 export const doorless: readonly string[] = ['main']

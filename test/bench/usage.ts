@@ -1,4 +1,4 @@
-/** What a process costs and does, told by the kernel and by its own metrics. */
+/** Cost and work of a process, read from the kernel and from its own metrics. */
 import { readFileSync } from 'node:fs'
 
 /** What the kernel counts of a process; it counts in hundredths of a second. */

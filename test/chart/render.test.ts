@@ -250,7 +250,7 @@ describe('the service monitor', () => {
   })
 })
 
-describe('what stays after helm uninstall', () => {
+describe('objects that stay after helm uninstall', () => {
   it('is the CRDs, unless one asks otherwise, and the volume of the Redis', async () => {
     const crds = declaredKinds.map(({ plural }) => `CustomResourceDefinition//${plural}.taskmill.dev`).toSorted()
     expect(await kept()).toEqual(crds)

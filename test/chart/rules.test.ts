@@ -73,7 +73,7 @@ describe('the alerts', () => {
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length)
     for (const { alert, labels, annotations } of rules) {
       expect(alert).toMatch(/^Taskmill[A-Z][A-Za-z]+$/u)
-      // One tells the severity that somebody gave to an alert of Taskmill.
+      // One passes on the severity that a user gave to an alert of Taskmill.
       expect([alert, ['critical', 'warning', 'info', '{{ $labels.severity | toLower }}'].includes(labels['severity'] ?? '')]).toEqual([
         alert,
         true,

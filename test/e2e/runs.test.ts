@@ -1,6 +1,6 @@
 /**
  * Runs on the real node, through the chart: a graph of queue jobs and Kubernetes Jobs with the stock worker, a Job that fails, one that is
- * cancelled, one that somebody deletes, and those of a schedule.
+ * cancelled, one that a user deletes, and those of a schedule.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { clusterEnvironment, type ClusterEnvironment } from '../../hack/cluster-environment.ts'

@@ -186,7 +186,7 @@ describe('a schedule', () => {
       return (await inNamespace('exec', deploymentOf('ticks'), '--', 'cat', `${file}/password`)).trim() === 'second'
     })
     await redisCli('--no-auth-warning', '-a', 'second', 'acl', 'setuser', 'default', '<first')
-    // Nobody may go on with a connection of before.
+    // No process may continue with an earlier connection.
     await redisCli('--no-auth-warning', '-a', 'second', 'client', 'kill', 'type', 'normal', 'skipme', 'yes')
     const before = (await runsOf('tick', 'second')).size
     await waitUntil('more slots', 120_000, async () => (await runsOf('tick', 'second')).size >= before + 5)

@@ -89,7 +89,7 @@ describe('a burst on real pods', () => {
   })
 })
 
-describe('what people ask', () => {
+describe('commands of users', () => {
   it('kubectl explain has a text for every field asked for', async () => {
     for (const path of [
       'workerpool',

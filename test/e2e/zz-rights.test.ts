@@ -52,7 +52,7 @@ it('the same Event twice is one object, with a series', async () => {
   await waitFor('ScaledToZero')
   await inNamespace('delete', 'taskbroker/brief')
   await waitFor('BrokerNotFound')
-  // What is told again is written 10 s after the first time at the earliest.
+  // A repeated Event is written 10 s after the first at the earliest.
   const event = (
     await inNamespace('get', 'events.events.k8s.io', '-o', 'name', `--field-selector=regarding.name=${pool},reason=BrokerNotFound`)
   )
@@ -127,7 +127,7 @@ it('an alert tells a channel what it finds of each kind that it may watch', asyn
   ]
   const all = ['secret/watched', 'alertchannel/watched', 'taskbroker/alerts']
   await create({ apiVersion, kind: 'TaskBroker', metadata: brokerRef, spec: { standalone: { address } } })
-  // Nobody listens there: that the operator asked for the Secret, and for no other right, is what is looked at.
+  // Nothing listens there: that the operator asked for the Secret, and for no other right, is what is looked at.
   await create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'watched' }, stringData: { url: 'http://127.0.0.1:9/' } })
   const webhook = { urlSecretRef: { name: 'watched', key: 'url' } }
   await create({ apiVersion, kind: 'AlertChannel', metadata: { name: 'watched' }, spec: { webhook } })

@@ -115,7 +115,7 @@ it.concurrent.each(frozenAt)('two that believe to lead: one is frozen %s, beyond
   await lane.settled()
   expect(await lane.judge()).toEqual([])
 
-  // At rest now, also what may be told a second later: whatever changes from here on, the woken one did.
+  // At rest now, also the writes that may come a second later: whatever changes from here on, the woken one did.
   let objectsBefore = await versionsIn(namespace)
   await until('nothing changes any more', async () => {
     const known = JSON.stringify(objectsBefore)

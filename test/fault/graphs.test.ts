@@ -1,6 +1,6 @@
 /**
  * Random graphs through the real operator, two of them in each namespace, on a real API server, a real Redis and plain BullMQ workers:
- * whoever leads is killed once at every point between two statements that matter for a run, and at seeded moments, and is started again or
+ * the leader is killed once at every point between two statements that matter for a run, and at seeded moments, and is started again or
  * followed by the other one. Runs are cancelled, timed out, deleted, replaced and expire meanwhile. Each must come out as the brute-force
  * evaluator says, and each handler must have run exactly as often as its attempts say, by its own book. The seed, the points and the moments are
  * printed; SEED=… repeats the graphs and the moments, ONLY=lane-2 only those of one namespace.
@@ -116,7 +116,7 @@ function createPair(namespace: string) {
     operators.push(operator)
     return operator
   }
-  /** Who led last: it takes over at once when it comes again, the other one when the Lease has ended. */
+  /** The last leader: it takes over at once when it starts again, the other one when the Lease has ended. */
   let identity = 'operator-0'
   let other: OperatorProcess | undefined
   const otherIdentity = () => (identity === 'operator-0' ? 'operator-1' : 'operator-0')
@@ -125,7 +125,7 @@ function createPair(namespace: string) {
     /** The next leader, which kills itself at that point. */
     async lead(killAt = ''): Promise<OperatorProcess> {
       const leader = launch(identity, killAt)
-      // What is killed as soon as it leads does not always come to say so.
+      // A process that is killed as soon as it leads does not always log it.
       const leads = Promise.race([leader.logged('leading'), leader.exited]).then(() => true)
       while (!(await Promise.race([leads, other?.logged('leading').then(() => false) ?? leads]))) {
         // It took too long to come again: the other one was faster.
@@ -135,7 +135,7 @@ function createPair(namespace: string) {
       other ??= launch(otherIdentity(), '')
       return leader
     },
-    /** The leader has gone, and the other one goes on for so long. */
+    /** The leader has ended, and the other operator leads for this time. */
     async follow(forMs: number): Promise<void> {
       await other?.logged('leading')
       await sleep(forMs)

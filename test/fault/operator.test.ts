@@ -92,7 +92,7 @@ function random(state: number): () => number {
   }
 }
 
-/** Who owns `spec.replicas` by server-side apply. */
+/** The field managers of `spec.replicas`. */
 function replicaManagers({ metadata }: Deployment): readonly string[] {
   const entries = metadata.managedFields as readonly { readonly manager: string; readonly fieldsV1?: { readonly 'f:spec'?: object } }[]
   return entries.filter((entry) => Object.hasOwn(entry.fieldsV1?.['f:spec'] ?? {}, 'f:replicas')).map((entry) => entry.manager)
@@ -152,7 +152,7 @@ it('Redis is killed in the middle of a burst: the replicas stay, nothing is lost
   await untilDone(file, ids)
   await deployment('redis', (object) => object?.spec.replicas === 0)
   expect(new Set(runsIn(file))).toEqual(new Set(ids))
-  // Finished in the moment of the kill, before Redis could be told: such a job runs again, as "at least once" says.
+  // Finished in the moment of the kill, before the worker could write it to Redis: such a job runs again, as "at least once" says.
   expect(runsIn(file).length - ids.length).toBeLessThanOrEqual(4)
 })
 

@@ -176,7 +176,7 @@ it(
     const run = await finalOf(namespace, 'x')
     expect(run?.status).toMatchObject({ state: 'Succeeded' })
     const [first] = cache.list(namespace)
-    // Whoever deletes it now leaves the name free.
+    // A user who deletes it now leaves the name free.
     await client.delete(jobs, namespace, first?.metadata.name ?? '', { propagationPolicy: 'Background' })
     await expect.poll(() => cache.list(namespace), { timeout: 60_000 }).toEqual([])
     frozen.signal('SIGCONT')

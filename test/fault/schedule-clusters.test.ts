@@ -1,5 +1,5 @@
 /**
- * An API server that goes away, a namespace that goes while nobody looks, and two clusters on one Redis. Runs are counted by the handlers of
+ * An API server that goes away, a namespace that is deleted while no operator runs, and two clusters on one Redis. Runs are counted by the handlers of
  * plain BullMQ workers in a file of their own.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

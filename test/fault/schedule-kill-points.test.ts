@@ -96,14 +96,14 @@ function pointsOf(operator: OperatorProcess): ReadonlyMap<string, number> {
 const ahead = placedAhead(3)
 const alone = oneAtATime(2)
 const failing = oneAtATime(4, { task: { type: 'fail', retry: { maxRetries: 1, initialDelaySeconds: 0 } } })
-/** Nobody works on its queue. */
+/** No worker takes jobs of its queue. */
 const stuck = oneAtATime(2, { pendingDeadlineSeconds: 1, task: { type: 'record', queue: idleQueue } })
 /** Nor on this one's: its slots become final by themselves, while those of the others mostly do with the ends of their runs. */
 const unworked = placedAhead(3, { task: { type: 'record', queue: idleQueue } })
 
 /** Each slot a TaskExecution. */
 const graph = graphOneAtATime(2, 'sound')
-/** Its runs never begin: the graph is to run at a broker that nobody knows. */
+/** Its runs never begin: the graph is to run at a broker that does not exist. */
 const unbegun = graphOneAtATime(2, 'nowhere', { pendingDeadlineSeconds: 1 })
 
 /** Each slot a Kubernetes Job, whose pods this test ends like a kubelet. */
@@ -136,7 +136,7 @@ const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'plac
 const isOfRuns = (point: string): boolean => / append |^(?:before|after) (?:delete|status|expire)$/u.test(point)
 
 /**
- * All that can befall a schedule: placed ahead, one at a time, a failure, a run that nobody starts, an edit with its take-back, a ledger that
+ * All that can befall a schedule: placed ahead, one at a time, a failure, a run that no worker starts, an edit with its take-back, a ledger that
  * is lost, a deletion. Resolves with what went wrong. Slots go on falling due for as long as `meanwhile` takes.
  */
 async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonly string[]> {
@@ -263,7 +263,7 @@ it('killed at every point, and started again', { timeout: 600_000 }, async () =>
     const home = await createHome(homeOf(`killed-${index}`), redis)
     const struck = chain.map(() => false)
     let operator: OperatorProcess | undefined
-    /** Ends with a process that nobody kills. */
+    /** Ends with a process that is not killed. */
     async function lead(): Promise<void> {
       for (const [at, { point, time }] of chain.entries()) {
         const doomed = launch(home.namespace, `${point}#${time}`)
@@ -281,7 +281,7 @@ it('killed at every point, and started again', { timeout: 600_000 }, async () =>
       )
     const wrong = await live(home, untilReached).catch((error: unknown) => [String(error)])
     const name = chain.map(({ point, time }) => `${point}#${time}`).join(', ')
-    // What is not reached by now never is: each kill makes room for the next process, and the last one stays.
+    // A point that is not reached by now never is: each kill makes room for the next process, and the last one stays.
     const missed = chain.filter((_, at) => struck[at] !== true)
     for (const _ of missed) {
       const doomed = operator

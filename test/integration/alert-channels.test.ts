@@ -248,7 +248,7 @@ describe('the broker is away', () => {
     })
     const pool = await client.get(workerPools, namespace, 'mail')
     expect(findCondition(pool.status?.conditions, 'Alerting')?.status).toBe('True')
-    // Within the 5 s after that, nobody heard that it is resolved.
+    // Within the 5 s after that, no channel is notified of a resolution.
     await new Promise((resolve) => setTimeout(resolve, 5_000))
     expect(receiver.storyOf(namespace, 'blind')).toEqual(['firing'])
   })

@@ -105,7 +105,7 @@ describe.concurrent('an alert', () => {
       target,
     })
 
-    // The pool goes on writing its own status: what the alerts said stays.
+    // The pool keeps writing its own status: the conditions of the alerts stay.
     await client.apply(
       workerPools,
       { metadata: place('mail'), spec: { scaling: { maxReplicas: 2 } } },

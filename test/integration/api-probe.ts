@@ -27,7 +27,7 @@ const step = object({
   },
 })
 
-/** A kind that nobody has: every combinator, and rules at every depth, so that also what no kind uses yet is proved. */
+/** A kind that exists only here: every combinator, and rules at every depth, so that also what no kind uses yet is proved. */
 export const probe: Kind = {
   kind: 'Probe',
   plural: 'probes',

@@ -107,7 +107,7 @@ describe('the scale subresource', () => {
     await kubectl('scale', 'wp', 'full', '--replicas=5')
     expect((await ask<Scale>(cluster, 'GET', path)).body.spec.replicas).toBe(5)
     await kubectl('scale', 'wp', 'full', '--replicas=3')
-    // A pool that nobody scaled is no error either.
+    // A pool without a scale is no error either.
     expect(await ask(cluster, 'GET', `${group}/workerpools/target/scale`)).toMatchObject({ status: 200 })
   })
 })

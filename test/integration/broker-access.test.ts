@@ -90,7 +90,7 @@ function listening() {
   return { lines, log: pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) }) }
 }
 
-/** Everything that an error shows to whoever prints it. */
+/** Everything that an error shows when it is printed. */
 const shown = (error: Error): string =>
   [
     error.message,
@@ -178,7 +178,7 @@ test('rotation: a consumer authenticates anew on its live connections, and no jo
   const before = await ids()
   expect(before).toHaveLength(2)
 
-  // The mounted file is ahead of the server: refused, and the connection goes on as it was.
+  // The mounted file is ahead of the server: refused, and the connection continues as it was.
   credentials = { username: 'app', password: 'two' }
   await eventually(async () => expect(lines.some((line) => line.includes('refuses the changed credentials'))).toBe(true))
   await queue.add('x', {}, { jobId: 'b' })

@@ -286,7 +286,7 @@ describe.each(versions)('beside %s', (_, bullmq) => {
             holding.resolve()
             await new Promise(() => undefined)
           },
-          // Whoever searches for dead workers keeps all others from it for an interval.
+          // A worker that searches for dead workers keeps all others from it for an interval.
           { lockDuration: 400, skipLockRenewal: true, stalledInterval: 100 },
         )
         await holding.promise
@@ -320,7 +320,7 @@ describe.each(versions)('beside %s', (_, bullmq) => {
     })
   })
 
-  describe('what we read and do about their jobs', () => {
+  describe('reads and changes of their jobs', () => {
     test('counts in every state are theirs', async () => {
       await using own = openQueue()
       await addJobs(own, ['w1', 'w2'])

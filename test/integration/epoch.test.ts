@@ -1,4 +1,4 @@
-/** Whose turn it is to dispatch, on a real Redis: operators of two clusters, and what a former one still sends. */
+/** The dispatch lease on a real Redis: operators of two clusters, and late writes of a former holder. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connectBroker } from '../../src/broker/index.ts'
 import { systemClock as clock } from '../../src/clock/index.ts'

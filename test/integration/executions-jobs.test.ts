@@ -202,7 +202,7 @@ describe('a graph of tasks and Jobs', () => {
       finally: [{ name: 'tidy', job: jobOf({ args: ['$(run.outcome)'] }) }],
     })
     const graph = await home.dependency('mixed', (each) => conditionOf(each, 'Ready')?.status === 'True')
-    // What is only warned of stands in the way of nothing.
+    // A warning delays nothing.
     expect(conditionOf(graph, 'Ready')?.message).toMatch(
       /^5 nodes, 3 dependencies\. The API server warns: node build: would violate PodSecurity/u,
     )
@@ -271,7 +271,7 @@ describe('a Job that comes late', () => {
 })
 
 describe('while no operator runs', () => {
-  it('what ends is recorded later, what is deleted is not created anew, and what is orphaned is deleted', async () => {
+  it('ended Jobs are recorded later, deleted Jobs are not created anew, and orphaned Jobs are deleted', async () => {
     await Promise.all(['ends', 'removed-unseen', 'orphaned'].map((name) => home.execute(name, { job: jobOf() })))
     const [ends, removed, orphaned] = await Promise.all([jobIn('ends'), jobIn('removed-unseen'), jobIn('orphaned')])
     await Promise.all([ends, removed, orphaned].map((name) => runningPods(home.client, at(name))))

@@ -101,7 +101,7 @@ describe('a run of a task', () => {
   })
 })
 
-describe('what people read while it lasts', () => {
+describe('the status of a run in progress', () => {
   it('is where its job is, and what is in its way', async () => {
     await home.commands.hset('bull:halted:meta', 'paused', 1)
     await home.execute('halted', { task: task('halted') })
@@ -131,7 +131,7 @@ describe('what people read while it lasts', () => {
   })
 })
 
-describe('what stops a run', () => {
+describe('a run is stopped', () => {
   it('cancelling takes back what waits', async () => {
     await home.execute('cancelled', { task: task('idle') })
     await home.execution('cancelled', ({ status }) => status?.state === 'Running' && status.waitingFor !== undefined)

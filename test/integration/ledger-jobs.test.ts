@@ -75,7 +75,7 @@ describe('placing', () => {
     expect(await client.exists('bull:.taskmill:placing')).toBe(0)
   })
 
-  test('what is due goes to the others, prioritized among the prioritized', async () => {
+  test('a due job joins the waiting jobs, or the prioritized ones by its priority', async () => {
     await place(jobOf(queue, firstSlot), jobOf(queue, firstSlot + 1, { bullPriority: 7 }))
     expect(await broker.readQueues([queue])).toMatchObject([{ waiting: 1, prioritized: 1, delayed: 0 }])
   })
@@ -361,7 +361,7 @@ describe('taking back', () => {
     await ended(3)
   })
 
-  test('what has started stays, running, between two attempts, handed back, completed or failed', async () => {
+  test('a started job stays, whether running, between two attempts, handed back, completed or failed', async () => {
     const jobs = [0, 1, 2].map((index) => jobOf(queue, firstSlot + index, { attempts: index === 1 ? 3 : 1, backoffMs: 60_000 }))
     await place(...jobs)
     const running = Promise.withResolvers<void>()

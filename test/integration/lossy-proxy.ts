@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-/** A way to the broker that can lose a reply: what the broker has done, and nobody hears of. */
+/** A way to the broker that can lose a reply: the broker has done it, and the caller does not learn of it. */
 export type LossyProxy = AsyncDisposable & {
   readonly address: string
   /** From the next script call on, its connection hears nothing more. */

@@ -163,7 +163,7 @@ describe('a pool', () => {
   })
 })
 
-describe('what cannot be acted upon', () => {
+describe('a pool that cannot be acted upon', () => {
   it('names a missing TaskBroker, and continues when it comes', async () => {
     await createPool(client, namespace, 'orphan', { brokerRef: { name: 'other' }, queues: [{ name: 'orphan' }] })
     const waiting = await pool('orphan', (object) => reasonOf(object, 'Ready') === 'BrokerNotFound')

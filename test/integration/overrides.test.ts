@@ -173,7 +173,7 @@ it('suspends a schedule until its end, and lets a suspended one run for a while'
   await createSchedule(home.client, namespace, 'resting', { everySeconds: 2, suspend: true, task: { type: 'rest', queue: 'ticks' } })
   await schedule('running', ({ status }) => (status?.nextRuns?.length ?? 0) > 0)
   await schedule('resting', ({ status }) => status?.reason === 'Suspended')
-  // Nobody works on the queue: what was due stays where it was placed.
+  // The queue has no worker: due jobs stay where they were placed.
   const placed = async (type: string, isCounted: (dueMs: number) => boolean) =>
     (await queue.getJobs(['waiting', 'delayed'])).filter(({ name, timestamp, delay }) => name === type && isCounted(timestamp + delay))
       .length

@@ -1,4 +1,4 @@
-/** Who decides the replicas: the queues, people through the pool, or people past it. */
+/** The source of the replicas: the queues, people through the pool, or people past it. */
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'

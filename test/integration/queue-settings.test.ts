@@ -183,7 +183,7 @@ describe('plain workers', () => {
   })
 })
 
-describe('what was applied', () => {
+describe('an applied setting', () => {
   it('is taken back, and nothing else', async () => {
     await using queue = plainQueue(redis.port, 'mine')
     await queue.setGlobalConcurrency(9)
@@ -245,7 +245,7 @@ describe('one queue', () => {
     await apply('shared', { maxConcurrency: 7 }, { name: 'z', createdAtMs: 1000 })
     expect(await recordOf('shared')).toMatchObject({ owner: queueOwner('default', 'team', 'z'), concurrency: '7', found: '' })
     expect(await redis.client.hkeys(ownersKey('bull', 'default'))).toEqual([queueOwner('default', 'team', 'z')])
-    // Who lost takes nothing back.
+    // The loser of the conflict takes nothing back.
     expect((await broker.releaseQueue(claimOf('shared', 'a'))).outcome).toBe('Conflict')
     expect(await redis.client.hget('bull:shared:meta', 'concurrency')).toBe('7')
     // And the place of one that is gone can be taken.

@@ -196,11 +196,11 @@ it('another template of another kind takes over from the next slot on, and none 
   await remove('changing')
 })
 
-describe('what a schedule leaves', () => {
+describe('the runs of a deleted schedule', () => {
   it('is kept until its end is recorded', async () => {
     home.consume('kept', async () => undefined)
     await home.graph('kept', { nodes: [{ name: 'one', task: task('kept') }] })
-    // Nobody can record anything for it.
+    // No schedule can record anything for it.
     await create('kept', { everySeconds: 3600, brokerRef: { name: 'nowhere' }, dependencyRef: { name: 'kept' } })
     const id = idOf('kept', 3600)
     const metadata = { labels: { 'taskmill.dev/schedule': 'kept' }, annotations: { 'taskmill.dev/job-id': id } }

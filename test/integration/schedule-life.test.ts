@@ -23,7 +23,7 @@ async function edit(name: string, change: object): Promise<void> {
   await expect
     .poll(async () => {
       const { spec, ...object } = await home.schedule(name, () => true)
-      // Somebody else, the operator, may have written the status in between.
+      // The operator may have written the status in between.
       return (await home.cluster.request('PUT', `${path}?fieldValidation=Strict`, { ...object, spec: { ...spec, ...change } })).status
     })
     .toBe(200)

@@ -51,7 +51,7 @@ describe('slots that fell due while no operator was there', () => {
         }),
       ),
     )
-    /** Slots of the outage; those that ran were told late, in order, and none twice. */
+    /** Slots of the outage; those that ran were recorded late, in order, and none twice. */
     const slots = (name: string) => slotsOf(consumers[name] ?? { runs: [], ran: async () => undefined, close: async () => undefined })
     for (const name of names) {
       const ran = slots(name)

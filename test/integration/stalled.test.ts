@@ -1,4 +1,4 @@
-/** Every way in which a spec cannot be reached until somebody changes something: reached here, or beside the other things of the operator. */
+/** Every way in which a spec cannot be reached until a user changes something: reached here, or beside the other things of the operator. */
 import { globSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -41,7 +41,7 @@ it('leaves a stalled pool alone while nothing changes that it reads', async () =
   const template = { spec: { containers: [{ name: 'worker', image: 'localhost/none:1', imagePullPolicy: 'Sometimes' }] } }
   await createPool(home.client, namespace, 'refused', { queues: [{ name: 'refused' }], template })
   await observe(home.client, workerPools, { namespace, name: 'refused' }, (object) => object?.status?.reason === 'TemplateInvalid')
-  // Of a pool whose pods do not start somebody has to look at the pods.
+  // If pods of a pool do not start, a user has to look at the pods.
   await home.client.delete(workerPools, namespace, 'stuck')
   await observe(home.client, deployments, { namespace, name: 'stuck' }, (object) => object === undefined)
   await settled(reconciliations)

@@ -199,7 +199,7 @@ describe('TLS', () => {
   }, 120_000)
 })
 
-describe('what is said about a server', () => {
+describe('the conditions about a server', () => {
   it('warns of one that may lose jobs, and stays quiet while nothing changes', async () => {
     const server = await redisWith({ args: ['--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'] })
     await create('careless', { standalone: { address: server.address } })

@@ -70,7 +70,7 @@ it('suspends a queue: plain workers begin nothing, its pool goes to zero, and al
   await sleep(2000)
   expect([started, (await home.client.get(deployments, namespace, 'held')).spec.replicas]).toEqual([0, 0])
 
-  // Somebody resumes it past Git: it is paused again, and told.
+  // A user resumes it past Git: it is paused again, with an Event.
   await queue.resume()
   await expect.poll(() => queue.isPaused(), { timeout: 20_000 }).toBe(true)
   await expect.poll(() => told('held'), { timeout: 20_000 }).toContain('DriftRepaired')

@@ -73,7 +73,7 @@ test('an ACL user over TLS with client certificates; its password changes while 
   })()
   const addedSoFar = async () => until(async () => (await queue.getCompletedCount()) >= added)
 
-  // Both passwords hold for a while, as whoever rotates them does it.
+  // Both passwords are valid for a while, as in a rotation.
   await admin.call('ACL', 'SETUSER', 'app', '>hunter2')
   credentials('v2', { username: 'app', password: 'hunter2' })
   await until(() => worker.output().includes('the credentials of the broker have changed'))

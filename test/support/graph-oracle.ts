@@ -44,7 +44,7 @@ export function oracleEnd(
   })
 }
 
-/** Nothing starts any more; what becomes of those that run is told by `oracleEnd`. */
+/** Nothing starts any more; `oracleEnd` says what becomes of nodes that run. */
 export function oracleStop(graph: OracleGraph, state: OracleState, stop: 'Cancelled' | 'TimedOut'): OracleState {
   return whatFollows(graph, { ...state, stop })
 }

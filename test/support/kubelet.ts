@@ -33,7 +33,7 @@ export function startKubelet({ client, owns }: TestCluster, recordFile: string, 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       await look().catch((error: unknown) => {
-        // Somebody deleted the Job or the pod meanwhile.
+        // A user deleted the Job or the pod meanwhile.
         if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT', 'TM_KUBE_UNAVAILABLE')) throw error
       })
       await sleep(200)

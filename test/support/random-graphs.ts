@@ -5,7 +5,7 @@
 import type { EdgeCondition } from '../../src/graph/index.ts'
 import { oracleWorlds, worldOf, type OracleGraph, type OracleNode, type OracleOutcome } from './graph-oracle.ts'
 
-/** Nobody works on `idle`; on `slow` handlers take longer than their nodes have time. */
+/** `idle` has no worker; on `slow` handlers take longer than their nodes have time. */
 export const queues = { work: 'work', slow: 'slow', idle: 'idle' } as const
 
 /** What befalls a run, besides its nodes' ends. */
@@ -25,7 +25,7 @@ export type Wish = {
 export type RandomRun = {
   readonly name: string
   readonly fate: Fate
-  /** When that befalls it: so long after its creation, or after it was told to have begun. */
+  /** When that befalls it: so long after its creation, or after its begin was announced. */
   readonly afterMs: number
   readonly isAfterBegin: boolean
   /** After each time that it is replaced. */

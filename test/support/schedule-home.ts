@@ -149,7 +149,7 @@ export async function unmarkedExecutions({ client, namespace }: Home): Promise<r
   return unmarked.map(({ metadata }) => metadata.name)
 }
 
-/** The Jobs of a schedule that have ended, and that nobody has acknowledged. */
+/** The Jobs of a schedule that have ended and are not acknowledged. */
 export async function unacknowledgedJobs({ client, namespace }: Home, schedule: string): Promise<readonly string[]> {
   const { items } = await client.list(jobs, { namespace, labelSelector: `${labels.schedule}=${schedule}` })
   return items.filter((each) => endOfJob(each) !== undefined && !isAcknowledged(each)).map(({ metadata }) => metadata.name)
@@ -309,7 +309,7 @@ export function accountOf(
   return { due: due.length, ran: ran.size, missed, wrong }
 }
 
-/** What Redis still holds of a namespace that can have an effect: ledgers, markers, jobs that would run, ends that nobody recorded. */
+/** What Redis still holds of a namespace that can have an effect: ledgers, markers, jobs that would run, ends that are not recorded. */
 export async function remainsOf({ commands, namespace }: Home): Promise<readonly string[]> {
   const idPrefix = `tm/${installation}/${namespace}/`
   const done = queueKeys(prefix, doneQueue(installation, namespace))
@@ -342,7 +342,7 @@ export async function untilNothingRemains(home: Home): Promise<void> {
   })
 }
 
-/** Who dispatches in the namespace, by the broker's own record. */
+/** The holder of the dispatch lease in the namespace, by the broker's own record. */
 export const dispatcherOf = ({ commands, namespace }: Home): Promise<Record<string, string>> =>
   commands.hgetall(dispatcherKey(prefix, dispatcherName(installation, namespace)))
 

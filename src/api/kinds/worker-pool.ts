@@ -299,7 +299,7 @@ export type WorkerPoolStatus = Infer<typeof status>
 
 export const workerPools: Resource<WorkerPool> = resourceOf(workerPool)
 
-/** A Deployment of its own, from a template, or one of somebody else that is only scaled. */
+/** A Deployment of its own, from a template, or a target of another owner that is only scaled. */
 export function podSourceOf(own: WorkerPoolSpec): Member<WorkerPoolSpec, keyof typeof podSources> {
   return memberOf(own, namesOf(podSources))
 }

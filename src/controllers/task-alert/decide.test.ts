@@ -70,7 +70,7 @@ const last = <T>(all: readonly T[]): T => {
 const facts = ({ status }: Plan) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
 const words = ({ status }: Plan, type: string) => findCondition(status.conditions, type)?.message
 
-describe('what people read', () => {
+describe('the status', () => {
   it('of an alert that does not fire', () => {
     const plan = last(story([{ second: 0, facts: good }]))
     expect(facts(plan)).toEqual(['Ready True Judged', 'Firing False WithinThreshold'])

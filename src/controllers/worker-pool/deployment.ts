@@ -44,7 +44,7 @@ export function poolsOf(...objects: readonly (Deployment | undefined)[]): readon
 }
 
 /** Returns the owner of this Deployment when this pool must not write to it. `poolNamed`: the pools of its namespace. */
-export function findStranger(
+export function findForeignOwner(
   object: Deployment,
   pool: WorkerPool,
   poolNamed: (name: string) => WorkerPool | undefined,

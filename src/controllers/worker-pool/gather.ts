@@ -15,7 +15,7 @@ import {
   type DeploymentApply,
   deploymentKeyOf,
   deploymentNameOf,
-  findStranger,
+  findForeignOwner,
   isLeftBy,
   namespaceOf,
   selectorOf,
@@ -147,7 +147,7 @@ export function createGather(deps: GatherDeps): Gather {
   }
 
   function stateOf(object: Deployment, pool: WorkerPool): DeploymentState {
-    const owner = findStranger(object, pool, (name) => pools.get(`${namespaceOf(pool)}/${name}`))
+    const owner = findForeignOwner(object, pool, (name) => pools.get(`${namespaceOf(pool)}/${name}`))
     return owner === undefined ? { kind: 'Owned', object } : { kind: 'Foreign', owner }
   }
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Deployment, WorkerPool } from '../../api/index.ts'
 import { deploymentOf, poolOf, targetPool } from './fixtures.ts'
-import { isLeftBy, poolsOf, selectorOf, findStranger } from './deployment.ts'
+import { isLeftBy, poolsOf, selectorOf, findForeignOwner } from './deployment.ts'
 
 type Owner = NonNullable<Deployment['metadata']['ownerReferences']>[number]
 
@@ -41,7 +41,7 @@ it.each<{ name: string; pool: WorkerPool; object: Deployment; others?: WorkerPoo
     want: 'WorkerPool "other"',
   },
 ])('a Deployment: $name', ({ pool, object, others, want }) => {
-  expect(findStranger(object, pool, (name) => (name === others?.metadata.name ? others : undefined))).toBe(want)
+  expect(findForeignOwner(object, pool, (name) => (name === others?.metadata.name ? others : undefined))).toBe(want)
 })
 
 it.each([

@@ -8,7 +8,7 @@ export type Good = {
   readonly status?: object
 }
 
-/** A manifest that somebody might write, and what the API server answers. One named `full` changes the object of that name. */
+/** A manifest that a user might write, and the answer of the API server. One named `full` changes the object of that name. */
 export type BadManifest = { readonly title: string; readonly manifest: string; readonly answer: string }
 
 /** Everything that the tests of the API want to know about a kind: a new kind adds its file here, and a line in `index.ts`. */
