@@ -210,7 +210,7 @@ it('cancels a run, and names the jobs that continue', async () => {
   const other = await taskmill('run', 'tdep/two')
   await execution(runIn(other), ({ status }) => status?.nodes?.every(({ state }) => state === 'Running') === true)
   expect((await taskmill('cancel', `tex/${runIn(other)}`)).out).toMatch(
-    /: cancelled\. Started: works.*, waits.*\. A job that a worker runs continues there, but its end no longer counts; all others are removed\. Follow: /u,
+    /: cancelled\. Started: works.*[,;] waits.*\. A job that a worker runs continues there, but its end no longer counts; all others are removed\. Follow: /u,
   )
   gate.resolve()
   const again = await taskmill('cancel', `tex/${name}`)
