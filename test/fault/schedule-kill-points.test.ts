@@ -46,6 +46,8 @@ import {
   type ScheduleSpec,
 } from '../support/schedule-home.ts'
 
+/** While kills are waited for: time enough to place the slots of one edit before the next. */
+const editEveryMs = 3_000
 /** So many worlds at once, each with an operator of its own. */
 const atOnce = 6
 /** In `make soak` each kill has a world of its own. */
@@ -275,10 +277,18 @@ it('killed at every point, and started again', { timeout: 600_000 }, async () =>
     }
     const leading = lead()
     // How many writes a slot takes depends on what is known when: points of slots are waited for, the others come with a deletion.
+    const isReached = () => chain.every((strike, at) => struck[at] === true || strike.time > (early.get(strike.point) ?? 0))
+    let editedAtMs = Date.now()
     const untilReached = () =>
-      until(`the kills ${JSON.stringify(chain)}`, () =>
-        chain.every((strike, at) => struck[at] === true || strike.time > (early.get(strike.point) ?? 0)),
-      )
+      until(`the kills ${JSON.stringify(chain)}`, async () => {
+        if (isReached()) return true
+        // The points of an edit come once: if a former process has passed them, the next one needs another edit.
+        if (Date.now() > editedAtMs + editEveryMs) {
+          editedAtMs = Date.now()
+          await applySchedule(home, 'ahead', { ...ahead, task: { type: 'record', payload: { editedAtMs } } })
+        }
+        return false
+      })
     const wrong = await live(home, untilReached).catch((error: unknown) => [String(error)])
     const name = chain.map(({ point, time }) => `${point}#${time}`).join(', ')
     // A point that is not reached by now never is: each kill makes room for the next process, and the last one stays.
