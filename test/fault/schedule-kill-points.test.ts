@@ -50,8 +50,7 @@ import {
 const editEveryMs = 3_000
 /** So many worlds at once, each with an operator of its own. */
 const atOnce = 6
-/** In `make soak` each kill has a world of its own. */
-const killsOfAWorld = draws(3, 1)
+const killsOfAWorld = 1
 const folder = mkdtempSync(join(tmpdir(), 'taskmill-fault-'))
 const recordFile = join(folder, 'runs')
 let cluster: TestCluster
