@@ -34,7 +34,7 @@ export function accountOfAlert({ startedAtMs, assistant }: DemoState): AlertAcco
 }
 
 /** The lines of the operator's log that the channel `log` wrote for it. */
-export function toldIn(log: string): readonly string[] {
+export function notifiedStates(log: string): readonly string[] {
   return log.split('\n').flatMap((line) => {
     const { channel, notification } = parsed(line)
     return channel === 'assistant/log' && notification?.alert?.name === demoAlert ? [notification.state ?? ''] : []

@@ -9,11 +9,11 @@ import { run } from '../cluster/command.ts'
 import { createProgress } from '../cluster/progress.ts'
 import { clusterEnvironment } from '../cluster-environment.ts'
 import { installRelease, release, removeRelease } from '../release.ts'
-import { accountOfAlert, demoAlert, toldIn } from './alert.ts'
+import { accountOfAlert, demoAlert, notifiedStates } from './alert.ts'
 import { followBurst, followPeople } from './follow.ts'
 import { allKinds, missingKinds } from './kinds.ts'
 import { elapsed } from './layout.ts'
-import { newsOf } from './news.ts'
+import { timelineOf } from './timeline.ts'
 import { observeDemo } from './observe.ts'
 import { demoRuns, runsHaveEnded } from './runs.ts'
 import { emptyState, type DemoState } from './state.ts'
@@ -60,7 +60,7 @@ async function demo(): Promise<number> {
     await until(() => state.replicas.at(-1)?.replicas === 0)
     await until(() => runsHaveEnded(state.assistant))
     await until(() => accountOfAlert(state).resolvedAt !== undefined)
-    state.assistant.told = await toldUntil(2, () => kubectl(...operatorLog(state)).then(toldIn))
+    state.assistant.told = await toldUntil(2, () => kubectl(...operatorLog(state)).then(notifiedStates))
     const scaledAtMs = firstScale(state)
     if (scaledAtMs !== undefined) state.firstScaleAtMs = scaledAtMs
   } finally {
@@ -116,7 +116,7 @@ function startView(state: DemoState): Disposable & { changed(): void; end(): voi
   const told = new Set<string>()
   let lineAtMs = 0
   const drawLines = (isLast: boolean): void => {
-    for (const { atMs, text } of newsOf(state)) {
+    for (const { atMs, text } of timelineOf(state)) {
       const id = `${atMs} ${text}`
       if (told.has(id)) continue
       told.add(id)

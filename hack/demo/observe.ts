@@ -60,9 +60,9 @@ function observeQuickstart(state: DemoState, client: KubeClient, onChange: () =>
     if (state.firstAddedAtMs !== undefined && state.pods.some((pod) => pod.ready)) state.firstReadyAtMs ??= clock.now()
     onChange()
   })
-  const news = createInformer<Event>({ ...common, resource: events })
-  news.onChange(() => {
-    state.events = news
+  const latest = createInformer<Event>({ ...common, resource: events })
+  latest.onChange(() => {
+    state.events = latest
       .list()
       .filter((event) => event.regarding.kind === 'WorkerPool')
       .map((event) => ({ atMs: Date.parse(event.eventTime), reason: event.reason, note: event.note ?? '' }))
@@ -70,7 +70,7 @@ function observeQuickstart(state: DemoState, client: KubeClient, onChange: () =>
       .toSorted((a, b) => a.atMs - b.atMs)
     onChange()
   })
-  return [pools, owned, workers, news]
+  return [pools, owned, workers, latest]
 }
 
 function observeAssistant({ assistant }: DemoState, client: KubeClient, onChange: () => void): readonly Started[] {

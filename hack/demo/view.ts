@@ -1,6 +1,6 @@
 /** Draws the demo's state: a frame of lines for a terminal, one line where there is none. Pure. */
 import { bold, elapsed, fit, table } from './layout.ts'
-import { newsOf } from './news.ts'
+import { timelineOf } from './timeline.ts'
 import { hasEnded } from './runs.ts'
 import { accountOf, totalAccount } from './slots.ts'
 import type { AlertView, DemoState, PoolView, RunView, ScheduleView, Tally } from './state.ts'
@@ -11,7 +11,7 @@ const maxSchedules = 12
 const maxRuns = 5
 const maxNodes = 6
 const maxAlerts = 2
-const maxNews = 4
+const maxRecent = 4
 
 /** Always of the same height, and not higher than `rows`, so that it can be drawn over itself: one line counts the rows without room. */
 export function renderFrame(state: DemoState, nowMs: number, columns: number, rows = Infinity): readonly string[] {
@@ -22,7 +22,7 @@ export function renderFrame(state: DemoState, nowMs: number, columns: number, ro
     ...runLines(state, nowMs, width),
     ...alertLines(state, nowMs, width),
     ...scheduleLines(state, nowMs, width),
-    ...newsLines(state, nowMs, width, maxNews),
+    ...recentLines(state, nowMs, width, maxRecent),
   ]
   if (whole.length < rows) return whole
   const short = [
@@ -32,7 +32,7 @@ export function renderFrame(state: DemoState, nowMs: number, columns: number, ro
     ...alertLines(state, nowMs, width),
     labelled('schedules', slotsLine(state, nowMs), width),
     '',
-    ...newsLines(state, nowMs, width, 1),
+    ...recentLines(state, nowMs, width, 1),
   ]
   return short.slice(0, Math.max(rows - 1, 8))
 }
@@ -115,12 +115,12 @@ function slotsLine({ assistant }: DemoState, nowMs: number): string {
   return `${assistant.schedules.length}: ${due} slots were due, ${ran} ran, ${missed} missed, ${doubled} run twice`
 }
 
-function newsLines(state: DemoState, nowMs: number, width: number, count: number): readonly string[] {
-  const recent = newsOf(state).slice(-count).toReversed()
+function recentLines(state: DemoState, nowMs: number, width: number, count: number): readonly string[] {
+  const recent = timelineOf(state).slice(-count).toReversed()
   const lines = Array.from({ length: count }, (_, index) => {
-    const news = recent[index]
-    const text = news === undefined ? '' : `${`${Math.max(0, Math.round((nowMs - news.atMs) / 1000))}s`.padStart(4)} ${news.text}`
-    return labelled(index === 0 ? 'news' : '', text, width)
+    const entry = recent[index]
+    const text = entry === undefined ? '' : `${`${Math.max(0, Math.round((nowMs - entry.atMs) / 1000))}s`.padStart(4)} ${entry.text}`
+    return labelled(index === 0 ? 'latest' : '', text, width)
   })
   return [...lines, '']
 }

@@ -233,8 +233,8 @@ test('10,000 objects: 40 pages, with other work in between', async () => {
   turn()
   const parse = vi.spyOn(JSON, 'parse')
   const pageTurns: number[] = []
-  const toldInTurn = new Map<number, number>()
-  informer.onChange(() => void toldInTurn.set(turns, (toldInTurn.get(turns) ?? 0) + 1))
+  const changesPerTurn = new Map<number, number>()
+  informer.onChange(() => void changesPerTurn.set(turns, (changesPerTurn.get(turns) ?? 0) + 1))
   informer.start(stop.signal)
   for (let at = 0; at < 10_000; at += 250) {
     const request = await server.next()
@@ -249,7 +249,7 @@ test('10,000 objects: 40 pages, with other work in between', async () => {
   parse.mockRestore()
   expect(informer.list()).toHaveLength(10_000)
   expect(new Set(pageTurns).size).toBe(40)
-  expect([...toldInTurn.values()]).toEqual(Array.from({ length: 20 }, () => 500))
+  expect([...changesPerTurn.values()]).toEqual(Array.from({ length: 20 }, () => 500))
 })
 
 test('a waiting reflector retries as soon as any request reaches the server', async () => {

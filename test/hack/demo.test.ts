@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import { expect, it, test } from 'vitest'
-import { accountOfAlert, demoAlert, toldIn } from '../../hack/demo/alert.ts'
+import { accountOfAlert, demoAlert, notifiedStates } from '../../hack/demo/alert.ts'
 import { missingKinds } from '../../hack/demo/kinds.ts'
-import { newsOf } from '../../hack/demo/news.ts'
+import { timelineOf } from '../../hack/demo/timeline.ts'
 import { accountOfRuns, demoRuns, runsHaveEnded } from '../../hack/demo/runs.ts'
 import { accountOf, dueSlots } from '../../hack/demo/slots.ts'
 import {
@@ -139,8 +139,12 @@ it('tells what has happened, in its order', () => {
     { ...failed, status: { ...failed.status!, failureMessage: 'calendar: AttemptsExhausted' } },
     { name: 'new', status: undefined },
   ]
-  const news = newsOf({ ...state, assistant: { ...assistant, runs }, events: [{ atMs: startMs, reason: 'ScaledUp', note: '0 -> 6' }] })
-  expect(news.map(({ atMs, text }) => `${(atMs - startMs) / 1000} ${text}`)).toEqual([
+  const timeline = timelineOf({
+    ...state,
+    assistant: { ...assistant, runs },
+    events: [{ atMs: startMs, reason: 'ScaledUp', note: '0 -> 6' }],
+  })
+  expect(timeline.map(({ atMs, text }) => `${(atMs - startMs) / 1000} ${text}`)).toEqual([
     '0 ScaledUp 0 -> 6',
     '9 run fails Failed, 6/6: calendar: AttemptsExhausted',
     '10 alert morning-summary-failing (Critical) fires: 1 failed > 0 in 1m',
@@ -203,7 +207,7 @@ it('follows the alert by its own record, and reads in the log which channels wer
   expect(accountOfAlert({ ...state, startedAtMs: startMs + 30_000 })).toMatchObject({ firedAt: undefined, resolvedAt: undefined })
   const line = (channel: string, name: string, said: string) => JSON.stringify({ channel, notification: { state: said, alert: { name } } })
   const log = [line('assistant/log', demoAlert, 'firing'), 'no JSON', line('assistant/log', 'another', 'firing'), '{"msg":"scaled"}', '']
-  expect(toldIn([...log, line('assistant/log', demoAlert, 'resolved')].join('\n'))).toEqual(['firing', 'resolved'])
+  expect(notifiedStates([...log, line('assistant/log', demoAlert, 'resolved')].join('\n'))).toEqual(['firing', 'resolved'])
   const silent = { ...state, assistant: { ...assistant, alerts: [], told: [] } }
   expect(problems(silent)).toEqual([
     'the alert did not fire',

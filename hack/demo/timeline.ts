@@ -2,19 +2,19 @@
 import { hasEnded } from './runs.ts'
 import type { AlertView, DemoState, RunView } from './state.ts'
 
-export type News = { readonly atMs: number; readonly text: string }
+export type TimelineEntry = { readonly atMs: number; readonly text: string }
 
-export function newsOf({ events, assistant, startedAtMs }: DemoState): readonly News[] {
+export function timelineOf({ events, assistant, startedAtMs }: DemoState): readonly TimelineEntry[] {
   return [
     ...events.map(({ atMs, reason, note }) => ({ atMs, text: `${reason} ${note}` })),
-    ...assistant.runs.flatMap(newsOfRun),
-    ...assistant.alerts.flatMap(newsOfAlert),
+    ...assistant.runs.flatMap(runEntries),
+    ...assistant.alerts.flatMap(alertEntries),
   ]
     .filter(({ atMs }) => atMs >= startedAtMs)
     .toSorted((a, b) => a.atMs - b.atMs)
 }
 
-function newsOfRun({ name, status }: RunView): readonly News[] {
+function runEntries({ name, status }: RunView): readonly TimelineEntry[] {
   if (!hasEnded(status?.state)) return []
   const { state, progress, failureMessage, finishTime = '' } = status ?? {}
   return [
@@ -22,7 +22,7 @@ function newsOfRun({ name, status }: RunView): readonly News[] {
   ]
 }
 
-function newsOfAlert({ name, severity, status }: AlertView): readonly News[] {
+function alertEntries({ name, severity, status }: AlertView): readonly TimelineEntry[] {
   return (status?.transitions ?? []).map(({ state, changeTime, value }) => ({
     atMs: Date.parse(changeTime),
     text: state === 'Firing' ? `alert ${name} (${severity}) fires: ${value}` : `alert ${name} is resolved: ${value}`,
