@@ -98,5 +98,5 @@ const reviews: Resource<Review> = {
 /** The user that the API server takes us for. */
 async function readUserName(client: KubeClient): Promise<string> {
   const review = await client.create(reviews, { metadata: { name: '' } }, { fieldManager: 'taskmill-cli' })
-  return review.status?.userInfo?.username ?? 'somebody'
+  return review.status?.userInfo?.username ?? 'unknown user'
 }

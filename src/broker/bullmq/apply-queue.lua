@@ -115,7 +115,7 @@ if wanted ~= '' then
   redis.call('HSET', KEYS[2], 'concurrency', wanted)
 elseif applied then
   local found = record[6] or ''
-  -- Unless somebody else has changed it since: then it is theirs.
+  -- Unless another client has changed it since: then it is theirs.
   if limit == applied and limit ~= found then
     setLimit(found)
     tell('Limited', 0, limit, found)

@@ -5,10 +5,10 @@
 
   The script reads first, and writes only when it may place every job and all keys have the expected types. It then cannot fail half-way.
   - The proof does not hold: nothing is written.
-  - The done job exists: the job is placed already, in whatever state, or somebody removed it. It is left alone.
+  - The done job exists: the job is placed already, in whatever state, or a user removed it. It is left alone.
   - The job has ended and has no done job: its end was acknowledged. It is left alone.
   - The job waits or runs without a done job: it gets one.
-  - The job is the child of somebody else's flow: nothing is written.
+  - The job is the child of another flow: nothing is written.
 
   A queue that BullMQ 5 paused has its waiting jobs in the list 'paused', and the resume of BullMQ 5 renames that list to 'wait': what is in
   'wait' by then is lost. So a job joins the list 'paused' where that list exists, or where BullMQ 5 was the last to open the queue.

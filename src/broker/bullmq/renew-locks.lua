@@ -5,7 +5,7 @@
   ARGV[1]   for how long, in ms
   ARGV[2..] for each job: its id, the token of its lock, how often it had been started when the worker took it
 
-  Reply: the ids of jobs that are lost: somebody else's lock, or no longer active, or started again since.
+  Reply: the ids of jobs that are lost: another worker's lock, or no longer active, or started again since.
 ]]
 local base = KEYS[1]
 local durationMs = ARGV[1]

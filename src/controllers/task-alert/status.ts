@@ -138,7 +138,7 @@ function firing({ alert, condition, status }: World, { measurement, record }: Ju
 function ackedByOf({ alert, nowMs }: World): string | undefined {
   const active = overrideAt(alert.spec.override, nowMs)
   if (active === undefined) return undefined
-  const { by = 'somebody', until, silence } = active.override
+  const { by = 'unnamed user', until, silence } = active.override
   return `${by}${silence === true ? ' (silenced)' : ''} until ${until}`
 }
 

@@ -19,7 +19,7 @@ const between = (before: TaskQueueStatus | undefined, after: TaskQueueStatus) =>
 
 const fine = statusOf('Ready True Applied: holds', 'Drifted False AsDeclared: as declared')
 const away = statusOf('Ready False BrokerUnreachable: gone')
-const theirs = statusOf('Ready True Applied: holds', 'Drifted True PausedByOthers: somebody paused it')
+const theirs = statusOf('Ready True Applied: holds', 'Drifted True PausedByOthers: a user paused it')
 const overridden = (message: string) => statusOf('Ready True Suspended: rests', `Overridden True OverrideActive: ${message}`)
 
 it('a queue that stops being Ready has one Warning, with the reason of Ready', () => {
@@ -37,7 +37,7 @@ it('a conflict that was there from the start has a Warning', () => {
 })
 
 it('a pause by others has a Warning each time that it begins', () => {
-  expect(between(fine, theirs)).toEqual(['Warning PausedByOthers: somebody paused it'])
+  expect(between(fine, theirs)).toEqual(['Warning PausedByOthers: a user paused it'])
   expect(between(theirs, theirs)).toEqual([])
   expect(between(theirs, fine)).toEqual([])
 })

@@ -89,7 +89,7 @@ it.each<[string, Partial<World>]>([
 it.each<[string, QueueSituation, readonly string[], string]>([
   ['nothing is wrong', applied, ['Ready True Applied', 'Drifted False AsDeclared'], 'the declared settings are applied'],
   [
-    'somebody else paused it',
+    'a user paused it',
     { kind: 'Applied', paused: true, pausedByUs: false },
     ['Ready True Applied', 'Drifted True PausedByOthers'],
     'the declared settings are applied',
