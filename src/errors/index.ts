@@ -8,3 +8,14 @@
 export { errorCodes, errorMessage, hasCode, TaskmillError, taskmillError } from './taskmill-error.ts'
 export type { ErrorCode, ErrorDetails } from './taskmill-error.ts'
 export { suggestName, findNearest } from './nearest.ts'
+export {
+  classifyRefusal,
+  describeFailure,
+  describeRefusal,
+  isFaultOfContent,
+  type KubeErrorDetails,
+  type Problem,
+  type Refusal,
+  type RefusalKind,
+  type StatusCause,
+} from './refusal.ts'

@@ -1,6 +1,6 @@
 import type { Event, KubeObject, Resource } from '../api/index.ts'
 import type { Clock, TimerHandle } from '../clock/index.ts'
-import { errorMessage, hasCode } from '../errors/index.ts'
+import { classifyRefusal, describeRefusal, type Refusal } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { KubeClient } from './client.ts'
 import { microTime } from './notation.ts'
@@ -110,8 +110,8 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     for (const entry of entries.values()) if (!entry.unwritten && nowMs - entry.lastMs >= forgetAfterMs) entries.delete(entry.key)
   }
 
-  function later(entry: Entry): void {
-    entry.timer = clock.setTimeout(() => enqueue(entry), paceMs)
+  function later(entry: Entry, atLeastMs = 0): void {
+    entry.timer = clock.setTimeout(() => enqueue(entry), Math.max(paceMs, atLeastMs))
   }
 
   function enqueue(entry: Entry): void {
@@ -170,10 +170,14 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
   }
 
   function failed(entry: Entry, error: unknown): void {
-    log.debug({ event: entry.input.reason, reason: errorMessage(error) }, 'could not write an Event')
-    if (hasCode(error, 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS') && ++entry.failures < maxFailures) {
+    const refusal = classifyRefusal(error)
+    const context = { event: entry.input.reason, reason: describeRefusal(refusal) }
+    // Without Events users miss what the operator tells them, and only the administrator can change that.
+    if (refusal.kind === 'Permission') log.warn(context, 'could not write an Event')
+    else log.debug(context, 'could not write an Event')
+    if (isPassing(refusal) && ++entry.failures < maxFailures) {
       entry.unwritten = true
-      if (!entry.timer) later(entry)
+      if (!entry.timer) later(entry, refusal.retryAfterMs)
       return
     }
     // The Event was refused, or the stored one has expired: the next occurrence starts a new one.
@@ -196,6 +200,11 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
       entries.clear()
     },
   }
+}
+
+/** Whether the same Event may be accepted a moment later: a quota, a policy or a role rarely change so fast. */
+function isPassing({ kind }: Refusal): boolean {
+  return kind === 'Unavailable' || kind === 'Overloaded' || kind === 'PolicyUnavailable'
 }
 
 function referenceTo(object: KubeObject): Event['regarding'] {

@@ -26,6 +26,5 @@ export { loadKubeConfig, type KubeConfig, type KubeConfigSource } from './config
 export { createEventRecorder, type EventInput, type EventRecorder } from './event-recorder.ts'
 export { createInformer, createInformerOfNamespaces, type ChangeHandler, type Informer, type InformerDeclaration } from './informer.ts'
 export { createLease, type LeaseStore, type StoredLease } from './lease.ts'
-export type { KubeErrorDetails, StatusCause } from './status-error.ts'
 export type { Credentials, KubeConnection, ResponseObserver } from './transport.ts'
 export type { WatchEvent } from './watch-stream.ts'

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject, Resource } from '../api/index.ts'
 import { deadline, type Clock } from '../clock/index.ts'
-import { errorMessage, hasCode, TaskmillError, taskmillError } from '../errors/index.ts'
+import { errorMessage, hasCode, TaskmillError, taskmillError, type KubeErrorDetails } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { KubeClient, ListPage } from './client.ts'
 import { keyOf } from './notation.ts'
-import { causesOf, type KubeErrorDetails } from './status-error.ts'
+import { causesOf } from './status-error.ts'
 import { isEndOfInitialEvents } from './watch-stream.ts'
 
 /** Where a reflector stores the objects that it reads. */

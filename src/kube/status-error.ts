@@ -1,20 +1,11 @@
-import { taskmillError, type ErrorCode, type TaskmillError } from '../errors/index.ts'
-
-/** One field or circumstance that the API server rejects; `field` is a path such as `spec.scaling.minReplicas`. */
-export type StatusCause = { readonly reason?: string; readonly message?: string; readonly field?: string }
-
-/** The `details` of a `TaskmillError` that comes from the API server. */
-export type KubeErrorDetails = {
-  /** HTTP status, or the code inside a watch's ERROR event. */
-  readonly status: number
-  /** The API server's own word, for example `Invalid` or `Expired`. */
-  readonly reason?: string
-  readonly causes: readonly StatusCause[]
-  /** How long the API server asks to wait, in seconds. */
-  readonly retryAfterSeconds?: number
-  /** Method and path of the request. */
-  readonly request: string
-}
+import {
+  type ErrorCode,
+  isFaultOfContent,
+  type KubeErrorDetails,
+  type StatusCause,
+  taskmillError,
+  type TaskmillError,
+} from '../errors/index.ts'
 
 /** The API server's `Status` object, as far as it is used. */
 type StatusBody = {
@@ -25,7 +16,8 @@ type StatusBody = {
   readonly details?: { readonly causes?: readonly StatusCause[]; readonly retryAfterSeconds?: number }
 }
 
-function codeFor(status: number, reason: string | undefined): ErrorCode {
+/** Server-side apply answers 500 for content that does not fit the schema, which is a fault of the request like any other. */
+function codeFor(status: number, reason: string | undefined, message: string): ErrorCode {
   switch (status) {
     case 401:
       return 'TM_KUBE_UNAUTHORIZED'
@@ -46,7 +38,8 @@ function codeFor(status: number, reason: string | undefined): ErrorCode {
     case 422:
       return 'TM_KUBE_INVALID'
     default:
-      return status >= 500 ? 'TM_KUBE_UNAVAILABLE' : 'TM_KUBE_BAD_RESPONSE'
+      if (status < 500) return 'TM_KUBE_BAD_RESPONSE'
+      return isFaultOfContent(message) ? 'TM_KUBE_INVALID' : 'TM_KUBE_UNAVAILABLE'
   }
 }
 
@@ -65,7 +58,11 @@ export function toKubeError(request: string, httpStatus: number, body: unknown, 
     ...(afterSeconds ? { retryAfterSeconds: afterSeconds } : {}),
     request,
   }
-  return taskmillError(codeFor(code, status.reason), status.message || `the API server answered ${code} to ${request}`, { details })
+  return taskmillError(
+    codeFor(code, status.reason, status.message ?? ''),
+    status.message || `the API server answered ${code} to ${request}`,
+    { details },
+  )
 }
 
 /** Returns the causes that the API server named for a refusal; empty for every other error. */

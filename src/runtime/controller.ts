@@ -1,5 +1,5 @@
 import { deadline, type Clock } from '../clock/index.ts'
-import { errorMessage, hasCode, taskmillError } from '../errors/index.ts'
+import { classifyRefusal, describeFailure, errorMessage, hasCode, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { Startable } from './manager.ts'
 import { createWorkQueue, type BackoffOptions, type QueueHooks } from './work-queue.ts'
@@ -165,7 +165,9 @@ function report(log: Logger, kind: FailureKind, error: unknown): void {
   if (kind === 'panic') log.error({ err: error }, 'reconciliation failed because of a mistake in the program')
   // Another writer was faster: everyday life, not worth a line unless one looks for it.
   else if (hasCode(error, 'TM_KUBE_CONFLICT')) log.debug({ reason: errorMessage(error) }, 'reconciliation met a conflict')
-  else log.error({ reason: errorMessage(error), kind }, 'reconciliation failed')
+  // What is in a namespace goes with it: nothing is wrong, and nobody has to do anything.
+  else if (classifyRefusal(error).kind === 'NamespaceGone') log.debug({ reason: errorMessage(error) }, 'the namespace is being deleted')
+  else log.error({ reason: describeFailure(error), kind }, 'reconciliation failed')
 }
 
 /** The result that comes back at the earliest of several moments; undefined ones ask for none. */

@@ -1,5 +1,5 @@
 import { deadline, sleep, type Clock } from '../clock/index.ts'
-import { errorMessage, hasCode, taskmillError } from '../errors/index.ts'
+import { describeFailure, hasCode, taskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 
 /** A lease as stored. Its times are for people who read it: the elector trusts only what it observes itself. */
@@ -163,7 +163,7 @@ export function createElector(deps: ElectorDeps): Elector {
         if (await tryWithin(renewDeadlineMs / 2, signal)) return true
       } catch (error) {
         if (signal.aborted) break
-        log.warn({ reason: errorMessage(error) }, 'cannot ask for the lease, trying again')
+        log.warn({ reason: describeFailure(error) }, 'cannot ask for the lease, trying again')
       }
       await sleep(clock, retryPeriodMs * (1 + 0.2 * rng()), signal).catch(() => {})
     }
@@ -183,7 +183,7 @@ export function createElector(deps: ElectorDeps): Elector {
       } catch (error) {
         if (hasCode(error, 'TM_LEASE_LOST')) throw error
         failure = error
-        log.warn({ reason: errorMessage(error) }, 'cannot renew the lease, trying again')
+        log.warn({ reason: describeFailure(error) }, 'cannot renew the lease, trying again')
       }
     }
   }
@@ -197,7 +197,7 @@ export function createElector(deps: ElectorDeps): Elector {
       if (base?.holder === identity) await lease.update({ ...base, holder: '', durationMs: 1_000, renewedAtMs: clock.now() }, limit.signal)
       log.info({ identity }, 'released the lease')
     } catch (error) {
-      log.warn({ reason: errorMessage(error) }, 'cannot release the lease, it will expire')
+      log.warn({ reason: describeFailure(error) }, 'cannot release the lease, it will expire')
     }
   }
 

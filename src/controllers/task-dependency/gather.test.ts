@@ -1,7 +1,14 @@
 import { expect, it } from 'vitest'
 import type { JobTemplate, TaskDependency } from '../../api/index.ts'
+import { classifyRefusal, taskmillError } from '../../errors/index.ts'
 import type { Trial } from '../../services/jobs/index.ts'
 import { tryJobs } from './gather.ts'
+
+const refusedField = classifyRefusal(
+  taskmillError('TM_KUBE_INVALID', 'Job.batch "trial" is invalid', {
+    details: { status: 422, causes: [{ field: 'spec.backoffLimit', message: 'Invalid value' }] },
+  }),
+)
 
 const jobOf = (image: string): JobTemplate => ({
   spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image }] } } },
@@ -20,7 +27,7 @@ const graph = {
 
 const answers: Readonly<Record<string, Trial>> = {
   warned: { kind: 'Fine', warnings: ['would violate PodSecurity'] },
-  refused: { kind: 'Invalid', message: 'spec.backoffLimit: Invalid value' },
+  refused: { kind: 'Invalid', refusal: refusedField },
 }
 
 function askedOf(change: Readonly<Record<string, Trial>> = {}) {
@@ -35,7 +42,7 @@ function askedOf(change: Readonly<Record<string, Trial>> = {}) {
 
 it('asks once for each Job, and names the field of each that is refused, and the node of each warning', async () => {
   const { asked, trials } = askedOf()
-  const message = 'spec.backoffLimit: Invalid value'
+  const message = 'spec.backoffLimit: Invalid value. Next: correct spec.backoffLimit'
   expect(await trials).toEqual({
     faults: [
       { reason: 'TemplateInvalid', field: 'spec.nodes[2].job', message },

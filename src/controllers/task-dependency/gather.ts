@@ -1,6 +1,7 @@
 /** Reads what is to be known of one graph: what it means, what the API server says to its Jobs, its TaskBroker and its runs. */
 import { siblingKey, type TaskBroker, type TaskDependency, type TaskDependencyStatus, type TaskExecution } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
+import { describeRefusal } from '../../errors/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { type Fault, understandDependency, type UnderstoodDependency } from '../../plans/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
@@ -103,7 +104,7 @@ export async function tryJobs(jobs: Pick<Jobs, 'dryRun'>, { metadata, spec }: Ta
     const answers = await Promise.all(some.map(({ job }) => jobs.dryRun(metadata.namespace ?? '', job, { signal })))
     for (const [index, { name, field }] of some.entries()) {
       const answer = answers[index]
-      if (answer?.kind === 'Invalid') faults.push({ reason: 'TemplateInvalid', field, message: answer.message })
+      if (answer?.kind === 'Invalid') faults.push({ reason: 'TemplateInvalid', field, message: describeRefusal(answer.refusal) })
       else warnings.push(...(answer?.warnings ?? []).map((text) => `node ${name}: ${text}`))
       if (answer?.kind === 'Unknown') isComplete = false
     }

@@ -1,9 +1,15 @@
 import { expect, it, test } from 'vitest'
 import type { TaskSchedule } from '../../api/index.ts'
-import { taskmillError } from '../../errors/index.ts'
+import { classifyRefusal, taskmillError } from '../../errors/index.ts'
 import { understandSchedule } from '../../plans/index.ts'
 import { decide, failedExpression } from './decide.ts'
 import type { Gathered } from './gather.ts'
+
+const refusedField = classifyRefusal(
+  taskmillError('TM_KUBE_INVALID', 'Job.batch "trial" is invalid', {
+    details: { status: 422, causes: [{ field: 'spec.backoffLimit', message: 'Invalid value' }] },
+  }),
+)
 
 const scheduleOf = (spec: object) =>
   ({
@@ -41,8 +47,11 @@ test.each<[string, Partial<Gathered>, object]>([
   ['a graph that is missing', { hasDependency: false }, { kind: 'NoDependency', name: 'summary' }],
   [
     'a template that the API server refuses',
-    { trial: { kind: 'Invalid', message: 'no image' } },
-    { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: 'spec.job: no image' } },
+    { trial: { kind: 'Invalid', refusal: refusedField } },
+    {
+      kind: 'Invalid',
+      fault: { reason: 'TemplateInvalid', message: 'spec.job.spec.backoffLimit: Invalid value. Next: correct spec.job.spec.backoffLimit' },
+    },
   ],
 ])('with %s active runs are followed, and no slot is decided', (_, facts, heldBy) => {
   expect(decide(gathered(graph, facts))).toMatchObject({ kind: 'Plan', heldBy, plan: { isHeld: true } })

@@ -1,7 +1,7 @@
 /** What a schedule asks for now: pure, from what was gathered to a plan, or to what prevents one. */
 import type { TaskScheduleStatus } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
-import { errorMessage, hasCode } from '../../errors/index.ts'
+import { describeRefusal, errorMessage, hasCode } from '../../errors/index.ts'
 import { type SlotStart, summarizeFaults } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import type { Gathered, ScheduleSituation } from './gather.ts'
@@ -40,7 +40,7 @@ function missingDependency({ understood, hasDependency }: Gathered): ScheduleSit
 
 function refusedTemplate({ trial }: Gathered): ScheduleSituation | undefined {
   if (trial?.kind !== 'Invalid') return undefined
-  return { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: `spec.job: ${trial.message}` } }
+  return { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: describeRefusal(trial.refusal, 'spec.job.') } }
 }
 
 /** The newest slot that was dispatched, by the status and by what this process saw: a ledger that knows less has lost it. */

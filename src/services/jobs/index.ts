@@ -4,7 +4,6 @@
  */
 export {
   createJobs,
-  isRefusedForGood,
   jobNamed,
   starterOf,
   startersOf,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Job, jobs as jobResource, pods, type JobTemplate } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { annotations, jobName, labels } from '../../contract/index.ts'
-import { errorMessage, hasCode } from '../../errors/index.ts'
+import { classifyRefusal, describeRefusal, errorMessage, hasCode, type Refusal } from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import {
@@ -45,7 +45,7 @@ export type JobReport = JobEnd & { readonly pod?: string }
 
 /** The API server's answer to a dry run. `Unknown`: it did not answer, or something between said no. */
 export type Trial =
-  { readonly kind: 'Fine' | 'Unknown'; readonly warnings: readonly string[] } | { readonly kind: 'Invalid'; readonly message: string }
+  { readonly kind: 'Fine' | 'Unknown'; readonly warnings: readonly string[] } | { readonly kind: 'Invalid'; readonly refusal: Refusal }
 
 type Call = { readonly signal: AbortSignal }
 
@@ -156,10 +156,11 @@ async function createJob(state: State, wanted: WantedJob, call: Call): Promise<C
     return { kind: 'Created', warnings }
   } catch (error) {
     call.signal.throwIfAborted()
-    if (hasCode(error, 'TM_LEASE_LOST')) throw error
     if (hasCode(error, 'TM_KUBE_ALREADY_EXISTS')) return ownerOfName(state, wanted, call)
-    const message = errorMessage(error)
-    return isRefusedForGood(error) ? { kind: 'Refused', reason: 'TemplateInvalid', message } : { kind: 'Postponed', message }
+    const refusal = classifyRefusal(error)
+    if (refusal.kind === 'Unexpected') throw error
+    const message = describeRefusal(refusal)
+    return refusal.retry === 'OnEdit' ? { kind: 'Refused', reason: 'TemplateInvalid', message } : { kind: 'Postponed', message }
   }
 }
 
@@ -249,8 +250,9 @@ async function dryRun({ client, log }: State, namespace: string, template: JobTe
     return { kind: 'Fine', warnings }
   } catch (error) {
     signal.throwIfAborted()
-    if (isRefusedForGood(error)) return { kind: 'Invalid', message: errorMessage(error) }
-    log.debug({ namespace, error: errorMessage(error) }, 'the dry run of a Job template got no answer')
+    const refusal = classifyRefusal(error)
+    if (refusal.retry === 'OnEdit') return { kind: 'Invalid', refusal }
+    log.debug({ namespace, error: describeRefusal(refusal) }, 'the dry run of a Job template got no answer')
     return { kind: 'Unknown', warnings }
   }
 }
@@ -277,9 +279,4 @@ export function startersOf(job: Job): readonly string[] {
 
 function starterKey({ kind, namespace, name }: Starter): string {
   return `${kind}/${namespace}/${name}`
-}
-
-/** Whether the API server itself refuses the object. The answer of an admission webhook or policy may change without the object. */
-export function isRefusedForGood(error: unknown): boolean {
-  return hasCode(error, 'TM_KUBE_INVALID') && !/admission webhook|denied request/u.test(error.message)
 }

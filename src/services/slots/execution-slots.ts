@@ -1,11 +1,10 @@
 import { finalStateOf, taskExecutions, type TaskExecution } from '../../api/index.ts'
 import { annotations, type Slot, slotJobId } from '../../contract/index.ts'
-import { errorMessage, hasCode } from '../../errors/index.ts'
+import { classifyRefusal, describeRefusal, hasCode } from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
 import { isRecorded, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
 import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
-import { isRefusedForGood } from '../jobs/index.ts'
 import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
@@ -81,11 +80,13 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
         if (there === undefined) throw error
         if (ours(there, slot) === undefined)
           memory.refused.set(slot, `tex/${nameOf(slot)} exists, but does not belong to this slot. Next: delete it`)
-      } else if (isRefusedForGood(error)) memory.refused.set(slot, errorMessage(error))
-      else if (hasCode(error, 'TM_KUBE_INVALID', 'TM_KUBE_FORBIDDEN', 'TM_KUBE_UNAVAILABLE', 'TM_KUBE_TOO_MANY_REQUESTS')) {
+      } else {
         signal.throwIfAborted()
-        return errorMessage(error)
-      } else throw error
+        const refusal = classifyRefusal(error)
+        if (refusal.kind === 'Unexpected') throw error
+        if (refusal.retry !== 'OnEdit') return describeRefusal(refusal)
+        memory.refused.set(slot, describeRefusal(refusal))
+      }
     }
     reachPoint('after create execution')
     return undefined
