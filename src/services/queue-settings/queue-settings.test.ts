@@ -105,6 +105,18 @@ test('old jobs are removed a portion at a time, then when the next one is too ol
   expect(calls).toEqual(['apply', 'clean', 'clean'])
 })
 
+test('an edited retention applies at once, also while the former one would wait for days', async () => {
+  const nextAtMs = Date.UTC(2040)
+  const { visit, calls } = world({ clean: [{ nextAtMs }] })
+  await visit({ ...applied, retention: { completedSeconds: 7 * 86_400 } })
+  await visit({ ...applied, retention: { completedSeconds: 7 * 86_400 } })
+  expect(calls).toEqual(['apply', 'clean'])
+  const shorter = { ...applied, retention: { completedSeconds: 3600 } }
+  expect((await visit(shorter)).result).toEqual({ kind: 'Waiting', untilMs: nextAtMs })
+  await visit({ ...applied, retention: { completedSeconds: 3600, failedSeconds: 60 } })
+  expect(calls).toEqual(['apply', 'clean', 'clean', 'clean'])
+})
+
 test('a deletion takes back what was applied, unless the object is there again', async () => {
   const { visit, calls } = world()
   expect((await visit({ kind: 'Released' }, { isWanted: () => false })).result).toEqual({ kind: 'Unwanted' })

@@ -7,8 +7,8 @@ import { type Acted, type Kind, retryMs, type Situation, type Step } from '../en
 /** What one process knows of the settings that it applied to a queue. The broker's own record is compared by the script that applies them. */
 export type SettingsRecord = {
   readonly applied?: { readonly what: Applied; readonly answer: Extract<QueueAnswer, { readonly outcome: 'Done' }> } | undefined
-  /** No job is old enough to be removed before; on the broker's clock. */
-  readonly cleanAtMs: number
+  /** When the next job is old enough to be removed, by this retention; on the broker's clock. */
+  readonly clean?: { readonly retention: QueueRetention; readonly atMs: number } | undefined
 }
 
 /** While these are the same, there is nothing to apply. */
@@ -92,7 +92,7 @@ export function createSettingsKind(
 function observe(visit: SettingsVisit, known: SettingsRecord | undefined): ObservedSettings | 'Unwanted' {
   const { wish, proof, broker, brokerClock } = visit
   if (visit.isWanted?.() === false) return 'Unwanted'
-  return { record: known ?? { cleanAtMs: 0 }, wish, epoch: proof.epoch, nowMs: brokerClock.now(broker) }
+  return { record: known ?? {}, wish, epoch: proof.epoch, nowMs: brokerClock.now(broker) }
 }
 
 function nextSettingsStep({ record, wish, epoch, nowMs }: ObservedSettings): Step<SettingsAction> {
@@ -101,7 +101,9 @@ function nextSettingsStep({ record, wish, epoch, nowMs }: ObservedSettings): Ste
   const what: Applied = { settings, epoch, uid, paused: reading?.paused, concurrency: reading?.concurrency }
   if (!isDeepStrictEqual(record.applied?.what, what)) return { kind: 'Act', changes: 'Record', action: { kind: 'Apply', what, wish } }
   if (retention === undefined) return { kind: 'Wait' }
-  if (nowMs < record.cleanAtMs) return { kind: 'Wait', untilMs: record.cleanAtMs }
+  // Another retention says anew which jobs are old enough.
+  const cleanAtMs = isDeepStrictEqual(record.clean?.retention, retention) ? (record.clean?.atMs ?? 0) : 0
+  if (nowMs < cleanAtMs) return { kind: 'Wait', untilMs: cleanAtMs }
   return { kind: 'Act', changes: 'Effects', action: { kind: 'Clean', retention } }
 }
 
@@ -145,11 +147,12 @@ async function clean(
 ): Promise<SettingsActed> {
   const answer = await broker.cleanQueue({ queue, owner, proof, retention })
   if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
-  if (answer.outcome !== 'Done') return { outcome: 'Done', record: { ...record, cleanAtMs: nowMs + cleanGapMs.retry } }
+  const cleanAt = (atMs: number): SettingsActed => ({ outcome: 'Done', record: { ...record, clean: { retention, atMs } } })
+  if (answer.outcome !== 'Done') return cleanAt(nowMs + cleanGapMs.retry)
   brokerClock.set(broker, answer.brokerTimeMs)
   const dueInMs = answer.nextAtMs - answer.brokerTimeMs
   const pauseMs = dueInMs <= 0 ? cleanGapMs.more : Math.max(dueInMs, cleanGapMs.next)
-  return { outcome: 'Done', record: { ...record, cleanAtMs: answer.brokerTimeMs + pauseMs } }
+  return cleanAt(answer.brokerTimeMs + pauseMs)
 }
 
 /** Of a queue about which another TaskQueue decides only the owner marker goes. */
