@@ -18,7 +18,7 @@ export type {
   ReconcileResult,
 } from './controller.ts'
 export { createElector, type Elector, type ElectorDeps, type ElectorHooks, type LeasePort, type LeaseRecord } from './elector.ts'
-export { watch, type Kind, type Source, type Watch } from './kind.ts'
+export { watch, watchSpecs, type Kind, type Source, type Watch } from './kind.ts'
 export { createLiveness, type Liveness } from './liveness.ts'
 export { createManager, type Manager, type ManagerDeps, type ManagerPhase, type Startable } from './manager.ts'
 export { createWorkQueue, type BackoffOptions, type QueueHooks, type WorkItem, type WorkQueue, type WorkQueueDeps } from './work-queue.ts'

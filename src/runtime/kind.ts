@@ -36,6 +36,21 @@ export function watch<Change extends readonly unknown[]>(
   }
 }
 
+type Version = { readonly metadata: { readonly uid?: string | undefined; readonly generation?: number | undefined } }
+
+/** As `watch`, for objects of a cache of which only the spec and the existence count: a write of their status concerns no key. */
+export function watchSpecs(
+  name: string,
+  cache: Source<[key: string, current?: Version, previous?: Version]>,
+  keysOf: (key: string) => readonly string[],
+): Watch {
+  return watch(name, cache, (key, current, previous) => {
+    const isBoth = current !== undefined && previous !== undefined
+    const isSame = isBoth && current.metadata.uid === previous.metadata.uid && current.metadata.generation === previous.metadata.generation
+    return isSame ? [] : keysOf(key)
+  })
+}
+
 /**
  * A kind of object as the operator composes it: one controller, as data. `Deps` is the part of the term's caches and services that it uses.
  */

@@ -13,7 +13,7 @@ import {
 } from '../../api/index.ts'
 import type { ChannelRules } from '../../alerting/index.ts'
 import type { Informer } from '../../kube/index.ts'
-import { watch, type Watch } from '../../runtime/index.ts'
+import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Notifier } from '../../services/notifications/index.ts'
 import type { RunCounts, Signals } from '../../services/signals/index.ts'
@@ -57,7 +57,7 @@ export function taskAlertWatches({ caches, signals, counts, notifier, directory 
     watch('counts of runs', counts.changesOf('TaskAlert'), (key) => [key]),
     // Also while the operator stops: an outcome that is not recorded is a notification that the next leader sends again.
     watch('outcomes of notifications', { onChange: notifier.onOutcome }, (key) => [key], { throughStop: true }),
-    watch('TaskBrokers', taskBrokers, ofNamespace),
+    watchSpecs('TaskBrokers', taskBrokers, ofNamespace),
     watch('endpoints', directory, ofNamespace),
     // A TaskQueue may suspend a queue of a pool. Its status concerns only the alerts that watch the TaskQueue itself.
     watch('settings of TaskQueues', queues, (key, current, previous) =>

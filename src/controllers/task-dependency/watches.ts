@@ -1,6 +1,6 @@
 import { dependencyKeyOf, keysOf, type TaskBroker, type TaskDependency, type TaskExecution } from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
-import { watch, type Watch } from '../../runtime/index.ts'
+import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 
 export type TaskDependencySources = {
   readonly caches: {
@@ -18,6 +18,6 @@ export function taskDependencyWatches({ caches }: TaskDependencySources): readon
       const dependency = run && dependencyKeyOf(run)
       return dependency === undefined ? [] : [dependency]
     }),
-    watch('TaskBrokers', caches.taskBrokers, (broker) => keysOf(caches.dependencies.byIndex('byBroker', broker))),
+    watchSpecs('TaskBrokers', caches.taskBrokers, (broker) => keysOf(caches.dependencies.byIndex('byBroker', broker))),
   ]
 }

@@ -17,12 +17,20 @@ const run = (name: string, startTime?: string) => ({
   status: startTime === undefined ? {} : { startTime },
 })
 
+const ended = (name: string, node: object) => ({ metadata: { namespace: 'acme', name }, status: { state: 'Succeeded', nodes: [node] } })
+
 /** Runs of the schedule acme/nightly: one waits, one has started, and one has an end that the schedule has not recorded. */
 const indexes: Readonly<Record<string, readonly object[]>> = {
   'bySchedule acme/nightly': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
   'byDependency acme/graph': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
   'byUnrecordedSlot acme/nightly': [run('ended', '2026-11-23T03:00:00Z')],
-  'byBroker acme/default': [run('waits'), run('started', '2026-11-23T03:00:00Z')],
+  'byBroker acme/default': [
+    run('waits'),
+    run('started', '2026-11-23T03:00:00Z'),
+    ended('over', { state: 'Succeeded' }),
+    ended('late', { state: 'TimedOut' }),
+    ended('untidy', { state: 'Succeeded', job: 'untidy-build' }),
+  ],
   'byBroker acme/returned': [run('started', '2026-11-23T03:00:00Z'), { ...run('ended'), status: { state: 'Succeeded' } }],
 }
 
@@ -37,7 +45,7 @@ function setup() {
   const { executions = createSource(), ...caches } = sources as Record<string, ReturnType<typeof createSource>>
   const byIndex = (index: string, value: string) => indexes[`${index} ${value}`] ?? []
   const watches = taskExecutionWatches({
-    caches: { ...caches, executions: { ...executions, byIndex } },
+    caches: { ...caches, executions: { ...executions, byIndex, get: (key: string) => (key === 'acme/a' ? {} : undefined) } },
     directory: sources.directory,
     dispatchLeases: { ...createSource(), onReturn: sources.returns.onChange },
     tracking: { changesOf: (kind: string) => (kind === 'TaskExecution' ? sources.ends : createSource()) },
@@ -53,6 +61,8 @@ const jobOf = (labels: Readonly<Record<string, string>>) =>
   ({ metadata: { namespace: 'acme', name: 'j', labels } }) as unknown as KubeObject
 const object = { metadata: { namespace: 'acme', name: 'x' } } as unknown as KubeObject
 
+const open = ['acme/waits', 'acme/started', 'acme/late', 'acme/untidy']
+
 it.each<{ name: string; source: string; change: Parameters<Handler>; want: readonly string[] }>([
   { name: 'a run itself', source: 'executions', change: ['acme/a', object], want: ['acme/a'] },
   { name: 'a schedule that changes: runs that wait for it', source: 'schedules', change: ['acme/nightly', object], want: ['acme/waits'] },
@@ -63,8 +73,15 @@ it.each<{ name: string; source: string; change: Parameters<Handler>; want: reado
     want: ['acme/waits', 'acme/ended'],
   },
   { name: 'a graph: runs that wait for it', source: 'dependencies', change: ['acme/graph', object], want: ['acme/waits'] },
-  { name: 'a TaskBroker: all its runs', source: 'taskBrokers', change: ['acme/default', object], want: ['acme/waits', 'acme/started'] },
-  { name: 'an endpoint: all runs of that broker', source: 'directory', change: ['acme/default'], want: ['acme/waits', 'acme/started'] },
+  {
+    name: 'a TaskBroker that comes: its runs with something left to do',
+    source: 'taskBrokers',
+    change: ['acme/default', object],
+    want: open,
+  },
+  { name: 'a TaskBroker that goes', source: 'taskBrokers', change: ['acme/default', undefined, object], want: open },
+  { name: 'a status of a TaskBroker: no run', source: 'taskBrokers', change: ['acme/default', object, object], want: [] },
+  { name: 'an endpoint: runs of that broker with something left to do', source: 'directory', change: ['acme/default'], want: open },
   {
     name: 'a broker that returns: its runs that have not ended',
     source: 'returns',
@@ -77,6 +94,12 @@ it.each<{ name: string; source: string; change: Parameters<Handler>; want: reado
     source: 'jobs',
     change: ['acme/j', undefined, jobOf({ 'taskmill.dev/started-by': 'TaskExecution', 'taskmill.dev/execution': 'a' })],
     want: ['acme/a'],
+  },
+  {
+    name: 'a Job that is garbage-collected after its run: no run',
+    source: 'jobs',
+    change: ['acme/j', undefined, jobOf({ 'taskmill.dev/started-by': 'TaskExecution', 'taskmill.dev/execution': 'gone' })],
+    want: [],
   },
   {
     name: 'a Job of a schedule: no run',

@@ -8,7 +8,7 @@ import {
   type TaskSchedule,
 } from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
-import { watch, type Watch } from '../../runtime/index.ts'
+import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
 import { starterOf } from '../../services/jobs/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
@@ -17,7 +17,7 @@ export type TaskExecutionSources = {
   readonly caches: {
     readonly executions: Pick<
       Informer<TaskExecution, 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot'>,
-      'onChange' | 'byIndex'
+      'get' | 'onChange' | 'byIndex'
     >
     readonly schedules: Pick<Informer<TaskSchedule>, 'onChange'>
     readonly dependencies: Pick<Informer<TaskDependency>, 'onChange'>
@@ -32,12 +32,14 @@ export type TaskExecutionSources = {
 
 export function taskExecutionWatches({ caches, tracking, whereabouts, directory, dispatchLeases }: TaskExecutionSources): readonly Watch[] {
   const { executions, schedules, dependencies, jobs, taskBrokers } = caches
-  const ofBroker = (broker: string) => keysOf(executions.byIndex('byBroker', broker))
+  const ofBroker = (broker: string) => keysOf(executions.byIndex('byBroker', broker).filter(isOpen))
   return [
     watch('TaskExecutions', executions, (key) => [key]),
     watch('Jobs', jobs, (_, current, previous) => {
       const starter = starterOf(current ?? previous)
-      return starter?.kind === 'TaskExecution' ? [`${starter.namespace}/${starter.name}`] : []
+      const key = starter?.kind === 'TaskExecution' ? `${starter.namespace}/${starter.name}` : undefined
+      // The Jobs of a run are garbage-collected after it: that tells a run which is gone nothing.
+      return key === undefined || executions.get(key) === undefined ? [] : [key]
     }),
     watch('TaskSchedules', schedules, (key, current) => {
       const waiting = keysOf(executions.byIndex('bySchedule', key).filter(isWaiting))
@@ -45,7 +47,7 @@ export function taskExecutionWatches({ caches, tracking, whereabouts, directory,
       return current === undefined ? [...waiting, ...keysOf(executions.byIndex('byUnrecordedSlot', key))] : waiting
     }),
     watch('TaskDependencies', dependencies, (key) => keysOf(executions.byIndex('byDependency', key).filter(isWaiting))),
-    watch('TaskBrokers', taskBrokers, ofBroker),
+    watchSpecs('TaskBrokers', taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
     watch('dispatch leases', dispatchLeases, ofBroker),
     // A run that waits for hours would not find out otherwise that its broker was restored from an older state.
@@ -55,6 +57,13 @@ export function taskExecutionWatches({ caches, tracking, whereabouts, directory,
     watch('ends of jobs', tracking.changesOf('TaskExecution'), (key) => [key]),
     watch('whereabouts of jobs', whereabouts.changesOf('TaskExecution'), (key) => [key]),
   ]
+}
+
+/** Whether something is left to do at the broker: a run that has ended may wait for late ends of its jobs, and for the tidying of its Jobs. */
+function isOpen(run: TaskExecution): boolean {
+  const isLate = ({ state, job }: { readonly state: string; readonly job?: string | undefined }) =>
+    state === 'TimedOut' || state === 'Cancelled' || job !== undefined
+  return finalStateOf(run) === undefined || run.status?.nodes?.some(isLate) === true
 }
 
 /** Only a run that has not started depends on changes of what it refers to. */

@@ -1,6 +1,6 @@
 import { keysOf, type TaskBroker, type TaskQueue } from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
-import { watch, type Watch } from '../../runtime/index.ts'
+import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
 import type { Signals } from '../../services/signals/index.ts'
 
@@ -24,7 +24,7 @@ export function taskQueueWatches({ caches, signals, directory, dispatchLeases }:
       return [key, ...keysOf(queues.byIndex('byQueue', name))]
     }),
     watch('queues', signals.changesOf('TaskQueue'), (key) => [key]),
-    watch('TaskBrokers', taskBrokers, ofBroker),
+    watchSpecs('TaskBrokers', taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
     watch('dispatch leases', dispatchLeases, ofBroker),
   ]

@@ -14,11 +14,17 @@ function createSource() {
   }
 }
 
-function setup() {
+function setup(hasSchedule = true) {
   const [schedules, dependencies, executions, jobs, taskBrokers] = Array.from({ length: 5 }, createSource)
   const byIndex = () => []
   const watches = taskScheduleWatches({
-    caches: { schedules: { ...schedules, byIndex }, dependencies, executions, jobs, taskBrokers },
+    caches: {
+      schedules: { ...schedules, byIndex, get: () => (hasSchedule ? {} : undefined) },
+      dependencies,
+      executions,
+      jobs,
+      taskBrokers,
+    },
     directory: createSource(),
     dispatchLeases: createSource(),
     tracking: { changesOf: () => createSource() },
@@ -74,4 +80,11 @@ it.each<{ name: string; change: readonly [Job | undefined, Job?]; want: readonly
   const { got, jobs } = setup()
   jobs?.announce('acme/j', current, previous)
   expect(got).toEqual(want)
+})
+
+it('what goes after a schedule that is gone tells it nothing', () => {
+  const { got, executions, jobs } = setup(false)
+  executions?.announce('acme/run', undefined, runOf('Running'))
+  jobs?.announce('acme/j', undefined, jobOf('TaskSchedule', false))
+  expect(got).toEqual([])
 })

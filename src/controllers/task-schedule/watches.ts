@@ -10,7 +10,7 @@ import {
 } from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { isRecorded, parseSlotRun } from '../../plans/index.ts'
-import { watch, type Watch } from '../../runtime/index.ts'
+import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
 import { starterOf } from '../../services/jobs/index.ts'
 import type { Tracking } from '../../services/tracking/index.ts'
@@ -18,7 +18,7 @@ import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 
 export type TaskScheduleSources = {
   readonly caches: {
-    readonly schedules: Pick<Informer<TaskSchedule, 'byBroker' | 'byDependency'>, 'onChange' | 'byIndex'>
+    readonly schedules: Pick<Informer<TaskSchedule, 'byBroker' | 'byDependency'>, 'get' | 'onChange' | 'byIndex'>
     readonly dependencies: Pick<Informer<TaskDependency>, 'onChange'>
     readonly executions: Pick<Informer<TaskExecution>, 'onChange'>
     readonly jobs: Pick<Informer<Job>, 'onChange'>
@@ -32,12 +32,14 @@ export type TaskScheduleSources = {
 export function taskScheduleWatches({ caches, directory, dispatchLeases, tracking }: TaskScheduleSources): readonly Watch[] {
   const { schedules, dependencies, executions, jobs, taskBrokers } = caches
   const ofBroker = (broker: string) => keysOf(schedules.byIndex('byBroker', broker))
+  // What a schedule started goes after it: that tells a schedule which is gone nothing.
+  const there = (keys: readonly string[]) => keys.filter((key) => schedules.get(key) !== undefined)
   return [
     watch('TaskSchedules', schedules, (key) => [key]),
     watch('TaskDependencies', dependencies, (key) => keysOf(schedules.byIndex('byDependency', key))),
-    watch('TaskExecutions', executions, (_, current, previous) => scheduleOfEndedRun(current, previous)),
-    watch('Jobs', jobs, (_, current, previous) => scheduleOfEndedJob(current, previous)),
-    watch('TaskBrokers', taskBrokers, ofBroker),
+    watch('TaskExecutions', executions, (_, current, previous) => there(scheduleOfEndedRun(current, previous))),
+    watch('Jobs', jobs, (_, current, previous) => there(scheduleOfEndedJob(current, previous))),
+    watchSpecs('TaskBrokers', taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
     watch('dispatch leases', dispatchLeases, ofBroker),
     watch('ends of jobs', tracking.changesOf('TaskSchedule'), (key) => [key]),

@@ -1,6 +1,6 @@
 import { type Deployment, keysOf, type TaskBroker, type WorkerPool } from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
-import { watch, type Watch } from '../../runtime/index.ts'
+import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Signals } from '../../services/signals/index.ts'
 import { poolsOf } from './deployment.ts'
@@ -22,7 +22,7 @@ export function workerPoolWatches({ caches, signals, directory }: WorkerPoolSour
     // The pool that a Deployment names, and the one that it named before.
     watch('Deployments', caches.deployments, (_, current, previous) => poolsOf(current, previous)),
     watch('queues', signals.changesOf('WorkerPool'), (key) => [key]),
-    watch('TaskBrokers', caches.taskBrokers, ofBroker),
+    watchSpecs('TaskBrokers', caches.taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
   ]
 }
