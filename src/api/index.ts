@@ -100,7 +100,7 @@ export type { WorkerPool, WorkerPoolSpec, WorkerPoolStatus } from './kinds/worke
 export { poolCondition, poolEvent } from './kinds/worker-pool-reasons.ts'
 export { memberOf } from './members.ts'
 export type { Member } from './members.ts'
-export { apiVersionOf, keysOf, kubeTime, namespaceOf, siblingKey } from './object.ts'
+export { apiVersionOf, isTerminating, keysOf, kubeTime, namespaceOf, siblingKey } from './object.ts'
 export type { Condition, KubeObject, ObjectMeta, OwnerReference, Resource } from './object.ts'
 export type { JsonSchema } from './schema/index.ts'
 export { withDefaults, createValidator, type Validate } from './validation/validate.ts'

@@ -86,3 +86,8 @@ export function namespaceOf(key: string): string {
 export function kubeTime(epochMs: number): string {
   return new Date(Math.floor(epochMs / 1000) * 1000).toISOString().replace('.000Z', 'Z')
 }
+
+/** Whether the deletion of the object has begun: it is gone for everything that it declares, whoever still holds it by a finalizer. */
+export function isTerminating({ metadata }: Pick<KubeObject, 'metadata'>): boolean {
+  return metadata.deletionTimestamp !== undefined
+}

@@ -222,6 +222,29 @@ describe('deletion', () => {
     expect(await home.commands.llen(`bull:.taskmill-done/default/${home.namespace}:wait`)).toBe(0)
   })
 
+  it('takes back what is placed as soon as it begins, also while somebody holds the object', async () => {
+    const consumer = home.consume('held', async () => undefined)
+    await create('held', { everySeconds: 2, task: { type: 'x', queue: 'held' } })
+    await consumer.ran(2)
+    const hold = async (finalizers: readonly string[]) => {
+      const path = `/apis/taskmill.dev/v1alpha1/namespaces/${home.namespace}/taskschedules/held`
+      const put = async () => {
+        const { metadata, ...object } = await home.schedule('held', () => true)
+        return (await home.cluster.request('PUT', path, { ...object, metadata: { ...metadata, finalizers } })).status
+      }
+      await expect.poll(put).toBe(200)
+    }
+    await hold(['example.com/hold'])
+    await remove('held')
+    await expect.poll(() => ledgerOf('held'), { timeout: 20_000 }).toBeNull()
+    expect(await home.commands.zcard('bull:held:delayed')).toBe(0)
+    expect((await home.schedule('held', () => true)).metadata.deletionTimestamp).toBeDefined()
+    const before = consumer.runs.length
+    await sleep(5000)
+    expect(consumer.runs.length, 'within 5 s').toBe(before)
+    await hold([])
+  })
+
   it('with Orphan leaves all, and a schedule of the same name continues', async () => {
     const consumer = home.consume('staying', async () => undefined)
     const spec = { everySeconds: 2, deletionPolicy: 'Orphan', task: { type: 'x', queue: 'staying' } } as const

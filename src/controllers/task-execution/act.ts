@@ -1,4 +1,4 @@
-import { type TaskExecution, taskExecutions } from '../../api/index.ts'
+import { isTerminating, type TaskExecution, taskExecutions } from '../../api/index.ts'
 import type { OwnerMarker } from '../../contract/index.ts'
 import { hasCode } from '../../errors/index.ts'
 import type { Driven, Removal, Site } from '../../services/engine/index.ts'
@@ -20,7 +20,10 @@ export async function act(deps: TaskExecutionDeps, key: string, memory: Memory, 
   followEnds(deps, key, memory)
   const { desired, begin, owner } = decision
   const { uid } = memory.execution.metadata
-  const isWanted = () => deps.executions.get(key)?.metadata.uid === uid
+  const isWanted = () => {
+    const there = deps.executions.get(key)
+    return there !== undefined && there.metadata.uid === uid && !isTerminating(there)
+  }
   const kindAt = (site: Site) => kindOf(deps, key, memory, site, { desired, begin, owner, isWanted })
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory), kindAt, context)
   const situation = situationOf(driven, memory, decision)

@@ -1,5 +1,6 @@
-import { executionEvent, type TaskExecution, taskExecutions, type TaskExecutionStatus } from '../../api/index.ts'
+import { executionEvent, isTerminating, type TaskExecution, taskExecutions, type TaskExecutionStatus } from '../../api/index.ts'
 import { soonest } from '../../runtime/index.ts'
+import { retryMs } from '../../services/engine/index.ts'
 import type { JobsProgress, RunHappening } from '../../services/runs/index.ts'
 import { createStatusWriter, type StatusWriter } from '../../services/status/index.ts'
 import { act, expire, followEnds, lostWords, nothingDone, remove } from './act.ts'
@@ -32,11 +33,11 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): { reconc
     async reconcile(key, context) {
       const execution = deps.executions.get(key)
       const former = state.memories.get(key)
-      const isGone = execution === undefined || execution.metadata.deletionTimestamp !== undefined
       // A deletion and a new object of the same name may arrive as one change.
-      const isReplaced = former !== undefined && former.execution.metadata.uid !== execution?.metadata.uid
-      if (isGone || isReplaced) await reconcileGone(state, key, context)
-      return isGone ? {} : reconcileObject(state, key, execution, context)
+      const isReplaced = former !== undefined && execution !== undefined && former.execution.metadata.uid !== execution.metadata.uid
+      if (isReplaced) await reconcileGone(state, key, undefined, context)
+      if (execution === undefined || isTerminating(execution)) return reconcileGone(state, key, execution, context)
+      return reconcileObject(state, key, execution, context)
     },
   }
 }
@@ -120,17 +121,29 @@ function reportHappenings(deps: TaskExecutionDeps, key: string, execution: TaskE
   }
 }
 
-async function reconcileGone({ deps, memories, writer }: State, key: string, context: Context): Promise<void> {
-  const memory = memories.get(key)
+/** `terminating`: its deletion has begun, and somebody still holds it. */
+async function reconcileGone(
+  { deps, memories, writer }: State,
+  key: string,
+  terminating: TaskExecution | undefined,
+  context: Context,
+): Promise<Result> {
+  const memory =
+    terminating === undefined
+      ? memories.get(key)
+      : remember(deps, memories, key, gather(deps, key, terminating, writer.latest(key, terminating)))
   const { run } = namesOf(deps.installation, key)
   try {
     const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
     if (memory !== undefined) reportHappenings(deps, key, memory.execution, removal?.happened ?? [])
-    if (removal?.isComplete !== true) deps.orphanedData.lookAgain()
+    if (removal?.isComplete === true) return {}
+    if (terminating !== undefined) return { requeueAfterMs: retryMs.unreachable }
+    deps.orphanedData.lookAgain()
+    return {}
   } finally {
     deps.tracking.untrack(run)
     deps.whereabouts.forget(run)
     writer.forget(key)
-    memories.delete(key)
+    if (terminating === undefined) memories.delete(key)
   }
 }

@@ -1,3 +1,4 @@
+import { isTerminating } from '../../api/index.ts'
 import { parseOwner, queueOwner, type OwnerMarker } from '../../contract/index.ts'
 import type { Driven, Removal, Site } from '../../services/engine/index.ts'
 import { createSettingsKind, type SettingsHappening, type SettingsStop, type SettingsWish } from '../../services/queue-settings/index.ts'
@@ -13,7 +14,7 @@ export type Acted = {
 /** Makes the settings hold and removes old jobs, as far as the dispatch lease allows it. */
 export async function act(deps: TaskQueueDeps, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Acted> {
   const wish = wishOf(deps, gathered)
-  const isWanted = () => deps.queues.get(key) !== undefined
+  const isWanted = () => isThere(deps, key)
   const kindAt = (site: Site) => kindOf(deps, key, memory, site, wish, isWanted)
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.queue), kindAt, context)
   return { ...driven, situation: situationOf(driven, memory, gathered) }
@@ -63,12 +64,15 @@ function nameOwner(owner: string): string {
 
 /** The object is gone: what it applied is taken back; what cannot be now is orphaned data. */
 export function remove(deps: TaskQueueDeps, key: string, memory: Memory, context: Context): Promise<Removal<SettingsHappening>> {
-  const isStillGone = () => {
-    const there = deps.queues.get(key)
-    return there === undefined || there.metadata.deletionTimestamp !== undefined
-  }
-  const kindAt = (site: Site) => kindOf(deps, key, memory, site, { kind: 'Released' }, isStillGone)
+  const isWanted = () => !isThere(deps, key)
+  const kindAt = (site: Site) => kindOf(deps, key, memory, site, { kind: 'Released' }, isWanted)
   return deps.engine.remove(memory, brokerKeyOf(memory.queue), kindAt, context)
+}
+
+/** A TaskQueue whose deletion has begun counts as gone, whoever still holds it. */
+function isThere({ queues }: TaskQueueDeps, key: string): boolean {
+  const queue = queues.get(key)
+  return queue !== undefined && !isTerminating(queue)
 }
 
 function kindOf(deps: TaskQueueDeps, key: string, { queue }: Memory, site: Site, wish: SettingsWish, isWanted: () => boolean) {

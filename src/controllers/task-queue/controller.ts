@@ -1,6 +1,7 @@
-import { taskQueues, type TaskQueue } from '../../api/index.ts'
+import { isTerminating, taskQueues, type TaskQueue } from '../../api/index.ts'
 import { createConditionMetrics, setQueueMetrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
+import { retryMs } from '../../services/engine/index.ts'
 import { createStatusWriter } from '../../services/status/index.ts'
 import { act, remove } from './act.ts'
 import { changeEvent, transitionEvents } from './events.ts'
@@ -10,8 +11,10 @@ import { statusOf, transitionOf } from './status.ts'
 
 const ratesEveryMs = 30_000
 
+type Result = { readonly requeueAfterMs?: number }
+
 export function createTaskQueueController(deps: TaskQueueDeps): {
-  reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
+  reconcile(key: string, context: Context): Promise<Result>
 } {
   const { engine, events, metrics } = deps
   const memories = new Map<string, Memory>()
@@ -25,25 +28,26 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     conditionMetrics: createConditionMetrics(metrics, 'TaskQueue'),
   })
 
-  async function reconcileGone(key: string, context: Context): Promise<void> {
-    const memory = memories.get(key)
+  /** `terminating`: its deletion has begun, and somebody still holds it. */
+  async function reconcileGone(key: string, terminating: TaskQueue | undefined, context: Context): Promise<Result> {
+    const memory = terminating === undefined ? memories.get(key) : remember(memories, engine, key, terminating)
     deps.signals.unsubscribe(subscriberOf(key))
     status.forget(key)
     try {
       const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
-      if (removal?.isComplete !== true) deps.orphanedData.lookAgain()
+      if (removal?.isComplete === true) return {}
+      if (terminating !== undefined) return { requeueAfterMs: retryMs.unreachable }
+      deps.orphanedData.lookAgain()
+      return {}
     } finally {
-      memories.delete(key)
+      if (terminating === undefined) memories.delete(key)
     }
   }
 
   return {
     async reconcile(key, context) {
       const queue = deps.queues.get(key)
-      if (queue === undefined || queue.metadata.deletionTimestamp !== undefined) {
-        await reconcileGone(key, context)
-        return {}
-      }
+      if (queue === undefined || isTerminating(queue)) return reconcileGone(key, queue, context)
       const memory = remember(memories, engine, key, queue)
       const before = status.latest(key, queue)
       const gathered = gather(deps, key, memory, before)

@@ -1,3 +1,4 @@
+import { isTerminating } from '../../api/index.ts'
 import type { OwnerMarker } from '../../contract/index.ts'
 import { ownerOfSlots, type SlotStart } from '../../plans/index.ts'
 import type { SchedulePlan } from '../../scheduling/index.ts'
@@ -30,7 +31,7 @@ export async function act(deps: TaskScheduleDeps, key: string, memory: Memory, d
     return { situation: decision, happened: [] }
   }
   const { plan, start, heldBy } = decision
-  const isWanted = () => deps.schedules.get(key) !== undefined
+  const isWanted = () => isThere(deps, key)
   const kindAt = (site: Site) => kindOf(deps, key, memory, site, { plan: { ...plan, epoch: site.proof.epoch }, start, isWanted })
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
   return { ...driven, situation: situationOf(driven, start, heldBy) }
@@ -53,14 +54,20 @@ function situationOf(
   return situation.kind === 'Driven' ? (heldBy ?? situation) : situation
 }
 
-/** The schedule is gone: its ledger goes too, unless it is to stay; what cannot be removed now is orphaned data. */
+/** The schedule is being deleted or gone: its ledger goes too, unless it is to stay; what cannot be removed now is orphaned data. */
 export async function remove(deps: TaskScheduleDeps, key: string, memory: Memory, context: Context): Promise<Removal<SlotHappening>> {
   const { schedule, understood } = memory
   const start = understood.ok ? understood.start : undefined
-  const isWanted = () => deps.schedules.get(key) === undefined
+  const isWanted = () => !isThere(deps, key)
   const kindAt = (site: Site) =>
     kindOf(deps, key, memory, site, { plan: deletionPlan(schedule.spec.deletionPolicy, site.proof.epoch), start, isWanted })
   return deps.engine.remove(memory, brokerKeyOf(schedule), kindAt, context)
+}
+
+/** What is placed ahead fires unless it is taken back: a schedule whose deletion has begun counts as gone, whoever still holds it. */
+function isThere({ schedules }: TaskScheduleDeps, key: string): boolean {
+  const schedule = schedules.get(key)
+  return schedule !== undefined && !isTerminating(schedule)
 }
 
 type Wish = { readonly plan: SchedulePlan; readonly start: SlotStart | undefined; readonly isWanted: () => boolean }

@@ -1,4 +1,4 @@
-import { findCondition, type TaskSchedule, taskSchedules } from '../../api/index.ts'
+import { findCondition, isTerminating, type TaskSchedule, taskSchedules } from '../../api/index.ts'
 import { createConditionMetrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
@@ -11,8 +11,10 @@ import { type Context, gather, type Gathered, type Memory, namesOf, remember, ty
 import { countChanges, setScheduleMetrics } from './metrics.ts'
 import { statusOf, transitionOf } from './status.ts'
 
+type Result = { readonly requeueAfterMs?: number }
+
 export function createTaskScheduleController(deps: TaskScheduleDeps): {
-  reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
+  reconcile(key: string, context: Context): Promise<Result>
 } {
   const memories = new Map<string, Memory>()
   const status = createStatusWriter<TaskSchedule>({
@@ -25,26 +27,27 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     conditionMetrics: createConditionMetrics(deps.metrics, 'TaskSchedule'),
   })
 
-  async function reconcileGone(key: string, context: Context): Promise<void> {
-    const memory = memories.get(key)
+  /** `terminating`: its deletion has begun, and somebody still holds it. */
+  async function reconcileGone(key: string, terminating: TaskSchedule | undefined, context: Context): Promise<Result> {
+    const memory = terminating === undefined ? memories.get(key) : remember(memories, deps.engine, key, terminating)
     try {
       const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
       if (memory !== undefined) reportHappenings(deps, key, memory, removal?.happened ?? [])
-      if (removal?.isComplete !== true) deps.orphanedData.lookAgain()
+      if (removal?.isComplete === true) return {}
+      if (terminating !== undefined) return { requeueAfterMs: retryMs.unreachable }
+      deps.orphanedData.lookAgain()
+      return {}
     } finally {
       deps.tracking.untrack(namesOf(deps.installation, key).ledger)
       status.forget(key)
-      memories.delete(key)
+      if (terminating === undefined) memories.delete(key)
     }
   }
 
   return {
     async reconcile(key, context) {
       const schedule = deps.schedules.get(key)
-      if (schedule === undefined || schedule.metadata.deletionTimestamp !== undefined) {
-        await reconcileGone(key, context)
-        return {}
-      }
+      if (schedule === undefined || isTerminating(schedule)) return reconcileGone(key, schedule, context)
       const memory = remember(memories, deps.engine, key, schedule)
       const before = status.latest(key, schedule)
       const gathered = await gather(deps, memory, before, context)

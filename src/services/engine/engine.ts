@@ -16,7 +16,12 @@ import { keepStatusMs, retryMs, type Situation } from './situation.ts'
 import { type Kind, type Memory, visitRecord, type VisitReport, type VisitResult } from './visit.ts'
 
 /** What is remembered of an object between two looks: its record, the connection to its broker, and since when its lease is undecided. */
-export type ObjectMemory<Record> = Memory<Record> & { readonly connection: BrokerConnection; undecidedSinceMs: number | undefined }
+export type ObjectMemory<Record> = Memory<Record> & {
+  readonly connection: BrokerConnection
+  undecidedSinceMs: number | undefined
+  /** Nothing is left in the broker that this cluster has to remove: a deletion is seen twice, when it begins and when the object is gone. */
+  isRemoved?: boolean
+}
 
 /** Where a visit acts, and with which proof. */
 export type Site = { readonly broker: Broker; readonly proof: DispatchProof; readonly signal: AbortSignal }
@@ -57,7 +62,10 @@ export type Engine = {
     kindAt: (site: Site) => Kind<Record, Observed, Action, Happened, Stop>,
     context: Context,
   ): Promise<Driven<Happened, Stop>>
-  /** The object is gone: with a kind whose wish is the deletion, until nothing is recorded; and the connection is given back. */
+  /**
+   * The object is being deleted or gone: with a kind whose wish is the deletion, until nothing is recorded; and the connection is given back.
+   * Once that is complete it costs nothing, until the object is driven again.
+   */
   remove<Record, Observed extends { readonly record: Record }, Action, Happened, Stop extends Named>(
     memory: ObjectMemory<Record>,
     brokerKey: string,
@@ -87,6 +95,7 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     leaseAt: (brokerKey) => dispatchLeaseAt(deps, brokerKey),
     async drive(memory, brokerKey, kindAt, { signal }) {
+      memory.isRemoved = false
       const lease = dispatchLeaseAt(deps, brokerKey)
       const driven =
         lease.kind === 'Held' ? await driveWith(deps, memory, lease, kindAt, signal) : await standBy(deps, memory, brokerKey, lease)
@@ -94,7 +103,12 @@ export function createEngine(deps: EngineDeps): Engine {
       else memory.undecidedSinceMs ??= clock.monotonicNow()
       return driven
     },
-    remove: (...request) => removeObject(deps, ...request),
+    async remove(memory, ...request) {
+      if (memory.isRemoved === true) return { isComplete: true, happened: [] }
+      const removal = await removeObject(deps, memory, ...request)
+      memory.isRemoved = removal.isComplete
+      return removal
+    },
     isUndecided({ undecidedSinceMs }) {
       return undecidedSinceMs !== undefined && clock.monotonicNow() - undecidedSinceMs < keepStatusMs
     },
