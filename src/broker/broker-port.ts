@@ -94,6 +94,12 @@ export type Broker = BrokerLedgers &
     /** Reads many queues in one round trip, in the order given. All or nothing: it rejects when one of them cannot be read. */
     readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>
     /**
+     * Returns those of the queues in which something may have happened since these readings; may name too many. One round trip of three
+     * commands for each 100 queues, which is far less than reading them. Does not see a job that is removed, without an event, from a
+     * queue that still holds others.
+     */
+    findChangedQueues(readings: readonly QueueReading[]): Promise<readonly string[]>
+    /**
      * Waits until something happened in a queue after its cursor (a `streamId`), at most `blockMs` (which may not exceed 10 s).
      * Returns only the queues in which something happened, with the next cursor. One call at a time per broker; the others wait for their turn.
      * Rejects with the signal's reason when it aborts.

@@ -8,6 +8,7 @@ import {
   createEndedJobs,
   createPlacedJobs,
   createQueueSettings,
+  findChangedQueues,
   findLegacyRepeatables,
   readQueues,
   waitForEvents,
@@ -89,6 +90,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     ...asCommands(createQueueSettings(redis, keyPrefix)),
 
     readQueues: (queues) => command(() => readQueues(redis, keyPrefix, queues)),
+    findChangedQueues: (readings) => command(() => findChangedQueues(redis, keyPrefix, readings)),
     countOrphans: (queues) => command(() => countOrphans(redis, keyPrefix, queues)),
     findLegacyRepeatables: (queues) => command(() => findLegacyRepeatables(redis, keyPrefix, queues)),
     info: () => command(() => readServerInfo(redis)),

@@ -134,6 +134,50 @@ describe('readQueues', () => {
   })
 })
 
+describe('findChangedQueues', () => {
+  type Change = (queue: Queue) => Promise<unknown>
+  const base = (queue: Queue) => `bull:${queue.name}:`
+  const withoutEvents = async (queue: Queue, change: () => Promise<unknown>): Promise<void> => {
+    await change()
+    await redis.client.del(`${base(queue)}events`)
+  }
+
+  test.each<readonly [string, Change]>([
+    ['a job', (queue) => queue.add('x', {})],
+    ['a job without an event', (queue) => withoutEvents(queue, () => queue.add('x', {}))],
+    ['a delayed job without an event', (queue) => withoutEvents(queue, () => queue.add('x', {}, { delay: 60_000 }))],
+    ['a pushed id', (queue) => redis.client.lpush(`${base(queue)}wait`, 'y')],
+    ['a pause', (queue) => queue.pause()],
+    ['an active job', (queue) => redis.client.lpush(`${base(queue)}active`, 'y')],
+    ['a failed job', (queue) => redis.client.zadd(`${base(queue)}failed`, 1, 'y')],
+    ['a parent that waits', (queue) => redis.client.zadd(`${base(queue)}waiting-children`, 1, 'y')],
+    ['a removed job', async (queue) => (await queue.getDelayed())[0]?.remove()],
+    ['the removal of all', (queue) => queue.obliterate()],
+  ])('sees %s, and nothing before', async (what, change) => {
+    const queue = openQueue(`changed-${what.replaceAll(' ', '-')}`)
+    const other = openQueue(`unchanged-${what.replaceAll(' ', '-')}`)
+    try {
+      for (const each of [queue, other]) await each.add('x', {}, { delay: 600_000 })
+      const readings = await broker.readQueues([queue.name, other.name, 'never-existed'])
+      expect(await broker.findChangedQueues(readings)).toEqual([])
+      await change(queue)
+      expect(await broker.findChangedQueues(readings)).toContain(queue.name)
+    } finally {
+      await Promise.all([queue.close(), other.close()])
+    }
+  })
+
+  test('costs three commands for each hundred queues', async () => {
+    const readings = await broker.readQueues(Array.from({ length: 200 }, (_, index) => `confirmed-${index}`))
+    await redis.client.config('RESETSTAT')
+    expect(await broker.findChangedQueues(readings)).toEqual([])
+    const stats = await redis.client.info('commandstats')
+    const calls = [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gmu)].map(([, name, count]) => [name, Number(count)])
+    expect(Object.fromEntries(calls)).toMatchObject({ exists: 2, mget: 2, xread: 2 })
+    expect(calls.filter(([name]) => !['exists', 'mget', 'xread', 'config|resetstat', 'info'].includes(String(name)))).toEqual([])
+  })
+})
+
 describe('watchQueues', () => {
   test('wakes only for the queue in which something happened, and continues from the cursor', async () => {
     const a = openQueue('watch-a')

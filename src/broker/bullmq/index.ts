@@ -22,7 +22,7 @@
  */
 export { createEndedJobs } from './ended-jobs.ts'
 export { createPlacedJobs } from './placed-jobs.ts'
-export { countOrphans, findLegacyRepeatables, readQueues, waitForEvents } from './queue-readings.ts'
+export { countOrphans, findChangedQueues, findLegacyRepeatables, readQueues, waitForEvents } from './queue-readings.ts'
 export { createQueueSettings } from './queue-settings.ts'
 export {
   createMarkerWatch,

@@ -13,6 +13,8 @@ const repeatablesScript = loadScript('find-repeatables')
 const queuesPerCall = 50
 /** Fewer where a script looks at the locks of each queue. */
 const lockedQueuesPerCall = 10
+/** Three commands for so many take well below a millisecond. */
+const queuesPerCheck = 100
 const orphansPerQueue = 100
 const repeatablesPerQueue = 100
 /** BullMQ 5 named its later repeatable jobs by a hash. */
@@ -27,6 +29,41 @@ export async function readQueues(redis: Redis, keyPrefix: string, queues: readon
     parts.map((part) => ({ keys: basesOf(keyPrefix, part), args: [] })),
   )
   return replies.flatMap((reply, index) => parseReadings(parts[index] ?? [], reply))
+}
+
+/** Returns the queues that may have changed since these readings, in one round trip of few commands; see `Broker`. */
+export async function findChangedQueues(redis: Redis, keyPrefix: string, readings: readonly QueueReading[]): Promise<readonly string[]> {
+  const parts = inParts(readings, queuesPerCheck)
+  return (await Promise.all(parts.map((part) => findChangedIn(redis, keyPrefix, part)))).flat()
+}
+
+/** Has a key appeared that was not there, has a job been added, or has the stream an event? Each is one command for all of the queues. */
+async function findChangedIn(redis: Redis, keyPrefix: string, readings: readonly QueueReading[]): Promise<readonly string[]> {
+  const keys = readings.map(({ queue }) => queueKeys(keyPrefix, queue))
+  const empty = readings.flatMap((reading) => emptyKeysOf(keyPrefix, reading))
+  const streams = keys.map(({ events }) => events)
+  const [appeared, added, events] = await Promise.all([
+    empty.length === 0 ? 0 : redis.exists(...empty),
+    redis.mget(...keys.map(({ base }) => `${base}id`)),
+    redis.xread('COUNT', 1, 'STREAMS', ...streams, ...readings.map(({ streamId }) => streamId)),
+  ])
+  const stirred = new Set(events?.map(([stream]) => stream))
+  return readings
+    .filter((reading, index) => appeared > 0 || Number(added[index] ?? 0) !== reading.added || stirred.has(streams[index] ?? ''))
+    .map(({ queue }) => queue)
+}
+
+/** The keys of what the queue held none of. */
+function emptyKeysOf(keyPrefix: string, reading: QueueReading): readonly string[] {
+  const { base, wait, paused, active, prioritized, delayed, failed } = queueKeys(keyPrefix, reading.queue)
+  return [
+    ...(reading.waiting === 0 ? [wait, paused] : []),
+    ...(reading.active === 0 ? [active] : []),
+    ...(reading.prioritized === 0 ? [prioritized] : []),
+    ...(reading.delayed === 0 ? [delayed] : []),
+    ...(reading.failed === 0 ? [failed] : []),
+    ...(reading.waitingChildren === 0 ? [`${base}waiting-children`] : []),
+  ]
 }
 
 /**

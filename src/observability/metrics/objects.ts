@@ -24,7 +24,7 @@ export const poolMetrics = declareMetrics({
 export const queueMetrics = declareMetrics({
   title: 'Queues',
   about:
-    'Of each queue that a WorkerPool consumes or a TaskQueue is about, as last read from the broker: once a second while there are pods. A queue that cannot be read keeps its last values.',
+    'Of each queue that a WorkerPool consumes or a TaskQueue is about, as last read from the broker: once a second while the queue has jobs. A queue that cannot be read keeps its last values.',
   owners: ['WorkerPool', 'TaskQueue'],
   object: ['namespace'],
   metrics: {

@@ -2,24 +2,22 @@ import type { QueueReading } from '../../broker/index.ts'
 import { sleep, type Clock, type TimerHandle } from '../../clock/index.ts'
 import { hasCode, taskmillError, TaskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
+import { createFeedQueue, cursorOf, dueAtMs, isResting, queuesToConfirm, setWatch, type FeedQueue, type WatchMode } from './feed-queue.ts'
 import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type SnapshotStep } from './queue-snapshot.ts'
-import { idOf, type Reader, type ReaderContext, type Subscriber, type Subscription } from './subscriptions.ts'
-
-/**
- * What is read of a queue beside the pass that reads every queue. `WhenEmpty`: no worker runs, so the first job has to be seen at once.
- * `Always`: every job has to be seen at once, whatever the queue holds already.
- */
-export type WatchMode = 'Never' | 'WhenEmpty' | 'Always'
+import type { Reader, ReaderContext, Subscription } from './subscriptions.ts'
 
 /** The queues that a subscriber wants to know about. */
 export type QueueSubscription = Subscription & { readonly queues: readonly string[]; readonly watch: WatchMode }
 
 /**
- * Keeps the snapshots of one broker's queues fresh: of all queues once a pass, in one round trip; of a queue that is watched also when its
+ * Keeps the snapshots of one broker's queues fresh: of all queues with jobs once a pass, in one round trip; of a queue that rests when its
  * stream has an event, and when its next delayed job is due.
+ *
+ * Guarantees: the cost follows what changes. A pass over queues that rest is three commands, however many they are: it only confirms some
+ * of them, each within 30 s, in case the stream did not announce a change. When the broker cannot be asked, every queue is unreadable.
  */
 export type QueueFeed = Reader<QueueSubscription> & {
-  /** Undefined until the first read has ended. */
+  /** Undefined until the first read has ended. The reading of a queue that rests is of this moment: nothing has happened since. */
   snapshot(queue: string): QueueSnapshot | undefined
 }
 
@@ -39,26 +37,19 @@ const followUpMs = [100, 250, 500] as const
 /** The broker looks at so many active jobs of a queue, the longest active ones: if all of them are orphaned, so are the others. */
 const orphansLookedAt = 100
 
-type Queue = {
-  readonly name: string
-  /** What each subscriber wants of it, by `idOf`. */
-  readonly subscribers: Map<string, { readonly subscriber: Subscriber; readonly watch: WatchMode }>
-  watch: WatchMode
-  snapshot?: QueueSnapshot
-  orphansCountedAtMs?: number
-}
-
 type Feed = QueueFeedDeps & {
   readonly context: ReaderContext<QueueSubscription>
-  readonly queues: Map<string, Queue>
+  readonly queues: Map<string, FeedQueue>
   readonly toRead: Set<string>
+  /** The next read also confirms queues that rest. */
+  isPassDue: boolean
   readonly stopping: AbortController
   readonly followUps: Set<TimerHandle>
   passTimer: TimerHandle | undefined
   dueTimer: TimerHandle | undefined
   /** Interrupts the watch, or its wait for something to watch, when other queues are to be watched. */
   rewatch: AbortController
-  watchedNames: string
+  watchedNames: ReadonlySet<string>
 }
 
 export function openQueueFeed(context: ReaderContext<QueueSubscription>, deps: QueueFeedDeps): QueueFeed {
@@ -67,19 +58,20 @@ export function openQueueFeed(context: ReaderContext<QueueSubscription>, deps: Q
     context,
     queues: new Map(),
     toRead: new Set(),
+    isPassDue: false,
     stopping: new AbortController(),
     followUps: new Set(),
     passTimer: undefined,
     dueTimer: undefined,
     rewatch: new AbortController(),
-    watchedNames: '',
+    watchedNames: new Set(),
   }
   const watching = watchStreams(feed)
   startPass(feed)
   return {
     update: (before, after) => update(feed, before, after),
     read: () => readRequested(feed),
-    snapshot: (queue) => feed.queues.get(queue)?.snapshot,
+    snapshot: (queue) => snapshotOf(feed, queue),
     async stop() {
       feed.stopping.abort()
       for (const timer of [feed.passTimer, feed.dueTimer, ...feed.followUps]) if (timer !== undefined) feed.clock.clearTimeout(timer)
@@ -88,31 +80,31 @@ export function openQueueFeed(context: ReaderContext<QueueSubscription>, deps: Q
   }
 }
 
+/** Of a queue that rests, as of now. */
+function snapshotOf({ clock, queues }: Feed, name: string): QueueSnapshot | undefined {
+  const queue = queues.get(name)
+  if (queue?.snapshot?.ok !== true || !isResting(queue, clock.monotonicNow())) return queue?.snapshot
+  const { reading, readAtMs } = queue.snapshot
+  return { ...queue.snapshot, reading: { ...reading, brokerTimeMs: reading.brokerTimeMs + clock.now() - readAtMs } }
+}
+
 /** Costs what the one subscriber names, however many others there are. What is watched follows at the end of the read. */
 function update(feed: Feed, before: QueueSubscription | undefined, after: QueueSubscription | undefined): void {
   for (const name of after?.queues ?? []) {
     if (after === undefined) break
     const known = feed.queues.get(name)
-    const queue: Queue = known ?? { name, subscribers: new Map(), watch: 'Never' }
-    queue.subscribers.set(idOf(after.subscriber), { subscriber: after.subscriber, watch: after.watch })
-    queue.watch = strictest(queue)
+    const queue = known ?? createFeedQueue(name, feed.clock.monotonicNow())
+    setWatch(queue, after.subscriber, after.watch)
     feed.queues.set(name, queue)
     if (known === undefined) feed.toRead.add(name)
   }
   for (const name of before?.queues ?? []) {
     const queue = feed.queues.get(name)
     if (before === undefined || queue === undefined || after?.queues.includes(name) === true) continue
-    queue.subscribers.delete(idOf(before.subscriber))
-    queue.watch = strictest(queue)
+    setWatch(queue, before.subscriber, undefined)
     if (queue.subscribers.size === 0) feed.queues.delete(name)
   }
   void feed.context.requestRead()
-}
-
-/** A queue of several pools is watched as soon as one of them is at zero: each pool has to start its own workers. */
-function strictest({ subscribers }: Queue): WatchMode {
-  const modes = new Set([...subscribers.values()].map(({ watch }) => watch))
-  return modes.has('Always') ? 'Always' : modes.has('WhenEmpty') ? 'WhenEmpty' : 'Never'
 }
 
 function requestQueues(feed: Feed, names: Iterable<string>): Promise<void> {
@@ -122,23 +114,48 @@ function requestQueues(feed: Feed, names: Iterable<string>): Promise<void> {
 
 function startPass(feed: Feed): void {
   feed.passTimer = feed.clock.setTimeout(() => startPass(feed), feed.passMs)
-  void requestQueues(feed, feed.queues.keys())
+  feed.isPassDue = true
+  const nowMs = feed.clock.monotonicNow()
+  const withJobs = [...feed.queues.values()].filter((queue) => !isResting(queue, nowMs))
+  void requestQueues(
+    feed,
+    withJobs.map(({ name }) => name),
+  )
 }
 
 async function readRequested(feed: Feed): Promise<void> {
   const batch = [...feed.toRead].filter((name) => feed.queues.has(name))
+  const isPass = feed.isPassDue
   feed.toRead.clear()
-  const changed = batch.length === 0 ? [] : await readBatch(feed, batch)
+  feed.isPassDue = false
+  const [changed, unconfirmed] = await Promise.all([readBatch(feed, batch), isPass ? confirmResting(feed) : []])
+  const alsoChanged = await readBatch(feed, unconfirmed)
   if (!feed.context.isOpen()) return
   updateWatch(feed)
   armDueTimer(feed)
-  const subscribers = new Map(changed.flatMap((name) => [...(feed.queues.get(name)?.subscribers ?? [])]))
+  const subscribers = new Map([...changed, ...alsoChanged].flatMap((name) => [...(feed.queues.get(name)?.subscribers ?? [])]))
   for (const { subscriber } of subscribers.values()) feed.context.announce(subscriber)
+}
+
+/** Returns the queues to be read: those that are not as their snapshots say, and all when the broker does not answer. */
+async function confirmResting(feed: Feed): Promise<readonly string[]> {
+  const { clock, context, passMs, queues } = feed
+  const asked = queuesToConfirm(queues.values(), clock.monotonicNow(), passMs)
+  const readings = asked.flatMap(({ snapshot }) => (snapshot?.ok === true ? [snapshot.reading] : []))
+  if (readings.length === 0) return []
+  try {
+    const changed = new Set(await context.broker.findChangedQueues(readings))
+    for (const queue of asked) if (!changed.has(queue.name)) queue.confirmedAtMs = clock.monotonicNow()
+    return [...changed]
+  } catch (error) {
+    return hasCode(error, 'TM_BROKER_COMMAND_FAILED') ? asked.map(({ name }) => name) : [...queues.keys()]
+  }
 }
 
 /** Returns the queues that changed. When the broker refuses the whole, each is read alone: one broken queue must not blind all others. */
 async function readBatch(feed: Feed, batch: readonly string[]): Promise<string[]> {
   const { clock, context } = feed
+  if (batch.length === 0) return []
   try {
     const readings = await context.broker.readQueues(batch)
     const orphaned = await countOrphans(feed, readings)
@@ -158,15 +175,23 @@ async function readBatch(feed: Feed, batch: readonly string[]): Promise<string[]
 }
 
 /** A queue without subscribers keeps nothing. */
-function keep({ queues }: Feed, name: string, { next, isChanged }: SnapshotStep): string[] {
+function keep({ clock, queues }: Feed, name: string, { next, isChanged }: SnapshotStep): string[] {
   const queue = queues.get(name)
   if (queue === undefined) return []
+  const nowMs = clock.monotonicNow()
+  if (isChanged || streamIdOf(queue.snapshot) !== streamIdOf(next)) queue.changedAtMs = nowMs
   queue.snapshot = next
+  queue.confirmedAtMs = nowMs
+  queue.isStirred = false
   return isChanged ? [name] : []
 }
 
+function streamIdOf(snapshot: QueueSnapshot | undefined): string | undefined {
+  return snapshot?.ok === true ? snapshot.reading.streamId : undefined
+}
+
 /** One job came and another one went: the queue holds as many as before, but a subscriber wants to see every job. */
-function isJobReplaced(queue: Queue | undefined, { streamId, waiting }: QueueReading): boolean {
+function isJobReplaced(queue: FeedQueue | undefined, { streamId, waiting }: QueueReading): boolean {
   const before = queue?.snapshot
   return queue?.watch === 'Always' && waiting > 0 && before?.ok === true && before.reading.streamId !== streamId
 }
@@ -203,7 +228,8 @@ async function watchStreams(feed: Feed): Promise<void> {
   const { clock, context, log, passMs, stopping } = feed
   while (!stopping.signal.aborted) {
     feed.rewatch = new AbortController()
-    const cursors = watchable(feed)
+    const cursors = cursorsOf(feed)
+    feed.watchedNames = new Set(cursors.keys())
     const interrupt = AbortSignal.any([feed.rewatch.signal, stopping.signal])
     try {
       if (cursors.size === 0) await aborted(interrupt)
@@ -216,21 +242,27 @@ async function watchStreams(feed: Feed): Promise<void> {
   }
 }
 
+/** Reads at once what has to be seen at once; the next pass reads the others. */
 async function answerEvents(feed: Feed, events: ReadonlyMap<string, string>): Promise<void> {
-  if (events.size === 0) return
-  const names = [...events.keys()]
-  await requestQueues(feed, names)
+  const queues = [...events.keys()].flatMap((name) => feed.queues.get(name) ?? [])
+  for (const queue of queues) queue.isStirred = true
+  const urgent = queues.filter(({ watch }) => watch !== 'Never')
+  if (urgent.length === 0) return
+  await requestQueues(
+    feed,
+    urgent.map(({ name }) => name),
+  )
   if (feed.stopping.signal.aborted) return
-  const modeOf = (name: string) => feed.queues.get(name)?.watch
+  const sleepers = urgent.filter((queue) => queue.watch === 'WhenEmpty' && hasJobs(queue))
   followUp(
     feed,
-    names.filter((name) => modeOf(name) === 'WhenEmpty' && hasJobs(feed.queues.get(name))),
+    sleepers.map(({ name }) => name),
   )
-  const gapMs = names.some((name) => modeOf(name) === 'Always') ? eventGapMs.Always : eventGapMs.WhenEmpty
+  const gapMs = urgent.some(({ watch }) => watch === 'Always') ? eventGapMs.Always : eventGapMs.WhenEmpty
   await sleep(feed.clock, gapMs, feed.stopping.signal)
 }
 
-function hasJobs(queue: Queue | undefined): boolean {
+function hasJobs(queue: FeedQueue | undefined): boolean {
   return queue?.snapshot?.ok === true && hasDemand(queue.snapshot.reading)
 }
 
@@ -245,42 +277,39 @@ function followUp(feed: Feed, names: readonly string[]): void {
   }
 }
 
-/** The watched queues that were read, with their cursors. One that is not empty is read by the pass, unless it is always watched. */
-function watchable({ queues }: Feed): ReadonlyMap<string, string> {
+function cursorsOf({ clock, queues }: Feed): ReadonlyMap<string, string> {
+  const nowMs = clock.monotonicNow()
   const cursors = new Map<string, string>()
-  for (const { name, watch, snapshot } of queues.values()) {
-    if (watch === 'Never' || snapshot?.ok !== true || (watch === 'WhenEmpty' && hasDemand(snapshot.reading))) continue
-    cursors.set(name, snapshot.reading.streamId)
+  for (const queue of queues.values()) {
+    const cursor = cursorOf(queue, nowMs)
+    if (cursor !== undefined) cursors.set(queue.name, cursor)
   }
   return cursors
 }
 
 function updateWatch(feed: Feed): void {
-  const names = [...watchable(feed).keys()].toSorted().join()
-  if (names === feed.watchedNames) return
-  feed.watchedNames = names
+  const names = new Set(cursorsOf(feed).keys())
+  if (names.size === feed.watchedNames.size && [...names].every((name) => feed.watchedNames.has(name))) return
   feed.rewatch.abort()
 }
 
-/** One timer for the next delayed job of all watched queues, on the broker's clock. */
+/** One timer for the next delayed job of all queues, on the broker's clock; queues that the pass reads come with it. */
 function armDueTimer(feed: Feed): void {
   const { clock, queues } = feed
   if (feed.dueTimer !== undefined) clock.clearTimeout(feed.dueTimer)
   feed.dueTimer = undefined
-  let nextMs = Infinity
-  for (const { watch, snapshot } of queues.values()) {
-    if (watch === 'Never' || snapshot?.ok !== true || snapshot.reading.nextDueAtMs === undefined) continue
-    nextMs = Math.min(nextMs, snapshot.readAtMs + snapshot.reading.nextDueAtMs - snapshot.reading.brokerTimeMs)
-  }
+  const nowMs = clock.monotonicNow()
+  const dueOf = (queue: FeedQueue) => (queue.watch !== 'Never' || isResting(queue, nowMs) ? dueAtMs(queue) : Infinity)
+  const nextMs = Math.min(...[...queues.values()].map(dueOf))
   if (nextMs === Infinity) return
-  const readWatched = () => {
-    const watched = [...feed.queues.values()].filter(({ watch }) => watch !== 'Never')
+  const readDue = () => {
+    const due = [...queues.values()].filter((queue) => dueOf(queue) <= clock.now())
     void requestQueues(
       feed,
-      watched.map(({ name }) => name),
+      due.map(({ name }) => name),
     )
   }
-  feed.dueTimer = clock.setTimeout(readWatched, nextMs - clock.now() + 1)
+  feed.dueTimer = clock.setTimeout(readDue, nextMs - clock.now() + 1)
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

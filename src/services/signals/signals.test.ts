@@ -10,6 +10,7 @@ import { createSignals, type WatchMode } from './index.ts'
 function fakeBroker(now: () => number) {
   const queues = new Map<string, Partial<QueueReading>>()
   const calls: string[][] = []
+  const confirmations: string[][] = []
   const counts: string[][] = []
   const watchers = new Set<(queue: string) => void>()
   const state = {
@@ -19,7 +20,7 @@ function fakeBroker(now: () => number) {
     watched: [] as string[],
     closed: false,
   }
-  const broker: Pick<Broker, 'readQueues' | 'watchQueues' | 'countOrphans' | 'close'> = {
+  const broker: Pick<Broker, 'readQueues' | 'findChangedQueues' | 'watchQueues' | 'countOrphans' | 'close'> = {
     async readQueues(names) {
       calls.push([...names])
       if (state.failure !== undefined) throw state.failure
@@ -39,6 +40,13 @@ function fakeBroker(now: () => number) {
         brokerTimeMs: now() + 7_000,
         ...queues.get(queue),
       }))
+    },
+    async findChangedQueues(readings) {
+      confirmations.push(readings.map(({ queue }) => queue))
+      if (state.failure !== undefined) throw state.failure
+      const isChanged = (reading: QueueReading) =>
+        Object.entries(queues.get(reading.queue) ?? {}).some(([field, value]) => reading[field as keyof QueueReading] !== value)
+      return readings.filter(isChanged).map(({ queue }) => queue)
     },
     watchQueues: (cursors, _blockMs, signal) =>
       new Promise((resolve, reject) => {
@@ -67,6 +75,7 @@ function fakeBroker(now: () => number) {
   return {
     broker: broker as Broker,
     calls,
+    confirmations,
     counts,
     state,
     set: (queue: string, what: Partial<QueueReading>) => queues.set(queue, what),
@@ -321,5 +330,92 @@ test('if all of the jobs looked at are orphans, so are the others', async () => 
   subscribe('ns/zero', ['mail'], 'WhenEmpty')
   await clock.advance(0)
   expect(snapshot('ns/zero').get('mail')).toMatchObject({ orphaned: 900 })
+  await signals.stop()
+})
+
+const manyAtZero = Array.from({ length: 300 }, (_, index) => `queue-${index}`)
+
+test('while nothing happens a pass confirms an even share of the queues at zero, and reads none', async () => {
+  const { clock, signals, subscribe, calls, confirmations } = world()
+  for (const queue of manyAtZero) subscribe(`ns/${queue}`, [queue], 'WhenEmpty')
+  await clock.advance(100)
+  calls.length = confirmations.length = 0
+  await clock.advance(30_000)
+  expect(calls).toEqual([])
+  expect(confirmations).toHaveLength(30)
+  expect(Math.max(...confirmations.map(({ length }) => length))).toBeLessThanOrEqual(11)
+  expect(new Set(confirmations.flat())).toEqual(new Set(manyAtZero))
+  await signals.stop()
+})
+
+test.each(['WhenEmpty', 'Never'] as const)('a job that the stream does not announce is found within 30 s (watch %s)', async (watch) => {
+  const { clock, signals, subscribe, set, announced } = world()
+  for (const queue of manyAtZero) subscribe(`ns/${queue}`, [queue], watch)
+  await clock.advance(90_000)
+  announced.length = 0
+  for (const queue of manyAtZero) set(queue, { waiting: 1, added: 1 })
+  await clock.advance(30_000)
+  expect(new Set(announced)).toEqual(new Set(manyAtZero.map((queue) => `ns/${queue}`)))
+  await signals.stop()
+})
+
+test('a queue that workers serve is read each pass for a minute after its last change, and again from its next event on', async () => {
+  const { clock, signals, subscribe, set, emit, calls, state, announced } = world()
+  subscribe('ns/a', ['mail'])
+  set('mail', { streamId: '1-0' })
+  await clock.advance(58_900)
+  expect(calls).toHaveLength(59)
+  set('mail', { active: 1 })
+  await clock.advance(1_000)
+  set('mail', { active: 0 })
+  await clock.advance(61_100)
+  expect(state.watched).toEqual(['mail'])
+  calls.length = announced.length = 0
+  await clock.advance(10_000)
+  expect(calls).toEqual([])
+
+  // Another kind of pool would have it read at once; workers take this job themselves.
+  set('mail', { active: 1, streamId: '2-0' })
+  emit('mail')
+  await clock.advance(1_000)
+  expect(announced).toEqual(['ns/a'])
+  await clock.advance(5_000)
+  expect(calls).toHaveLength(6)
+  await signals.stop()
+})
+
+test('queues at rest become unreadable together when the broker is away, and readable again', async () => {
+  const { clock, signals, subscribe, state, snapshot } = world()
+  subscribe('ns/a', manyAtZero, 'WhenEmpty')
+  await clock.advance(5_000)
+  state.failure = taskmillError('TM_BROKER_UNREACHABLE', 'gone')
+  await clock.advance(1_000)
+  expect([...snapshot('ns/a').values()].filter(({ ok }) => !ok)).toHaveLength(300)
+  state.failure = undefined
+  await clock.advance(1_000)
+  expect([...snapshot('ns/a').values()].filter(({ ok }) => ok)).toHaveLength(300)
+  await signals.stop()
+})
+
+test('when a delayed job is due, only its queue is read', async () => {
+  const { clock, signals, subscribe, set, calls } = world()
+  for (const queue of manyAtZero) subscribe(`ns/${queue}`, [queue], 'WhenEmpty')
+  set('queue-7', { delayed: 1, nextDueAtMs: clock.now() + 7_000 + 5_300 })
+  await clock.advance(5_000)
+  calls.length = 0
+  set('queue-7', { delayed: 1, dueDelayed: 1 })
+  await clock.advance(299)
+  expect(calls).toEqual([])
+  await clock.advance(2)
+  expect(calls).toEqual([['queue-7']])
+  await signals.stop()
+})
+
+test('the reading of a queue at rest is of this moment', async () => {
+  const { clock, signals, subscribe, snapshot } = world()
+  subscribe('ns/a', ['mail'], 'WhenEmpty')
+  await clock.advance(20_500)
+  const mail = snapshot('ns/a').get('mail')
+  expect(mail).toMatchObject({ ok: true, reading: { brokerTimeMs: clock.now() + 7_000 } })
   await signals.stop()
 })
