@@ -8,6 +8,7 @@
  * Does not: read files or open connections; check changes (immutable fields), the parts of a pod template that Taskmill
  * does not use, or objects of other groups such as Secrets and Deployments.
  */
+export { decodeManifest } from './encoding.ts'
 export { countFindings, formats, renderReport, summarizeReport } from './report.ts'
-export type { Finding, Format, Report, Severity, Source } from './report.ts'
+export type { Finding, Format, Report, Severity, Source, Unjudged } from './report.ts'
 export { lint, type LintOptions } from './lint.ts'

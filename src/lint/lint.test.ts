@@ -1,29 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { lint } from './lint.ts'
 import { renderReport } from './report.ts'
-
-type Files = Readonly<Record<string, string>>
-
-/** Findings as people read them. Files are named by a person, unless they are in a folder. */
-function said(files: string | Files, options: { readonly isComplete?: boolean } = {}): readonly string[] {
-  const all = typeof files === 'string' ? { 'a.yaml': files } : files
-  const sources = Object.entries(all).map(([path, text]) => ({ path, text, isNamed: !path.includes('/') }))
-  const lines = renderReport(lint(sources, { isComplete: false, ...options }), 'text', { isColoured: false })
-  return lines.split('\n').slice(0, -1)
-}
-
-const broker = (name = 'default', more = '') =>
-  `apiVersion: taskmill.dev/v1alpha1\nkind: TaskBroker\nmetadata: {name: ${name}${more}}\nspec: {standalone: {address: "redis:6379"}}\n`
-const pool = (queue: string, more = '') => `apiVersion: taskmill.dev/v1alpha1
-kind: WorkerPool
-metadata: {name: ${queue}${more}}
-spec:
-  queues: [{name: ${queue}}]
-  template: {spec: {containers: [{name: worker}]}}
-`
-const schedule = (spec: string, name = 'nightly') =>
-  `apiVersion: taskmill.dev/v1alpha1\nkind: TaskSchedule\nmetadata: {name: ${name}}\nspec:\n${spec}`
-const task = '  task: {type: backup, queue: files}\n'
+import { broker, pool, said, schedule, task } from './fixtures.ts'
 
 describe('one manifest', () => {
   it.each<[title: string, text: string, findings: readonly string[]]>([
@@ -122,7 +100,11 @@ describe('texts', () => {
   it('of several documents, comments and empty ones among them', () => {
     const text = `# a head\n---\n${broker()}---\n# nothing\n---\nkind: ConfigMap\napiVersion: v1\ndata: {x: "{{ y }}"}\n--- # the pool\n${pool('files').replace('[{name: files}]', '[{name: "a:b"}]')}`
     expect(said(text)).toEqual([expect.stringMatching(/^a\.yaml:18:13 error WorkerPool\/files spec\.queues\[0\]\.name: must match/u)])
-    expect(lint([{ path: 'a.yaml', text, isNamed: true }], { isComplete: false })).toMatchObject({ manifests: 2, skipped: 1, files: 1 })
+    expect(lint([{ path: 'a.yaml', text, isNamed: true }], { isComplete: false })).toMatchObject({
+      manifests: 2,
+      files: 1,
+      unjudged: [{ reason: 'OtherKind', path: 'a.yaml', line: 10, kind: 'ConfigMap' }],
+    })
   })
 
   it('of JSON, and lists of objects', () => {
@@ -162,7 +144,12 @@ describe('texts', () => {
       'base/other.yaml': schedule('  suspend: true\n'),
     }
     expect(said(files)).toEqual([])
-    expect(lint([], { isComplete: false })).toMatchObject({ manifests: 0, files: 0, patches: 0 })
+    const sources = Object.entries(files).map(([path, text]) => ({ path, text, isNamed: false }))
+    expect(lint(sources, { isComplete: false }).unjudged).toMatchObject([
+      { reason: 'OtherKind', path: 'base/kustomization.yaml' },
+      { reason: 'Patch', path: 'base/more.yaml' },
+      { reason: 'Patch', path: 'base/other.yaml' },
+    ])
   })
 })
 
@@ -186,6 +173,25 @@ describe('names that no object has', () => {
       said({ 'a/pool.yaml': pool('files'), 'a/schedule.yaml': schedule('  everySeconds: 60\n  task: {type: t, queue: other}\n') }),
     ).toEqual([
       'a/schedule.yaml:6:19 warning TaskSchedule/nightly spec.task.queue: no WorkerPool here consumes queue "other"; fine if other workers do',
+    ])
+  })
+
+  it('without a name mean the TaskBroker default, also where no schema says so', () => {
+    const run = (spec: string) => `apiVersion: taskmill.dev/v1alpha1\nkind: TaskExecution\nmetadata: {name: once}\nspec: {${spec}}\n`
+    const files = run('task: {type: t, queue: files}')
+    expect(said({ 'a/pool.yaml': pool('files'), 'a/run.yaml': files })).toEqual([])
+    expect(said({ 'a/pool.yaml': pool('files'), 'a/run.yaml': files.replace('queue: files', 'queue: flies') })).toEqual([
+      'a/run.yaml:4:24 warning TaskExecution/once spec.task.queue: no WorkerPool here consumes queue "flies"; did you mean "files"?',
+    ])
+    const missing = 'spec.brokerRef.name: TaskBroker "default" is not among these manifests; create it, or correct the name'
+    expect(said(files, { isComplete: true })).toContain(`a.yaml:4:1 error TaskExecution/once ${missing}`)
+    expect(said(run('dependencyRef: {name: g}'), { isComplete: true })).toEqual([expect.stringContaining('TaskDependency "g"')])
+  })
+
+  it('of a TaskQueue are its queue, too', () => {
+    const queue = 'apiVersion: taskmill.dev/v1alpha1\nkind: TaskQueue\nmetadata: {name: q}\nspec: {queueName: emial}\n'
+    expect(said({ 'a/pool.yaml': pool('email'), 'a/queue.yaml': queue })).toEqual([
+      'a/queue.yaml:4:8 warning TaskQueue/q spec.queueName: no WorkerPool here consumes queue "emial"; did you mean "email"?',
     ])
   })
 

@@ -2,13 +2,16 @@ import { type Kind, withDefaults, apiGroup, apiVersion, kinds, createValidator, 
 import { suggestName, findNearest } from '../errors/index.ts'
 import { evaluateRule } from '../expressions/index.ts'
 import { findFaults } from '../plans/index.ts'
-import { parseDocuments, isObject, type Written, readKustomizations } from './documents.ts'
+import { parseDocuments, isObject, unrendered, valueAt, type Written } from './documents.ts'
+import { readKustomizations, slashed } from './kustomizations.ts'
 import { findContradictions, type Known, findReferenceFaults } from './neighbours.ts'
-import type { Finding, Report, Severity, Source } from './report.ts'
+import type { Finding, Report, Severity, Source, Unjudged } from './report.ts'
 
 export type LintOptions = {
   /** Whether these are all manifests of a cluster. Then a missing or duplicate object is an error. */
   readonly isComplete: boolean
+  /** What was found beside the texts and not read. */
+  readonly passedOver?: readonly Unjudged[]
 }
 
 /** Git would apply the override again and again, even after a user has ended it. */
@@ -19,39 +22,60 @@ const overrideInManifest =
 /** Checks all manifests of taskmill.dev in some texts, each by itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {
   const { patches, namespaces } = readKustomizations(sources)
-  const judged = sources.filter(({ path }) => !patches.has(path))
+  const isPatch = ({ path }: Source): boolean => patches.has(slashed(path))
+  const judged = sources.filter((source) => !isPatch(source))
   const findings: Finding[] = []
   const known: Known[] = []
-  let [manifests, skipped] = [0, 0]
+  const patchFiles = sources.filter(isPatch).map(({ path }): Unjudged => ({ reason: 'Patch', path }))
+  const unjudged: Unjudged[] = [...(options.passedOver ?? []), ...patchFiles]
+  let manifests = 0
   for (const source of judged) {
     const documents = parseDocuments(source)
     findings.push(...documents.findings)
-    skipped += documents.skipped
+    unjudged.push(...documents.unjudged)
     for (const written of documents.written) {
       const identity = identify(written.value)
       if (identity.kind === 'Foreign') {
-        skipped += 1
+        unjudged.push(foreign(written))
         continue
       }
       manifests += 1
-      const say = (field: string, message: string, severity: Severity = 'error') =>
-        findings.push(findingOf(written, field, message, severity))
       if (identity.kind === 'Wrong') {
-        say(identity.field, identity.message)
+        findings.push(findingOf(written, identity.field, identity.message, 'error'))
         continue
       }
       const problems = findProblems(identity.declared, written)
-      for (const { path, message } of problems) say(path, message)
-      if (isObject(written.value['spec']) && written.value['spec']['override'] !== undefined)
-        say('spec.override', overrideInManifest, 'warning')
-      const reference = knownOf(identity.declared, written, { given: namespaces.get(source.path), isSound: problems.length === 0 })
+      findings.push(...findingsFrom(problems, written))
+      const reference = knownOf(identity.declared, written, {
+        given: namespaces.get(slashed(source.path)),
+        isSound: problems.every(({ severity }) => severity === 'warning'),
+      })
       if (reference !== undefined) known.push(reference)
     }
   }
   for (const { known: of, severity, field, message } of [...findReferenceFaults(known, options), ...findContradictions(known)]) {
     findings.push(findingOf(of.written, field, message, severity))
   }
-  return { findings: findings.toSorted(inOrder), manifests, files: judged.length, skipped, patches: sources.length - judged.length }
+  return { findings: findings.toSorted(inOrder), manifests, files: judged.length, unjudged: unjudged.toSorted(inOrder) }
+}
+
+function foreign({ source, value, at }: Written): Unjudged {
+  const { kind } = value
+  const { line } = at('kind')
+  return { reason: 'OtherKind', path: source.path, line, ...(typeof kind === 'string' ? { kind } : {}) }
+}
+
+type Judged = Problem & { readonly severity: Severity }
+
+/** Values with braces of Helm that are refused come from a template that nobody has rendered; other findings say little then. */
+function findingsFrom(problems: readonly Judged[], written: Written): readonly Finding[] {
+  const template = problems.find(({ path, severity }) => severity === 'error' && hasBraces(valueAt(written.value, path)))
+  if (template !== undefined) return [findingOf(written, template.path, unrendered, written.source.isNamed ? 'error' : 'warning')]
+  return problems.map(({ path, message, severity }) => findingOf(written, path, message, severity))
+}
+
+function hasBraces(value: unknown): boolean {
+  return typeof value === 'string' && /\{\{.*\}\}/su.test(value)
 }
 
 /**
@@ -88,9 +112,11 @@ function nameOf({ value: { kind, metadata } }: Written): string {
   return `${typeof kind === 'string' ? kind : '(no kind)'}/${words}`
 }
 
-function inOrder(a: Finding, b: Finding): number {
+type Placed = { readonly path: string; readonly line?: number; readonly column?: number }
+
+function inOrder(a: Placed, b: Placed): number {
   if (a.path !== b.path) return a.path < b.path ? -1 : 1
-  return a.line - b.line || a.column - b.column
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 }
 
 const byName = new Map(kinds.map((kind) => [kind.kind, kind]))
@@ -125,11 +151,17 @@ const validate = createValidator({ evaluateRule })
  * which requires an object that the schema admits. Rules about changes are not checked, because the old object is not
  * known.
  */
-function findProblems(kind: Kind, { value }: Written): readonly Problem[] {
-  const refused = validate(kind, value)
-  if (refused.length > 0)
-    return refused.map((problem) => ({ ...problem, message: `${problem.message}${quotesHint(problem)}${fieldHint(kind, problem)}` }))
-  return findFaults(withDefaults(kind, value as never)).map(({ field, message }) => ({ path: field, message }))
+function findProblems(kind: Kind, { value }: Written): readonly Judged[] {
+  const refused = validate(kind, value).map((problem): Judged => ({
+    ...problem,
+    severity: 'error',
+    message: `${problem.message}${quotesHint(problem)}${fieldHint(kind, problem)}`,
+  }))
+  const isOverridden = isObject(value['spec']) && value['spec']['override'] !== undefined
+  const beside: readonly Judged[] = isOverridden ? [{ path: 'spec.override', message: overrideInManifest, severity: 'warning' }] : []
+  if (refused.length > 0) return [...refused, ...beside]
+  const misunderstood = findFaults(withDefaults(kind, value as never))
+  return [...misunderstood.map(({ field, message }): Judged => ({ path: field, message, severity: 'error' })), ...beside]
 }
 
 /** YAML does not read `off`, `1e3` and similar values as text. */

@@ -11,6 +11,7 @@ import { type Kind, type KubeObject, kinds, type JsonSchema, type TaskAlert, typ
 import { suggestName } from '../errors/index.ts'
 import { contradictionOf } from '../plans/index.ts'
 import { isObject, type Written } from './documents.ts'
+import { slashed } from './kustomizations.ts'
 import type { Severity } from './report.ts'
 
 export type Known = {
@@ -48,10 +49,17 @@ function findDuplicates(all: readonly Known[], { isComplete }: Options): readonl
       firsts.set(key, known)
       return []
     }
+    if (isSameText(known, first)) return []
     const where = `${first.written.source.path}:${first.written.at('metadata.name').line}`
     const message = `${kind.kind} "${name}"${namespace === undefined ? '' : ` in namespace ${namespace}`} already exists at ${where}: the later one would replace it`
     return [{ known, severity: 'error' as const, field: 'metadata.name', message }]
   })
+}
+
+/** Links can lead to one file from several folders. */
+function isSameText({ written: { source, at } }: Known, { written: first }: Known): boolean {
+  if (source.file === undefined || source.file !== first.source.file || source.path === first.source.path) return false
+  return at('metadata.name').line === first.at('metadata.name').line
 }
 
 /** In a cluster, the older of two TaskQueues for one queue takes effect. Manifests do not say which one that is. */
@@ -76,7 +84,7 @@ function findQueueConflicts(all: readonly Known[], { isComplete }: Options): rea
 function findMissing(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
   const byKind = namedByKind(all)
   return all.flatMap((known) =>
-    usesOf(known.kind, known.spec).flatMap((use) => {
+    [...usesOf(known.kind, known.spec), ...impliedUses(known)].flatMap((use) => {
       const candidates = byKind
         .get(use.kind)
         ?.filter(({ of }) => canShareNamespace(known, of) && (use.kind !== 'Queue' || brokerOf(of) === brokerOf(known)))
@@ -119,8 +127,9 @@ function queuesOf({ spec: { queues } }: Known): readonly string[] {
   return Array.isArray(queues) ? queues.flatMap(nameIn) : []
 }
 
-function brokerOf({ spec: { brokerRef } }: Known): string | undefined {
-  return nameIn(brokerRef)[0]
+/** A task without a brokerRef goes to the TaskBroker named default, whatever default the kind's schema declares. */
+function brokerOf({ spec: { brokerRef } }: Known): string {
+  return nameIn(brokerRef)[0] ?? 'default'
 }
 
 function nameIn(value: unknown): readonly string[] {
@@ -138,7 +147,7 @@ function isBeside(a: Known, b: Known): boolean {
 }
 
 function folderOf({ source }: Written): string {
-  return posix.dirname(source.path)
+  return posix.dirname(slashed(source.path))
 }
 
 /** The references of an object to others. They are found by field names in the schema, so that no kind is forgotten. */
@@ -167,8 +176,15 @@ function usesIn(schema: JsonSchema, value: unknown, path: string): readonly Use[
   })
 }
 
+/** A run of its own goes to the TaskBroker named default, without a default in the schema that would say so. */
+function impliedUses({ kind, spec }: Known): readonly Use[] {
+  if (kind.kind !== 'TaskExecution' || spec['brokerRef'] !== undefined) return []
+  if (spec['task'] === undefined && spec['job'] === undefined) return []
+  return [{ kind: 'TaskBroker', name: 'default', field: 'spec.brokerRef.name' }]
+}
+
 function useBy(field: string, own: unknown, path: string): readonly Use[] {
-  if (field === 'queue' && typeof own === 'string') return [{ kind: 'Queue', name: own, field: path }]
+  if ((field === 'queue' || field === 'queueName') && typeof own === 'string') return [{ kind: 'Queue', name: own, field: path }]
   const kind = kindOfReference.get(field)
   if (kind !== undefined) {
     const named = Array.isArray(own) ? own.map((each: unknown, index) => ({ each, at: `${path}[${index}]` })) : [{ each: own, at: path }]

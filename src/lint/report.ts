@@ -19,6 +19,10 @@ export type Finding = {
 export type Source = {
   readonly path: string
   readonly text: string
+  /** Why kubectl cannot read it; the text is then what can be seen of it. */
+  readonly fault?: string
+  /** The file that the path leads to, if that is another path: several links can lead to one file. */
+  readonly file?: string
   /**
    * A user named it on the command line, instead of a folder that contains it. If it cannot be checked, that is an
    * error.
@@ -26,16 +30,38 @@ export type Source = {
   readonly isNamed: boolean
 }
 
+/** Something that was found and not judged, so that nobody takes silence for a verdict. */
+export type Unjudged = {
+  readonly reason: keyof typeof reasons
+  readonly path: string
+  readonly line?: number
+  /** The kind of the object, if it says one. */
+  readonly kind?: string
+}
+
+/** Why something is not judged, as words for one and for several. */
+const reasons = {
+  OtherKind: ['document of other kinds', 'documents of other kinds'],
+  NoObject: ['document that is no object', 'documents that are no objects'],
+  Unreadable: ['document that kubectl cannot read', 'documents that kubectl cannot read'],
+  Template: ['template', 'templates'],
+  Patch: [
+    'patch of kustomize (to check the result: kubectl kustomize FOLDER | taskmill lint -)',
+    'patches of kustomize (to check the result: kubectl kustomize FOLDER | taskmill lint -)',
+  ],
+  OtherName: ['file that kubectl ignores by its name', 'files that kubectl ignores by their names'],
+  Hidden: ['hidden or installed file or folder', 'hidden or installed files and folders'],
+} as const
+
 export type Report = {
   /** Ordered by file and position. */
   readonly findings: readonly Finding[]
   /** Number of checked objects of taskmill.dev. */
   readonly manifests: number
+  /** Number of files that were read, without patches of kustomize. */
   readonly files: number
-  /** Number of documents of other kinds. */
-  readonly skipped: number
-  /** Number of files that a kustomization.yaml uses as patches; they are not whole objects. */
-  readonly patches: number
+  /** Ordered by file and position. */
+  readonly unjudged: readonly Unjudged[]
 }
 
 export type Format = 'text' | 'github' | 'json'
@@ -60,24 +86,38 @@ export function countFindings({ findings }: Report): { readonly errors: number; 
   return { errors, warnings: findings.length - errors }
 }
 
-/** Summarizes the report in one line. */
+/** Summarizes the report in one line, with everything that was not judged. */
 export function summarizeReport(report: Report): string {
   const { errors, warnings } = countFindings(report)
-  const { manifests, files, skipped, patches } = report
+  const { manifests, files, unjudged } = report
   const found =
     manifests === 0
       ? `no manifest of taskmill.dev in ${counted(files, 'file')}`
       : `${counted(manifests, 'manifest')} in ${counted(files, 'file')}`
-  const beside = [
-    ...(skipped === 0 ? [] : [`${counted(skipped, 'document')} of other kinds`]),
-    ...(patches === 0
-      ? []
-      : [`${counted(patches, 'patch', 'patches')} of kustomize (to check the result: kubectl kustomize FOLDER | taskmill lint -)`]),
-  ]
-  return `${found}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}${beside.length === 0 ? '' : `. Skipped: ${beside.join(', ')}`}\n`
+  const beside = (Object.keys(reasons) as (keyof typeof reasons)[]).flatMap((reason) => {
+    const own = unjudged.filter((each) => each.reason === reason)
+    return own.length === 0 ? [] : [`${counted(own.length, reasons[reason])}: ${namesOf(own)}`]
+  })
+  const rest = beside.length === 0 ? '' : `. Not judged: ${beside.join('; ')}`
+  return `${found}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}${rest}\n`
 }
 
-function counted(count: number, one: string, many = `${one}s`): string {
+const mostNames = 5
+
+/** The kinds with how often they are, or else the files, the most frequent first; `--format json` lists everything. */
+function namesOf(unjudged: readonly Unjudged[]): string {
+  const times = new Map<string, number>()
+  for (const { reason, kind, path } of unjudged) {
+    const name = reason === 'OtherKind' && kind !== undefined ? kind : path
+    times.set(name, (times.get(name) ?? 0) + 1)
+  }
+  const names = [...times].toSorted(([, a], [, b]) => b - a)
+  const shown = names.slice(0, mostNames).map(([name, count]) => (count === 1 ? name : `${count} ${name}`))
+  return [...shown, ...(names.length > mostNames ? [`${names.length - mostNames} more (--format json names them)`] : [])].join(', ')
+}
+
+function counted(count: number, words: string | readonly [one: string, many: string]): string {
+  const [one, many] = typeof words === 'string' ? [words, `${words}s`] : words
   return `${count} ${count === 1 ? one : many}`
 }
 

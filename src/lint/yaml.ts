@@ -1,5 +1,18 @@
 /** Reads YAML as kubectl does, with the position of everything. */
-import { type Document, isAlias, isCollection, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments, type Tags } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type Tags,
+} from 'yaml'
+import { errorMessage } from '../errors/index.ts'
 
 /** What kubectl's parser supports: booleans, octals and merge keys of YAML 1.1, but no times and no base-60 numbers. */
 const kubectlTags = (tags: Tags): Tags => [
@@ -23,6 +36,53 @@ export function parseYaml(text: string): readonly YamlDocument[] {
   return 'empty' in documents ? [] : documents
 }
 
+type Value = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly offset: number; readonly message: string }
+
+/** More values than any object has that the API server stores; aliases of aliases can stand for billions. */
+const mostValues = 1_000_000
+
+/** Returns the JSON value of a document. An anchor may be used any number of times, as long as the whole stays small. */
+export function valueOf(document: YamlDocument): Value {
+  const fault = findAliasFault(document)
+  if (fault !== undefined) return { ok: false, ...fault }
+  try {
+    return { ok: true, value: document.toJS({ maxAliasCount: -1 }) as unknown }
+  } catch (error) {
+    return { ok: false, offset: startOf(document.contents) ?? 0, message: errorMessage(error) }
+  }
+}
+
+type AliasFault = { readonly offset: number; readonly message: string }
+
+/** Follows the document in the order of its text, in which an alias means the last anchor of its name. */
+function findAliasFault(document: YamlDocument): AliasFault | undefined {
+  const anchors = new Map<string, { readonly node: Node; values: number | undefined }>()
+  let fault: AliasFault | undefined
+  const complain = (node: Node, message: string): number => {
+    fault ??= { offset: startOf(node) ?? 0, message }
+    return 1
+  }
+  const count = (node: unknown): number => {
+    if (fault !== undefined || !isNode(node)) return 1
+    if (isAlias(node)) {
+      const anchor = anchors.get(node.source)
+      if (anchor === undefined) return complain(node, `*${node.source} stands for nothing, because no anchor &${node.source} is before it`)
+      return anchor.values ?? complain(node, `*${node.source} stands for a value that contains it`)
+    }
+    const anchored = node.anchor === undefined ? undefined : { node, values: undefined as number | undefined }
+    if (anchored !== undefined) anchors.set(node.anchor ?? '', anchored)
+    let values = 1
+    if (isMap(node)) for (const { key, value } of node.items) values += count(key) + count(value)
+    if (isSeq(node)) for (const item of node.items) values += count(item)
+    if (anchored !== undefined) anchored.values = values
+    return values > mostValues
+      ? complain(node, `has more than ${mostValues.toLocaleString('en')} values once its aliases are filled in`)
+      : values
+  }
+  count(document.contents)
+  return fault
+}
+
 /** Returns the offset of a field; for a missing field, that of the closest one above it. */
 export function findOffset(document: YamlDocument, steps: readonly (string | number)[], field: string): number {
   let node: unknown = document.contents
@@ -43,7 +103,7 @@ type Step = { readonly name: string; readonly rest: string }
 /** Names can contain dots and brackets. The longest name that the document has is meant. */
 function nextStep(document: YamlDocument, node: unknown, path: string): Step | undefined {
   const value = resolved(document, node)
-  const names = isSeq(value) ? value.items.map((_, index) => String(index)) : isMap(value) ? value.items.map(keyOf) : []
+  const names = isSeq(value) ? value.items.map((_, index) => String(index)) : pairsOf(document, value).map(keyOf)
   return names
     .flatMap((name) => {
       const written = [name, `.${name}`, `[${name}]`].find((each) => path.startsWith(each) && /^(?:$|[.[])/u.test(path.slice(each.length)))
@@ -59,8 +119,17 @@ function childAt(document: YamlDocument, node: unknown, name: string, otherwise:
     const item: unknown = value.items[Number(name)]
     return [item, startOf(item) ?? otherwise]
   }
-  const pair = isMap(value) ? value.items.find((each) => keyOf(each) === name) : undefined
+  const pair = pairsOf(document, value).find((each) => keyOf(each) === name)
   return pair === undefined ? [undefined, otherwise] : [pair.value, startOf(pair.key) ?? otherwise]
+}
+
+/** The fields of a map, its own before those that a merge key brings in. */
+function pairsOf(document: YamlDocument, node: unknown): readonly Pair[] {
+  const value = resolved(document, node)
+  if (isSeq(value)) return value.items.flatMap((item) => pairsOf(document, item))
+  if (!isMap(value)) return []
+  const merged = value.items.filter((pair) => keyOf(pair) === '<<').flatMap((pair) => pairsOf(document, pair.value))
+  return [...value.items, ...merged]
 }
 
 function resolved(document: YamlDocument, node: unknown): unknown {
@@ -68,7 +137,9 @@ function resolved(document: YamlDocument, node: unknown): unknown {
 }
 
 function keyOf({ key }: Pair): string {
-  return isScalar(key) ? String(key.value) : String(key)
+  if (!isScalar(key)) return String(key)
+  // The library's own mark for a merge key is a symbol.
+  return typeof key.value === 'symbol' ? (key.value.description ?? '') : String(key.value)
 }
 
 function startOf(node: unknown): number | undefined {

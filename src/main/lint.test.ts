@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -59,7 +59,37 @@ it('finds manifests in folders, below them too, and leaves alone what is hidden 
   expect(out.replaceAll(`${folder}/`, '')).toMatch(
     /^bad\/deep\/e\.yml:4:21 error TaskBroker\/default spec\.standalone\.address: must be host:port.*\nbad\/f\.json:1:\d+ error WorkerPol\/\(no name\) kind: WorkerPol is not a kind .*\n$/u,
   )
-  expect(err).toBe('3 manifests in 3 files: 2 errors, 0 warnings\n')
+  expect(err.replaceAll(`${folder}/`, '')).toBe(
+    '3 manifests in 3 files: 2 errors, 0 warnings. Not judged: 1 file that kubectl ignores by its name: good/b.txt; ' +
+      '2 hidden or installed files and folders: good/.git, good/node_modules\n',
+  )
+})
+
+describe('links', () => {
+  beforeAll(() => {
+    mkdirSync(join(folder, 'links/deep'), { recursive: true })
+    symlinkSync('../bad', join(folder, 'links/bad'))
+    symlinkSync('..', join(folder, 'links/deep/again'))
+    symlinkSync('nowhere.yaml', join(folder, 'links/gone.yaml'))
+    writeFileSync(join(folder, 'links/a.yaml'), good)
+    symlinkSync('a.yaml', join(folder, 'links/b.yaml'))
+  })
+
+  it('to files and folders are followed, and a broken one hides nothing', () => {
+    const { code, out, err } = call('links')
+    expect([code, out.replaceAll(`${folder}/`, '').replaceAll(/(?<=must be host:port|cannot be read|is not a kind).*/gu, '')]).toEqual([
+      1,
+      'links/bad/deep/e.yml:4:21 error TaskBroker/default spec.standalone.address: must be host:port\n' +
+        'links/bad/f.json:1:41 error WorkerPol/(no name) kind: WorkerPol is not a kind\n' +
+        'links/gone.yaml:1:1 error cannot be read\n',
+    ])
+    expect(err).toContain('1 hidden or installed file or folder')
+  })
+
+  it('to one file are not two objects', () => {
+    expect(call('--complete', 'links/a.yaml', 'links/b.yaml')).toMatchObject({ code: 0, out: '' })
+    expect(call('links/a.yaml', 'links').out).not.toContain('already exists')
+  })
 })
 
 it('judges a file that is named whatever its name, and says when there was nothing to judge', () => {

@@ -1,13 +1,14 @@
 /** `taskmill lint`: provides the linter with arguments, files, standard input and output. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join, normalize } from 'node:path'
+import { normalize } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorMessage } from '../errors/index.ts'
-import { countFindings, type Format, formats, lint, renderReport, type Source, summarizeReport } from '../lint/index.ts'
+import { countFindings, type Format, formats, lint, renderReport, summarizeReport } from '../lint/index.ts'
+import { type ManifestFiles, readManifests } from './manifest-files.ts'
 
 const usage = `taskmill lint [FILE | FOLDER | -]…
 
-  Checks manifests without a cluster. A folder means all its *.yaml, *.yml and *.json files; - is standard input. Default: the current folder.
+  Checks manifests without a cluster. A folder means all its *.yaml, *.yml and *.json files, also below it; - is standard input.
+  Default: the current folder.
 
   --format text|github|json  text (default), GitHub workflow annotations, or one JSON document
   --complete                 these are all manifests of the cluster: a reference to a missing object is an error
@@ -31,7 +32,9 @@ export function lintMain({ argv, write, isColoured }: LintMain): number {
       write.out(usage)
       return 0
     }
-    const report = lint(paths.flatMap(sourcesAt), { isComplete })
+    const found = paths.map(filesAt)
+    const sources = found.flatMap((each) => each.sources)
+    const report = lint(onceEach(sources), { isComplete, passedOver: found.flatMap(({ passedOver }) => passedOver) })
     write.out(renderReport(report, format, { isColoured }))
     if (format !== 'json') write.err(summarizeReport(report))
     const { errors, warnings } = countFindings(report)
@@ -76,29 +79,17 @@ function parsed(argv: readonly string[]) {
   }
 }
 
-function sourcesAt(path: string): readonly Source[] {
-  if (path === '-') return [{ path: 'stdin', text: readFileSync(0, 'utf8'), isNamed: true }]
-  let isFolder: boolean
+function filesAt(path: string): ManifestFiles {
   try {
-    isFolder = statSync(path).isDirectory()
+    return readManifests(path)
   } catch (error) {
     throw new WrongCall(`cannot read ${path}: ${errorMessage(error)}`)
   }
-  return isFolder ? filesIn(path).map((file) => read(file, false)) : [read(path, true)]
 }
 
-function read(path: string, isNamed: boolean): Source {
-  return { path, text: readFileSync(path, 'utf8'), isNamed }
-}
-
-/** In alphabetical order. Skips hidden files and node_modules. */
-function filesIn(folder: string): readonly string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => {
-      if (entry.name.startsWith('.') || entry.name === 'node_modules') return []
-      const path = join(folder, entry.name)
-      if (entry.isDirectory()) return filesIn(path)
-      return /\.(?:ya?ml|json)$|^Kustomization$/u.test(entry.name) && (entry.isFile() || statSync(path).isFile()) ? [path] : []
-    })
+/** A file that is named beside its folder is read once, as a named one. */
+function onceEach(sources: ManifestFiles['sources']): ManifestFiles['sources'] {
+  const byPath = new Map<string, ManifestFiles['sources'][number]>()
+  for (const source of sources) if (source.isNamed || !byPath.has(source.path)) byPath.set(source.path, source)
+  return [...byPath.values()]
 }
