@@ -42,7 +42,6 @@ export const table: Readonly<Record<string, Row>> = {
   observability: { packages: ['pino', 'prom-client', '@opentelemetry/api'] },
   api: { pure: true },
   ...Object.fromEntries(pureRules.map((folder) => [folder, { types: ['api'], pure: true } satisfies Row])),
-  scheduling: { types: ['api'], packages: ['croner'], pure: true },
   kube: { types: ['api'], packages: ['undici', '@kubernetes/client-node'] },
   broker: { types: ['api'], packages: ['bullmq', 'ioredis'] },
   // Not `pure`: it hashes with node:crypto. Time, chance and environment are kept out of it like everywhere.

@@ -41,8 +41,9 @@ const timings = {
   schedules: optional(
     set({
       description:
-        'Cron expressions of 5 fields, or of 6 fields with seconds in front. Names (MON, JAN), L, W, #, and @hourly, @daily, @weekly, ' +
-        '@monthly, @yearly are possible. A time that several expressions name is one slot.',
+        'Cron expressions as of a CronJob: minute, hour, day of month, month, day of week. Also possible: seconds in front, and L, W, # for ' +
+        'days. A time that several expressions name is one slot. On days on which clocks change, a time of day is due once, when clocks ' +
+        'first reach or pass it; what names every hour keeps its pace.',
       minItems: 1,
       maxItems: 16,
       items: string({ description: 'One cron expression.', minLength: 1, maxLength: 256, example: '0 1 * * 0' }),
@@ -96,7 +97,7 @@ const spec = object({
     brokerRef,
     ...timings,
     timeZone: string({
-      description: 'IANA time zone of the schedules.',
+      description: 'IANA time zone of the schedules. Offsets such as +02:00 are refused.',
       minLength: 1,
       maxLength: 64,
       default: 'UTC',
