@@ -1,4 +1,4 @@
-import { labelNamesOf, type MetricDeclaration, type MetricGroup } from '../../src/observability/index.ts'
+import { labelNamesOf, type MetricDeclaration, type MetricGroup, mostSeries } from '../../src/observability/index.ts'
 import { code, table } from './markdown.ts'
 
 /** `docs/metrics.md`: everything that Prometheus reads from the operator and the workers. */
@@ -12,12 +12,20 @@ export function metricsPage(groups: readonly MetricGroup[]): string {
       'Nothing here is ever told by pod, job or run.',
     'What to watch and what to do then: [operations.md](operations.md). The chart brings the alerts (`metrics.prometheusRule.enabled`) and a dashboard ' +
       '(`metrics.dashboard.enabled`).',
+    '## How many there are',
+    'Gauges whose 0 says nothing are missing while they are 0. The chart value `metrics.detail=namespace` (environment `TASKMILL_METRICS_DETAIL`) ' +
+      'leaves out the labels of objects, for clusters with more objects than a Prometheus should follow: the objects of a namespace then share a ' +
+      'series, which is their sum, or what the column says.',
+    table(
+      ['of each', 'series at most'],
+      [...mostSeries(groups)].map(([owner, count]) => [owner, String(count)]),
+    ),
     ...groups.flatMap(section),
   ].join('\n\n')}\n`
 }
 
 function section(group: MetricGroup): readonly string[] {
-  return [`## ${group.title}`, group.about, table(['metric', 'type', 'labels', 'meaning'], rows(group))]
+  return [`## ${group.title}`, group.about, table(['metric', 'type', 'labels', 'by namespace', 'meaning'], rows(group))]
 }
 
 function rows(group: MetricGroup): readonly (readonly string[])[] {
@@ -25,7 +33,15 @@ function rows(group: MetricGroup): readonly (readonly string[])[] {
     code(name),
     [metric.type === 'Age' ? 'gauge' : metric.type.toLowerCase(), unitOf(name)].filter(Boolean).join(', '),
     labelNamesOf(group, metric).map(code).join(' '),
-    [metric.help, metric.advice === undefined ? '' : `**What to do:** ${metric.advice}`, bucketsOf(metric)].filter(Boolean).join(' '),
+    group.detail === undefined ? 'the same' : (metric.together ?? 'sum'),
+    [
+      metric.help,
+      metric.omitsZero === true ? 'Missing at 0.' : '',
+      metric.advice === undefined ? '' : `**What to do:** ${metric.advice}`,
+      bucketsOf(metric),
+    ]
+      .filter(Boolean)
+      .join(' '),
   ])
 }
 

@@ -11,6 +11,7 @@ it('needs only what the pod knows of itself', () => {
     watchNamespaces: [],
     httpPort: 8080,
     logLevel: 'info',
+    metricsDetail: 'object',
   })
 })
 

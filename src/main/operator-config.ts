@@ -1,6 +1,6 @@
 import { installationPattern } from '../contract/index.ts'
 import { taskmillError } from '../errors/index.ts'
-import { logLevels, type LogLevel } from '../observability/index.ts'
+import { logLevels, type LogLevel, metricsDetails, type MetricsDetail } from '../observability/index.ts'
 
 /** The operator's settings; all of them come from the environment, which the chart fills in. */
 export type OperatorConfig = {
@@ -13,6 +13,8 @@ export type OperatorConfig = {
   readonly watchNamespaces: readonly string[]
   readonly httpPort: number
   readonly logLevel: LogLevel
+  /** Whether objects have series of their own. */
+  readonly metricsDetail: MetricsDetail
 }
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -20,7 +22,8 @@ type Env = Readonly<Record<string, string | undefined>>
 /**
  * `POD_NAME` and `POD_NAMESPACE` (required, by fieldRef), `TASKMILL_LEASE_NAME` (default taskmill-operator), `TASKMILL_INSTALLATION`
  * (default default), `TASKMILL_HTTP_PORT`
- * (default 8080; 0 takes a free one), `TASKMILL_WATCH_NAMESPACES` (separated by commas; default all), `TASKMILL_LOG_LEVEL` (debug, info, warn, error; default info).
+ * (default 8080; 0 takes a free one), `TASKMILL_WATCH_NAMESPACES` (separated by commas; default all), `TASKMILL_LOG_LEVEL` (debug, info, warn, error; default info),
+ * `TASKMILL_METRICS_DETAIL` (object or namespace; default object).
  * Throws TM_CONFIG_INVALID with the name of the variable and what to write.
  */
 export function operatorConfig(env: Env): OperatorConfig {
@@ -33,7 +36,8 @@ export function operatorConfig(env: Env): OperatorConfig {
     installation: installation(env['TASKMILL_INSTALLATION'] ?? 'default'),
     watchNamespaces: (env['TASKMILL_WATCH_NAMESPACES'] ?? '').split(',').filter((name) => name !== ''),
     httpPort: port(env['TASKMILL_HTTP_PORT'] ?? '8080'),
-    logLevel: level(env['TASKMILL_LOG_LEVEL'] ?? 'info'),
+    logLevel: oneOf(logLevels, 'TASKMILL_LOG_LEVEL', env['TASKMILL_LOG_LEVEL'] ?? 'info'),
+    metricsDetail: oneOf(metricsDetails, 'TASKMILL_METRICS_DETAIL', env['TASKMILL_METRICS_DETAIL'] ?? 'object'),
   }
 }
 
@@ -57,8 +61,8 @@ function port(value: string): number {
   throw taskmillError('TM_CONFIG_INVALID', `TASKMILL_HTTP_PORT is "${value}"; it takes a port, 0 to 65535`)
 }
 
-function level(value: string): LogLevel {
-  const known = logLevels.find((each) => each === value)
+function oneOf<Value extends string>(values: readonly Value[], name: string, value: string): Value {
+  const known = values.find((each) => each === value)
   if (known !== undefined) return known
-  throw taskmillError('TM_CONFIG_INVALID', `TASKMILL_LOG_LEVEL is "${value}"; it takes ${logLevels.join(', ')}`)
+  throw taskmillError('TM_CONFIG_INVALID', `${name} is "${value}"; it takes ${values.join(', ')}`)
 }

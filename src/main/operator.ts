@@ -32,7 +32,7 @@ const readText = (path: string): Promise<string> => readBytes(path, 'utf8')
 export async function runOperator({ env, stop, version, reachPoint = () => {}, readFile = readText }: OperatorInputs): Promise<void> {
   const config = operatorConfig(env)
   const log = createLogger({ level: config.logLevel })
-  const metrics = createMetrics({ now: clock.now })
+  const metrics = createMetrics({ now: clock.now, detail: config.metricsDetail })
   metrics.set('taskmill_build_info', { version }, 1)
   const rng = Math.random
   const loaded = await loadKubeConfig({ env, readFile, clock })

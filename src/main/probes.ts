@@ -1,5 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { Metrics } from '../observability/index.ts'
 
 export type Probes = { readonly port: number; close(): Promise<void> }
@@ -7,7 +9,7 @@ export type Probes = { readonly port: number; close(): Promise<void> }
 /** `/livez` and `/readyz`: 200 while there is nothing to say against it, else 503 with what there is. `/metrics`: Prometheus text. */
 export async function serveProbes(deps: {
   readonly port: number
-  readonly metrics: Pick<Metrics, 'render' | 'contentType'>
+  readonly metrics: Pick<Metrics, 'read' | 'contentType'>
   /** What keeps the process from being ready, as sentences. */
   readonly unready: () => readonly string[]
   /** What only a restart heals, as sentences. */
@@ -18,19 +20,20 @@ export async function serveProbes(deps: {
     const path = request.url?.split('?', 1)[0]
     if (path === '/livez') say(problems())
     else if (path === '/readyz') say(unready())
-    else if (path === '/metrics') void renderMetrics()
+    else if (path === '/metrics') void sendMetrics()
     else response.writeHead(404).end('/livez, /readyz, /metrics\n')
 
     function say(objections: readonly string[]): void {
       response.writeHead(objections.length === 0 ? 200 : 503).end(`${objections.join('\n') || 'ok'}\n`)
     }
 
-    async function renderMetrics(): Promise<void> {
+    /** Piece by piece, so that reading many series neither stops other work nor holds the whole text in memory. */
+    async function sendMetrics(): Promise<void> {
       try {
-        const text = await metrics.render()
-        response.setHeader('content-type', metrics.contentType).end(text)
+        response.setHeader('content-type', metrics.contentType)
+        await pipeline(Readable.from(metrics.read()), response)
       } catch (error) {
-        response.writeHead(500).end(`${String(error)}\n`)
+        if (!response.headersSent) response.writeHead(500).end(`${String(error)}\n`)
       }
     }
   })

@@ -9,6 +9,12 @@ export type MetricDeclaration = {
   readonly help: string
   /** Besides the labels of the object. */
   readonly labels?: readonly string[]
+  /** Most series that one object has of it, for all kinds or by kind; default 1. */
+  readonly most?: number | Readonly<Record<string, number>>
+  /** A gauge whose 0 says nothing: the series is missing then. */
+  readonly omitsZero?: true
+  /** What the series of several objects become when they are told by namespace; default their sum. */
+  readonly together?: 'sum' | 'min' | 'max'
   /** Upper bounds of a histogram, ascending. */
   readonly buckets?: readonly number[]
   /** For people: which values need attention, and what to do then. */
@@ -24,8 +30,12 @@ export type MetricGroup = {
    * metrics belong to the process.
    */
   readonly owners?: readonly string[]
+  /** What has these series, where it is not the owner: each queue of a pool. */
+  readonly each?: string
   /** Labels that every metric of the group has from the key of its object, `namespace/name`: one or two. */
   readonly object?: readonly string[]
+  /** Labels that are left out where series are told by namespace. Without any, objects have series of their own there too. */
+  readonly detail?: readonly string[]
   readonly metrics: Readonly<Record<string, MetricDeclaration>>
 }
 
@@ -37,6 +47,24 @@ export function declareMetrics<const G extends MetricGroup>(group: G): G {
 /** All labels of a metric, in their order. */
 export function labelNamesOf(group: MetricGroup, metric: MetricDeclaration): readonly string[] {
   return [...(group.object ?? []), ...(metric.labels ?? [])]
+}
+
+/** How many series each object has at most, by kind; of a queue and a namespace too. */
+export function mostSeries(groups: readonly MetricGroup[]): ReadonlyMap<string, number> {
+  const most = new Map<string, number>()
+  for (const { owners = [], each, metrics } of groups) {
+    for (const owner of each === undefined ? owners : [each]) {
+      const count = Object.values(metrics).reduce((sum, metric) => sum + seriesOf(metric, owner), 0)
+      most.set(owner, (most.get(owner) ?? 0) + count)
+    }
+  }
+  return most
+}
+
+function seriesOf({ most = 1, buckets }: MetricDeclaration, owner: string): number {
+  const count = typeof most === 'number' ? most : (most[owner] ?? 1)
+  // Each bucket, the one above all bounds, the sum and the count.
+  return buckets === undefined ? count : count * (buckets.length + 3)
 }
 
 // What follows reads a union of groups as one flat list of metrics.

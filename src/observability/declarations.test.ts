@@ -1,6 +1,6 @@
 /** Rules for every metric, whatever folder declares it. */
 import { expect, it } from 'vitest'
-import { labelNamesOf, metricGroups, type MetricGroup } from './index.ts'
+import { labelNamesOf, metricGroups, type MetricGroup, mostSeries } from './index.ts'
 
 const declared = (metricGroups as readonly MetricGroup[]).flatMap((group) =>
   Object.entries(group.metrics).map(([name, metric]) => ({ name, metric, group, labels: labelNamesOf(group, metric) })),
@@ -38,6 +38,20 @@ it('labels are few words with few values', () => {
 it('exactly the metrics of objects have a namespace', () => {
   expect(offenders(({ group, labels }) => labels.includes('namespace') === (group.owners !== undefined))).toEqual([])
   expect(offenders(({ group }) => group.owners === undefined || group.object?.[0] === 'namespace')).toEqual([])
+})
+
+it('no object has more than ten series, and a histogram belongs to a namespace or to the process', () => {
+  const most = mostSeries(metricGroups)
+  const kinds = ['AlertChannel', 'TaskAlert', 'TaskBroker', 'TaskDependency', 'TaskQueue', 'TaskSchedule', 'WorkerPool']
+  expect([...most.keys()].toSorted()).toEqual([...kinds, 'Namespace', 'queue'].toSorted())
+  expect([...most].filter(([owner, count]) => owner !== 'Namespace' && count > 10)).toEqual([])
+  const isOfObject = ({ group: { owners = [] } }: Declared) => owners.some((owner) => owner !== 'Namespace')
+  expect(offenders((each) => each.metric.type !== 'Histogram' || !isOfObject(each))).toEqual([])
+})
+
+it('what several objects share is put together in a way that is declared', () => {
+  expect(offenders(({ group, metric }) => metric.together === undefined || group.detail !== undefined)).toEqual([])
+  expect(offenders(({ metric }) => metric.omitsZero === undefined || metric.type === 'Gauge')).toEqual([])
 })
 
 it('buckets ascend, and are not many', () => {

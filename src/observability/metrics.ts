@@ -1,5 +1,6 @@
 /** The metrics of the operator: the registry of all of them, and the hooks of what measures itself. */
 import type { OwnerOf } from './declaration.ts'
+import type { MetricsDetail } from './family.ts'
 import { operatorGroups } from './metrics/all.ts'
 import type { clusterMetrics, controllerMetrics } from './metrics/process.ts'
 import { createMetricRegistry, type MetricRegistry, type Series } from './registry.ts'
@@ -23,10 +24,12 @@ export type Metrics = MetricRegistry<Groups> &
 export type MetricsDeps = {
   /** Unix milliseconds. */
   readonly now: () => number
+  /** Default: object. */
+  readonly detail?: MetricsDetail
 }
 
-export function createMetrics({ now }: MetricsDeps): Metrics {
-  const registry = createMetricRegistry<Groups>(operatorGroups, now)
+export function createMetrics(deps: MetricsDeps): Metrics {
+  const registry = createMetricRegistry<Groups>(operatorGroups, deps)
   return { ...registry, ...createClusterMetrics(registry), controller: createControllerMetrics(registry) }
 }
 

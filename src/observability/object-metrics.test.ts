@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createMetrics, setQueueMetrics, type QueueFigures } from './index.ts'
+import { createConditionMetrics, createMetrics, setQueueMetrics, type QueueFigures } from './index.ts'
 
 const figures: QueueFigures = { waiting: 3, prioritized: 2, delayed: 1, active: 4, paused: false }
 
@@ -24,6 +24,31 @@ test('a queue has gauges for its jobs, its oldest wait, its limit and whether it
     `${at('paused', 'mail')} 1`,
     `${at('concurrency_limit', 'mail')} 8`,
   ])
+})
+
+test('of a queue without jobs, only what waits is told', async () => {
+  const { set, lines } = world()
+  set('TaskQueue', { mail: figures })
+  set('TaskQueue', { mail: { waiting: 0, prioritized: 0, delayed: 0, active: 0, paused: false } })
+  expect(await lines()).toEqual([`${at('jobs', 'mail', ',state="waiting"')} 0`])
+})
+
+test('a condition is told while it needs attention, and Ready always', async () => {
+  const metrics = createMetrics({ now: () => 0 })
+  const set = createConditionMetrics(metrics, 'TaskDependency')
+  const told = async () => (await metrics.render()).split('\n').filter((line) => line.startsWith('taskmill_object_condition'))
+  const text = (condition: string) => `taskmill_object_condition{namespace="acme",name="g",kind="TaskDependency",condition="${condition}"}`
+  const conditions = (ready: string, lastRun: string) => [
+    { type: 'Ready', status: ready },
+    { type: 'LastRunSucceeded', status: lastRun },
+    { type: 'Reconciling', status: 'True' },
+  ]
+  set('acme/g', conditions('True', 'True'))
+  expect(await told()).toEqual([`${text('Ready')} 1`])
+  set('acme/g', [...conditions('False', 'False'), { type: 'Stalled', status: 'True' }])
+  expect(await told()).toEqual([`${text('Ready')} 0`, `${text('Stalled')} 1`, `${text('LastRunSucceeded')} 0`])
+  set('acme/g', conditions('Unknown', 'Unknown'))
+  expect(await told()).toEqual([`${text('Ready')} 0`])
 })
 
 test('a limit or a wait that is over leaves no series', async () => {

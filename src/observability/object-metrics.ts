@@ -1,17 +1,22 @@
 /** Gauges that objects of several kinds set in the same way: their conditions and their queues. */
-import type { MetricOwner, Metrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
+import { toldConditions } from './metrics/objects.ts'
 
 type Condition = { readonly type: string; readonly status: string }
 
 /** Sets the gauges of an object's conditions; called with each status. */
 export type ConditionMetrics = (key: string, conditions: readonly Condition[]) => void
 
-export function createConditionMetrics(metrics: Metrics, kind: MetricOwner): ConditionMetrics {
+export function createConditionMetrics(metrics: Metrics, kind: keyof typeof toldConditions): ConditionMetrics {
+  const told: Readonly<Record<string, 'Always' | 'True' | 'False'>> = toldConditions[kind]
+  // One object of labels for all objects of the kind.
+  const labelsOf = new Map(Object.keys(told).map((condition) => [condition, { kind, condition }]))
   return (key, conditions) => {
     const series = metrics.of(kind, key)
-    series.retain('taskmill_object_condition', (labels) => conditions.some(({ type }) => type === labels.condition))
-    for (const { type, status } of conditions) {
-      series.set('taskmill_object_condition', { kind, condition: type }, status === 'True' ? 1 : 0)
+    for (const [type, labels] of labelsOf) {
+      const status = conditions.find((condition) => condition.type === type)?.status
+      const isTold = status !== undefined && (told[type] === 'Always' || told[type] === status)
+      series.set('taskmill_object_condition', labels, isTold ? Number(status === 'True') : undefined)
     }
   }
 }
@@ -27,7 +32,8 @@ export type QueueFigures = {
   readonly oldestReadyAtMs?: number | undefined
 }
 
-const jobStates = ['waiting', 'prioritized', 'delayed', 'active'] as const
+/** States that are told only above 0. */
+const otherStates = ['prioritized', 'delayed', 'active'] as const
 
 /**
  * Sets the gauges of all queues of an object, by name. A queue that was not read now is undefined and keeps its last values. Several objects
@@ -47,7 +53,8 @@ export function setQueueMetrics(
   series.retain('taskmill_queue_concurrency_limit', isOwn)
   for (const [queue, figures] of queues) {
     if (figures === undefined) continue
-    for (const state of jobStates) series.set('taskmill_queue_jobs', { broker, queue, state }, figures[state])
+    series.set('taskmill_queue_jobs', { broker, queue, state: 'waiting' }, figures.waiting)
+    for (const state of otherStates) series.set('taskmill_queue_jobs', { broker, queue, state }, figures[state] || undefined)
     series.since('taskmill_queue_oldest_wait_seconds', { broker, queue }, figures.oldestReadyAtMs)
     series.set('taskmill_queue_paused', { broker, queue }, figures.paused ? 1 : 0)
     series.set('taskmill_queue_concurrency_limit', { broker, queue }, figures.concurrency)

@@ -1,103 +1,110 @@
-import type { Counter, Gauge, Histogram } from 'prom-client'
+import type { MetricDeclaration } from './declaration.ts'
+import { type Family, type Labels, labelText, observe, type Sample, sampleOf } from './family.ts'
 
-export type Labels = Readonly<Record<string, string>>
+/** A series of an object, with the labels that it has besides those of the object. */
+type Claim = { readonly family: Family; readonly id: string; readonly extra: Labels }
 
-/** A metric at run time. */
-export type Entry = {
-  readonly client: Gauge | Counter | Histogram
-  readonly labelNames: readonly string[]
-  readonly objectLabels: readonly string[]
-  /** How many objects share a series, by the values of its labels. */
-  readonly sharers: Map<string, number>
-  /** Of an `Age`: since when, by the same. */
-  readonly since: Map<string, { readonly labels: Labels; readonly unixMs: number }>
-}
-
-/** An object with its series. */
-export type Owner = { readonly kind: string; readonly key: string; readonly series: OwnSeries }
-
-export type OwnSeries = {
-  set(name: string, extra: Labels, value: number | undefined): void
-  since(name: string, extra: Labels, unixMs: number | undefined): void
-  add(name: string, extra: Labels, by?: number): void
-  observe(name: string, extra: Labels, value: number): void
-  open(name: string, extra: Labels): void
-  retain(name: string, isKept: (labels: Labels) => boolean): void
-  forget(): void
-}
-
-/** Remembers which series one object has set, so that they go with the object. A series that several objects share goes with the last. */
-export function createOwner(deps: {
+/**
+ * An object with its series: remembers which it has set, so that they go with it. A series that several objects share goes with the last.
+ *
+ * A class, because there is one for each of 10,000 objects, and functions on a prototype cost them nothing.
+ */
+export class Owner {
   readonly kind: string
   /** `namespace/name`. */
   readonly key: string
-  readonly entry: (name: string) => Entry
-  readonly onForgotten: () => void
-}): Owner {
-  const { kind, key, entry, onForgotten } = deps
-  const own = new Map<Entry, Map<string, Labels>>()
-  const names = key.split('/')
+  readonly #families: ReadonlyMap<string, Family>
+  readonly #onForgotten: (owner: Owner) => void
+  #claims: Claim[] = []
+
+  constructor(kind: string, key: string, families: ReadonlyMap<string, Family>, onForgotten: (owner: Owner) => void) {
+    this.kind = kind
+    this.key = key
+    this.#families = families
+    this.#onForgotten = onForgotten
+  }
+
+  set(name: string, extra: Labels, value: number | undefined): void {
+    this.#put(this.#family(name, 'Gauge'), extra, value)
+  }
+
+  since(name: string, extra: Labels, unixMs: number | undefined): void {
+    this.#put(this.#family(name, 'Age'), extra, unixMs)
+  }
+
+  add(name: string, extra: Labels, by = 1): void {
+    this.#claim(this.#family(name, 'Counter'), extra).value += by
+  }
+
+  observe(name: string, extra: Labels, value: number): void {
+    const family = this.#family(name, 'Histogram')
+    observe(family, this.#claim(family, extra), value)
+  }
+
+  open(name: string, extra: Labels): void {
+    this.#claim(this.#family(name, 'Histogram'), extra)
+  }
+
+  retain(name: string, isKept: (labels: Labels) => boolean): void {
+    const family = this.#family(name)
+    this.#release((claim) => claim.family === family && !isKept(claim.extra))
+  }
+
+  forget(): void {
+    this.#release(() => true)
+    this.#onForgotten(this)
+  }
+
+  #family(name: string, type?: MetricDeclaration['type']): Family {
+    return familyOf(this.#families, name, type)
+  }
+
+  #put(family: Family, extra: Labels, value: number | undefined): void {
+    if (value === undefined || (value === 0 && family.metric.omitsZero === true)) this.#drop(family, extra)
+    else this.#claim(family, extra).value = value
+  }
+
+  #idOf(family: Family, extra: Labels): string {
+    const names = this.key.split('/')
+    const labels: Record<string, string> = {}
+    for (const [index, label] of (family.group.object ?? []).entries()) labels[label] = names[index] ?? ''
+    return labelText(family, Object.assign(labels, extra))
+  }
 
   /** Makes the series one of this object's. */
-  function claim(name: string, extra: Labels) {
-    const from = entry(name)
-    const labels = { ...Object.fromEntries(from.objectLabels.map((label, index) => [label, names[index] ?? ''])), ...extra }
-    const id = JSON.stringify(from.labelNames.map((label) => labels[label]))
-    const claimed = own.get(from) ?? new Map<string, Labels>()
-    own.set(from, claimed)
-    const sharers = from.sharers.get(id) ?? 0
-    if (!claimed.has(id)) from.sharers.set(id, sharers + 1)
-    claimed.set(id, labels)
-    return { client: from.client, from, id, labels, isNew: sharers === 0 }
+  #claim(family: Family, extra: Labels): Sample {
+    const id = this.#idOf(family, extra)
+    const sample = sampleOf(family, id)
+    const { owner } = sample
+    if (owner === this || (owner instanceof Set && owner.has(this))) return sample
+    if (owner === undefined) sample.owner = this
+    else if (owner instanceof Set) owner.add(this)
+    else sample.owner = new Set([owner, this])
+    this.#claims.push({ family, id, extra })
+    return sample
   }
 
-  function release(from: Entry, id: string): void {
-    const labels = own.get(from)?.get(id)
-    if (labels === undefined) return
-    own.get(from)?.delete(id)
-    const others = (from.sharers.get(id) ?? 1) - 1
-    if (others > 0) return void from.sharers.set(id, others)
-    from.sharers.delete(id)
-    from.since.delete(id)
-    from.client.remove(labels)
+  #drop(family: Family, extra: Labels): void {
+    const id = this.#idOf(family, extra)
+    this.#release((claim) => claim.family === family && claim.id === id)
   }
 
-  function drop(name: string, extra: Labels): void {
-    const { from, id } = claim(name, extra)
-    release(from, id)
+  #release(isOver: (claim: Claim) => boolean): void {
+    if (!this.#claims.some(isOver)) return
+    const [over, kept] = [this.#claims.filter(isOver), this.#claims.filter((claim) => !isOver(claim))]
+    this.#claims = kept
+    for (const { family, id } of over) {
+      const owner = family.samples.get(id)?.owner
+      if (owner instanceof Set && owner.delete(this) && owner.size > 0) continue
+      family.samples.delete(id)
+    }
   }
+}
 
-  const series: OwnSeries = {
-    set(name, extra, value) {
-      if (value === undefined) return drop(name, extra)
-      const { client, labels } = claim(name, extra)
-      ;(client as Gauge).set({ ...labels }, value)
-    },
-    since(name, extra, unixMs) {
-      if (unixMs === undefined) return drop(name, extra)
-      const { from, id, labels } = claim(name, extra)
-      from.since.set(id, { labels, unixMs })
-    },
-    add(name, extra, by = 1) {
-      const { client, labels } = claim(name, extra)
-      ;(client as Counter).inc({ ...labels }, by)
-    },
-    observe(name, extra, value) {
-      const { client, labels } = claim(name, extra)
-      ;(client as Histogram).observe({ ...labels }, value)
-    },
-    open(name, extra) {
-      const { client, labels, isNew } = claim(name, extra)
-      if (isNew) (client as Histogram).zero({ ...labels })
-    },
-    retain(name, isKept) {
-      const from = entry(name)
-      for (const [id, labels] of own.get(from) ?? []) if (!isKept(labels)) release(from, id)
-    },
-    forget() {
-      for (const [from, ids] of own) for (const id of ids.keys()) release(from, id)
-      onForgotten()
-    },
-  }
-  return { kind, key, series }
+/** The metric of that name, and of that type if one is given. */
+export function familyOf(families: ReadonlyMap<string, Family>, name: string, type?: MetricDeclaration['type']): Family {
+  const family = families.get(name)
+  if (family === undefined) throw new TypeError(`the metric ${name} is not declared`)
+  if (type !== undefined && family.metric.type !== type) throw new TypeError(`the metric ${name} is a ${family.metric.type}, not a ${type}`)
+  return family
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { declareMetrics } from './declaration.ts'
+import type { MetricsDetail } from './family.ts'
 import { createMetricRegistry } from './registry.ts'
 
 const thingMetrics = declareMetrics({
@@ -7,9 +8,12 @@ const thingMetrics = declareMetrics({
   about: '',
   owners: ['Thing'],
   object: ['namespace', 'thing'],
+  detail: ['thing'],
   metrics: {
     thing_size_bytes: { type: 'Gauge', help: 'Size.' },
-    thing_idle_seconds: { type: 'Age', help: 'Idle.', labels: ['part'] },
+    thing_oldest_bytes: { type: 'Gauge', help: 'Oldest.', together: 'min' },
+    thing_cracks: { type: 'Gauge', help: 'Cracks.', omitsZero: true },
+    thing_idle_seconds: { type: 'Age', help: 'Idle.', labels: ['part'], together: 'max' },
     thing_falls_total: { type: 'Counter', help: 'Falls.', labels: ['how'] },
     thing_rests_seconds: { type: 'Histogram', help: 'Rests.', buckets: [1] },
   },
@@ -27,10 +31,10 @@ const houseMetrics = declareMetrics({
   metrics: { house_doors: { type: 'Gauge', help: 'Doors.' } },
 })
 
-function setup() {
+function setup({ detail = 'object' }: { readonly detail?: MetricsDetail } = {}) {
   let nowMs = 10_000
   const groups = [thingMetrics, shelfMetrics, houseMetrics] as const
-  const metrics = createMetricRegistry<(typeof groups)[number]>(groups, () => nowMs)
+  const metrics = createMetricRegistry<(typeof groups)[number]>(groups, { now: () => nowMs, detail })
   return {
     metrics,
     pass: (ms: number) => (nowMs += ms),
@@ -121,6 +125,90 @@ describe('the series of an object', () => {
     setAll(house, 'acme/ball')
     expect(await house.lines()).toContain('thing_falls_total{namespace="acme",thing="ball",how="flat"} 1')
   })
+})
+
+describe('series by namespace', () => {
+  it('put the objects together, each as it is declared', async () => {
+    const house = setup({ detail: 'namespace' })
+    for (const [key, value] of [
+      ['acme/ball', 3],
+      ['acme/cup', 5],
+      ['other/ball', 7],
+    ] as const) {
+      const series = house.metrics.of('Thing', key)
+      series.set('thing_size_bytes', {}, value)
+      series.set('thing_oldest_bytes', {}, value)
+      series.since('thing_idle_seconds', { part: 'lid' }, 10_000 - 1_000 * value)
+      series.add('thing_falls_total', { how: 'flat' }, value)
+      series.observe('thing_rests_seconds', {}, value)
+    }
+    expect((await house.lines()).filter((line) => line.includes('"acme"'))).toEqual([
+      'thing_size_bytes{namespace="acme"} 8',
+      'thing_oldest_bytes{namespace="acme"} 3',
+      'thing_idle_seconds{namespace="acme",part="lid"} 5',
+      'thing_falls_total{namespace="acme",how="flat"} 8',
+      'thing_rests_seconds_bucket{le="1",namespace="acme"} 0',
+      'thing_rests_seconds_bucket{le="+Inf",namespace="acme"} 2',
+      'thing_rests_seconds_sum{namespace="acme"} 8',
+      'thing_rests_seconds_count{namespace="acme"} 2',
+    ])
+  })
+
+  it('let a gauge fall when one of the objects goes, but never a counter', async () => {
+    const house = setup({ detail: 'namespace' })
+    for (const key of ['acme/ball', 'acme/cup']) {
+      house.metrics.of('Thing', key).set('thing_size_bytes', {}, 4)
+      house.metrics.of('Thing', key).add('thing_falls_total', { how: 'flat' }, 4)
+    }
+    house.metrics.of('Thing', 'acme/cup').forget()
+    const left = (await house.lines()).filter((line) => line.startsWith('thing_'))
+    expect(left).toEqual(['thing_size_bytes{namespace="acme"} 4', 'thing_falls_total{namespace="acme",how="flat"} 8'])
+    house.metrics.of('Thing', 'acme/ball').forget()
+    expect(await house.lines()).toEqual(['house_doors 0'])
+  })
+})
+
+it('leaves out a gauge whose 0 says nothing', async () => {
+  const house = setup()
+  const series = house.metrics.of('Thing', 'acme/ball')
+  for (const value of [0, 2, 0]) {
+    series.set('thing_cracks', {}, value)
+    series.set('thing_size_bytes', {}, value)
+    const told = (await house.lines()).filter((line) => line.startsWith('thing_'))
+    const size = `thing_size_bytes{namespace="acme",thing="ball"} ${value}`
+    expect(told).toEqual(value === 0 ? [size] : [size, 'thing_cracks{namespace="acme",thing="ball"} 2'])
+  }
+})
+
+it('lets other work run while it is read', async () => {
+  const house = setup()
+  for (let index = 0; index < 6_000; index += 1) house.metrics.of('Thing', `acme/t${index}`).set('thing_size_bytes', {}, index)
+  let turns = 0
+  let isOver = false
+  const work = (): void => {
+    turns += 1
+    if (!isOver) setImmediate(work)
+  }
+  setImmediate(work)
+  const lines = await house.lines()
+  isOver = true
+  expect(lines).toHaveLength(6_001)
+  // At most a thousand series in one turn.
+  expect(turns).toBeGreaterThanOrEqual(6)
+})
+
+it('writes values and labels as Prometheus reads them', async () => {
+  const house = setup()
+  const series = house.metrics.of('Thing', 'acme/a"b\\c\nd')
+  for (const [value, text] of [
+    [Infinity, '+Inf'],
+    [-Infinity, '-Inf'],
+    [Number.NaN, 'NaN'],
+    [1e21, '1e+21'],
+  ] as const) {
+    series.set('thing_size_bytes', {}, value)
+    expect(await house.lines()).toContain(`thing_size_bytes{namespace="acme",thing="a\\"b\\\\c\\nd"} ${text}`)
+  }
 })
 
 it('opens a histogram once, and keeps its values', async () => {

@@ -1,22 +1,17 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import {
-  type GroupsOf,
-  type GroupsOfProcess,
-  labelNamesOf,
-  type LabelsOf,
-  type MetricDeclaration,
-  type MetricGroup,
-  type NameOf,
-  type OwnerOf,
-} from './declaration.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Registry } from 'prom-client'
+import type { GroupsOf, GroupsOfProcess, LabelsOf, MetricDeclaration, MetricGroup, NameOf, OwnerOf } from './declaration.ts'
+import { expose } from './exposition.ts'
+import { createFamily, type Family, type Labels, labelText, type MetricsDetail, observe, type Sample, sampleOf } from './family.ts'
 import { collectProcessMetrics } from './metrics/process.ts'
-import { createOwner, type Entry, type Labels, type Owner } from './owner.ts'
+import { familyOf, Owner } from './owner.ts'
 
 /**
- * Creates prom-client's metrics from declarations, and sets their values by name.
+ * The metrics of a process, from declarations. Their values are set by name.
  *
  * Guarantees: only declared metrics can be set, with all of their labels. A series of an object carries the object's names as labels and goes
- * with the object, however late it was set. A series that several objects share stays until the last of them has gone.
+ * with the object, however late it was set. A series that several objects share stays until the last of them has gone. Reading 50,000 series
+ * stops other work for milliseconds only, which prom-client's registry cannot do; what Node says about the process comes from there.
  * Does not: keep anything over a restart.
  */
 export type MetricRegistry<G extends MetricGroup> = Series<GroupsOfProcess<G>> & {
@@ -28,7 +23,9 @@ export type MetricRegistry<G extends MetricGroup> = Series<GroupsOfProcess<G>> &
   forgetObjects(): void
   /** Calls `refresh` before each read, to set values that are looked up then. */
   beforeRead(refresh: () => void): void
-  /** The text exposition format, for `/metrics`. */
+  /** The text exposition format, for `/metrics`, in pieces. */
+  read(): AsyncIterable<string>
+  /** The same in one piece. */
   render(): Promise<string>
   readonly contentType: string
 }
@@ -52,76 +49,78 @@ export type ObjectSeries<G> = Omit<Series<G>, 'set'> & {
   forget(): void
 }
 
+/** Objects that are compared with the caches in one go, before a read. */
+const ownersAtOnce = 2_000
+
 /** `now`: Unix milliseconds, for ages. */
-export function createMetricRegistry<G extends MetricGroup>(groups: readonly G[], now: () => number): MetricRegistry<G> {
-  const registry = new Registry()
-  collectProcessMetrics(registry)
-  const entries = new Map<string, Entry>()
+export function createMetricRegistry<G extends MetricGroup>(
+  groups: readonly G[],
+  { now, detail = 'object' }: { readonly now: () => number; readonly detail?: MetricsDetail },
+): MetricRegistry<G> {
+  const ofProcess = new Registry()
+  collectProcessMetrics(ofProcess)
+  const families = new Map<string, Family>()
   for (const group of groups) {
-    for (const [name, metric] of Object.entries(group.metrics)) entries.set(name, entryOf(registry, group, name, metric, now))
+    for (const [name, metric] of Object.entries(group.metrics)) families.set(name, createFamily(name, metric, group, detail))
   }
-  const owners = new Map<string, Owner>()
+  const owners = new Map<string, Map<string, Owner>>()
   const refreshes: (() => void)[] = []
   let exists: (kind: OwnerOf<G>, key: string) => boolean = () => true
 
-  function entry(name: string): Entry {
-    const found = entries.get(name)
-    if (found === undefined) throw new TypeError(`the metric ${name} is not declared`)
-    return found
+  function sample(name: string, type: MetricDeclaration['type'], labels: Labels): Sample {
+    const family = familyOf(families, name, type)
+    return sampleOf(family, labelText(family, labels))
   }
 
   function ownerOf(kind: string, key: string): Owner {
-    const id = `${kind} ${key}`
-    const known = owners.get(id)
+    const ofKind = owners.get(kind) ?? new Map<string, Owner>()
+    owners.set(kind, ofKind)
+    const known = ofKind.get(key)
     if (known !== undefined) return known
-    const owner = createOwner({ kind, key, entry, onForgotten: () => owners.delete(id) })
-    owners.set(id, owner)
+    const owner = new Owner(kind, key, families, (gone) => owners.get(gone.kind)?.delete(gone.key))
+    ofKind.set(key, owner)
     return owner
   }
 
+  async function* read(): AsyncGenerator<string> {
+    let seen = 0
+    for (const ofKind of owners.values()) {
+      for (const owner of ofKind.values()) {
+        if (!exists(owner.kind as OwnerOf<G>, owner.key)) owner.forget()
+        seen += 1
+        if (seen % ownersAtOnce === 0) await nextTurn()
+      }
+    }
+    for (const refresh of refreshes) refresh()
+    yield await ofProcess.metrics()
+    yield* expose(families.values(), now())
+  }
+
   const facade = {
-    set: (name: string, labels: Labels, value: number) => (entry(name).client as Gauge).set({ ...labels }, value),
-    add: (name: string, labels: Labels, by = 1) => (entry(name).client as Counter).inc({ ...labels }, by),
-    observe: (name: string, labels: Labels, value: number) => (entry(name).client as Histogram).observe({ ...labels }, value),
-    open: (name: string, labels: Labels) => (entry(name).client as Histogram).zero({ ...labels }),
-    of: (kind: string, key: string) => ownerOf(kind, key).series,
+    set(name: string, labels: Labels, value: number) {
+      sample(name, 'Gauge', labels).value = value
+    },
+    add(name: string, labels: Labels, by = 1) {
+      sample(name, 'Counter', labels).value += by
+    },
+    observe(name: string, labels: Labels, value: number) {
+      observe(familyOf(families, name), sample(name, 'Histogram', labels), value)
+    },
+    open: (name: string, labels: Labels) => void sample(name, 'Histogram', labels),
+    of: ownerOf,
     keepOnly: (holds: typeof exists) => void (exists = holds),
     forgetObjects() {
-      for (const { series } of owners.values()) series.forget()
+      for (const ofKind of owners.values()) for (const owner of ofKind.values()) owner.forget()
     },
     beforeRead: (refresh: () => void) => void refreshes.push(refresh),
-    render() {
-      for (const { kind, key, series } of owners.values()) if (!exists(kind as OwnerOf<G>, key)) series.forget()
-      for (const refresh of refreshes) refresh()
-      return registry.metrics()
+    read,
+    async render() {
+      let text = ''
+      for await (const piece of read()) text += piece
+      return text
     },
-    contentType: registry.contentType,
+    contentType: ofProcess.contentType,
   }
   // Names and labels are checked where they are written; in here they are strings.
   return facade as unknown as MetricRegistry<G>
-}
-
-function entryOf(registry: Registry, group: MetricGroup, name: string, metric: MetricDeclaration, now: () => number): Entry {
-  const { type, help, buckets = [] } = metric
-  const base = { name, help, labelNames: [...labelNamesOf(group, metric)], registers: [registry] }
-  const since: Entry['since'] = new Map()
-  const entry = { labelNames: base.labelNames, objectLabels: group.object ?? [], sharers: new Map<string, number>(), since }
-  switch (type) {
-    case 'Gauge':
-      return { ...entry, client: new Gauge(base) }
-    case 'Counter':
-      return { ...entry, client: new Counter(base) }
-    case 'Histogram':
-      return { ...entry, client: new Histogram({ ...base, buckets: [...buckets] }) }
-    case 'Age':
-      return {
-        ...entry,
-        client: new Gauge({
-          ...base,
-          collect() {
-            for (const { labels, unixMs } of since.values()) this.set({ ...labels }, Math.max(0, now() - unixMs) / 1000)
-          },
-        }),
-      }
-  }
 }

@@ -14,8 +14,8 @@ export type WorkerMetrics = {
   /** To be called when a run begins: from then on all its series exist. */
   taskStarted(labels: TaskLabels): void
   taskEnded(labels: TaskLabels, outcome: TaskOutcome, seconds: number): void
-  /** The text exposition format, for `/metrics`. */
-  render(): Promise<string>
+  /** The text exposition format, for `/metrics`, in pieces. */
+  read(): AsyncIterable<string>
   readonly contentType: string
 }
 
@@ -28,7 +28,7 @@ export type WorkerSlots = {
 const outcomes: readonly TaskOutcome[] = ['succeeded', 'retried', 'failed', 'interrupted']
 
 export function createWorkerMetrics({ slots, busy }: WorkerSlots): WorkerMetrics {
-  const metrics = createMetricRegistry(workerGroups, () => 0)
+  const metrics = createMetricRegistry(workerGroups, { now: () => 0 })
   metrics.set('taskmill_worker_slots', {}, slots)
   metrics.beforeRead(() => metrics.set('taskmill_worker_busy', {}, busy()))
   return {
@@ -39,7 +39,7 @@ export function createWorkerMetrics({ slots, busy }: WorkerSlots): WorkerMetrics
       metrics.add('taskmill_tasks_total', { ...labels, outcome })
       metrics.observe('taskmill_task_duration_seconds', { ...labels, outcome }, seconds)
     },
-    render: metrics.render,
+    read: metrics.read,
     contentType: metrics.contentType,
   }
 }

@@ -90,7 +90,8 @@ test('each end of a run is counted as what it was, with its time', async () => {
   await process('fail', {}, AbortSignal.abort(new Error('drain')))
   await process('constructor')
   await process('another')
-  const text = await worker.metrics.render()
+  let text = ''
+  for await (const piece of worker.metrics.read()) text += piece
   const lines = text.split('\n').filter((line) => /^taskmill_(?:tasks_total|worker|task_duration_seconds_(?:sum|count))/u.test(line))
   expect(lines.filter((line) => !line.endsWith(' 0'))).toEqual([
     'taskmill_tasks_total{queue="mail",type="ok",outcome="succeeded"} 1',

@@ -100,6 +100,7 @@ describe('the operator', () => {
       POD_NAME: undefined,
       POD_NAMESPACE: undefined,
       TASKMILL_LOG_LEVEL: 'info',
+      TASKMILL_METRICS_DETAIL: 'object',
       TASKMILL_HTTP_PORT: '8080',
       TASKMILL_LEASE_NAME: 'taskmill-operator',
       TASKMILL_INSTALLATION: 'default',

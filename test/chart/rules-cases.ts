@@ -153,13 +153,11 @@ export const ruleCases: readonly RuleCase[] = [
     alert: 'TaskmillQueueNotWorked',
     series: {
       'taskmill_queue_jobs{namespace="acme", broker="default", queue="mail", state="waiting"}': '7x90',
-      'taskmill_queue_jobs{namespace="acme", broker="default", queue="mail", state="active"}': '0x90',
       'taskmill_queue_jobs{namespace="acme", broker="default", queue="busy", state="prioritized"}': '7x90',
       'taskmill_queue_jobs{namespace="acme", broker="default", queue="busy", state="active"}': '1x90',
       'taskmill_queue_jobs{namespace="acme", broker="default", queue="later", state="delayed"}': '7x90',
       'taskmill_queue_jobs{namespace="acme", broker="default", queue="held", state="waiting"}': '7x90',
       'taskmill_queue_paused{namespace="acme", broker="default", queue="held"}': up,
-      'taskmill_queue_paused{namespace="acme", broker="default", queue="mail"}': '0x90',
     },
     atMinutes: 30,
     fires: ['namespace="acme", broker="default", queue="mail", severity="warning"'],
@@ -167,8 +165,8 @@ export const ruleCases: readonly RuleCase[] = [
   {
     alert: 'TaskmillScheduleFailing',
     series: {
-      'taskmill_schedule_consecutive_failures{namespace="acme", schedule="backup"}': '0 1 2 3 4x80',
-      'taskmill_schedule_consecutive_failures{namespace="acme", schedule="once"}': '0 1 2 0x80',
+      'taskmill_schedule_consecutive_failures{namespace="acme", schedule="backup"}': '_ 1 2 3 4x80',
+      'taskmill_schedule_consecutive_failures{namespace="acme", schedule="once"}': '_ 1 2 stale _x80',
     },
     atMinutes: 5,
     fires: ['namespace="acme", schedule="backup", severity="warning"'],
@@ -185,18 +183,18 @@ export const ruleCases: readonly RuleCase[] = [
   {
     alert: 'TaskmillScheduleMissedSlots',
     series: {
-      'taskmill_schedule_missed_total{namespace="acme", schedule="backup", reason="Overlap"}': '0x10 1x80',
-      'taskmill_schedule_missed_total{namespace="acme", schedule="backup", reason="Suspended"}': '0+1x90',
-      'taskmill_schedule_missed_total{namespace="acme", schedule="old", reason="Overlap"}': '4x90',
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="backup"}': '0x10 1x80',
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="old"}': '4x90',
+      'taskmill_schedule_missed_total{namespace="acme", reason="Suspended"}': '0+1x90',
     },
     atMinutes: 15,
-    fires: ['namespace="acme", schedule="backup", reason="Overlap", severity="warning"'],
+    fires: ['namespace="acme", schedule="backup", severity="warning"'],
   },
   {
     alert: 'TaskmillDependencyFailing',
     series: {
-      'taskmill_object_condition{namespace="acme", name="morning", kind="TaskDependency", condition="LastRunSucceeded"}': '1x5 0x80',
-      'taskmill_object_condition{namespace="acme", name="fine", kind="TaskDependency", condition="LastRunSucceeded"}': '0x5 1x80',
+      'taskmill_object_condition{namespace="acme", name="morning", kind="TaskDependency", condition="LastRunSucceeded"}': '_x5 0x80',
+      'taskmill_object_condition{namespace="acme", name="fine", kind="TaskDependency", condition="LastRunSucceeded"}': '0x5 stale _x80',
     },
     atMinutes: 10,
     fires: ['namespace="acme", name="morning", kind="TaskDependency", condition="LastRunSucceeded", severity="warning"'],

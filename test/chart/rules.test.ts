@@ -159,7 +159,7 @@ describe('alerts and dashboard name only what is declared', () => {
     ['taskmill_broker_reachabel == 0', ['taskmill_broker_reachabel']],
     ['taskmill_broker_reachable{pool="x"}', ['taskmill_broker_reachable{pool}']],
     ['sum by (pool) (taskmill_broker_reachable)', ['by pool']],
-    ['sum(rate(taskmill_schedule_runs_total{outcome!~"a|b"}[5m])) by (schedule)', []],
+    ['sum(rate(taskmill_schedule_runs_total{outcome!~"a|b"}[5m])) by (namespace)', []],
     ['taskmill_schedule_dispatch_delay_seconds_bucket{le="1"}', []],
     ['taskmill_schedule_dispatch_delay_seconds', ['taskmill_schedule_dispatch_delay_seconds']],
     ['a_pool and on (job, instance) taskmill_build_info', ['a_pool']],

@@ -27,6 +27,7 @@ describe('wrong values', () => {
     ['networkPolicy.egress[0].from=all', '/networkPolicy/egress/0'],
     ['serviceMonitor.interval=30', '/serviceMonitor/interval'],
     ['serviceMonitor.labels.release=1', '/serviceMonitor/labels/release'],
+    ['metrics.detail=pool', '/metrics/detail'],
     ['metrics.prometheusRule.enabled=maybe', '/metrics/prometheusRule/enabled'],
     ['metrics.prometheusRule.runbookURL=', '/metrics/prometheusRule/runbookURL'],
     ['metrics.dashboard.label=x', 'label'],

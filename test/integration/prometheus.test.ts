@@ -6,7 +6,7 @@ import { tryRun } from '../../hack/cluster/command.ts'
 import { type PrometheusServer, startPrometheus } from '../../hack/cluster/prometheus.ts'
 import { temporaryFolder } from '../../hack/cluster/temporary-folder.ts'
 import { type KubeObject, kinds, type Resource, taskQueues, taskSchedules } from '../../src/api/index.ts'
-import { metricGroups, type MetricGroup } from '../../src/observability/index.ts'
+import { metricGroups, type MetricGroup, mostSeries } from '../../src/observability/index.ts'
 import { renderChart } from '../chart/helm.ts'
 import { namespaces } from '../support/cluster-client.ts'
 import { createSchedule } from '../support/manifests.ts'
@@ -144,6 +144,15 @@ it('series of deleted objects of every kind vanish', async () => {
   const seen = async () => [...telling].filter((kind) => new RegExp(`namespace="${namespace}".*kind="${kind}"`, 'u').test(told))
   let told = ''
   await expect.poll(async () => ((told = await text()), seen()), patience).toEqual([...telling])
+  const mostSeriesOf = mostSeries(metricGroups)
+  for (const { object } of objects) {
+    const named = new RegExp(`^[^#]*\\{namespace="${namespace}",[a-z]+="${object.metadata.name}"`, 'gmu')
+    // Objects of several kinds may have one name: then they have all of their series together.
+    const most = objects.filter(({ object: { metadata } }) => metadata.name === object.metadata.name)
+    expect(told.match(named)?.length ?? 0).toBeLessThanOrEqual(
+      most.reduce((sum, each) => sum + (mostSeriesOf.get(each.object.kind) ?? 0), 0),
+    )
+  }
   for (const { resource, object } of objects) await home.client.delete(resource, namespace, object.metadata.name)
   await expect.poll(async () => (await text()).split('\n').filter((line) => line.includes(`"${namespace}"`)), patience).toEqual([])
 })

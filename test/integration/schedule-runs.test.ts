@@ -82,10 +82,13 @@ describe('a schedule', () => {
     expect(consumer.runs.length).toBeGreaterThanOrEqual(2)
     const labels = `namespace="${home.namespace}",schedule="failing"`
     const series = await metricsOf(labels)
-    expect(series.get(`taskmill_schedule_runs_total{${labels},outcome="AttemptsExhausted"}`)).toBeGreaterThan(0)
-    expect(series.get(`taskmill_schedule_dispatch_delay_seconds_count{${labels}}`)).toBeGreaterThan(0)
+    expect(series.get(`taskmill_schedule_consecutive_failures{${labels}}`)).toBeGreaterThan(0)
+    const together = `namespace="${home.namespace}"`
+    const ofNamespace = await metricsOf(together)
+    expect(ofNamespace.get(`taskmill_schedule_runs_total{${together},outcome="AttemptsExhausted"}`)).toBeGreaterThan(0)
+    expect(ofNamespace.get(`taskmill_schedule_dispatch_delay_seconds_count{${together}}`)).toBeGreaterThan(0)
     expect(series.get(`taskmill_schedule_next_run_timestamp_seconds{${labels}}`)).toBeGreaterThan(Date.now() / 1000 - 10)
-    expect(series.get(`taskmill_schedule_last_run_timestamp_seconds{${labels}}`)).toBeLessThan(Date.now() / 1000 + 10)
+    expect(series.get(`taskmill_schedule_last_success_timestamp_seconds{${labels}}`)).toBeLessThan(Date.now() / 1000 + 10)
     await home.client.delete(taskSchedules, home.namespace, 'failing')
     await expect.poll(() => metricsOf(labels).then((left) => [...left.keys()]), { timeout: 20_000 }).toEqual([])
   })

@@ -37,9 +37,9 @@ it('a run of a graph counts for the graph too, and so do its nodes', async () =>
   const lines = await tell({ dependencyRef: { name: 'g' } }, { state: 'Failed', nodes, dependency: 'g' }, 'g')
   expect(lines.filter((line) => !line.endsWith(' 0'))).toEqual([
     'taskmill_execution_runs_total{namespace="acme",source="TaskDependency",outcome="Failed"} 1',
+    'taskmill_dependency_nodes_total{namespace="acme",outcome="Succeeded"} 2',
+    'taskmill_dependency_nodes_total{namespace="acme",outcome="Failed"} 1',
+    'taskmill_dependency_nodes_total{namespace="acme",outcome="Omitted"} 1',
     'taskmill_dependency_runs_total{namespace="acme",dependency="g",outcome="Failed"} 1',
-    'taskmill_dependency_nodes_total{namespace="acme",dependency="g",outcome="Succeeded"} 2',
-    'taskmill_dependency_nodes_total{namespace="acme",dependency="g",outcome="Failed"} 1',
-    'taskmill_dependency_nodes_total{namespace="acme",dependency="g",outcome="Omitted"} 1',
   ])
 })

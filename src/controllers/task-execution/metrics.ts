@@ -17,7 +17,7 @@ export function openRun(metrics: Metrics, execution: TaskExecution, dependency: 
   if (dependency === undefined) return
   const graph = metrics.of('TaskDependency', `${namespace}/${dependency}`)
   for (const outcome of Object.keys(runOutcomes)) graph.add('taskmill_dependency_runs_total', { outcome }, 0)
-  for (const outcome of Object.keys(nodeOutcomes)) graph.add('taskmill_dependency_nodes_total', { outcome }, 0)
+  for (const outcome of Object.keys(nodeOutcomes)) series.add('taskmill_dependency_nodes_total', { outcome }, 0)
 }
 
 /** Counts a run whose status says for the first time that it ended. */
@@ -34,7 +34,7 @@ export function countRun(metrics: Metrics, execution: TaskExecution, status: Tas
   const graph = metrics.of('TaskDependency', `${namespace}/${dependency}`)
   graph.add('taskmill_dependency_runs_total', { outcome })
   for (const { state } of status.nodes ?? []) {
-    if (Object.hasOwn(nodeOutcomes, state)) graph.add('taskmill_dependency_nodes_total', { outcome: state })
+    if (Object.hasOwn(nodeOutcomes, state)) series.add('taskmill_dependency_nodes_total', { outcome: state })
   }
 }
 

@@ -19,26 +19,29 @@ const outcomes = {
     'RunDeadlineExceeded',
   ],
 } as const satisfies Record<SlotStartName, readonly RunReason[]>
-const missedReasons: Readonly<Record<MissedReason, true>> = {
-  LedgerRegressed: true,
-  Overlap: true,
-  ScheduleChanged: true,
-  Skipped: true,
-  StartingDeadlineExceeded: true,
-  Superseded: true,
-  Suspended: true,
-  TooManyMissed: true,
+/** All reasons, and whether somebody wanted it so. */
+const missedReasons: Readonly<Record<MissedReason, 'Planned' | 'Unplanned'>> = {
+  LedgerRegressed: 'Unplanned',
+  Overlap: 'Unplanned',
+  ScheduleChanged: 'Planned',
+  Skipped: 'Planned',
+  StartingDeadlineExceeded: 'Unplanned',
+  Superseded: 'Planned',
+  Suspended: 'Planned',
+  TooManyMissed: 'Unplanned',
 }
 
-/** Sets the gauges of a schedule. */
+/** Sets the gauges of a schedule, and makes the counters of its namespace exist. */
 export function setScheduleMetrics(metrics: Metrics, key: string, { schedule, suspension }: World, status: TaskScheduleStatus): void {
+  const ofNamespace = metrics.of('Namespace', schedule.metadata.namespace ?? '')
+  for (const outcome of outcomes[slotStartOf(schedule.spec).kind]) ofNamespace.add('taskmill_schedule_runs_total', { outcome }, 0)
+  for (const reason of Object.keys(missedReasons)) ofNamespace.add('taskmill_schedule_missed_total', { reason }, 0)
+  ofNamespace.open('taskmill_schedule_dispatch_delay_seconds', {})
+
   const series = metrics.of('TaskSchedule', key)
-  for (const outcome of outcomes[slotStartOf(schedule.spec).kind]) series.add('taskmill_schedule_runs_total', { outcome }, 0)
-  for (const reason of Object.keys(missedReasons)) series.add('taskmill_schedule_missed_total', { reason }, 0)
-  series.open('taskmill_schedule_dispatch_delay_seconds', {})
-  const [next] = status.nextRuns ?? []
+  series.add('taskmill_schedule_unplanned_misses_total', {}, 0)
+  const [next] = suspension.isSuspended ? [] : (status.nextRuns ?? [])
   series.set('taskmill_schedule_next_run_timestamp_seconds', {}, seconds(next))
-  series.set('taskmill_schedule_last_run_timestamp_seconds', {}, seconds(status.lastScheduleTime))
   // An alert on a schedule that never succeeded counts from its creation.
   const lastSuccess = seconds(status.lastSuccessTime ?? schedule.metadata.creationTimestamp)
   series.set('taskmill_schedule_last_success_timestamp_seconds', {}, lastSuccess)
@@ -49,12 +52,16 @@ export function setScheduleMetrics(metrics: Metrics, key: string, { schedule, su
 
 /** Counts what a write to the ledger recorded. */
 export function countChanges(metrics: Metrics, key: string, changes: readonly Change[]): void {
-  const series = metrics.of('TaskSchedule', key)
+  const [namespace = ''] = key.split('/')
+  const ofNamespace = metrics.of('Namespace', namespace)
   for (const change of changes) {
     if (change.kind === 'Dispatched') {
-      series.observe('taskmill_schedule_dispatch_delay_seconds', {}, Math.max(0, change.atMs / 1000 - change.slot))
-    } else if (change.kind === 'Missed') series.add('taskmill_schedule_missed_total', { reason: change.reason }, change.count)
-    else if (change.kind === 'RunEnded') series.add('taskmill_schedule_runs_total', { outcome: change.run.reason })
+      ofNamespace.observe('taskmill_schedule_dispatch_delay_seconds', {}, Math.max(0, change.atMs / 1000 - change.slot))
+    } else if (change.kind === 'Missed') {
+      ofNamespace.add('taskmill_schedule_missed_total', { reason: change.reason }, change.count)
+      if (missedReasons[change.reason] === 'Planned') continue
+      metrics.of('TaskSchedule', key).add('taskmill_schedule_unplanned_misses_total', {}, change.count)
+    } else if (change.kind === 'RunEnded') ofNamespace.add('taskmill_schedule_runs_total', { outcome: change.run.reason })
   }
 }
 
