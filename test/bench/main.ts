@@ -9,6 +9,7 @@ import { benchIdle } from './idle.ts'
 import { benchReconcile } from './reconcile.ts'
 import { benchReflector } from './reflector.ts'
 import { benchRuns } from './runs.ts'
+import { benchScale } from './scale.ts'
 import { benchSchedules } from './schedules.ts'
 import { benchWake } from './wake.ts'
 
@@ -23,6 +24,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   consumer: benchConsumer,
   reconcile: () => benchReconcile(20),
   reflector: benchReflector,
+  scale: () => benchScale(setting('SCALE_PERCENT', 20)),
   graph: async () => benchGraph(5),
 }
 

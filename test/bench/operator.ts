@@ -3,13 +3,13 @@ import { spawnSync } from 'node:child_process'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
 /** What Node takes in a container with the chart's limit of 512 MiB; on the whole machine it would let garbage lie for longer. */
-const heapMb = 256
+const heapMb = Number(process.env['HEAP_MB'] ?? 256)
 let isBuilt = false
 
-export function startBenchedOperator(kubeconfig: string): OperatorProcess {
+export function startBenchedOperator(kubeconfig: string, { identity = 'operator-0' } = {}): OperatorProcess {
   build()
   const entry = [`--max-old-space-size=${heapMb}`, 'dist/main/cli.js', 'operator']
-  const operator = startOperator({ cluster: { kubeconfig }, entry, env: { TASKMILL_LOG_LEVEL: 'info' } })
+  const operator = startOperator({ cluster: { kubeconfig }, identity, entry, env: { TASKMILL_LOG_LEVEL: 'info' } })
   let isWanted = true
   void operator.exited.then((code) => {
     if (!isWanted) return
@@ -18,6 +18,10 @@ export function startBenchedOperator(kubeconfig: string): OperatorProcess {
   })
   return {
     ...operator,
+    async kill() {
+      isWanted = false
+      await operator.kill()
+    },
     async [Symbol.asyncDispose]() {
       isWanted = false
       await operator[Symbol.asyncDispose]()
