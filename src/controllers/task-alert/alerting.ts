@@ -9,7 +9,7 @@ import type { UnknownReason } from '../../alerting/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { hasCode } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
-import type { WriteBudget } from '../../services/status/index.ts'
+import { runningGaugeMs, type WriteBudget } from '../../services/status/index.ts'
 import { type Target, type TargetKind, targetResources } from './target.ts'
 
 export type AlertingDeps = {
@@ -22,8 +22,6 @@ export type AlertingDeps = {
 }
 
 const fieldManager = 'taskmill-alerting'
-/** The message has values, which change all the time: a new value alone is written at this interval at most. */
-const gaugeIntervalMs = 30_000
 const mostNamed = 10
 const severities = ['Critical', 'Warning', 'Info'] satisfies readonly TaskAlert['spec']['severity'][]
 
@@ -58,7 +56,8 @@ export function createAlertingController({ client, alertsOf, targetOf, clock, st
       if (wanted === 'Undecided' || isSame(current, wanted)) return {}
       const firing = describeFiring(alerts)
       if (before !== undefined && before.firing === firing && current?.status === wanted?.status && current?.reason === wanted?.reason) {
-        const quietMs = before.atMs + gaugeIntervalMs - clock.monotonicNow()
+        // The message has values, which change all the time.
+        const quietMs = before.atMs + runningGaugeMs - clock.monotonicNow()
         const waitMs = quietMs > 0 ? quietMs : statusBudget.take(`alerting ${key}`)
         if (waitMs > 0) return { requeueAfterMs: waitMs }
       }

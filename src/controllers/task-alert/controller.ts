@@ -8,7 +8,7 @@ import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { KillPointHook } from '../../services/engine/index.ts'
 import type { Notifier } from '../../services/notifications/index.ts'
 import type { RunCounts, Signals } from '../../services/signals/index.ts'
-import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
+import { createStatusWriter, runningGaugeMs, type WriteBudget } from '../../services/status/index.ts'
 import { sendNotifications } from './act.ts'
 import { decide, postponementOf } from './decide.ts'
 import { transitionEvents } from './events.ts'
@@ -38,9 +38,6 @@ export type TaskAlertDeps = {
 
 type Context = { readonly signal: AbortSignal; readonly log: Logger }
 
-/** The values of alerts that do not fire interest fewer people than those of pools. */
-const gaugeIntervalMs = 60_000
-
 export function createTaskAlertController(deps: TaskAlertDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
@@ -60,7 +57,8 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
     transitionOf,
     budget: deps.statusBudget,
     conditionMetrics: createConditionMetrics(metrics, 'TaskAlert'),
-    gaugeIntervalMs,
+    // Its value changes only while something happens in the target.
+    gaugeIntervalMs: runningGaugeMs,
     isRecord: true,
   })
 

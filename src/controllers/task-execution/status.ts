@@ -244,11 +244,11 @@ export function scheduleOf(execution: TaskExecution): string | undefined {
   return parseSlotRun(execution)?.schedule ?? execution.spec.scheduleRef?.name
 }
 
-const [leastMs, mostMs] = [1_000, 30_000]
+const [leastMs, mostMs] = [1_000, 5_000]
 
 /**
- * How long gauges (the table of nodes, the words) wait after a write, in milliseconds: a tenth of the run's duration so far, from 1 s to 30 s.
- * A short run is seen to move, and a run of hours writes as rarely as other objects.
+ * How long gauges (the table of nodes, the words) wait after a write, in milliseconds: a tenth of the run's duration so far, from 1 s to 5 s.
+ * A short run is seen to move, and a long one writes as rarely as other objects.
  */
 export function gaugeIntervalMs({ startTime }: Pick<TaskExecutionStatus, 'startTime'>, nowMs: number): number {
   const takenMs = startTime === undefined ? 0 : nowMs - Date.parse(startTime)

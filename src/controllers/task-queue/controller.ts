@@ -2,13 +2,14 @@ import { isTerminating, taskQueues, type TaskQueue } from '../../api/index.ts'
 import { createConditionMetrics, setQueueMetrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
-import { createStatusWriter } from '../../services/status/index.ts'
+import { createStatusWriter, runningGaugeMs, whileRunning } from '../../services/status/index.ts'
 import { act, remove } from './act.ts'
 import { changeEvent, transitionEvents } from './events.ts'
 import { type Context, gather, type Memory, remember, subscriberOf, type TaskQueueDeps } from './gather.ts'
 import { ratesOf } from './rates.ts'
-import { statusOf, transitionOf } from './status.ts'
+import { hasJobs, statusOf, transitionOf } from './status.ts'
 
+/** The rates change although nothing else does: jobs come and go, and the minute moves on. */
 const ratesEveryMs = 30_000
 
 type Result = { readonly requeueAfterMs?: number }
@@ -25,6 +26,7 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
     clock: deps.clock,
     transitionOf,
     budget: deps.statusBudget,
+    gaugeIntervalMs: whileRunning(hasJobs),
     conditionMetrics: createConditionMetrics(metrics, 'TaskQueue'),
   })
 
@@ -66,7 +68,12 @@ export function createTaskQueueController(deps: TaskQueueDeps): {
       const written = await status.write(key, queue, after, context.signal)
       for (const event of transitionEvents(before, after)) events.event(queue, event)
       const isMoving = rates === undefined ? reading !== undefined : rates.arrivalsPerMinute + rates.departuresPerMinute > 0
-      return soonest([againAfterMs, written.againAfterMs, suspension.endsInMs, isMoving ? ratesEveryMs : undefined])
+      return soonest([
+        againAfterMs,
+        written.againAfterMs,
+        suspension.endsInMs,
+        isMoving ? (hasJobs(after) ? runningGaugeMs : ratesEveryMs) : undefined,
+      ])
     },
   }
 }

@@ -19,6 +19,11 @@ export function transitionOf(status: TaskQueueStatus): unknown {
   return [observedGeneration, limit, suspended, status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])]
 }
 
+/** Whether jobs run, or could. */
+export function hasJobs({ ready = 0, active = 0 }: TaskQueueStatus): boolean {
+  return ready + active > 0
+}
+
 /** If the queue cannot be read, its numbers stay as they were. */
 function counts({ status, reading, rates, situation, suspension, queue }: World): Partial<TaskQueueStatus> {
   if (reading === undefined) {

@@ -3,7 +3,7 @@ import { createConditionMetrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
 import type { SlotHappening } from '../../services/slots/index.ts'
-import { createStatusWriter } from '../../services/status/index.ts'
+import { createStatusWriter, runningGaugeMs } from '../../services/status/index.ts'
 import { act, type Acted, remove } from './act.ts'
 import { decide } from './decide.ts'
 import { changeEvents, transitionEvents } from './events.ts'
@@ -24,6 +24,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     clock: deps.clock,
     transitionOf,
     budget: deps.statusBudget,
+    // Only a slot or the end of a run changes them.
+    gaugeIntervalMs: runningGaugeMs,
     conditionMetrics: createConditionMetrics(deps.metrics, 'TaskSchedule'),
   })
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Deployment } from '../../api/index.ts'
+import type { Deployment, WorkerPoolStatus } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { createMetrics, silentLogger } from '../../observability/index.ts'
+import { createWriteBudget } from '../../services/status/index.ts'
 import { broker, deploymentOf, loadOf, nowMs, poolOf } from './fixtures.ts'
 import { createWorkerPoolController, type WorkerPoolDeps } from './controller.ts'
 
@@ -10,6 +11,7 @@ function setup() {
   const server = { deployment: deploymentOf(0), reads: 0, replicas: [] as number[] }
   const cache = { deployment: server.deployment }
   const load = { waiting: 0 }
+  const backlogs: (number | undefined)[] = []
   const unused = () => undefined
   const client = {
     async get() {
@@ -35,7 +37,10 @@ function setup() {
       return server.deployment
     },
     list: async () => ({ items: [], resourceVersion: '1' }),
-    applyStatus: async () => ({ metadata: {} }),
+    async applyStatus(_resource: unknown, { status }: { status: WorkerPoolStatus }) {
+      backlogs.push(status.backlog)
+      return { metadata: {} }
+    },
   }
   const clock = fakeClock(nowMs)
   const controller = createWorkerPoolController({
@@ -52,9 +57,10 @@ function setup() {
     events: { event: unused },
     metrics: createMetrics({ now: () => 0 }),
     clock,
+    statusBudget: createWriteBudget({ clock, perSecond: 10 }),
   } as unknown as WorkerPoolDeps)
   const reconcile = () => controller.reconcile('acme/email', { signal: new AbortController().signal, log: silentLogger })
-  return { server, cache, load, reconcile }
+  return { clock, server, cache, load, backlogs, reconcile }
 }
 
 test('nothing is decided on a cache that is older than what was written: the API server is asked until the cache has caught up', async () => {
@@ -71,4 +77,35 @@ test('nothing is decided on a cache that is older than what was written: the API
   cache.deployment = server.deployment
   await reconcile()
   expect(server).toMatchObject({ replicas: [2], reads: 2 })
+})
+
+test('the backlog in the status is at most 5 s old while a burst runs, and is not written while it stays', async () => {
+  const { clock, server, cache, load, backlogs, reconcile } = setup()
+  load.waiting = 2_000
+  await reconcile()
+  cache.deployment = server.deployment
+  await reconcile()
+  backlogs.length = 0
+  /** A pass a second, as the signals announce changes. */
+  const live = async (seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds; second += 1) {
+      await clock.advance(1_000)
+      await reconcile()
+    }
+  }
+  await live(20)
+  expect(backlogs.splice(0)).toEqual([])
+  load.waiting = 1_000
+  await live(1)
+  expect(backlogs.splice(0)).toEqual([1_000])
+  load.waiting = 900
+  await live(4)
+  load.waiting = 800
+  await live(1)
+  expect(backlogs.splice(0)).toEqual([800])
+  await live(60)
+  expect(backlogs).toEqual([])
+  load.waiting = 0
+  await live(5)
+  expect(backlogs).toContain(0)
 })

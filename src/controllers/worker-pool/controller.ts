@@ -3,13 +3,13 @@ import { type WorkerPool, workerPools } from '../../api/index.ts'
 import type { EventRecorder } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
 import { soonest, type Reconcile } from '../../runtime/index.ts'
-import { createStatusWriter, type WriteBudget } from '../../services/status/index.ts'
+import { createStatusWriter, whileRunning, type WriteBudget } from '../../services/status/index.ts'
 import { act, fieldManagers, type Outcome, releaseTarget } from './act.ts'
 import { canDecide, decide } from './decide.ts'
 import { transitionEvents } from './events.ts'
 import { createGather, type GatherDeps, type Memory, type World } from './gather.ts'
 import { setGauges } from './metrics.ts'
-import { statusOf, transitionOf } from './status.ts'
+import { hasWork, statusOf, transitionOf } from './status.ts'
 
 export type WorkerPoolDeps = GatherDeps & {
   readonly events: EventRecorder
@@ -33,6 +33,7 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): { readonly rec
     clock,
     transitionOf,
     budget: deps.statusBudget,
+    gaugeIntervalMs: whileRunning(hasWork),
     conditionMetrics: createConditionMetrics(metrics, 'WorkerPool'),
   })
 

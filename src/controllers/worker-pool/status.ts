@@ -257,3 +257,8 @@ export function transitionOf(status: WorkerPoolStatus): unknown {
   // A user of /scale waits for the number of replicas.
   return [observedGeneration, desiredReplicas, ready === wanted, String(replicas) === wanted, ignored, before, selector, reason, facts]
 }
+
+/** Whether pods run, or jobs wait for one. */
+export function hasWork({ backlog = 0, replicas = 0, desiredReplicas = 0 }: WorkerPoolStatus): boolean {
+  return backlog > 0 || replicas > 0 || desiredReplicas > 0
+}

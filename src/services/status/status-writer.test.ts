@@ -3,7 +3,7 @@ import type { KubeObject, Resource } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
-import { createStatusWriter, createWriteBudget } from './status-writer.ts'
+import { createStatusWriter, createWriteBudget, whileRunning } from './status-writer.ts'
 
 type Thing = KubeObject & { readonly status?: Status }
 type Status = {
@@ -39,6 +39,7 @@ function setup() {
   })
   return {
     clock,
+    client,
     stored,
     conditionsSeen,
     writer,
@@ -81,6 +82,34 @@ it('coalesces gauges: says when they are due, and writes the newest value then',
   expect(stored).toEqual([
     { state: 'a', gauge: 1 },
     { state: 'a', gauge: 3 },
+  ])
+})
+
+it('writes gauges every 5 s while something runs, also the end of it, then every 30 s, and nothing while nothing changes', async () => {
+  const { clock, client, stored } = setup()
+  const writer = createStatusWriter<Thing>({
+    client,
+    resource: things,
+    fieldManager: 't',
+    clock,
+    transitionOf: ({ state }) => state,
+    budget: createWriteBudget({ clock, perSecond: 10 }),
+    gaugeIntervalMs: whileRunning(({ gauge }) => gauge > 0),
+  })
+  const writtenAt: (readonly [number, number])[] = []
+  const gaugeAt = (ms: number) => (ms < 10_000 ? 0 : ms < 42_000 ? ms / 1_000 : ms < 60_000 ? 0 : ms < 70_000 ? -1 : -2)
+  for (let ms = 0; ms <= 120_000; ms += 1_000) {
+    const before = stored.length
+    await writer.write('n/a', thing(), { state: 'a', gauge: gaugeAt(ms) })
+    if (stored.length > before) writtenAt.push([ms / 1_000, gaugeAt(ms)])
+    await clock.advance(1_000)
+  }
+  expect(writtenAt).toEqual([
+    [0, 0],
+    ...[10, 15, 20, 25, 30, 35, 40].map((second) => [second, second]),
+    // The end, at 42 s, is shown within 5 s; what changes at rest, at 60 s and 70 s, within 30 s.
+    [45, 0],
+    [75, -2],
   ])
 })
 

@@ -9,7 +9,7 @@ import type { ConditionMetrics } from '../../observability/index.ts'
  * Writes the status of the objects of one kind: transitions at once, gauges together, nothing while nothing changes.
  *
  * A transition is a change of what `transitionOf` returns. Everything else in a status is a gauge: it is written with the next transition, or
- * once its object has been quiet for `gaugeIntervalMs` and the budget of the process allows it. The last written status is kept here,
+ * once its object has not been written for `gaugeIntervalMs` and the budget of the process allows it. The last written status is kept here,
  * because the cache may still show the one before. The condition that alerts write to their targets belongs to them: a difference in it is
  * no reason to write.
  *
@@ -36,8 +36,8 @@ export type StatusWriterDeps<T extends StatusObject> = {
   readonly budget: WriteBudget
   /** Receives the conditions of every write at once. Left out for kinds whose objects come and go by the thousand. */
   readonly conditionMetrics?: ConditionMetrics
-  /** Between two writes of gauges alone; default 30 s. */
-  readonly gaugeIntervalMs?: number | ((status: NonNullable<T['status']>) => number)
+  /** Between two writes of gauges alone, for the status as it is now and as it is shown; default 30 s. See `whileRunning`. */
+  readonly gaugeIntervalMs?: number | ((status: NonNullable<T['status']>, shown: NonNullable<T['status']>) => number)
   /**
    * The status is the state of record: the first write of this process goes through only on the version that was seen, so that nothing that
    * the process before has decided and written is decided again.
@@ -53,6 +53,15 @@ type Written<T extends StatusObject> = {
   readonly writtenAtMs: number
   /** Versions of the object: the one that was seen, and those that writes have left since. */
   readonly versions: readonly (string | undefined)[]
+}
+
+/** How old gauges may be, within the budget, of an object in which something runs. */
+export const runningGaugeMs = 5_000
+const restingGaugeMs = 30_000
+
+/** A `gaugeIntervalMs`: 5 s while something runs in the object, and until its end is shown; otherwise 30 s. */
+export function whileRunning<S>(isRunning: (status: S) => boolean): (status: S, shown: S) => number {
+  return (status, shown) => (isRunning(status) || isRunning(shown) ? runningGaugeMs : restingGaugeMs)
 }
 
 export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDeps<T>): StatusWriter<T> {
@@ -73,7 +82,7 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
       const known = before?.status ?? withoutAlerting(object.status as NonNullable<T['status']> | undefined)
       if (known !== undefined && isDeepStrictEqual(known, status)) return {}
       if (known !== undefined && isDeepStrictEqual(deps.transitionOf(known), deps.transitionOf(status))) {
-        const waitMs = gaugeWaitMs(deps, key, before, status)
+        const waitMs = gaugeWaitMs(deps, key, before, status, known)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
       written.set(key, await applyStatus(deps, object, status, before, signal))
@@ -84,12 +93,13 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
 
 /** 0: a change of gauges alone may be written now. */
 function gaugeWaitMs<T extends StatusObject>(
-  { budget, clock, gaugeIntervalMs = 30_000, resource }: StatusWriterDeps<T>,
+  { budget, clock, gaugeIntervalMs = restingGaugeMs, resource }: StatusWriterDeps<T>,
   key: string,
   before: Written<T> | undefined,
   status: NonNullable<T['status']>,
+  shown: NonNullable<T['status']>,
 ): number {
-  const intervalMs = typeof gaugeIntervalMs === 'number' ? gaugeIntervalMs : gaugeIntervalMs(status)
+  const intervalMs = typeof gaugeIntervalMs === 'number' ? gaugeIntervalMs : gaugeIntervalMs(status, shown)
   const quietMs = before === undefined ? 0 : before.writtenAtMs + intervalMs - clock.monotonicNow()
   return quietMs > 0 ? quietMs : budget.take(`${resource.plural} ${key}`)
 }
