@@ -1,8 +1,9 @@
-import { Environment, type ParseResult, Optional, type ASTNode } from '@marcbachmann/cel-js'
-import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator'
+import { type ASTNode, ParseError, type ParseResult } from '@marcbachmann/cel-js'
 import { taskmillError } from '../errors/index.ts'
-import { toExpressionError, tooCostly, failed } from './explain.ts'
+import { environmentFor, widenCheck } from './environment.ts'
+import { toExpressionError, tooCostly } from './explain.ts'
 import { defaultLimits, meterOf, type ExpressionLimits } from './meter.ts'
+import { fromJson, fromSchema, int64, type ToCel, toJson } from './values.ts'
 
 export type CompileOptions = {
   /** The names that the expression may use; any other name is an error. */
@@ -30,6 +31,10 @@ export function compile(source: string, options: CompileOptions): Expression {
 
 /** The same for an expression that starts at `offset` of the user's text. */
 export function compileAt(source: string, offset: number, options: CompileOptions): Expression {
+  return compileWith(fromJson, source, offset, options)
+}
+
+function compileWith(toCel: ToCel, source: string, offset: number, options: CompileOptions): Expression {
   const limits = { ...defaultLimits, ...options.limits }
   const names = options.variables
   if (source.trim() === '') throw taskmillError('TM_EXPRESSION_INVALID', 'the expression is empty')
@@ -37,7 +42,8 @@ export function compileAt(source: string, offset: number, options: CompileOption
   let parsed: ParseResult
   let type = 'dyn'
   try {
-    parsed = environment(names, limits).parse(source)
+    parsed = environmentFor(names, limits).parse(source)
+    prepare(parsed.ast)
     const check = parsed.check()
     if (check.error !== undefined) throw check.error
     type = check.type ?? type
@@ -57,7 +63,7 @@ export function compileAt(source: string, offset: number, options: CompileOption
         )
         const result: unknown = parsed(given)
         meter.check()
-        return fromCel(result)
+        return toJson(result)
       } catch (error) {
         throw toExpressionError(error, 'evaluate', source, offset, names)
       }
@@ -65,15 +71,20 @@ export function compileAt(source: string, offset: number, options: CompileOption
   }
 }
 
-function environment(names: readonly string[], limits: Required<ExpressionLimits>): Environment {
-  const result = new Environment({
-    unlistedVariablesAreDyn: false,
-    enableOptionalTypes: true,
-    homogeneousAggregateLiterals: false,
-    limits: { maxAstNodes: limits.nodes, maxDepth: limits.depth },
-  })
-  for (const name of names) result.registerVariable(name, 'dyn')
-  return result
+/** Readies a syntax tree for the library's check. Throws for literals that the library would misread. */
+function prepare(value: unknown, isNegated = false): void {
+  if (Array.isArray(value)) for (const item of value) prepare(item)
+  if (!isNode(value)) return
+  widenCheck(value)
+  if (value.op !== 'value') prepare(value.args, value.op === '-_')
+  else if (typeof value.args === 'bigint' && value.args > int64.max + (isNegated ? 1n : 0n))
+    throw misread(value, `the integer ${value.args} does not fit into 64 bits`, 'write it as a double with .0, or as text in quotes')
+  else if (value.args instanceof Uint8Array && /[^ -~\s]/u.test(value.input.slice(value.start, value.end)))
+    throw misread(value, 'bytes in quotes hold only ASCII', 'write bytes("…"), or escapes such as \\xc3')
+}
+
+function misread(node: ASTNode, message: string, advice: string): ParseError {
+  return Object.assign(new ParseError({ code: 'invalid_literal', message, node }), { advice })
 }
 
 /** The rules of our own CRDs: a small fixed set. */
@@ -86,54 +97,12 @@ const compiled = new Map<string, Expression>()
  */
 export function evaluateRule(rule: string, self: unknown, oldSelf?: unknown): boolean {
   if (oldSelf === undefined && /\boldSelf\b/u.test(rule)) return true
-  const expression = compiled.get(rule) ?? compile(rule, { variables: ['self', 'oldSelf'] })
+  const expression = compiled.get(rule) ?? compileWith(fromSchema, rule, 0, { variables: ['self', 'oldSelf'] })
   compiled.set(rule, expression)
   const holds = expression.evaluate({ self, oldSelf })
   if (typeof holds !== 'boolean')
     throw taskmillError('TM_EXPRESSION_FAILED', `the rule ${JSON.stringify(rule)} yields ${typeof holds}, but must yield true or false`)
   return holds
-}
-
-/**
- * Converts a JSON value for CEL: whole numbers become `int` (a BigInt), all others `double`. Calls `count` for every
- * value.
- */
-function toCel(value: unknown, count: () => void): unknown {
-  count()
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
-  if (Array.isArray(value)) return value.map((item) => toCel(item, count))
-  if (value === null || typeof value !== 'object' || value instanceof Date) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, item]) => item !== undefined)
-      .map(([key, item]) => [key, toCel(item, count)]),
-  )
-}
-
-/**
- * Converts the result of an expression to JSON: times as RFC 3339, durations as seconds with an `s`, as Kubernetes
- * writes them.
- */
-function fromCel(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    if (BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))) return Number(value)
-    throw tooCostly(`the result ${value} is larger than the integers that JSON holds exactly; convert it to text with string(…)`)
-  }
-  if (value instanceof UnsignedInt) return fromCel(value.valueOf())
-  if (value instanceof Date) return value.toISOString()
-  if (value instanceof Duration) return `${Number(value.seconds) + value.nanos / 1e9}s`
-  if (value instanceof Uint8Array) throw failed('the result is bytes; convert it to text with .base64() or string(…)')
-  if (value instanceof Optional) {
-    if (value.hasValue()) return fromCel(value.value())
-    throw failed('the result is an optional without a value; add .orValue(…)')
-  }
-  if (Array.isArray(value)) return value.map(fromCel)
-  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), fromCel(item)]))
-  if (value === null || typeof value !== 'object') return value
-  if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fromCel(item)]))
-  }
-  throw failed('the result is a type, which is not a value; compare it with == instead')
 }
 
 /**

@@ -23,9 +23,9 @@ export function toExpressionError(
   names: readonly string[],
 ): TaskmillError {
   if (error instanceof TaskmillError) return error
-  const what = isCelError(error) ? error.summary : errorMessage(error)
+  const what = (isCelError(error) ? error.summary : errorMessage(error)).replaceAll(/google\.protobuf\.(?=Timestamp|Duration)/gu, '')
   const at = isCelError(error) ? error.range?.start : undefined
-  const hint = isCelError(error) ? hintFor(error.code, what, source, names) : undefined
+  const hint = isCelError(error) ? (adviceOf(error) ?? hintFor(error.code, what, source, names)) : undefined
   const code =
     isCelError(error) && error.code === 'limit_exceeded'
       ? 'TM_EXPRESSION_TOO_COSTLY'
@@ -36,6 +36,10 @@ export function toExpressionError(
   return taskmillError(code, `${decapitalised(what)}${where}${hint === undefined ? '' : `; ${hint}`}`, { cause: error })
 }
 
+function adviceOf(error: Error): string | undefined {
+  return 'advice' in error && typeof error.advice === 'string' ? error.advice : undefined
+}
+
 function hintFor(code: string, what: string, source: string, names: readonly string[]): string | undefined {
   switch (code) {
     case 'unknown_variable':
@@ -44,9 +48,12 @@ function hintFor(code: string, what: string, source: string, names: readonly str
     case 'no_such_key':
       return 'check with has(…) first, or write .?name.orValue(…)'
     case 'no_such_overload':
-      return 'both sides must have the same type; convert with int(…), double(…) or string(…)'
+      if (/^no such overload: [-!]/u.test(what)) return 'write - before a number and ! before a condition'
+      return 'both sides must have the same type, or be numbers; convert with double(…), int(…) or string(…)'
     case 'no_matching_overload':
-      return 'see the functions of CEL at https://cel.dev; convert values with int(…), double(…), string(…), timestamp(…), duration(…)'
+      return 'docs/expressions.md lists the functions; convert values with int(…), double(…), string(…), timestamp(…), duration(…)'
+    case 'division_by_zero':
+      return 'check first: b != 0 ? a / b : 0'
     case 'limit_exceeded':
       return 'split it up, or let the task compute it'
     case 'invalid_macro_argument':

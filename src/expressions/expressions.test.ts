@@ -31,6 +31,49 @@ describe('values', () => {
     expect(run(source, values)).toEqual(want)
   })
 
+  it.each([
+    ['a * 2.0', [6, 7]],
+    ['a * 2', [6, 7]],
+    ['a / 2', [1.5, 1.75]],
+    ['a / 2.0', [1.5, 1.75]],
+    ['a % 2', [1, 1.5]],
+    ['a + 1', [4, 4.5]],
+    ['1 - a', [-2, -2.5]],
+    ['-a', [-3, -3.5]],
+    ['a > 3', [false, true]],
+    ['a == 3', [true, false]],
+    ['a in [3, 3.5]', [true, true]],
+    ['[a, 1].max()', [3, 3.5]],
+    [
+      '[1, 2].map(x, x * a)',
+      [
+        [3, 6],
+        [3.5, 7],
+      ],
+    ],
+    ['type(a) == double', [true, true]],
+    ['string(a)', ['3', '3.5']],
+    ['a > 1 ? a : 0.5', [3, 3.5]],
+  ])('a number of JSON behaves by its type, not by its value: %s', (source, [ofThree, ofMore]) => {
+    const expression = compile(source, { variables: ['a'] })
+    expect(expression.evaluate({ a: 3 })).toEqual(ofThree)
+    expect(expression.evaluate({ a: 3.5 })).toEqual(ofMore)
+  })
+
+  it("yesterday's local date is one expression, also on the days of the clock change", () => {
+    const yesterday = (slot: string) => run('timestamp(slot).localDate("Europe/Berlin", -1)', { slot })
+    // 00:30 in Berlin on the days after the short and the long one.
+    expect(yesterday('2026-03-29T22:30:00Z')).toBe('2026-03-29')
+    expect(yesterday('2026-10-25T23:30:00Z')).toBe('2026-10-25')
+    expect(yesterday('2026-12-31T23:30:00Z')).toBe('2026-12-31')
+  })
+
+  it('reads fields whose names mean something to the language or to JavaScript', () => {
+    const a = JSON.parse('{"x-y": 1, "constructor": 2, "__proto__": 3, "if": 4, "in": 5, "toString": 6, "": 7}') as object
+    expect(run('[a["x-y"], a.constructor, a.__proto__, a.if, a["in"], a.toString, a[""]]', { a })).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(run('a', { a })).toEqual(a)
+  })
+
   it('evaluates again and again with other values', () => {
     const twice = compile('a + a', { variables: ['a'] })
     expect([1, 'x', [1]].map((a) => twice.evaluate({ a }))).toEqual([2, 'xx', [1, 1]])
@@ -124,7 +167,9 @@ describe('the variables and the result of an expression', () => {
     ['has(a.b.c) || a.?b[?"c"].orValue(true)', [['a', 'b', 'c']], 'bool'],
     ['a[d].b', [['a'], ['d']], 'dyn'],
     ['a.all(k, a[k].x == d.y)', [['a'], ['d', 'y']], 'bool'],
-    ['[1].map(x, x + d.e)', [['d', 'e']], 'list<int>'],
+    ['[1].map(x, x + d.e)', [['d', 'e']], 'list'],
+    ['d / 2 > 1', [['d']], 'bool'],
+    ['size(d) / 2', [['d']], 'int'],
     [
       'a.b.startsWith(d.e)',
       [
@@ -159,7 +204,20 @@ describe('a fault is reported with its place and with a correction', () => {
     ['a.c', 'TM_EXPRESSION_FAILED', 'no such key: c at character 3; check with has(…) first'],
     ['a.constructor', 'TM_EXPRESSION_FAILED', 'no such key: constructor'],
     ['a.__proto__', 'TM_EXPRESSION_FAILED', 'no such key'],
-    ['1 / int(a.n)', 'TM_EXPRESSION_FAILED', 'division by zero'],
+    ['1 / int(a.n)', 'TM_EXPRESSION_FAILED', 'division by zero at character 1; check first: b != 0 ? a / b : 0'],
+    ['1.5 / a.n', 'TM_EXPRESSION_FAILED', 'division by zero'],
+    ['1.5 % a.n', 'TM_EXPRESSION_FAILED', 'modulo by zero'],
+    ['1e308 * 10.0', 'TM_EXPRESSION_FAILED', 'number overflow: 1e+308 * 10 is too large at character 1'],
+    ['9223372036854775807 + 1', 'TM_EXPRESSION_FAILED', 'integer overflow'],
+    ['[double("inf")]', 'TM_EXPRESSION_FAILED', 'the result is infinite, which JSON cannot hold'],
+    ['double("nan")', 'TM_EXPRESSION_FAILED', 'the result is not a number (NaN), which JSON cannot hold'],
+    ['9223372036854775808', 'TM_EXPRESSION_INVALID', 'does not fit into 64 bits at character 1; write it as a double with .0'],
+    ['string(b"é")', 'TM_EXPRESSION_INVALID', 'bytes in quotes hold only ASCII at character 8; write bytes("…")'],
+    ['"abc".substring(dyn(0.5))', 'TM_EXPRESSION_FAILED', 'because 0.5 is not a whole number'],
+    ['int("1.5")', 'TM_EXPRESSION_FAILED', '"1.5" cannot be converted to int at character 1; write digits only'],
+    ['"a; b" < a.n', 'TM_EXPRESSION_FAILED', 'no such overload: string < double at character 1'],
+    ['{"k": 1, "k": 2}', 'TM_EXPRESSION_FAILED', 'the map has the key k twice'],
+    ['timestamp("now") + 1', 'TM_EXPRESSION_INVALID', 'no such overload: Timestamp + int'],
     ['"x".matches("(?=x)")', 'TM_EXPRESSION_FAILED', 'without look-around and back-references'],
     ['timestamp("2026-01-01T00:00:00Z").getHours("Mars/Base")', 'TM_EXPRESSION_FAILED', 'Mars/Base'],
     ['b"x"', 'TM_EXPRESSION_FAILED', 'the result is bytes'],
@@ -181,8 +239,13 @@ describe('limits', () => {
     ['a loop whose errors are swallowed', 'l.exists(a, l.exists(b, l.exists(c, l.exists(d, l.exists(e, l.exists(f, false)))))) || true'],
     ['a text that doubles', doubled('"aaaa"')],
     ['a list that doubles', doubled('[1, 2]')],
+    ['a text that is replaced by a large one', 't.replace("", t)'],
+    ['a text that is joined of large ones', 'l.map(x, t).map(x, l.map(y, x)).flatten().map(x, x + x).join("")'],
+    ['a format of large texts', `"${'%s'.repeat(30)}".format(l.map(x, t) + l.map(x, t) + l.map(x, t))`],
+    ['matches that each read the rest', 't.findAll("a(.*b)?")'],
+    ['many reads of a large text', '["x"].map(a, l.all(b, l.all(c, l.all(d, t.contains("b") == false))))'],
   ])('%s', (_, source) => {
-    expect(thrown(() => run(source, { l: ten })).code).toBe('TM_EXPRESSION_TOO_COSTLY')
+    expect(thrown(() => run(source, { l: ten, t: 'a'.repeat(50_000) })).code).toBe('TM_EXPRESSION_TOO_COSTLY')
   })
 
   it('its input', () => {

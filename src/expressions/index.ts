@@ -4,7 +4,8 @@
  * Guarantees: an expression sees only the values that it is given. Its size, its work and the size of its values are
  * limited, so that a user cannot stall or exhaust the process. A regular expression takes linear time. Every error has
  * a position and says what to write instead.
- * Does not: know types of variables beyond their values. Integers are exact only within 2^53, as in JSON.
+ * A number of JSON is a double whatever its value is, and numbers of all types mix; see `values.ts`.
+ * Does not: know types of variables beyond their values. `conformance.tsv` lists what is supported of CEL.
  */
 export { compile, evaluateRule, type CompileOptions, type Expression, type Use } from './compile.ts'
 export { compileDocument, compileTemplate, compileText, describeError } from './template.ts'
