@@ -1,28 +1,18 @@
 /** What `place-jobs.lua` writes, key by key, against what the FlowProducer of each major of BullMQ writes for the same jobs. */
 import type { FlowJob, Queue } from 'bullmq'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
-import type { Broker, PlacedJob } from '../../src/broker/index.ts'
+import { describe, expect, test } from 'vitest'
+import type { PlacedJob } from '../../src/broker/index.ts'
 import { dump, versions, type BullMq } from './bullmq-versions.ts'
-import { clientOf, done, firstSlot, jobOf, lead, ledger, open, proof } from './ledger-home.ts'
+import { useBrokerHome, type BrokerHome } from './broker-home.ts'
+import { done, eventually, firstSlot, jobOf, lead, ledger, proof } from './ledger-home.ts'
 import { nodeJobOf, run } from './run-home.ts'
 
-let redis: RedisServer
-let broker: Broker & AsyncDisposable
-let client: ReturnType<typeof clientOf>
+let redis: BrokerHome['redis']
+let broker: BrokerHome['broker']
+let client: BrokerHome['client']
 const addedMs = Date.UTC(2030, 0, 1, 12)
 
-beforeAll(async () => {
-  redis = await startRedis()
-  client = clientOf(redis.port)
-  broker = open(redis)
-})
-afterAll(async () => {
-  await broker.close()
-  client.disconnect()
-  await redis.stop()
-})
-beforeEach(() => client.flushall())
+useBrokerHome((home) => ({ redis, broker, client } = home))
 
 /** The same job as a user of BullMQ would add it. */
 function flowOf({ id, doneQueue, done: data, ...job }: PlacedJob): FlowJob {
@@ -49,7 +39,8 @@ function flowOf({ id, doneQueue, done: data, ...job }: PlacedJob): FlowJob {
 
 async function withQueue(bullmq: BullMq, prepare: (queue: Queue) => Promise<unknown>): Promise<void> {
   const queue = new bullmq.Queue('tasks', { connection: { port: redis.port, host: '127.0.0.1' } })
-  await queue.waitUntilReady()
+  // BullMQ writes what it keeps about the queue beside the first commands: later, it would write over what the preparation writes there.
+  await eventually(async () => expect(await client.hexists(`bull:${queue.name}:meta`, 'opts.maxLenEvents')).toBe(1))
   await prepare(queue)
   await queue.close()
 }
@@ -208,7 +199,6 @@ describe('all or nothing', () => {
     'a queue whose %s has another type: nothing is written',
     async (part) => {
       await (part === 'id' || part === 'pc' ? client.lpush(`bull:tasks:${part}`, 'x') : client.set(`bull:tasks:${part}`, 'x'))
-      await lead(broker)
       const jobs = [jobOf('others', firstSlot + 9), slot(0), slot(1, later), slot(2, { bullPriority: 1 })]
       await expect(broker.placeJobs(jobs, addedMs, proof)).rejects.toMatchObject({ code: 'TM_BROKER_COMMAND_FAILED' })
       expect((await client.keys('bull:*')).toSorted()).toEqual(['bull:.taskmill:dispatcher:default/team', `bull:tasks:${part}`])
@@ -226,7 +216,6 @@ describe('all or nothing', () => {
     })
     await producer.close()
     const before = await dump(client, 'bull:')
-    await lead(broker)
     await expect(broker.placeJobs([slot(0), taken], addedMs, proof)).rejects.toMatchObject({
       code: 'TM_BROKER_COMMAND_FAILED',
       message: expect.stringContaining(taken.id),

@@ -1,35 +1,20 @@
 /** Workers and producers of each major of BullMQ beside ours, on the same queues: what one side writes, the other understands. */
 import type { Queue, Worker, WorkerOptions } from 'bullmq'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
-import type { Broker, PlacedJob, QueueApply } from '../../src/broker/index.ts'
+import { describe, expect, test } from 'vitest'
+import type { PlacedJob, QueueApply } from '../../src/broker/index.ts'
 import { queueOwner, slotJobId } from '../../src/contract/index.ts'
 import { versions } from './bullmq-versions.ts'
 import { addJobs, journal, startConsumer, type Journal } from './consumers.ts'
-import { clientOf, done, eventually, firstSlot, jobOf, lead, ledger, open, proof, refOf } from './ledger-home.ts'
+import { useBrokerHome, type BrokerHome } from './broker-home.ts'
+import { done, eventually, firstSlot, jobOf, ledger, proof, refOf } from './ledger-home.ts'
 import { nodeJobOf } from './run-home.ts'
 
-let redis: RedisServer
-let broker: Broker & AsyncDisposable
-let client: ReturnType<typeof clientOf>
+let redis: BrokerHome['redis']
+let broker: BrokerHome['broker']
+let client: BrokerHome['client']
 let queue: string
-let queues = 0
 
-beforeAll(async () => {
-  redis = await startRedis()
-  client = clientOf(redis.port)
-  broker = open(redis)
-})
-afterAll(async () => {
-  await broker.close()
-  client.disconnect()
-  await redis.stop()
-})
-beforeEach(async () => {
-  await client.flushall()
-  queue = `tasks-${queues++}`
-  await lead(broker)
-})
+useBrokerHome((home) => ({ redis, broker, client, queue } = home))
 
 const nowMs = async () => (await broker.readLedgers([])).brokerTimeMs
 const place = async (...jobs: readonly PlacedJob[]) => expect(await broker.placeJobs(jobs, await nowMs(), proof)).toBe('Placed')

@@ -1,30 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
-import type { Broker, DispatchProof, EndedSlot, PlacedJob } from '../../src/broker/index.ts'
+import { describe, expect, test } from 'vitest'
+import type { DispatchProof, EndedSlot, PlacedJob } from '../../src/broker/index.ts'
 import { slotJobId, type Slot } from '../../src/contract/index.ts'
-import { clientOf, done, eventually, firstSlot, jobOf, lead, ledger, open, plainQueue, plainWorker, proof, refOf } from './ledger-home.ts'
+import { useBrokerHome, type BrokerHome } from './broker-home.ts'
+import { done, eventually, firstSlot, jobOf, lead, ledger, open, plainQueue, plainWorker, proof, refOf } from './ledger-home.ts'
 
-let redis: RedisServer
-let broker: Broker & AsyncDisposable
-let client: ReturnType<typeof clientOf>
+let redis: BrokerHome['redis']
+let broker: BrokerHome['broker']
+let client: BrokerHome['client']
 let queue: string
-let queues = 0
 
-beforeAll(async () => {
-  redis = await startRedis()
-  client = clientOf(redis.port)
-  broker = open(redis)
-})
-afterAll(async () => {
-  await broker.close()
-  client.disconnect()
-  await redis.stop()
-})
-beforeEach(async () => {
-  await client.flushall()
-  queue = `tasks-${queues++}`
-  await lead(broker)
-})
+useBrokerHome((home) => ({ redis, broker, client, queue } = home))
 
 const nowMs = async () => (await broker.readLedgers([])).brokerTimeMs
 const place = async (...jobs: readonly PlacedJob[]) => await broker.placeJobs(jobs, await nowMs(), proof)
