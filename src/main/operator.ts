@@ -10,7 +10,7 @@ import { createControllers } from './controllers.ts'
 import { leaseWithEpoch } from './lease-with-epoch.ts'
 import { operatorConfig } from './operator-config.ts'
 import { serveProbes } from './probes.ts'
-import { partsOfTerm } from './term.ts'
+import { type OperatorTimes, partsOfTerm } from './term.ts'
 import type { KillPointHook } from '../services/engine/index.ts'
 
 export type OperatorInputs = {
@@ -21,6 +21,8 @@ export type OperatorInputs = {
   readonly reachPoint?: KillPointHook
   /** Reads the files by which the operator finds the API server; default: from the disk. */
   readonly readFile?: (path: string) => Promise<string>
+  /** What a test shortens, so as not to wait, or stretches, so that a busy machine changes nothing. */
+  readonly times?: OperatorTimes
 }
 
 const readText = (path: string): Promise<string> => readBytes(path, 'utf8')
@@ -29,7 +31,8 @@ const readText = (path: string): Promise<string> => readBytes(path, 'utf8')
  * Runs until stopped. Losing the Lease ends a term and not the process, which then follows again; it rejects when a part fails, or does not
  * end in time, so that the process ends and is started anew.
  */
-export async function runOperator({ env, stop, version, reachPoint = () => {}, readFile = readText }: OperatorInputs): Promise<void> {
+export async function runOperator(inputs: OperatorInputs): Promise<void> {
+  const { env, stop, version, reachPoint = () => {}, readFile = readText, times = {} } = inputs
   const config = operatorConfig(env)
   const log = createLogger({ level: config.logLevel })
   const metrics = createMetrics({ now: clock.now, detail: config.metricsDetail })
@@ -46,6 +49,7 @@ export async function runOperator({ env, stop, version, reachPoint = () => {}, r
     log,
     rng,
     hooks: metrics.election(config.lease.name),
+    ...times.lease,
   })
   const caches = createCaches({ client, clock, log, rng, namespaces: config.watchNamespaces, metrics })
   const deletedRuns = rememberDeletions(caches.executions)
@@ -57,7 +61,21 @@ export async function runOperator({ env, stop, version, reachPoint = () => {}, r
     clock,
     log,
   })
-  const process = { config, cluster: clusterId.get, connection, caches, deletedRuns, elector, metrics, tracer, clock, log, rng, reachPoint }
+  const process = {
+    config,
+    cluster: clusterId.get,
+    connection,
+    caches,
+    deletedRuns,
+    elector,
+    metrics,
+    tracer,
+    clock,
+    log,
+    rng,
+    reachPoint,
+    times,
+  }
   const manager = createManager({
     elector,
     warm: [clusterId, ...cacheParts],

@@ -9,7 +9,7 @@ import { doneQueue, parseOwner } from '../contract/index.ts'
 import { hasCode } from '../errors/index.ts'
 import { createEventRecorder, createKubeClient, type EventRecorder, type KubeClient, type KubeClientOptions } from '../kube/index.ts'
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
-import { type Elector, type Source, type Startable } from '../runtime/index.ts'
+import { type Elector, type ElectorDeps, type Source, type Startable } from '../runtime/index.ts'
 import {
   createBrokerClock,
   createBrokerDirectory,
@@ -32,6 +32,16 @@ import { cacheOfKind, type Caches, type Deletions } from './caches.ts'
 import type { OperatorConfig } from './operator-config.ts'
 import { fenced, httpPost, traced } from './term-client.ts'
 
+/** Times that no user sets; one that is missing is the product's own. */
+export type OperatorTimes = {
+  /** How long a Lease lasts, and until when a leader must have renewed it. */
+  readonly lease?: Pick<ElectorDeps, 'leaseDurationMs' | 'renewDeadlineMs'>
+  /** How long the values of a Secret are used without reading them again. */
+  readonly secretRereadMs?: number
+  /** From one look at the server of a TaskBroker that answers to the next. */
+  readonly brokerLookMs?: number
+}
+
 /** The parts that outlive the terms. */
 export type Process = {
   readonly config: OperatorConfig
@@ -48,6 +58,7 @@ export type Process = {
   readonly log: Logger
   readonly rng: () => number
   readonly reachPoint: KillPointHook
+  readonly times: OperatorTimes
 }
 
 /** What the controllers of one term are made of. */
@@ -79,6 +90,7 @@ export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer'
   readonly installation: string
   /** UID of the namespace that stands for the cluster. */
   readonly cluster: string
+  readonly brokerLookMs?: number
 }
 
 const gaugeWritesPerSecond = 10
@@ -89,7 +101,7 @@ export function partsOfTerm(
   signal: AbortSignal,
   createControllers: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
-  const { caches, deletedRuns, metrics, tracer, clock, log, rng, reachPoint } = process
+  const { caches, deletedRuns, metrics, tracer, clock, log, rng, reachPoint, times } = process
   const connections = openConnections(process, signal)
   const recording = createRecording(process, connections, signal)
   const term: Term = {
@@ -106,6 +118,7 @@ export function partsOfTerm(
     ...recording,
     notifier: createNotifications(process, connections.secrets, signal),
     statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
+    ...(times.brokerLookMs === undefined ? {} : { brokerLookMs: times.brokerLookMs }),
   }
   const { events, brokers, signals, dispatchLeases, orphanedData, tracking, whereabouts, counts, notifier } = term
   return [
@@ -141,13 +154,18 @@ type Connections = Pick<
 
 /** The ways to the API server and to the brokers. */
 function openConnections(process: Process, signal: AbortSignal): Connections {
-  const { config, caches, elector, tracer, clock, log } = process
+  const { config, caches, elector, tracer, clock, log, times } = process
   const { installation, lease, identity } = config
   const cluster = process.cluster()
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
   const client = traced(ownClient, tracer)
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log, clock }) })
-  const secretCache = createSecretCache({ readSecret: readSecretBy(client), clock, log })
+  const secretCache = createSecretCache({
+    readSecret: readSecretBy(client),
+    clock,
+    log,
+    ...(times.secretRereadMs === undefined ? {} : { rereadMs: times.secretRereadMs }),
+  })
   const claimant = { holder: `${cluster}/${lease.namespace}/${lease.name}`, by: identity, epoch: elector.epoch }
   const jobs = createJobs({ client, cache: caches.jobs, clock, log })
   untilAborted(signal, caches.jobs, jobs.noteChange)

@@ -18,13 +18,15 @@ export type TaskBrokerDeps = GatherDeps & {
   readonly metrics: Metrics
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
+  /** From one look at a server that answers to the next; default 10 s. */
+  readonly brokerLookMs?: number
 }
 
 /** Neither Redis nor a missing Secret announces that it has changed. */
 const lookEveryMs = { Answered: 10_000, Failed: 2_000, Blocked: 5_000 } as const satisfies Record<Look['kind'], number>
 
 export function createTaskBrokerController(deps: TaskBrokerDeps): { readonly reconcile: Reconcile } {
-  const { client, dispatchLeases, installation, events, metrics, clock } = deps
+  const { client, dispatchLeases, installation, events, metrics, clock, brokerLookMs = lookEveryMs.Answered } = deps
   const gather = createGather(deps)
   const status = createStatusWriter<TaskBroker>({
     client,
@@ -64,7 +66,8 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): { readonly rec
       for (const event of transitionEvents(before, after)) events.event(broker, event)
       setGauges(metrics, key, world)
       const written = await status.write(key, broker, after, signal)
-      return soonest([lookEveryMs[look.kind], written.againAfterMs])
+      const lookAfterMs = look.kind === 'Answered' ? brokerLookMs : lookEveryMs[look.kind]
+      return soonest([lookAfterMs, written.againAfterMs])
     },
   }
 }
