@@ -12,6 +12,7 @@ import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
 import { seed } from '../support/draws.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
+import { fetchFrom } from '../support/operator-http.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy.ts'
 
@@ -92,12 +93,6 @@ async function epochEverywhere(namespace: string): Promise<number> {
     if (lease > 0 && String(lease) === broker) return lease
     await sleep(100)
   }
-}
-
-async function fetchText(operator: OperatorProcess, path: string): Promise<{ readonly status: number; readonly text: string }> {
-  const { port } = (await operator.logged('operator started')) as unknown as { readonly port: number }
-  const response = await fetch(`http://127.0.0.1:${port}${path}`)
-  return { status: response.status, text: await response.text() }
 }
 
 /** When the leader is frozen, after jobs began to arrive. With a write in flight its answer waits for the leader to wake up, and asks for the next write. */
@@ -192,8 +187,8 @@ it.concurrent('a killed leader is followed after its lease, and a stopped one at
   expect(epochs).toEqual(epochs.toSorted((a, b) => a - b))
   expect(new Set(epochs).size).toBe(3)
 
-  expect(await fetchText(last.operator, '/livez')).toEqual({ status: 200, text: 'ok\n' })
-  const { text } = await fetchText(last.operator, '/metrics')
+  expect(await fetchFrom(last.operator, '/livez')).toEqual({ status: 200, text: 'ok\n' })
+  const { text } = await fetchFrom(last.operator, '/metrics')
   expect(text).toContain('leader_election_master_status{name="taskmill-operator"} 1\n')
   expect(text).toContain(`taskmill_leader_epoch{name="taskmill-operator"} ${epochs[2]}\n`)
   expect(text).toMatch(/rest_client_requests_total\{code="200",method="GET",host="127\.0\.0\.1:\d+"\} [1-9]/u)
@@ -251,7 +246,7 @@ it.concurrent('the API server away for 20 s leaves the same process leading, and
   await terms(only, 2)
   expect(await epochEverywhere(namespace)).toBeGreaterThan(epoch)
   expect(only.operator.lines.filter(({ msg }) => msg === 'operator started')).toHaveLength(1)
-  expect(await fetchText(only.operator, '/livez')).toEqual({ status: 200, text: 'ok\n' })
+  expect(await fetchFrom(only.operator, '/livez')).toEqual({ status: 200, text: 'ok\n' })
   await only.operator.stop()
 })
 

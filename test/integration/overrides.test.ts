@@ -1,5 +1,4 @@
 /** What people write beside what Git declares, on a real API server: it holds, is seen, survives applies of the manifest, and ends by itself. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { run } from '../../hack/cluster/command.ts'
@@ -20,6 +19,7 @@ import { tools } from '../chart/helm.ts'
 import { observe } from '../support/cluster-client.ts'
 import { createPool, createSchedule } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
+import { untilGauge } from '../support/operator-http.ts'
 
 const quick = { behavior: { scaleDown: { stabilizationWindowSeconds: 0 } } }
 let home: OperatorHome
@@ -46,6 +46,10 @@ const schedule = (name: string, holds: (object: TaskSchedule) => boolean): Promi
 const messageOf = (object: WorkerPool | TaskSchedule | undefined, type: string) => findCondition(object?.status?.conditions, type)?.message
 const scale = (resource: typeof deployments | typeof workerPools, name: string, replicas: number) =>
   home.client.patchScale(resource, namespace, name, replicas, { fieldManager: 'kubectl' })
+
+/** The operator has seen so many jobs, and has done what it does about them. */
+const seesWaiting = (queue: string, count: number): Promise<void> =>
+  untilGauge(home.operator, 'taskmill_queue_jobs', { namespace, queue, state: 'waiting' }, count)
 
 /** As the command line writes it; undefined takes it back. */
 async function override<T extends KubeObject>(resource: Resource<T>, name: string, fields: object | undefined): Promise<void> {
@@ -113,7 +117,7 @@ it('suspends a pool with jobs until a user takes it back', async () => {
   const suspended = await pool('paused', ({ status }) => status?.reason === 'OverrideActive' && status.ready === '0/0')
   expect(findCondition(suspended?.status?.conditions, 'Ready')).toMatchObject({ status: 'True', reason: 'ScaledToZero' })
   await queue.addBulk(jobs(30))
-  await sleep(3000)
+  await seesWaiting('paused', 60)
   expect((await home.client.get(deployments, namespace, 'paused')).spec.replicas).toBe(0)
   await override(workerPools, 'paused', undefined)
   await deployment('paused', ({ spec }) => spec.replicas === 6)
@@ -141,7 +145,9 @@ it('leaves Manual what it had: the number that was found, or the one that people
   await override(workerPools, 'manual', { replicas: 5, until: inSeconds(3600) })
   await deployment('manual', ({ spec }) => spec.replicas === 5)
   await scale(workerPools, 'manual', 7)
-  await sleep(2000)
+  await pool('manual', ({ metadata, status }) => status?.observedGeneration === metadata.generation)
+  await queue.addBulk(jobs(10))
+  await seesWaiting('manual', 30)
   expect((await home.client.get(deployments, namespace, 'manual')).spec.replicas).toBe(5)
   await override(workerPools, 'manual', undefined)
   await deployment('manual', ({ spec }) => spec.replicas === 7)
@@ -158,7 +164,8 @@ it('lets the last word of people count against a zero by hand', async () => {
   await override(workerPools, 'zero', { suspend: true, until: inSeconds(6) })
   await pool('zero', (object) => messageOf(object, 'Overridden') !== undefined)
   await pool('zero', (object) => messageOf(object, 'Overridden') === undefined)
-  await sleep(1000)
+  await queue.addBulk(jobs(10))
+  await seesWaiting('zero', 30)
   expect((await home.client.get(deployments, namespace, 'zero')).spec.replicas).toBe(0)
   await override(workerPools, 'zero', { replicas: 4, until: inSeconds(3600) })
   await deployment('zero', ({ spec }) => spec.replicas === 4)

@@ -6,6 +6,7 @@ import { deployments, findCondition, pods, workerPools, type Pod, type WorkerPoo
 import { namespaces, observe } from '../support/cluster-client.ts'
 import { createBroker, createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
+import { untilGauge } from '../support/operator-http.ts'
 
 let home: OperatorHome
 let namespace: string
@@ -77,7 +78,7 @@ it('adds no more pods while some wait for a node, and continues when they have o
     message: '2 of 2 pods Pending: 0/3 nodes are available: 3 Insufficient memory. Next: add a node or lower requests',
   })
   await queue.addBulk(jobs(30))
-  await sleep(3000)
+  await untilGauge(home.operator, 'taskmill_queue_jobs', { namespace, queue: 'full', state: 'waiting' }, 50)
   expect((await home.client.get(deployments, namespace, 'full')).spec.replicas).toBe(2)
   await Promise.all(waiting.map((pod) => setStatus(pod, { conditions: [{ type: 'PodScheduled', status: 'True' }] })))
   await observe(home.client, deployments, { namespace, name: 'full' }, (object) => object?.spec.replicas === 5)

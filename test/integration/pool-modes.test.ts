@@ -1,11 +1,11 @@
 /** The source of the replicas: the queues, people through the pool, or people past it. */
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { deployments, findCondition, workerPools, type Deployment, type WorkerPool } from '../../src/api/index.ts'
 import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
+import { untilGauge } from '../support/operator-http.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
 const quick = { behavior: { scaleDown: { stabilizationWindowSeconds: 1 } } }
@@ -36,6 +36,10 @@ const setMode = (name: string, mode: string) =>
 const scale = (resource: typeof deployments | typeof workerPools, name: string, replicas: number) =>
   home.client.patchScale(resource, namespace, name, replicas, { fieldManager: 'kubectl' })
 
+/** The operator has seen so many jobs, and has done what it does about them. */
+const seesWaiting = (queue: string, count: number): Promise<void> =>
+  untilGauge(home.operator, 'taskmill_queue_jobs', { namespace, queue, state: 'waiting' }, count)
+
 it('Manual holds the replicas that are found, then follows the scale subresource, and Auto takes over again', async () => {
   const queue = queueOf('manual')
   await queue.addBulk(jobs(40))
@@ -47,7 +51,7 @@ it('Manual holds the replicas that are found, then follows the scale subresource
   expect(held?.status).toMatchObject({ desiredReplicas: 4, ignoredReplicas: 0, selector: 'taskmill.dev/pool=manual' })
   expect(condition(held, 'ScalingLimited')).toBeUndefined()
   await queue.addBulk(jobs(40))
-  await sleep(3000)
+  await seesWaiting('manual', 80)
   expect((await home.client.get(deployments, namespace, 'manual')).spec.replicas).toBe(4)
 
   await scale(workerPools, 'manual', 2)
@@ -88,7 +92,8 @@ it('DryRun says what it would write, and writes nothing', async () => {
   expect(condition(told, 'ScalingActive')).toMatchObject({ status: 'False', reason: 'ScalingDisabled' })
   await scale(deployments, 'dry', 2)
   await pool('dry', ({ status }) => status?.ready === '0/2')
-  await sleep(2000)
+  await queue.addBulk(jobs(10))
+  await seesWaiting('dry', 80)
   expect((await home.client.get(deployments, namespace, 'dry')).spec.replicas).toBe(2)
   await queue.close()
 })
@@ -111,11 +116,12 @@ it('a number by hand is repaired, a zero by hand is left alone until there is an
   // Nor does a restart of the operator forget it.
   await home.operator.kill()
   home.startOperator()
-  await home.operator.logged('operator started')
-  await sleep(20_000)
+  await seesWaiting('hand', 60)
+  await queue.addBulk(jobs(10))
+  await seesWaiting('hand', 70)
   expect((await home.client.get(deployments, namespace, 'hand')).spec.replicas).toBe(0)
   await scale(deployments, 'hand', 1)
-  await deployment('hand', ({ spec }) => spec.replicas === 6)
+  await deployment('hand', ({ spec }) => spec.replicas === 7)
   await queue.close()
 }, 90_000)
 
@@ -145,7 +151,8 @@ it('an active job without a worker wakes the pool with one replica', async () =>
   await deployment('orphan', ({ spec }) => spec.replicas === 1)
   const told = await pool('orphan', ({ status }) => status?.orphaned === 30)
   expect(told?.status?.decision).toBe('1 replica: 30 active jobs without a worker, which only a worker can return to the queue.')
-  await sleep(2000)
+  await queue.add('x', {}, { delay: 3_600_000 })
+  await untilGauge(home.operator, 'taskmill_queue_jobs', { namespace, queue: 'orphan', state: 'delayed' }, 1)
   expect((await home.client.get(deployments, namespace, 'orphan')).spec.replicas).toBe(1)
   await queue.close()
 })

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { taskSchedules } from '../../src/api/index.ts'
 import { createSchedule } from '../support/manifests.ts'
+import { fetchFrom } from '../support/operator-http.ts'
 import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from './schedule-home.ts'
 
 let home: ScheduleHome
@@ -14,8 +15,7 @@ afterAll(() => home?.stop())
 
 /** The operator's metrics with these labels. */
 async function metricsOf(labels: string): Promise<ReadonlyMap<string, number>> {
-  const { port } = await home.operator.logged('operator started')
-  const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text()
+  const { text } = await fetchFrom(home.operator, '/metrics')
   const lines = text.split('\n').filter((line) => line.includes(labels))
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
 }

@@ -6,6 +6,7 @@ import { deployments, findCondition, kinds, workerPools } from '../../src/api/in
 import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
+import { fetchFrom } from '../support/operator-http.ts'
 
 let home: OperatorHome
 let namespace: string
@@ -52,11 +53,8 @@ it('leaves a stalled pool alone while nothing changes that it reads', async () =
 
 /** How often the operator has looked at a pool since it started, from its own metrics. */
 async function reconciliations(): Promise<number> {
-  const { port } = await home.operator.logged('operator started')
-  const response = await fetch(`http://127.0.0.1:${String(port)}/metrics`)
-  const lines = (await response.text())
-    .split('\n')
-    .filter((line) => line.startsWith('controller_runtime_reconcile_total{controller="worker-pool"'))
+  const { text } = await fetchFrom(home.operator, '/metrics')
+  const lines = text.split('\n').filter((line) => line.startsWith('controller_runtime_reconcile_total{controller="worker-pool"'))
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
