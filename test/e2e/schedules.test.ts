@@ -179,8 +179,9 @@ describe('a schedule', () => {
     const pods = await inNamespace('get', 'pods', '-l', 'taskmill.dev/pool=ticks', '-o', 'name')
     await redisCli('--no-auth-warning', '-a', 'first', 'acl', 'setuser', 'default', '>second')
     await apply(secret('second'))
-    // Long enough for the kubelet to bring the new file into the pods, and for the operator to read the Secret again.
-    await waitUntil('everybody to use the new password', 240_000, async () => {
+    // The kubelet looks at the Secret of a pod that has changed at once, and of another one within a minute or two.
+    await inNamespace('annotate', 'pods', '-l', 'taskmill.dev/pool=ticks', 'test/password=second')
+    await waitUntil('the new password in the pods', 240_000, async () => {
       const clients = await inNamespace('exec', deploymentOf('ticks'), '--', 'cat', '/proc/1/environ').catch(() => '')
       const file = /TASKMILL_BROKER_CREDENTIALS=([^\0]+)/u.exec(clients)?.[1] ?? ''
       return (await inNamespace('exec', deploymentOf('ticks'), '--', 'cat', `${file}/password`)).trim() === 'second'
