@@ -18,8 +18,11 @@ class LongestFirst extends BaseSequencer {
 /** Test processes, and those that they start, keep what Node compiled: an operator then starts in half of the processor time. */
 const env = { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/compiled` }
 
-/** These files work all the time. Without this, vitest would leave one processor idle. */
-const processors = availableParallelism()
+/**
+ * These files work all the time, and `make test` gives them only the processor time that others leave: the timeout is for what never ends. Without
+ * the number of workers, vitest would leave one processor idle.
+ */
+const working = { testTimeout: 300_000, maxWorkers: availableParallelism() }
 
 /** Files that mostly wait run side by side: more of them than there are processors. */
 const withServers = (name: string, { order, ...limits }: { order: number; testTimeout: number; maxWorkers: number }) => ({
@@ -43,11 +46,10 @@ export default defineConfig({
           name: 'unit',
           env,
           include: ['src/**/*.test.ts', 'test/{architecture,hack,lint}/**/*.test.ts'],
-          testTimeout: 60_000,
-          maxWorkers: processors,
+          ...working,
         },
       },
-      { test: { name: 'chart', env, include: ['test/chart/**/*.test.ts'], testTimeout: 60_000, maxWorkers: processors } },
+      { test: { name: 'chart', env, include: ['test/chart/**/*.test.ts'], ...working } },
       withServers('integration', { order: 1, testTimeout: 120_000, maxWorkers: 6 }),
       // Each of these runs several operators at once.
       withServers('fault', { order: 2, testTimeout: 300_000, maxWorkers: 3 }),

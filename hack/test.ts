@@ -1,6 +1,7 @@
 /**
  * `make test` and its relatives. Each run ends with its slowest tests, the time by suite, how long the machine was idle, one line for each
- * failure, and `N passed, N failed`, which counts tests and checks.
+ * failure, and `N passed, N failed`, which counts tests and checks. Suites that never wait (unit, chart) run beside those that mostly do, at the
+ * lowest priority: they take the processor time that the others leave.
  *
  * - `node hack/test.ts`: the checks, then every test. The node comes up when only its suite is left: until then the machine belongs to the others.
  * - `--fast`: the checks and what needs neither a node nor faults.
@@ -8,8 +9,9 @@
  * - `--soak`: the tests that draw at random, with many more draws and a seed by chance.
  * - paths, parts of paths, patterns: those tests.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChecks } from './check.ts'
@@ -38,20 +40,39 @@ function chooseFiles(): readonly string[] {
   return namedTestFiles(words)
 }
 
-function run(title: string, files: readonly string[]): void {
+function run(title: string, files: readonly string[]): Promise<void> {
+  return runVitest(title, files, 'inherit')
+}
+
+/** The others do not wait for these: they get at least nine tenths of a processor that both want. */
+async function runInBackground(title: string, files: readonly string[], whileThese: Promise<void>): Promise<void> {
+  const output = join(reports, `${title}.txt`)
+  await Promise.all([runVitest(title, files, openSync(output, 'w'), ['nice', '-n', '10']), whileThese])
+  console.log(readFileSync(output, 'utf8'))
+}
+
+async function runVitest(
+  title: string,
+  files: readonly string[],
+  output: 'inherit' | number,
+  before: readonly string[] = [],
+): Promise<void> {
   const report = join(reports, `${title}.json`)
-  const { status } = spawnSync('vitest', ['run', ...files, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
-    stdio: 'inherit',
+  const vitest = ['vitest', 'run', ...files, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const [program = '', ...args] = [...before, ...vitest]
+  const child = spawn(program, args, {
+    stdio: ['inherit', output, output],
     env: { ...process.env, ...(flags.includes('--soak') ? { SOAK: '1' } : {}) },
   })
+  const [status] = (await once(child, 'close')) as [number | null]
   outcomes.push(readOutcome(title, status, report))
 }
 
-function runOnNode(files: readonly string[]): void {
+async function runOnNode(files: readonly string[]): Promise<void> {
   console.log('\nthe node, with the images')
   const { status } = spawnSync('make', ['node-ready'], { stdio: 'inherit' })
   if (status !== 0) outcomes.push({ passed: 0, failed: 1, failures: ['the node did not come up, see above'], tests: [], files: [] })
-  run('e2e', files)
+  await run('e2e', files)
 }
 
 const idleShare = measureIdleShare()
@@ -73,8 +94,11 @@ if (others.some((file) => suiteOf(file) !== 'unit')) {
   const progress = createProgress()
   await Promise.all([ensureBinaries(progress), ensureTools(progress)])
 }
-if (others.length > 0) run('tests', others)
-if (onNode.length > 0) runOnNode(onNode)
+const waiting = others.filter((file) => suiteOf(file) === 'integration' || suiteOf(file) === 'fault')
+const busy = others.filter((file) => !waiting.includes(file))
+if (waiting.length > 0 && busy.length > 0) await runInBackground('busy', busy, run('waiting', waiting))
+else if (others.length > 0) await run('tests', others)
+if (onNode.length > 0) await runOnNode(onNode)
 rmSync(reports, { recursive: true })
 
 const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1)
