@@ -1,17 +1,21 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { slowFiles } from './hack/tests/selection.ts'
 
 /**
- * The files that took longest the last time come first, so that none of them is left alone at the end. Those on the node run in order of
- * their names: one whose name begins with `zz-` judges what the others of its suite did.
+ * The files that took longest the last time come first, so that none of them is left alone at the end. In a new clone nothing tells how long
+ * they take, and vitest goes by their size: `slowFiles` come before all others. Those on the node run in order of their names: one whose name
+ * begins with `zz-` judges what the others of its suite did.
  */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isOnNode = ({ project }: TestSpecification): boolean => project.name === 'e2e'
-    const inOrder = files.filter(isOnNode).toSorted((a, b) => a.moduleId.localeCompare(b.moduleId))
+    const isSlow = ({ moduleId }: TestSpecification): boolean => slowFiles.some((path) => moduleId.endsWith(`/${path}`))
     // oxlint-disable-next-line unicorn/no-array-sort -- vitest's own method, which returns another array
-    return [...(await super.sort(files.filter((file) => !isOnNode(file)))), ...inOrder]
+    const bySpeed = await super.sort(files.filter((file) => !isOnNode(file)))
+    const inOrder = files.filter(isOnNode).toSorted((a, b) => a.moduleId.localeCompare(b.moduleId))
+    return [...bySpeed.filter(isSlow), ...bySpeed.filter((file) => !isSlow(file)), ...inOrder]
   }
 }
 

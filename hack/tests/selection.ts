@@ -8,6 +8,14 @@ import { dirname, join, normalize } from 'node:path'
 /** A change of one of these may break every test. */
 const foundations = ['package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts', 'hack/cluster/']
 
+/** Those that take more than a minute, mostly because they wait. */
+export const slowFiles: readonly string[] = [
+  ...['alerts', 'cli', 'schedule-outage', 'task-queue', 'worker-access', 'worker-endpoints'].map(
+    (name) => `test/integration/${name}.test.ts`,
+  ),
+  ...['schedule-clusters', 'schedule-kill-points', 'schedule-operators'].map((name) => `test/fault/${name}.test.ts`),
+]
+
 export function allTestFiles(): readonly string[] {
   return globSync(['src/**/*.test.ts', 'test/**/*.test.ts']).toSorted()
 }

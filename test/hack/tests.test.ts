@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { measureIdleShare } from '../../hack/tests/idle-share.ts'
 import { slowest, suiteOf, timesBySuite } from '../../hack/tests/report.ts'
-import { allTestFiles, namedTestFiles, testFilesOf } from '../../hack/tests/selection.ts'
+import { allTestFiles, namedTestFiles, slowFiles, testFilesOf } from '../../hack/tests/selection.ts'
 
 it('finds the tests of a change by what they import, start and read', () => {
   const byScript = testFilesOf(['src/broker/read-counts.lua'])
@@ -17,6 +17,10 @@ it('finds the tests of a change by what they import, start and read', () => {
 it('takes every test when what all of them stand on has changed, and none for a page that none reads', () => {
   expect(testFilesOf(['package-lock.json'])).toEqual(allTestFiles())
   expect(testFilesOf(['LICENSE'])).toEqual([])
+})
+
+it('knows the slow ones by their names', () => {
+  expect(allTestFiles()).toEqual(expect.arrayContaining([...slowFiles]))
 })
 
 it('finds tests by parts of their paths and by patterns, and refuses what finds none', () => {
