@@ -87,7 +87,11 @@ it('a slot runs the graph once, with its parameters, and what became of it is re
   const [, row = ''] = (await home.kubectl('get', 'tsch', 'mornings')).split('\n')
   expect(row).toMatch(/^mornings +every 2s +0 +\d+s +Succeeded +0 +Suspended$/u)
   expect(await home.kubectl('get', 'tex', runs[0]?.metadata.name ?? '')).toMatch(/tdep\/summary +Succeeded +2\/2 /u)
-  await home.dependency('summary', ({ status }) => status?.lastRunName === runs.at(-1)?.metadata.name && status?.activeRuns === 0)
+  // On a busy machine several may end in the same second, which is as much as their status tells.
+  const endOf = ({ status }: TaskExecution): string => status?.finishTime ?? ''
+  const lastEnd = runs.map(endOf).toSorted().at(-1)
+  const last = new Set(runs.filter((run) => endOf(run) === lastEnd).map(({ metadata }) => metadata.name))
+  await home.dependency('summary', ({ status }) => last.has(status?.lastRunName ?? '') && status?.activeRuns === 0)
   const started = () => home.eventsOf(runs[0]?.metadata.name ?? '', 'Started').then((found) => found.map(({ note }) => note))
   await expect.poll(started, { timeout: 20_000 }).toEqual([`a run of tdep/summary for slot ${slotTime(first)} of tsch/mornings`])
 })
