@@ -63,9 +63,10 @@ export function createTaskBrokerController(deps: TaskBrokerDeps): { readonly rec
       const before = status.latest(key, broker)
       const world: World = { broker, status: before, look, dispatch: dispatchLeases.state(key), installation, nowMs: clock.now() }
       const after = statusOf(world)
-      for (const event of transitionEvents(before, after)) events.event(broker, event)
       setGauges(metrics, key, world)
       const written = await status.write(key, broker, after, signal)
+      // Once it is written: if the write fails, the next look finds the same transition.
+      for (const event of transitionEvents(before, after)) events.event(broker, event)
       const lookAfterMs = look.kind === 'Answered' ? brokerLookMs : lookEveryMs[look.kind]
       return soonest([lookAfterMs, written.againAfterMs])
     },
