@@ -53,7 +53,7 @@ async function reconcileObject(state: State, key: string, execution: TaskExecuti
 }
 
 /** A run that has ended costs nothing, unless late ends arrive or Jobs have to be tidied up. */
-async function reconcileFinal({ deps }: State, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Result> {
+async function reconcileFinal({ deps, writer }: State, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Result> {
   const { run } = namesOf(deps.installation, key)
   if (mayHaveLateEnds(gathered) || deps.tracking.hasUnclaimed(run)) followEnds(deps, key, memory)
   if (deps.tracking.ended(run).length === 0 && !memory.jobs.hasUntidy()) {
@@ -64,6 +64,8 @@ async function reconcileFinal({ deps }: State, key: string, memory: Memory, gath
     reportHappenings(deps, key, gathered.execution, happened)
     if (situation.kind === 'Failed') throw situation.error
   }
+  // As it was written last, if somebody has edited it since.
+  if (gathered.status !== undefined) await writer.write(key, gathered.execution, gathered.status, context.signal)
   return expire(deps, gathered.execution, gathered.status?.finishTime, context)
 }
 
@@ -79,9 +81,6 @@ async function reconcileRun(state: State, key: string, memory: Memory, gathered:
   reportHappenings(deps, key, execution, acted.happened)
   const { situation } = acted
   if (situation.kind === 'Failed') throw situation.error
-  if (acted.isLost && !isFinal(writer.latest(key, execution)?.state))
-    deps.events.event(execution, executionEvent('LedgerRegressed', lostWords))
-
   if (situation.kind === 'Pending' && deps.engine.isUndecided(memory) && before?.conditions !== undefined)
     return soonest([acted.againAfterMs])
 
@@ -89,9 +88,11 @@ async function reconcileRun(state: State, key: string, memory: Memory, gathered:
   const progress: JobsProgress = run === undefined ? { jobs: [] } : await memory.jobs.observeProgress(run, context)
   const world = worldOf(deps, key, memory, gathered, situation, run, progress)
   const isTakenOver = before?.startTime === undefined && world.isContinued
-  if (isTakenOver) deps.events.event(execution, executionEvent('Continued', continuedWords))
+  const isNewlyLost = acted.isLost && !isFinal(writer.latest(key, execution)?.state)
   const after = statusOf(world)
   const written = await writeStatus(state, key, execution, after, context)
+  if (isNewlyLost) deps.events.event(execution, executionEvent('LedgerRegressed', lostWords))
+  if (isTakenOver) deps.events.event(execution, executionEvent('Continued', continuedWords))
   const waits = [acted.againAfterMs, written.againAfterMs, progress.againAfterMs]
   if (!isFinal(after.state)) return soonest(waits)
   if (!isTakenOver) countRun(deps.metrics, execution, after)

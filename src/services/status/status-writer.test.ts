@@ -212,6 +212,69 @@ it.each([
   expect(versions).toEqual(wanted)
 })
 
+/** A writer whose API server keeps the object: each apply that changes something leaves a version of its own. */
+function setupServer() {
+  let version = 10
+  let status: Status | undefined
+  const writes: Status[] = []
+  const shown = (): Thing => ({ ...thing(status), metadata: { ...thing().metadata, resourceVersion: String(version) } })
+  const client = {
+    async applyStatus(_: unknown, object: Thing) {
+      if (object.metadata.resourceVersion !== String(version)) throw taskmillError('TM_KUBE_CONFLICT', 'the object has been modified')
+      writes.push(object.status as Status)
+      if (JSON.stringify(object.status) !== JSON.stringify(status)) version += 1
+      status = object.status
+      return shown()
+    },
+    list: async () => ({ items: [shown()] }),
+  } as unknown as KubeClient
+  const clock = fakeClock()
+  const budget = createWriteBudget({ clock, perSecond: 10 })
+  const writer = createStatusWriter<Thing>({
+    client,
+    resource: things,
+    fieldManager: 't',
+    clock,
+    transitionOf: ({ state }) => state,
+    budget,
+  })
+  return {
+    writes,
+    shown,
+    edit(next: Status | undefined) {
+      status = next
+      version += 1
+    },
+    write: (next: Status, object = shown()) => writer.write('n/a', object, next),
+  }
+}
+
+it.each<[string, Status | undefined]>([
+  ['a transition', { state: 'edited', gauge: 1 }],
+  ['a gauge', { state: 'a', gauge: 99 }],
+  ['all of it, away', undefined],
+])('repairs at once what somebody else has edited: %s', async (_, edited) => {
+  const { writes, shown, edit, write } = setupServer()
+  await write({ state: 'a', gauge: 1 })
+  edit(edited)
+  await write({ state: 'a', gauge: 1 })
+  expect(shown().status).toEqual({ state: 'a', gauge: 1 })
+  await write({ state: 'a', gauge: 1 })
+  expect(writes).toHaveLength(2)
+})
+
+it('does not take its own write, or what was there before it, for an edit of somebody else', async () => {
+  const { writes, shown, edit, write } = setupServer()
+  const first = shown()
+  edit({ state: 'z', gauge: 0 })
+  const between = shown()
+  // The cache still shows the first version; the write finds the second one, and then the cache shows one after the other.
+  await write({ state: 'a', gauge: 1 }, first)
+  await write({ state: 'a', gauge: 1 }, between)
+  await write({ state: 'a', gauge: 1 })
+  expect(writes).toHaveLength(1)
+})
+
 describe('the budget', () => {
   it('lets a second of writes go at once, and then keeps the pace', async () => {
     const clock = fakeClock()

@@ -10,8 +10,8 @@ import type { ConditionMetrics } from '../../observability/index.ts'
  *
  * A transition is a change of what `transitionOf` returns. Everything else in a status is a gauge: it is written with the next transition, or
  * once its object has not been written for `gaugeIntervalMs` and the budget of the process allows it. The last written status is kept here,
- * because the cache may still show the one before. The condition that alerts write to their targets belongs to them: a difference in it is
- * no reason to write.
+ * because the cache may still show the one before. A status that somebody else has edited since is written again at once. The condition
+ * that alerts write to their targets belongs to them: a difference in it is no reason to write.
  *
  * Guarantees: a status stands only on the object that it was made of. A UID alone does not ensure that, because an apply to the status of a
  * custom resource ignores it; so each write carries the version of its object. If another writer has changed the object meanwhile, the
@@ -51,7 +51,7 @@ type Written<T extends StatusObject> = {
   readonly uid: string | undefined
   readonly status: NonNullable<T['status']>
   readonly writtenAtMs: number
-  /** Versions of the object: the one that was seen, and those that writes have left since. */
+  /** Versions of the object: the one that was seen, those that writes have left since, and those on which they were made. */
   readonly versions: readonly (string | undefined)[]
 }
 
@@ -79,9 +79,11 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
     async write(key, object, status, signal) {
       deps.conditionMetrics?.(key, (status as WithConditions).conditions ?? [])
       const before = remembered(key, object)
-      const known = before?.status ?? withoutAlerting(object.status as NonNullable<T['status']> | undefined)
+      const shown = withoutAlerting(object.status as NonNullable<T['status']> | undefined)
+      const isEdited = before !== undefined && isOfOther(before, object) && !isDeepStrictEqual(shown, before.status)
+      const known = before === undefined || isEdited ? shown : before.status
       if (known !== undefined && isDeepStrictEqual(known, status)) return {}
-      if (known !== undefined && isDeepStrictEqual(deps.transitionOf(known), deps.transitionOf(status))) {
+      if (known !== undefined && !isEdited && isDeepStrictEqual(deps.transitionOf(known), deps.transitionOf(status))) {
         const waitMs = gaugeWaitMs(deps, key, before, status, known)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
@@ -116,12 +118,14 @@ async function applyStatus<T extends StatusObject>(
     const body = { metadata: { name, namespace, uid, resourceVersion }, status } as unknown as Parameters<typeof client.applyStatus<T>>[1]
     return client.applyStatus(resource, body, { fieldManager, force: true, signal })
   }
-  const versions = versionsSince(before, object)
+  const versions = [...versionsSince(before, object)]
   const after = await apply(versions.at(-1)).catch(async (error: unknown) => {
     if (!hasCode(error, 'TM_KUBE_CONFLICT') || (isRecord && before === undefined)) throw error
     const { items } = await client.list<T>(resource, { namespace, fieldSelector: `metadata.name=${name}`, signal })
     const current = items.find(({ metadata }) => metadata.uid === uid)
     if (current === undefined) throw error
+    // The cache may show this version later: it is older than what is written now.
+    versions.push(current.metadata.resourceVersion)
     return await apply(current.metadata.resourceVersion)
   })
   return { uid, status, writtenAtMs: clock.monotonicNow(), versions: [...versions, after.metadata.resourceVersion] }
@@ -131,6 +135,11 @@ async function applyStatus<T extends StatusObject>(
 function versionsSince<T extends StatusObject>(before: Written<T> | undefined, { metadata }: T): readonly (string | undefined)[] {
   const shown = before?.versions.indexOf(metadata.resourceVersion) ?? -1
   return shown === -1 ? [metadata.resourceVersion] : (before?.versions.slice(shown) ?? [])
+}
+
+/** Whether another writer has left the version that the cache shows: it is no version of this process, and so a later one. */
+function isOfOther<T extends StatusObject>({ versions }: Written<T>, { metadata }: T): boolean {
+  return !versions.includes(metadata.resourceVersion)
 }
 
 /** The status without the condition that alerts write to their targets. */
