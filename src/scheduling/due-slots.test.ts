@@ -145,6 +145,7 @@ describe('deadlines', () => {
   function at(seconds: number, change: Partial<SchedulePlan>, looked?: RunObservation, removed?: 'Removed' | 'Started' | 'Absent') {
     const knowledge: Knowledge = {
       placed: new Set(),
+      refused: new Set(),
       ended: [],
       looked: new Map(looked === undefined ? [] : [[100, looked]]),
       removed: new Map(removed === undefined ? [] : [[100, removed]]),

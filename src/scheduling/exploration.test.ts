@@ -34,6 +34,8 @@ type LeaderModel = {
   readonly seen?: { readonly revision: number; readonly ledger: Ledger | undefined }
   readonly placed: readonly Slot[]
   readonly removed: readonly (readonly [Slot, 'Removed' | 'Started' | 'Absent'])[]
+  /** Slots of which the template made nothing. */
+  readonly refused?: readonly Slot[]
   /** Lasts for one decision: what an active run is doing changes by itself. */
   readonly looked?: readonly (readonly [Slot, RunObservation['state']])[]
   /** The step that it has decided on and not carried out yet: anything may happen in between. */
@@ -57,6 +59,8 @@ type Scenario = {
   readonly crashes: number
   /** The plan after each edit; the first holds at the start. */
   readonly plans: readonly Partial<SchedulePlan>[]
+  /** Of this slot the template of this generation makes nothing. */
+  readonly refuses?: { readonly slot: Slot; readonly generation: string }
 }
 
 /** What a broken product would do otherwise; each has to be found. */
@@ -103,21 +107,28 @@ const ended = (world: World): readonly RunOutcome[] =>
     .filter(([, { state, hasDone }]) => state === 'Ended' && hasDone)
     .map(([slot]) => ({ slot, succeeded: true, reason: 'Succeeded', finishedAtMs: slot * 1000 }))
 
+const refusedEnds = (world: World, { refused = [] }: LeaderModel): readonly RunOutcome[] =>
+  refused
+    .filter((slot) => slot <= world.nowSlot)
+    .map((slot) => ({ slot, succeeded: false, reason: 'Refused', finishedAtMs: world.nowSlot * 1000 }))
+
+const isRefused = ({ refuses }: Scenario, slot: Slot, generation: string): boolean =>
+  refuses?.slot === slot && refuses.generation === generation
+
 /** Everything that one decision of a leader may depend on. */
 function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation: Mutation): Step {
   const knowledge: Knowledge = {
     placed: new Set(leader.placed),
+    refused: new Set(leader.refused),
     removed: new Map(leader.removed),
-    ended: ended(world),
+    ended: [...refusedEnds(world, leader), ...ended(world)],
     looked: new Map(leader.looked?.map(([slot, state]) => [slot, { state }])),
   }
   const plan = planOf(scenario, world.edits, leader.epoch)
   const step = nextStep(leader.seen?.ledger, plan, knowledge, world.nowSlot * 1000)
   const placed = step.kind === 'Place' ? step.slots : []
-  const isStrange = placed.some((slot) =>
-    leader.seen?.ledger?.open.some((open) => open.slot === slot && !hasSameExecutor(open.generation, plan.generation)),
-  )
-  if (isStrange) throw new Error('a slot is to be placed by a template of another kind')
+  const isStale = placed.some((slot) => leader.seen?.ledger?.open.some((open) => open.slot === slot && open.generation !== plan.generation))
+  if (isStale) throw new Error('a slot is to be placed by another template than it was intended by')
   return mutation.step?.(step, leader.seen?.ledger, world) ?? step
 }
 
@@ -127,12 +138,13 @@ function lookedAt(job: JobModel | undefined): RunObservation['state'] {
 }
 
 /** The broker's part of a step, and what the leader learns by it. Every step is one atomic script there. */
-function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mutation: Mutation): World {
+function carryOut(world: World, at: number, leader: LeaderModel, step: Step, scenario: Scenario, mutation: Mutation): World {
   const withLeader = (changed: World, next: LeaderModel): World => ({ ...changed, leaders: changed.leaders.with(at, next) })
   const idle: LeaderModel = {
     epoch: leader.epoch,
     placed: leader.placed,
     removed: leader.removed,
+    ...(leader.refused && { refused: leader.refused }),
     ...(leader.seen && { seen: leader.seen }),
   }
   const ignorant: LeaderModel = { epoch: leader.epoch, placed: [], removed: [] }
@@ -152,14 +164,18 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mut
     case 'Place': {
       if (isFenced) return withLeader(world, ignorant)
       let next = world
-      for (const slot of step.slots) {
+      const generationOf = (slot: Slot) => leader.seen?.ledger?.open.find((open) => open.slot === slot)?.generation ?? ''
+      const refused = step.slots.filter((slot) => isRefused(scenario, slot, generationOf(slot)))
+      const accepted = step.slots.filter((slot) => !refused.includes(slot))
+      for (const slot of accepted) {
         const job = jobOf(next, slot)
-        const generation = leader.seen?.ledger?.open.find((open) => open.slot === slot)?.generation ?? ''
+        const generation = generationOf(slot)
         if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, generation })
         else if (!hasSameExecutor(job.generation, generation)) next = withJob(next, slot, { ...job, isDoubled: true })
       }
       const removed = leader.removed.filter(([slot]) => !step.slots.includes(slot))
-      return withLeader(next, { ...idle, placed: [...new Set([...leader.placed, ...step.slots])].toSorted((a, b) => a - b), removed })
+      const placed = [...new Set([...leader.placed, ...accepted])].toSorted((a, b) => a - b)
+      return withLeader(next, { ...idle, placed, removed, ...(refused.length > 0 && { refused }) })
     }
     case 'Remove': {
       if (isFenced) return withLeader(world, ignorant)
@@ -173,7 +189,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mut
       })
       const others = leader.removed.filter(([slot]) => !step.slots.includes(slot))
       const placed = leader.placed.filter((slot) => !step.slots.includes(slot))
-      return withLeader(next, { ...idle, placed, removed: [...others, ...results].toSorted(([a], [b]) => a - b) })
+      return withLeader(next, { ...without(idle, step.slots), placed, removed: [...others, ...results].toSorted(([a], [b]) => a - b) })
     }
     case 'Acknowledge': {
       if (isFenced) return withLeader(world, ignorant)
@@ -182,7 +198,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mut
         const job = jobOf(next, slot)
         if (job?.state === 'Ended') next = withJob(next, slot, { ...job, hasDone: false })
       }
-      return withLeader(next, idle)
+      return withLeader(next, without(idle, step.slots))
     }
     case 'Look': {
       const looked = step.slots.map((slot) => [slot, lookedAt(jobOf(world, slot))] as const)
@@ -191,6 +207,12 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, mut
     default:
       return withLeader(world, idle)
   }
+}
+
+/** The leader, which forgets that these slots were refused. */
+function without({ refused, ...leader }: LeaderModel, slots: readonly Slot[]): LeaderModel {
+  const left = refused?.filter((slot) => !slots.includes(slot)) ?? []
+  return left.length === 0 ? leader : { ...leader, refused: left }
 }
 
 /** All that may happen next. */
@@ -205,7 +227,7 @@ function successors(world: World, scenario: Scenario, mutation: Mutation): World
   for (const [at, leader] of world.leaders.entries()) {
     if (leader === undefined) continue
     const put = (changed: LeaderModel): void => void next.push({ ...world, leaders: world.leaders.with(at, changed) })
-    if (leader.step !== undefined) next.push(carryOut(world, at, leader, leader.step, mutation))
+    if (leader.step !== undefined) next.push(carryOut(world, at, leader, leader.step, scenario, mutation))
     else if (leader.seen === undefined) put({ epoch: leader.epoch, placed: [], removed: [], seen: world.stored })
     else {
       const step = decide(world, leader, scenario, mutation)
@@ -226,8 +248,9 @@ function broken(world: World, scenario: Scenario): string | undefined {
   for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
   const { ledger } = world.stored
   if (ledger === undefined) return undefined
-  for (const { slot, state } of ledger.open) {
+  for (const { slot, state, generation } of ledger.open) {
     const job = jobOf(world, slot)
+    if (state === 'Final' && isRefused(scenario, slot, generation)) continue
     if ((state === 'Placed' || state === 'Final') && job === undefined) return `slot ${slot} is ${state} and has no job`
   }
   for (const [slot, { state }] of world.jobs) {
@@ -262,7 +285,7 @@ function settle(world: World, scenario: Scenario, mutation: Mutation): World {
     const informed: LeaderModel = leader.seen === undefined ? { ...leader, seen: current.stored } : leader
     const step = decide(current, informed, scenario, mutation)
     if (step.kind === 'Wait' || (step.kind === 'Delete' && current.stored.ledger === undefined)) return current
-    current = carryOut({ ...current, leaders: [undefined, informed] }, 1, informed, step, mutation)
+    current = carryOut({ ...current, leaders: [undefined, informed] }, 1, informed, step, scenario, mutation)
   }
   throw new Error('does not come to rest')
 }
@@ -278,13 +301,15 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
   }
   if (ledger === undefined) return 'there is no ledger'
   const ran = world.jobs.filter(([, { runs }]) => runs === 1).length
-  if (ledger.dispatched !== ran) return `${ledger.dispatched} dispatched, ${ran} ran`
+  // One slot at most is refused, and then it is the only one that fails.
+  const refused = ledger.lastFailure === undefined ? 0 : 1
+  if (ledger.dispatched !== ran + refused) return `${ledger.dispatched} dispatched, ${ran} ran, ${refused} refused`
   if (ledger.active.length > 0 && ledger.active.some(({ slot }) => slot <= world.nowSlot)) return 'a run that has ended counts as active'
   if (ledger.open.some(({ slot, state }) => slot <= world.nowSlot && state !== 'Final')) return 'a due slot is open'
   const missed = Object.values(ledger.missed).reduce((sum, { count }) => sum + count, 0)
   const isEdited = scenario.plans.length > 1 && !scenario.plans.some(({ isHeld }) => isHeld)
   const due = Math.floor(world.nowSlot / (2 * tick))
-  if (!isEdited && ran + missed !== due) return `${due} due, ${ran} dispatched, ${missed} missed`
+  if (!isEdited && ran + refused + missed !== due) return `${due} due, ${ran} ran, ${refused} refused, ${missed} missed`
   return undefined
 }
 
@@ -365,6 +390,20 @@ const scenarios: readonly Scenario[] = [
   { name: 'suspended, racing with the start', until: 2, crashes: 1, plans: [{}, { suspended: true }] },
   { name: 'suspended and resumed', until: 3, crashes: 0, plans: [{}, { suspended: true }, {}] },
   { name: 'another timing', until: 2, crashes: 0, plans: [{}, { timing: { everySeconds: 3 * tick } }] },
+  {
+    name: 'a template that makes nothing of one slot',
+    until: 3,
+    crashes: 1,
+    plans: [{}],
+    refuses: { slot: 2 * tick, generation: 'a' },
+  },
+  {
+    name: 'a template that makes nothing of one slot, and an edit that helps',
+    until: 3,
+    crashes: 1,
+    plans: [{}, { generation: 'b' }],
+    refuses: { slot: 2 * tick, generation: 'a' },
+  },
   { name: 'deleted, racing with the start', until: 2, crashes: 1, plans: [{}, { deletion: 'Delete' }] },
 ]
 
@@ -428,6 +467,16 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
         step.kind === 'Write' && step.what === 'record' ? { kind: 'Acknowledge', slots: ended(world).map(({ slot }) => slot) } : step,
     },
     found: /counts as active|due/u,
+  },
+  'a refused slot counts as placed': {
+    mutation: {
+      step: (step, ledger) => {
+        if (step.kind !== 'Wait' || ledger === undefined || !ledger.open.some(({ state }) => state === 'Intended')) return step
+        const open = ledger.open.map((each) => (each.state === 'Intended' ? { ...each, state: 'Placed' as const } : each))
+        return { kind: 'Write', what: 'placed', ledger: { ...ledger, open } }
+      },
+    },
+    found: /has no job/u,
   },
   'a started job counts as taken back': {
     mutation: {

@@ -132,6 +132,8 @@ export function newestDecidedSlot({ cursor, open, lastDispatched }: Ledger): Slo
 export type Knowledge = {
   /** Slots whose jobs are, or have been, in the queue. */
   readonly placed: ReadonlySet<Slot>
+  /** Slots of which the present template makes nothing. Their ends are among `ended` once they are due: until then an edit can help them. */
+  readonly refused: ReadonlySet<Slot>
   /** Results of removing the jobs of revoked slots. */
   readonly removed: ReadonlyMap<Slot, 'Removed' | 'Started' | 'Absent'>
   /** Ends that have arrived and are not acknowledged. */

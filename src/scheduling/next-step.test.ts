@@ -22,18 +22,24 @@ function planOf(change: Partial<SchedulePlan> = {}): SchedulePlan {
 function home() {
   const jobs = new Map<Slot, RunObservation>()
   const ended: RunOutcome[] = []
+  /** Slots of which the present template makes nothing. */
+  const refused = new Set<Slot>()
+  const refusedEnds = (seen: ReadonlySet<Slot>, at: number): readonly RunOutcome[] =>
+    [...seen].filter((each) => each <= at).map((each) => ({ slot: each, succeeded: false, reason: 'Refused', finishedAtMs: at * 1000 }))
   const world = {
+    refused,
     ledger: undefined as Ledger | undefined,
     jobs,
     untilMs: undefined as number | undefined,
     /** Everything there is to do at a moment (seconds); answers what was done. A new leader each time: it remembers nothing. */
     lead(at: number, plan = planOf()): readonly string[] {
       const placed = new Set<Slot>()
+      const seen = new Set<Slot>()
       const removed = new Map<Slot, 'Removed' | 'Started' | 'Absent'>()
       const looked = new Map<Slot, RunObservation>()
       const done: string[] = []
       for (let count = 0; count < 300; count++) {
-        const knowledge: Knowledge = { placed, removed, looked, ended }
+        const knowledge: Knowledge = { placed, refused: seen, removed, looked, ended: [...ended, ...refusedEnds(seen, at)] }
         const step = nextStep(world.ledger, plan, knowledge, at * 1000)
         world.untilMs = step.kind === 'Wait' ? step.untilMs : undefined
         if (step.kind === 'Wait') return done
@@ -48,17 +54,22 @@ function home() {
         } else {
           for (const each of step.slots) {
             const job = jobs.get(each)
-            if (step.kind === 'Place') {
+            if (step.kind === 'Place' && refused.has(each)) seen.add(each)
+            else if (step.kind === 'Place') {
               placed.add(each)
               if (job === undefined) jobs.set(each, { state: 'Waiting' })
             } else if (step.kind === 'Remove') {
+              seen.delete(each)
               removed.set(
                 each,
                 job === undefined ? 'Absent' : job.state === 'Waiting' && job.startedAtMs === undefined ? 'Removed' : 'Started',
               )
               if (removed.get(each) === 'Removed') jobs.delete(each)
             } else if (step.kind === 'Look') looked.set(each, job ?? { state: 'Absent' })
-            else ended.splice(0, ended.length, ...ended.filter((run) => run.slot !== each))
+            else {
+              seen.delete(each)
+              ended.splice(0, ended.length, ...ended.filter((run) => run.slot !== each))
+            }
           }
         }
       }
@@ -142,7 +153,7 @@ describe('the end of a run', () => {
     const intend = nextStep(
       world.ledger,
       planOf(forbid),
-      { placed: new Set(), removed: new Map(), looked: new Map(), ended: [] },
+      { placed: new Set(), refused: new Set(), removed: new Map(), looked: new Map(), ended: [] },
       slot(1) * 1000,
     )
     if (intend.kind !== 'Write') throw new Error(intend.kind)
@@ -251,6 +262,81 @@ describe('an edit', () => {
   })
 })
 
+describe('a slot of which the template makes nothing', () => {
+  it('stops no other slot, and has failed when it is due', () => {
+    const world = home()
+    const plan = planOf({ timing: { everySeconds: 30 } })
+    const half = (index: number): Slot => start + index * 30
+    world.refused.add(half(2))
+    world.lead(start, plan)
+    expect(world.placed).toEqual([half(1), half(3)])
+    world.lead(half(1), plan)
+    world.end(half(1))
+    expect(world.lead(half(2), plan)).toContain('record')
+    expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: half(3) }], lastFailure: { slot: half(2), reason: 'Refused' } })
+  })
+
+  it('is not decided before it is due: an edit helps it', () => {
+    const world = home()
+    world.refused.add(slot(1))
+    world.lead(start)
+    expect(world.placed).toEqual([])
+    expect(world.lead(start + 5)).toEqual(['Place'])
+    expect(world.untilMs).toBe(slot(1) * 1000)
+    world.refused.clear()
+    world.lead(start + 10, planOf({ generation: 'b' }))
+    expect(world.placed).toEqual([slot(1)])
+    expect(world.ledger).toMatchObject({ missed: {}, open: [{ slot: slot(1), state: 'Placed', generation: 'b' }] })
+  })
+
+  it('frees a schedule with Forbid', () => {
+    const world = home()
+    world.refused.add(slot(1))
+    world.lead(start, planOf(forbid))
+    world.lead(slot(1), planOf(forbid))
+    world.lead(slot(2), planOf(forbid))
+    expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(2) }], missed: {} })
+  })
+})
+
+describe('an intent whose effect was not made', () => {
+  /** The leader died right after it wrote the intent of the first slot. */
+  function interrupted() {
+    const world = home()
+    world.lead(start, planOf(forbid))
+    const nothing: Knowledge = { placed: new Set(), refused: new Set(), removed: new Map(), looked: new Map(), ended: [] }
+    const intend = nextStep(world.ledger, planOf(forbid), nothing, slot(1) * 1000)
+    if (intend.kind !== 'Write') throw new Error(intend.kind)
+    world.ledger = intend.ledger
+    return world
+  }
+
+  it.each<[string, Partial<SchedulePlan>, keyof Ledger['missed']]>([
+    ['the template', { generation: 'b' }, 'ScheduleChanged'],
+    ['the timing', { timing: { everySeconds: 7200 } }, 'ScheduleChanged'],
+    ['suspend', { suspended: true }, 'Suspended'],
+  ])('does not fire late after an edit of %s', (_, change, reason) => {
+    const world = interrupted()
+    world.lead(slot(1) + 20, planOf({ ...forbid, ...change }))
+    expect(world.placed).toEqual([])
+    expect(world.missed(reason)).toEqual({ count: 1, lastSlot: slot(1) })
+    expect(world.ledger).toMatchObject({ dispatched: 0, active: [], open: [] })
+  })
+
+  it('counts as dispatched after an edit if its job has started', () => {
+    const world = interrupted()
+    world.begin(slot(1))
+    world.lead(slot(1) + 20, planOf({ ...forbid, generation: 'b' }))
+    expect(world.ledger).toMatchObject({ dispatched: 1, missed: {}, active: [{ slot: slot(1), generation: 'a' }] })
+  })
+
+  it('is made without an edit', () => {
+    const world = interrupted()
+    world.lead(slot(1) + 20, planOf(forbid))
+    expect(world.placed).toEqual([slot(1)])
+  })
+})
+
 describe('suspend', () => {
   it('revokes placed slots, writes nothing meanwhile, and counts the missed slots at the resume', () => {
     const world = home()
@@ -341,7 +427,7 @@ describe('two clusters on one broker', () => {
 })
 
 describe('regressions', () => {
-  const nothing: Knowledge = { placed: new Set(), removed: new Map(), ended: [], looked: new Map() }
+  const nothing: Knowledge = { placed: new Set(), refused: new Set(), removed: new Map(), ended: [], looked: new Map() }
   const written = (ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, at: number): Ledger => {
     const step = nextStep(ledger, plan, knowledge, at * 1000)
     if (step.kind !== 'Write') throw new Error(step.kind)

@@ -5,7 +5,7 @@
  */
 import type { Slot } from '../contract/index.ts'
 import { decideDueSlots, findNextWake, findOverdueRuns, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
-import { hasSameExecutor, type Knowledge, type Ledger, newestDecidedSlot, type OpenSlot, type SchedulePlan, type Step } from './ledger.ts'
+import { type Knowledge, type Ledger, type MissedReason, newestDecidedSlot, type OpenSlot, type SchedulePlan, type Step } from './ledger.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import {
   emptyLedger,
@@ -121,22 +121,23 @@ function acknowledgeEnds({ ended }: Knowledge): Step | undefined {
  * The process that wrote an intent may have died before or after the effect. So the effect is repeated; if it had
  * happened, that does nothing.
  */
-function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed }: Knowledge, nowMs: number): Step | undefined {
+function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed, refused }: Knowledge, nowMs: number): Step | undefined {
   const { epoch } = plan
   const intended = slotsIn(ledger, 'Intended')
-  if (intended.length === 0) return undefined
-  // The slot was intended for another executor, for example a queue, and the schedule now starts graphs. Its template
-  // is gone, so the effect cannot be repeated.
-  const isStrange = (open: OpenSlot): boolean => open.state === 'Intended' && !hasSameExecutor(open.generation, plan.generation)
-  if (ledger.open.some(isStrange)) {
-    const next = withStates(ledger, (open) => (isStrange(open) ? { ...open, state: 'Revoking', epoch } : open))
+  // The template or the timing that the slot was intended by is gone. The effect is not made late from another one.
+  const isStale = (open: OpenSlot): boolean =>
+    open.state === 'Intended' && !placed.has(open.slot) && (open.generation !== plan.generation || isRetimed(ledger, plan))
+  if (ledger.open.some(isStale)) {
+    const next = withStates(ledger, (open) => (isStale(open) ? { ...open, state: 'Revoking', epoch } : open))
     return { kind: 'Write', what: 'revoke', ledger: next }
   }
-  const missing = intended.filter((slot) => !placed.has(slot))
+  const missing = intended.filter((slot) => !placed.has(slot) && !refused.has(slot))
   if (missing.length > 0) return { kind: 'Place', slots: missing }
-  const due = intended.filter((slot) => slot <= slotAt(nowMs))
+  const settled = intended.filter((slot) => placed.has(slot))
+  if (settled.length === 0) return undefined
+  const due = settled.filter((slot) => slot <= slotAt(nowMs))
   const next = withStates(withDispatched(ledger, due, epoch, nowMs), (open) =>
-    open.state === 'Intended' ? { ...open, state: 'Placed', epoch } : open,
+    open.state === 'Intended' && placed.has(open.slot) ? { ...open, state: 'Placed', epoch } : open,
   )
   return { kind: 'Write', what: 'placed', ledger: withCursor(next, next.cursor), ...notBefore(due) }
 }
@@ -153,10 +154,10 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   const started = revoking.filter((slot) => removed.get(slot) === 'Started')
   const back = revoking.filter((slot) => removed.get(slot) !== 'Started')
   // Usually a revoked slot is above the cursor and is decided again. It is at or below the cursor only if the ledger
-  // regressed or the executor changed; then it counts as missed, unless it is known to have been dispatched.
+  // regressed or an edit came between intent and effect; then it counts as missed, unless it is known to have been dispatched.
   const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
-  const isStrange = (slot: Slot): boolean =>
-    ledger.open.some((open) => open.slot === slot && !hasSameExecutor(open.generation, plan.generation))
+  const isStale = (slot: Slot): boolean =>
+    isRetimed(ledger, plan) || ledger.open.some((open) => open.slot === slot && open.generation !== plan.generation)
   const dispatched = withDispatched(
     ledger,
     started.filter((slot) => !isKnown(slot)),
@@ -168,9 +169,9 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   const counted = withMissed(
     withoutSlots(settled, back),
     'LedgerRegressed',
-    lost.filter((slot) => !isStrange(slot)),
+    lost.filter((slot) => !isStale(slot)),
   )
-  const next = withMissed(counted, 'ScheduleChanged', lost.filter(isStrange))
+  const next = withMissed(counted, editReason(ledger, plan), lost.filter(isStale))
   return { kind: 'Write', what: 'taken back', ledger: withCursor(next, next.cursor) }
 }
 
@@ -178,7 +179,7 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
  * Adopts another timing from now on. What the old timing left undecided is missed, because an edit never fires a slot.
  */
 function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
-  if (plan.suspended === ledger.timing.suspended && isSameTiming(plan.timing, ledger.timing)) return undefined
+  if (!isRetimed(ledger, plan)) return undefined
   const now = slotAt(nowMs)
   const old = parseTiming(ledger.timing)
   const handled = new Set(ledger.open.map(({ slot }) => slot))
@@ -189,7 +190,7 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   )
   const dispatched = placed.filter((slot) => slot <= now)
   const settled = withDispatched(revoked, dispatched, plan.epoch, nowMs)
-  const missed = withMissed(settled, ledger.timing.suspended || plan.suspended ? 'Suspended' : 'ScheduleChanged', due)
+  const missed = withMissed(settled, editReason(ledger, plan), due)
   const next = { ...withCursor(missed, now), timing: { ...plan.timing, suspended: plan.suspended } }
   return {
     kind: 'Write',
@@ -269,6 +270,16 @@ function slotsIn(ledger: Ledger, state: 'Intended' | 'Placed' | 'Revoking'): rea
 
 function slotAt(nowMs: number): Slot {
   return Math.floor(nowMs / 1000)
+}
+
+/** Whether the spec has another timing than the one by which slots were decided so far. */
+function isRetimed({ timing }: Ledger, plan: SchedulePlan): boolean {
+  return plan.suspended !== timing.suspended || !isSameTiming(plan.timing, timing)
+}
+
+/** Why a slot that an edit left undecided is missed. */
+function editReason({ timing }: Ledger, { suspended }: SchedulePlan): MissedReason {
+  return timing.suspended || suspended ? 'Suspended' : 'ScheduleChanged'
 }
 
 function isSameTiming(a: Timing, b: Timing): boolean {

@@ -39,7 +39,7 @@ function failingSlots(ran: Slot[]): SlotExecutor {
         ran.push(slot)
         ended.set(slot, Date.now())
       }
-      return 'Done'
+      return { outcome: 'Done', refused: new Map() }
     },
     remove: (slots) => Promise.resolve(slots.map(({ slot }) => (begun.has(slot) ? 'Started' : 'Absent'))),
     look: (slots) => Promise.resolve(slots.map(({ slot }) => ({ state: ended.has(slot) ? 'Ended' : 'Absent' }))),

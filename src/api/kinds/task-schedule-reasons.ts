@@ -108,7 +108,9 @@ export const taskScheduleConditions = {
       ExecutionRemoved: { status: 'False', meaning: 'A user deleted its TaskExecution before it ended, which cancelled it.' },
       Refused: {
         status: 'False',
-        meaning: 'The API server refused to create what the slot starts; the message says why. The next slot tries again.',
+        meaning:
+          'Nothing could be started for the slot: the API server refused to create it, or an expression failed for this slot. The message ' +
+          'says why. The next slot tries again.',
       },
       PendingDeadlineExceeded: {
         status: 'False',

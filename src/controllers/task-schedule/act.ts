@@ -13,7 +13,7 @@ import {
   type SlotHappening,
   type SlotPostponed,
 } from '../../services/slots/index.ts'
-import { type Decision, failedExpression } from './decide.ts'
+import type { Decision } from './decide.ts'
 import { brokerKeyOf, type Context, type Memory, namesOf, type ScheduleSituation, type TaskScheduleDeps } from './gather.ts'
 
 /** What has become of a look: the situation, when to look again, and what was written meanwhile. */
@@ -34,7 +34,7 @@ export async function act(deps: TaskScheduleDeps, key: string, memory: Memory, d
   const isWanted = () => isThere(deps, key)
   const kindAt = (site: Site) => kindOf(deps, key, memory, site, { plan: { ...plan, epoch: site.proof.epoch }, start, isWanted })
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
-  return { ...driven, situation: situationOf(driven, start, heldBy) }
+  return { ...driven, situation: situationOf(driven, heldBy) }
 }
 
 /** Reads the ends of its runs only while this process records them. */
@@ -45,12 +45,7 @@ function followEnds({ engine, tracking, installation }: TaskScheduleDeps, key: s
   else tracking.track({ owner: ledger, doneQueue, endpoint: lease.endpoint })
 }
 
-function situationOf(
-  { situation }: Driven<SlotHappening, SlotPostponed>,
-  start: SlotStart,
-  heldBy: ScheduleSituation | undefined,
-): Acted['situation'] {
-  if (situation.kind === 'Failed') return failedExpression(start, situation.error) ?? situation
+function situationOf({ situation }: Driven<SlotHappening, SlotPostponed>, heldBy: ScheduleSituation | undefined): Acted['situation'] {
   return situation.kind === 'Driven' ? (heldBy ?? situation) : situation
 }
 

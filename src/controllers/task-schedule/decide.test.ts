@@ -2,7 +2,7 @@ import { expect, it, test } from 'vitest'
 import type { TaskSchedule } from '../../api/index.ts'
 import { classifyRefusal, taskmillError } from '../../errors/index.ts'
 import { understandSchedule } from '../../plans/index.ts'
-import { decide, failedExpression } from './decide.ts'
+import { decide } from './decide.ts'
 import type { Gathered } from './gather.ts'
 
 const refusedField = classifyRefusal(
@@ -71,14 +71,4 @@ test('the newest slot that is known, by the status or by what this process saw, 
     told + 60,
     told,
   ])
-})
-
-test('an expression that fails for the due slot names its field; other errors are not its business', () => {
-  const { understood } = gathered(graph)
-  if (!understood.ok) throw new Error('not understood')
-  expect(failedExpression(understood.start, taskmillError('TM_EXPRESSION_FAILED', 'no such key'))).toEqual({
-    kind: 'Invalid',
-    fault: { reason: 'InvalidExpression', message: 'spec.parameters: no such key' },
-  })
-  expect(failedExpression(understood.start, new Error('other'))).toBeUndefined()
 })

@@ -1,7 +1,7 @@
 /** What a schedule asks for now: pure, from what was gathered to a plan, or to what prevents one. */
 import type { TaskScheduleStatus } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
-import { describeRefusal, errorMessage, hasCode } from '../../errors/index.ts'
+import { describeRefusal } from '../../errors/index.ts'
 import { type SlotStart, summarizeFaults } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import type { Gathered, ScheduleSituation } from './gather.ts'
@@ -48,13 +48,4 @@ function lastKnownSlot(status: TaskScheduleStatus | undefined, ledger: Ledger | 
   const told = Date.parse(status?.lastScheduleTime ?? '') / 1000
   const newest = Math.max(Number.isNaN(told) ? 0 : told, ledger?.lastDispatched?.slot ?? 0)
   return newest === 0 ? undefined : newest
-}
-
-/** Where expressions may stand. */
-const fieldsOf = { Task: 'spec.task.payload', Job: 'spec.job', Graph: 'spec.parameters' } as const
-
-/** An expression that held for the slot it was tried with, and fails for the one that is due. Undefined: the error is another one. */
-export function failedExpression({ kind }: SlotStart, error: unknown): ScheduleSituation | undefined {
-  if (!hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) return undefined
-  return { kind: 'Invalid', fault: { reason: 'InvalidExpression', message: `${fieldsOf[kind]}: ${errorMessage(error)}` } }
 }

@@ -2,15 +2,13 @@ import { finalStateOf, taskExecutions, type TaskExecution } from '../../api/inde
 import { annotations, type Slot, slotJobId } from '../../contract/index.ts'
 import { classifyRefusal, describeRefusal, hasCode } from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
-import { isRecorded, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
+import { isRecorded, type NewExecution, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
 import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
-import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
 export type ExecutionSlotsMemory = {
-  /** Slots that the API server refused for good, with its words. */
-  readonly refused: Map<Slot, string>
   /** UIDs of runs that were marked as recorded, until the cache shows the mark. */
   readonly marked: Set<string>
 }
@@ -29,12 +27,15 @@ export type ExecutionSlotsDeps = {
   readonly reachPoint?: KillPointHook | undefined
 }
 
+/** What became of a request; refused for good, or for now. */
+type Creation = { readonly kind: 'There' } | { readonly kind: 'Refused' | 'Postponed'; readonly message: string }
+
 const fieldManager = 'taskmill-task-schedule'
 /** If a run's status is written while the run is being deleted, the deletion is tried again so often. */
 const maxConflicts = 5
 
 export function emptyExecutionSlotsMemory(): ExecutionSlotsMemory {
-  return { refused: new Map(), marked: new Set() }
+  return { marked: new Set() }
 }
 
 /**
@@ -68,28 +69,22 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     }
   }
 
-  /** Returns why it has to be tried again; undefined: it is done, or refused for good. */
-  async function create(slot: Slot): Promise<string | undefined> {
-    if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
-    reachPoint('before create execution')
+  async function create(slot: Slot, execution: NewExecution): Promise<Creation> {
     try {
-      await client.create<TaskExecution>(taskExecutions, start.executionOf(ledger, slot), { fieldManager, signal })
+      await client.create<TaskExecution>(taskExecutions, execution, { fieldManager, signal })
+      return { kind: 'There' }
     } catch (error) {
       if (hasCode(error, 'TM_KUBE_ALREADY_EXISTS')) {
         const there = await read(slot)
         if (there === undefined) throw error
-        if (ours(there, slot) === undefined)
-          memory.refused.set(slot, `tex/${nameOf(slot)} exists, but does not belong to this slot. Next: delete it`)
-      } else {
-        signal.throwIfAborted()
-        const refusal = classifyRefusal(error)
-        if (refusal.kind === 'Unexpected') throw error
-        if (refusal.retry !== 'OnEdit') return describeRefusal(refusal)
-        memory.refused.set(slot, describeRefusal(refusal))
+        if (ours(there, slot) !== undefined) return { kind: 'There' }
+        return { kind: 'Refused', message: `tex/${nameOf(slot)} exists, but does not belong to this slot. Next: delete it` }
       }
+      signal.throwIfAborted()
+      const refusal = classifyRefusal(error)
+      if (refusal.kind === 'Unexpected') throw error
+      return { kind: refusal.retry === 'OnEdit' ? 'Refused' : 'Postponed', message: describeRefusal(refusal) }
     }
-    reachPoint('after create execution')
-    return undefined
   }
 
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
@@ -128,8 +123,6 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
 
   function endsOf(waitedFor: readonly Slot[], nowMs: number): readonly RunOutcome[] {
     const outcomes = new Map<Slot, RunOutcome>()
-    for (const [slot, message] of memory.refused)
-      outcomes.set(slot, { slot, succeeded: false, reason: 'Refused', message, finishedAtMs: nowMs })
     for (const object of unrecorded()) {
       const slot = parseSlotRun(object)?.slot
       const outcome = slot === undefined || memory.marked.has(object.metadata.uid ?? '') ? undefined : outcomeOf(object, slot, nowMs)
@@ -138,7 +131,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     // Recorded ends too: a broker that was restored may have lost them.
     for (const slot of waitedFor) {
       const object = known(slot)
-      if (takenBack.has(slot) || memory.refused.has(slot)) continue
+      if (takenBack.has(slot)) continue
       const outcome = object === undefined || isGoing(object) ? removed(nameOf(slot), slot, nowMs) : outcomeOf(object, slot, nowMs)
       if (outcome !== undefined) outcomes.set(slot, outcome)
     }
@@ -157,15 +150,20 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       return { ends: endsOf(waitedFor, nowMs) }
     },
     async place(slots) {
-      const postponed = (await Promise.all(slots.map(({ slot }) => create(slot)))).find((message) => message !== undefined)
-      return postponed === undefined ? 'Done' : { postponed }
+      if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
+      const { made, refused } = makeOfSlots('spec.parameters', slots, (slot) => start.executionOf(ledger, slot))
+      reachPoint('before create execution')
+      const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
+      reachPoint('after create execution')
+      for (const { slot, answer } of answers) if (answer.kind === 'Refused') refused.set(slot, answer.message)
+      const postponed = answers.map(({ answer }) => answer).find(({ kind }) => kind === 'Postponed')
+      return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
     look: (slots) => Promise.resolve(slots.map(({ slot }: SlotRef) => lookedAt(known(slot)))),
     async acknowledge(slots) {
       const objects = slots.flatMap((slot) => known(slot) ?? [])
       await Promise.all(objects.filter((object) => !isRecorded(object)).map(mark))
-      for (const slot of slots) memory.refused.delete(slot)
       return nothingAcknowledged
     },
     // Once the schedule is gone, no run waits for a mark.

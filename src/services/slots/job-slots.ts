@@ -1,16 +1,14 @@
-import type { Job, OwnerReference } from '../../api/index.ts'
+import type { Job, JobTemplate, OwnerReference } from '../../api/index.ts'
 import { annotations, labels, type Slot, slotJobId, parseSlotJobId } from '../../contract/index.ts'
 import type { SlotStart } from '../../plans/index.ts'
 import { type RunObservation, jobsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
-import { nothingAcknowledged, type SlotExecutor } from './slot-executor.ts'
+import { makeOfSlots, nothingAcknowledged, type SlotExecutor } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
 export type JobSlotsMemory = {
-  /** Slots that the API server refused for good, with its words. */
-  readonly refused: Map<Slot, string>
   /** UIDs of Jobs that were acknowledged, until the cache shows it. */
   readonly acknowledged: Set<string>
 }
@@ -33,7 +31,7 @@ export type JobSlotsDeps = {
 const maxMessageLength = 2048
 
 export function emptyJobSlotsMemory(): JobSlotsMemory {
-  return { refused: new Map(), acknowledged: new Set() }
+  return { acknowledged: new Set() }
 }
 
 /**
@@ -63,14 +61,9 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     if (reports.get(slot)?.job.metadata.uid !== job.metadata.uid) reports.set(slot, { job, report: await jobs.report(job, call) })
   }
 
-  async function create(slot: Slot): Promise<string | undefined> {
-    if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
+  function create(slot: Slot, template: JobTemplate) {
     const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule }
-    reachPoint('before create job')
-    const answer = await jobs.create({ ...refOf(slot), labels: own, owner, template: start.templateOf(slot) }, call)
-    reachPoint('after create job')
-    if (answer.kind === 'Refused') memory.refused.set(slot, answer.message)
-    return answer.kind === 'Postponed' ? answer.message : undefined
+    return jobs.create({ ...refOf(slot), labels: own, owner, template }, call)
   }
 
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
@@ -88,11 +81,9 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
 
   function endsOf(nowMs: number): readonly RunOutcome[] {
     const outcomes = new Map<Slot, RunOutcome>()
-    for (const [slot, message] of memory.refused)
-      outcomes.set(slot, { slot, succeeded: false, reason: 'Refused', message, finishedAtMs: nowMs })
     for (const [slot, { job, report: end }] of reports) outcomes.set(slot, outcomeOf(job, slot, end, nowMs))
     for (const [slot, { kind }] of looks) {
-      if (kind !== 'Absent' || takenBack.has(slot) || memory.refused.has(slot)) continue
+      if (kind !== 'Absent' || takenBack.has(slot)) continue
       const message = `job/${refOf(slot).name} was deleted before its end was recorded`
       outcomes.set(slot, { slot, succeeded: false, reason: 'JobRemoved', message, finishedAtMs: nowMs })
     }
@@ -118,15 +109,20 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
       return { ends: endsOf(nowMs), againAfterMs: Math.min(Infinity, ...waits) }
     },
     async place(slots) {
-      const postponed = (await Promise.all(slots.map(({ slot }) => create(slot)))).find((message) => message !== undefined)
-      return postponed === undefined ? 'Done' : { postponed }
+      if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
+      const { made, refused } = makeOfSlots('spec.job', slots, (slot) => start.templateOf(slot))
+      reachPoint('before create job')
+      const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
+      reachPoint('after create job')
+      for (const { slot, answer } of answers) if (answer.kind === 'Refused') refused.set(slot, answer.message)
+      const postponed = answers.map(({ answer }) => answer).find(({ kind }) => kind === 'Postponed')
+      return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
     look: (slots) => Promise.resolve(slots.map(({ slot }) => lookedAt(looks.get(slot)))),
     async acknowledge(slots) {
       await Promise.all(
         slots.map(async (slot) => {
-          memory.refused.delete(slot)
           const job = reports.get(slot)?.job
           if (job === undefined || isAcknowledged(job)) return
           reachPoint('before acknowledge job')

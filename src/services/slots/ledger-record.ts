@@ -19,6 +19,8 @@ export type LedgerRecord = {
 /** What one process remembers of a schedule's slots between two visits: the ledger, and what it learned of effects since. */
 export type SlotMemory = Memory<LedgerRecord> & {
   readonly placed: Set<Slot>
+  /** Slots for which nothing could be started, and why: until they are due and their ends are recorded, or an edit takes them back. */
+  readonly refused: Map<Slot, string>
   readonly removed: Map<Slot, 'Removed' | 'Started' | 'Absent'>
   readonly looked: Map<Slot, RunObservation>
 }
@@ -52,7 +54,7 @@ export type SlotContext = SlotDeps & SlotVisit
 export type WriteWindow = { readonly notBeforeMs?: number | undefined; readonly beforeMs?: number | undefined }
 
 export function emptySlotMemory(): SlotMemory {
-  return { record: undefined, placed: new Set(), removed: new Map(), looked: new Map() }
+  return { record: undefined, placed: new Set(), refused: new Map(), removed: new Map(), looked: new Map() }
 }
 
 /** Between two terms, and after doubt, another process may also have acted: what was learned of effects is forgotten with the record. */
@@ -109,15 +111,17 @@ function recordOf(stored: StoredLedger | undefined): LedgerRecord {
 
 function forgetEffects(memory: SlotMemory): void {
   memory.placed.clear()
+  memory.refused.clear()
   memory.removed.clear()
   memory.looked.clear()
 }
 
 /** Only what is open can still be asked about. */
-export function pruneEffects({ record, placed, removed }: SlotMemory): void {
+export function pruneEffects({ record, placed, refused, removed }: SlotMemory): void {
   if (record?.ledger === undefined) return
   const open = new Set(record.ledger.open.map(({ slot }) => slot))
   for (const slot of placed) if (!open.has(slot)) placed.delete(slot)
+  for (const slot of refused.keys()) if (!open.has(slot)) refused.delete(slot)
   for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
 }
 

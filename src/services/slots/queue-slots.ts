@@ -4,7 +4,7 @@ import type { SlotStart } from '../../plans/index.ts'
 import { isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
-import { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 
 export type QueueSlotsDeps = {
   readonly broker: Broker
@@ -46,8 +46,9 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
     },
     async place(slots) {
       if (start?.kind !== 'Task') throw new TypeError('there is no task to place')
-      const jobs = slots.map(({ slot }) => start.jobOf(ledger, doneQueue, slot))
-      return (await broker.placeJobs(jobs, now(), proof)) === 'Fenced' ? 'Fenced' : 'Done'
+      const { made, refused } = makeOfSlots('spec.task.payload', slots, (slot) => start.jobOf(ledger, doneQueue, slot))
+      const jobs = made.map(({ what }) => what)
+      return { outcome: (await broker.placeJobs(jobs, now(), proof)) === 'Fenced' ? 'Fenced' : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map((ref) => broker.removePlaced(refOf(ref), proof))),
     look: (slots) => broker.lookAtPlaced(slots.map(refOf)),

@@ -3,13 +3,20 @@
  * wants, and returns what it saw.
  */
 import type { Slot, SubjectKind } from '../../contract/index.ts'
+import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { RunObservation, RunOutcome } from '../../scheduling/index.ts'
 
 /** A slot, and the template that its run is made from. */
 export type SlotRef = { readonly slot: Slot; readonly generation: string }
 
-/** `postponed`: why it has to be tried again. */
-export type Placing = 'Done' | 'Fenced' | { readonly postponed: string }
+/**
+ * `postponed`: why it has to be tried again. `refused`: slots for which nothing can be started, and why: no other slot waits for them, and
+ * they count as failed once they are due.
+ */
+export type Placing = {
+  readonly outcome: 'Done' | 'Fenced' | { readonly postponed: string }
+  readonly refused: ReadonlyMap<Slot, string>
+}
 
 /** `ids`: the done jobs that were removed. */
 export type Acknowledged = 'Fenced' | { readonly ids: readonly string[] }
@@ -30,7 +37,7 @@ export type SlotExecutor = {
   readonly isFor: (generation: string) => boolean
   /** Before each step, with its runs that the ledger waits for. Costs a round trip only for what is not known yet. */
   readonly observe: (begun: readonly SlotRef[], nowMs: number) => Promise<ObservedRuns>
-  /** The intent is written. A run that is refused for good is observed as an end that failed. */
+  /** The intent is written. */
   readonly place: (slots: readonly SlotRef[]) => Promise<Placing>
   /** Takes back what has not started; one answer for each, in order. `Absent`: there is nothing, and no end will come. */
   readonly remove: (slots: readonly SlotRef[]) => Promise<readonly ('Removed' | 'Started' | 'Absent' | 'Fenced')[]>
@@ -42,6 +49,28 @@ export type SlotExecutor = {
   readonly forget: () => Promise<Acknowledged>
   /** What an end of such a run counts for, besides its schedule. */
   readonly subjects: (generation: string) => readonly { readonly subjectKind: SubjectKind; readonly subject: string }[]
+}
+
+/**
+ * Makes of each slot what it starts. An expression that held for the slot it was tried with may fail for another one: then the slot is
+ * refused, and the others are made all the same. `field` is where the expressions stand.
+ */
+export function makeOfSlots<T>(
+  field: string,
+  slots: readonly SlotRef[],
+  make: (slot: Slot) => T,
+): { readonly made: readonly { readonly slot: Slot; readonly what: T }[]; readonly refused: Map<Slot, string> } {
+  const made: { slot: Slot; what: T }[] = []
+  const refused = new Map<Slot, string>()
+  for (const { slot } of slots) {
+    try {
+      made.push({ slot, what: make(slot) })
+    } catch (error) {
+      if (!hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) throw error
+      refused.set(slot, `${field}: ${errorMessage(error)}`)
+    }
+  }
+  return { made, refused }
 }
 
 /** An executor that has nothing in a done queue acknowledges nothing there. */

@@ -6,6 +6,7 @@ import {
   type Knowledge,
   type Ledger,
   nextStep,
+  type RunOutcome,
   type SchedulePlan,
   type Step as SlotStep,
 } from '../../scheduling/index.ts'
@@ -98,9 +99,17 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
       )),
     })),
   )
-  const { placed, removed, looked } = memory
-  const knowledge = { placed, removed, looked, ended: runs.flatMap(({ ends }) => ends) }
+  const { placed, refused, removed, looked } = memory
+  const ended = [...refusedEnds(memory, nowMs), ...runs.flatMap(({ ends }) => ends)]
+  const knowledge = { placed, refused: new Set(refused.keys()), removed, looked, ended }
   return { record, plan, deletionPolicy: marker.deletionPolicy, knowledge, runs, nowMs: brokerClock.now(broker) }
+}
+
+/** A slot that is not due yet can still be helped by an edit. */
+function refusedEnds({ refused }: SlotContext['memory'], nowMs: number): readonly RunOutcome[] {
+  return [...refused].flatMap(([slot, message]) =>
+    slot * 1000 > nowMs ? [] : [{ slot, succeeded: false, reason: 'Refused' as const, message, finishedAtMs: nowMs }],
+  )
 }
 
 function nextSlotStep(observed: ObservedSlots): Step<SlotAction> {
@@ -174,13 +183,16 @@ async function place(context: SlotContext, observed: ObservedSlots, slots: reado
   reachPoint('before place')
   const answers = await Promise.all(byExecutor(context, observed, slots).map(([executor, refs]) => executor.place(refs)))
   reachPoint('after place')
-  if (answers.includes('Fenced')) return { outcome: 'Fenced' }
-  const postponed = answers.find((answer) => typeof answer !== 'string')
+  const outcomes = answers.map(({ outcome }) => outcome)
+  if (outcomes.includes('Fenced')) return { outcome: 'Fenced' }
+  const refused = new Map(answers.flatMap((answer) => [...answer.refused]))
+  for (const [slot, message] of refused) memory.refused.set(slot, message)
+  const postponed = outcomes.find((outcome) => typeof outcome !== 'string')
   if (postponed !== undefined) {
     return { outcome: { stopped: { kind: 'Postponed', message: postponed.postponed }, againAfterMs: retryMs.postponed } }
   }
   for (const slot of slots) {
-    memory.placed.add(slot)
+    if (!refused.has(slot)) memory.placed.add(slot)
     memory.removed.delete(slot)
   }
   return { outcome: 'Done' }
@@ -195,6 +207,7 @@ async function remove(context: SlotContext, observed: ObservedSlots, slots: read
     if (answer === 'Fenced') return { outcome: 'Fenced' }
     memory.removed.set(slot, answer)
     memory.placed.delete(slot)
+    memory.refused.delete(slot)
   }
   return { outcome: 'Done' }
 }
@@ -207,7 +220,7 @@ async function look(context: SlotContext, observed: ObservedSlots, slots: readon
 
 /** Each executor acknowledges the ends that it observed. */
 async function acknowledge(
-  { reachPoint = () => undefined }: SlotContext,
+  { memory, reachPoint = () => undefined }: SlotContext,
   { runs }: ObservedSlots,
   slots: readonly Slot[],
 ): Promise<SlotActed> {
@@ -220,6 +233,7 @@ async function acknowledge(
     }),
   )
   reachPoint('after acknowledge')
+  for (const slot of slots) memory.refused.delete(slot)
   return { outcome: answers.includes('Fenced') ? 'Fenced' : 'Done', happened: acknowledgedIn(answers) }
 }
 

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import type { Broker, LedgerWrite, PlacedJob } from '../../broker/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import { ledgerName, type OwnerMarker, type Slot, slotJobId } from '../../contract/index.ts'
+import { taskmillError } from '../../errors/index.ts'
+import { silentLogger } from '../../observability/index.ts'
+import type { SlotStart } from '../../plans/index.ts'
+import { generationOf, parseLedger, parseTiming, type SchedulePlan } from '../../scheduling/index.ts'
+import { createBrokerClock } from '../brokers/index.ts'
+import { visitRecord } from '../engine/index.ts'
+import { emptySlotMemory } from './ledger-record.ts'
+import { createQueueSlots } from './queue-slots.ts'
+import { createSlotKind } from './slots.ts'
+
+const ledger = ledgerName('default', 'team', 'report')
+const proof = { dispatcher: 'default/team', epoch: 1, holder: 'c/ns/lease' }
+const marker: OwnerMarker = { v: 1, cluster: 'c1', kind: 'TaskSchedule', namespace: 'team', name: 'report', deletionPolicy: 'Delete' }
+
+/** A schedule with a slot every 20 s, at a broker that stores the ledger and takes every job. */
+function setup(jobOf: (slot: Slot) => PlacedJob) {
+  const clock = fakeClock()
+  const stored = { revision: 0, document: '' }
+  const placed: string[] = []
+  const current = () => (stored.revision === 0 ? undefined : { ...stored })
+  const broker = {
+    readLedgers: async () => ({ stored: [current()], brokerTimeMs: clock.now() }),
+    async writeLedger({ expectedRevision, document = '' }: LedgerWrite) {
+      if (expectedRevision !== stored.revision) return { outcome: 'Conflict', stored: current(), brokerTimeMs: clock.now() }
+      Object.assign(stored, { revision: expectedRevision + 1, document })
+      return { outcome: 'Written', stored: current(), brokerTimeMs: clock.now() }
+    },
+    async placeJobs(jobs: readonly PlacedJob[]) {
+      placed.push(...jobs.map(({ id }) => id))
+      return 'Placed'
+    },
+    acknowledgeEnded: async () => 'Done',
+  } as Partial<Broker> as Broker
+  const timing = { everySeconds: 20 }
+  const parsed = parseTiming(timing)
+  if (!parsed.ok) throw new Error(parsed.message)
+  const plan: SchedulePlan = {
+    timing,
+    slots: parsed.slots,
+    suspended: false,
+    concurrencyPolicy: 'Allow',
+    missedRuns: 'Latest',
+    missedRunsLimit: 1,
+    generation: generationOf('a', 'mail'),
+    epoch: 1,
+    createdAtMs: clock.now(),
+  }
+  const memory = emptySlotMemory()
+  const start: SlotStart = { kind: 'Task', jobOf: (_ledger, _doneQueue, slot) => jobOf(slot) }
+  const visit = () => {
+    const slots = createQueueSlots({ broker, proof, ledger, doneQueue: 'done', start, pendingCompletions: () => [], now: clock.now })
+    const deps = { brokerClock: createBrokerClock(clock), log: silentLogger }
+    const kind = createSlotKind(deps, { broker, proof, marker, ledger, plan, memory, executors: [slots] })
+    return visitRecord(kind, memory, { proof, signal: new AbortController().signal })
+  }
+  const now = clock.now() / 1000
+  return {
+    clock,
+    placed,
+    visit,
+    slot: (index: number): Slot => (Math.floor(now / 20) + index) * 20,
+    ledger() {
+      const read = parseLedger(stored.document)
+      if (!read.ok) throw new Error(read.message)
+      return read.ledger
+    },
+  }
+}
+
+test('a slot whose expression fails stops none of the slots that are placed with it, and has failed when it is due', async () => {
+  const fails = { slot: 0 }
+  const {
+    visit,
+    placed,
+    slot,
+    clock,
+    ledger: read,
+  } = setup((each) => {
+    if (each === fails.slot) throw taskmillError('TM_EXPRESSION_FAILED', 'division by zero')
+    return { id: slotJobId(ledger, each) } as PlacedJob
+  })
+  fails.slot = slot(2)
+  expect((await visit()).result).toEqual({ kind: 'Waiting', untilMs: slot(1) * 1000 })
+  expect(placed).toEqual([1, 3, 4].map((index) => slotJobId(ledger, slot(index))))
+  await clock.advance(slot(2) * 1000 - clock.now())
+  expect((await visit()).result.kind).toBe('Waiting')
+  expect(read().lastFailure).toMatchObject({ slot: slot(2), reason: 'Refused', message: 'spec.task.payload: division by zero' })
+  expect(read().active.map((run) => run.slot)).not.toContain(slot(2))
+})
+
+test('any other error is no refusal: the visit fails, and everything is read again', async () => {
+  const { visit, placed } = setup(() => {
+    throw new TypeError('a mistake')
+  })
+  expect((await visit()).result).toMatchObject({ kind: 'Failed', error: new TypeError('a mistake') })
+  expect(placed).toEqual([])
+})
