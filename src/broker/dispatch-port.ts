@@ -189,6 +189,8 @@ export type PlacedState = {
   readonly isPaused?: true
 }
 
+export type EndedRef = { readonly id: string; readonly doneQueue: string; readonly orphanOf?: string }
+
 /** Jobs whose end is tracked, by a flow with a job in a done queue. Errors as those of `Broker`. */
 export type BrokerJobs = {
   /**
@@ -213,7 +215,8 @@ export type BrokerJobs = {
   readEnded(doneQueues: readonly string[], from?: number): Promise<{ readonly ended: readonly EndedJob[]; readonly next?: number }>
   /**
    * Removes done jobs whose ends are recorded; again, or of a job that has not ended, does nothing. With the proof of who recorded them: what
-   * a frozen former leader takes for recorded may not be. Without one: ends that no ledger and no run waits for.
+   * a frozen former leader takes for recorded may not be. With `orphanOf`, the end of that ledger or run is not recorded, and goes only if
+   * the broker has neither: nobody waits for it.
    */
-  acknowledgeEnded(refs: readonly { readonly id: string; readonly doneQueue: string }[], proof?: DispatchProof): Promise<'Done' | 'Fenced'>
+  acknowledgeEnded(refs: readonly EndedRef[], proof: DispatchProof): Promise<'Done' | 'Fenced'>
 }

@@ -2,10 +2,10 @@
  * One term of leadership: everything that acts, made anew when this process begins to lead and never used again, so that nothing of an old
  * term can be sent in a new one. The caches and the metrics live as long as the process.
  */
-import { namespaceOf, secrets } from '../api/index.ts'
+import { type KubeObject, namespaceOf, type Resource, secrets, taskExecutions, taskQueues, taskSchedules } from '../api/index.ts'
 import { connectBroker } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
-import { doneQueue, parseOwner } from '../contract/index.ts'
+import { doneQueue, type OwnerMarker, parseOwner } from '../contract/index.ts'
 import { hasCode } from '../errors/index.ts'
 import { createEventRecorder, createKubeClient, type EventRecorder, type KubeClient, type KubeClientOptions } from '../kube/index.ts'
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
@@ -15,6 +15,7 @@ import {
   createBrokerDirectory,
   createBrokers,
   createDispatchLeases,
+  dispatchLeaseIn,
   type BrokerClock,
   type BrokerDirectory,
   type Brokers,
@@ -187,15 +188,31 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
 
 type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' | 'tracking' | 'orphanedData'>
 
+/** The kinds of objects that leave data in brokers. */
+const ownerResources: Readonly<Record<OwnerMarker['kind'], Resource<KubeObject>>> = {
+  TaskSchedule: taskSchedules,
+  TaskExecution: taskExecutions,
+  TaskQueue: taskQueues,
+}
+
 /** What drives, follows and removes what is recorded in brokers. */
 function createRecording(process: Process, connections: Connections, signal: AbortSignal): Recording {
   const { config, caches, deletedRuns, clock, log, reachPoint } = process
-  const { brokers, directory, dispatchLeases, signals, jobs, installation, cluster, claimant } = connections
+  const { client, brokers, directory, dispatchLeases, signals, jobs, installation, cluster, claimant } = connections
   const { taskBrokers } = caches
   const brokerClock = createBrokerClock(clock)
   const engine = createEngine({ taskBrokers, directory, dispatchLeases, brokers, brokerClock, clock })
   const counts = createRunCounts({ brokers, installation, clock, log })
   const exists: OrphanedDataDeps['exists'] = (kind, namespace, name) => cacheOfKind(caches, kind)?.get(`${namespace}/${name}`) !== undefined
+  const isGone: OrphanedDataDeps['isGone'] = async (kind, namespace, name, until) => {
+    try {
+      await client.get<KubeObject>(ownerResources[kind], namespace, name, { signal: until })
+      return false
+    } catch (error) {
+      if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return true
+      throw error
+    }
+  }
   const tracking = createTracking({
     brokers,
     signals,
@@ -204,6 +221,10 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     isGone(owner) {
       const { kind, namespace, name } = parseOwner(owner)
       return !exists(kind, namespace, name)
+    },
+    proofIn(namespace, endpoint) {
+      const lease = dispatchLeaseIn({ taskBrokers, directory, dispatchLeases }, namespace, endpoint)
+      return lease.kind === 'Held' ? lease.proof : undefined
     },
   })
   const orphanedData = createOrphanedData({
@@ -221,6 +242,7 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     cluster,
     ...claimant,
     exists,
+    isGone,
     isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
     deletedRuns,
   })

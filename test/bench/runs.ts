@@ -78,7 +78,7 @@ async function taskmill(redis: RedisServer, shape: Shape): Promise<Measured> {
   const endpoint = { address: redis.address, keyPrefix: 'bull' }
   const brokers = createBrokers({ connect: (each) => connectBroker({ ...each, ...deps }) })
   const signals = createSignals({ ...deps, brokers })
-  const tracking = createTracking({ ...deps, brokers, signals, isGone: () => false })
+  const tracking = createTracking({ ...deps, brokers, signals, isGone: () => false, proofIn: () => undefined })
   const { broker, release } = brokers.acquire(endpoint)
   const proof = { dispatcher: `default/${namespace}`, epoch: 1, holder: 'bench' }
   await broker.claimDispatch([{ ...proof, by: 'bench', patienceMs: 30_000 }])

@@ -6,7 +6,7 @@ import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { createConsumer, type Broker, type BrokerCredentials, type ConsumerOptions } from '../../src/broker/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
-import { done, eventually, firstSlot, jobOf, lead, open, plainWorker, proof, refOf, writeOf } from './ledger-home.ts'
+import { done, eventually, firstSlot, jobOf, lead, ledger, open, plainWorker, proof, refOf, writeOf } from './ledger-home.ts'
 import { appendOf, nodeJobOf, nodeRefOf, run } from './run-home.ts'
 
 const never = new AbortController().signal
@@ -39,7 +39,7 @@ async function useAll(broker: Broker, queue = 'used'): Promise<void> {
   expect(await broker.removePlaced(refOf(queue, firstSlot), proof)).toBe('Removed')
   expect(await broker.lookAtPlaced([refOf(queue, firstSlot + 1)])).toMatchObject([{ state: 'Waiting' }])
   await broker.readEnded([done])
-  await broker.acknowledgeEnded([refOf(queue, firstSlot)])
+  await broker.acknowledgeEnded([{ ...refOf(queue, firstSlot), orphanOf: ledger }], proof)
   await broker.listOwners('default', '0')
   const readings = await broker.readQueues([queue])
   expect(readings).toMatchObject([{ delayed: 1, prioritized: 1 }])

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { DispatchProof, EndedSlot, PlacedJob } from '../../src/broker/index.ts'
 import { slotJobId, type Slot } from '../../src/contract/index.ts'
 import { useBrokerHome, type BrokerHome } from './broker-home.ts'
-import { done, eventually, firstSlot, jobOf, lead, ledger, open, plainQueue, plainWorker, proof, refOf } from './ledger-home.ts'
+import { done, eventually, firstSlot, jobOf, lead, ledger, open, plainQueue, plainWorker, proof, refOf, writeOf } from './ledger-home.ts'
 
 let redis: BrokerHome['redis']
 let broker: BrokerHome['broker']
@@ -20,7 +20,7 @@ const ended = (count: number) =>
     expect(ends).toHaveLength(count)
     return ends
   })
-const acknowledge = async () => await broker.acknowledgeEnded(await endsOf())
+const acknowledge = async () => await broker.acknowledgeEnded(await endsOf(), proof)
 /** What is left of all that belongs to slots; BullMQ's bookkeeping of a queue aside. */
 const left = async () =>
   (await client.keys('bull:*'))
@@ -262,7 +262,10 @@ describe('ends', () => {
     // Reading removes nothing; acknowledging does, and again does nothing.
     expect(await endsOf()).toHaveLength(5)
     await acknowledge()
-    await broker.acknowledgeEnded([0, 1, 2, 3, 4].map((index) => refOf(queue, firstSlot + index)))
+    await broker.acknowledgeEnded(
+      [0, 1, 2, 3, 4].map((index) => refOf(queue, firstSlot + index)),
+      proof,
+    )
     expect(await endsOf()).toEqual([])
     expect((await left()).filter((key) => key.includes(done))).toEqual([])
   })
@@ -286,7 +289,7 @@ describe('ends', () => {
   test('acknowledging a job that has not ended changes nothing', async () => {
     await place(jobOf(queue, firstSlot))
     const before = await left()
-    await broker.acknowledgeEnded([refOf(queue, firstSlot)])
+    await broker.acknowledgeEnded([refOf(queue, firstSlot)], proof)
     expect(await left()).toEqual(before)
   })
 
@@ -302,6 +305,25 @@ describe('ends', () => {
     expect(await endsOf()).toEqual([])
   })
 
+  test('an end whose owner is gone goes only where the broker has no ledger of it', async () => {
+    await place(jobOf(queue, firstSlot))
+    await using plain = plainQueue(redis.port, queue)
+    await plain.remove(slotJobId(ledger, firstSlot))
+    const ends = await endsOf()
+    expect(ends).toHaveLength(1)
+    const orphaned = ends.map(({ id, doneQueue, owner }) => ({ id, doneQueue, orphanOf: owner }))
+    const { stored } = await broker.readLedgers([ledger])
+    const expectedRevision = stored[0]?.revision ?? 0
+    await broker.writeLedger(writeOf({ expectedRevision }))
+    expect(await broker.acknowledgeEnded(orphaned, proof)).toBe('Done')
+    expect(await endsOf()).toEqual(ends)
+    await broker.writeLedger(writeOf({ expectedRevision: expectedRevision + 1, document: undefined }))
+    expect(await broker.acknowledgeEnded(orphaned, { ...proof, epoch: proof.epoch - 1 })).toBe('Fenced')
+    expect(await endsOf()).toEqual(ends)
+    expect(await broker.acknowledgeEnded(orphaned, proof)).toBe('Done')
+    expect(await endsOf()).toEqual([])
+  })
+
   test('oldest first, 100 of each queue, and it says where to go on', async () => {
     const slots = Array.from({ length: 130 }, (_, index) => firstSlot + index)
     await place(...slots.map((slot) => jobOf(queue, slot)))
@@ -313,7 +335,7 @@ describe('ends', () => {
     const rest = await broker.readEnded([done], first.next)
     expect(rest.ended.map(({ id }) => id)).toEqual(slots.slice(100).map((slot) => slotJobId(ledger, slot)))
     expect(rest.next).toBeUndefined()
-    await broker.acknowledgeEnded(first.ended)
+    await broker.acknowledgeEnded(first.ended, proof)
     const second = await broker.readEnded([done])
     expect(second.ended.map(({ id }) => id)).toEqual(slots.slice(100).map((slot) => slotJobId(ledger, slot)))
     expect(second.next).toBeUndefined()
@@ -410,7 +432,7 @@ describe('taking back', () => {
     for (let seen = 0; seen < kept.size;) {
       const { ended: ends } = await broker.readEnded([done])
       seen += ends.length
-      await broker.acknowledgeEnded(ends)
+      await broker.acknowledgeEnded(ends, proof)
       if (ends.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
     }
     expect((await left()).filter((key) => key.includes(done))).toEqual([])

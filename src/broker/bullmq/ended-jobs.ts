@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, queueKeys } from '../../contract/index.ts'
+import { dispatcherKey, ledgerKey, parseOwner, queueKeys, runKey } from '../../contract/index.ts'
 import type { BrokerJobs, EndedJob } from '../dispatch-port.ts'
 import { callScript, inParts, scriptsBeside } from '../script.ts'
 
@@ -44,26 +44,29 @@ export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerJob
       }
     },
 
-    async acknowledgeEnded(refs, proof) {
-      // Without a proof any key of ours stands in for the record: an ACL allows no others.
-      const dispatcher = dispatcherKey(keyPrefix, proof?.dispatcher ?? '')
+    async acknowledgeEnded(refs, { dispatcher: name, epoch, holder }) {
+      const dispatcher = dispatcherKey(keyPrefix, name)
       const replies = await callScript(
         redis,
         acknowledgeScript,
         inParts(refs, endsPerCall).map((part) => ({
           keys: [
             dispatcher,
-            ...part.flatMap(({ id, doneQueue }) => {
+            ...part.flatMap(({ id, doneQueue, orphanOf }) => {
               const { base } = queueKeys(keyPrefix, doneQueue)
-              return [base, base + id]
+              return [base, base + id, orphanOf === undefined ? dispatcher : recordKey(keyPrefix, orphanOf)]
             }),
           ],
-          args: [proof?.epoch ?? '', proof?.holder ?? ''],
+          args: [epoch, holder, ...part.map(({ orphanOf }) => (orphanOf === undefined ? '' : '1'))],
         })),
       )
       return replies.includes('Fenced') ? 'Fenced' : 'Done'
     },
   }
+}
+
+function recordKey(keyPrefix: string, owner: string): string {
+  return parseOwner(owner).kind === 'TaskExecution' ? runKey(keyPrefix, owner) : ledgerKey(keyPrefix, owner)
 }
 
 function parse(reply: EndedReply, doneQueue: string): EndedJob[] {

@@ -1,5 +1,6 @@
-import { isTerminating } from '../../api/index.ts'
+import { isTerminating, taskQueues } from '../../api/index.ts'
 import { parseOwner, queueOwner, type OwnerMarker } from '../../contract/index.ts'
+import { hasCode } from '../../errors/index.ts'
 import type { Driven, Removal, Site } from '../../services/engine/index.ts'
 import { createSettingsKind, type SettingsHappening, type SettingsStop, type SettingsWish } from '../../services/queue-settings/index.ts'
 import { brokerKeyOf, type Context, type Gathered, type Memory, type QueueSituation, type TaskQueueDeps } from './gather.ts'
@@ -13,14 +14,18 @@ export type Acted = {
 
 /** Makes the settings hold and removes old jobs, as far as the dispatch lease allows it. */
 export async function act(deps: TaskQueueDeps, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Acted> {
-  const wish = wishOf(deps, gathered)
+  const wish = wishOf(deps, gathered, context)
   const isWanted = () => isThere(deps, key)
   const kindAt = (site: Site) => kindOf(deps, key, memory, site, wish, isWanted)
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.queue), kindAt, context)
   return { ...driven, situation: situationOf(driven, memory, gathered) }
 }
 
-function wishOf({ queues, installation }: TaskQueueDeps, { queue, suspension, reading }: Gathered): SettingsWish {
+function wishOf(
+  { client, queues, installation }: TaskQueueDeps,
+  { queue, suspension, reading }: Gathered,
+  { signal }: Context,
+): SettingsWish {
   const { maxConcurrency, retention } = queue.spec
   return {
     kind: 'Applied',
@@ -29,10 +34,18 @@ function wishOf({ queues, installation }: TaskQueueDeps, { queue, suspension, re
     uid: queue.metadata.uid,
     createdAtMs: Date.parse(queue.metadata.creationTimestamp ?? '') || 0,
     reading,
-    // Of this installation and watched, and not in the cache, which is complete.
-    isOwnerGone(owner) {
+    // The cache may be behind, and shows only the namespaces that this operator watches.
+    async isOwnerGone(owner) {
       const { kind, namespace, name } = parseOwner(owner)
-      return kind === 'TaskQueue' && owner.startsWith(`${installation}/`) && queues.get(`${namespace}/${name}`) === undefined
+      const isOurs = kind === 'TaskQueue' && owner.startsWith(`${installation}/`)
+      if (!isOurs || queues.get(`${namespace}/${name}`) !== undefined) return false
+      try {
+        await client.get(taskQueues, namespace, name, { signal })
+        return false
+      } catch (error) {
+        signal.throwIfAborted()
+        return hasCode(error, 'TM_KUBE_NOT_FOUND')
+      }
     },
   }
 }

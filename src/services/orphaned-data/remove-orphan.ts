@@ -11,7 +11,7 @@ import { createQueueSlots, createSlotKind, deletionPlan, emptySlotMemory, nothin
 export type RemovalDeps = RunDeps & {
   readonly jobs: Jobs
   readonly installation: string
-  /** Whether the cache, which is complete, has the object. */
+  /** Whether the cache has the object. */
   readonly exists: (kind: OwnerMarker['kind'], namespace: string, name: string) => boolean
 }
 

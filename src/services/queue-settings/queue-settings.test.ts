@@ -15,7 +15,7 @@ const applied: Extract<SettingsWish, { kind: 'Applied' }> = {
   uid: 'u1',
   createdAtMs: 0,
   reading: { paused: true } as QueueReading,
-  isOwnerGone: () => false,
+  isOwnerGone: async () => false,
 }
 
 /** A queue whose broker gives these answers in turn, the last one for ever. */
@@ -78,7 +78,7 @@ test('a queue about which another TaskQueue decides is left alone, unless that o
   })
   expect(calls).toEqual(['apply'])
   const other = world({ apply: [conflict, done] })
-  expect((await other.visit({ ...applied, isOwnerGone: () => true })).result.kind).toBe('Waiting')
+  expect((await other.visit({ ...applied, isOwnerGone: async () => true })).result.kind).toBe('Waiting')
   expect(other.calls).toEqual(['apply', 'apply instead of it'])
 })
 

@@ -31,8 +31,8 @@ export type SettingsWish =
       readonly createdAtMs: number
       /** What is in the queue, as far as it is known. */
       readonly reading: QueueReading | undefined
-      /** Whether the object of another owner is known not to exist, so that its place may be taken. */
-      readonly isOwnerGone: (owner: string) => boolean
+      /** Whether the API server says that the object of another owner does not exist, so that its place may be taken. */
+      readonly isOwnerGone: (owner: string) => Promise<boolean>
     }
   | { readonly kind: 'Released' }
 
@@ -125,7 +125,8 @@ async function apply(
 ): Promise<SettingsActed> {
   const wanted = { queue, owner, proof, settings: what.settings, createdAtMs: wish.createdAtMs, marker }
   let answer = await broker.applyQueue(wanted)
-  if (answer.outcome === 'Conflict' && wish.isOwnerGone(answer.owner)) answer = await broker.applyQueue({ ...wanted, gone: answer.owner })
+  if (answer.outcome === 'Conflict' && (await wish.isOwnerGone(answer.owner)))
+    answer = await broker.applyQueue({ ...wanted, gone: answer.owner })
   switch (answer.outcome) {
     case 'Done':
       return { outcome: 'Done', record: { ...record, applied: { what, answer } }, happened: [{ kind: 'Changed', changes: answer.changes }] }

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import type { Broker, BrokerEndpoint, EndedJob } from '../../broker/index.ts'
+import type { Broker, BrokerEndpoint, DispatchProof, EndedJob } from '../../broker/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { createBrokers } from '../brokers/index.ts'
@@ -17,8 +17,14 @@ const endOf = (owner: string, slot: number): EndedJob => ({
   outcome: 'Succeeded',
 })
 
+const held: DispatchProof = { dispatcher: 'default/shop', epoch: 7, holder: 'c/ns/lease' }
+
 /** A done queue in memory, read in pages of 100, and a tracking of it. */
-function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => false) {
+function world(
+  queue: EndedJob[],
+  isGone: (owner: string) => boolean = () => false,
+  proof: { readonly current: DispatchProof | undefined } = { current: held },
+) {
   let change: () => void = () => undefined
   let reads = 0
   const broker: Partial<Broker> = {
@@ -29,7 +35,8 @@ function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => fal
     async readLedgers(ledgers) {
       return { stored: ledgers.map(() => undefined), brokerTimeMs: 0 }
     },
-    async acknowledgeEnded(refs) {
+    async acknowledgeEnded(refs, { epoch }) {
+      if (epoch !== held.epoch) return 'Fenced'
       const gone = new Set(refs.map(({ id }) => id))
       queue.splice(0, queue.length, ...queue.filter(({ id }) => !gone.has(id)))
       return 'Done'
@@ -55,6 +62,7 @@ function world(queue: EndedJob[], isGone: (owner: string) => boolean = () => fal
     clock: fakeClock(),
     log: silentLogger,
     isGone,
+    proofIn: () => proof.current,
   })
   return { tracking, queue, change: () => change(), reads: () => reads }
 }
@@ -103,6 +111,19 @@ test('ends of a schedule that is gone with its ledger are removed, also behind t
   tracking.watch('shop/default', { doneQueue, endpoint })
   await vi.waitFor(() => expect(queue.map(({ owner }) => owner)).toEqual(Array.from({ length: 120 }, () => 'default/shop/invalid')))
   await tracking.stop()
+})
+
+test.each<[string, DispatchProof | undefined]>([
+  ['does not hold the dispatch lease', undefined],
+  ['was frozen, and whose proof is not the newest any more', { ...held, epoch: 6 }],
+])('a process that %s removes no end', async (_, proof) => {
+  const { tracking, queue, reads, change } = world([endOf('default/shop/gone', 1)], () => true, { current: proof })
+  tracking.watch('shop/default', { doneQueue, endpoint })
+  await vi.waitFor(() => expect(reads()).toBeGreaterThan(0))
+  change()
+  await vi.waitFor(() => expect(reads()).toBeGreaterThan(1))
+  await tracking.stop()
+  expect(queue).toHaveLength(1)
 })
 
 test('untracked ends are announced while their object exists, and kept for it', async () => {

@@ -1,4 +1,4 @@
-import type { Broker, BrokerEndpoint, EndedJob } from '../../broker/index.ts'
+import type { Broker, BrokerEndpoint, DispatchProof, EndedJob } from '../../broker/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { parseOwner } from '../../contract/index.ts'
 import type { Logger } from '../../observability/index.ts'
@@ -57,6 +57,8 @@ export type TrackingDeps = {
   readonly log: Logger
   /** Whether the object of this ledger or run is known not to exist. */
   readonly isGone: (owner: string) => boolean
+  /** The proof of the dispatch lease of that namespace there; undefined: this process does not hold it, and removes nothing. */
+  readonly proofIn: (namespace: string, endpoint: BrokerEndpoint) => DispatchProof | undefined
 }
 
 type DoneQueueSubscription = Subscription & DoneQueue
@@ -64,7 +66,7 @@ type DoneQueueSubscription = Subscription & DoneQueue
 type EndsReader = Reader<DoneQueueSubscription> &
   Pick<Tracking, 'ended' | 'acknowledged'> & { readonly id: string; readonly requestRead: () => void }
 
-type Ends = Pick<TrackingDeps, 'isGone' | 'log'> & {
+type Ends = Pick<TrackingDeps, 'isGone' | 'proofIn' | 'log'> & {
   readonly context: ReaderContext<DoneQueueSubscription>
   readonly doneQueue: string
   byOwner: Map<string, readonly EndedJob[]>
@@ -76,7 +78,7 @@ const retryMs = 2_000
 /** As many ends as are worked on at once. */
 const enoughEnds = 100
 
-export function createTracking({ brokers, signals, clock, log, isGone }: TrackingDeps): Tracking {
+export function createTracking({ brokers, signals, clock, log, isGone, proofIn }: TrackingDeps): Tracking {
   const book = createSubscriptions<DoneQueueSubscription, EndsReader>({
     what: 'ends of jobs',
     brokers,
@@ -85,7 +87,8 @@ export function createTracking({ brokers, signals, clock, log, isGone }: Trackin
     retryMs,
     partOf: ({ doneQueue }) => doneQueue,
     isSame: () => true,
-    openReader: (context, { doneQueue }) => openEnds({ context, doneQueue, isGone, log, byOwner: new Map(), isTruncated: false }, signals),
+    openReader: (context, { doneQueue }) =>
+      openEnds({ context, doneQueue, isGone, proofIn, log, byOwner: new Map(), isTruncated: false }, signals),
   })
   const endListening = signals.changesOf(doneQueueKind).onChange((id) => {
     for (const reader of book.readers()) if (reader.id === id) reader.requestRead()
@@ -158,15 +161,17 @@ function isTracked({ context }: Ends, owner: string): boolean {
   return context.subscriptions.has(idOf(subscriberOf(owner)))
 }
 
-/** Untracked ends whose object and record in the broker are gone: no owner will ever track them. */
+/** Untracked ends whose object and record in the broker are gone: no owner will ever track them. Without the dispatch lease they stay. */
 async function removeOrphanedEnds(ends: Ends): Promise<void> {
-  const { byOwner, context, doneQueue, isGone, log } = ends
+  const { byOwner, context, doneQueue, isGone, proofIn, log } = ends
   const untracked = [...byOwner.keys()].filter((owner) => !isTracked(ends, owner) && isGone(owner))
-  if (untracked.length === 0) return
+  const [first] = untracked
+  if (first === undefined) return
   const orphaned = await withoutRecord(context.broker, untracked)
-  const refs = orphaned.flatMap((owner) => (byOwner.get(owner) ?? []).map(({ id }) => ({ id, doneQueue })))
-  if (refs.length === 0) return
-  await context.broker.acknowledgeEnded(refs)
+  const refs = orphaned.flatMap((orphanOf) => (byOwner.get(orphanOf) ?? []).map(({ id }) => ({ id, doneQueue, orphanOf })))
+  const proof = proofIn(parseOwner(first).namespace, context.endpoint)
+  if (refs.length === 0 || proof === undefined) return
+  if ((await context.broker.acknowledgeEnded(refs, proof)) === 'Fenced') return
   for (const owner of orphaned) byOwner.delete(owner)
   log.info({ queue: doneQueue, jobs: refs.length }, 'removed ends of jobs whose schedule or run is gone')
 }

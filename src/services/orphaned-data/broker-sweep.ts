@@ -1,0 +1,140 @@
+import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../../broker/index.ts'
+import { dispatcherName, doneQueue, type OwnerMarker } from '../../contract/index.ts'
+import { type Brokers, type DispatchLeaseDeps, dispatchLeaseIn } from '../brokers/index.ts'
+import { findEnds } from '../tracking/index.ts'
+import { type RemovalDeps, removeOrphan } from './remove-orphan.ts'
+
+export type BrokerSweepDeps = RemovalDeps &
+  Pick<DispatchLeaseDeps, 'directory' | 'dispatchLeases'> & {
+    readonly taskBrokers: Parameters<typeof dispatchLeaseIn>[0]['taskBrokers']
+    readonly brokers: Pick<Brokers, 'acquire'>
+    /** UID of kube-system. */
+    readonly cluster: string
+    /** Who claims: as for the dispatch leases. */
+    readonly holder: string
+    readonly by: string
+    readonly epoch: () => number
+    readonly isWatched: (namespace: string) => boolean
+    /** The API server's own answer; rejects when it gives none. */
+    readonly isGone: (kind: OwnerMarker['kind'], namespace: string, name: string, signal: AbortSignal) => Promise<boolean>
+    /** Where TaskExecutions that are gone are noted, by `namespace/name`: one that comes under the name is another run. */
+    readonly deletedRuns: { add(key: string): void }
+  }
+
+/** How long another holder has to be silent to lose its lease to one that is claimed for a moment. */
+const patienceMs = 30_000
+/** So many owners are removed at the same time. */
+const removalsAtOnce = 16
+
+type Owner = { readonly owner: string; readonly marker: OwnerMarker }
+
+/** Jobs that run although their owner is gone, with the name of that owner: their ends have to be removed when they come. */
+type Running = Map<string, string>
+
+/** One pass over one broker, with the namespaces at it in which jobs of removed owners still run. */
+type Pass = {
+  readonly deps: BrokerSweepDeps
+  readonly broker: Broker
+  readonly endpoint: BrokerEndpoint
+  readonly signal: AbortSignal
+  readonly running: Map<string, Running>
+}
+
+/** Returns a function that looks through one broker, and resolves with whether nothing is left to do there. */
+export function createBrokerSweep(deps: BrokerSweepDeps): (endpoint: BrokerEndpoint, signal: AbortSignal) => Promise<boolean> {
+  const runningAt = new Map<string, Map<string, Running>>()
+  return async (endpoint, signal) => {
+    const place = `${endpoint.address} ${endpoint.keyPrefix}`
+    const running = runningAt.get(place) ?? new Map<string, Running>()
+    const { broker, release } = deps.brokers.acquire(endpoint)
+    const pass: Pass = { deps, broker, endpoint, signal, running }
+    try {
+      const isComplete = await removeOrphans(pass)
+      await removeLateEnds(pass)
+      return isComplete && running.size === 0
+    } finally {
+      if (running.size > 0) runningAt.set(place, running)
+      else runningAt.delete(place)
+      await release()
+    }
+  }
+}
+
+async function removeOrphans(pass: Pass): Promise<boolean> {
+  const { deps, broker, signal } = pass
+  let isComplete = true
+  let cursor = '0'
+  do {
+    const page = await broker.listOwners(deps.installation, cursor)
+    const orphans = [...page.owners].map(([owner, marker]) => ({ owner, marker })).filter(({ marker }) => isOrphaned(deps, marker))
+    for (const [namespace, owners] of Map.groupBy(orphans, ({ marker }) => marker.namespace)) {
+      const isDone = await withLease(pass, namespace, (proof) => removeOwners(pass, proof, owners))
+      isComplete &&= isDone
+    }
+    cursor = page.cursor
+  } while (cursor !== '0' && !signal.aborted)
+  return isComplete
+}
+
+/** By the cache. It may be behind, so that the API server is asked before anything is removed. */
+function isOrphaned(deps: BrokerSweepDeps, { cluster, kind, namespace, name, deletionPolicy }: OwnerMarker): boolean {
+  const isOurs = cluster === deps.cluster && deletionPolicy === 'Delete'
+  return isOurs && deps.isWatched(namespace) && !deps.exists(kind, namespace, name)
+}
+
+/** With the dispatch lease of the namespace, or, if no TaskBroker there asks for it, with one that is claimed for a moment. */
+async function withLease(pass: Pass, namespace: string, act: (proof: DispatchProof) => Promise<boolean>): Promise<boolean> {
+  const { deps, broker, endpoint } = pass
+  const lease = dispatchLeaseIn(deps, namespace, endpoint)
+  if (lease.kind === 'Held') return act(lease.proof)
+  // Where another cluster dispatches, it removes this, or continues it.
+  if (lease.kind !== 'Unclaimed') return lease.kind === 'Standby'
+  const proof = { dispatcher: dispatcherName(deps.installation, namespace), epoch: deps.epoch(), holder: deps.holder }
+  const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs }
+  const [answer] = await broker.claimDispatch([claim])
+  if (answer?.kind !== 'Held') return answer?.kind === 'HeldByOther'
+  try {
+    return await act(proof)
+  } finally {
+    // Unless a user has created a TaskBroker there meanwhile, which holds the lease now.
+    if (dispatchLeaseIn(deps, namespace, endpoint).kind === 'Unclaimed') await broker.releaseDispatch(proof)
+  }
+}
+
+async function removeOwners(pass: Pass, proof: DispatchProof, owners: readonly Owner[]): Promise<boolean> {
+  const left = [...owners]
+  const results: boolean[] = []
+  const work = async () => {
+    for (let next = left.pop(); next !== undefined && !pass.signal.aborted; next = left.pop())
+      results.push(await removeOwner(pass, proof, next))
+  }
+  await Promise.all(Array.from({ length: removalsAtOnce }, work))
+  return left.length === 0 && !results.includes(false)
+}
+
+async function removeOwner({ deps, broker, signal, running }: Pass, proof: DispatchProof, { owner, marker }: Owner): Promise<boolean> {
+  const { kind, namespace, name } = marker
+  if (!(await deps.isGone(kind, namespace, name, signal))) return true
+  if (kind === 'TaskExecution') deps.deletedRuns.add(`${namespace}/${name}`)
+  const { isComplete, stillRunning } = await removeOrphan(deps, { broker, proof, owner, marker, signal })
+  if (stillRunning.length > 0) {
+    const known: Running = running.get(namespace) ?? new Map()
+    for (const id of stillRunning) known.set(id, owner)
+    running.set(namespace, known)
+  }
+  return isComplete
+}
+
+/** Removes the ends of those that have ended meanwhile, unless their owner has come back: then that owner looks after them. */
+async function removeLateEnds(pass: Pass): Promise<void> {
+  const { deps, broker, running } = pass
+  for (const [namespace, jobs] of running) {
+    const queue = doneQueue(deps.installation, namespace)
+    const { wanted: come } = await findEnds(broker, queue, ({ id }) => jobs.has(id))
+    const refs = come.flatMap(({ id }) => ({ id, doneQueue: queue, orphanOf: jobs.get(id) ?? '' }))
+    const isDone =
+      refs.length === 0 || (await withLease(pass, namespace, async (proof) => (await broker.acknowledgeEnded(refs, proof)) === 'Done'))
+    if (isDone) for (const { id } of refs) jobs.delete(id)
+    if (jobs.size === 0) running.delete(namespace)
+  }
+}

@@ -1,0 +1,257 @@
+import { expect, test } from 'vitest'
+import type { TaskBroker } from '../../api/index.ts'
+import type { Broker, BrokerEndpoint, LedgerWrite } from '../../broker/index.ts'
+import { fakeClock } from '../../clock/index.ts'
+import { ledgerName, type OwnerMarker, runName } from '../../contract/index.ts'
+import { taskmillError } from '../../errors/index.ts'
+import { silentLogger } from '../../observability/index.ts'
+import { createBrokerClock, type DispatchState } from '../brokers/index.ts'
+import type { Jobs } from '../jobs/index.ts'
+import { createOrphanedData, type OrphanedDataDeps } from './orphaned-data.ts'
+
+const endpointOf = (host: string): BrokerEndpoint => ({ address: `${host}:6379`, keyPrefix: 'bull' })
+const ledgerOf = (name: string) => ledgerName('default', 'team', name)
+
+/** Servers by host, each with the owners of its data, and the objects that there are: by what the cache shows, and by what the API server says. */
+function world(deps: Partial<OrphanedDataDeps> = {}) {
+  const clock = fakeClock()
+  const servers = new Map<string, { owners: Map<string, OwnerMarker>; isAway: boolean; passes: number; claims: number }>()
+  const there = { cached: new Set<string>(), stored: new Set<string>(), brokers: new Set<string>(), isApiAway: false, asked: 0 }
+  const warnings: string[] = []
+  const deletedRuns: string[] = []
+
+  function server(host: string) {
+    const known = servers.get(host) ?? { owners: new Map<string, OwnerMarker>(), isAway: false, passes: 0, claims: 0 }
+    servers.set(host, known)
+    return known
+  }
+
+  function brokerOf(host: string): Broker {
+    const at = server(host)
+    return {
+      async listOwners() {
+        at.passes++
+        if (at.isAway) throw taskmillError('TM_BROKER_UNREACHABLE', `${host} does not answer`)
+        return { owners: new Map(at.owners), cursor: '0' }
+      },
+      async claimDispatch() {
+        at.claims++
+        return [{ kind: 'Held' }]
+      },
+      releaseDispatch: async () => undefined,
+      readEnded: async () => ({ ended: [] }),
+      async readLedgers(ledgers) {
+        return {
+          stored: ledgers.map((each) => (at.owners.has(each) ? { revision: 1, document: emptyLedger } : undefined)),
+          brokerTimeMs: 0,
+        }
+      },
+      async readRun() {
+        return { entries: [], length: 0, marker: undefined, brokerTimeMs: 0 }
+      },
+      async writeLedger({ ledger, document }: LedgerWrite) {
+        if (document === undefined) at.owners.delete(ledger)
+        return { outcome: 'Written', stored: undefined, brokerTimeMs: 0 }
+      },
+    } as Partial<Broker> as Broker
+  }
+
+  const log = Object.assign(Object.create(silentLogger) as typeof silentLogger, {
+    warn: (_: object, message: string) => void warnings.push(message),
+  })
+  const stop = new AbortController()
+  const orphanedData = createOrphanedData({
+    clock,
+    log,
+    brokerClock: createBrokerClock(clock),
+    jobs: {} as Jobs,
+    brokers: { acquire: ({ address }) => ({ broker: brokerOf(address.split(':')[0] ?? ''), release: async () => undefined }) },
+    installation: 'default',
+    cluster: 'c1',
+    holder: 'c1/ns/lease',
+    by: 'p',
+    epoch: () => 1,
+    exists: (_, namespace, name) => there.cached.has(`${namespace}/${name}`),
+    async isGone(_, namespace, name) {
+      there.asked++
+      if (there.isApiAway) throw taskmillError('TM_KUBE_UNAVAILABLE', 'the API server does not answer')
+      return !there.stored.has(`${namespace}/${name}`)
+    },
+    isWatched: () => true,
+    deletedRuns: { add: (key) => void deletedRuns.push(key) },
+    taskBrokers: {
+      list: (namespace) =>
+        [...there.brokers].flatMap((host) =>
+          namespace === undefined || namespace === 'team'
+            ? [
+                {
+                  metadata: { namespace: 'team', name: host },
+                  spec: { standalone: { address: `${host}:6379` }, keyPrefix: 'bull' },
+                } as TaskBroker,
+              ]
+            : [],
+        ),
+    },
+    directory: { get: (key) => ({ kind: 'Known', endpoint: endpointOf(key.split('/')[1] ?? '') }) },
+    dispatchLeases: {
+      state: (): DispatchState => ({ kind: 'Active', proof: { dispatcher: 'default/team', epoch: 1, holder: 'c1/ns/lease' } }),
+    },
+    ...deps,
+  })
+  return {
+    clock,
+    there,
+    server,
+    warnings,
+    deletedRuns,
+    orphanedData,
+    leave(host: string, name: string, kind: 'TaskSchedule' | 'TaskExecution' = 'TaskSchedule') {
+      const owner = kind === 'TaskSchedule' ? ledgerOf(name) : runName('default', 'team', name)
+      server(host).owners.set(owner, { v: 1, cluster: 'c1', kind, namespace: 'team', name, deletionPolicy: 'Delete' })
+    },
+    watch(host: string) {
+      there.brokers.add(host)
+      orphanedData.watchBroker(endpointOf(host))
+    },
+    start: () => orphanedData.start(stop.signal),
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await orphanedData.stopped
+    },
+  }
+}
+
+const emptyLedger = JSON.stringify({
+  v: 1,
+  timing: { everySeconds: 60, suspended: false },
+  cursor: 0,
+  open: [],
+  active: [],
+  dispatched: 0,
+  consecutiveFailures: 0,
+  missed: {},
+})
+const hour = 3_600_000
+
+test('nothing is removed of an object that the cache does not show and the API server has', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there } = home
+  leave('a', 'new')
+  leave('a', 'gone')
+  there.stored.add('team/new')
+  start()
+  watch('a')
+  await clock.advance(0)
+  expect([...server('a').owners.keys()]).toEqual([ledgerOf('new')])
+  expect(there.asked).toBe(2)
+})
+
+test('while the API server does not answer nothing is removed, and no run counts as deleted', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there, deletedRuns } = home
+  leave('a', 'gone')
+  leave('a', 'x7k2p', 'TaskExecution')
+  there.isApiAway = true
+  start()
+  watch('a')
+  await clock.advance(0)
+  expect([server('a').owners.size, deletedRuns]).toEqual([2, []])
+  there.isApiAway = false
+  await clock.advance(1_000)
+  expect([[...server('a').owners.keys()], deletedRuns]).toEqual([[runName('default', 'team', 'x7k2p')], ['team/x7k2p']])
+})
+
+test('an object in the cache costs no request', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, there } = home
+  leave('a', 'here')
+  there.cached.add('team/here')
+  start()
+  watch('a')
+  await clock.advance(0)
+  expect(there.asked).toBe(0)
+})
+
+test('a broker that is away keeps no other one from its hourly pass', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server } = home
+  server('dead').isAway = true
+  start()
+  watch('dead')
+  watch('b')
+  await clock.advance(0)
+  leave('b', 'gone')
+  await clock.advance(hour)
+  expect(server('b').owners.size).toBe(0)
+  expect(server('b').passes).toBe(2)
+  expect(server('dead').passes, 'every 15 s').toBeGreaterThan(200)
+})
+
+test('a broker that no TaskBroker names is forgotten once nothing is left there', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there, orphanedData } = home
+  start()
+  watch('a')
+  await clock.advance(0)
+  leave('a', 'gone')
+  there.brokers.clear()
+  orphanedData.lookAgain()
+  await clock.advance(1_000)
+  expect([server('a').owners.size, server('a').passes]).toEqual([0, 2])
+  await clock.advance(3 * hour)
+  orphanedData.lookAgain()
+  await clock.advance(hour)
+  expect(server('a').passes).toBe(2)
+})
+
+test('a broker that is away and that no TaskBroker names is tried less and less often, and given up after an hour, with a warning', async () => {
+  await using home = world()
+  const { watch, start, clock, server, there, warnings } = home
+  start()
+  watch('a')
+  await clock.advance(0)
+  server('a').isAway = true
+  there.brokers.clear()
+  home.orphanedData.lookAgain()
+  await clock.advance(3 * hour)
+  expect(server('a').passes).toBeLessThan(20)
+  expect(warnings).toEqual(['gave up removing orphaned data from a broker that no TaskBroker names; creating one continues it'])
+  const before = server('a').passes
+  server('a').isAway = false
+  watch('a')
+  await clock.advance(0)
+  expect(server('a').passes).toBe(before + 1)
+})
+
+test('what is asked for while a pass runs is done after it', async () => {
+  let isHeld = true
+  const gate = Promise.withResolvers<void>()
+  await using home = world({
+    async isGone() {
+      if (isHeld) await gate.promise
+      return true
+    },
+  })
+  const { leave, watch, start, clock, server, orphanedData } = home
+  leave('a', 'first')
+  start()
+  watch('a')
+  await clock.advance(0)
+  orphanedData.lookAgain()
+  leave('a', 'second')
+  isHeld = false
+  gate.resolve()
+  await clock.advance(1_000)
+  expect([server('a').owners.size, server('a').passes]).toEqual([0, 2])
+})
+
+test('one claim of a namespace without a TaskBroker serves all its owners', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there } = home
+  for (const name of ['a', 'b', 'c', 'd']) leave('host', name)
+  start()
+  watch('host')
+  there.brokers.clear()
+  await clock.advance(0)
+  expect(server('host')).toMatchObject({ owners: new Map(), claims: 1 })
+})
