@@ -124,6 +124,54 @@ it('trusts its own last write over an older cache, but not over a new object of 
   expect(stored).toHaveLength(2)
 })
 
+describe('once the cache shows what was written', () => {
+  const written = { state: 'a', gauge: 1, conditions: [{ type: 'Ready', status: 'True' }] }
+  const at = (resourceVersion: string, status?: Status): Thing => ({ ...thing(status), metadata: { ...thing().metadata, resourceVersion } })
+
+  function versioned() {
+    const stored: unknown[] = []
+    let version = 10
+    const client = {
+      async applyStatus(_: unknown, object: Thing) {
+        stored.push(object.status)
+        return { metadata: { ...object.metadata, resourceVersion: String((version += 1)) } }
+      },
+    } as unknown as KubeClient
+    const clock = fakeClock()
+    const budget = createWriteBudget({ clock, perSecond: 10 })
+    const common = { client, resource: things, fieldManager: 't', clock, budget, transitionOf: ({ state }: Status) => state }
+    return { stored, clock, writer: createStatusWriter<Thing>(common) }
+  }
+
+  it('the object has the status, and no copy of it is kept', async () => {
+    const { stored, writer } = versioned()
+    await writer.write('n/a', at('9'), written)
+    expect(writer.latest('n/a', at('9'))).toBe(written)
+    const shown = at('11', structuredClone(written))
+    expect(writer.latest('n/a', shown)).toBe(shown.status)
+    const optional: object = { ...written, message: undefined }
+    expect(await writer.write('n/a', shown, optional as Status)).toEqual({})
+    expect(stored).toHaveLength(1)
+  })
+
+  it('a gauge still waits for its interval', async () => {
+    const { clock, writer } = versioned()
+    await writer.write('n/a', at('9'), written)
+    await clock.advance(1_000)
+    expect(await writer.write('n/a', at('11', written), { ...written, gauge: 2 })).toEqual({ againAfterMs: 29_000 })
+  })
+
+  it('an edit by somebody else is told from an edit of the spec, also of a gauge alone', async () => {
+    const { stored, writer } = versioned()
+    await writer.write('n/a', at('9'), written)
+    await writer.write('n/a', at('11', written), written)
+    await writer.write('n/a', at('50', written), written)
+    expect(stored).toEqual([written])
+    await writer.write('n/a', at('100', { ...written, gauge: 7 }), written)
+    expect(stored).toEqual([written, written])
+  })
+})
+
 it('keeps the gauges of all objects together within the budget, and transitions outside of it', async () => {
   const { clock, stored, writer } = setup()
   const object = (index: number): Thing => ({

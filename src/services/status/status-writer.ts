@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util'
+import { createHash } from 'node:crypto'
 import { alertingType, type KubeObject, type Resource } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { hasCode } from '../../errors/index.ts'
@@ -9,8 +9,8 @@ import type { ConditionMetrics } from '../../observability/index.ts'
  * Writes the status of the objects of one kind: transitions at once, gauges together, nothing while nothing changes.
  *
  * A transition is a change of what `transitionOf` returns. Everything else in a status is a gauge: it is written with the next transition, or
- * once its object has not been written for `gaugeIntervalMs` and the budget of the process allows it. The last written status is kept here,
- * because the cache may still show the one before. A status that somebody else has edited since is written again at once. The condition
+ * once its object has not been written for `gaugeIntervalMs` and the budget of the process allows it. The last written status is kept here
+ * until the cache shows it; then the object's own counts, and only a digest is kept. A status that somebody else has edited since is written again at once. The condition
  * that alerts write to their targets belongs to them: a difference in it is no reason to write.
  *
  * Guarantees: a status stands only on the object that it was made of. A UID alone does not ensure that, because an apply to the status of a
@@ -49,7 +49,10 @@ type StatusObject = KubeObject & { readonly status?: unknown }
 type WithConditions = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
 type Written<T extends StatusObject> = {
   readonly uid: string | undefined
-  readonly status: NonNullable<T['status']>
+  /** Undefined as soon as the cache shows it: statuses are the largest part of many objects. */
+  status: NonNullable<T['status']> | undefined
+  /** Of the status as the cache showed it. */
+  digest?: string
   readonly writtenAtMs: number
   /** Versions of the object: the one that was seen, those that writes have left since, and those on which they were made. */
   readonly versions: readonly (string | undefined)[]
@@ -70,7 +73,12 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
   /** Only of this very object, and not of one that had its name before. */
   const remembered = (key: string, object: T): Written<T> | undefined => {
     const entry = written.get(key)
-    return entry?.uid === object.metadata.uid ? entry : undefined
+    if (entry === undefined || entry.uid !== object.metadata.uid) return undefined
+    if (entry.status !== undefined && isShown(entry, object)) {
+      entry.status = undefined
+      entry.digest = digestOf(object.status)
+    }
+    return entry
   }
 
   return {
@@ -80,10 +88,10 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
       deps.conditionMetrics?.(key, (status as WithConditions).conditions ?? [])
       const before = remembered(key, object)
       const shown = withoutAlerting(object.status as NonNullable<T['status']> | undefined)
-      const isEdited = before !== undefined && isOfOther(before, object) && !isDeepStrictEqual(shown, before.status)
-      const known = before === undefined || isEdited ? shown : before.status
-      if (known !== undefined && isDeepStrictEqual(known, status)) return {}
-      if (known !== undefined && !isEdited && isDeepStrictEqual(deps.transitionOf(known), deps.transitionOf(status))) {
+      const isEdited = before !== undefined && isEditedSince(before, object)
+      const known = before?.status === undefined || isEdited ? shown : before.status
+      if (known !== undefined && isSame(known, status)) return {}
+      if (known !== undefined && !isEdited && isSame(deps.transitionOf(known), deps.transitionOf(status))) {
         const waitMs = gaugeWaitMs(deps, key, before, status, known)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
@@ -140,6 +148,36 @@ function versionsSince<T extends StatusObject>(before: Written<T> | undefined, {
 /** Whether another writer has left the version that the cache shows: it is no version of this process, and so a later one. */
 function isOfOther<T extends StatusObject>({ versions }: Written<T>, { metadata }: T): boolean {
   return !versions.includes(metadata.resourceVersion)
+}
+
+/** Whether the cache shows what was written last. */
+function isShown<T extends StatusObject>({ versions }: Written<T>, { metadata }: T): boolean {
+  return metadata.resourceVersion !== undefined && metadata.resourceVersion === versions.at(-1)
+}
+
+/** Whether another writer has left another status than was written. */
+function isEditedSince<T extends StatusObject>(before: Written<T>, object: T): boolean {
+  if (!isOfOther(before, object)) return false
+  return before.status === undefined ? digestOf(object.status) !== before.digest : !isSame(withoutAlerting(object.status), before.status)
+}
+
+/** The API server writes the members of an object in the same order each time. */
+function digestOf(status: unknown): string {
+  return createHash('sha256')
+    .update(JSON.stringify(withoutAlerting(status) ?? null))
+    .digest('base64')
+}
+
+/** Whether both are the same as JSON: a member that is undefined is none. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]))
+  }
+  const [left, right] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>]
+  const hasNoMore = Object.keys(right).every((name) => right[name] === undefined || left[name] !== undefined)
+  return hasNoMore && Object.keys(left).every((name) => isSame(left[name], right[name]))
 }
 
 /** The status without the condition that alerts write to their targets. */
