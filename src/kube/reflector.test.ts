@@ -85,6 +85,24 @@ const begin = (): Promise<Exchange> => {
   return server.next()
 }
 
+test('of an object everything is kept but managed fields and the copy that kubectl apply leaves', async () => {
+  const request = await begin()
+  const stream = request.stream()
+  const copy = { 'kubectl.kubernetes.io/last-applied-configuration': '{"kind":"Pod"}' }
+  const manifest = (name: string, annotations?: object) => {
+    const { metadata, ...rest } = pod(name, '1')
+    return { ...rest, metadata: { ...metadata, managedFields: [{}], ...(annotations && { annotations }) }, spec: { x: 1 } }
+  }
+  for (const object of [manifest('a'), manifest('b', copy), manifest('c', { ...copy, team: 'mail' })]) stream.line(added(object))
+  stream.line(bookmark('2', 'last'))
+  await informer.synced
+  const kept = (name: string, annotations?: object) => {
+    const { metadata, ...rest } = pod(name, '1')
+    return { ...rest, metadata: { ...metadata, ...(annotations && { annotations }) }, spec: { x: 1 } }
+  }
+  expect(informer.list()).toEqual([kept('a'), kept('b', {}), kept('c', { team: 'mail' })])
+})
+
 describe('a streamed list', () => {
   test('ends with its bookmark, and the same stream continues as the watch', async () => {
     const request = await begin()

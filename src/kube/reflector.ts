@@ -25,8 +25,8 @@ export type ReflectorDeps<T> = {
   readonly log: Logger
   readonly rng: () => number
   /**
-   * What to keep of each object; default: everything except `metadata.managedFields`. Must keep name, namespace, UID
-   * and resourceVersion.
+   * What to keep of each object; default: everything except `metadata.managedFields` and the copy of the manifest that
+   * `kubectl apply` leaves. Must keep name, namespace, UID and resourceVersion.
    */
   readonly transform?: (object: T) => T
   /** Whether the server may stream the first list (WatchList); default true. */
@@ -62,7 +62,7 @@ export async function reflect<T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<void> {
   const { client, resource, namespace, labelSelector, clock, log, rng } = deps
-  const transform = deps.transform ?? withoutManagedFields
+  const transform = deps.transform ?? withoutCopies
   const backoff = createBackoff(clock, rng)
   let streams = deps.streamLists ?? true
   const anew = (): State => ({ phase: streams ? 'stream' : 'list' })
@@ -159,10 +159,15 @@ export async function reflect<T extends KubeObject>(
   }
 }
 
-/** Managed fields are often half of an object, and nothing here reads them. */
-function withoutManagedFields<T extends KubeObject>(object: T): T {
-  const { managedFields: _, ...metadata } = object.metadata
-  return { ...object, metadata }
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/** Managed fields and kubectl's copy of the manifest are often two thirds of an object, and nothing here reads them. */
+function withoutCopies<T extends KubeObject>(object: T): T {
+  const { managedFields: _, annotations, ...metadata } = object.metadata
+  if (annotations?.[lastApplied] === undefined)
+    return { ...object, metadata: annotations === undefined ? metadata : { ...metadata, annotations } }
+  const { [lastApplied]: __, ...others } = annotations
+  return { ...object, metadata: { ...metadata, annotations: others } }
 }
 
 /** Growing pauses between attempts to reach the API server. */
