@@ -8,6 +8,7 @@ import { createCaches, partsOf, rememberDeletions, tieMetrics } from './caches.t
 import { createClusterId } from './cluster-id.ts'
 import { createControllers } from './controllers.ts'
 import { leaseWithEpoch } from './lease-with-epoch.ts'
+import { createMemoryReader, createMemoryWatch } from './memory.ts'
 import { operatorConfig } from './operator-config.ts'
 import { serveProbes } from './probes.ts'
 import { type OperatorTimes, partsOfTerm } from './term.ts'
@@ -61,6 +62,7 @@ export async function runOperator(inputs: OperatorInputs): Promise<void> {
     clock,
     log,
   })
+  const memory = createMemoryWatch({ read: createMemoryReader(), metrics, clock, log })
   const process = {
     config,
     cluster: clusterId.get,
@@ -68,6 +70,7 @@ export async function runOperator(inputs: OperatorInputs): Promise<void> {
     caches,
     deletedRuns,
     elector,
+    memory,
     metrics,
     tracer,
     clock,
@@ -92,6 +95,7 @@ export async function runOperator(inputs: OperatorInputs): Promise<void> {
   const ended = new AbortController()
   const liveness = createLiveness({ clock, elector })
   liveness.start(ended.signal)
+  memory.start(ended.signal)
   // Followers are ready too: their caches are warm.
   const unready = () => (synced ? [] : ['caches are not synced'])
   const probes = await serveProbes({ port: config.httpPort, metrics, unready, problems: liveness.problems })

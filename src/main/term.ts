@@ -31,6 +31,7 @@ import { createWriteBudget, type WriteBudget } from '../services/status/index.ts
 import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
 import { cacheOfKind, type Caches, type Deletions } from './caches.ts'
 import type { OperatorConfig } from './operator-config.ts'
+import type { MemoryWatch } from './memory.ts'
 import { fenced, httpPost, traced } from './term-client.ts'
 
 /** Times that no user sets; one that is missing is the product's own. */
@@ -53,6 +54,7 @@ export type Process = {
   /** TaskExecutions that were deleted. */
   readonly deletedRuns: Deletions
   readonly elector: Elector
+  readonly memory: Pick<MemoryWatch, 'onShort'>
   readonly metrics: Metrics
   readonly tracer: Tracer
   readonly clock: Clock
@@ -66,6 +68,8 @@ export type Process = {
 export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer' | 'clock' | 'log' | 'rng' | 'reachPoint'> & {
   /** Aborts when the term ends. */
   readonly signal: AbortSignal
+  /** Calls the handler, until the term ends, when memory is short: what can be read again is to be dropped. */
+  onMemoryShort(handler: () => void): void
   /** Sends only while the term lasts. */
   readonly client: KubeClient
   readonly events: EventRecorder
@@ -102,7 +106,7 @@ export function partsOfTerm(
   signal: AbortSignal,
   createControllers: (term: Term) => readonly Startable[],
 ): readonly Startable[] {
-  const { caches, deletedRuns, metrics, tracer, clock, log, rng, reachPoint, times } = process
+  const { caches, deletedRuns, memory, metrics, tracer, clock, log, rng, reachPoint, times } = process
   const connections = openConnections(process, signal)
   const recording = createRecording(process, connections, signal)
   const term: Term = {
@@ -115,6 +119,7 @@ export function partsOfTerm(
     rng,
     reachPoint,
     signal,
+    onMemoryShort: (handler) => untilAborted(signal, { onChange: memory.onShort }, handler),
     ...connections,
     ...recording,
     notifier: createNotifications(process, connections.secrets, signal),

@@ -69,6 +69,16 @@ export const ruleCases: readonly RuleCase[] = [
     fires: ['controller="worker-pool", severity="warning"'],
   },
   {
+    alert: 'TaskmillOperatorMemoryShort',
+    series: {
+      [`taskmill_memory_used_ratio{${own}, limit="container"}`]: '0.7x10 0.85x80',
+      [`taskmill_memory_used_ratio{${own}, limit="heap"}`]: '0.5x90',
+      [`taskmill_memory_used_ratio{job="taskmill-operator", instance="b", limit="container"}`]: '0.7x10 0.9x2 0.7x80',
+    },
+    atMinutes: 20,
+    fires: ['instance="a", limit="container", severity="warning"'],
+  },
+  {
     alert: 'TaskmillBrokerUnreachable',
     series: {
       'taskmill_broker_reachable{namespace="acme", broker="default"}': '1x10 0x80',

@@ -18,8 +18,14 @@ const terminating = { ...schedule, metadata: { ...schedule.metadata, deletionTim
 function setup(failures = 0) {
   const there: { object: TaskSchedule | undefined } = { object: schedule }
   const count = { removals: 0, sweeps: 0 }
+  const memories: { record?: unknown; shown?: unknown }[] = []
+  const short: { handler?: () => void } = {}
   const engine: Partial<Engine> = {
-    remember: () => ({ record: undefined, connection: {} }) as never,
+    remember() {
+      const memory = { record: undefined, connection: {} }
+      memories.push(memory)
+      return memory as never
+    },
     async remove(memory) {
       if (memory.isRemoved === true) return { isComplete: true, happened: [] }
       count.removals++
@@ -34,10 +40,13 @@ function setup(failures = 0) {
     orphanedData: { lookAgain: () => void count.sweeps++ },
     metrics: createMetrics({ now: () => 0 }),
     clock: fakeClock(),
+    onMemoryShort: (handler: () => void) => (short.handler = handler),
     installation: 'default',
   } as unknown as TaskScheduleDeps)
   return {
     count,
+    memories,
+    runShortOfMemory: () => short.handler?.(),
     async see(object: TaskSchedule | undefined) {
       there.object = object
       return controller.reconcile(key, context)
@@ -65,4 +74,13 @@ test('a schedule that was deleted before this process knew where its ledger is l
   const { see, count } = setup()
   await see(undefined)
   expect(count).toEqual({ removals: 0, sweeps: 1 })
+})
+
+test('when memory is short, the ledgers are dropped: they can be read again', async () => {
+  const { see, memories, runShortOfMemory } = setup(1)
+  await see(terminating)
+  const [memory = {}] = memories
+  Object.assign(memory, { record: { ledger: {} }, shown: {} })
+  runShortOfMemory()
+  expect([memories.length, memory.record, memory.shown]).toEqual([1, undefined, undefined])
 })

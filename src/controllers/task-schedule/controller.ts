@@ -30,6 +30,11 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
   })
 
   /** `terminating`: its deletion has begun, and somebody still holds it. */
+  deps.onMemoryShort(() => {
+    // Looked at again, a schedule reads its ledger first.
+    for (const memory of memories.values()) Object.assign(memory, { record: undefined, shown: undefined })
+  })
+
   async function reconcileGone(key: string, terminating: TaskSchedule | undefined, context: Context): Promise<Result> {
     const memory = terminating === undefined ? memories.get(key) : remember(memories, deps.engine, key, terminating)
     try {

@@ -41,6 +41,8 @@ export type TaskScheduleDeps = SlotDeps & {
   readonly events: EventRecorder
   readonly metrics: Metrics
   readonly clock: Clock
+  /** Calls back when what can be read again is to be dropped. */
+  readonly onMemoryShort: (handler: () => void) => void
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
   readonly installation: string

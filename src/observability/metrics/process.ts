@@ -91,6 +91,12 @@ export const clusterMetrics = declareMetrics({
   about: "Of the operator's process, named like those of client-go and controller-runtime.",
   metrics: {
     taskmill_build_info: { type: 'Gauge', help: '1, with the version of the operator as a label.', labels: ['version'] },
+    taskmill_memory_used_ratio: {
+      type: 'Gauge',
+      help: 'Memory that the operator uses, as a part of a limit: the container (all of it), or the heap (what the last full garbage collection left).',
+      labels: ['limit'],
+      advice: 'Above 0.8, the operator drops what it can read again. Raise operator.resources.limits.memory of the chart.',
+    },
     leader_election_master_status: {
       type: 'Gauge',
       help: '1 while this process holds the Lease, else 0.',
