@@ -26,7 +26,7 @@ test-fast: setup ## the checks, and the tests that need neither a node nor fault
 test-changed: setup ## the tests that the difference to main can break, without those on the node
 	@node hack/test.ts --changed
 
-soak: setup ## long runs of the tests that draw at random; SEED=1 repeats one, ONLY=lane-2 a part of it
+soak: setup ## long runs of the tests that draw at random, and the full scale; SEED=1 repeats one, ONLY=lane-2 a part of it
 	@node hack/test.ts --soak
 
 check: setup-node ## generated files, types, lint, unused code, architecture
@@ -35,7 +35,7 @@ check: setup-node ## generated files, types, lint, unused code, architecture
 generate: setup-node ## write CRDs and API reference from the sources
 	@node hack/generate.ts
 
-bench: setup ## benchmarks, as tables; BENCHES="wake idle" runs some
+bench: setup ## benchmarks, as tables; BENCHES="wake idle" runs some, SCALE_PERCENT=100 the full scale
 	@node test/bench/main.ts $(BENCHES)
 
 image: setup ## the image localhost/taskmill:dev

@@ -6,7 +6,8 @@
  * - `node hack/test.ts`: the checks, then every test. The node comes up when only its suite is left: until then the machine belongs to the others.
  * - `--fast`: the checks and what needs neither a node nor faults.
  * - `--changed`: the tests that the difference to `main` can break, without those on the node.
- * - `--soak`: the tests that draw at random, with many more draws and a seed by chance.
+ * - `--soak`: the tests that draw at random, with many more draws and a seed by chance; then the whole load of the scale benchmark, whose
+ *   operator must survive it.
  * - paths, parts of paths, patterns: those tests.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -75,6 +76,17 @@ async function runOnNode(files: readonly string[]): Promise<void> {
   await run('e2e', files)
 }
 
+/** Its table is for people; only an operator that ends by itself is a failure. */
+function runScale(): void {
+  console.log('\nthe scale benchmark, at its full size')
+  const { status } = spawnSync(process.execPath, ['test/bench/main.ts', 'scale'], {
+    stdio: 'inherit',
+    env: { ...process.env, SCALE_PERCENT: '100' },
+  })
+  const failures = status === 0 ? [] : ['the scale benchmark did not come to its end, see above']
+  outcomes.push({ passed: 1 - failures.length, failed: failures.length, failures, tests: [], files: [] })
+}
+
 const idleShare = measureIdleShare()
 const startedMs = performance.now()
 const isWhole = words.length === 0 && !flags.includes('--changed') && !flags.includes('--soak')
@@ -99,6 +111,7 @@ const busy = others.filter((file) => !waiting.includes(file))
 if (waiting.length > 0 && busy.length > 0) await runInBackground('busy', busy, run('waiting', waiting))
 else if (others.length > 0) await run('tests', others)
 if (onNode.length > 0) await runOnNode(onNode)
+if (flags.includes('--soak') && process.env['ONLY'] === undefined) runScale()
 rmSync(reports, { recursive: true })
 
 const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1)

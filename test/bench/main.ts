@@ -1,6 +1,7 @@
 /**
  * `make bench`: prints figures and ratios against a peer in the same run; it never passes or fails by time.
- * `node test/bench/main.ts wake idle` runs only those; WAKES, BURSTS, ALERT_ROUNDS and IDLE_SECONDS say how often and how long.
+ * `node test/bench/main.ts wake idle` runs only those; WAKES, BURSTS, ALERT_ROUNDS and IDLE_SECONDS say how often and how long, SCALE_PERCENT
+ * which share of its full size the scale benchmark has.
  */
 import { benchAlerts } from './alerts.ts'
 import { benchConsumer } from './consumer.ts'

@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
-/** What Node takes in a container with the chart's limit of 512 MiB; on the whole machine it would let garbage lie for longer. */
-const heapMb = Number(process.env['HEAP_MB'] ?? 256)
+/** What the image gives to the heap in a container with the chart's limit of 512 MiB; on the whole machine Node lets garbage lie for longer. */
+const heapMb = Number(process.env['HEAP_MB'] ?? 358)
 let isBuilt = false
 
 export function startBenchedOperator(kubeconfig: string, { identity = 'operator-0' } = {}): OperatorProcess {
