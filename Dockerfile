@@ -29,5 +29,5 @@ COPY package.json ./
 COPY --from=build /build/dist dist
 # A number, so that runAsNonRoot can be checked. Nothing writes to the file system.
 USER 65532:65532
-# Node takes half of the container's memory for its heap by default. What is not heap needs about 100 MB in an operator of the largest size.
+# Node takes half of the memory limit of its container for its heap by default.
 ENTRYPOINT ["node", "--max-old-space-size-percentage=70", "/app/dist/main/cli.js"]

@@ -42,7 +42,7 @@ describe('a spec that cannot be acted upon', () => {
   it('names the expression, and says what to write', async () => {
     await create('bad-cron', { schedules: ['0 1 * * *', '0 25 * * *'], task })
     const object = await home.schedule('bad-cron', (each) => reasonOf(each, 'Stalled') === 'InvalidSchedule')
-    expect(messageOf(object, 'Stalled')).toMatch(/^spec\.schedules\[1\]: "0 25 \* \* \*".*Invalid value for hour: 25.*write minute hour/u)
+    expect(messageOf(object, 'Stalled')).toMatch(/^spec\.schedules\[1\]: "0 25 \* \* \*".*hour "25" is out of range; write 0 to 23/u)
     expect(reasonOf(object, 'Ready')).toBe('InvalidSchedule')
     expect(object.status?.reason).toBe('InvalidSchedule')
     await edit('bad-cron', { schedules: ['0 1 * * *'] })
