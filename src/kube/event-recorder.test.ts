@@ -18,6 +18,8 @@ let clock: FakeClock
 let stored: Map<string, Event>
 let writes: number
 let refuse: ErrorCode | undefined
+/** The words of a Forbidden. */
+let refusal: string | undefined
 let recorder: EventRecorder
 
 beforeEach(() => {
@@ -25,9 +27,11 @@ beforeEach(() => {
   stored = new Map()
   writes = 0
   refuse = undefined
+  refusal = undefined
   const attempt = () => {
     writes++
     if (refuse) throw taskmillError(refuse, 'refused')
+    if (refusal) throw taskmillError('TM_KUBE_FORBIDDEN', refusal)
   }
   const client: Pick<KubeClient, 'create' | 'apply'> = {
     create: async (_, object) => {
@@ -163,4 +167,21 @@ test('names and notes are cut to their limits, also with multi-byte characters',
   expect(truncateNote('x'.repeat(1_024))).toHaveLength(1_024)
   expect(Buffer.byteLength(truncateNote('x😀'.repeat(300)))).toBeLessThanOrEqual(1_024)
   expect(truncateNote('x😀'.repeat(300))).not.toContain('\uFFFD')
+})
+
+test('after a refusal because the namespace is being deleted, none is sent there for a minute', async () => {
+  const other = { ...about, metadata: { ...about.metadata, namespace: 'other' } }
+  refusal = 'unable to create new content in namespace shop because it is being terminated'
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  expect([writes, recorder.isClosing('shop'), recorder.isClosing('other')]).toEqual([1, true, false])
+  refusal = undefined
+  recorder.event(about, { ...scaled, note: 'from 3 to 4' })
+  recorder.event(other, scaled)
+  await clock.advance(0)
+  expect([writes, [...stored.values()].map(({ metadata }) => metadata.namespace)]).toEqual([2, ['other']])
+  await clock.advance(60_000)
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  expect([writes, recorder.isClosing('shop')]).toEqual([3, false])
 })

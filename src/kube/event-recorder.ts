@@ -14,11 +14,14 @@ export type EventInput = { readonly type: 'Normal' | 'Warning'; readonly reason:
  * Guarantees: `event` returns at once and never throws. If the same event (object, type, action, reason and note)
  * occurs again within 6 minutes, it is counted in the series of one Event, which is written at most every 10 s. The
  * note is part of the key: from 2 to 7 replicas is another event than from 7 to 2. At most 1,000 different events are
- * kept in memory.
+ * kept in memory. After the API server has refused one because its namespace is being deleted, none is sent to that
+ * namespace for 60 s.
  * Does not: guarantee that an Event arrives. Events are notifications for users; the state is in the conditions.
  */
 export type EventRecorder = {
   event(about: KubeObject, input: EventInput): void
+  /** Whether the namespace is being deleted, as the refusal of an Event has shown within the last 60 s. */
+  isClosing(namespace: string): boolean
   /** Writes the waiting events at once, ignoring the pace, and drops those that fail. For the end of the process. */
   flush(): Promise<void>
 }
@@ -41,7 +44,8 @@ type Entry = {
   readonly key: string
   /** Name of the Event. It is fixed, so that a retry cannot create two. */
   readonly name: string
-  readonly regarding: KubeObject
+  /** Not the object: it would keep old versions of objects in memory. */
+  readonly regarding: Event['regarding']
   readonly input: EventInput
   readonly firstMs: number
   count: number
@@ -57,6 +61,7 @@ const events: Resource<Event> = { group: 'events.k8s.io', version: 'v1', kind: '
 const forgetAfterMs = 6 * 60_000
 const paceMs = 10_000
 const maxEntries = 1_000
+const closingMs = 60_000
 const maxNoteBytes = 1_024
 const maxFailures = 3
 
@@ -73,12 +78,15 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
   const fieldManager = 'taskmill-events'
   const entries = new Map<string, Entry>()
   const waiting = new Set<Entry>()
+  /** Until when each namespace counts as being deleted. */
+  const closing = new Map<string, number>()
   let writing: Promise<void> | undefined
   let serial = 0
 
   function record(about: KubeObject, input: EventInput): void {
     const nowMs = clock.now()
     const { namespace, name, uid } = about.metadata
+    if (isClosing(namespace ?? 'default')) return
     const key = [about.kind, namespace, name, uid, input.type, input.action, input.reason, input.note].join('\u0000')
     let entry = entries.get(key)
     if (entry && nowMs - entry.lastMs < forgetAfterMs) {
@@ -93,7 +101,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     entry = {
       key,
       name: `${name.slice(0, 230).replace(/[^a-z0-9]+$/, '')}.${nowMs.toString(16)}${(serial++ % 0x10000).toString(16).padStart(4, '0')}`,
-      regarding: about,
+      regarding: referenceTo(about),
       input: { ...input, note: truncateNote(input.note) },
       firstMs: nowMs,
       lastMs: nowMs,
@@ -103,6 +111,13 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     }
     entries.set(key, entry)
     enqueue(entry)
+  }
+
+  function isClosing(namespace: string): boolean {
+    const untilMs = closing.get(namespace)
+    if (untilMs === undefined || untilMs > clock.monotonicNow()) return untilMs !== undefined
+    closing.delete(namespace)
+    return false
   }
 
   /** Drops series that have been quiet for 6 minutes and have nothing to write. */
@@ -130,6 +145,10 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     for (const entry of waiting) {
       waiting.delete(entry)
       entry.unwritten = false
+      if (isClosing(entry.regarding.namespace ?? 'default')) {
+        entries.delete(entry.key)
+        continue
+      }
       try {
         await write(entry)
         entry.failures = 0
@@ -142,7 +161,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
 
   async function write(entry: Entry): Promise<void> {
     const { regarding, input, count, lastMs, name } = entry
-    const namespace = regarding.metadata.namespace ?? 'default'
+    const namespace = regarding.namespace ?? 'default'
     const series = { count, lastObservedTime: microTime(lastMs) }
     if (entry.uid !== undefined) {
       // With the UID the apply fails if the server has dropped the old Event, instead of creating an Event without
@@ -161,7 +180,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
         note: input.note,
         reportingController: component,
         reportingInstance: instance.slice(0, 128),
-        regarding: referenceTo(regarding),
+        regarding,
         ...(count > 1 ? { series } : {}),
       },
       { fieldManager },
@@ -171,6 +190,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
 
   function failed(entry: Entry, error: unknown): void {
     const refusal = classifyRefusal(error)
+    if (refusal.kind === 'NamespaceGone') closing.set(entry.regarding.namespace ?? 'default', clock.monotonicNow() + closingMs)
     const context = { event: entry.input.reason, reason: describeRefusal(refusal) }
     // Without Events users miss what the operator tells them, and only the administrator can change that.
     if (refusal.kind === 'Permission') log.warn(context, 'could not write an Event')
@@ -193,6 +213,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
         log.error({ err: error }, 'could not record an Event')
       }
     },
+    isClosing,
     async flush() {
       for (const entry of entries.values()) if (entry.timer) enqueue(entry)
       await writing

@@ -123,7 +123,7 @@ export function partsOfTerm(
     ...connections,
     ...recording,
     notifier: createNotifications(process, connections.secrets, signal),
-    statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond }),
+    statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond, isClosing: connections.events.isClosing }),
     ...(times.brokerLookMs === undefined ? {} : { brokerLookMs: times.brokerLookMs }),
   }
   const { events, brokers, signals, dispatchLeases, orphanedData, tracking, whereabouts, counts, notifier } = term

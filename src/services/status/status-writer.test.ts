@@ -124,6 +124,21 @@ it('trusts its own last write over an older cache, but not over a new object of 
   expect(stored).toHaveLength(2)
 })
 
+it('writes no status into a namespace that is being deleted, and tries again in case it is not', async () => {
+  const clock = fakeClock()
+  const stored: unknown[] = []
+  const client = { applyStatus: async (_: unknown, object: Thing) => (stored.push(object.status), object) } as unknown as KubeClient
+  let isClosing = true
+  const budget = createWriteBudget({ clock, perSecond: 10, isClosing: (namespace) => isClosing && namespace === 'n' })
+  const common = { client, resource: things, fieldManager: 't', clock, budget, transitionOf: ({ state }: Status) => state }
+  const writer = createStatusWriter<Thing>(common)
+  expect(await writer.write('n/a', thing(), { state: 'a', gauge: 1 })).toEqual({ againAfterMs: 60_000 })
+  expect(stored).toEqual([])
+  isClosing = false
+  expect(await writer.write('n/a', thing(), { state: 'a', gauge: 1 })).toEqual({})
+  expect(stored).toHaveLength(1)
+})
+
 describe('once the cache shows what was written', () => {
   const written = { state: 'a', gauge: 1, conditions: [{ type: 'Ready', status: 'True' }] }
   const at = (resourceVersion: string, status?: Status): Thing => ({ ...thing(status), metadata: { ...thing().metadata, resourceVersion } })

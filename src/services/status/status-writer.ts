@@ -61,6 +61,8 @@ type Written<T extends StatusObject> = {
 /** How old gauges may be, within the budget, of an object in which something runs. */
 export const runningGaugeMs = 5_000
 const restingGaugeMs = 30_000
+/** In a namespace that is being deleted. */
+const closingMs = 60_000
 
 /** A `gaugeIntervalMs`: 5 s while something runs in the object, and until its end is shown; otherwise 30 s. */
 export function whileRunning<S>(isRunning: (status: S) => boolean): (status: S, shown: S) => number {
@@ -95,6 +97,7 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
         const waitMs = gaugeWaitMs(deps, key, before, status, known)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
+      if (deps.isRecord !== true && deps.budget.isClosing(object.metadata.namespace ?? '')) return { againAfterMs: closingMs }
       written.set(key, await applyStatus(deps, object, status, before, signal))
       return {}
     },
@@ -198,10 +201,20 @@ export type WriteBudget = {
    * time costs nothing.
    */
   take(writer: string): number
+  /** Whether the namespace is being deleted: a status there is seen by nobody, and thousands of them delay the deletion. */
+  isClosing(namespace: string): boolean
 }
 
 /** `perSecond`: writes per second in the long run, and the most at once. */
-export function createWriteBudget({ clock, perSecond }: { readonly clock: Clock; readonly perSecond: number }): WriteBudget {
+export function createWriteBudget({
+  clock,
+  perSecond,
+  isClosing = () => false,
+}: {
+  readonly clock: Clock
+  readonly perSecond: number
+  readonly isClosing?: WriteBudget['isClosing']
+}): WriteBudget {
   const intervalMs = 1000 / perSecond
   /** When each waiting writer is to come back; the earliest first. */
   const comeBackAtMs = new Map<string, number>()
@@ -209,6 +222,7 @@ export function createWriteBudget({ clock, perSecond }: { readonly clock: Clock;
   let filledAtMs = clock.monotonicNow()
   let lastComeBackMs = 0
   return {
+    isClosing,
     take(writer) {
       const nowMs = clock.monotonicNow()
       tokens = Math.min(perSecond, tokens + (nowMs - filledAtMs) / intervalMs)
