@@ -10,7 +10,7 @@ export type Sample = {
   /** Of a histogram: how many values each bucket has, and in the last place those above all bounds. */
   counts?: number[]
   /** The object whose series it is, or all that share it. */
-  owner?: object | Set<object>
+  owner: object | Set<object> | undefined
 }
 
 /** A metric at run time: its series, by the text of their labels as the exposition has it. */
@@ -59,15 +59,11 @@ export function createFamily(name: string, metric: MetricDeclaration, group: Met
 export function sampleOf({ samples, metric }: Family, id: string): Sample {
   const known = samples.get(id)
   if (known !== undefined) return known
-  const sample: Sample =
-    metric.type === 'Histogram'
-      ? {
-          value: 0,
-          counts: bucketsOf(metric)
-            .map(() => 0)
-            .concat(0),
-        }
-      : { value: 0 }
+  const sample: Sample = { value: 0, owner: undefined }
+  if (metric.type === 'Histogram')
+    sample.counts = bucketsOf(metric)
+      .map(() => 0)
+      .concat(0)
   samples.set(id, sample)
   return sample
 }

@@ -4,6 +4,9 @@ import { type Family, type Labels, labelText, observe, type Sample, sampleOf } f
 /** A series of an object, with the labels that it has besides those of the object. */
 type Claim = { readonly family: Family; readonly id: string; readonly extra: Labels }
 
+/** One for all: there are tens of thousands of series without labels of their own. */
+const noLabels: Labels = {}
+
 /**
  * An object with its series: remembers which it has set, so that they go with it. A series that several objects share goes with the last.
  *
@@ -80,7 +83,7 @@ export class Owner {
     if (owner === undefined) sample.owner = this
     else if (owner instanceof Set) owner.add(this)
     else sample.owner = new Set([owner, this])
-    this.#claims.push({ family, id, extra })
+    this.#claims.push({ family, id, extra: Object.keys(extra).length === 0 ? noLabels : extra })
     return sample
   }
 

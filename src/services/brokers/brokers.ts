@@ -97,8 +97,17 @@ export function createBrokerConnection(
   }
 }
 
+/** The directory keeps one endpoint for all objects of a TaskBroker, and each look at an object asks. */
+const fingerprints = new WeakMap<BrokerEndpoint, string>()
+
 /** Equal for the same server, prefix, credentials and TLS, and only for those. Credentials cannot be derived from it. */
-export function fingerprintOf({ address, keyPrefix, credentials, tls }: BrokerEndpoint): string {
+export function fingerprintOf(endpoint: BrokerEndpoint): string {
+  const known = fingerprints.get(endpoint) ?? digestOf(endpoint)
+  fingerprints.set(endpoint, known)
+  return known
+}
+
+function digestOf({ address, keyPrefix, credentials, tls }: BrokerEndpoint): string {
   const parts = [
     address,
     keyPrefix,
