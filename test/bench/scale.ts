@@ -24,7 +24,7 @@ import { startPlainWorker } from '../support/plain-worker.ts'
 import { startBenchedOperator } from './operator.ts'
 import { createLoad, forbidCount, queues, sizeOf, type Size } from './scale-load.ts'
 import { percentiles } from './table.ts'
-import { usageOf } from './usage.ts'
+import { countedBy, usageOf } from './usage.ts'
 
 const namespace = 'scale'
 const minuteMs = 60_000
@@ -228,10 +228,16 @@ async function measureTakeOver(leader: OperatorProcess, follower: OperatorProces
 }
 
 async function measureDeletion(operator: OperatorProcess, client: KubeClient, commands: Redis): Promise<void> {
+  const { port } = await operator.logged('operator started')
+  const requests = () =>
+    Promise.all(['PATCH', 'POST', 'GET'].map((method) => countedBy(port, 'rest_client_requests_total', `method="${method}"`)))
+  const before = await requests()
   const gone = observe(client, namespaces, { name: namespace }, (object) => object === undefined)
   const startedMs = Date.now()
   await client.delete(namespaces, undefined, namespace)
   line('deletion of the namespace', await timedWait(gone))
+  const [patches = 0, posts = 0, gets = 0] = (await requests()).map((count, index) => count - (before[index] ?? 0))
+  line('requests of the operator meanwhile', `${patches} PATCH (status), ${posts} POST (Events, and the Lease), ${gets} GET`)
   const isOwn = (key: string): boolean => key.includes('.taskmill') || key.includes(':taskmill:')
   const ownKeys = async (): Promise<readonly string[]> => (await commands.keys('*')).filter(isOwn)
   let own = await ownKeys()
