@@ -1,4 +1,4 @@
-/** Schedules while something is away: the operator, the broker, the ledger, the namespace, the dispatch lease. */
+/** Schedules while something is away: the broker, the ledger, the namespace, the dispatch lease; of the operator see schedule-missed. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { taskBrokers, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
@@ -17,8 +17,6 @@ afterAll(() => home?.stop())
 const create = (name: string, spec: Parameters<typeof createSchedule>[3]): Promise<TaskSchedule> =>
   createSchedule(home.client, home.namespace, name, spec)
 const remove = (name: string): Promise<unknown> => home.client.delete(taskSchedules, home.namespace, name)
-const missedOf = (object: TaskSchedule): Readonly<Record<string, number>> =>
-  Object.fromEntries((object.status?.missedRuns ?? []).map(({ reason, count }) => [reason, count]))
 const ledgerKey = (namespace: string, name: string): string => `bull:.taskmill:ledger:default/${namespace}/${name}`
 
 async function restartOperator(meanwhile: () => Promise<void>): Promise<void> {
@@ -26,52 +24,6 @@ async function restartOperator(meanwhile: () => Promise<void>): Promise<void> {
   await meanwhile()
   home.startOperator()
 }
-
-describe('slots that fell due while no operator was there', () => {
-  it('run as missedRuns says, and the others are counted with their reasons', async () => {
-    const names = ['latest', 'skip', 'all', 'too-late']
-    const consumers = Object.fromEntries(names.map((name) => [name, home.consume(name, async () => undefined)]))
-    const task = (queue: string) => ({ type: 'x', queue })
-    let createdAt = 0
-    let outageEnd = 0
-    await restartOperator(async () => {
-      await create('latest', { everySeconds: 10, task: task('latest') })
-      await create('skip', { everySeconds: 10, missedRuns: 'Skip', task: task('skip') })
-      await create('all', { everySeconds: 10, missedRuns: 'All', missedRunsLimit: 2, task: task('all') })
-      const last = await create('too-late', { everySeconds: 10, missedRuns: 'All', startingDeadlineSeconds: 12, task: task('too-late') })
-      createdAt = Date.parse(last.metadata.creationTimestamp ?? '') / 1000
-      await sleep(45_000)
-      outageEnd = Date.now() / 1000
-    })
-    const states = Object.fromEntries(
-      await Promise.all(
-        names.map(async (name) => {
-          await consumers[name]?.ran(1)
-          return [name, await home.schedule(name, (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded')] as const
-        }),
-      ),
-    )
-    /** Slots of the outage; those that ran were recorded late, in order, and none twice. */
-    const slots = (name: string) => slotsOf(consumers[name] ?? { runs: [], ran: async () => undefined, close: async () => undefined })
-    for (const name of names) {
-      const ran = slots(name)
-      const missed = missedOf(states[name] as TaskSchedule)
-      const due = Math.floor((ran.at(-1) ?? 0) / 10) - Math.floor(createdAt / 10)
-      const made = ran.filter((slot) => slot <= outageEnd)
-      expect([name, new Set(ran).size]).toEqual([name, ran.length])
-      expect([name, due]).toEqual([name, ran.length + Object.values(missed).reduce((sum, count) => sum + count, 0)])
-      expect(ran).toEqual(ran.toSorted((a, b) => a - b))
-      if (name === 'latest') expect([made.length, Object.keys(missed)]).toEqual([expect.any(Number), ['Superseded']])
-      if (name === 'skip') expect(missed['Skipped']).toBeGreaterThan(0)
-      if (name === 'all') expect(missed['TooManyMissed']).toBeGreaterThan(0)
-      if (name === 'too-late') expect(missed['StartingDeadlineExceeded']).toBeGreaterThan(0)
-    }
-    await expect.poll(() => home.eventsOf('latest', 'RunMissed').then((found) => found.length), { timeout: 20_000 }).toBe(1)
-    const [event] = await home.eventsOf('latest', 'RunMissed')
-    expect(event?.note).toMatch(/^\d+ slots, the newest \S+: Superseded$/u)
-    await Promise.all(names.map(remove))
-  })
-})
 
 describe('a broker that is away', () => {
   it('is said to be, also that a slot is overdue, and afterwards things go on', async () => {
