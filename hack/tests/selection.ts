@@ -8,8 +8,9 @@ import { dirname, join, normalize } from 'node:path'
 /** A change of one of these may break every test. */
 const foundations = ['package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts', 'hack/cluster/']
 
-/** Those that take more than a minute, mostly because they wait. */
+/** Those that take longest: of the suites that wait more than a minute, of the others more than ten seconds. */
 export const slowFiles: readonly string[] = [
+  ...['src/graph/exploration.test.ts', 'src/scheduling/exploration.test.ts', 'test/chart/render.test.ts'],
   ...['alerts', 'cli', 'schedule-outage', 'task-queue', 'worker-access', 'worker-endpoints'].map(
     (name) => `test/integration/${name}.test.ts`,
   ),
