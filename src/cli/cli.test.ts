@@ -74,6 +74,15 @@ it.each<[readonly string[], string]>([
   [['run', 'tsch/x', '--param', 'a=1'], '--param is for graphs (tdep/NAME); use --payload to change the payload of a schedule'],
   [['run', 'tsch/x', '--payload', '[1]'], '--payload must be a JSON object, such as {"retainDays": 1}'],
   [['run', 'tsch/x', '--payload', '{"a":'], '--payload is not JSON: Unexpected end of JSON input'],
+  [
+    ['run', 'tsch/x', '--payload', '{"user":{"id":1175930294816452671}}'],
+    '--payload: user.id: 1175930294816452671 would arrive as 1175930294816452600, because numbers keep about 16 digits; write it as text, in quotes: "1175930294816452671"',
+  ],
+  [['run', 'tdep/x', '--param', 'ids=[1,1e400]'], '--param ids[1]: 1e400 is too large for a number; write it as text, in quotes: "1e400"'],
+  [
+    ['run', 'tdep/x', '--param', 'pi=3.14159265358979323846'],
+    `--param pi=3.14159265358979323846 has more digits than a JSON number can keep. As text: --param 'pi="3.14159265358979323846"'`,
+  ],
   [['run', 'tdep/x', '--param', 'days'], '--param days: write KEY=VALUE, such as days=7'],
   [['run', 'tdep/x', '--param', 'a=1', '--param', 'a=2'], '--param a is given twice'],
   [

@@ -1,5 +1,6 @@
 import { taskExecutions, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { errorMessage } from '../errors/index.ts'
+import { describeInexact, findInexactNumbers, isRawNumber, parseJson } from '../json/index.ts'
 import type { Written } from '../kube/index.ts'
 import { type Arguments, CommandError, usageError, parseDuration, formatDuration } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
@@ -111,13 +112,15 @@ function slotTimeOf({ slotTime }: Arguments): string | undefined {
 function parseObject(text: string, what: string): object {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch (error) {
     throw usageError(`${what} is not JSON: ${errorMessage(error)}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw usageError(`${what} must be a JSON object, such as {"retainDays": 1}`)
   }
+  const [inexact] = findInexactNumbers(value, '')
+  if (inexact !== undefined) throw usageError(`${what}: ${inexact.field}: ${describeInexact(inexact.text)}`)
   return value
 }
 
@@ -137,14 +140,14 @@ export function parseParameters(params: readonly string[]): Readonly<Record<stri
 function valueOf(key: string, text: string): unknown {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     return text
   }
-  // A number that JSON would round, for example a long id.
-  const isRounded = typeof value === 'number' && (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
-  if (isRounded) {
+  if (isRawNumber(value)) {
     throw usageError(`--param ${key}=${text} has more digits than a JSON number can keep. As text: --param '${key}="${text}"'`)
   }
+  const [inexact] = findInexactNumbers(value, key)
+  if (inexact !== undefined) throw usageError(`--param ${inexact.field}: ${describeInexact(inexact.text)}`)
   return value
 }

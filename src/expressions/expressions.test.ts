@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { parseJson } from '../json/index.ts'
 import { compile, compileDocument, compileTemplate, compileText, evaluateRule } from './index.ts'
 
 const run = (source: string, values: Record<string, unknown> = {}) => compile(source, { variables: Object.keys(values) }).evaluate(values)
@@ -58,6 +59,22 @@ describe('values', () => {
     const expression = compile(source, { variables: ['a'] })
     expect(expression.evaluate({ a: 3 })).toEqual(ofThree)
     expect(expression.evaluate({ a: 3.5 })).toEqual(ofMore)
+  })
+
+  it('a long integer of JSON is exact, and only text leaves the expression', () => {
+    const a = parseJson('{"id":1175930294816452671,"least":-9223372036854775808}')
+    expect(run('a.id == 1175930294816452671 && a.id != 1175930294816452672 && a.least < a.id', { a })).toBe(true)
+    expect(run('[string(a.id), string(a.id + 1), string(type(a.id) == int)]', { a })).toEqual([
+      '1175930294816452671',
+      '1175930294816452672',
+      'true',
+    ])
+    expect(thrown(() => run('a.id', { a })).message).toContain('the result 1175930294816452671 is larger')
+    for (const number of ['1e400', '18446744073709551616', '0.1234567890123456789'])
+      expect(thrown(() => run('size(a)', { a: parseJson(`[${number}]`) }))).toMatchObject({
+        code: 'TM_EXPRESSION_FAILED',
+        message: expect.stringContaining(number),
+      })
   })
 
   it("yesterday's local date is one expression, also on the days of the clock change", () => {
@@ -137,6 +154,18 @@ describe('documents', () => {
       { use: ['n'], field: 'payload.a' },
       { use: ['n'], field: 'payload.b[0].c' },
       { use: ['items'], field: 'payload.__proto' },
+    ])
+  })
+
+  it('a number that its receiver would read otherwise is refused', () => {
+    const compiled = compileDocument(parseJson('{"a":[1,{"b-c":1175930294816452671}],"d":1e400,"e":0.5}'), 'payload', { variables })
+    expect(!compiled.ok && compiled.faults).toEqual([
+      {
+        reason: 'InvalidNumber',
+        field: 'payload.a[1].b-c',
+        message: expect.stringMatching(/^1175930294816452671 would arrive as .*write it as text, in quotes: "1175930294816452671"$/u),
+      },
+      { reason: 'InvalidNumber', field: 'payload.d', message: '1e400 is too large for a number; write it as text, in quotes: "1e400"' },
     ])
   })
 

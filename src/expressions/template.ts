@@ -1,4 +1,5 @@
 import { taskmillError } from '../errors/index.ts'
+import { describeInexact, isRawNumber } from '../json/index.ts'
 import { compileAt, type CompileOptions, type Expression, type Use } from './compile.ts'
 import { failed } from './explain.ts'
 
@@ -93,7 +94,12 @@ export type CompiledDocument = {
   evaluate(variables: Variables): unknown
 }
 
-export type DocumentFault = { readonly field: string; readonly message: string }
+/** `InvalidNumber`: a number with more digits than its receiver could read. */
+export type DocumentFault = {
+  readonly reason: 'InvalidExpression' | 'InvalidNumber'
+  readonly field: string
+  readonly message: string
+}
 
 /** Maximum depth of lists and objects: enough for users, and safe for the stack. */
 const maxDepth = 100
@@ -103,7 +109,7 @@ type Scope = { readonly options: CompileOptions; readonly faults: DocumentFault[
 
 /**
  * Compiles every text in a JSON value, also nested ones, as `compileTemplate` does. Keys are not compiled. Returns all
- * faults, not only the first.
+ * faults, not only the first; a number that JavaScript cannot hold is one.
  */
 export function compileDocument(
   value: unknown,
@@ -118,8 +124,12 @@ export function compileDocument(
 function compilePart(value: unknown, field: string, scope: Scope, depth: number): Part {
   if (typeof value === 'string') return value.includes('$(') ? compileLeaf(value, field, scope) : () => value
   if (typeof value !== 'object' || value === null) return () => value
+  if (isRawNumber(value)) {
+    scope.faults.push({ reason: 'InvalidNumber', field, message: describeInexact(value.rawJSON) })
+    return () => undefined
+  }
   if (depth === maxDepth) {
-    scope.faults.push({ field, message: `lists and objects nest deeper than ${maxDepth} here` })
+    scope.faults.push({ reason: 'InvalidExpression', field, message: `lists and objects nest deeper than ${maxDepth} here` })
     return () => undefined
   }
   if (Array.isArray(value)) {
@@ -136,7 +146,7 @@ function compileLeaf(source: string, field: string, { options, faults, uses }: S
     uses.push(...template.uses.map((use) => ({ use, field })))
     return (variables) => template.evaluate(variables)
   } catch (error) {
-    faults.push({ field, message: describeError(error) })
+    faults.push({ reason: 'InvalidExpression', field, message: describeError(error) })
     return () => undefined
   }
 }

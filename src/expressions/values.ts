@@ -15,6 +15,7 @@
  */
 import { EvaluationError, Optional } from '@marcbachmann/cel-js'
 import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator'
+import { describeInexact, isRawNumber, type RawNumber } from '../json/index.ts'
 import { failed, tooCostly } from './explain.ts'
 
 /** Returns an error of the evaluation. Without advice its code selects one. The caller adds the position. */
@@ -91,10 +92,18 @@ export const fromSchema: ToCel = (value, count) =>
 function convert(value: unknown, count: () => void, number: (value: number) => unknown): unknown {
   count()
   if (typeof value === 'number') return number(value)
+  if (isRawNumber(value)) return rawToCel(value)
   if (Array.isArray(value)) return value.map((item) => convert(item, count, number))
   if (value === null || typeof value !== 'object' || value instanceof Date) return value
   const entries = Object.entries(value).filter(([, item]) => item !== undefined)
   return new Map(entries.map(([key, item]) => [key, convert(item, count, number)]))
+}
+
+/** An integer that no double holds, for example a long id, is exact as an `int`. Throws for any other such number. */
+function rawToCel({ rawJSON: text }: RawNumber): bigint {
+  const value = /^-?\d+$/u.test(text) ? BigInt(text) : undefined
+  if (value !== undefined && value >= int64.min && value <= int64.max) return value
+  throw failed(`a value has a number that cannot be read: ${describeInexact(text)}`)
 }
 
 /**

@@ -1,3 +1,4 @@
+import { describeInexact, findInexactNumbers } from '../json/index.ts'
 import { findComponents, findCycle, upstreamOf } from './components.ts'
 import { compileNode, type NodeExpressions } from './node-expressions.ts'
 import type { EdgeCondition, PlanNode, RunPlan } from './log.ts'
@@ -23,8 +24,11 @@ export type Graph = {
   readonly indexOf: ReadonlyMap<string, number>
 }
 
-/** `Cycle` lists the path. `InvalidExpression` covers syntax, unknown names, types, and nodes that are not upstream. */
-export type GraphFaultReason = 'Cycle' | 'UnknownNode' | 'DuplicateNode' | 'FinallyDependency' | 'InvalidExpression'
+/**
+ * `Cycle` lists the path. `InvalidExpression` covers syntax, unknown names, types, and nodes that are not upstream.
+ * `InvalidNumber`: a number in a payload or parameter has more digits than its receiver could read.
+ */
+export type GraphFaultReason = 'Cycle' | 'UnknownNode' | 'DuplicateNode' | 'FinallyDependency' | 'InvalidExpression' | 'InvalidNumber'
 
 /** What is wrong with a plan. `field` is a path within the plan: `nodes[2].dependsOn[0]`. */
 export type GraphFault = { readonly reason: GraphFaultReason; readonly field: string; readonly message: string }
@@ -40,9 +44,9 @@ export function compileGraph(plan: RunPlan): CompiledGraph {
   const upstream = specs.map((spec, index) => edgesOf(spec, fieldOf(index), index >= plan.nodes.length, indexOf, plan, faults))
   const downstream = specs.map((): Edge[] => [])
   for (const [node, edges] of upstream.entries()) for (const { node: from, condition } of edges) downstream[from]?.push({ node, condition })
-  const expressions = specs.map((spec, index) =>
-    compileNode(spec, fieldOf(index), (fault) => faults.push({ reason: 'InvalidExpression', ...fault })),
-  )
+  const expressions = specs.map((spec, index) => compileNode(spec, fieldOf(index), (fault) => faults.push(fault)))
+  for (const { field, text } of findInexactNumbers(plan.parameters, 'parameters'))
+    faults.push({ reason: 'InvalidNumber', field, message: describeInexact(text) })
   const neighbours = upstream.map((edges) => edges.map(({ node }) => node))
   const components = findComponents(neighbours)
   faults.push(...findCycleFaults(components, neighbours, specs, plan))

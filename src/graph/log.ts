@@ -3,6 +3,7 @@
  * TaskDependency does not affect a run that has started.
  */
 import type { NodeExecutorName, TaskDependency } from '../api/index.ts'
+import { parseJson } from '../json/index.ts'
 
 /**
  * What an edge requires of the upstream node. `Failed` holds for `Failed` and `TimedOut`. `Completed` holds for every
@@ -140,7 +141,7 @@ export type RunEntry = Begun | Started | Placed | Stopping | Ended | RunStopped 
 
 /** Reads one entry of a log and drops unknown fields. Throws on what this version does not understand. */
 export function parseEntry(document: string): RunEntry {
-  const it = fields(JSON.parse(document), 'the entry')
+  const it = fields(parseJson(document), 'the entry')
   if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, but only 1 is supported`)
   const kinds = ['Begun', 'Started', 'Placed', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting'] as const
   const kind = oneOf(it['kind'], kinds, 'kind')

@@ -24,19 +24,23 @@ export type NodeExpressions = {
   readonly uses: readonly { readonly use: Use; readonly field: string }[]
 }
 
-type Fault = { readonly field: string; readonly message: string }
 type Uses = { use: Use; field: string }[]
 
 const variables = ['nodes', 'run', 'parameters', 'slot'] as const
 
 /** Compiles all expressions of a node; `field` is the path of the node. Reports each fault to `onFault`. */
-export function compileNode(node: PlanNode, field: string, onFault: (fault: Fault) => void): NodeExpressions {
+export function compileNode(node: PlanNode, field: string, onFault: (fault: DocumentFault) => void): NodeExpressions {
   const uses: Uses = []
   const when = node.when === undefined ? undefined : compileWhen(node.when, `${field}.when`, uses, onFault)
   return { when, uses, effect: compileEffect(executorOf(node), field, uses, onFault) }
 }
 
-function compileEffect(executor: NodeExecutor, field: string, uses: Uses, onFault: (fault: Fault) => void): (values: Variables) => Effect {
+function compileEffect(
+  executor: NodeExecutor,
+  field: string,
+  uses: Uses,
+  onFault: (fault: DocumentFault) => void,
+): (values: Variables) => Effect {
   switch (executor.kind) {
     case 'task':
       return compileTask(executor.template, field, uses, onFault)
@@ -50,7 +54,12 @@ function compileEffect(executor: NodeExecutor, field: string, uses: Uses, onFaul
   }
 }
 
-function compileTask(task: TaskTemplate, field: string, uses: Uses, onFault: (fault: Fault) => void): (values: Variables) => Effect {
+function compileTask(
+  task: TaskTemplate,
+  field: string,
+  uses: Uses,
+  onFault: (fault: DocumentFault) => void,
+): (values: Variables) => Effect {
   const payload = compileDocument(task.payload, `${field}.task.payload`, { variables })
   if (payload.ok) uses.push(...payload.document.uses)
   else payload.faults.forEach(onFault)
@@ -60,14 +69,14 @@ function compileTask(task: TaskTemplate, field: string, uses: Uses, onFault: (fa
       : { task }
 }
 
-function compileWhen(source: string, field: string, uses: Uses, onFault: (fault: Fault) => void): Expression | undefined {
+function compileWhen(source: string, field: string, uses: Uses, onFault: (fault: DocumentFault) => void): Expression | undefined {
   try {
     const expression = compile(source, { variables })
     uses.push(...expression.uses.map((use) => ({ use, field })))
     if (expression.type === 'bool' || expression.type === 'dyn') return expression
-    onFault({ field, message: `it yields ${expression.type}, but must yield true or false; add a comparison` })
+    onFault({ reason: 'InvalidExpression', field, message: `it yields ${expression.type}, but must yield true or false; add a comparison` })
   } catch (error) {
-    onFault({ field, message: errorMessage(error) })
+    onFault({ reason: 'InvalidExpression', field, message: errorMessage(error) })
   }
   return undefined
 }
@@ -101,7 +110,11 @@ export function compileJobTemplate(
       uses.push(...template.uses.map((use) => ({ use, field: at })))
       return (values) => template.evaluate(values)
     } catch (error) {
-      faults.push({ field: at, message: `${describeError(error)}; write $$(NAME) for a variable that Kubernetes fills in` })
+      faults.push({
+        reason: 'InvalidExpression',
+        field: at,
+        message: `${describeError(error)}; write $$(NAME) for a variable that Kubernetes fills in`,
+      })
       return () => value
     }
   }

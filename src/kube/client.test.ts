@@ -47,6 +47,20 @@ const failureOf = (promise: Promise<unknown>): Promise<TaskmillError> =>
     (error: unknown) => (error instanceof TaskmillError ? error : Promise.reject(error)),
   )
 
+test('numbers arrive and leave as they are written, however long', async () => {
+  const text =
+    '{"apiVersion":"v1","kind":"WorkerPool","metadata":{"name":"mail","resourceVersion":"1"},"spec":{"id":1175930294816452671,"n":1.5}}'
+  const answer = client.get(pools, 'shop', 'mail')
+  ;(await server.next()).text(200, text)
+  const object = await answer
+  expect(JSON.stringify(object)).toBe(text)
+  const applied = client.apply(pools, object, { fieldManager: 'test' })
+  const request = await server.next()
+  expect(request.sent).toContain('"id":1175930294816452671')
+  request.text(200, text)
+  await applied
+})
+
 test('an object is returned as the server sent it, unknown fields included', async () => {
   const answer = client.get(pools, 'shop', 'mail')
   const request = await server.next()

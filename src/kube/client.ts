@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject, Resource } from '../api/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
+import { parseJson } from '../json/index.ts'
 import { apiVersionOf, resourcePath } from './notation.ts'
 import {
   createTransport,
@@ -159,7 +160,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
   function parsed(answer: string, request: Outgoing): unknown {
     try {
-      return JSON.parse(answer)
+      return parseJson(answer)
     } catch (cause) {
       throw taskmillError('TM_KUBE_BAD_RESPONSE', `the answer to ${request.method} ${request.path} is not JSON`, { cause })
     }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { KubeObject } from '../api/index.ts'
 import { taskmillError } from '../errors/index.ts'
+import { parseJson } from '../json/index.ts'
 import { toKubeError } from './status-error.ts'
 
 /** One event of a watch. The object of a BOOKMARK has only a resource version, from which it is safe to continue. */
@@ -44,7 +45,7 @@ async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string>
 function eventIn<T>(line: string, label: string): WatchEvent<T> {
   let event: { type?: unknown; object?: unknown }
   try {
-    event = JSON.parse(line)
+    event = parseJson(line) as typeof event
   } catch (cause) {
     throw taskmillError('TM_KUBE_BAD_RESPONSE', `a line of the watch is not JSON (${label})`, { cause })
   }

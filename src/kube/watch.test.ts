@@ -28,6 +28,12 @@ afterEach(async () => {
 const open = (signal?: AbortSignal) =>
   client.watch(pods, { namespace: 'shop', resourceVersion: '5', timeoutSeconds: 60, ...(signal ? { signal } : {}) })
 
+test('numbers of a watch arrive as they are written, however long', async () => {
+  const line = '{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"6"},"spec":{"id":1175930294816452671}}}'
+  const events = watchEvents(ReadableStream.from([Buffer.from(`${line}\n`)]), 'WATCH /x')
+  expect(JSON.stringify((await events.next()).value)).toBe(line)
+})
+
 test('a watch requests bookmarks and a time limit, and yields until the server ends it', async () => {
   const events = open()
   const first = events.next()

@@ -44,6 +44,34 @@ describe('one manifest', () => {
       ],
     ],
     [
+      'with numbers that JavaScript would round, each at its place',
+      schedule(
+        '  everySeconds: 60\n  task:\n    type: t\n    queue: q\n    payload:\n      id: 1175930294816452671\n' +
+          '      list: [9007199254740991, -9007199254740993, 0.1234567890123456789, 1e400, 0xFFFFFFFFFFFFFFFF, 1_000, 0.1, "1e400"]\n' +
+          '      1175930294816452673: a\n',
+      ),
+      [
+        'a.yaml:10:7 error TaskSchedule/nightly spec.task.payload.id: 1175930294816452671 would arrive as 1175930294816452600, because numbers keep about 16 digits; write it as text, in quotes: "1175930294816452671"',
+        'a.yaml:11:32 error TaskSchedule/nightly spec.task.payload.list[1]: -9007199254740993 would arrive as -9007199254740992, because numbers keep about 16 digits; write it as text, in quotes: "-9007199254740993"',
+        'a.yaml:11:51 error TaskSchedule/nightly spec.task.payload.list[2]: 0.1234567890123456789 would arrive as 0.12345678901234568, because numbers keep about 16 digits; write it as text, in quotes: "0.1234567890123456789"',
+        'a.yaml:11:74 error TaskSchedule/nightly spec.task.payload.list[3]: 1e400 is too large for a number; write it as text, in quotes: "1e400"',
+        'a.yaml:11:81 error TaskSchedule/nightly spec.task.payload.list[4]: 18446744073709551615 would arrive as 18446744073709552000, because numbers keep about 16 digits; write it as text, in quotes: "18446744073709551615"',
+      ],
+    ],
+    [
+      'of JSON, with a number that JavaScript would round beside another mistake',
+      '{"apiVersion":"taskmill.dev/v1alpha1","kind":"TaskExecution","metadata":{"name":"x"},"spec":{"scheduleRef":{"name":"a"},"payload":{"id":12345678901234567890},"nope":1}}',
+      [
+        'a.yaml:1:132 error TaskExecution/x spec.payload.id: 12345678901234567890 would arrive as 12345678901234567000, because numbers keep about 16 digits; write it as text, in quotes: "12345678901234567890"',
+        'a.yaml:1:159 error TaskExecution/x spec.nope: is not a known field; see the reference',
+      ],
+    ],
+    [
+      'with a number that JSON does not have',
+      schedule('  everySeconds: 60\n  task: {type: t, queue: q, payload: {a: -.inf}}\n'),
+      ['a.yaml:6:42 error is not YAML: -.inf is not a number that JSON has; leave it out, or write text in quotes'],
+    ],
+    [
       'with an expression, under a name with dots and brackets',
       schedule('  everySeconds: 60\n  task:\n    type: t\n    queue: q\n    payload:\n      a.b: {"c[0]": ["x", $(slott)]}\n'),
       [

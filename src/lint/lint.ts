@@ -1,6 +1,7 @@
 import { type Kind, withDefaults, apiGroup, apiVersion, kinds, createValidator, type JsonSchema, type Problem } from '../api/index.ts'
 import { suggestName, findNearest } from '../errors/index.ts'
 import { evaluateRule } from '../expressions/index.ts'
+import { describeInexact, findInexactNumbers, withoutRawNumbers } from '../json/index.ts'
 import { findFaults } from '../plans/index.ts'
 import { parseDocuments, isObject, unrendered, valueAt, type Written } from './documents.ts'
 import { readKustomizations, slashed } from './kustomizations.ts'
@@ -152,6 +153,15 @@ const validate = createValidator({ evaluateRule })
  * known.
  */
 function findProblems(kind: Kind, { value }: Written): readonly Judged[] {
+  const inexact = findInexactNumbers(value, '').map(({ field, text }): Judged => ({
+    path: field,
+    message: describeInexact(text),
+    severity: 'error',
+  }))
+  return inexact.length === 0 ? judge(kind, value) : [...inexact, ...judge(kind, withoutRawNumbers(value) as Written['value'])]
+}
+
+function judge(kind: Kind, value: Written['value']): readonly Judged[] {
   const refused = validate(kind, value).map((problem): Judged => ({
     ...problem,
     severity: 'error',

@@ -11,8 +11,10 @@ import {
   type Pair,
   parseAllDocuments,
   type Tags,
+  visit,
 } from 'yaml'
 import { errorMessage } from '../errors/index.ts'
+import { isExact, rawNumber } from '../json/index.ts'
 
 /** What kubectl's parser supports: booleans, octals and merge keys of YAML 1.1, but no times and no base-60 numbers. */
 const kubectlTags = (tags: Tags): Tags => [
@@ -41,15 +43,42 @@ type Value = { readonly ok: true; readonly value: unknown } | { readonly ok: fal
 /** More values than any object has that the API server stores; aliases of aliases can stand for billions. */
 const mostValues = 1_000_000
 
-/** Returns the JSON value of a document. An anchor may be used any number of times, as long as the whole stays small. */
+/**
+ * Returns the JSON value of a document, with numbers that JavaScript cannot hold as they are written. An anchor may be
+ * used any number of times, as long as the whole stays small.
+ */
 export function valueOf(document: YamlDocument): Value {
-  const fault = findAliasFault(document)
+  const fault = findAliasFault(document) ?? keepNumbers(document)
   if (fault !== undefined) return { ok: false, ...fault }
   try {
     return { ok: true, value: document.toJS({ maxAliasCount: -1 }) as unknown }
   } catch (error) {
     return { ok: false, offset: startOf(document.contents) ?? 0, message: errorMessage(error) }
   }
+}
+
+/** Replaces the values of numbers that are not exact. Returns the first that JSON does not have: .inf and .nan. */
+function keepNumbers(document: YamlDocument): AliasFault | undefined {
+  let fault: AliasFault | undefined
+  visit(document, {
+    Scalar(role, node) {
+      if (typeof node.value !== 'number') return
+      const written = (node.source ?? String(node.value)).replaceAll('_', '').replace(/^\+/u, '')
+      const isDecimal = /^-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/iu.test(written)
+      if (isDecimal ? isExact(written) : Number.isSafeInteger(node.value)) return
+      if (!isDecimal && !Number.isFinite(node.value))
+        fault ??= { offset: startOf(node) ?? 0, message: `${written} is not a number that JSON has; leave it out, or write text in quotes` }
+      else if (role === 'key') node.value = written
+      else node.value = rawNumber(isDecimal ? written : wholeText(written))
+    },
+  })
+  return fault
+}
+
+/** Hexadecimal, octal or binary, as YAML 1.1 and 1.2 write them; kubectl hands them on in decimal. */
+function wholeText(written: string): string {
+  const digits = written.replace(/^-/u, '').replace(/^0(?=[0-7]+$)/u, '0o')
+  return `${written.startsWith('-') ? '-' : ''}${BigInt(digits)}`
 }
 
 type AliasFault = { readonly offset: number; readonly message: string }

@@ -9,6 +9,7 @@ import {
   withDefaults,
 } from '../api/index.ts'
 import type { RunPlan } from '../graph/index.ts'
+import { parseJson } from '../json/index.ts'
 import { understandDependency, understandExecution, type UnderstoodRun } from './run.ts'
 
 const head = { apiVersion: 'taskmill.dev/v1alpha1' } as const
@@ -75,6 +76,16 @@ describe("a run of a schedule's template", () => {
     const template = { keep: { days: 30, hours: 5 }, list: [1, 2], text: 'a', gone: 1 }
     const above = { keep: { days: 1 }, list: [3], text: { b: 1 }, gone: null, more: true }
     expect(payloadOf(template, above)).toEqual({ keep: { days: 1, hours: 5 }, list: [3], text: { b: 1 }, gone: null, more: true })
+  })
+
+  it('refuses numbers that workers would read otherwise, wherever they come from', () => {
+    const long = parseJson('{"id":1175930294816452671}') as object
+    const of = (spec: object, template?: object) => faultsOf(understandExecution(executionOf(spec), { schedule: scheduleOf(template) }))
+    expect(of({ task: task(long) })).toEqual(['InvalidNumber spec.task.payload.id'])
+    expect(of({ scheduleRef: { name: 'nightly' }, payload: long }, { id: 1 })).toEqual(['InvalidNumber spec.task.payload.id'])
+    expect(of({ scheduleRef: { name: 'nightly' }, payload: { other: 1 } }, long)).toEqual(['InvalidNumber spec.task.payload.id'])
+    // What replaces a long number is another value.
+    expect(of({ scheduleRef: { name: 'nightly' }, payload: { id: '1175930294816452671' } }, long)).toEqual([])
   })
 
   it('adds a payload to a template that has none, and has none where neither has', () => {

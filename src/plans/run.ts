@@ -1,5 +1,6 @@
 import { runSourceOf, slotStartOf, type TaskDependency, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type RunPlan } from '../graph/index.ts'
+import { isRawNumber } from '../json/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { understandParameters } from './task-schedule.ts'
 
@@ -137,5 +138,5 @@ function merged(below: unknown, above: unknown): unknown {
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { taskSchedule, type TaskSchedule, withDefaults } from '../api/index.ts'
+import { parseJson } from '../json/index.ts'
 import { summarizeFaults } from './fault.ts'
 import { understandSchedule } from './task-schedule.ts'
 
@@ -48,6 +49,11 @@ describe('a faulty schedule is refused with the field of the fault', () => {
     ['each expression', { schedules: ['0 1 * * 0', 'x', '0 0 30 2 *'] }, [2, 1].map((at) => ['InvalidSchedule', `spec.schedules[${at}]`])],
     ['the time zone', { timeZone: 'Mars/Base' }, [['InvalidTimeZone', 'spec.timeZone']]],
     ['each text', withPayload({ a: '$(x)', b: ['$('] }), ['a', 'b[0]'].map((at) => ['InvalidExpression', `spec.task.payload.${at}`])],
+    [
+      'long numbers',
+      withPayload(parseJson('{"a":[1175930294816452671],"b":1}') as object as never),
+      [['InvalidNumber', 'spec.task.payload.a[0]']],
+    ],
     ['what fails for every slot', withPayload({ a: '$(int(slot))' }), [['InvalidExpression', 'spec.task.payload']]],
     ['the size', withPayload({ a: 'x'.repeat(262_144) }), [['PayloadTooLarge', 'spec.task.payload']]],
     [

@@ -4,6 +4,7 @@ import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
 import { compileDocument, type CompiledDocument, describeError } from '../expressions/index.ts'
 import { compileJobTemplate } from '../graph/index.ts'
+import { isRawNumber } from '../json/index.ts'
 import {
   generationOf,
   parseTiming,
@@ -19,7 +20,7 @@ import { executionOfSlot, type NewExecution } from './slot-run.ts'
 /** The part of a plan that depends only on the object. */
 type StaticPlan = Omit<SchedulePlan, 'epoch' | 'statusSlot'>
 
-export type ScheduleFaultReason = 'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidExpression' | 'PayloadTooLarge'
+export type ScheduleFaultReason = 'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'
 
 /** What each slot starts. */
 export type SlotStart =
@@ -30,7 +31,7 @@ export type SlotStart =
 export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonly start: SlotStart }, ScheduleFaultReason>
 
 /** Collects the faults of a payload. */
-export type PayloadFaults = Pick<Fault<'InvalidExpression' | 'PayloadTooLarge'>[], 'push'>
+export type PayloadFaults = Pick<Fault<'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'>[], 'push'>
 
 /** A slot for trying the expressions before one is due. */
 export const sampleSlot: Slot = Date.UTC(2026, 10, 29) / 1000
@@ -105,7 +106,7 @@ function understandJob(job: JobTemplate, faults: PayloadFaults): SlotStart | und
   const field = 'spec.job'
   const compiled = compileJobTemplate(job, field, { variables: ['slot'] })
   if (!compiled.ok) {
-    faults.push(...compiled.faults.map((fault) => ({ reason: 'InvalidExpression' as const, ...fault })))
+    faults.push(...compiled.faults)
     return undefined
   }
   const templateOf = (slot: Slot) => compiled.template.evaluate({ slot: slotTime(slot) })
@@ -175,7 +176,7 @@ function understandTiming(timing: Timing, faults: Fault<ScheduleFaultReason>[]):
 function understandPayload(value: Readonly<Record<string, unknown>>, field: string, faults: PayloadFaults): CompiledDocument | undefined {
   const compiled = compileDocument(value, field, { variables: ['slot'] })
   if (!compiled.ok) {
-    faults.push(...compiled.faults.map((fault) => ({ reason: 'InvalidExpression' as const, ...fault })))
+    faults.push(...compiled.faults)
     return undefined
   }
   // Finds expressions that compile but fail, and payloads that grow too large, now and not when a slot is due.
@@ -200,7 +201,7 @@ function hashOf(template: unknown): string {
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value
   const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(fields.map(([name, own]) => [name, sorted(own)]))
 }

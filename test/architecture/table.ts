@@ -11,7 +11,7 @@ export type Row = {
   readonly pure?: true
 }
 
-export const leaves = ['clock', 'errors', 'expressions', 'observability'] as const
+export const leaves = ['clock', 'errors', 'expressions', 'json', 'observability'] as const
 const pureRules = ['scheduling', 'graph', 'scaling', 'retry', 'alerting', 'history', 'forecasting', 'workloads']
 const ports = ['kube', 'broker']
 const services = [
@@ -38,7 +38,8 @@ export const table: Readonly<Record<string, Row>> = {
   contract: { pure: true },
   clock: {},
   errors: { pure: true },
-  expressions: { values: ['errors'], packages: ['@marcbachmann/cel-js'] },
+  json: { pure: true },
+  expressions: { values: ['errors', 'json'], packages: ['@marcbachmann/cel-js'] },
   observability: { packages: ['pino', 'prom-client', '@opentelemetry/api'] },
   api: { pure: true },
   ...Object.fromEntries(pureRules.map((folder) => [folder, { types: ['api'], pure: true } satisfies Row])),

@@ -20,6 +20,12 @@ export const misunderstood: readonly Misunderstood[] = [
   schedule('InvalidSchedule', 'spec.schedules[0]', '{schedules: ["0 0 30 2 *"], task: {type: t, queue: q}}'),
   schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
   schedule('InvalidExpression', 'spec.task.payload.a', '{everySeconds: 9, task: {type: t, queue: q, payload: {a: $(slott)}}}'),
+  schedule('InvalidNumber', 'spec.task.payload.id', '{everySeconds: 9, task: {type: t, queue: q, payload: {id: 1175930294816452671}}}'),
+  schedule(
+    'InvalidNumber',
+    'spec.parameters.a[0].id',
+    '{everySeconds: 9, dependencyRef: {name: g}, parameters: {a: [{id: -9007199254740993}]}}',
+  ),
   schedule('PayloadTooLarge', 'spec.task.payload', `{everySeconds: 9, task: {type: t, queue: q, payload: {a: ${'a'.repeat(262_144)}}}}`),
   schedule(
     'InvalidExpression',
@@ -46,6 +52,12 @@ export const misunderstood: readonly Misunderstood[] = [
   ),
   graph('Cycle', 'spec.nodes[0].dependsOn[0]', `nodes: [{name: a, dependsOn: [{name: a}], ${task}}]`),
   graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: nodes.b.result, ${task}}]`),
+  graph('InvalidNumber', 'spec.parameters.id', `parameters: {id: 1175930294816452671}, nodes: [{name: a, ${task}}]`),
+  graph(
+    'InvalidNumber',
+    'spec.finally[0].task.payload.id',
+    `nodes: [{name: a, ${task}}], finally: [{name: b, task: {type: t, queue: q, payload: {id: 9223372036854775807}}}]`,
+  ),
   graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: "1 + 'x' == 2", ${task}}]`),
   graph('InvalidExpression', 'spec.nodes[0].when', `nodes: [{name: a, when: "'yes'", ${task}}]`),
   {

@@ -8,6 +8,8 @@ export type Exchange = {
   readonly query: Readonly<Record<string, string>>
   readonly headers: IncomingMessage['headers']
   readonly body: unknown
+  /** The body as it was sent. */
+  readonly sent: string
   /** Answers with JSON. */
   json(status: number, body: unknown, headers?: Record<string, string | string[]>): void
   /** Answers with anything. */
@@ -45,6 +47,7 @@ async function exchangeOf(request: IncomingMessage, response: ServerResponse): P
     query: Object.fromEntries(url.searchParams),
     headers: request.headers,
     body: text === '' ? undefined : JSON.parse(text),
+    sent: text,
     json: (status, body, headers) => answer(status, 'application/json', JSON.stringify(body), headers),
     text: (status, body) => answer(status, 'text/html', body),
     stream() {

@@ -15,6 +15,9 @@ const finallyDependency =
   'The nodes of finally run after all others: they have no dependencies, and no node can depend on them. Remove the dependency.'
 const invalidExpression =
   'An expression does not compile, or uses a name that is not known there. The message names the field and the known names.'
+const invalidNumber =
+  'A number in a payload or the parameters has more digits than workers can read. The message names the field. Write the number as ' +
+  'text, in quotes.'
 const templateInvalid =
   "The API server refuses the template of a node's Kubernetes Job; the message quotes it. Correct the template: a run that reaches " +
   'this node fails.'
@@ -33,6 +36,7 @@ const taskDependencyConditions = {
       DuplicateNode: { status: 'False', meaning: duplicateNode },
       FinallyDependency: { status: 'False', meaning: finallyDependency },
       InvalidExpression: { status: 'False', meaning: invalidExpression },
+      InvalidNumber: { status: 'False', meaning: invalidNumber },
       TemplateInvalid: { status: 'False', meaning: templateInvalid },
     },
   },
@@ -48,6 +52,7 @@ const taskDependencyConditions = {
       DuplicateNode: { status: 'True', meaning: duplicateNode },
       FinallyDependency: { status: 'True', meaning: finallyDependency },
       InvalidExpression: { status: 'True', meaning: invalidExpression },
+      InvalidNumber: { status: 'True', meaning: invalidNumber },
       TemplateInvalid: { status: 'True', meaning: templateInvalid },
     },
   },

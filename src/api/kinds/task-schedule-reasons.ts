@@ -6,6 +6,9 @@ const invalidSchedule = 'A cron expression is not valid, or is never due. The me
 const invalidTimeZone = 'The value of spec.timeZone is not an IANA time zone. Write one such as Europe/Berlin.'
 const invalidExpression =
   'An expression $(…) in the payload, the parameters or the job does not compile. The message names the field and the known names.'
+const invalidNumber =
+  'A number in the payload or the parameters has more digits than workers can read. The message names the field. Write the number ' +
+  'as text, in quotes.'
 const payloadTooLarge = 'The payload, or the evaluated parameters, are too long. Store the data elsewhere and pass a reference.'
 const templateInvalid =
   "The API server refuses the template of the schedule's Kubernetes Job; the message quotes it. No slot is dispatched until the " +
@@ -52,6 +55,7 @@ export const taskScheduleConditions = {
       InvalidSchedule: { status: 'False', meaning: invalidSchedule },
       InvalidTimeZone: { status: 'False', meaning: invalidTimeZone },
       InvalidExpression: { status: 'False', meaning: invalidExpression },
+      InvalidNumber: { status: 'False', meaning: invalidNumber },
       PayloadTooLarge: { status: 'False', meaning: payloadTooLarge },
       DependencyNotFound: { status: 'False', meaning: dependencyNotFound },
       TemplateInvalid: { status: 'False', meaning: templateInvalid },
@@ -84,6 +88,7 @@ export const taskScheduleConditions = {
       InvalidSchedule: { status: 'True', meaning: invalidSchedule },
       InvalidTimeZone: { status: 'True', meaning: invalidTimeZone },
       InvalidExpression: { status: 'True', meaning: invalidExpression },
+      InvalidNumber: { status: 'True', meaning: invalidNumber },
       PayloadTooLarge: { status: 'True', meaning: payloadTooLarge },
       DependencyNotFound: { status: 'True', meaning: dependencyNotFound },
       TemplateInvalid: { status: 'True', meaning: templateInvalid },
@@ -177,6 +182,7 @@ export const taskScheduleEvents = {
   InvalidSchedule: { type: 'Warning', action: 'Validate', meaning: invalidSchedule },
   InvalidTimeZone: { type: 'Warning', action: 'Validate', meaning: invalidTimeZone },
   InvalidExpression: { type: 'Warning', action: 'Validate', meaning: invalidExpression },
+  InvalidNumber: { type: 'Warning', action: 'Validate', meaning: invalidNumber },
   PayloadTooLarge: { type: 'Warning', action: 'Validate', meaning: payloadTooLarge },
   DependencyNotFound: { type: 'Warning', action: 'Dispatch', meaning: dependencyNotFound },
   TemplateInvalid: { type: 'Warning', action: 'Validate', meaning: templateInvalid },

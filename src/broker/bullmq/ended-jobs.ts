@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { dispatcherKey, ledgerKey, parseOwner, queueKeys, runKey } from '../../contract/index.ts'
+import { parseJson as parseExactly } from '../../json/index.ts'
 import type { BrokerJobs, EndedJob } from '../dispatch-port.ts'
 import { callScript, inParts, scriptsBeside } from '../script.ts'
 
@@ -108,7 +109,7 @@ function ownerOfEnd(text: string): EndOwner | undefined {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactly(text)
   } catch {
     return null
   }

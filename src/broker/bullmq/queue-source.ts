@@ -2,6 +2,7 @@ import { createRedisBackend, Worker, type Job, type WorkerOptions } from 'bullmq
 import type { Redis } from 'ioredis'
 import { queueKeys } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
+import { describeInexact, findInexactNumbers, parseJson } from '../../json/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { isPassing } from '../broker-error.ts'
 import type { FetchOutcome } from '../fetch-plan.ts'
@@ -130,8 +131,17 @@ export class QueueSource extends Worker<unknown, unknown> {
     const outcome = { limitedMs: Math.max(limitedMs ?? 0, 0), nextDueMs: Math.max(nextDueMs ?? 0, 0) }
     if (!data) return { ...outcome, gotJob: false }
     const job = await this.nextJobFromJobData(data as Parameters<Worker['createJob']>[0], id, token)
-    return job === undefined ? { ...outcome, gotJob: true } : { ...outcome, gotJob: true, job }
+    if (job === undefined) return { ...outcome, gotJob: true }
+    const fault = findNumberFault((data as { readonly data?: unknown }).data)
+    if (fault !== undefined) job.deferredFailure ??= fault
+    return { ...outcome, gotJob: true, job }
   }
+}
+
+/** A handler would work with another number than the one that was sent, so the job fails instead, without a retry. */
+function findNumberFault(text: unknown): string | undefined {
+  const [inexact] = typeof text === 'string' ? findInexactNumbers(parseJson(text), 'payload') : []
+  return inexact && `${inexact.field}: ${describeInexact(inexact.text)}`
 }
 
 /** Says whether BullMQ itself refused to end a job: there is no such job or lock, it is not active, or the lock is another one's. */

@@ -12,6 +12,7 @@ const reportedReasons = [
   'InvalidSchedule',
   'InvalidTimeZone',
   'InvalidExpression',
+  'InvalidNumber',
   'PayloadTooLarge',
   'DependencyNotFound',
   'TemplateInvalid',
