@@ -52,6 +52,12 @@ it('keeps the template except for the owner, the TTL and the termination message
   })
 })
 
+it.each([null, { init: {} }])('leaves initContainers that are %j to the API server', (initContainers) => {
+  const pod = { ...template.spec.template.spec, initContainers }
+  const odd = { ...template, spec: { ...template.spec, template: { ...template.spec.template, spec: pod } } } as JobTemplate
+  expect(buildJob({ ...wanted, template: odd }).spec.template.spec['initContainers']).toEqual(initContainers)
+})
+
 it('has no owner reference without an owner', () => {
   expect(buildJob({ ...wanted, owner: undefined }).metadata).not.toHaveProperty('ownerReferences')
 })

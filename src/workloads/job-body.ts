@@ -14,8 +14,6 @@ export type WantedJob = {
   readonly template: JobTemplate
 }
 
-type Containers = readonly Readonly<Record<string, unknown>>[]
-
 /**
  * Builds the Job without a TTL: if it were deleted before its end is recorded, its run would be lost. The TTL of the
  * template is kept in an annotation.
@@ -24,7 +22,8 @@ export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
   const { id, namespace, name, owner, template } = wanted
   const { ttlSecondsAfterFinished, ...spec } = template.spec
   const pod = spec.template.spec
-  const initContainers = pod['initContainers'] as Containers | undefined
+  // The API server judges the template: what is no list stays as it is, so that the answer names it.
+  const initContainers: unknown = pod['initContainers']
   return {
     metadata: {
       ...template.metadata,
@@ -45,7 +44,7 @@ export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
         metadata: { ...spec.template.metadata, labels: { ...spec.template.metadata?.labels, ...wanted.labels } },
         spec: {
           ...pod,
-          ...(initContainers === undefined ? {} : { initContainers: initContainers.map(withLastWords) }),
+          ...(Array.isArray(initContainers) ? { initContainers: initContainers.map(withLastWords) } : {}),
           containers: pod.containers.map(withLastWords),
         },
       },

@@ -135,6 +135,18 @@ describe('a broker with Secrets', () => {
     expect(podOf({ credentialsSecretRef }, pool).volumes).toEqual(volumes)
   })
 
+  it.each([
+    ['null, which Kubernetes takes for nothing', null, true],
+    ['a map, which the API server refuses with words', { a: 'b' }, false],
+  ])('leaves a list that is %s to the API server', (_, declared, isFilled) => {
+    const container = { name: 'worker', env: declared, volumeMounts: declared }
+    const pool = poolOf({ template: { spec: { containers: [container], volumes: declared } } })
+    const { containers, volumes } = podOf({ credentialsSecretRef }, pool)
+    for (const list of [volumes, containers[0]?.env, containers[0]?.volumeMounts]) {
+      expect(list).toEqual(isFilled ? expect.arrayContaining([expect.objectContaining({ name: expect.any(String) })]) : declared)
+    }
+  })
+
   it('keeps the last words of a container that fails, unless the template says otherwise', () => {
     expect(podOf({}).containers[0]?.terminationMessagePolicy).toBe('FallbackToLogsOnError')
     const containers = [{ name: 'worker', terminationMessagePolicy: 'File' }]

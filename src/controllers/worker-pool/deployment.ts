@@ -177,15 +177,9 @@ function ownerReference(pool: WorkerPool): OwnerReference {
 }
 
 type Named = { readonly name: string; readonly [field: string]: unknown }
-type Mount = { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean; readonly [field: string]: unknown }
 /** What is not named here passes through as the template has it. */
-type Container = {
-  readonly name: string
-  readonly env?: readonly Env[]
-  readonly volumeMounts?: readonly Mount[]
-  readonly [field: string]: unknown
-}
-type PodSpec = { readonly containers: readonly Container[]; readonly volumes?: readonly Named[]; readonly [field: string]: unknown }
+type Container = { readonly name: string; readonly [field: string]: unknown }
+type PodSpec = { readonly containers: readonly Container[]; readonly [field: string]: unknown }
 
 /** Of `/livez`, `/readyz` and `/metrics` in the worker. */
 const httpPort = 9090
@@ -209,8 +203,7 @@ function injected(pod: PodSpec, pool: WorkerPool, broker: TaskBroker): PodSpec {
         )
       : container,
   )
-  const added = missing(volumes, pod.volumes)
-  return { ...pod, containers, ...(added.length === 0 ? {} : { volumes: [...(pod.volumes ?? []), ...added] }) }
+  return { ...pod, containers, ...(volumes.length === 0 ? {} : { volumes: withAdded(volumes, pod['volumes'], 'behind') }) }
 }
 
 function withWorker(container: Container, pool: WorkerPool, broker: TaskBroker, volumes: readonly string[]): Container {
@@ -218,14 +211,13 @@ function withWorker(container: Container, pool: WorkerPool, broker: TaskBroker, 
   const mounts = [credentials, tls].flatMap(({ volume, folder }) =>
     volumes.includes(volume) ? [{ name: volume, mountPath: folder, readOnly: true }] : [],
   )
-  const added = missing(mounts, container.volumeMounts)
   return {
     // The last words of a container that fails are what people need first.
     terminationMessagePolicy: 'FallbackToLogsOnError',
     ...container,
     // Ours first, so that the template's own can refer to them.
-    env: [...missing(env, container.env), ...(container.env ?? [])],
-    ...(added.length === 0 ? {} : { volumeMounts: [...(container.volumeMounts ?? []), ...added] }),
+    env: withAdded(env, container['env'], 'before'),
+    ...(mounts.length === 0 ? {} : { volumeMounts: withAdded(mounts, container['volumeMounts'], 'behind') }),
   }
 }
 
@@ -263,12 +255,16 @@ function filesOf(name: string, keys: readonly string[]): object {
   return { secret: { name, items: keys.map((key) => ({ key, path: key })) } }
 }
 
-function missing<T extends { readonly name: string }>(
-  wanted: readonly T[],
-  declared: readonly { readonly name: string }[] = [],
-): readonly T[] {
-  const names = new Set(declared.map(({ name }) => name))
-  return wanted.filter(({ name }) => !names.has(name))
+/**
+ * Adds the entries whose names a list of the template does not have. The API server judges the template: what is null is left out, as in
+ * Go, and what is no list stays as it is, so that the answer names it.
+ */
+function withAdded(ours: readonly Named[], declared: unknown, place: 'before' | 'behind'): unknown {
+  if (declared === undefined || declared === null) return ours
+  if (!Array.isArray(declared)) return declared
+  const names = new Set(declared.map((entry: Partial<Named> | null) => entry?.name))
+  const added = ours.filter(({ name }) => !names.has(name))
+  return place === 'before' ? [...added, ...declared] : [...declared, ...added]
 }
 
 type Env = { readonly name: string; readonly value?: string; readonly valueFrom?: unknown }
