@@ -1,4 +1,4 @@
-/** Compiles `src/` to `dist/` as it is shipped: JavaScript, declarations, and the Lua scripts beside them. */
+/** Compiles `src/` to `dist/` as it is shipped: JavaScript, declarations, and the Lua scripts and definitions beside them. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, globSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -13,7 +13,7 @@ const compiler = join(repository, 'node_modules', '.bin', 'tsc')
 const compiled = spawnSync(compiler, ['-p', join(repository, 'tsconfig.build.json')], { stdio: 'inherit' })
 if (compiled.status !== 0) process.exit(compiled.status ?? 1)
 
-for (const file of globSync('**/*.lua', { cwd: source })) {
+for (const file of globSync('**/*.{lua,json}', { cwd: source })) {
   const target = join(output, relative(source, join(source, file)))
   mkdirSync(dirname(target), { recursive: true })
   copyFileSync(join(source, file), target)

@@ -19,7 +19,7 @@ kind: WorkerPool
 metadata: {name: ${queue}${more}}
 spec:
   queues: [{name: ${queue}}]
-  template: {spec: {containers: [{name: worker}]}}
+  template: {spec: {containers: [{name: worker, image: acme/worker}]}}
 `
 export const schedule = (spec: string, name = 'nightly') =>
   `apiVersion: taskmill.dev/v1alpha1\nkind: TaskSchedule\nmetadata: {name: ${name}}\nspec:\n${spec}`
