@@ -3,6 +3,7 @@ import { taskmillError } from '../errors/index.ts'
 import { environmentFor, widenCheck } from './environment.ts'
 import { toExpressionError, tooCostly } from './explain.ts'
 import { defaultLimits, meterOf, type ExpressionLimits } from './meter.ts'
+import { type Comparison, comparisonsOf, isNode, type Use, usesOf } from './uses.ts'
 import { fromJson, fromSchema, int64, type ToCel, toJson } from './values.ts'
 
 export type CompileOptions = {
@@ -15,6 +16,8 @@ export type CompileOptions = {
 export type Expression = {
   /** The variables and members that it uses. */
   readonly uses: readonly Use[]
+  /** The literal texts with which it compares members. */
+  readonly comparisons: readonly Comparison[]
   /** CEL's name for the type of its value; `dyn` if it is not known before the evaluation. */
   readonly type: string
   /** JSON in, JSON out. Throws TM_EXPRESSION_FAILED or TM_EXPRESSION_TOO_COSTLY. */
@@ -41,8 +44,10 @@ function compileWith(toCel: ToCel, source: string, offset: number, options: Comp
   if (source.length > limits.sourceLength) throw tooCostly(`the expression is longer than ${limits.sourceLength} characters; split it up`)
   let parsed: ParseResult
   let type = 'dyn'
+  let comparisons: readonly Comparison[]
   try {
     parsed = environmentFor(names, limits).parse(source)
+    comparisons = comparisonsOf(parsed.ast, names)
     prepare(parsed.ast)
     const check = parsed.check()
     if (check.error !== undefined) throw check.error
@@ -54,6 +59,7 @@ function compileWith(toCel: ToCel, source: string, offset: number, options: Comp
   const meter = meterOf(parsed.ast, limits)
   return {
     uses,
+    comparisons,
     type,
     evaluate(variables) {
       meter.reset()
@@ -103,45 +109,4 @@ export function evaluateRule(rule: string, self: unknown, oldSelf?: unknown): bo
   if (typeof holds !== 'boolean')
     throw taskmillError('TM_EXPRESSION_FAILED', `the rule ${JSON.stringify(rule)} yields ${typeof holds}, but must yield true or false`)
   return holds
-}
-
-/**
- * A variable and the members of it that an expression names; the same for `nodes.a.result`, `nodes["a"].result` and
- * `has(nodes.a.result)`.
- */
-export type Use = readonly [variable: string, ...members: string[]]
-
-/**
- * Returns what an expression uses of its variables, each once, in the order of the text. A use ends where the name of a
- * member is computed: `nodes[x]` uses all of `nodes`. Loop variables are not included.
- */
-function usesOf(tree: ASTNode, variables: readonly string[]): readonly Use[] {
-  const found = new Map<string, Use>()
-  collect(tree, (use) => {
-    if (variables.includes(use[0])) found.set(JSON.stringify(use), use)
-  })
-  return [...found.values()]
-}
-
-function collect(value: unknown, add: (use: Use) => void): void {
-  if (Array.isArray(value)) for (const item of value) collect(item, add)
-  else if (isNode(value)) {
-    const use = memberOf(value)
-    if (use === undefined) collect(value.args, add)
-    else add(use)
-  }
-}
-
-/** Returns the whole member chain that ends here, if it starts with a variable and names every member. */
-function memberOf({ op, args }: ASTNode): Use | undefined {
-  if (op === 'id') return [args]
-  if (op !== '.' && op !== '.?' && op !== '[]' && op !== '[?]') return undefined
-  const [of, member] = args
-  const name = typeof member === 'string' ? member : isNode(member) && member.op === 'value' ? member.args : undefined
-  const use = typeof name === 'string' ? memberOf(of) : undefined
-  return use === undefined || typeof name !== 'string' ? undefined : [...use, name]
-}
-
-function isNode(value: unknown): value is ASTNode {
-  return value !== null && typeof value === 'object' && 'op' in value && 'args' in value
 }

@@ -7,7 +7,8 @@
  * A number of JSON is a double whatever its value is, and numbers of all types mix; see `values.ts`.
  * Does not: know types of variables beyond their values. `conformance.tsv` lists what is supported of CEL.
  */
-export { compile, evaluateRule, type CompileOptions, type Expression, type Use } from './compile.ts'
+export { compile, evaluateRule, type CompileOptions, type Expression } from './compile.ts'
 export { compileDocument, compileTemplate, compileText, describeError } from './template.ts'
 export type { CompiledDocument, DocumentFault, TextExpression } from './template.ts'
 export type { ExpressionLimits } from './meter.ts'
+export type { Comparison, Use } from './uses.ts'

@@ -1,7 +1,8 @@
 import { taskmillError } from '../errors/index.ts'
 import { describeInexact, isRawNumber } from '../json/index.ts'
-import { compileAt, type CompileOptions, type Expression, type Use } from './compile.ts'
+import { compileAt, type CompileOptions, type Expression } from './compile.ts'
 import { failed } from './explain.ts'
+import type { Use } from './uses.ts'
 
 /**
  * Compiles a text with `$(CEL)` in it. A text that is a single expression keeps the type of its value; otherwise values
@@ -25,6 +26,7 @@ export type TextExpression = Omit<Expression, 'evaluate'> & { evaluate(variables
 function textFrom(parts: readonly (string | Expression)[]): TextExpression {
   return {
     uses: parts.flatMap((part) => (typeof part === 'string' ? [] : part.uses)),
+    comparisons: parts.flatMap((part) => (typeof part === 'string' ? [] : part.comparisons)),
     type: 'string',
     evaluate: (variables) => parts.map((part) => (typeof part === 'string' ? part : textOf(part.evaluate(variables)))).join(''),
   }

@@ -5,7 +5,7 @@
 import { apiGroup, kinds } from '../api/index.ts'
 import { type Part, splitText } from './parts.ts'
 import type { Finding, Source, Unjudged } from './report.ts'
-import { findTemplateBraces, findOffset, parseYaml, valueOf, type YamlDocument } from './yaml.ts'
+import { findOddName, findOffset, findTruthNames, parseYaml, valueOf, type YamlDocument } from './yaml.ts'
 
 /** An object of any kind, as written in a text. */
 export type Written = {
@@ -76,6 +76,13 @@ function readPart(source: Source, part: Part, isOurs: boolean): Documents {
   if (objects.length === 0 && !isOurs) return leftOut('NoObject')
   const findings = [
     ...(objects.length > 0 || isEmptyList(read.value) ? [] : [finding(startOf(part), noObject)]),
+    ...(objects.length === 0 ? [] : findTruthNames(document)).map(({ offset, name }) =>
+      finding(
+        offset,
+        `YAML takes the name ${name} for ${/^(?:y|yes|on|true)$/iu.test(name)}, as kubectl does. Next: put ${name} in quotes`,
+        'warning',
+      ),
+    ),
     ...replaced(part).map((offset) => finding(offset, notUtf8, 'warning')),
     ...ignored.flatMap(({ contents }) =>
       contents === null
@@ -111,9 +118,10 @@ function faultOf(part: Part, documents: readonly YamlDocument[]): PartFault | un
     return { kind: 'Broken', offset: control.index, message: `it has the control character U+${code}; remove it, or write it as an escape` }
   }
   const error = documents.flatMap(({ errors }) => errors)[0]
-  const braces = documents.map(findTemplateBraces).find((offset) => offset !== undefined)
-  const template = error === undefined ? braces : templateAt(part.text)
+  const odd = documents.map(findOddName).find((offset) => offset !== undefined)
+  const template = error === undefined && (odd === undefined || part.text.startsWith('{{', odd)) ? odd : templateAt(part.text)
   if (template !== undefined) return { kind: 'Template', offset: template, message: unrendered }
+  if (error === undefined && odd !== undefined) return { kind: 'Broken', offset: odd, message: 'the name of a field must be a text' }
   if (part.fault !== undefined) return { kind: 'Broken', offset: 0, message: part.fault }
   return error && { kind: 'Broken', offset: error.pos[0], message: error.message }
 }
@@ -124,8 +132,11 @@ function replaced({ text }: Part): readonly number[] {
   return at < 0 ? [] : [at]
 }
 
+/** The parser's words, with what helps. */
 function wordsOf(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1)
+  if (message.startsWith('Maximum call stack')) return 'lists and maps nest too deep'
+  const hint = message.includes('reserved character') ? '; put it in quotes' : ''
+  return `${message.charAt(0).toLowerCase()}${message.slice(1)}${hint}`
 }
 
 /** Finds braces outside of comments and quotes, as far as that is possible in a text that is not YAML. */

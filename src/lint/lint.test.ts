@@ -160,7 +160,7 @@ describe('texts', () => {
   })
 
   it('with braces that are only text', () => {
-    expect(said(schedule('  everySeconds: 60\n  task: {type: t, queue: q, payload: {body: "Dear {{ name }}", n: \'{{x}}\'}}\n'))).toEqual(
+    expect(said(schedule('  everySeconds: 60\n  task: {type: t, queue: q, payload: {body: "Dear {{ name }}", m: \'{{x}}\'}}\n'))).toEqual(
       [],
     )
   })

@@ -1,12 +1,11 @@
-import { type Kind, withDefaults, apiGroup, apiVersion, kinds, createValidator, type JsonSchema, type Problem } from '../api/index.ts'
+import { type Kind, withDefaults, apiGroup, apiVersion, kinds } from '../api/index.ts'
 import { suggestName, findNearest } from '../errors/index.ts'
-import { evaluateRule } from '../expressions/index.ts'
-import { describeInexact, findInexactNumbers, withoutRawNumbers } from '../json/index.ts'
-import { findFaults } from '../plans/index.ts'
 import { parseDocuments, isObject, unrendered, valueAt, type Written } from './documents.ts'
 import { readKustomizations, slashed } from './kustomizations.ts'
 import { findContradictions, type Known, findReferenceFaults } from './neighbours.ts'
+import { findProblems, type Judged } from './problems.ts'
 import type { Finding, Report, Severity, Source, Unjudged } from './report.ts'
+import { findUnheard } from './unheard.ts'
 
 export type LintOptions = {
   /** Whether these are all manifests of a cluster. Then a missing or duplicate object is an error. */
@@ -14,11 +13,6 @@ export type LintOptions = {
   /** What was found beside the texts and not read. */
   readonly passedOver?: readonly Unjudged[]
 }
-
-/** Git would apply the override again and again, even after a user has ended it. */
-const overrideInManifest =
-  'does not belong into a manifest, because applying it again would restart the override. Next: leave it out; use taskmill scale, ' +
-  'suspend or ack'
 
 /** Checks all manifests of taskmill.dev in some texts, each by itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {
@@ -54,7 +48,11 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
       if (reference !== undefined) known.push(reference)
     }
   }
-  for (const { known: of, severity, field, message } of [...findReferenceFaults(known, options), ...findContradictions(known)]) {
+  for (const { known: of, severity, field, message } of [
+    ...findReferenceFaults(known, options),
+    ...findContradictions(known),
+    ...findUnheard(known),
+  ]) {
     findings.push(findingOf(of.written, field, message, severity))
   }
   return { findings: findings.toSorted(inOrder), manifests, files: judged.length, unjudged: unjudged.toSorted(inOrder) }
@@ -65,8 +63,6 @@ function foreign({ source, value, at }: Written): Unjudged {
   const { line } = at('kind')
   return { reason: 'OtherKind', path: source.path, line, ...(typeof kind === 'string' ? { kind } : {}) }
 }
-
-type Judged = Problem & { readonly severity: Severity }
 
 /** Values with braces of Helm that are refused come from a template that nobody has rendered; other findings say little then. */
 function findingsFrom(problems: readonly Judged[], written: Written): readonly Finding[] {
@@ -143,47 +139,4 @@ function identify(value: Readonly<Record<string, unknown>>): Identity {
     return isOurGroup ? { kind: 'Wrong', field: 'apiVersion', message: `must be ${wanted}, is ${group}` } : { kind: 'Foreign' }
   }
   return declared === undefined ? { kind: 'Foreign' } : { kind: 'Wrong', field: 'apiVersion', message: `is required: write ${wanted}` }
-}
-
-const validate = createValidator({ evaluateRule })
-
-/**
- * Returns what is wrong with one object: what the API server refuses, or else what the controller does not understand,
- * which requires an object that the schema admits. Rules about changes are not checked, because the old object is not
- * known.
- */
-function findProblems(kind: Kind, { value }: Written): readonly Judged[] {
-  const inexact = findInexactNumbers(value, '').map(({ field, text }): Judged => ({
-    path: field,
-    message: describeInexact(text),
-    severity: 'error',
-  }))
-  return inexact.length === 0 ? judge(kind, value) : [...inexact, ...judge(kind, withoutRawNumbers(value) as Written['value'])]
-}
-
-function judge(kind: Kind, value: Written['value']): readonly Judged[] {
-  const refused = validate(kind, value).map((problem): Judged => ({
-    ...problem,
-    severity: 'error',
-    message: `${problem.message}${quotesHint(problem)}${fieldHint(kind, problem)}`,
-  }))
-  const isOverridden = isObject(value['spec']) && value['spec']['override'] !== undefined
-  const beside: readonly Judged[] = isOverridden ? [{ path: 'spec.override', message: overrideInManifest, severity: 'warning' }] : []
-  if (refused.length > 0) return [...refused, ...beside]
-  const misunderstood = findFaults(withDefaults(kind, value as never))
-  return [...misunderstood.map(({ field, message }): Judged => ({ path: field, message, severity: 'error' })), ...beside]
-}
-
-/** YAML does not read `off`, `1e3` and similar values as text. */
-function quotesHint({ message }: Problem): string {
-  return /^must be string, is (?:boolean|integer|number)$/u.test(message) ? '; put it in quotes' : ''
-}
-
-/** A misspelt field is usually one of its valid neighbours. */
-function fieldHint({ spec, status }: Kind, { path, message }: Problem): string {
-  if (!message.startsWith('is not a known field')) return ''
-  const steps = path.split(/[.[\]]+/u)
-  let schema: JsonSchema | undefined = { description: '', properties: { spec: spec.json, status: status.json } }
-  for (const step of steps.slice(0, -1)) schema = schema?.items ?? schema?.properties?.[step] ?? schema?.additionalProperties
-  return suggestName(steps.at(-1) ?? '', Object.keys(schema?.properties ?? {}))
 }

@@ -27,7 +27,8 @@ export type Known = {
   readonly namespace: string | undefined
 }
 
-type Noticed = { readonly known: Known; readonly severity: Severity; readonly field: string; readonly message: string }
+/** What is wrong between objects, told at a field of one of them. */
+export type Noticed = { readonly known: Known; readonly severity: Severity; readonly field: string; readonly message: string }
 
 type Options = { readonly isComplete: boolean }
 
@@ -137,12 +138,12 @@ function nameIn(value: unknown): readonly string[] {
 }
 
 /** An object without a namespace may be meant for any. */
-function canShareNamespace(a: Known, b: Known): boolean {
+export function canShareNamespace(a: Known, b: Known): boolean {
   return a.namespace === undefined || b.namespace === undefined || a.namespace === b.namespace
 }
 
 /** Whether two objects belong together: same namespace, or same folder. */
-function isBeside(a: Known, b: Known): boolean {
+export function isBeside(a: Known, b: Known): boolean {
   return (a.namespace !== undefined && a.namespace === b.namespace) || folderOf(a.written) === folderOf(b.written)
 }
 

@@ -56,16 +56,19 @@ function splitYaml(text: string, from: number): readonly Part[] {
   const starts = [0, ...Array.from(rest.matchAll(/^---/gmu), ({ index }) => index)]
   return starts.flatMap((start, index): readonly Part[] => {
     const own = rest.slice(start, starts[index + 1])
-    if (!/^(?!---|[^\S\n]*#|\s*$).*\S|^---[^\S\n]*[^#\s]/mu.test(own)) return []
-    const after = /^---[^\S\n]*([^#\s].*)/u.exec(own)?.[1]
+    if (!/^(?!---|\.\.\.\s*$|[^\S\n]*#|\s*$).*\S|^---[^\S\n]*[^#\s]/mu.test(own)) return []
     // Files that were joined bring their byte order marks along.
-    const marked = /^(?:---.*\n)?\uFEFF/u.exec(own)?.[0].length
-    const fault =
-      after === undefined ? {} : { fault: `has ${JSON.stringify(short(after))} behind a line of dashes; start a new line for it` }
-    return marked === undefined
-      ? [{ text: own, offset: from + start, ...fault }]
-      : [{ text: own.slice(marked), offset: from + start + marked, ...fault }]
+    const marked = /^(?:---.*\n)?\uFEFF/u.exec(own)?.[0].length ?? 0
+    const fault = faultOf(own)
+    return [{ text: own.slice(marked), offset: from + start + marked, ...(fault === undefined ? {} : { fault }) }]
   })
+}
+
+function faultOf(text: string): string | undefined {
+  const directive = /^\uFEFF?(%\w+)/u.exec(text)?.[1]
+  if (directive !== undefined) return `${directive} is a directive, which kubectl does not read; remove it`
+  const after = /^---[^\S\n]*([^#\s].*)/u.exec(text)?.[1]
+  return after && `has ${JSON.stringify(short(after))} behind a line of dashes; start a new line for it`
 }
 
 function short(text: string): string {

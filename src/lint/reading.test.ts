@@ -147,6 +147,27 @@ describe('a text', () => {
       `[${asJson('a')}]`,
       'a.yaml:1:1 error is no object; kubectl reads one object per document. Next: write objects below each other with lines of three dashes between them',
     ],
+    [
+      'a directive',
+      `%YAML 1.2\n---\n${broker()}`,
+      'a.yaml:1:1 error is not YAML: %YAML is a directive, which kubectl does not read; remove it',
+    ],
+    [
+      'a name that is a list',
+      bad.replace('{name: default}', '{? [a] : b}'),
+      'a.yaml:3:11 error is not YAML: the name of a field must be a text',
+    ],
+    [
+      'a value that is no JSON',
+      bad.replace('"redis"', '.inf'),
+      'a.yaml:4:30 error is not YAML: .inf is not a number that JSON has; leave it out, or write text in quotes',
+    ],
+    ['a reserved character', bad.replace('"redis"', '@daily'), 'plain value cannot start with reserved character @; put it in quotes'],
+    [
+      'lists that nest too deep',
+      bad.replace('"redis"', `${'['.repeat(20_000)}${']'.repeat(20_000)}`),
+      'is not YAML: lists and maps nest too deep',
+    ],
   ])('with %s has one finding', (_, text, finding) => {
     expect(said(text)).toEqual([expect.stringContaining(finding)])
   })

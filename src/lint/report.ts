@@ -104,13 +104,17 @@ export function summarizeReport(report: Report): string {
 
 const mostNames = 5
 
-/** The kinds with how often they are, or else the files, the most frequent first; `--format json` lists everything. */
+/** What tells a reader most: the kind of an object, the ending of a file that kubectl ignores, else the path. */
+function nameOf({ reason, kind, path }: Unjudged): string {
+  if (reason === 'OtherKind' && kind !== undefined) return kind
+  const ending = reason === 'OtherName' ? /[^/](\.[^./]+)$/u.exec(path)?.[1] : undefined
+  return ending === undefined ? path : `*${ending}`
+}
+
+/** Names with how often they occur, the most frequent first; `--format json` lists everything. */
 function namesOf(unjudged: readonly Unjudged[]): string {
   const times = new Map<string, number>()
-  for (const { reason, kind, path } of unjudged) {
-    const name = reason === 'OtherKind' && kind !== undefined ? kind : path
-    times.set(name, (times.get(name) ?? 0) + 1)
-  }
+  for (const each of unjudged) times.set(nameOf(each), (times.get(nameOf(each)) ?? 0) + 1)
   const names = [...times].toSorted(([, a], [, b]) => b - a)
   const shown = names.slice(0, mostNames).map(([name, count]) => (count === 1 ? name : `${count} ${name}`))
   return [...shown, ...(names.length > mostNames ? [`${names.length - mostNames} more (--format json names them)`] : [])].join(', ')

@@ -16,11 +16,12 @@ import {
 import { errorMessage } from '../errors/index.ts'
 import { isExact, rawNumber } from '../json/index.ts'
 
+/** Types of YAML 1.1 for which kubectl has no counterpart; it reads the text, the map or the list behind the tag. */
+const unknownToKubectl = ['timestamp', 'binary', 'set', 'omap', 'pairs'].map((name) => `tag:yaml.org,2002:${name}`)
+
 /** What kubectl's parser supports: booleans, octals and merge keys of YAML 1.1, but no times and no base-60 numbers. */
 const kubectlTags = (tags: Tags): Tags => [
-  ...tags.filter(
-    (tag) => typeof tag !== 'object' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME')),
-  ),
+  ...tags.filter((tag) => typeof tag !== 'object' || !(unknownToKubectl.includes(tag.tag) || ('format' in tag && tag.format === 'TIME'))),
   {
     tag: 'tag:yaml.org,2002:int',
     default: true,
@@ -175,15 +176,15 @@ function startOf(node: unknown): number | undefined {
   return (node as Node | undefined | null)?.range?.[0]
 }
 
-/** Finds a map as the name of a field: that is how YAML reads `{{ .Values.name }}`. */
-export function findTemplateBraces(document: YamlDocument): number | undefined {
-  return bracesIn(document.contents)
+/** Finds the map around a name of a field that is no text. YAML reads `{{ .Values.name }}` so; JSON has no such names. */
+export function findOddName(document: YamlDocument): number | undefined {
+  return oddNameIn(document.contents)
 }
 
-function bracesIn(node: unknown): number | undefined {
-  if (isSeq(node)) return firstOf(node.items, bracesIn)
+function oddNameIn(node: unknown): number | undefined {
+  if (isSeq(node)) return firstOf(node.items, oddNameIn)
   if (!isMap(node)) return undefined
-  return node.items.some(({ key }) => isCollection(key)) ? startOf(node) : firstOf(node.items, ({ value }) => bracesIn(value))
+  return node.items.some(({ key }) => isCollection(key)) ? startOf(node) : firstOf(node.items, ({ value }) => oddNameIn(value))
 }
 
 function firstOf<T>(items: readonly T[], find: (item: T) => number | undefined): number | undefined {
@@ -192,4 +193,21 @@ function firstOf<T>(items: readonly T[], find: (item: T) => number | undefined):
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/**
+ * Finds the names of fields that YAML 1.1 takes for true or false: `on`, `y` and others. kubectl makes `true` and `false`
+ * of them.
+ */
+export function findTruthNames(document: YamlDocument): readonly { readonly offset: number; readonly name: string }[] {
+  return truthNamesIn(document.contents)
+}
+
+function truthNamesIn(node: unknown): readonly { readonly offset: number; readonly name: string }[] {
+  if (isSeq(node)) return node.items.flatMap(truthNamesIn)
+  if (!isMap(node)) return []
+  return node.items.flatMap(({ key, value }) => {
+    const isTruth = isScalar(key) && typeof key.value === 'boolean'
+    return [...(isTruth ? [{ offset: startOf(key) ?? 0, name: key.source ?? String(key.value) }] : []), ...truthNamesIn(value)]
+  })
 }

@@ -29,7 +29,7 @@ function addFolder(folder: string, above: readonly string[], found: Found): void
     else if (isFolder(path, entry)) {
       if (inside.includes(realpathSync(path))) pass('Hidden', path)
       else addFolder(path, inside, found)
-    } else if (/\.(?:ya?ml|json)$|^Kustomization$/u.test(entry.name)) addFile(path, false, found)
+    } else if (/\.(?:ya?ml|json)$|^Kustomization$/u.test(entry.name) && !isDevice(path, entry)) addFile(path, false, found)
     else pass('OtherName', path)
   }
 
@@ -41,6 +41,12 @@ function addFolder(folder: string, above: readonly string[], found: Found): void
 function isFolder(path: string, entry: Dirent): boolean {
   if (!entry.isSymbolicLink()) return entry.isDirectory()
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+/** Reading a pipe in a folder would wait for ever. */
+function isDevice(path: string, entry: Dirent): boolean {
+  const stats = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : entry
+  return stats !== undefined && !stats.isFile()
 }
 
 /** A file that cannot be read is a finding of its own, so that it does not hide the others. */
