@@ -2,6 +2,7 @@
  * Names that people bring from Celery, KEDA, CronJobs, Argo and Airflow, and what Taskmill calls the same. The test beside it holds that
  * every field named here exists.
  */
+import type { Kind } from '../api/index.ts'
 
 /** A field of ours, written from the place of the unknown one, or (`words`) why there is none. */
 type Ours = { readonly field: string; readonly words?: string } | { readonly words: string }
@@ -21,9 +22,11 @@ const retries = {
   countdown: field('retry.initialDelaySeconds'),
 }
 
-/** By the kind, or by the field that holds the unknown one; names without case, dashes and underscores. */
+/**
+ * By the short name of the kind, or by the field that holds the unknown one; names without case, dashes and underscores.
+ */
 export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>>>> = {
-  WorkerPool: {
+  wp: {
     minreplicacount: field('scaling.minReplicas'),
     minreplicas: field('scaling.minReplicas'),
     maxreplicacount: field('scaling.maxReplicas'),
@@ -56,7 +59,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
     broker: field('brokerRef'),
     paused: field('override.suspend', 'or the command taskmill suspend'),
   },
-  TaskSchedule: {
+  tsch: {
     cron: field('schedules', 'a list of expressions'),
     crontab: field('schedules', 'a list of expressions'),
     cronexpression: field('schedules', 'a list of expressions'),
@@ -90,7 +93,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
       Object.entries(retries).map(([name, ours]) => [name, 'field' in ours ? { ...ours, field: `task.${ours.field}` } : ours]),
     ),
   },
-  TaskDependency: {
+  tdep: {
     dag: field('nodes'),
     tasks: field('nodes'),
     steps: field('nodes'),
@@ -158,7 +161,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
     cooldownperiod: field('behavior.scaleDown.stabilizationWindowSeconds'),
     pollinginterval: none('the operator follows the queues and does not poll them. Remove it'),
   },
-  TaskExecution: {
+  tex: {
     workflowtemplateref: field('dependencyRef'),
     taskref: field('task'),
     type: field('task.type'),
@@ -175,7 +178,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
       Object.entries(retries).map(([name, ours]) => [name, 'field' in ours ? { ...ours, field: `task.${ours.field}` } : ours]),
     ),
   },
-  TaskBroker: {
+  tmb: {
     host: field('standalone.address', 'host:port'),
     port: field('standalone.address', 'host:port'),
     address: field('standalone.address'),
@@ -188,7 +191,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
     auth: field('credentialsSecretRef'),
     prefix: field('keyPrefix'),
   },
-  TaskQueue: {
+  tq: {
     name: field('queueName'),
     queue: field('queueName'),
     paused: field('suspend'),
@@ -198,7 +201,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
     removeoncomplete: field('retention.completedSeconds'),
     removeonfail: field('retention.failedSeconds'),
   },
-  TaskAlert: {
+  tal: {
     for: field('forSeconds'),
     window: field('windowSeconds'),
     channels: field('channelRefs', 'a list of {name: …}'),
@@ -208,7 +211,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
     runbook: field('runbookURL'),
     cooldown: field('cooldownSeconds'),
   },
-  AlertChannel: {
+  tac: {
     url: field('webhook.url'),
     slack: field('webhook', 'to a service that writes to Slack'),
     email: field('webhook', 'to a service that sends mail'),
@@ -218,7 +221,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
 }
 
 /** Returns what Taskmill calls a field of another system, as words behind a finding; empty if it is no such name. */
-export function foreignHint(kind: string, path: string): string {
+export function foreignHint({ shortNames: [kind = ''] }: Kind, path: string): string {
   const steps = path.split('.').map((step) => step.replace(/\[.*\]$/u, ''))
   const name = (steps.at(-1) ?? '').toLowerCase().replaceAll(/[-_]/gu, '')
   const holder = steps.at(-2) ?? ''

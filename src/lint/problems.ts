@@ -74,12 +74,12 @@ function isUnknownField({ message }: Problem): boolean {
 }
 
 /** A field is what another system calls it, or a misspelt one of its valid neighbours. */
-function fieldHint({ kind, spec, status }: Kind, problem: Problem): string {
+function fieldHint(kind: Kind, problem: Problem): string {
   if (!isUnknownField(problem)) return ''
   const foreign = foreignHint(kind, problem.path)
   if (foreign !== '') return foreign
   const steps = problem.path.split(/[.[\]]+/u)
-  let schema: JsonSchema | undefined = { description: '', properties: { spec: spec.json, status: status.json } }
+  let schema: JsonSchema | undefined = { description: '', properties: { spec: kind.spec.json, status: kind.status.json } }
   for (const step of steps.slice(0, -1)) schema = schema?.items ?? schema?.properties?.[step] ?? schema?.additionalProperties
   return suggestName(steps.at(-1) ?? '', Object.keys(schema?.properties ?? {}))
 }

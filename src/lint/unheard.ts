@@ -2,7 +2,7 @@
  * What an object says to others that none of them hears: an alert below the minimum of all its channels, a parameter that
  * the graph does not have. Looks only at objects beside it, and only if all that it names are there.
  */
-import { type AlertChannel, taskAlert, type TaskAlert, type TaskDependency } from '../api/index.ts'
+import { kinds, taskAlert, type TaskAlert, type TaskDependency } from '../api/index.ts'
 import { suggestName } from '../errors/index.ts'
 import { isObject } from './documents.ts'
 import { canShareNamespace, isBeside, type Known, type Noticed } from './neighbours.ts'
@@ -28,14 +28,15 @@ function namedBy(known: Known, kind: string, name: unknown, sound: readonly Know
   )
 }
 
+const channelKind = kinds.find(({ referredBy }) => referredBy?.includes('channelRefs'))?.kind ?? ''
 /** In the order of their importance, as the schema of an alert has them. */
 const severities = taskAlert.spec.json.properties?.['severity']?.enum ?? []
 
 function silentAlert(known: Known, sound: readonly Known[]): readonly Noticed[] {
   const { severity, channelRefs = [] } = (known.object as TaskAlert).spec
-  const channels = channelRefs.map(({ name }) => namedBy(known, 'AlertChannel', name, sound))
+  const channels = channelRefs.map(({ name }) => namedBy(known, channelKind, name, sound))
   if (channels.length === 0 || channels.some((found) => found.length === 0)) return []
-  const minimums = channels.flat().map(({ object }) => (object as AlertChannel).spec.minimumSeverity)
+  const minimums = channels.flat().map(({ spec }) => String(spec['minimumSeverity']))
   if (minimums.some((minimum) => severities.indexOf(severity) >= severities.indexOf(minimum))) return []
   const message = `no channel is notified: ${severity} is below the minimumSeverity of all its channels (${[...new Set(minimums)].join(', ')}). Next: raise severity, or lower minimumSeverity`
   return [{ known, severity: 'warning', field: 'spec.severity', message }]
