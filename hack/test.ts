@@ -92,7 +92,7 @@ const startedMs = performance.now()
 const isWhole = words.length === 0 && !flags.includes('--changed') && !flags.includes('--soak')
 if (isWhole) {
   console.log('checks')
-  const checks = await runChecks()
+  const checks = await runChecks({ isBeforeTests: true })
   const failures = checks.failed > 0 ? ['checks: see their lines at the beginning'] : []
   outcomes.push({ ...checks, failures, tests: [], files: [] })
 }
