@@ -23,10 +23,10 @@ class LongestFirst extends BaseSequencer {
 const env = { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/compiled` }
 
 /**
- * These files work all the time, and `make test` gives them only the processor time that others leave: the timeout is for what never ends. Without
+ * These files work all the time, and `make test` gives them only the processor time that others leave: the timeouts are for what never ends. Without
  * the number of workers, vitest would leave one processor idle.
  */
-const working = { testTimeout: 300_000, maxWorkers: availableParallelism() }
+const working = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } }, maxWorkers: availableParallelism() }
 
 /** Files that mostly wait run side by side: more of them than there are processors. */
 const withServers = (name: string, { order, ...limits }: { order: number; testTimeout: number; maxWorkers: number }) => ({

@@ -141,4 +141,4 @@ test('two processes never trust in leading at the same time', async () => {
   )
   // With a network that works, a process leads again within a retry of each release.
   expect(longestGapMs).toBeLessThanOrEqual(5_000)
-}, 120_000)
+})

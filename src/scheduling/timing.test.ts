@@ -158,7 +158,7 @@ it('between and next find the same slots', () => {
     }),
     { numRuns: 150 },
   )
-}, 30_000)
+})
 
 it('a schedule of one expression takes less than 1 KB', () => {
   setFlagsFromString('--expose-gc')

@@ -125,7 +125,7 @@ beforeAll(async () => {
   await promisify(execFile)(tsc, ['-p', copy, '--pretty', 'false'], { cwd: copy, maxBuffer: 2 ** 26 }).catch((error: unknown) => {
     output = (error as { readonly stdout: string }).stdout
   })
-}, 120_000)
+})
 
 afterAll(() => rmSync(copy, { recursive: true, force: true }))
 

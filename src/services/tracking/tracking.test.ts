@@ -19,6 +19,9 @@ const endOf = (owner: string, slot: number): EndedJob => ({
 
 const held: DispatchProof = { dispatcher: 'default/shop', epoch: 7, holder: 'c/ns/lease' }
 
+/** Tries until it does not throw: these tests run while others have the processors. */
+const soon = (what: () => void): Promise<void> => vi.waitFor(what, { timeout: 60_000 })
+
 /** A done queue in memory, read in pages of 100, and a tracking of it. */
 function world(
   queue: EndedJob[],
@@ -72,19 +75,19 @@ const many = (owner: string, count: number) => Array.from({ length: count }, (_,
 test('ends of untracked owners hide no end of a tracked owner', async () => {
   const { tracking } = world([...many('default/shop/invalid', 250), endOf('default/shop/nightly', 1)])
   tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
-  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
+  await soon(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
   await tracking.stop()
 })
 
 test('of very many tracked ends one page is read, and the next after those are acknowledged', async () => {
   const { tracking, queue, reads } = world(many('default/shop/nightly', 250))
   tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
-  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(100))
+  await soon(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(100))
   expect(reads(), 'one page each, of the two reads that tracking begins with at most').toBeLessThanOrEqual(2)
   const ids = tracking.ended('default/shop/nightly').map(({ id }) => id)
   queue.splice(0, 100)
   tracking.acknowledged('default/shop/nightly', ids)
-  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')[0]?.id).toBe('tm/default/shop/nightly/100'))
+  await soon(() => expect(tracking.ended('default/shop/nightly')[0]?.id).toBe('tm/default/shop/nightly/100'))
   await tracking.stop()
 })
 
@@ -95,9 +98,9 @@ test('an end is announced once when it comes, and stays until it is acknowledged
   tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   queue.push(endOf('default/shop/nightly', 1))
   change()
-  await vi.waitFor(() => expect(announced).toEqual(['shop/nightly']))
+  await soon(() => expect(announced).toEqual(['shop/nightly']))
   change()
-  await vi.waitFor(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
+  await soon(() => expect(tracking.ended('default/shop/nightly')).toHaveLength(1))
   queue.length = 0
   tracking.acknowledged('default/shop/nightly', ['tm/default/shop/nightly/1'])
   expect([announced, tracking.ended('default/shop/nightly')]).toEqual([['shop/nightly'], []])
@@ -109,7 +112,7 @@ test('ends of a schedule that is gone with its ledger are removed, also behind t
     owner.endsWith('gone'),
   )
   tracking.watch('shop/default', { doneQueue, endpoint })
-  await vi.waitFor(() => expect(queue.map(({ owner }) => owner)).toEqual(Array.from({ length: 120 }, () => 'default/shop/invalid')))
+  await soon(() => expect(queue.map(({ owner }) => owner)).toEqual(Array.from({ length: 120 }, () => 'default/shop/invalid')))
   await tracking.stop()
 })
 
@@ -119,9 +122,9 @@ test.each<[string, DispatchProof | undefined]>([
 ])('a process that %s removes no end', async (_, proof) => {
   const { tracking, queue, reads, change } = world([endOf('default/shop/gone', 1)], () => true, { current: proof })
   tracking.watch('shop/default', { doneQueue, endpoint })
-  await vi.waitFor(() => expect(reads()).toBeGreaterThan(0))
+  await soon(() => expect(reads()).toBeGreaterThan(0))
   change()
-  await vi.waitFor(() => expect(reads()).toBeGreaterThan(1))
+  await soon(() => expect(reads()).toBeGreaterThan(1))
   await tracking.stop()
   expect(queue).toHaveLength(1)
 })
@@ -131,7 +134,7 @@ test('untracked ends are announced while their object exists, and kept for it', 
   const announced: string[] = []
   tracking.changesOf('TaskSchedule').onChange((key) => announced.push(key))
   tracking.watch('shop/default', { doneQueue, endpoint })
-  await vi.waitFor(() => expect(announced).toEqual(['shop/nightly']))
+  await soon(() => expect(announced).toEqual(['shop/nightly']))
   expect(['default/shop/nightly', 'default/shop/other'].map(tracking.hasUnclaimed)).toEqual([true, false])
   tracking.track({ owner: 'default/shop/nightly', doneQueue, endpoint })
   expect([tracking.hasUnclaimed('default/shop/nightly'), tracking.ended('default/shop/nightly').length]).toEqual([false, 1])
