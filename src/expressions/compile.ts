@@ -64,10 +64,8 @@ function compileWith(toCel: ToCel, source: string, offset: number, options: Comp
     evaluate(variables) {
       meter.reset()
       try {
-        const given = Object.fromEntries(
-          names.filter((name) => variables[name] !== undefined).map((name) => [name, toCel(variables[name], meter.step)]),
-        )
-        const result: unknown = parsed(given)
+        const given = Object.fromEntries(names.map((name) => [name, variables[name]]))
+        const result: unknown = parsed(toCel(given, meter.step) as object)
         meter.check()
         return toJson(result)
       } catch (error) {

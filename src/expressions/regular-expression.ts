@@ -51,11 +51,18 @@ const posixClasses: Readonly<Record<string, string>> = {
 /** RE2's `\s` is narrower than JavaScript's; `\z` and `\A` are `$` and `^` unless lines are matched one by one. */
 const escapes: Readonly<Record<string, { readonly outside: string; readonly inside: string }>> = {
   s: { outside: String.raw`[\t\n\f\r ]`, inside: String.raw`\t\n\f\r ` },
-  S: { outside: String.raw`[^\t\n\f\r ]`, inside: '' },
+  S: { outside: anyBut(String.raw`\t\n\f\r `), inside: '' },
+  D: { outside: anyBut('0-9'), inside: '' },
+  W: { outside: anyBut('0-9A-Za-z_'), inside: '' },
   a: { outside: String.raw`\x07`, inside: String.raw`\x07` },
 }
 
-type Scan = { readonly pattern: string; at: number; readonly ignoresCase: boolean; readonly linesAlone: boolean }
+/** One character that is none of these. Without the flag `u`, which V8 refuses here, one beyond U+FFFF is two units. */
+function anyBut(excluded: string): string {
+  return String.raw`(?:[\uD800-\uDBFF][\uDC00-\uDFFF]|[^\uD800-\uDFFF${excluded}])`
+}
+
+type Scan = { readonly pattern: string; at: number; readonly ignoresCase: boolean; readonly linesAlone: boolean; readonly dot: string }
 
 function translate(pattern: string): { source: string; flags: string } {
   const leading = /^\(\?(?<flags>[ims]+)\)/u.exec(pattern)?.[0] ?? ''
@@ -65,6 +72,7 @@ function translate(pattern: string): { source: string; flags: string } {
     at: leading.length,
     ignoresCase: flags.includes('i'),
     linesAlone: flags.includes('m'),
+    dot: anyBut(flags.includes('s') ? '' : String.raw`\n`),
   }
   let source = ''
   while (scan.at < pattern.length) source += nextPart(scan)
@@ -83,7 +91,7 @@ function nextPart(scan: Scan): string {
   if (/^\(\?[a-zA-Z-]*[):]/u.test(pattern.slice(at)) && !pattern.startsWith('(?:', at))
     throw invalid(pattern, 'flags such as (?i) stand only at its start')
   scan.at++
-  if (character === '.') return '.'
+  if (character === '.') return scan.dot
   return scan.ignoresCase && /[a-zA-Z]/u.test(character) ? `[${character.toLowerCase()}${character.toUpperCase()}]` : character
 }
 
@@ -111,12 +119,9 @@ function escaped(scan: Scan, isInside: boolean): string {
 /** Reads a class in brackets. */
 function bracketed(scan: Scan): string {
   const { pattern } = scan
-  let source = '['
-  scan.at++
-  if (pattern[scan.at] === '^') {
-    source += '^'
-    scan.at++
-  }
+  const isNegated = pattern[scan.at + 1] === '^'
+  let source = ''
+  scan.at += isNegated ? 2 : 1
   let isFirst = true
   while (scan.at < pattern.length && (isFirst || pattern[scan.at] !== ']')) {
     source += inBrackets(scan)
@@ -124,7 +129,7 @@ function bracketed(scan: Scan): string {
   }
   if (pattern[scan.at] !== ']') throw invalid(pattern, 'a class in brackets is not closed with "]"')
   scan.at++
-  return `${source}]`
+  return isNegated ? anyBut(source) : `[${source}]`
 }
 
 function inBrackets(scan: Scan): string {
@@ -144,5 +149,6 @@ function inBrackets(scan: Scan): string {
   }
   scan.at++
   const character = pattern[at] ?? ''
+  if (/[\uD800-\uDFFF]/.test(character)) throw invalid(pattern, 'write characters beyond U+FFFF outside of brackets, as (?:a|b)')
   return character === '[' || character === ']' ? `\\${character}` : character
 }

@@ -43,12 +43,12 @@ function unitOf(text: string, at: bigint, name: string): number {
 }
 
 function indexOf(text: string, other: string, from = 0n): bigint {
-  if (from > text.length) return -1n
+  if (from > text.length) return other === '' ? from : -1n
   return inPoints(text, text.indexOf(other, unitOf(text, from, 'indexOf')))
 }
 
 function lastIndexOf(text: string, other: string, from?: bigint): bigint {
-  if (from !== undefined && from > text.length) return -1n
+  if (from !== undefined && from > text.length) return other === '' ? from : -1n
   const start = from === undefined ? text.length : unitOf(text, from, 'lastIndexOf')
   return inPoints(text, text.lastIndexOf(other, start))
 }
@@ -99,8 +99,8 @@ function findAll(text: string, pattern: string, atMost: number): readonly string
   if (atMost === 0) return found
   let endedAt = -1
   for (const { 0: match, index } of text.matchAll(regularExpression(pattern))) {
-    // As in RE2, nothing is found once more where the last match ended.
-    if (match === '' && index === endedAt) continue
+    // As in RE2, nothing is found once more where the last match ended, nor within a character.
+    if (match === '' && (index === endedAt || /^[\uDC00-\uDFFF]/.test(text.charAt(index)))) continue
     endedAt = index + match.length
     found.push(match)
     // Each search may read the whole rest of the text.

@@ -83,27 +83,36 @@ export const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n } as const
 export type ToCel = (value: unknown, count: () => void) => unknown
 
 /** Numbers of JSON have no type of their own in CEL; all of them become doubles. */
-export const fromJson: ToCel = (value, count) => convert(value, count, (number) => number)
+export const fromJson: ToCel = (value, count) => convert(value, count, (number) => number, [])
 
 /** In a rule of a CRD the schema knows integers: whole numbers become `int`, as the API server has them. */
 export const fromSchema: ToCel = (value, count) =>
-  convert(value, count, (number) => (Number.isSafeInteger(number) ? BigInt(number) : number))
+  convert(value, count, (number) => (Number.isSafeInteger(number) ? BigInt(number) : number), [])
 
-function convert(value: unknown, count: () => void, number: (value: number) => unknown): unknown {
+/** `path` leads to the value, for an error that names it. */
+function convert(value: unknown, count: () => void, number: (value: number) => unknown, path: (string | number)[]): unknown {
   count()
   if (typeof value === 'number') return number(value)
-  if (isRawNumber(value)) return rawToCel(value)
-  if (Array.isArray(value)) return value.map((item) => convert(item, count, number))
+  if (isRawNumber(value)) return rawToCel(value, path)
+  if (Array.isArray(value)) return value.map((item, index) => convertAt(index, item))
   if (value === null || typeof value !== 'object' || value instanceof Date) return value
   const entries = Object.entries(value).filter(([, item]) => item !== undefined)
-  return new Map(entries.map(([key, item]) => [key, convert(item, count, number)]))
+  return new Map(entries.map(([key, item]) => [key, convertAt(key, item)]))
+
+  function convertAt(step: string | number, item: unknown): unknown {
+    path.push(step)
+    const converted = convert(item, count, number, path)
+    path.pop()
+    return converted
+  }
 }
 
 /** An integer that no double holds, for example a long id, is exact as an `int`. Throws for any other such number. */
-function rawToCel({ rawJSON: text }: RawNumber): bigint {
+function rawToCel({ rawJSON: text }: RawNumber, path: readonly (string | number)[]): bigint {
   const value = /^-?\d+$/u.test(text) ? BigInt(text) : undefined
   if (value !== undefined && value >= int64.min && value <= int64.max) return value
-  throw failed(`a value has a number that cannot be read: ${describeInexact(text)}`)
+  const place = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')
+  throw failed(`${place.slice(1) || 'the value'}: ${describeInexact(text)}`)
 }
 
 /**
