@@ -251,6 +251,20 @@ test('1,000 calls one after the other share their connections', async () => {
   expect(server.connections).toBeLessThanOrEqual(2)
 })
 
+test('at most 32 writes are under way, on twice as many connections, and a read does not wait for them', async () => {
+  const name = (index: number) => `p${index}`
+  const writes = Array.from({ length: 100 }, (_, index) => client.patchScale(pools, 'shop', name(index), 1, { fieldManager: 'me' }))
+  const requests = await Promise.all(Array.from({ length: 32 }, () => server.next()))
+  expect(server.connections).toBe(32)
+  const read = client.raw('/version')
+  ;(await server.next()).text(200, 'v1')
+  expect(await read).toBe('v1')
+  for (const request of requests) request.json(200, {})
+  for (let left = writes.length - requests.length; left > 0; left -= 1) (await server.next()).json(200, {})
+  await Promise.all(writes)
+  expect(server.connections).toBeLessThanOrEqual(65)
+})
+
 test('the scale of an object is read and set through its subresource', async () => {
   const read = client.getScale(pools, 'shop', 'mail')
   const request = await server.next()

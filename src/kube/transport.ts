@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls'
 import { type Dispatcher, Agent } from 'undici'
 import { deadline, sleep, type Clock, type Deadline } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
+import { createGate } from './gate.ts'
 import { toKubeError } from './status-error.ts'
 
 /** Certificates, and a bearer token. */
@@ -56,6 +57,12 @@ type Transport = {
 
 /** From the first byte sent to the last byte read, including waits for the API server's Retry-After. */
 export const requestTimeoutMs = 30_000
+/**
+ * A thousand objects that change in one second open no thousand connections. Reads and watches are few; a PUT is the renewal of a Lease, which
+ * waits for nothing.
+ */
+const writesAtOnce = 32
+const gatedMethods: ReadonlySet<Outgoing['method']> = new Set(['POST', 'PATCH', 'DELETE'])
 
 function queryString(query: Outgoing['query']): string {
   const parameters = new URLSearchParams()
@@ -78,6 +85,7 @@ export function createTransport(options: TransportOptions): Transport {
   const base = new URL(options.server)
   const prefix = base.pathname.replace(/\/$/, '')
   const connections = createConnections({ ...options, secure: base.protocol === 'https:' })
+  const writes = createGate(writesAtOnce)
   const listeners = new Set<() => void>()
   let reachable = true
   let known = true
@@ -123,10 +131,18 @@ export function createTransport(options: TransportOptions): Transport {
       signal: request.signal,
       reason: () => taskmillError('TM_KUBE_UNAVAILABLE', `no complete answer to ${label} within ${requestTimeoutMs / 1000} s`),
     })
+    let leave: (() => void) | undefined
+    const end = (): void => {
+      limit[Symbol.dispose]()
+      leave?.()
+    }
     try {
+      // Until the answer is read: before that its connection serves no other request. (undici rests it for a moment more.)
+      if (gatedMethods.has(request.method)) leave = await writes.enter(limit.signal)
       for (;;) {
         const response = await attempt(request, label, limit.signal)
-        if (response.statusCode < 300) return { body: response.body, warnings: warningTexts(response.headers['warning']), limit }
+        if (response.statusCode < 300)
+          return { body: response.body, warnings: warningTexts(response.headers['warning']), limit: { ...limit, [Symbol.dispose]: end } }
         const error = await refusal(response, label, limit.signal)
         const waitMs = Number(error.details['retryAfterSeconds'] ?? Number.NaN) * 1000
         const leftMs = requestTimeoutMs - (clock.monotonicNow() - startedMs)
@@ -135,7 +151,7 @@ export function createTransport(options: TransportOptions): Transport {
         await sleep(clock, waitMs, limit.signal)
       }
     } catch (error) {
-      limit[Symbol.dispose]()
+      end()
       throw error
     }
   }
