@@ -14,18 +14,18 @@ export function createControllers(term: Term): readonly Startable[] {
 
 function startKind(kind: Kind<Term>, term: Term): Controller {
   const { metrics, tracer, clock, log, rng, signal } = term
-  const { name } = kind
+  const { name, atOnce = reconcilesAtOnce } = kind
   const { reconcile } = kind.create(term)
   const keys = () => kind.keys(term)
   const controller: Controller = createController({
     name,
     keys,
-    concurrency: reconcilesAtOnce,
+    concurrency: atOnce,
     reconcile: (key, context) => tracer.span('reconcile', { controller: name, key }, async () => reconcile(key, context)),
     clock,
     log,
     rng,
-    hooks: metrics.controller({ name, concurrency: reconcilesAtOnce, workingSeconds: () => controller.workingSeconds() }),
+    hooks: metrics.controller({ name, concurrency: atOnce, workingSeconds: () => controller.workingSeconds() }),
   })
   for (const key of keys()) controller.enqueue(key, { priority: startPriority })
   for (const watch of kind.watches(term)) {

@@ -1,5 +1,5 @@
 import { deadline, type Clock } from '../clock/index.ts'
-import { classifyRefusal, describeFailure, errorMessage, hasCode, taskmillError } from '../errors/index.ts'
+import { classifyRefusal, describeFailure, errorMessage, hasCode, taskmillError, type TaskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { Startable } from './manager.ts'
 import { createWorkQueue, type BackoffOptions, type QueueHooks } from './work-queue.ts'
@@ -86,10 +86,11 @@ export function createController(deps: ControllerDeps): Controller {
 
   async function attempt(key: string, priority: number, stop: AbortSignal): Promise<void> {
     const startedMs = clock.monotonicNow()
-    const timeout = taskmillError('TM_RECONCILE_TIMEOUT', `the reconciliation takes longer than ${reconcileTimeoutMs / 1000} s`)
+    let timeout: TaskmillError | undefined
     const context = log.child({ key, reconcileId: ++attempts })
     const onTimeout = () => {
       context.warn({ timeoutMs: reconcileTimeoutMs }, 'reconciliation takes too long, aborting it')
+      timeout = taskmillError('TM_RECONCILE_TIMEOUT', `the reconciliation takes longer than ${reconcileTimeoutMs / 1000} s`)
       return timeout
     }
     using limit = deadline(clock, reconcileTimeoutMs, { signal: stop, reason: onTimeout })
@@ -101,7 +102,7 @@ export function createController(deps: ControllerDeps): Controller {
     } catch (error) {
       // Interrupted by the stop, whatever it threw because of that: nothing failed, and the next leader does it again.
       if (stop.aborted) return
-      const kind = kindOf(error, limit.signal.reason === timeout)
+      const kind = kindOf(error, timeout !== undefined && limit.signal.reason === timeout)
       if (kind === 'terminal') queue.forget(key)
       else queue.retry(key, priority)
       report(context, kind, error)

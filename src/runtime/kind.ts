@@ -62,5 +62,7 @@ export type Kind<Deps> = {
   /** All keys to reconcile, from the caches: enqueued at the start of a term and once an hour, so that a lost event costs an hour at most. */
   readonly keys: (deps: Deps) => Iterable<string>
   readonly watches: (deps: Deps) => readonly Watch[]
+  /** How many keys are reconciled at the same time; default 16. */
+  readonly atOnce?: number
   readonly create: (deps: Deps) => { readonly reconcile: Reconcile }
 }
