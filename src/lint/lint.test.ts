@@ -44,6 +44,14 @@ describe('one manifest', () => {
       ],
     ],
     [
+      'with two members of which only one can be set, and a field that there is not',
+      'apiVersion: taskmill.dev/v1alpha1\nkind: AlertChannel\nmetadata: {name: c}\nspec: {log: {}, webhook: {url: "https://a.b/c"}, surprise: 1}\n',
+      [
+        'a.yaml:4:1 error AlertChannel/c spec: exactly one of log, webhook must be set',
+        'a.yaml:4:50 error AlertChannel/c spec.surprise: is not a known field; see the reference',
+      ],
+    ],
+    [
       'with numbers that JavaScript would round, each at its place',
       schedule(
         '  everySeconds: 60\n  task:\n    type: t\n    queue: q\n    payload:\n      id: 1175930294816452671\n' +

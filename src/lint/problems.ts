@@ -44,7 +44,13 @@ function ownFaults(kind: Kind, value: Written['value']): readonly Judged[] {
   const hinted = problems.map((problem): Judged => ({ ...problem, severity: 'error', message: withHints(kind, problem, value) }))
   // A member that there is not is named already; that one of the others is needed follows from its hint.
   const unknown = problems.filter(isUnknownField).map(({ path }) => path.slice(0, path.lastIndexOf('.')))
-  return hinted.filter(({ path, message }) => !(message.startsWith('exactly one of') && unknown.includes(path)))
+  return hinted.filter(({ path, message }) => !(unknown.includes(path) && isNoneSet(message, valueAt(value, path))))
+}
+
+/** Whether a rule complains that no member is set; with two of them the complaint does not follow from anything else. */
+function isNoneSet(message: string, of: unknown): boolean {
+  const [, members = ''] = /^exactly one of (.+) must be set/u.exec(message) ?? []
+  return members !== '' && isObject(of) && members.split(/, | and /u).every((member) => of[member] === undefined)
 }
 
 /** Git would apply the override again and again, even after a user has ended it. */
