@@ -40,7 +40,8 @@ export function findProblems(kind: Kind, { value: written }: Written): readonly 
 }
 
 function ownFaults(kind: Kind, value: Written['value']): readonly Judged[] {
-  const problems = validate(kind, value)
+  // Kubernetes defines the fields of metadata, and suggests the nearest one.
+  const problems = validate(kind, value).filter((problem) => !(isUnknownField(problem) && problem.path.startsWith('metadata.')))
   const hinted = problems.map((problem): Judged => ({ ...problem, severity: 'error', message: withHints(kind, problem, value) }))
   // A member that there is not is named already; that one of the others is needed follows from its hint.
   const unknown = problems.filter(isUnknownField).map(({ path }) => path.slice(0, path.lastIndexOf('.')))

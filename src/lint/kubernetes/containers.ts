@@ -66,6 +66,20 @@ function sameMounts(mounts: unknown, path: string): readonly Complaint[] {
   })
 }
 
+/** A container that ends before the others start has no health, unless it stays beside them. */
+export const initContainer: Relation = (value, path) =>
+  value['restartPolicy'] === 'Always'
+    ? []
+    : ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((field) =>
+        errorAt(`${path}.${field}`, isMissing(value[field]) ? undefined : 'goes with restartPolicy: Always only, in an init container'),
+      )
+
+export const mount: Relation = ({ subPath, subPathExpr }, path) =>
+  errorAt(
+    `${path}.subPathExpr`,
+    isMissing(subPath) || subPath === '' || isMissing(subPathExpr) ? undefined : 'goes without subPath. Remove one of them',
+  )
+
 function portFaults(ports: unknown, path: string): readonly Complaint[] {
   const seen = new Set<unknown>()
   return objectsAt(ports, path).flatMap(({ value: { name, hostIP, hostPort }, path: at }) => {

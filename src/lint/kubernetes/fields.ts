@@ -3,6 +3,7 @@
  * are `Definition.field`.
  */
 import {
+  containerResource,
   dataKey,
   dnsLabel,
   dnsSubdomain,
@@ -10,7 +11,6 @@ import {
   innerPath,
   ipAddress,
   labelKey,
-  mountPath,
   notEmpty,
   portName,
   type Syntax,
@@ -19,6 +19,9 @@ import {
 
 export const syntaxOf: Readonly<Record<string, Syntax>> = {
   'ObjectMeta.namespace': dnsLabel,
+  // The API server adds letters, so that a dash may be the last character.
+  'ObjectMeta.generateName': (text) => dnsSubdomain(text.replace(/-$/u, '-a')),
+  'ObjectMeta.finalizers': labelKey,
   'OwnerReference.apiVersion': notEmpty,
   'OwnerReference.kind': notEmpty,
   'OwnerReference.name': notEmpty,
@@ -26,7 +29,6 @@ export const syntaxOf: Readonly<Record<string, Syntax>> = {
   'Container.name': dnsLabel,
   'Container.image': imageName,
   'ContainerPort.name': orEmpty(portName),
-  'ContainerPort.hostIP': orEmpty(ipAddress),
   'EnvVar.name': variableName,
   'EnvFromSource.prefix': orEmpty(variableName),
   'ConfigMapEnvSource.name': notEmpty,
@@ -36,8 +38,10 @@ export const syntaxOf: Readonly<Record<string, Syntax>> = {
   'SecretKeySelector.name': notEmpty,
   'SecretKeySelector.key': dataKey,
   'VolumeMount.name': notEmpty,
-  'VolumeMount.mountPath': mountPath,
+  'VolumeMount.mountPath': notEmpty,
   'VolumeMount.subPath': innerPath,
+  'VolumeMount.subPathExpr': innerPath,
+  'ResourceFieldSelector.resource': containerResource,
   'Volume.name': dnsLabel,
   'KeyToPath.key': notEmpty,
   'KeyToPath.path': innerPath,
@@ -59,9 +63,10 @@ export const syntaxOf: Readonly<Record<string, Syntax>> = {
   'PodFailurePolicyOnPodConditionsPattern.type': labelKey,
 }
 
-/** Texts that are left out where the OpenAPI does not say that they are needed. */
+/** Fields that are needed although the OpenAPI does not say so. */
 export const requiredBeyond: Readonly<Record<string, readonly string[]>> = {
   Container: ['image'],
+  ExecAction: ['command'],
   ConfigMapEnvSource: ['name'],
   SecretEnvSource: ['name'],
   ConfigMapKeySelector: ['name'],

@@ -46,7 +46,7 @@ function judgeObject(
     (field) => isMissing(value[field]) && !filledIn.has(`${name}.${field}`),
   )
   return [
-    ...unknown.flatMap(([field]) => errorAt(`${path}.${field}`, `is not a known field of a ${name}${suggestName(field, known)}`)),
+    ...unknown.flatMap(([field]) => errorAt(`${path}.${field}`, `is not a known field of ${name}${suggestName(field, known)}`)),
     ...missing.flatMap((field) => errorAt(`${path}.${field}`, 'is required')),
     ...errorAt(path, oneOfFault(name, known, value)),
     ...entries.flatMap(([field, own]) => {

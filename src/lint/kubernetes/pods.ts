@@ -1,6 +1,8 @@
 /** What must hold between the fields of a pod, its metadata and its volumes. */
 import { isObject } from '../documents.ts'
 import { type Complaint, errorAt, isMissing, objectsAt, partOf, type Relation, warningAt } from './complaint.ts'
+import { initContainer } from './containers.ts'
+import { oldNodeLabel, oldVolumeSources } from './deprecated.ts'
 import { sameConstraints } from './scheduling.ts'
 import { labelKey, labelValue } from './syntax.ts'
 
@@ -15,12 +17,24 @@ export const metadata: Relation = (value, path) => {
   )
   return [
     ...labelFaults(labels, `${path}.labels`),
+    ...bareFinalizers(value['finalizers'], `${path}.finalizers`),
     ...Object.keys(annotations).flatMap((key) => errorAt(`${path}.annotations.${key}`, keyFault(key.toLowerCase()))),
     ...errorAt(
       `${path}.annotations`,
       bytes > mostAnnotationBytes ? `must have at most ${mostAnnotationBytes} bytes, has ${bytes}` : undefined,
     ),
   ]
+}
+
+/** Kubernetes' own have no domain. */
+const ownFinalizers: readonly unknown[] = ['kubernetes', 'foregroundDeletion', 'orphan']
+
+function bareFinalizers(list: unknown, path: string): readonly Complaint[] {
+  if (!Array.isArray(list)) return []
+  return list.flatMap((name: unknown, index) => {
+    if (typeof name !== 'string' || name.includes('/') || ownFinalizers.includes(name) || labelKey(name) !== undefined) return []
+    return [warningAt(`${path}[${index}]`, `may be somebody else's, too; write a name with a domain, such as acme.dev/${name}`)]
+  })
 }
 
 function labelFaults(labels: Readonly<Record<string, unknown>>, path: string): readonly Complaint[] {
@@ -38,7 +52,10 @@ function keyFault(key: string): string | undefined {
 /** Volumes without any source are empty folders. */
 export const volume: Relation = (value, path) => {
   const sources = Object.keys(value).filter((field) => field !== 'name' && !isMissing(value[field]))
-  return errorAt(path, sources.length > 1 ? `must have one source, has ${sources.join(', ')}` : undefined)
+  return [
+    ...errorAt(path, sources.length > 1 ? `must have one source, has ${sources.join(', ')}` : undefined),
+    ...oldVolumeSources(sources, path),
+  ]
 }
 
 export const pod: Relation = (value, path, handover) => {
@@ -51,10 +68,13 @@ export const pod: Relation = (value, path, handover) => {
       `${path}.containers`,
       Array.isArray(value['containers']) && value['containers'].length === 0 ? 'must have at least 1 entries' : undefined,
     ),
+    ...objectsAt(value['initContainers'], `${path}.initContainers`).flatMap((each) => initContainer(each.value, each.path, handover)),
     ...sameNames(containers, 'another container of the pod'),
     ...sameNames(objectsAt(value['volumes'], `${path}.volumes`), 'another volume of the pod'),
     ...lostMounts(containers, value['volumes'], handover === 'apply' ? operatorVolumes : []),
     ...labelFaults(partOf(value, 'nodeSelector'), `${path}.nodeSelector`),
+    ...Object.keys(partOf(value, 'nodeSelector')).flatMap((label) => oldNodeLabel(label, `${path}.nodeSelector.${label}`)),
+    ...samePortNames(containers),
     ...sameConstraints(value['topologySpreadConstraints'], `${path}.topologySpreadConstraints`),
     ...hostPortFaults(value, containers),
     ...ownRules(value, path),
@@ -71,6 +91,21 @@ function sameNames(objects: Placed, whose: string): readonly Complaint[] {
     seen.add(name)
     return errorAt(`${path}.name`, isSecond ? `is the name of ${whose}` : undefined)
   })
+}
+
+/** Within one container, that is an error of its own. */
+function samePortNames(containers: Placed): readonly Complaint[] {
+  const owners = new Map<unknown, string>()
+  return containers.flatMap(({ value, path }) =>
+    objectsAt(value['ports'], `${path}.ports`).flatMap(({ value: { name }, path: at }) => {
+      const owner = owners.get(name)
+      if (typeof name !== 'string' || name === '' || owner === path) return []
+      owners.set(name, owner ?? path)
+      return owner === undefined
+        ? []
+        : [warningAt(`${at}.name`, 'is the name of a port of another container, which probes and Services then use')]
+    }),
+  )
 }
 
 /** The operator adds these to a pool whose TaskBroker has credentials or TLS, so that any container can mount them. */

@@ -1,5 +1,6 @@
 /** What must hold between the fields of selectors, tolerations and affinities. */
 import { errorAt, isMissing, objectsAt, type Relation, warningAt } from './complaint.ts'
+import { oldNodeLabel } from './deprecated.ts'
 
 export const toleration: Relation = ({ key, operator, value, effect, tolerationSeconds }, path) => [
   ...errorAt(`${path}.operator`, isEmpty(key) && operator !== 'Exists' ? 'must be Exists, because there is no key' : undefined),
@@ -15,6 +16,11 @@ export const requirement: Relation = ({ operator, values }, path) => {
   const count = Array.isArray(values) ? values.length : 0
   return errorAt(`${path}.values`, faultOfValues(String(operator), count))
 }
+
+export const nodeRequirement: Relation = (value, path, handover) => [
+  ...requirement(value, path, handover),
+  ...oldNodeLabel(value['key'], `${path}.key`),
+]
 
 function faultOfValues(operator: string, count: number): string | undefined {
   switch (operator) {
@@ -43,11 +49,16 @@ export const affinityTerm: Relation = ({ labelSelector }, path) =>
     ? [warningAt(`${path}.labelSelector`, 'is missing, so that the term matches no pod; write which pods are meant')]
     : []
 
-export const spread: Relation = ({ minDomains, whenUnsatisfiable }, path) =>
-  errorAt(
+export const spread: Relation = (value, path) => [
+  ...errorAt(
     `${path}.minDomains`,
-    !isMissing(minDomains) && whenUnsatisfiable === 'ScheduleAnyway' ? 'goes with whenUnsatisfiable: DoNotSchedule only' : undefined,
-  )
+    !isMissing(value['minDomains']) && value['whenUnsatisfiable'] === 'ScheduleAnyway'
+      ? 'goes with whenUnsatisfiable: DoNotSchedule only'
+      : undefined,
+  ),
+  ...oldNodeLabel(value['topologyKey'], `${path}.topologyKey`),
+  ...affinityTerm(value, path, 'create'),
+]
 
 /** The constraints of a pod: one for each topology and each way to break it. */
 export function sameConstraints(list: unknown, path: string) {

@@ -50,7 +50,12 @@ export const notEmpty: Syntax = (text) => (text === '' ? 'is required' : undefin
 export const innerPath: Syntax = (text) =>
   text.startsWith('/') || text.split('/').includes('..') ? 'must be a relative path without ..' : undefined
 
-export const mountPath: Syntax = (text) => (text === '' ? 'is required' : text.includes(':') ? "must not contain ':'" : undefined)
+/** What a variable can read of its container. */
+export const containerResource: Syntax = matching(
+  /^(?:limits|requests)\.(?:cpu|memory|ephemeral-storage|hugepages-.+)$/u,
+  Infinity,
+  'must be limits or requests of cpu, memory, ephemeral-storage or hugepages-SIZE, such as limits.memory',
+)
 
 const four = String.raw`(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}`
 
