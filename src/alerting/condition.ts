@@ -178,17 +178,34 @@ function together(a: Waiting, b: Waiting & Suspended): Waiting {
   return { jobs: a.jobs + b.jobs, oldestReadyAtMs: oldest === Infinity ? undefined : oldest }
 }
 
+/** The longest time that a run has after its slot if nothing is known of former ones. */
+const mostPatienceSeconds = 3600
+
+/**
+ * How long after its slot a success may come while all is well: half as long again as the latest one lately, and a
+ * minute; at least an hour, or the window if that is shorter. Before the first success: the window.
+ */
+function patienceSeconds(windowSeconds: number, longestRunSeconds: number | undefined): number {
+  if (longestRunSeconds === undefined) return windowSeconds
+  return Math.max(Math.min(windowSeconds, mostPatienceSeconds), Math.ceil(longestRunSeconds * 1.5) + 60)
+}
+
+/** Nothing is missing before the next slot, and the time that its run may take. */
 function measureNoSuccess(
   { windowSeconds }: Condition<'noSuccess'>,
-  { createdAtMs, resumedAtMs = 0, lastSuccessAtMs, counted }: FactsOf<'Successes'>,
+  { createdAtMs, resumedAtMs = 0, lastSuccessAtMs, counted, nextSlotMs, longestRunSeconds }: FactsOf<'Successes'>,
   nowMs: number,
 ): Measurement {
   const runsSinceMs = Math.max(createdAtMs, lastSuccessAtMs ?? 0)
   const sinceMs = Math.max(runsSinceMs, resumedAtMs)
+  const expectedByMs = nextSlotMs === undefined ? 0 : nextSlotMs + patienceSeconds(windowSeconds, longestRunSeconds) * 1000
+  const windowEndMs = sinceMs + windowSeconds * 1000
   const last =
     lastSuccessAtMs === undefined ? `no success since its creation ${momentOf(createdAtMs)}` : `last success ${momentOf(runsSinceMs)}`
-  const text = resumedAtMs > runsSinceMs ? `${last}, suspended until ${momentOf(resumedAtMs)}` : last
-  const { holds, amount, changesAtMs } = crossing(sinceMs, windowSeconds, nowMs)
+  const resumed = resumedAtMs > runsSinceMs ? `, suspended until ${momentOf(resumedAtMs)}` : ''
+  const expected = expectedByMs > windowEndMs ? `, next expected by ${momentOf(expectedByMs)}` : ''
+  const text = `${last}${resumed}${expected}`
+  const { holds, amount, changesAtMs } = crossing(sinceMs, Math.floor((Math.max(windowEndMs, expectedByMs) - sinceMs) / 1000), nowMs)
   if (!holds) return { known: true, holds, text, amount, ...(changesAtMs === undefined ? {} : { changesAtMs }) }
   if (counted === undefined) {
     return { known: false, reason: 'BrokerUnreachable', message: `${text}; the broker cannot be asked for a later one` }

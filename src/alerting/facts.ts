@@ -10,7 +10,6 @@ export type UnknownReason =
   | 'TooFewRuns'
   | 'CountsLost'
   | 'TargetSuspended'
-  | 'ContradictoryWindow'
 
 /** Jobs that could run now, and since when (Unix ms) the oldest of them waits. */
 export type Waiting = { readonly jobs: number; readonly oldestReadyAtMs?: number | undefined }
@@ -42,6 +41,12 @@ export type Facts =
       /** When the last suspension of the schedule ended. */
       readonly resumedAtMs?: number | undefined
       readonly lastSuccessAtMs?: number | undefined
+      /** How long after its slot the newest success came. */
+      readonly lastRunSeconds?: number | undefined
+      /** The first slot after the newest of these moments; undefined: there is none. */
+      readonly nextSlotMs?: number | undefined
+      /** The longest that a success lately came after its slot; undefined: none was seen. */
+      readonly longestRunSeconds?: number | undefined
       readonly counted: number | undefined
       readonly lostUntilMs?: number | undefined
     }

@@ -20,5 +20,14 @@ export {
   type Severity,
   withDelivery,
 } from './notify.ts'
-export { type AlertRecord, type DecidedNotification, newest, newRecord, type Transition, withSuspension } from './record.ts'
-export { duration, momentOf } from './words.ts'
+export {
+  type AlertRecord,
+  type DecidedNotification,
+  longestRunSeconds,
+  newest,
+  newRecord,
+  type Transition,
+  withSuccess,
+  withSuspension,
+} from './record.ts'
+export { duration, momentOf, plural } from './words.ts'

@@ -15,6 +15,11 @@ export type AlertRecord = {
   /** When the target was seen to be suspended on purpose, or when the suspension was seen to end. Never both. */
   readonly suspendedAtMs?: number
   readonly resumedAtMs?: number
+  /**
+   * How long after its slot a success came: the longest since `sinceMs`, for 35 days, and the longest of the period
+   * before.
+   */
+  readonly longestRun?: { readonly seconds: number; readonly sinceMs: number; readonly formerSeconds?: number }
 }
 
 /** The alert started or stopped firing. Pending is no transition. */
@@ -61,4 +66,23 @@ export function withSuspension(record: AlertRecord, isSuspended: boolean, nowMs:
   if (isSuspended === (record.suspendedAtMs !== undefined)) return record
   const { suspendedAtMs: _, resumedAtMs: __, ...rest } = record
   return { ...rest, [isSuspended ? 'suspendedAtMs' : 'resumedAtMs']: wholeSecond(nowMs) }
+}
+
+/** A run that is longer once a month is always among those of two periods. */
+const periodMs = 35 * 86_400_000
+/** A run that an outage delayed says little about the next one. */
+const mostRunSeconds = 86_400
+
+/** The record with the newest success, `seconds` after its slot. The same success again changes nothing. */
+export function withSuccess(record: AlertRecord, { seconds, atMs }: { readonly seconds: number; readonly atMs: number }): AlertRecord {
+  const known = record.longestRun
+  const own = Math.min(mostRunSeconds, Math.max(0, Math.ceil(seconds)))
+  if (known === undefined) return { ...record, longestRun: { seconds: own, sinceMs: atMs } }
+  if (atMs - known.sinceMs > periodMs) return { ...record, longestRun: { seconds: own, sinceMs: atMs, formerSeconds: known.seconds } }
+  return own <= known.seconds ? record : { ...record, longestRun: { ...known, seconds: own } }
+}
+
+/** How long after its slot a success came lately, at most; undefined: none was seen. */
+export function longestRunSeconds({ longestRun }: AlertRecord): number | undefined {
+  return longestRun === undefined ? undefined : Math.max(longestRun.seconds, longestRun.formerSeconds ?? 0)
 }

@@ -303,18 +303,58 @@ it('two TaskQueues for one queue are an error at the later one', () => {
   ])
 })
 
-it('an alert on successes that come more seldom than it waits for is an error, unless another schedule of that name is meant', () => {
+it('an alert that its schedule can never make fire is an error, unless another schedule of that name is meant', () => {
   const alert =
-    'apiVersion: taskmill.dev/v1alpha1\nkind: TaskAlert\nmetadata: {name: stale}\n' +
-    'spec:\n  target: {kind: TaskSchedule, name: nightly}\n  noSuccess: {}\n  windowSeconds: 3600\n'
+    'apiVersion: taskmill.dev/v1alpha1\nkind: TaskAlert\nmetadata: {name: failing}\n' +
+    'spec:\n  target: {kind: TaskSchedule, name: nightly}\n  failureRate: {abovePercent: 10, minimumRuns: 20}\n  windowSeconds: 3600\n'
   const nightly = schedule(`  schedules: ["0 1 * * *"]\n${task}`)
-  const hourly = schedule(`  everySeconds: 3600\n${task}`)
-  const found = /^x\/a\.yaml:7:3 error TaskAlert\/stale spec\.windowSeconds: TaskSchedule "nightly" comes due every 1d at most/u
-  expect(said({ 'x/a.yaml': alert, 'x/b.yaml': nightly, 'y/b.yaml': hourly })).toEqual([expect.stringMatching(found)])
-  expect(said({ 'x/a.yaml': alert, 'x/b.yaml': hourly, 'y/b.yaml': nightly })).toEqual([])
+  const often = schedule(`  everySeconds: 60\n${task}`)
+  const found = /^x\/a\.yaml:6:\d+ error TaskAlert\/failing spec\.failureRate\.minimumRuns: 20 runs within 1h are out of reach/u
+  expect(said({ 'x/a.yaml': alert, 'x/b.yaml': nightly, 'y/b.yaml': often })).toEqual([expect.stringMatching(found)])
+  expect(said({ 'x/a.yaml': alert, 'x/b.yaml': often, 'y/b.yaml': nightly })).toEqual([])
   expect(said({ 'x/a.yaml': alert, 'x/b.yaml': schedule('  schedules: ["nonsense"]\n' + task) })).toEqual([
     expect.stringContaining('spec.schedules[0]'),
   ])
+})
+
+describe('an alert on the runs of a queue', () => {
+  const consumer =
+    'apiVersion: taskmill.dev/v1alpha1\nkind: WorkerPool\nmetadata: {name: pool}\n' +
+    'spec:\n  queues: [{name: q}]\n  targetRef: {name: pool}\n'
+  const alert =
+    'apiVersion: taskmill.dev/v1alpha1\nkind: TaskAlert\nmetadata: {name: failing}\n' +
+    'spec:\n  target: {kind: WorkerPool, name: pool}\n  failureRate: {abovePercent: 10, minimumRuns: 20}\n  windowSeconds: 300\n'
+  const graph = (nodes: number): string =>
+    'apiVersion: taskmill.dev/v1alpha1\nkind: TaskDependency\nmetadata: {name: graph}\nspec:\n  nodes:\n' +
+    Array.from({ length: nodes }, (_, index) => `  - {name: n${index}, task: {type: t, queue: q}}\n`).join('')
+  const each = (seconds: number, what: string): string => schedule(`  everySeconds: ${seconds}\n${what}`)
+  const inQueue = '  task: {type: t, queue: q}\n'
+  const ofGraph = '  dependencyRef: {name: graph}\n'
+  const unreachable = 'TaskSchedule "nightly" starts at most'
+
+  it('that its schedules start too rarely is a warning', () => {
+    expect(said({ 'a.yaml': alert, 'b.yaml': consumer, 'c.yaml': each(300, inQueue) })).toEqual([
+      expect.stringMatching(/^a\.yaml:6:\d+ warning TaskAlert\/failing spec\.failureRate\.minimumRuns: .*"nightly" starts at most 2 runs/u),
+    ])
+    expect(said({ 'a.yaml': alert, 'b.yaml': consumer, 'c.yaml': each(10, inQueue) })).toEqual([])
+  })
+
+  it('counts the nodes of graphs', () => {
+    const few = said({ 'a.yaml': alert, 'b.yaml': consumer, 'c.yaml': each(300, ofGraph), 'd.yaml': graph(2) })
+    expect(few).toEqual([expect.stringContaining(`${unreachable} 4 runs`)])
+    expect(said({ 'a.yaml': alert, 'b.yaml': consumer, 'c.yaml': each(300, ofGraph), 'd.yaml': graph(5) })).toEqual([])
+    const target = alert.replace('kind: WorkerPool, name: pool', 'kind: TaskDependency, name: graph')
+    expect(said({ 'a.yaml': target, 'b.yaml': consumer, 'c.yaml': each(300, ofGraph), 'd.yaml': graph(5) })).toEqual([
+      expect.stringContaining(`${unreachable} 2 runs`),
+    ])
+  })
+
+  it('says nothing where no schedule beside it starts any', () => {
+    expect(said({ 'a.yaml': alert, 'b.yaml': consumer })).toEqual([])
+    expect(said({ 'a.yaml': alert, 'b.yaml': consumer, 'c.yaml': each(300, '  task: {type: t, queue: other}\n') })).toEqual([
+      expect.stringContaining('no WorkerPool here consumes queue "other"'),
+    ])
+  })
 })
 
 it('renders annotations of GitHub, and colours for people', () => {

@@ -2,10 +2,11 @@ import { type Kind, withDefaults, apiGroup, apiVersion, kinds } from '../api/ind
 import { suggestName, findNearest } from '../errors/index.ts'
 import { parseDocuments, isObject, unrendered, valueAt, type Written } from './documents.ts'
 import { readKustomizations, slashed } from './kustomizations.ts'
-import { findContradictions, type Known, findReferenceFaults } from './neighbours.ts'
+import { type Known, findReferenceFaults } from './neighbours.ts'
 import { findProblems, type Judged } from './problems.ts'
 import type { Finding, Report, Severity, Source, Unjudged } from './report.ts'
 import { findUnheard } from './unheard.ts'
+import { findUnreachable } from './unreachable.ts'
 
 export type LintOptions = {
   /** Whether these are all manifests of a cluster. Then a missing or duplicate object is an error. */
@@ -50,7 +51,7 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
   }
   for (const { known: of, severity, field, message } of [
     ...findReferenceFaults(known, options),
-    ...findContradictions(known),
+    ...findUnreachable(known),
     ...findUnheard(known),
   ]) {
     findings.push(findingOf(of.written, field, message, severity))

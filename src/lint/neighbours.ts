@@ -7,9 +7,8 @@
  * only within a folder.
  */
 import { posix } from 'node:path'
-import { type Kind, type KubeObject, kinds, type JsonSchema, type TaskAlert, type TaskSchedule } from '../api/index.ts'
+import { type Kind, type KubeObject, kinds, type JsonSchema } from '../api/index.ts'
 import { suggestName } from '../errors/index.ts'
-import { contradictionOf } from '../plans/index.ts'
 import { isObject, type Written } from './documents.ts'
 import { slashed } from './kustomizations.ts'
 import type { Severity } from './report.ts'
@@ -124,12 +123,12 @@ function namedByKind(all: readonly Known[]): ReadonlyMap<string, readonly Named[
   return named
 }
 
-function queuesOf({ spec: { queues } }: Known): readonly string[] {
+export function queuesOf({ spec: { queues } }: Known): readonly string[] {
   return Array.isArray(queues) ? queues.flatMap(nameIn) : []
 }
 
 /** A task without a brokerRef goes to the TaskBroker named default, whatever default the kind's schema declares. */
-function brokerOf({ spec: { brokerRef } }: Known): string {
+export function brokerOf({ spec: { brokerRef } }: Known): string {
   return nameIn(brokerRef)[0] ?? 'default'
 }
 
@@ -161,7 +160,7 @@ const kindOfReference: ReadonlyMap<string, string> = new Map(
 type Use = { readonly kind: string; readonly name: string; readonly field: string }
 
 /** Returns the referenced objects and, as kind `Queue`, the queues of its tasks. */
-function usesOf({ spec }: Kind, value: unknown): readonly Use[] {
+export function usesOf({ spec }: Kind, value: unknown): readonly Use[] {
   return usesIn(spec.json, value, 'spec')
 }
 
@@ -198,27 +197,6 @@ function useBy(field: string, own: unknown, path: string): readonly Use[] {
   return []
 }
 
-/**
- * Two objects that contradict each other, although each one is valid: an alert on missing successes that waits for less time than lies
- * between two slots, for every schedule that it may mean. Compares only objects that are beside each other: the same name elsewhere may be for
- * another cluster.
- */
-export function findContradictions(all: readonly Known[]): readonly Noticed[] {
-  const sound = all.filter(({ object }) => object !== undefined)
-  return ofKind(sound, 'TaskAlert').flatMap((known) => {
-    const alert = known.object as TaskAlert
-    const { kind, name } = alert.spec.target
-    const faults = ofKind(sound, kind)
-      .filter(
-        (other) => other.kind.kind === 'TaskSchedule' && other.name === name && canShareNamespace(known, other) && isBeside(known, other),
-      )
-      .map((schedule) => contradictionOf(alert, schedule.object as TaskSchedule))
-    const [fault] = faults
-    if (fault === undefined || faults.includes(undefined)) return []
-    return [{ known, severity: 'error' as const, field: fault.field, message: fault.message }]
-  })
-}
-
-function ofKind(all: readonly Known[], kind: string): readonly Known[] {
+export function ofKind(all: readonly Known[], kind: string): readonly Known[] {
   return all.filter((known) => known.kind.kind === kind)
 }

@@ -23,8 +23,9 @@ export { type RunSource, understandDependency, understandExecution, type Underst
 export {
   alertConditionOf,
   type AlertFaultReason,
-  contradictionOf,
+  type CountedStart,
   type MessageFacts,
   understandAlert,
   type UnderstoodAlert,
+  unreachableIn,
 } from './task-alert.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { TaskAlert, TaskSchedule } from '../api/index.ts'
-import { alertConditionOf, contradictionOf, understandAlert } from './task-alert.ts'
+import { alertConditionOf, understandAlert, unreachableIn } from './task-alert.ts'
 
 function alertOf(spec: Partial<TaskAlert['spec']>): TaskAlert {
   return {
@@ -77,19 +77,51 @@ it.each<[Partial<TaskAlert['spec']>, object]>([
   expect(alertConditionOf(alertOf(spec))).toEqual(condition)
 })
 
-it.each<[Partial<TaskSchedule['spec']>, number, string | undefined]>([
-  [{ schedules: ['0 1 * * 0'] }, 86_400, 'TaskSchedule "backup" comes due every 7d at most, so 1d without a success are normal'],
-  [{ schedules: ['0 1 * * 0'] }, 7 * 86_400, undefined],
-  [{ everySeconds: 900 }, 600, 'every 15m at most'],
-  [{ everySeconds: 900 }, 900, undefined],
-  // Over the weekend it would fire; on other days it would not.
-  [{ schedules: ['0 9 * * 1-5'] }, 86_400 * 2, undefined],
-  [{ schedules: ['0 9 * * 1-5'] }, 3_600, 'every 1d at most'],
+const rate = (minimumRuns: number, windowSeconds: number) => ({ failureRate: { abovePercent: 10, minimumRuns }, windowSeconds })
+const failures = (moreThan: number, windowSeconds: number) => ({ taskFailures: { moreThan }, windowSeconds })
+const missed = (moreThan: number, windowSeconds: number) => ({ scheduleMissed: { moreThan }, windowSeconds })
+const day = 86_400
+
+it.each<[Partial<TaskAlert['spec']>, Partial<TaskSchedule['spec']>, string | undefined]>([
+  [
+    rate(20, 300),
+    { everySeconds: 300 },
+    'spec.failureRate.minimumRuns: 20 runs within 5m are out of reach, and the alert never fires: TaskSchedule "backup" starts at most 2 runs ' +
+      'in that time. Next: lower it, or set a longer windowSeconds',
+  ],
+  [rate(20, 300), { schedules: ['*/5 * * * *'] }, 'TaskSchedule "backup" starts at most 2 runs in that time'],
+  [rate(20, 300), { schedules: ['* * * * *'] }, 'starts at most 6 runs'],
+  [rate(20, 300), { schedules: ['*/10 * * * * *'] }, undefined],
+  [rate(20, 3_600), { everySeconds: 300 }, undefined],
+  // Runs may end closer together than they start.
+  [rate(5, 300), { everySeconds: 300 }, undefined],
+  [rate(20, day), { schedules: ['0 9-17 * * MON-FRI'] }, undefined],
+  [rate(20, day), { schedules: ['0 9-12 * * MON-FRI'] }, 'starts at most 5 runs'],
+  // All at once after an outage.
+  [rate(20, day), { schedules: ['0 9-12 * * MON-FRI'], missedRuns: 'All', missedRunsLimit: 12 }, undefined],
+  [rate(40, day), { schedules: ['*/5 1 1 * *'] }, 'starts at most 12 runs'],
+  [failures(3, day), { schedules: ['0 1 * * 0'] }, 'spec.taskFailures.moreThan: 4 runs within 1d are out of reach'],
+  [failures(2, day), { schedules: ['0 1 * * 0'] }, undefined],
+  [failures(0, 60), { schedules: ['0 1 1 1 *'] }, undefined],
+  [missed(250, 3_600), { everySeconds: 60 }, 'spec.scheduleMissed.moreThan: 251 missed slots within 1h are out of reach'],
+  // After an outage up to 100 are counted at once.
+  [missed(99, 3_600), { everySeconds: 3_600 }, undefined],
+  [{ noSuccess: {}, windowSeconds: 60 }, { schedules: ['0 1 * * 0'] }, undefined],
   // What is wrong with the schedule is said there.
-  [{ schedules: ['nonsense'] }, 60, undefined],
-])('%j with a window of %i s: %s', (spec, windowSeconds, words) => {
-  const fault = contradictionOf(alertOf({ noSuccess: {}, windowSeconds }), scheduleOf(spec))
-  if (words === undefined) expect(fault).toBeUndefined()
-  else expect(fault).toMatchObject({ reason: 'ContradictoryWindow', field: 'spec.windowSeconds', message: expect.stringContaining(words) })
-  expect(contradictionOf(alertOf({ taskFailures: { moreThan: 0 }, windowSeconds }), scheduleOf(spec))).toBeUndefined()
+  [rate(20, 300), { schedules: ['nonsense'] }, undefined],
+])('%j with a schedule of %j: %s', (spec, schedule, words) => {
+  const own = { missedRuns: 'Latest', missedRunsLimit: 10, ...schedule } as const
+  const fault = unreachableIn(alertOf(spec), [{ schedule: scheduleOf(own), runs: 1 }])
+  if (words === undefined) return expect(fault).toBeUndefined()
+  expect(fault?.reason).toBe('UnreachableThreshold')
+  return expect(`${fault?.field}: ${fault?.message}`).toContain(words)
+})
+
+it('the runs of several schedules add up', () => {
+  const hourly = { schedule: scheduleOf({ everySeconds: 3_600 }), runs: 1 }
+  expect(unreachableIn(alertOf(rate(20, 3_600)), [hourly, hourly])?.message).toContain(
+    'TaskSchedules "backup", "backup" start at most 4 runs',
+  )
+  expect(unreachableIn(alertOf(rate(20, 3_600)), [hourly, { ...hourly, runs: 5 }])).toBeUndefined()
+  expect(unreachableIn(alertOf(rate(20, 3_600)), [])).toBeUndefined()
 })

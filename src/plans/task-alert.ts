@@ -1,8 +1,9 @@
-import { type AlertCondition, duration } from '../alerting/index.ts'
+import { type AlertCondition, duration, plural } from '../alerting/index.ts'
 import { alertConditionNames, type AlertConditionName, memberOf, type TaskAlert, type TaskSchedule } from '../api/index.ts'
+import type { Slot } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import { compileTemplate } from '../expressions/index.ts'
-import { parseTiming } from '../scheduling/index.ts'
+import { parseTiming, type SlotSource } from '../scheduling/index.ts'
 import type { Fault, Understood } from './fault.ts'
 import { timingOf } from './task-schedule.ts'
 
@@ -15,7 +16,7 @@ export type MessageFacts = {
   readonly limit: string
 }
 
-export type AlertFaultReason = 'InvalidMessage' | 'ContradictoryWindow'
+export type AlertFaultReason = 'InvalidMessage' | 'UnreachableThreshold'
 
 /** `messageOf` is missing where the alert has no words of its own; it throws what an expression throws. */
 export type UnderstoodAlert = Understood<
@@ -26,7 +27,6 @@ export type UnderstoodAlert = Understood<
 const mostCharacters = 2_048
 /** Where the look at slots begins: the same for everybody, so that the answer does not depend on the day. */
 const trialSlot = Date.UTC(2026, 10, 29) / 1000
-const slotsLookedAt = 8
 
 /** What the alert watches for. */
 export function alertConditionOf({ spec }: TaskAlert): AlertCondition {
@@ -51,40 +51,82 @@ export function understandAlert(alert: TaskAlert): UnderstoodAlert {
   }
 }
 
-/** What an alert and its target say that cannot both be meant, by condition. `none`: there is nothing that can contradict it. */
-const contradictions: Readonly<Record<AlertConditionName, ((alert: TaskAlert, target: TaskSchedule) => AlertContradiction) | 'none'>> = {
-  taskFailures: 'none',
-  failureRate: 'none',
+/** A schedule, and how many of the runs that an alert counts each of its slots starts. */
+export type CountedStart = { readonly schedule: TaskSchedule; readonly runs: number }
+
+/** What a condition counts, and how many it takes to fire, or to be judged; `field` has the number. */
+type Threshold = { readonly counts: 'runs' | 'missed slots'; readonly needed: number; readonly field: string }
+
+/** By condition; `none`: the condition does not count what a schedule starts. */
+const thresholds: Readonly<Record<AlertConditionName, ((spec: TaskAlert['spec']) => Threshold) | 'none'>> = {
+  taskFailures: ({ taskFailures }) => ({ counts: 'runs', needed: (taskFailures?.moreThan ?? 0) + 1, field: 'taskFailures.moreThan' }),
+  failureRate: ({ failureRate }) => ({ counts: 'runs', needed: failureRate?.minimumRuns ?? 0, field: 'failureRate.minimumRuns' }),
+  scheduleMissed: ({ scheduleMissed }) => ({
+    counts: 'missed slots',
+    needed: (scheduleMissed?.moreThan ?? 0) + 1,
+    field: 'scheduleMissed.moreThan',
+  }),
+  noSuccess: 'none',
   queueBacklog: 'none',
   queueLatency: 'none',
-  scheduleMissed: 'none',
-  noSuccess: windowShorterThanInterval,
 }
 
-type AlertContradiction = Fault<'ContradictoryWindow'> | undefined
+/** One decision after an outage counts at most so many missed slots at once. */
+const mostMissedAtOnce = 100
 
-/** What the alert and the schedule that it watches say that cannot both be meant. */
-export function contradictionOf(alert: TaskAlert, schedule: TaskSchedule): AlertContradiction {
-  const contradiction = contradictions[memberOf(alert.spec, alertConditionNames).kind]
-  return contradiction === 'none' ? undefined : contradiction(alert, schedule)
-}
-
-/** The schedule's slots are further apart than the window is long: the alert would fire between any two runs, whatever they come to. */
-function windowShorterThanInterval(alert: TaskAlert, schedule: TaskSchedule): AlertContradiction {
-  const { windowSeconds = 0 } = alert.spec
-  const parsed = parseTiming(timingOf(schedule))
-  if (!parsed.ok) return undefined
-  let shortest = Infinity
-  for (let count = 0, slot = parsed.slots.next(trialSlot); count < slotsLookedAt && slot !== undefined; count++) {
-    const next = parsed.slots.next(slot)
-    if (next !== undefined) shortest = Math.min(shortest, next - slot)
-    slot = next
+/**
+ * Finds a threshold that the alert can never reach, because all that it counts comes from these schedules, and they have
+ * too few slots within the window. Runs can end closer together than they start: twice as many, and those that
+ * `missedRuns: All` makes up for, are taken as possible.
+ */
+export function unreachableIn({ spec }: TaskAlert, starts: readonly CountedStart[]): Fault<'UnreachableThreshold'> | undefined {
+  const threshold = thresholds[memberOf(spec, alertConditionNames).kind]
+  if (threshold === 'none' || starts.length === 0) return undefined
+  const { counts, needed, field } = threshold(spec)
+  const windowSeconds = spec.windowSeconds ?? 0
+  let most = 0
+  let possible = counts === 'runs' ? 1 : mostMissedAtOnce
+  for (const { schedule, runs } of starts) {
+    const parsed = parseTiming(timingOf(schedule))
+    if (!parsed.ok) return undefined
+    // The present minute belongs to the window.
+    const slots = mostSlotsWithin(parsed.slots, windowSeconds + 60, needed)
+    if (slots === undefined) return undefined
+    const madeUpFor = schedule.spec.missedRuns === 'All' ? schedule.spec.missedRunsLimit : 0
+    most += runs * slots
+    possible += runs * (2 * slots + madeUpFor)
+    if (possible >= needed) return undefined
   }
-  if (shortest === Infinity || windowSeconds >= shortest) return undefined
+  const names = starts.map(({ schedule }) => `"${schedule.metadata.name}"`).join(', ')
+  const doing =
+    counts === 'runs' ? `${starts.length === 1 ? 'starts' : 'start'} at most ${plural(most, 'run')}` : `has at most ${plural(most, 'slot')}`
   const message =
-    `TaskSchedule "${schedule.metadata.name}" comes due every ${duration(shortest)} at most, so ${duration(windowSeconds)} without a success are ` +
-    `normal. Next: set it to more than ${shortest}, with room for a run and its retries`
-  return { reason: 'ContradictoryWindow', field: 'spec.windowSeconds', message }
+    `${needed} ${counts} within ${duration(windowSeconds)} are out of reach, and the alert never fires: ` +
+    `${starts.length === 1 ? 'TaskSchedule' : 'TaskSchedules'} ${names} ${doing} in that time. Next: lower it, or set a longer windowSeconds`
+  return { reason: 'UnreachableThreshold', field: `spec.${field}`, message }
+}
+
+/** How many slots one looks at, at most: some milliseconds. */
+const slotsLookedAt = 12_000
+const daySeconds = 86_400
+
+/**
+ * The most slots within any time of this length, or `enough` if there are so many: of a year, or of as many slots as are
+ * looked at. undefined: these cover too short a time to tell.
+ */
+function mostSlotsWithin(slots: SlotSource, seconds: number, enough: number): number | undefined {
+  const looked: Slot[] = []
+  let first = 0
+  let most = 0
+  for (let slot = slots.next(trialSlot); slot !== undefined && slot <= trialSlot + 366 * daySeconds; slot = slots.next(slot)) {
+    looked.push(slot)
+    while (slot - (looked[first] ?? slot) >= seconds) first++
+    most = Math.max(most, looked.length - first)
+    if (most >= enough) return most
+    if (looked.length < slotsLookedAt) continue
+    return slot - trialSlot >= (seconds <= 3600 ? 1 : 8) * daySeconds ? most : undefined
+  }
+  return most
 }
 
 function textOf(value: unknown): string {

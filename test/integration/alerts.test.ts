@@ -204,12 +204,17 @@ describe.concurrent('an alert', () => {
     await alert('missed', { target: { kind: 'TaskSchedule', name: 'slow' }, scheduleMissed: { moreThan: 0 }, windowSeconds: 60 })
     await alert('never', { target, noSuccess: {}, windowSeconds: 60 })
     const weekly = { kind: 'TaskSchedule', name: 'weekly' } as const
-    await alert('weekly', { target: weekly, noSuccess: {}, windowSeconds: 60, message: '$(target.nam' })
+    await alert('weekly', {
+      target: weekly,
+      failureRate: { abovePercent: 50, minimumRuns: 20 },
+      windowSeconds: 60,
+      message: '$(target.nam',
+    })
     await firing('weekly', 'Firing Unknown TargetNotFound')
     await firing('weekly', 'Stalled True InvalidMessage')
     await createSchedule(client, namespace, 'weekly', { schedules: ['0 1 * * 0'], task: { type: 'run', queue: 'runs' } })
-    await firing('weekly', 'Stalled True ContradictoryWindow')
-    await firing('weekly', 'Firing Unknown ContradictoryWindow')
+    await firing('weekly', 'Stalled True UnreachableThreshold')
+    await firing('weekly', 'Firing Unknown TooFewRuns')
 
     expect((await firing('failures', 'Firing True ThresholdCrossed')).message).toMatch(/^\d+ failures of \d+ runs > 2 in 1m$/u)
     expect((await firing('rate', 'Firing True ThresholdCrossed')).message).toMatch(/^100% \((\d+)\/\1\) > 50% in 1m$/u)
@@ -217,7 +222,7 @@ describe.concurrent('an alert', () => {
     const words = async () => (await alerting('TaskSchedule', 'runs', 'Alerting True AlertsFiring')).message
     await vi.waitFor(async () => expect(await words()).toMatch(/failures.*rate/u), patience)
     const never = await firing('never', 'Firing True ThresholdCrossed')
-    expect(never.message).toMatch(/^no success since its creation \S+, longer ago than 1m$/u)
+    expect(never.message).toMatch(/^no success since its creation \S+, next expected by \S+, longer ago than 1m$/u)
 
     isBroken = false
     await firing('never', 'Firing False WithinThreshold')
@@ -235,10 +240,14 @@ describe.concurrent('an alert', () => {
     await suspend('TaskSchedule', 'sync', anHourMs)
     await alert('none', { target: { kind: 'TaskSchedule', name: 'sync' }, noSuccess: {}, windowSeconds: 60 })
     const held = await firing('none', 'Firing Unknown TargetSuspended')
-    expect(held.message).toMatch(/^no success since its creation \S+, but TaskSchedule "sync" is suspended until \S+ by oncall: "drill"$/u)
+    expect(held.message).toMatch(
+      /^no success since its creation \S+, next expected by \S+, but TaskSchedule "sync" is suspended until \S+ by oncall: "drill"$/u,
+    )
     const endsAtMs = await suspend('TaskSchedule', 'sync', 3_000)
     const resumed = await firing('none', 'Firing False WithinThreshold')
-    expect(resumed.message).toMatch(/^no success since its creation \S+, suspended until \S+; fires when longer ago than 1m$/u)
+    expect(resumed.message).toMatch(
+      /^no success since its creation \S+, suspended until \S+, next expected by \S+; fires when longer ago than 1m$/u,
+    )
     expect(Date.parse(resumed.lastTransitionTime)).toBeGreaterThanOrEqual(endsAtMs)
     const fired = await firing('none', 'Firing True ThresholdCrossed')
     expect(Date.parse(fired.lastTransitionTime) - endsAtMs).toBeGreaterThanOrEqual(60_000)

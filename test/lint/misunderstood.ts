@@ -80,7 +80,7 @@ export const misunderstood: readonly Misunderstood[] = [
 /** Reasons of Stalled that no manifest alone gives: what is in the cluster or in the broker decides. */
 export const needCluster: readonly string[] = [
   'AlertChannel SecretInvalid',
-  'TaskAlert ContradictoryWindow',
+  'TaskAlert UnreachableThreshold',
   'TaskBroker SecretInvalid',
   'TaskDependency TemplateInvalid',
   'TaskExecution TimedOut',

@@ -101,7 +101,10 @@ export const alertConditions = {
     schema: optional(
       object({
         description:
-          'Fires when no run of the TaskSchedule succeeded within windowSeconds. The time starts at its creation at the earliest, and anew when a suspension ends. While the schedule is suspended, the alert is not judged.',
+          'Fires when the last success of the TaskSchedule is longer ago than windowSeconds and the next slot after it brought none in time: ' +
+          'within half as long again as its longest successful run of the last 35 to 70 days, and a minute, but at least within an hour, or ' +
+          'within windowSeconds if that is shorter. So nights, weekends and clock changes do not fire. Before the first success a run has ' +
+          'windowSeconds. The creation of the schedule and the end of a suspension count like a success. A suspended schedule does not fire.',
         fields: {},
       }),
     ),

@@ -14,8 +14,8 @@ const brokerUnreachable = 'The broker of the target does not answer, so that the
 const channelNotFound = 'A channel of channelRefs does not exist. Create it in this namespace; notifications that are due are sent then.'
 const invalidMessage =
   'An expression $(…) of spec.message is wrong. The alert is judged anyway, and its notifications have a default text. Correct the expression that the message names.'
-const contradictoryWindow =
-  'The slots of the schedule are further apart than windowSeconds, so that the alert would fire between any two runs. The alert is not judged. Set a longer windowSeconds.'
+const unreachableThreshold =
+  'The schedule has too few slots within windowSeconds for the threshold, so that the alert can never fire. The alert is judged anyway. Lower the threshold or minimumRuns, or set a longer windowSeconds.'
 
 const taskAlertConditions = {
   Ready: {
@@ -28,7 +28,7 @@ const taskAlertConditions = {
       BrokerUnreachable: { status: 'False', meaning: brokerUnreachable },
       ChannelNotFound: { status: 'False', meaning: channelNotFound },
       InvalidMessage: { status: 'False', meaning: invalidMessage },
-      ContradictoryWindow: { status: 'False', meaning: contradictoryWindow },
+      UnreachableThreshold: { status: 'False', meaning: unreachableThreshold },
     },
   },
   Reconciling: {
@@ -44,7 +44,7 @@ const taskAlertConditions = {
     meaning: 'Exists only while True: the spec needs a correction.',
     reasons: {
       InvalidMessage: { status: 'True', meaning: invalidMessage },
-      ContradictoryWindow: { status: 'True', meaning: contradictoryWindow },
+      UnreachableThreshold: { status: 'True', meaning: unreachableThreshold },
     },
   },
   Firing: {
@@ -81,7 +81,6 @@ const taskAlertConditions = {
       BrokerNotFound: { status: 'Unknown', meaning: brokerNotFound },
       BrokerNotUsable: { status: 'Unknown', meaning: brokerNotUsable },
       BrokerUnreachable: { status: 'Unknown', meaning: brokerUnreachable },
-      ContradictoryWindow: { status: 'Unknown', meaning: contradictoryWindow },
     },
   },
   Notified: {
@@ -143,7 +142,7 @@ const taskAlertEvents = {
   BrokerUnreachable: { type: 'Warning', action: 'Judge', meaning: brokerUnreachable },
   ChannelNotFound: { type: 'Warning', action: 'Notify', meaning: channelNotFound },
   InvalidMessage: { type: 'Warning', action: 'Validate', meaning: invalidMessage },
-  ContradictoryWindow: { type: 'Warning', action: 'Validate', meaning: contradictoryWindow },
+  UnreachableThreshold: { type: 'Warning', action: 'Validate', meaning: unreachableThreshold },
   ...overrideEvents,
 } as const satisfies EventRegistry
 
@@ -276,6 +275,17 @@ const status = object({
     suspendedTime: optional(dateTime({ description: 'When the operator saw that the target is suspended on purpose.' })),
     resumedTime: optional(
       dateTime({ description: 'When the operator saw that the suspension ended; noSuccess counts from here until there is a success.' }),
+    ),
+    longestRun: optional(
+      object({
+        description:
+          'Of noSuccess: how long after their slots successful runs ended, at most a day. The next one may take half as long again as the longest of both.',
+        fields: {
+          seconds: integer({ description: 'The longest since sinceTime.', minimum: 0, maximum: daySeconds }),
+          sinceTime: dateTime({ description: 'When the present period began; it has 35 days.' }),
+          formerSeconds: optional(integer({ description: 'The longest of the period before.', minimum: 0, maximum: daySeconds })),
+        },
+      }),
     ),
     transitions: optional(
       listMap({

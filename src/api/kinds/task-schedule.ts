@@ -186,6 +186,7 @@ const status = object({
     activeRuns: count('Dispatched runs without a final outcome.'),
     lastScheduleTime: moment('The newest slot that was dispatched.'),
     lastSuccessTime: moment('When the last successful run ended.'),
+    lastSuccessSlotTime: moment('The slot of that run.'),
     lastFailureTime: moment('When the last failed run ended.'),
     lastFailureMessage: text('Message of that failed run.', 2048),
     lastResult: optional(enumeration({ description: 'Outcome of the run that ended last.', values: ['Succeeded', 'Failed'] })),

@@ -122,7 +122,6 @@ const blindReasons: Readonly<Record<UnknownReason, boolean>> = {
   TooFewRuns: false,
   CountsLost: true,
   TargetSuspended: false,
-  ContradictoryWindow: true,
 }
 
 function isBlind({ status }: TaskAlert): boolean {

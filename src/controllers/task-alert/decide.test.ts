@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Facts } from '../../alerting/index.ts'
 import { findCondition, type TaskAlert, type TaskAlertStatus } from '../../api/index.ts'
 import { alertConditionOf } from '../../plans/index.ts'
+import { parseTiming, type SlotSource, type Timing } from '../../scheduling/index.ts'
+import { random } from '../../../test/support/random.ts'
 import { decide, type Plan } from './decide.ts'
 import { transitionEvents } from './events.ts'
 import { transitionOf } from './status.ts'
@@ -48,6 +50,7 @@ function story(looks: readonly Look[]): readonly (Plan & { readonly events: read
       condition: alertConditionOf(alert),
       understood: { ok: true, messageOf: undefined },
       facts,
+      slots: undefined,
       suspension: {},
       faults: [],
       channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, oncall])),
@@ -276,5 +279,141 @@ describe('a target that is suspended on purpose', () => {
     ])
     expect(plans.map(({ status }) => status.state)).toEqual(['Unknown', 'Inactive', 'Inactive', 'Firing'])
     expect(plans[1]?.againAfterMs).toBe(3_601_000)
+  })
+})
+
+describe('missing successes', () => {
+  const day = 86_400
+  const created = Date.parse('2026-01-01T00:00:00Z') / 1000
+
+  function slotsOf(timing: Timing): SlotSource {
+    const parsed = parseTiming(timing)
+    if (!parsed.ok) throw new Error(parsed.message)
+    return parsed.slots
+  }
+
+  type Success = { readonly slot: number; readonly end: number }
+  type Change = { readonly at: string; readonly state: string | undefined; readonly value: string | undefined }
+
+  /** The states of the alert while these runs succeed: it is judged at each success, and whenever it asks to be. */
+  function states(slots: SlotSource, windowSeconds: number, successes: readonly Success[], until: number): readonly Change[] {
+    const alert = alertOf({
+      target: { kind: 'TaskSchedule', name: 'backup' },
+      noSuccess: {},
+      windowSeconds,
+      forSeconds: 0,
+      channelRefs: [],
+    })
+    const { failureRate: _, ...spec } = alert.spec
+    const changes: Change[] = []
+    const ends = successes.toSorted((a, b) => a.end - b.end)
+    let status: TaskAlertStatus | undefined
+    let newest: Success | undefined
+    let index = 0
+    for (let now = created; now <= until;) {
+      for (let each = ends[index]; each !== undefined && each.end <= now; each = ends[++index]) newest = each
+      const seen: Facts = {
+        kind: 'Successes',
+        createdAtMs: created * 1000,
+        lastSuccessAtMs: newest && newest.end * 1000,
+        lastRunSeconds: newest && newest.end - newest.slot,
+        counted: 0,
+      }
+      const world = {
+        alert: { ...alert, spec },
+        status,
+        condition: { kind: 'noSuccess', windowSeconds },
+        facts: seen,
+        slots,
+        nowMs: now * 1000,
+      }
+      const rest = {
+        understood: { ok: true, messageOf: undefined },
+        suspension: {},
+        faults: [],
+        channels: new Map(),
+        deliveries: new Map(),
+      }
+      const plan = decide({ ...world, ...rest } as World)
+      if (plan.status.state !== status?.state) {
+        changes.push({ at: new Date(now * 1000).toISOString(), state: plan.status.state, value: plan.status.value })
+      }
+      status = JSON.parse(JSON.stringify(plan.status)) as TaskAlertStatus
+      const again = plan.againAfterMs === undefined ? Infinity : now + Math.max(1, Math.ceil(plan.againAfterMs / 1000))
+      now = Math.min(again, ends[index]?.end ?? Infinity)
+    }
+    return changes
+  }
+
+  function runsOf(slots: SlotSource, until: number, seconds: (slot: number, index: number) => number): readonly Success[] {
+    const found: Success[] = []
+    for (let slot = slots.next(created); slot !== undefined && slot <= until; slot = slots.next(slot)) {
+      found.push({ slot, end: slot + seconds(slot, found.length) })
+    }
+    return found
+  }
+
+  const berlin = (...schedules: readonly string[]): Timing => ({ schedules, timeZone: 'Europe/Berlin' })
+  const chance = random(20_261_130)
+  const between = (least: number, most: number) => (): number => least + Math.floor(chance() * (most - least + 1))
+
+  it.each<[string, Timing, number, (slot: number, index: number) => number]>([
+    ['office hours, with a window of two hours', berlin('0 9-17 * * MON-FRI'), 2 * 3600, between(5, 900)],
+    ['weekdays, with a window of a day', berlin('0 9 * * MON-FRI'), day, between(60, 1_200)],
+    ['each day, with a window of a day', berlin('0 1 * * *'), day, between(600, 2_400)],
+    ['at a time that clocks skip and repeat, with a window of a day', berlin('30 2 * * *'), day, between(5, 60)],
+    ['twice a day, with a window of half a day', berlin('0 2,14 * * *'), day / 2, between(5, 60)],
+    ['each week, with a window of an hour', berlin('0 1 * * 0'), 3600, between(600, 3_000)],
+    ['each quarter of an hour, with a window of that', { everySeconds: 900 }, 900, between(5, 300)],
+    ['runs longer than their interval', { everySeconds: 3600 }, 2 * 3600, between(3_300, 4_500)],
+    [
+      'a long run on Sundays',
+      berlin('0 1 * * *'),
+      day,
+      (slot) => (new Date(slot * 1000).getUTCDay() === 0 ? 5 * 3600 : 600) + between(0, 300)(),
+    ],
+    ['the last day of the month', berlin('0 3 L * *'), 31 * day, between(3_600, 5_400)],
+  ])('an alert does not fire while all runs succeed: %s', (_, timing, windowSeconds, seconds) => {
+    const until = created + 400 * day
+    const slots = slotsOf(timing)
+    const first = slots.next(created) ?? 0
+    // The longest run comes first: before it was seen, nobody can know of it.
+    const long = runsOf(slots, until, seconds).map((run) =>
+      run.slot === first && windowSeconds === day ? { ...run, end: run.end + 5 * 3600 } : run,
+    )
+    expect(states(slots, windowSeconds, long, until).map(({ state }) => state)).toEqual(['Inactive'])
+  })
+
+  const without = (runs: readonly Success[], from: string, to: string): readonly Success[] =>
+    runs.filter(({ slot }) => slot < Date.parse(from) / 1000 || slot >= Date.parse(to) / 1000)
+
+  it.each<[string, Timing, number, string, string, string]>([
+    // The window has been over since Friday: an hour after the slot that brings nothing.
+    ['office hours', berlin('0 9-17 * * MON-FRI'), 2 * 3600, '2026-03-09', '2026-03-10', '2026-03-09T09:00:01.000Z'],
+    // In the middle of a day it is the window that counts, from the last success on.
+    ['office hours, at noon', berlin('0 9-17 * * MON-FRI'), 2 * 3600, '2026-03-10T11:00:00Z', '2026-03-11', '2026-03-10T12:01:01.000Z'],
+    ['each day', berlin('0 1 * * *'), 26 * 3600, '2026-03-08T12:00:00Z', '2026-03-12', '2026-03-09T02:01:01.000Z'],
+    ['each week', berlin('0 1 * * 0'), 3600, '2026-03-07', '2026-03-09', '2026-03-08T01:00:01.000Z'],
+    ['runs that never succeeded', berlin('0 1 * * *'), 26 * 3600, '2025-01-01', '2027-01-01', '2026-01-03T02:00:01.000Z'],
+  ])('an alert fires when a success is missing: %s', (_, timing, windowSeconds, from, to, fires) => {
+    const until = created + 120 * day
+    const slots = slotsOf(timing)
+    const runs = without(
+      runsOf(slots, until, () => 60),
+      from,
+      to,
+    )
+    const [, fired, resolved, ...more] = states(slots, windowSeconds, runs, until)
+    expect(fired).toMatchObject({ at: fires, state: 'Firing' })
+    expect(more).toEqual([])
+    const next = runs.find(({ slot }) => slot >= Date.parse(to) / 1000)
+    expect(resolved?.at).toBe(next && new Date(next.end * 1000).toISOString())
+  })
+
+  it('the text says until when the next success is expected', () => {
+    const slots = slotsOf(berlin('0 9-17 * * MON-FRI'))
+    const friday = Date.parse('2026-03-06T16:00:00Z') / 1000
+    const [first] = states(slots, 7_200, [{ slot: friday, end: friday + 600 }], friday)
+    expect(first?.value).toBe('no success since its creation 2026-01-01T00:00:00Z, next expected by 2026-01-01T10:00:00Z')
   })
 })

@@ -8,11 +8,13 @@ import {
   type DecidedNotification,
   decideNotifications,
   type Facts,
+  longestRunSeconds,
   measure,
   newRecord,
   type NotifyRules,
   type Transition,
   withDelivery,
+  withSuccess,
   withSuspension,
 } from '../../alerting/index.ts'
 import { overrideAt, type TaskAlertStatus } from '../../api/index.ts'
@@ -51,11 +53,11 @@ function patienceMs({ alert, status, facts, faults, channels, nowMs }: World): n
 }
 
 export function decide(world: World): Plan {
-  const { alert, condition, facts, suspension, nowMs } = world
+  const { alert, condition, facts, slots, suspension, nowMs } = world
   const { forSeconds, severity, cooldownSeconds } = alert.spec
   const quiet = quietOf(world)
-  const remembered = withSuspension(recordWithDeliveries(world), suspension.suspended !== undefined, nowMs)
-  const measurement = measure(condition, sinceResumed(facts, remembered), nowMs, suspension.suspended)
+  const remembered = withFacts(withSuspension(recordWithDeliveries(world), suspension.suspended !== undefined, nowMs), facts)
+  const measurement = measure(condition, withExpectation(facts, remembered, slots), nowMs, suspension.suspended)
   const { record: judged, transition, againAtMs } = advance(remembered, measurement, forSeconds, nowMs)
   const notified = decideNotifications(judged, { severity, cooldownSeconds, channels: world.channels, quiet }, nowMs)
   const moments = [againAtMs, notified.againAtMs, quiet?.untilMs, suspension.changesAtMs].filter((each) => each !== undefined)
@@ -75,10 +77,23 @@ function quietOf({ alert, nowMs }: World): NotifyRules['quiet'] {
   return { kind: override.silence === true ? 'Silenced' : 'Acknowledged', untilMs: nowMs + endsInMs }
 }
 
-/** After a suspension that was seen, a success is expected from its end on. */
-function sinceResumed(facts: Facts, { resumedAtMs }: AlertRecord): Facts {
-  if (facts.kind !== 'Successes' || resumedAtMs === undefined) return facts
-  return { ...facts, resumedAtMs: Math.max(resumedAtMs, facts.resumedAtMs ?? 0) }
+/** The record remembers how long after their slots successes come. */
+function withFacts(record: AlertRecord, facts: Facts): AlertRecord {
+  if (facts.kind !== 'Successes' || facts.lastSuccessAtMs === undefined || facts.lastRunSeconds === undefined) return record
+  return withSuccess(record, { seconds: facts.lastRunSeconds, atMs: facts.lastSuccessAtMs })
+}
+
+/** From when on a success is expected: after a suspension that was seen, from its end on; and never before the next slot. */
+function withExpectation(facts: Facts, record: AlertRecord, slots: World['slots']): Facts {
+  if (facts.kind !== 'Successes') return facts
+  const resumed = Math.max(record.resumedAtMs ?? 0, facts.resumedAtMs ?? 0)
+  const next = slots?.next(Math.floor(Math.max(facts.createdAtMs, facts.lastSuccessAtMs ?? 0, resumed) / 1000))
+  return {
+    ...facts,
+    resumedAtMs: resumed === 0 ? undefined : resumed,
+    nextSlotMs: next === undefined ? undefined : next * 1000,
+    longestRunSeconds: longestRunSeconds(record),
+  }
 }
 
 /** The record, with the outcomes of the notifications that were under way. */

@@ -9,7 +9,7 @@ const eventReasons = [
   'BrokerUnreachable',
   'ChannelNotFound',
   'InvalidMessage',
-  'ContradictoryWindow',
+  'UnreachableThreshold',
 ] as const
 
 /** Events for what changed between two statuses; nothing while the same facts hold. */

@@ -25,11 +25,13 @@ import type { BrokerEndpoint } from '../../broker/index.ts'
 import {
   alertConditionOf,
   type AlertFaultReason,
-  contradictionOf,
   type Fault,
+  timingOf,
   understandAlert,
   type UnderstoodAlert,
+  unreachableIn,
 } from '../../plans/index.ts'
+import { parseTiming, type SlotSource } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Delivery, Notifier } from '../../services/notifications/index.ts'
 import type { QueueSnapshot, RunCounts, Signals, Subscriber } from '../../services/signals/index.ts'
@@ -44,6 +46,8 @@ export type World = {
   /** The alert's own words, if it has any and they can be used. */
   readonly understood: UnderstoodAlert
   readonly facts: Facts
+  /** The slots of the schedule that is watched; undefined: it has none, or the target is something else. */
+  readonly slots: SlotSource | undefined
   /** Whether the target is suspended on purpose, and when that changes by itself. */
   readonly suspension: Suspension
   /** What is wrong with the spec; the alert is judged all the same where that is possible. */
@@ -89,7 +93,7 @@ type Unknown = Extract<Facts, { readonly kind: 'Unknown' }>
 type Memory = {
   readonly version: string
   readonly understood: UnderstoodAlert
-  contradiction?: { readonly version: string; readonly fault: Fault<'ContradictoryWindow'> | undefined }
+  schedule?: { readonly version: string; readonly slots: SlotSource | undefined; readonly fault: Fault<'UnreachableThreshold'> | undefined }
 }
 
 /** Runs are counted for a day. */
@@ -117,16 +121,17 @@ export function createGather(deps: GatherDeps): {
       const target = deps.targetOf(alert.spec.target.kind, namespace, alert.spec.target.name)
       const memory = memoryOf(key, alert)
       const { understood } = memory
-      const contradicted = target?.schedule === undefined ? undefined : contradictionIn(memory, alert, target.schedule)
+      const { slots, fault } = target?.schedule === undefined ? {} : understandTarget(memory, alert, target.schedule)
       const { facts, suspension } = gatherFacts(deps, { key, alert, condition, target })
       return {
         alert,
         status,
         condition,
         understood,
-        facts: contradicted === undefined ? facts : unknown('ContradictoryWindow', contradicted.message),
+        facts,
+        slots,
         suspension,
-        faults: [...(contradicted === undefined ? [] : [contradicted]), ...(understood.ok ? [] : understood.faults)],
+        faults: [...(fault === undefined ? [] : [fault]), ...(understood.ok ? [] : understood.faults)],
         channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, deps.channelOf(`${namespace}/${name}`)])),
         deliveries: deliveriesOf(deps.notifier, key, namespace, status),
         nowMs: deps.now(),
@@ -139,10 +144,12 @@ export function createGather(deps: GatherDeps): {
   }
 }
 
-function contradictionIn(memory: Memory, alert: TaskAlert, schedule: TaskSchedule): Fault<'ContradictoryWindow'> | undefined {
+function understandTarget(memory: Memory, alert: TaskAlert, schedule: TaskSchedule): NonNullable<Memory['schedule']> {
   const version = versionOf(schedule)
-  if (memory.contradiction?.version !== version) memory.contradiction = { version, fault: contradictionOf(alert, schedule) }
-  return memory.contradiction.fault
+  if (memory.schedule?.version === version) return memory.schedule
+  const parsed = parseTiming(timingOf(schedule))
+  const fault = unreachableIn(alert, [{ schedule, runs: 1 }])
+  return (memory.schedule = { version, slots: parsed.ok ? parsed.slots : undefined, fault })
 }
 
 function versionOf({ metadata }: KubeObject): string {
@@ -276,12 +283,15 @@ function successes(deps: FactsDeps, asked: Asked, target: Target, place: Place):
   const read = place.kind === 'Known' ? counted(deps, asked, target, place.endpoint, windowSeconds) : place
   // A success in the status is enough while the broker is away.
   if (read.kind === 'Unknown' && read.reason !== 'BrokerUnreachable') return read
+  const { lastSuccessTime, lastSuccessSlotTime } = schedule.status ?? {}
+  const [lastSuccessAtMs, slotMs] = [timeOf(lastSuccessTime), timeOf(lastSuccessSlotTime)]
   return {
     kind: 'Successes',
     createdAtMs: timeOf(schedule.metadata.creationTimestamp) ?? deps.now(),
     // The end of a suspension that no operator saw: the last slot that it left out.
     resumedAtMs: timeOf(schedule.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.lastSlotTime),
-    lastSuccessAtMs: timeOf(schedule.status?.lastSuccessTime),
+    lastSuccessAtMs,
+    lastRunSeconds: lastSuccessAtMs === undefined || slotMs === undefined ? undefined : (lastSuccessAtMs - slotMs) / 1000,
     counted: read.kind === 'Counts' ? read.succeeded : undefined,
     lostUntilMs: read.kind === 'Counts' ? read.lostUntilMs : undefined,
   }

@@ -67,8 +67,6 @@ const waitingFor: Readonly<Record<UnknownReason, ((message: string) => Obstacle)
   TooFewRuns: undefined,
   CountsLost: undefined,
   TargetSuspended: undefined,
-  // A fault of the spec, which stands among the faults.
-  ContradictoryWindow: undefined,
 }
 
 function reconciling(
@@ -82,7 +80,7 @@ function reconciling(
 /** What keeps the alert from being judged, or its channels from being notified; of several obstacles, Ready names the first. */
 function health(world: World): readonly WantedCondition[] {
   const obstacles = [
-    ...obstaclesIn(world, 'ContradictoryWindow'),
+    ...obstaclesIn(world, 'UnreachableThreshold'),
     ...(world.facts.kind === 'Unknown' ? [waitingFor[world.facts.reason]?.(world.facts.message)] : []),
     ...obstaclesIn(world, 'InvalidMessage'),
     missingChannels(world),
@@ -94,7 +92,7 @@ function health(world: World): readonly WantedCondition[] {
   return [first.ready, ...standing]
 }
 
-function obstaclesIn({ faults }: World, reason: 'ContradictoryWindow' | 'InvalidMessage'): readonly Obstacle[] {
+function obstaclesIn({ faults }: World, reason: 'UnreachableThreshold' | 'InvalidMessage'): readonly Obstacle[] {
   return faults
     .filter((fault) => fault.reason === reason)
     .map(({ field, message }) => ({
@@ -203,11 +201,19 @@ function heldWords(world: World, { reason, untilMs = 0 }: HeldBack): string {
 }
 
 /** The inverse of `recordOf`. */
-function storedRecord({ sequence, transitions, notifications, suspendedAtMs, resumedAtMs }: AlertRecord): Partial<TaskAlertStatus> {
+function storedRecord({
+  sequence,
+  transitions,
+  notifications,
+  suspendedAtMs,
+  resumedAtMs,
+  longestRun,
+}: AlertRecord): Partial<TaskAlertStatus> {
   return {
     sequence,
     ...(suspendedAtMs === undefined ? {} : { suspendedTime: kubeTime(suspendedAtMs) }),
     ...(resumedAtMs === undefined ? {} : { resumedTime: kubeTime(resumedAtMs) }),
+    ...(longestRun === undefined ? {} : { longestRun: storedRun(longestRun) }),
     transitions: transitions.map(({ sequence: number, to, atMs, text, amount }) => ({
       sequence: number,
       state: to,
@@ -253,7 +259,16 @@ export function recordOf({ status, nowMs }: Pick<World, 'status' | 'nowMs'>, new
     })),
     ...(suspendedAtMs === undefined ? {} : { suspendedAtMs }),
     ...(resumedAtMs === undefined ? {} : { resumedAtMs }),
+    ...(status.longestRun === undefined ? {} : { longestRun: readRun(status.longestRun) }),
   }
+}
+
+function storedRun({ sinceMs, ...seconds }: NonNullable<AlertRecord['longestRun']>): NonNullable<TaskAlertStatus['longestRun']> {
+  return { ...seconds, sinceTime: kubeTime(sinceMs) }
+}
+
+function readRun({ sinceTime, ...seconds }: NonNullable<TaskAlertStatus['longestRun']>): NonNullable<AlertRecord['longestRun']> {
+  return { ...seconds, sinceMs: timeOf(sinceTime) ?? 0 }
 }
 
 function timeOf(time: string | undefined): number | undefined {

@@ -174,7 +174,9 @@ function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
     activeRuns: active.filter(({ slot }) => open.every((each) => each.slot !== slot || each.state === 'Final')).length,
     ...(lastDispatched === undefined ? {} : { lastScheduleTime: slotTime(lastDispatched.slot) }),
     ...(last === undefined ? {} : { lastResult: last.succeeded ? 'Succeeded' : 'Failed' }),
-    ...(lastSuccess === undefined ? {} : { lastSuccessTime: kubeTime(lastSuccess.finishedAtMs) }),
+    ...(lastSuccess === undefined
+      ? {}
+      : { lastSuccessTime: kubeTime(lastSuccess.finishedAtMs), lastSuccessSlotTime: slotTime(lastSuccess.slot) }),
     ...(lastFailure === undefined ? {} : { lastFailureTime: kubeTime(lastFailure.finishedAtMs) }),
     ...(lastFailure?.message === undefined ? {} : { lastFailureMessage: lastFailure.message.slice(0, 2048) }),
     consecutiveFailures,
