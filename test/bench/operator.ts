@@ -4,11 +4,13 @@ import { startOperator, type OperatorProcess } from '../support/operator-process
 
 /** What the image gives to the heap in a container with the chart's limit of 512 MiB; on the whole machine Node lets garbage lie for longer. */
 const heapMb = Number(process.env['HEAP_MB'] ?? 358)
+/** As the chart sets it. */
+const youngSpace = '--max-semi-space-size=4'
 let isBuilt = false
 
 export function startBenchedOperator(kubeconfig: string, { identity = 'operator-0' } = {}): OperatorProcess {
   build()
-  const entry = [`--max-old-space-size=${heapMb}`, 'dist/main/cli.js', 'operator']
+  const entry = [`--max-old-space-size=${heapMb}`, youngSpace, 'dist/main/cli.js', 'operator']
   const operator = startOperator({ cluster: { kubeconfig }, identity, entry, env: { TASKMILL_LOG_LEVEL: 'info' } })
   let isWanted = true
   void operator.exited.then((code) => {

@@ -101,6 +101,7 @@ describe('the operator', () => {
       POD_NAMESPACE: undefined,
       TASKMILL_LOG_LEVEL: 'info',
       TASKMILL_METRICS_DETAIL: 'object',
+      NODE_OPTIONS: '--max-semi-space-size=4',
       TASKMILL_HTTP_PORT: '8080',
       TASKMILL_LEASE_NAME: 'taskmill-operator',
       TASKMILL_INSTALLATION: 'default',
