@@ -69,6 +69,13 @@ describe('values', () => {
       '1175930294816452672',
       'true',
     ])
+    // A double happens to have its digits.
+    expect(run('[a == 1175930294816452600, a + 1 == 1175930294816452601, a / 2 > 5]', { a: 1175930294816452600 })).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect(run('a', { a: 1175930294816452600 })).toBe(1175930294816452600)
     expect(thrown(() => run('a.id', { a })).message).toContain('the result 1175930294816452671 is larger')
     for (const number of ['1e400', '18446744073709551616', '0.1234567890123456789'])
       expect(thrown(() => run('size(a)', { a: parseJson(`[{"b":${number}}]`) }))).toMatchObject({

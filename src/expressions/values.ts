@@ -10,12 +10,13 @@
  * | list, map | array, Map |
  * | timestamp (milliseconds), duration (nanoseconds) | Date, Duration |
  *
- * A number of JSON is a double, whatever its value: `a / 2` is 1.5 for 3 and 1.75 for 3.5. Numbers mix freely, and a
+ * A number of JSON is a double, whatever its value: `a / 2` is 1.5 for 3 and 1.75 for 3.5. Only integers beyond ±2⁵³ are
+ * `int`, because doubles could not tell them apart. Numbers mix freely, and a
  * double without a fraction is written back as a whole number.
  */
 import { EvaluationError, Optional } from '@marcbachmann/cel-js'
 import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator'
-import { describeInexact, isRawNumber, type RawNumber } from '../json/index.ts'
+import { describeInexact, isExact, isRawNumber, type RawNumber } from '../json/index.ts'
 import { failed, tooCostly } from './explain.ts'
 
 /** Returns an error of the evaluation. Without advice its code selects one. The caller adds the position. */
@@ -82,8 +83,8 @@ export const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n } as const
 /** Converts a JSON value for CEL. Calls `count` for every value. */
 export type ToCel = (value: unknown, count: () => void) => unknown
 
-/** Numbers of JSON have no type of their own in CEL; all of them become doubles. */
-export const fromJson: ToCel = (value, count) => convert(value, count, (number) => number, [])
+/** Numbers of JSON have no type of their own in CEL; all of them become doubles, except integers beyond ±2⁵³. */
+export const fromJson: ToCel = (value, count) => convert(value, count, (number) => longIntegerOf(number) ?? number, [])
 
 /** In a rule of a CRD the schema knows integers: whole numbers become `int`, as the API server has them. */
 export const fromSchema: ToCel = (value, count) =>
@@ -107,10 +108,19 @@ function convert(value: unknown, count: () => void, number: (value: number) => u
   }
 }
 
-/** An integer that no double holds, for example a long id, is exact as an `int`. Throws for any other such number. */
+/** An integer beyond ±2⁵³ is an `int`, so that its digits are those that were written, whether a double holds it or not. */
+function longIntegerOf(number: number, written?: string): bigint | undefined {
+  if (Number.isSafeInteger(number) || !Number.isInteger(number)) return undefined
+  const text = written ?? String(number)
+  if (!/^-?\d{16,19}$/u.test(text)) return undefined
+  const value = BigInt(text)
+  return value >= int64.min && value <= int64.max ? value : undefined
+}
+
+/** Throws if the number is no integer of 64 bits. */
 function rawToCel({ rawJSON: text }: RawNumber, path: readonly (string | number)[]): bigint {
-  const value = /^-?\d+$/u.test(text) ? BigInt(text) : undefined
-  if (value !== undefined && value >= int64.min && value <= int64.max) return value
+  const value = longIntegerOf(Number(text), text)
+  if (value !== undefined) return value
   const place = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')
   throw failed(`${place.slice(1) || 'the value'}: ${describeInexact(text)}`)
 }
@@ -122,7 +132,7 @@ function rawToCel({ rawJSON: text }: RawNumber, path: readonly (string | number)
 export function toJson(value: unknown): unknown {
   switch (typeof value) {
     case 'bigint':
-      if (Number.isSafeInteger(Number(value))) return Number(value)
+      if (isExact(String(value))) return Number(value)
       throw tooCostly(`the result ${value} is larger than the integers that JSON holds exactly; convert it to text with string(…)`)
     case 'number':
       if (Number.isFinite(value)) return value

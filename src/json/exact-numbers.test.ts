@@ -15,19 +15,11 @@ const exact = [
   '1E+22',
   '1.0',
   '9007199254740992',
+  '1175930294816452600',
   '1000000000000000000',
 ]
 const exactLong = ['1e300', '1.7976931348623157e308', '0.1000000000000000055511151231257827', '0.0', '0e999', '123456789012345.6']
-const inexact = [
-  '1175930294816452671',
-  '1175930294816452600',
-  '-9007199254740993',
-  '18446744073709551615',
-  '1152921504606846976',
-  '1e400',
-  '-1e999',
-  '1e-400',
-]
+const inexact = ['1175930294816452671', '-9007199254740993', '18446744073709551615', '1152921504606846976', '1e400', '-1e999', '1e-400']
 const inexactLong = [
   '0.1234567890123456789',
   '1175930294816452671.0',
@@ -56,8 +48,6 @@ describe('a number', () => {
     fc.assert(
       fc.property(numbers, (number) => {
         const text = JSON.stringify(number)
-        // A double beyond 2^53 is written with zeros that look like digits.
-        fc.pre(!/^-?\d+$/u.test(text) || Number.isSafeInteger(number))
         return isExact(text) && parseJson(text) === JSON.parse(text)
       }),
     )

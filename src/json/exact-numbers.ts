@@ -74,11 +74,11 @@ export function isRawNumber(value: unknown): value is RawNumber {
 /** `toPrecision` shows at most this many. */
 const mostDigits = 100
 
-/** Whether a number keeps its value and its digits when JavaScript reads and writes it. */
+/** Whether a number keeps its digits when JavaScript reads and writes it; so do all that JavaScript wrote. */
 export function isExact(text: string): boolean {
   const value = Number(text)
   if (!Number.isFinite(value)) return false
-  if (/^[-+]?\d+$/.test(text)) return Number.isSafeInteger(value) || (String(value) === text && BigInt(value) === BigInt(text))
+  if (/^[-+]?\d+$/.test(text)) return Number.isSafeInteger(value) || String(value) === text
   const digits = digitsOf(text)
   if (digits === '' || value === 0) return digits === '' && value === 0
   return digits.length <= mostDigits && digitsOf(value.toPrecision(digits.length)) === digits
