@@ -29,5 +29,6 @@ export {
   type Transition,
   withSuccess,
   withSuspension,
+  withTiming,
 } from './record.ts'
 export { duration, momentOf, plural } from './words.ts'

@@ -15,6 +15,8 @@ export type AlertRecord = {
   /** When the target was seen to be suspended on purpose, or when the suspension was seen to end. Never both. */
   readonly suspendedAtMs?: number
   readonly resumedAtMs?: number
+  /** Which times the watched schedule has, and when they were seen to change. */
+  readonly timing?: { readonly hash: string; readonly changedAtMs?: number }
   /**
    * How long after its slot a success came: the longest since `sinceMs`, for 35 days, and the longest of the period
    * before.
@@ -66,6 +68,13 @@ export function withSuspension(record: AlertRecord, isSuspended: boolean, nowMs:
   if (isSuspended === (record.suspendedAtMs !== undefined)) return record
   const { suspendedAtMs: _, resumedAtMs: __, ...rest } = record
   return { ...rest, [isSuspended ? 'suspendedAtMs' : 'resumedAtMs']: wholeSecond(nowMs) }
+}
+
+/** The record with the times of the watched schedule. Nothing else remembers when they changed. */
+export function withTiming(record: AlertRecord, hash: string, nowMs: number): AlertRecord {
+  const known = record.timing
+  if (known?.hash === hash) return record
+  return { ...record, timing: { hash, ...(known === undefined ? {} : { changedAtMs: wholeSecond(nowMs) }) } }
 }
 
 /** A run that is longer once a month is always among those of two periods. */

@@ -14,6 +14,7 @@ export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectNa
 export {
   type ScheduleFaultReason,
   type SlotStart,
+  timingHashOf,
   timingOf,
   sampleSlot,
   understandSchedule,

@@ -157,6 +157,11 @@ export function timingOf({ spec }: TaskSchedule): Timing {
   }
 }
 
+/** The same text as long as a schedule is due at the same times. */
+export function timingHashOf(schedule: TaskSchedule): string {
+  return hashOf(timingOf(schedule))
+}
+
 /** Returns the slots, or undefined and one fault per wrong expression. */
 function understandTiming(timing: Timing, faults: Fault<ScheduleFaultReason>[]): SlotSource | undefined {
   const parsed = parseTiming(timing)

@@ -276,6 +276,15 @@ const status = object({
     resumedTime: optional(
       dateTime({ description: 'When the operator saw that the suspension ended; noSuccess counts from here until there is a success.' }),
     ),
+    timing: optional(
+      object({
+        description: 'Of noSuccess: the times at which the schedule is due. A success is expected for the first slot after they changed.',
+        fields: {
+          hash: string({ description: 'Hash of the expressions and the time zone, or of the interval.', maxLength: 64 }),
+          changeTime: optional(dateTime({ description: 'When the operator saw that they changed.' })),
+        },
+      }),
+    ),
     longestRun: optional(
       object({
         description:

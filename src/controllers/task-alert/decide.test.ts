@@ -36,7 +36,7 @@ function alertOf(spec: Partial<TaskAlert['spec']> = {}): TaskAlert {
 }
 
 type Look = { readonly second: number; readonly facts: Facts; readonly spec?: Partial<TaskAlert['spec']> } & Partial<
-  Pick<World, 'channels' | 'deliveries' | 'faults' | 'suspension'>
+  Pick<World, 'channels' | 'deliveries' | 'faults' | 'suspension' | 'slots' | 'timingHash'>
 >
 
 /** One look after the other, each by a process that knows only the status. */
@@ -51,6 +51,7 @@ function story(looks: readonly Look[]): readonly (Plan & { readonly events: read
       understood: { ok: true, messageOf: undefined },
       facts,
       slots: undefined,
+      timingHash: undefined,
       suspension: {},
       faults: [],
       channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, oncall])),
@@ -325,6 +326,7 @@ describe('missing successes', () => {
         condition: { kind: 'noSuccess', windowSeconds },
         facts: seen,
         slots,
+        timingHash: undefined,
         nowMs: now * 1000,
       }
       const rest = {
@@ -408,6 +410,27 @@ describe('missing successes', () => {
     expect(more).toEqual([])
     const next = runs.find(({ slot }) => slot >= Date.parse(to) / 1000)
     expect(resolved?.at).toBe(next && new Date(next.end * 1000).toISOString())
+  })
+
+  it('an edit of the schedule moves the next slot', () => {
+    const looks = (second: number, schedule: Timing, timingHash: string) => ({
+      second,
+      facts: { kind: 'Successes', createdAtMs: at(-90_000), lastSuccessAtMs: at(-80_000), lastRunSeconds: 10, counted: 0 } as const,
+      spec: { failureRate: undefined, noSuccess: {}, windowSeconds: 3600, forSeconds: 0 } as unknown as Partial<TaskAlert['spec']>,
+      slots: slotsOf(schedule),
+      timingHash,
+    })
+    // At 02:50; the edit is seen at 03:00, and the first of the new slots is at 04:00.
+    const weekly = berlin('0 1 * * 1')
+    const plans = story([
+      looks(0, weekly, 'weekly'),
+      looks(600, { everySeconds: 3600 }, 'hourly'),
+      looks(3_600, { everySeconds: 3600 }, 'hourly'),
+      looks(7_800, { everySeconds: 3600 }, 'hourly'),
+      looks(7_801, { everySeconds: 3600 }, 'hourly'),
+    ])
+    expect(plans.map(({ status }) => status.state)).toEqual(['Inactive', 'Inactive', 'Inactive', 'Inactive', 'Firing'])
+    expect(plans[4]?.status.timing).toEqual({ hash: 'hourly', changeTime: '2026-11-29T03:00:00Z' })
   })
 
   it('the text says until when the next success is expected', () => {

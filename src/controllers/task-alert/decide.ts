@@ -16,6 +16,7 @@ import {
   withDelivery,
   withSuccess,
   withSuspension,
+  withTiming,
 } from '../../alerting/index.ts'
 import { overrideAt, type TaskAlertStatus } from '../../api/index.ts'
 import type { Delivery } from '../../services/notifications/index.ts'
@@ -56,7 +57,7 @@ export function decide(world: World): Plan {
   const { alert, condition, facts, slots, suspension, nowMs } = world
   const { forSeconds, severity, cooldownSeconds } = alert.spec
   const quiet = quietOf(world)
-  const remembered = withFacts(withSuspension(recordWithDeliveries(world), suspension.suspended !== undefined, nowMs), facts)
+  const remembered = withFacts(withSuspension(recordWithDeliveries(world), suspension.suspended !== undefined, nowMs), world)
   const measurement = measure(condition, withExpectation(facts, remembered, slots), nowMs, suspension.suspended)
   const { record: judged, transition, againAtMs } = advance(remembered, measurement, forSeconds, nowMs)
   const notified = decideNotifications(judged, { severity, cooldownSeconds, channels: world.channels, quiet }, nowMs)
@@ -77,17 +78,21 @@ function quietOf({ alert, nowMs }: World): NotifyRules['quiet'] {
   return { kind: override.silence === true ? 'Silenced' : 'Acknowledged', untilMs: nowMs + endsInMs }
 }
 
-/** The record remembers how long after their slots successes come. */
-function withFacts(record: AlertRecord, facts: Facts): AlertRecord {
-  if (facts.kind !== 'Successes' || facts.lastSuccessAtMs === undefined || facts.lastRunSeconds === undefined) return record
-  return withSuccess(record, { seconds: facts.lastRunSeconds, atMs: facts.lastSuccessAtMs })
+/** The record remembers how long after their slots successes come, and when the schedule got other slots. */
+function withFacts(record: AlertRecord, { facts, timingHash, nowMs }: World): AlertRecord {
+  if (facts.kind !== 'Successes') return record
+  const timed = timingHash === undefined ? record : withTiming(record, timingHash, nowMs)
+  if (facts.lastSuccessAtMs === undefined || facts.lastRunSeconds === undefined) return timed
+  return withSuccess(timed, { seconds: facts.lastRunSeconds, atMs: facts.lastSuccessAtMs })
 }
 
-/** From when on a success is expected: after a suspension that was seen, from its end on; and never before the next slot. */
+/** From when on a success is expected: after a suspension that was seen, from its end on; and never before the next slot, which an edit of the schedule can move. */
 function withExpectation(facts: Facts, record: AlertRecord, slots: World['slots']): Facts {
   if (facts.kind !== 'Successes') return facts
   const resumed = Math.max(record.resumedAtMs ?? 0, facts.resumedAtMs ?? 0)
-  const next = slots?.next(Math.floor(Math.max(facts.createdAtMs, facts.lastSuccessAtMs ?? 0, resumed) / 1000))
+  const next = slots?.next(
+    Math.floor(Math.max(facts.createdAtMs, facts.lastSuccessAtMs ?? 0, resumed, record.timing?.changedAtMs ?? 0) / 1000),
+  )
   return {
     ...facts,
     resumedAtMs: resumed === 0 ? undefined : resumed,

@@ -26,6 +26,7 @@ import {
   alertConditionOf,
   type AlertFaultReason,
   type Fault,
+  timingHashOf,
   timingOf,
   understandAlert,
   type UnderstoodAlert,
@@ -48,6 +49,8 @@ export type World = {
   readonly facts: Facts
   /** The slots of the schedule that is watched; undefined: it has none, or the target is something else. */
   readonly slots: SlotSource | undefined
+  /** The same as long as that schedule is due at the same times. */
+  readonly timingHash: string | undefined
   /** Whether the target is suspended on purpose, and when that changes by itself. */
   readonly suspension: Suspension
   /** What is wrong with the spec; the alert is judged all the same where that is possible. */
@@ -93,7 +96,12 @@ type Unknown = Extract<Facts, { readonly kind: 'Unknown' }>
 type Memory = {
   readonly version: string
   readonly understood: UnderstoodAlert
-  schedule?: { readonly version: string; readonly slots: SlotSource | undefined; readonly fault: Fault<'UnreachableThreshold'> | undefined }
+  schedule?: {
+    readonly version: string
+    readonly slots: SlotSource | undefined
+    readonly timingHash: string
+    readonly fault: Fault<'UnreachableThreshold'> | undefined
+  }
 }
 
 /** Runs are counted for a day. */
@@ -121,7 +129,7 @@ export function createGather(deps: GatherDeps): {
       const target = deps.targetOf(alert.spec.target.kind, namespace, alert.spec.target.name)
       const memory = memoryOf(key, alert)
       const { understood } = memory
-      const { slots, fault } = target?.schedule === undefined ? {} : understandTarget(memory, alert, target.schedule)
+      const { slots, timingHash, fault } = target?.schedule === undefined ? {} : understandTarget(memory, alert, target.schedule)
       const { facts, suspension } = gatherFacts(deps, { key, alert, condition, target })
       return {
         alert,
@@ -130,6 +138,7 @@ export function createGather(deps: GatherDeps): {
         understood,
         facts,
         slots,
+        timingHash,
         suspension,
         faults: [...(fault === undefined ? [] : [fault]), ...(understood.ok ? [] : understood.faults)],
         channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, deps.channelOf(`${namespace}/${name}`)])),
@@ -149,7 +158,7 @@ function understandTarget(memory: Memory, alert: TaskAlert, schedule: TaskSchedu
   if (memory.schedule?.version === version) return memory.schedule
   const parsed = parseTiming(timingOf(schedule))
   const fault = unreachableIn(alert, [{ schedule, runs: 1 }])
-  return (memory.schedule = { version, slots: parsed.ok ? parsed.slots : undefined, fault })
+  return (memory.schedule = { version, slots: parsed.ok ? parsed.slots : undefined, timingHash: timingHashOf(schedule), fault })
 }
 
 function versionOf({ metadata }: KubeObject): string {

@@ -207,12 +207,14 @@ function storedRecord({
   notifications,
   suspendedAtMs,
   resumedAtMs,
+  timing,
   longestRun,
 }: AlertRecord): Partial<TaskAlertStatus> {
   return {
     sequence,
     ...(suspendedAtMs === undefined ? {} : { suspendedTime: kubeTime(suspendedAtMs) }),
     ...(resumedAtMs === undefined ? {} : { resumedTime: kubeTime(resumedAtMs) }),
+    ...(timing === undefined ? {} : { timing: storedTiming(timing) }),
     ...(longestRun === undefined ? {} : { longestRun: storedRun(longestRun) }),
     transitions: transitions.map(({ sequence: number, to, atMs, text, amount }) => ({
       sequence: number,
@@ -259,8 +261,18 @@ export function recordOf({ status, nowMs }: Pick<World, 'status' | 'nowMs'>, new
     })),
     ...(suspendedAtMs === undefined ? {} : { suspendedAtMs }),
     ...(resumedAtMs === undefined ? {} : { resumedAtMs }),
+    ...(status.timing === undefined ? {} : { timing: readTiming(status.timing) }),
     ...(status.longestRun === undefined ? {} : { longestRun: readRun(status.longestRun) }),
   }
+}
+
+function storedTiming({ hash, changedAtMs }: NonNullable<AlertRecord['timing']>): NonNullable<TaskAlertStatus['timing']> {
+  return { hash, ...(changedAtMs === undefined ? {} : { changeTime: kubeTime(changedAtMs) }) }
+}
+
+function readTiming({ hash, changeTime }: NonNullable<TaskAlertStatus['timing']>): NonNullable<AlertRecord['timing']> {
+  const changedAtMs = timeOf(changeTime)
+  return { hash, ...(changedAtMs === undefined ? {} : { changedAtMs }) }
 }
 
 function storedRun({ sinceMs, ...seconds }: NonNullable<AlertRecord['longestRun']>): NonNullable<TaskAlertStatus['longestRun']> {
@@ -280,8 +292,8 @@ function timeOf(time: string | undefined): number | undefined {
 export function transitionOf(status: TaskAlertStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
   const notifications = status.notifications?.map(({ channel, sequence, state, delivery }) => [channel, sequence, state, delivery])
-  const { observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime } = status
-  return [observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime, facts, notifications]
+  const { observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime, timing } = status
+  return [observedGeneration, state, sequence, ackedBy, suspendedTime, resumedTime, timing, facts, notifications]
 }
 
 /** Whether the status has a judgement, which a moment without values need not replace. */
