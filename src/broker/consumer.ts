@@ -38,6 +38,8 @@ class QueueConsumer implements Consumer {
   readonly #runDeps: JobRunDeps
   /** By token. */
   readonly #runs = new Map<string, JobRun>()
+  /** By queue, how many of them. */
+  readonly #running = new Map<string, number>()
   readonly #runsListeners = new Set<() => void>()
   readonly #counts = { finished: 0, handedBack: 0, abandoned: 0 }
   /** Slots of jobs that arrived after the stop: they are only handed back, and the drain waits for that. */
@@ -123,6 +125,7 @@ class QueueConsumer implements Consumer {
 
   /** Runs a job, and then those that come with the end of the one before. Never rejects. */
   async #occupySlot(source: QueueSource, firstJob: TakenJob, token: string): Promise<void> {
+    this.#running.set(source.name, (this.#running.get(source.name) ?? 0) + 1)
     for (let job: TakenJob | undefined = firstJob; job !== undefined;) {
       const run = startRun(source, job, token)
       this.#runs.set(token, run)
@@ -144,14 +147,16 @@ class QueueConsumer implements Consumer {
       job = followed?.job
     }
     this.#runs.delete(token)
+    this.#running.set(source.name, (this.#running.get(source.name) ?? 1) - 1)
     this.#tellRunsListeners()
     this.#fetcher.pump()
   }
 
-  /** Says whether the reply to the end of a run should bring the next job of its queue: not when another queue is next. */
+  /** Says whether the reply to the end of a run should bring the next job of its queue: not when another queue has too few slots. */
   #wantsNext({ source }: JobRun): boolean {
     const nowMs = this.#options.clock.now()
-    if (this.#stopped.signal.aborted || !this.#plan.canKeepSlot(source.name, nowMs) || this.#plan.isPeekDue(nowMs, true)) return false
+    if (this.#stopped.signal.aborted || !this.#plan.canKeepSlot(source.name, nowMs, this.#running) || this.#plan.isPeekDue(nowMs, true))
+      return false
     this.#plan.markAsked(source.name)
     return true
   }

@@ -54,13 +54,60 @@ describe('which queue is next', () => {
     )
   })
 
-  test('a slot stays with its queue only when no other may have a job', () => {
+  test('a slot leaves its queue for another one that may have a job and has no slot', () => {
     const plan = createFetchPlan(['a', 'b'])
-    expect(plan.canKeepSlot('a', 0)).toBe(false)
+    const running = new Map([['a', 1]])
+    expect(plan.canKeepSlot('a', 0, running)).toBe(false)
     fetchAll(plan, 0, () => nothing)
-    expect(plan.canKeepSlot('a', 0)).toBe(true)
+    expect(plan.canKeepSlot('a', 0, running)).toBe(true)
     plan.recordMarker('b', 500)
-    expect([plan.canKeepSlot('a', 499), plan.canKeepSlot('a', 500)]).toEqual([true, false])
+    expect([plan.canKeepSlot('a', 499, running), plan.canKeepSlot('a', 500, running)]).toEqual([true, false])
+  })
+
+  test.each([
+    ['has no slot', { a: 1, b: 0 }, false],
+    ['has no slot, and a fetch is under way for it', { a: 1, b: 0 }, true],
+    ['has as many', { a: 8, b: 8 }, true],
+    ['has one fewer', { a: 9, b: 8 }, true],
+    ['has two fewer', { a: 10, b: 8 }, false],
+    ['has more', { a: 3, b: 8 }, true],
+  ])('beside another queue with jobs that %s', (title, slots, isKept) => {
+    const plan = createFetchPlan(['b', 'a'])
+    if (title.includes('fetch')) plan.takeQueue(0)
+    plan.markReady('b')
+    expect(plan.canKeepSlot('a', 0, new Map(Object.entries(slots)))).toBe(isKept)
+  })
+
+  test('slots spread over the queues with jobs, none of which is left without, and then stay with them', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 30 }),
+        fc.infiniteStream(fc.nat(1_000)),
+        (size, slots, picks) => {
+          const queues = Array.from({ length: size }, (_, index) => `q${index}`)
+          const plan = createFetchPlan(queues)
+          // All slots are with one queue when jobs come to the others.
+          const held: string[] = Array.from({ length: slots }, () => 'q0')
+          const last = new Map<string, number>()
+          for (let ends = 1; ends <= 400; ends += 1) {
+            const at = (picks.next().value ?? 0) % slots
+            const queue = held[at] ?? ''
+            for (const each of queues) plan.markReady(each)
+            const running = new Map([...Map.groupBy(held, (each) => each)].map(([each, own]) => [each, own.length]))
+            if (!plan.canKeepSlot(queue, 0, running)) {
+              const next = plan.takeQueue(0) ?? ''
+              plan.recordFetch(next, job, 0)
+              plan.endFetch(next)
+              held[at] = next
+            }
+            for (const each of held) last.set(each, ends)
+            for (const each of queues) expect(ends - (last.get(each) ?? 0)).toBeLessThanOrEqual(2 * size * (slots + 1))
+          }
+        },
+      ),
+      { numRuns: 40 },
+    )
   })
 })
 

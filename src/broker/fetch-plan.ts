@@ -42,8 +42,11 @@ export type FetchPlan = {
   recordMarker(queue: string, dueMs: number): void
   /** Records a look at a queue that took nothing. */
   recordPeek(queue: string, hasJob: boolean, nextDueMs: number): void
-  /** Says whether the slot of a job that ends may take the next job of the same queue: only when no other queue may have something. */
-  canKeepSlot(queue: string, nowMs: number): boolean
+  /**
+   * Says whether the slot of a job that ends may take the next job of the same queue, which saves a round trip: when each other queue that may
+   * have something has a slot, and at most one slot fewer than this one. `running`: the jobs of each queue that run, this one included.
+   */
+  canKeepSlot(queue: string, nowMs: number, running: ReadonlyMap<string, number>): boolean
   /** Says whether to look at all queues before fetching again. */
   isPeekDue(nowMs: number, isBusy: boolean): boolean
   /** Records that the look happened, or that markers of all queues were watched until now. */
@@ -109,8 +112,11 @@ export function createFetchPlan(queues: readonly string[]): FetchPlan {
       if (hasJob) of.isReady = true
       if (nextDueMs > 0) of.nextDueMs = Math.min(of.nextDueMs, nextDueMs)
     },
-    canKeepSlot: (queue, nowMs) =>
-      nowMs >= state(queue).notBeforeMs && order.every((each) => each.queue === queue || !mayHaveJob(each, nowMs)),
+    canKeepSlot(queue, nowMs, running) {
+      const fairShare = Math.max(1, (running.get(queue) ?? 0) - 1)
+      const isServed = (each: QueueState) => (running.get(each.queue) ?? 0) + each.fetches >= fairShare
+      return nowMs >= state(queue).notBeforeMs && order.every((each) => each.queue === queue || !mayHaveJob(each, nowMs) || isServed(each))
+    },
     isPeekDue: (nowMs, isBusy) => nowMs - peekedMs >= pollMs || (isBusy && order.length > 1 && nowMs - seenMs >= busyPeekMs),
     recordLook(nowMs, atMarkersOnly) {
       seenMs = nowMs
