@@ -71,14 +71,15 @@ system() {
     need conntrack conntrack
     need buildah buildah
     need debootstrap debootstrap
-    go_is_new_enough || need golang-go-1.21-or-newer golang-go
   fi
+  # It builds the native cluster, and the peer of the tests of cron expressions.
+  go_is_new_enough || need golang-go-1.21-or-newer golang-go
   [ -z "$missing" ] && return 0
   is_debian_root || die "these are missing (names of Debian packages):$missing"
   # shellcheck disable=SC2086
   apt_install $missing
   case $missing in
-    *golang-go*) go_is_new_enough || die "Go 1.21 or newer is needed to build the local cluster, and this Debian's is older: $(go version 2>/dev/null)" ;;
+    *golang-go*) go_is_new_enough || die "Go 1.21 or newer is needed for the local cluster and the tests, and this Debian's is older: $(go version 2>/dev/null)" ;;
   esac
 }
 
