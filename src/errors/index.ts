@@ -11,6 +11,7 @@ export { suggestName, findNearest } from './nearest.ts'
 export {
   classifyRefusal,
   describeFailure,
+  describeProblems,
   describeRefusal,
   isFaultOfContent,
   type KubeErrorDetails,

@@ -113,7 +113,7 @@ export function describeFailure(error: unknown): string {
   return refusal.kind === 'Unexpected' ? errorMessage(error) : describeRefusal(refusal)
 }
 
-function describeProblems({ problems }: Pick<Refusal, 'problems'>, prefix = ''): string {
+export function describeProblems({ problems }: Pick<Refusal, 'problems'>, prefix = ''): string {
   return problems.map(({ field, message }) => (field === undefined ? message : `${prefix}${field}: ${message}`)).join('; ')
 }
 

@@ -104,6 +104,11 @@ export type KubeClient = {
    * it.
    */
   update<T extends KubeObject>(resource: Resource<T>, object: Written<T>, options: WriteOptions): Promise<T>
+  /**
+   * JSON merge patch: replaces the given fields, lists as a whole. With `metadata.resourceVersion`, fails with TM_KUBE_CONFLICT if another client
+   * changed the object.
+   */
+  patch<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: WriteOptions): Promise<T>
   /** Server-side apply: creates the object or merges the given fields into it. */
   apply<T extends KubeObject>(resource: Resource<T>, object: Applied<T>, options: ApplyOptions): Promise<T>
   /** Server-side apply of the status subresource. */
@@ -241,6 +246,12 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     watch,
     create: (resource, object, o) => write('POST', resource, object, o),
     update: (resource, object, o) => write('PUT', resource, object, o),
+    patch: (resource, object, o) => {
+      const { namespace, name } = object.metadata as { namespace?: string; name: string }
+      const path = resourcePath(resource, namespace, name)
+      const request: Outgoing = { method: 'PATCH', path, query: writeQuery(o), contentType: 'application/merge-patch+json', body: object }
+      return json({ ...request, signal: o.signal }, o.onWarning)
+    },
     apply: (resource, object, o) => apply(resource, object, o),
     applyStatus: (resource, object, o) => apply(resource, object, o, 'status'),
     getScale: (resource, namespace, name, o = {}) =>

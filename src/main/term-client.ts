@@ -46,7 +46,7 @@ function throwIfLost(elector: Pick<Elector, 'isTrusted'>, term: AbortSignal): vo
 }
 
 /** Watches are left out: they last for minutes, and no caller waits for their end. */
-const calls = ['get', 'list', 'create', 'update', 'apply', 'applyStatus', 'delete'] as const
+const calls = ['get', 'list', 'create', 'update', 'patch', 'apply', 'applyStatus', 'delete'] as const
 
 type Call = (resource: Resource<KubeObject>, ...rest: readonly unknown[]) => Promise<unknown>
 

@@ -37,7 +37,16 @@ export const workerPoolConditions = {
       },
       TemplateInvalid: {
         status: 'False',
-        meaning: 'The API server refused the pod template. The message names the field; correct spec.template.',
+        meaning:
+          'The API server refused the pod template. The message names the field and what to write. A Deployment that exists keeps its former ' +
+          'template, and its replicas follow the queues.',
+      },
+      TemplateRefused: {
+        status: 'False',
+        meaning:
+          'The API server does not accept the pod template now: a quota, a policy, a missing permission, or what others have written into the ' +
+          'Deployment. The message says which and what to do. The operator retries every 30 s. A Deployment that exists keeps its former template, ' +
+          'and its replicas follow the queues.',
       },
       BrokerNotFound: {
         status: 'False',
@@ -64,6 +73,7 @@ export const workerPoolConditions = {
         status: 'True',
         meaning: 'The broker is missing or does not answer. The pool continues by itself when it answers.',
       },
+      TemplateRefused: { status: 'True', meaning: 'The API server does not accept the pod template now. The operator retries.' },
       WaitingForTarget: { status: 'True', meaning: 'The Deployment of targetRef is missing. The pool continues by itself when it exists.' },
       WaitingForQueueMetrics: { status: 'True', meaning: 'The queues have not been read yet.' },
     },
@@ -129,6 +139,11 @@ export const workerPoolConditions = {
     meaning: 'Whether the number of replicas can be changed now.',
     reasons: {
       ReadyForNewScale: { status: 'True', meaning: 'The replicas are, or are being changed to, what the queues need.' },
+      FailedUpdateScale: {
+        status: 'False',
+        meaning:
+          'The API server refuses the new number of replicas. The message quotes it and says what to do. The operator retries every 30 s.',
+      },
       ScaleDownStabilized: { status: 'True', meaning: 'Fewer replicas are enough now, but were not during the whole scale-down window.' },
     },
   },
@@ -152,7 +167,22 @@ export const workerPoolEvents = {
   TemplateInvalid: {
     type: 'Warning',
     action: 'Update',
-    meaning: 'The API server refused the pod template. Correct the field that the note names.',
+    meaning: 'The API server refused the pod template. Correct the field that the note names; the former template works on meanwhile.',
+  },
+  TemplateRefused: {
+    type: 'Warning',
+    action: 'Update',
+    meaning: 'The API server does not accept the pod template now (a quota, a policy, a permission). The note says what to do.',
+  },
+  FieldsTakenOver: {
+    type: 'Normal',
+    action: 'Update',
+    meaning: "Another field manager, for example kubectl set, had written fields of the Deployment's pods that spec.template declares.",
+  },
+  FailedUpdateScale: {
+    type: 'Warning',
+    action: 'Scale',
+    meaning: 'The API server refuses the new number of replicas. The note says what to do.',
   },
   ScaledUp: { type: 'Normal', action: 'Scale', meaning: 'Replicas were added; the note says from, to and why.' },
   ScaledDown: { type: 'Normal', action: 'Scale', meaning: 'Replicas were removed; the note says from, to and why.' },

@@ -5,6 +5,12 @@
  * created whole by the manager of the replicas; the template's manager takes its part, and the other one lets go of it, in the two writes
  * that follow. Whichever of them is the last that happens, the replicas are those that were wanted.
  *
+ * A template that the API server refuses stops nothing else: the replicas are written all the same, to the Deployment as it is.
+ *
+ * An entry of a list (a variable, a port, a volume) that the template declares belongs to the template. Fields of it that another manager has
+ * added are taken over. If a template is right by itself and is refused only because of what others hold in the Deployment, that is taken over
+ * too, as little as is enough.
+ *
  * On a Deployment that a pool only scales, two marks go with the replicas. The label brings it into the operator's watch, which is of
  * labelled Deployments only; the annotation tells our number from one that people wrote. There is no finalizer, so the marks are taken
  * back when the operator sees that the pool is gone or has another target: at once while it runs, else at its next start, because the
@@ -13,12 +19,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Deployment, deployments, poolEvent, type WantedEvent, type WorkerPool } from '../../api/index.ts'
 import { annotations, labels as labelNames } from '../../contract/index.ts'
-import { errorMessage, hasCode } from '../../errors/index.ts'
+import { classifyRefusal, hasCode, type Refusal, type RefusalKind } from '../../errors/index.ts'
 import type { Applied as Body, ApplyOptions, KubeClient } from '../../kube/index.ts'
+import { type ManagedFieldsEntry, planTakeover, type Takeover } from '../../workloads/index.ts'
 import type { Plan } from './decide.ts'
 import { type DeploymentApply, isMarkedFor } from './deployment.ts'
-import { scaleEvent } from './events.ts'
-import { type Applied, currentReplicas, type DeploymentState, type Refusal, type World } from './gather.ts'
+import { scaleEvent, takeoverEvent } from './events.ts'
+import type { Applied, World } from './gather.ts'
 
 export const fieldManagers = { template: 'taskmill-worker-pool', replicas: 'taskmill-replicas' } as const
 
@@ -29,70 +36,183 @@ export type ActDeps = {
   readonly onWritten: (deployment: Deployment) => void
 }
 
-export type Outcome =
-  | { readonly kind: 'Done'; readonly events: readonly WantedEvent[]; readonly applied?: Applied }
-  /** The API server refused the Deployment. */
-  | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly template: DeploymentApply | undefined }
+/** What was done, and what the API server refused of it. */
+export type Outcome = {
+  readonly events: readonly WantedEvent[]
+  /** What was applied, if the template is now in the Deployment. */
+  readonly applied?: Applied | undefined
+  readonly scaled?: Plan['scale']
+  readonly refusedTemplate?: Refusal | undefined
+  readonly refusedReplicas?: Refusal | undefined
+}
 
 /** `applied`: what was applied last. Throws what may go well the next time. */
 export async function act(deps: ActDeps, plan: Plan, { pool, deployment }: World, applied: Applied | undefined): Promise<Outcome> {
-  const scaled = plan.scale === undefined ? [] : [scaleEvent(plan.scale)]
-  try {
-    if (plan.deployment === undefined) {
-      if (deployment.kind !== 'Owned' || pool.spec.targetRef === undefined) return { kind: 'Done', events: [] }
-      await actOnTarget(deps, pool, plan, deployment.object)
-      return { kind: 'Done', events: scaled }
-    }
-    const done = await actOnDeployment(deps, { ...plan, deployment: plan.deployment }, deployment, applied)
-    const changed = done.did === undefined ? [] : [templateEvent(done.did, plan.deployment.metadata.name)]
-    return { kind: 'Done', events: [...changed, ...scaled], applied: done.applied }
-  } catch (error) {
-    const isInvalid = hasCode(error, 'TM_KUBE_INVALID')
-    // Only a template can be invalid for good; replicas that are refused as invalid are a mistake of ours.
-    if (!hasCode(error, 'TM_KUBE_FORBIDDEN') && (plan.deployment === undefined || !isInvalid)) throw error
-    const refusal: Refusal = { kind: isInvalid ? 'Invalid' : 'Forbidden', message: errorMessage(error) }
-    return { kind: 'Refused', refusal, template: plan.deployment }
+  if (plan.deployment !== undefined && deployment.kind !== 'Owned') return actOnMissing(deps, plan, plan.deployment)
+  if (deployment.kind !== 'Owned') return { events: [] }
+  if (pool.spec.targetRef !== undefined) return actOnReplicas(plan, () => actOnTarget(deps, pool, plan, deployment.object))
+  const template = await actOnTemplate(deps, plan.deployment, deployment.object, applied)
+  // The first look after a start finishes what a killed creation may have left out.
+  const isToWrite = plan.scale !== undefined || (applied === undefined && template.applied !== undefined)
+  if (plan.replicas === undefined || !isToWrite) return template
+  const { replicas } = plan
+  let scaled = template.deployment
+  const outcome = await actOnReplicas(plan, async () => void (scaled = await writeReplicas(deps, template.deployment, replicas)))
+  return {
+    ...template,
+    ...outcome,
+    events: [...template.events, ...outcome.events],
+    applied: template.applied && { ...template.applied, generation: scaled.metadata.generation ?? 0 },
   }
 }
 
-function templateEvent(did: 'created' | 'updated', name: string): WantedEvent {
-  return did === 'created'
-    ? poolEvent('DeploymentCreated', `created Deployment "${name}"`)
-    : poolEvent('DeploymentUpdated', `updated Deployment "${name}" to the pool's template`)
+/** Carries out a change of replicas; what the API server says to it stops nothing else. */
+async function actOnReplicas({ scale }: Pick<Plan, 'scale'>, write: () => Promise<void>): Promise<Outcome> {
+  try {
+    await write()
+    return scale === undefined ? { events: [] } : { events: [scaleEvent(scale)], scaled: scale }
+  } catch (error) {
+    return { events: [], refusedReplicas: refusalIn(error) }
+  }
 }
 
-type DeploymentOutcome = {
-  readonly applied: Applied
-  /** What was done to the template, if anything. */
-  readonly did?: 'created' | 'updated' | undefined
+/** The object, a policy, a quota, a role, or a part of the API server: writes of other fields may go well. */
+const lastingKinds: ReadonlySet<RefusalKind> = new Set([
+  'Invalid',
+  'TooLarge',
+  'Policy',
+  'PolicyUnavailable',
+  'Quota',
+  'Permission',
+  'Unavailable',
+])
+
+/** Throws what says nothing about what was written: a conflict, an API server that cannot be reached, a lost lease, a mistake of ours. */
+function refusalIn(error: unknown): Refusal {
+  const refusal = classifyRefusal(error)
+  if (!refusal.isAnswer || !lastingKinds.has(refusal.kind)) throw error
+  return refusal
 }
 
-async function actOnDeployment(
-  deps: ActDeps,
-  plan: Pick<Plan, 'replicas' | 'scale'> & { readonly deployment: DeploymentApply },
-  state: DeploymentState,
-  applied: Applied | undefined,
-): Promise<DeploymentOutcome> {
-  const wanted = plan.deployment
-  const replicas = plan.replicas ?? currentReplicas(state)
+async function actOnMissing(deps: ActDeps, { replicas = 0, scale }: Plan, wanted: DeploymentApply): Promise<Outcome> {
   const warnings = new Set<string>()
   const onWarning = (text: string) => void warnings.add(text)
-  if (state.kind !== 'Owned') {
-    const created = await applyTemplate(deps, wanted, await createDeployment(deps, wanted, replicas, onWarning), onWarning)
-    const owned = await writeReplicas(deps, created, replicas)
-    return { applied: remember(owned, wanted, [...warnings]), did: 'created' }
+  let created: Deployment
+  try {
+    created = await createDeployment(deps, wanted, replicas, onWarning)
+  } catch (error) {
+    return { events: [], refusedTemplate: refusalIn(error) }
   }
+  const applying = await applyTemplate(deps, wanted, created, onWarning)
+  const owned = await writeReplicas(deps, applying, replicas)
+  const isNew = poolEvent('DeploymentCreated', `created Deployment "${wanted.metadata.name}"`)
+  const events = [isNew, ...(scale === undefined ? [] : [scaleEvent(scale)])]
+  return { events, scaled: scale, applied: remember(owned, wanted, [...warnings]) }
+}
+
+/** `wanted` undefined: the template is refused, and is not to be tried now. */
+async function actOnTemplate(
+  deps: ActDeps,
+  wanted: DeploymentApply | undefined,
+  object: Deployment,
+  applied: Applied | undefined,
+): Promise<Outcome & { readonly deployment: Deployment }> {
+  if (wanted === undefined) return { events: [], deployment: object }
   const isCurrent =
-    applied?.uid === state.object.metadata.uid &&
+    applied?.uid === object.metadata.uid &&
     isDeepStrictEqual(applied?.template, wanted) &&
-    (state.object.metadata.generation ?? 0) <= (applied?.generation ?? -1)
-  const applying = isCurrent ? state.object : await applyTemplate(deps, wanted, state.object, onWarning)
-  const changed = !isCurrent && applying.metadata.generation !== state.object.metadata.generation
-  // The first look after a start finishes what a killed creation may have left out.
-  const isToWrite = plan.replicas !== undefined && (plan.scale !== undefined || applied === undefined)
-  const scaled = isToWrite ? await writeReplicas(deps, applying, replicas) : applying
-  const remembered = remember(scaled, wanted, isCurrent ? (applied?.warnings ?? []) : [...warnings])
-  return { applied: remembered, did: changed ? 'updated' : undefined }
+    (object.metadata.generation ?? 0) <= (applied?.generation ?? -1)
+  if (isCurrent) return { events: [], applied: remember(object, wanted, applied?.warnings ?? []), deployment: object }
+  const warnings = new Set<string>()
+  const applying: Applying = { wanted, current: object, onWarning: (text) => void warnings.add(text), takeovers: [] }
+  const written = await applyOwnTemplate(deps, applying)
+  const taken = applying.takeovers.flatMap(({ from }) => from.map(takeoverEvent))
+  if ('refusal' in written) return { events: taken, refusedTemplate: written.refusal, deployment: object }
+  const { deployment } = written
+  const isChanged = deployment.metadata.generation !== object.metadata.generation
+  const changed = isChanged ? [poolEvent('DeploymentUpdated', `updated Deployment "${wanted.metadata.name}" to the pool's template`)] : []
+  return { events: [...taken, ...changed], applied: remember(deployment, wanted, [...warnings]), deployment }
+}
+
+/** `takeovers` collects what was taken from other managers on the way. */
+type Applying = {
+  readonly wanted: DeploymentApply
+  readonly current: Deployment
+  readonly onWarning: (text: string) => void
+  readonly takeovers: Takeover[]
+}
+type Written = { readonly deployment: Deployment } | { readonly refusal: Refusal }
+
+/** Applies the template, and takes over what other managers hold in its way. */
+async function applyOwnTemplate(deps: ActDeps, applying: Applying): Promise<Written> {
+  const { wanted, takeovers } = applying
+  const written = await tryTemplate(deps, applying)
+  if ('refusal' in written) {
+    const isMixture = written.refusal.kind === 'Invalid' && (await isRightByItself(deps, wanted))
+    return isMixture ? await applyAfterTakeover(deps, applying, written.refusal) : written
+  }
+  const takeover = planEntries(written.deployment, wanted, 'Entries')
+  if (takeover === undefined) return written
+  await takeOver(deps, written.deployment, takeover)
+  takeovers.push(takeover)
+  return tryTemplate(deps, applying)
+}
+
+/** From what stands in the way most often to everything: the first that is enough. */
+async function applyAfterTakeover(deps: ActDeps, applying: Applying, refusal: Refusal): Promise<Written> {
+  const { wanted, current, takeovers } = applying
+  let last = refusal
+  for (const reach of ['Entries', 'Containers', 'All'] as const) {
+    const live = await deps.client.get(deployments, current.metadata.namespace, current.metadata.name, { signal: deps.signal })
+    const takeover = planEntries(live, wanted, reach)
+    if (takeover === undefined) continue
+    await takeOver(deps, live, takeover)
+    takeovers.push(takeover)
+    const written = await tryTemplate(deps, applying)
+    if ('deployment' in written || written.refusal.kind !== 'Invalid') return written
+    last = written.refusal
+  }
+  // The template is right, so the Deployment is not: an immutable field, or one outside of the template.
+  const problems = last.problems.map(({ field, message }) => ({ ...(field === undefined ? {} : { field }), message }))
+  const next = `delete Deployment "${wanted.metadata.name}", in which other writers have left what does not fit; the operator creates it again`
+  return { refusal: { ...last, kind: 'OwnedElsewhere', retry: 'Later', problems, next } }
+}
+
+async function tryTemplate(deps: ActDeps, { wanted, current, onWarning }: Applying): Promise<Written> {
+  try {
+    return { deployment: await applyTemplate(deps, wanted, current, onWarning) }
+  } catch (error) {
+    return { refusal: refusalIn(error) }
+  }
+}
+
+/** A dry run under a name that no Deployment has, so that nobody else holds anything in it. */
+async function isRightByItself({ client, signal }: ActDeps, wanted: DeploymentApply): Promise<boolean> {
+  const body = { ...wanted, metadata: { ...wanted.metadata, name: `${wanted.metadata.name.slice(0, 240)}-trial` } }
+  try {
+    await client.apply(deployments, body, {
+      fieldManager: fieldManagers.template,
+      fieldValidation: 'Strict',
+      dryRun: true,
+      force: true,
+      signal,
+    })
+    return true
+  } catch (error) {
+    return refusalIn(error).kind !== 'Invalid'
+  }
+}
+
+function planEntries({ metadata }: Deployment, wanted: DeploymentApply, reach: Parameters<typeof planTakeover>[3]): Takeover | undefined {
+  const owners = { applier: fieldManagers.template, others: [fieldManagers.replicas] }
+  return planTakeover((metadata.managedFields ?? []) as readonly ManagedFieldsEntry[], owners, wanted.spec.template['spec'], reach)
+}
+
+/** Changes only who owns the fields, against the version that was seen; the next apply of the template removes what it does not declare. */
+async function takeOver({ client, signal }: ActDeps, { metadata }: Deployment, { managedFields }: Takeover): Promise<void> {
+  const { name, namespace, uid, resourceVersion } = metadata
+  const body = { metadata: { name, namespace, uid, resourceVersion, managedFields } }
+  await client.patch(deployments, body, { fieldManager: fieldManagers.template, signal })
 }
 
 /**

@@ -5,9 +5,9 @@ import { createConditionMetrics, type Metrics } from '../../observability/index.
 import { soonest, type Reconcile } from '../../runtime/index.ts'
 import { createStatusWriter, whileRunning, type WriteBudget } from '../../services/status/index.ts'
 import { act, fieldManagers, type Outcome, releaseTarget } from './act.ts'
-import { canDecide, decide } from './decide.ts'
+import { canDecide, decide, type Plan } from './decide.ts'
 import { transitionEvents } from './events.ts'
-import { createGather, type GatherDeps, type Memory, type World } from './gather.ts'
+import { createGather, type GatherDeps, type Memory, refusedRetryMs, type World } from './gather.ts'
 import { setGauges } from './metrics.ts'
 import { hasWork, statusOf, transitionOf } from './status.ts'
 
@@ -18,7 +18,7 @@ export type WorkerPoolDeps = GatherDeps & {
   readonly statusBudget: WriteBudget
 }
 
-/** Nothing tells the operator when a Deployment of another owner goes, or a quota or role changes. */
+/** Nothing tells the operator when a Deployment of another owner goes. */
 const recheckMs = 30_000
 /** A target without the pool's label is not watched either: one that does not exist, or that DryRun does not write to. */
 const targetRecheckMs = 5_000
@@ -68,41 +68,56 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): { readonly rec
       const plan = decide(world)
       const onWritten = (deployment: Parameters<typeof gather.wrote>[1]) => gather.wrote(pool, deployment)
       const outcome = await act({ client, signal, onWritten }, plan, world, memory.applied)
-      if (outcome.kind === 'Done') {
-        // At once: should the status not be written, the next reconciliation finds these done and says nothing of them.
-        for (const event of outcome.events) events.event(pool, event)
-        if (plan.scale !== undefined) log.info({ pool: key, ...plan.scale }, 'scaled')
-      }
-      remember(memory, outcome)
-
-      const worldAfter = afterActing(world, outcome)
-      const planAfter = outcome.kind === 'Refused' ? decide(worldAfter) : plan
-      const statusAfter = statusOf(worldAfter, planAfter)
-      memory.history = planAfter.history
+      // At once: should the status not be written, the next reconciliation finds these done and says nothing of them.
+      for (const event of outcome.events) events.event(pool, event)
+      if (outcome.scaled !== undefined) log.info({ pool: key, ...outcome.scaled }, 'scaled')
+      remember(memory, plan, outcome, world)
+      const worldAfter = afterActing(world, outcome, memory)
+      const statusAfter = statusOf(worldAfter, plan)
+      memory.history = plan.history
       const written = await status.write(key, pool, statusAfter, signal)
       for (const event of transitionEvents(world.status, statusAfter)) events.event(pool, event)
       setGauges(metrics, key, world, statusAfter)
-      return soonest([planAfter.againAfterMs, written.againAfterMs, world.lookAgainAfterMs, recheckAfterMs(world, outcome)])
+      return soonest([plan.againAfterMs, written.againAfterMs, world.lookAgainAfterMs, recheckAfterMs(worldAfter)])
     },
   }
 }
 
-function remember(memory: Memory, outcome: Outcome): void {
-  if (outcome.kind === 'Refused') memory.refused = outcome
-  else if (outcome.applied !== undefined) memory.applied = outcome.applied
+/** What was refused is not sent again with every reconciliation. */
+function remember(memory: Memory, plan: Plan, { applied, refusedTemplate, refusedReplicas, scaled }: Outcome, world: World): void {
+  const { pool, refused, nowMs } = world
+  if (applied !== undefined) Object.assign(memory, { applied, refused: undefined })
+  if (refusedTemplate !== undefined && plan.deployment !== undefined) {
+    const generation = refused?.generation ?? pool.metadata.generation ?? 0
+    memory.refused = { template: plan.deployment, refusal: refusedTemplate, generation, atMs: nowMs }
+  }
+  if (scaled !== undefined) memory.refusedReplicas = undefined
+  if (refusedReplicas !== undefined && plan.replicas !== undefined) {
+    memory.refusedReplicas = { replicas: plan.replicas, refusal: refusedReplicas, atMs: nowMs }
+  }
 }
 
 /** What the API server answered in this reconciliation belongs into its status. */
-function afterActing(world: World, outcome: Outcome): World {
-  if (outcome.kind === 'Refused') return { ...world, refusal: outcome.refusal }
-  return outcome.applied === undefined ? world : { ...world, warnings: outcome.applied.warnings }
+function afterActing(world: World, { applied, refusedTemplate, refusedReplicas, scaled }: Outcome, memory: Memory): World {
+  const isTemplateTried = applied !== undefined || refusedTemplate !== undefined
+  const isScalingTried = scaled !== undefined || refusedReplicas !== undefined
+  return {
+    ...world,
+    warnings: applied?.warnings ?? world.warnings,
+    refused: isTemplateTried ? memory.refused : world.refused,
+    refusedReplicas: isScalingTried ? memory.refusedReplicas : world.refusedReplicas,
+  }
 }
 
 /** What is not watched is looked at again. */
-function recheckAfterMs(world: World, outcome: Outcome): number | undefined {
+function recheckAfterMs(world: World): number | undefined {
   if (isUnwatchedTarget(world)) return targetRecheckMs
-  const isForbidden = outcome.kind === 'Refused' && outcome.refusal.kind === 'Forbidden'
-  return world.deployment.kind === 'Foreign' || isForbidden ? recheckMs : undefined
+  const waits = [world.refused?.refusal.retry === 'OnEdit' ? undefined : world.refused, world.refusedReplicas].filter(
+    (each) => each !== undefined,
+  )
+  const isForeign = world.deployment.kind === 'Foreign'
+  if (waits.length === 0) return isForeign ? recheckMs : undefined
+  return Math.max(0, Math.min(...waits.map(({ atMs }) => atMs + refusedRetryMs)) - world.nowMs)
 }
 
 /** A target is watched by the label that we put on it. */

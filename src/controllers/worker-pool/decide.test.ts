@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { WorkerPoolStatus } from '../../api/index.ts'
-import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, targetPool, worldOf, outcomeOf } from './fixtures.ts'
+import { findCondition, type WorkerPoolStatus } from '../../api/index.ts'
+import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, targetPool, refusalOf, worldOf, outcomeOf } from './fixtures.ts'
 import type { World } from './gather.ts'
 
 const facts = (status: WorkerPoolStatus): Record<string, string> =>
@@ -18,6 +18,15 @@ const waiting = (jobs: number, active = 0): World['signals'] => ({
   kind: 'Read',
   queues: [loadOf({ waiting: jobs, active, ...(jobs > 0 ? { oldestReadyAtMs: nowMs - 42_000 } : {}) })],
 })
+
+const invalid = {
+  refusal: refusalOf('TM_KUBE_INVALID', 'Deployment.apps "email" is invalid', [
+    { field: 'spec.template.spec.containers[0].image', message: 'Required value' },
+  ]),
+  generation: 3,
+  atMs: nowMs,
+}
+const quota = refusalOf('TM_KUBE_FORBIDDEN', 'deployments.apps "email" is forbidden: exceeded quota: q')
 
 describe('decide', () => {
   const rows: readonly { name: string; world: Partial<World>; scale?: string; reason: string; facts: Record<string, string> }[] = [
@@ -105,16 +114,42 @@ describe('decide', () => {
       facts: { Ready: 'False DeploymentNotOwned', Stalled: 'True DeploymentNotOwned' },
     },
     {
-      name: 'shows what the API server refused',
-      world: { refusal: { kind: 'Invalid', message: 'spec.template.spec.containers[0].image: Required value' } },
+      name: 'shows what the API server refused, and scales on',
+      world: { deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }), refused: invalid, signals: waiting(120) },
+      scale: '1 -> 3',
       reason: 'TemplateInvalid',
-      facts: { Ready: 'False TemplateInvalid', Stalled: 'True TemplateInvalid' },
+      facts: { Ready: 'False TemplateInvalid', Stalled: 'True TemplateInvalid', ScalingActive: 'True ValidMetricFound' },
     },
     {
       name: 'retries while a quota prevents its Deployment',
-      world: { deployment: { kind: 'Missing' }, refusal: { kind: 'Forbidden', message: 'exceeded quota: deployments' } },
-      reason: 'DeploymentUnavailable',
-      facts: { Ready: 'False DeploymentUnavailable', Reconciling: 'True DeploymentProgressing' },
+      world: { deployment: { kind: 'Missing' }, refused: { ...invalid, refusal: quota } },
+      reason: 'TemplateRefused',
+      facts: { Ready: 'False TemplateRefused', Reconciling: 'True TemplateRefused' },
+    },
+    {
+      name: 'says that the API server refuses the replicas, and does not send them again at once',
+      world: {
+        deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }),
+        signals: waiting(120),
+        refusedReplicas: { replicas: 3, refusal: quota, atMs: nowMs },
+      },
+      reason: 'FailedUpdateScale',
+      facts: {
+        Ready: 'True DeploymentAvailable',
+        Reconciling: 'True DeploymentProgressing',
+        AbleToScale: 'False FailedUpdateScale',
+      },
+    },
+    {
+      name: 'lets an override scale without a broker',
+      world: {
+        broker: undefined,
+        deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }),
+        pool: poolOf({ override: { replicas: 2, until: '2026-11-23T04:00:00Z' } }),
+      },
+      scale: '1 -> 2',
+      reason: 'BrokerNotFound',
+      facts: { Ready: 'False BrokerNotFound', Reconciling: 'True WaitingForBroker' },
     },
     {
       name: 'shows why pods cannot be created',
@@ -301,6 +336,38 @@ describe('decide', () => {
       worldOf({ warnings: ['would violate PodSecurity'], deployment: owned(1, { readyReplicas: 1, updatedReplicas: 1 }) }),
     )
     expect(status.conditions?.[0]?.message).toBe('1 of 1 pod is ready. The API server warns: would violate PodSecurity')
+  })
+
+  it('says what is wrong with a refused template, and how the former one does meanwhile', () => {
+    const { status } = outcomeOf(
+      worldOf({ refused: invalid, deployment: owned(2, { readyReplicas: 2, updatedReplicas: 2 }), signals: waiting(100) }),
+    )
+    const problem = 'spec.template.spec.containers[0].image: Required value'
+    const message = `template of generation 3 refused: ${problem}. Next: correct spec.template.spec.containers[0].image`
+    expect(findCondition(status.conditions, 'Stalled')?.message).toBe(message)
+    expect(findCondition(status.conditions, 'Ready')?.message).toBe(
+      `${message}. Meanwhile the former template is in use: 2 of 2 pods are ready`,
+    )
+    expect(status.decision).toBe(
+      `2 replicas, template of generation 3 refused: ${problem}. 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica.`,
+    )
+    expect(status).toMatchObject({ ready: '2/2', desiredReplicas: 2, backlog: 100 })
+  })
+
+  it('says how many jobs wait while the first template is refused', () => {
+    const { status, scale } = outcomeOf(worldOf({ refused: invalid, deployment: { kind: 'Missing' }, signals: waiting(550) }))
+    expect(findCondition(status.conditions, 'Ready')?.message).toContain('There is no Deployment yet, and 550 jobs wait')
+    expect(status).toMatchObject({ ready: '0/10', desiredReplicas: 10, backlog: 550 })
+    expect(status.decision).toMatch(/^0 replicas, template of generation 3 refused: .*10 replicas: 550 jobs/u)
+    expect(scale).toMatchObject({ from: 0, to: 10 })
+  })
+
+  it('tries a refused template again when the answer may have changed', () => {
+    const deploymentAt = (refusal: typeof quota, atMs: number) =>
+      outcomeOf(worldOf({ refused: { refusal, generation: 3, atMs } })).deployment
+    expect(deploymentAt(invalid.refusal, nowMs - 3_600_000)).toBeUndefined()
+    expect(deploymentAt(quota, nowMs - 29_999)).toBeUndefined()
+    expect(deploymentAt(quota, nowMs - 30_000)).toBeDefined()
   })
 
   it('rounds the backlog to three digits', () => {

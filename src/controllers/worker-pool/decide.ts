@@ -14,10 +14,10 @@ import {
   type Signal,
 } from '../../scaling/index.ts'
 import { deploymentFor, type DeploymentApply, deploymentNameOf, writtenReplicas } from './deployment.ts'
-import { currentReplicas, isHumanZero, type QueueSignals, type World } from './gather.ts'
+import { currentReplicas, isHumanZero, isRecent, type QueueSignals, type World } from './gather.ts'
 
 export type Plan = {
-  /** The Deployment as it should be, of a pool with a template; left out while nothing can be decided about it. */
+  /** The Deployment as it should be, of a pool with a template; left out while it is not to be applied. */
   readonly deployment?: DeploymentApply
   /** The replicas to have in it; left out while the operator does not write them. */
   readonly replicas?: number
@@ -69,19 +69,25 @@ export function decide(world: World): Plan {
   const decision = decideReplicas(input)
   const intent = intentOf(world, input, decision)
   const from = currentReplicas(world.deployment)
-  const deployment = world.broker && deploymentFor(world.pool, world.broker)
+  const deployment = world.broker && isTemplateDue(world) ? deploymentFor(world.pool, world.broker) : undefined
+  const isToScale = intent.replicas !== from && !intent.keepsReplicas && world.refusedReplicas?.replicas !== intent.replicas
   return {
     ...(deployment === undefined ? {} : { deployment }),
     ...(intent.keepsReplicas ? {} : { replicas: intent.replicas }),
-    ...(intent.replicas === from || intent.keepsReplicas ? {} : { scale: { from, to: intent.replicas, because: intent.because } }),
+    ...(isToScale ? { scale: { from, to: intent.replicas, because: intent.because } } : {}),
     grounds: { kind: 'Scaled', input, decision, intent },
     history: decision.history,
     ...nextMoment(world, decision, intent),
   }
 }
 
+/** Whether to apply the template: one that only an edit can mend is not tried again, and what may pass is tried every 30 s. */
+function isTemplateDue({ refused, nowMs }: World): boolean {
+  return refused === undefined || (refused.refusal.retry !== 'OnEdit' && !isRecent(refused, nowMs))
+}
+
 /** What keeps the pool from being acted upon until a user changes something, the most helpful reason first. */
-function blockerOf({ pool, broker, deployment, refusal }: World): Blocker | undefined {
+function blockerOf({ pool, broker, deployment }: World): Blocker | undefined {
   const target = pool.spec.targetRef
   if (deployment.kind === 'Foreign') {
     const next =
@@ -99,31 +105,19 @@ function blockerOf({ pool, broker, deployment, refusal }: World): Blocker | unde
       standing: poolCondition('Reconciling', 'WaitingForTarget', message),
     }
   }
-  if (broker === undefined) {
-    const message = `TaskBroker "${pool.spec.brokerRef.name}" does not exist in this namespace. Next: create it`
+  // The replicas of a Deployment that exists may follow an override or Manual without a broker.
+  if (broker === undefined && deployment.kind === 'Missing') {
+    const message = describeMissingBroker(pool)
     return {
       ready: poolCondition('Ready', 'BrokerNotFound', message),
       standing: poolCondition('Reconciling', 'WaitingForBroker', message),
     }
   }
-  switch (refusal?.kind) {
-    case 'Invalid': {
-      const message = `${refusal.message}. Next: correct spec.template`
-      return {
-        ready: poolCondition('Ready', 'TemplateInvalid', message),
-        standing: poolCondition('Stalled', 'TemplateInvalid', message),
-      }
-    }
-    case 'Forbidden': {
-      const message = `the API server refuses the Deployment: ${refusal.message}. The operator retries. Next: check the namespace's quotas and the operator's role`
-      return {
-        ready: poolCondition('Ready', 'DeploymentUnavailable', message),
-        standing: poolCondition('Reconciling', 'DeploymentProgressing', message),
-      }
-    }
-    default:
-      return undefined
-  }
+  return undefined
+}
+
+export function describeMissingBroker({ spec }: WorkerPool): string {
+  return `TaskBroker "${spec.brokerRef.name}" does not exist in this namespace. Next: create it`
 }
 
 function scalingInput(world: World): ScalingInput {
@@ -134,7 +128,7 @@ function scalingInput(world: World): ScalingInput {
       concurrency: spec.concurrency,
       scaleDownWindowSeconds: spec.scaling.behavior.scaleDown.stabilizationWindowSeconds,
     },
-    signal: signalOf(world.signals),
+    signal: world.broker === undefined ? { known: false, message: describeMissingBroker(world.pool) } : signalOf(world.signals),
     current: currentReplicas(world.deployment),
     unschedulable: world.trouble?.unschedulable ?? 0,
     history: world.history,

@@ -1,4 +1,5 @@
 import { findCondition, poolEvent, type WantedEvent, type WorkerPoolStatus } from '../../api/index.ts'
+import type { Takeover } from '../../workloads/index.ts'
 
 /** Reasons of Ready that are worth an Event when they come. */
 const tellable = [
@@ -7,12 +8,17 @@ const tellable = [
   'BrokerUnreachable',
   'DeploymentNotOwned',
   'TargetNotFound',
-  'TemplateInvalid',
+  'TemplateRefused',
 ] as const
 
 /** Events for what changed between two statuses; nothing while the same facts hold. */
 export function transitionEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
-  return [...readyEvents(before, after), ...overrideEvents(before, after)]
+  return [
+    ...readyEvents(before, after),
+    ...templateEvents(before, after),
+    ...scalingEvents(before, after),
+    ...overrideEvents(before, after),
+  ]
 }
 
 function overrideEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
@@ -31,6 +37,30 @@ function readyEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStat
   return was === 'BrokerUnreachable' || was === 'BrokerNotReady'
     ? [poolEvent('BrokerReachable', 'the queues can be read again; scaling continues')]
     : []
+}
+
+/** One for each template that is refused: the next one may be wrong in another way. */
+function templateEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
+  const refusalIn = (status: WorkerPoolStatus | undefined) => {
+    const stalled = findCondition(status?.conditions, 'Stalled')
+    return stalled?.reason === 'TemplateInvalid' ? stalled.message : undefined
+  }
+  const message = refusalIn(after)
+  return message === undefined || message === refusalIn(before) ? [] : [poolEvent('TemplateInvalid', message)]
+}
+
+function scalingEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
+  const able = findCondition(after.conditions, 'AbleToScale')
+  const isNew = able?.reason === 'FailedUpdateScale' && findCondition(before?.conditions, 'AbleToScale')?.reason !== able.reason
+  return isNew ? [poolEvent('FailedUpdateScale', able.message)] : []
+}
+
+const shownFields = 5
+
+export function takeoverEvent({ manager, fields }: Takeover['from'][number]): WantedEvent {
+  const more = fields.length - shownFields
+  const names = `${fields.slice(0, shownFields).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  return poolEvent('FieldsTakenOver', `field manager "${manager}" held ${names} of the Deployment; they are now as spec.template says`)
 }
 
 /** `2 -> 7: 312 jobs …`, as the note of ScaledUp or ScaledDown. */

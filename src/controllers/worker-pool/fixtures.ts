@@ -1,5 +1,6 @@
 /** Small objects for this folder's tests: a pool, its broker and its Deployment as the API server would return them. */
 import type { Deployment, DeploymentStatus, TaskBroker, WorkerPool, WorkerPoolStatus } from '../../api/index.ts'
+import { classifyRefusal, type ErrorCode, type KubeErrorDetails, type Refusal, taskmillError } from '../../errors/index.ts'
 import { emptyHistory } from '../../scaling/index.ts'
 import { decide, type Plan } from './decide.ts'
 import type { PoolQueue, World } from './gather.ts'
@@ -81,11 +82,17 @@ export function worldOf(part: Partial<World> = {}): World {
     trouble: undefined,
     warnings: [],
     history: emptyHistory,
-    refusal: undefined,
+    refused: undefined,
+    refusedReplicas: undefined,
     lookAgainAfterMs: undefined,
     nowMs,
     ...part,
   }
+}
+
+/** What the API server says to a template, or to a number of replicas: an answer of this code and message. */
+export function refusalOf(code: ErrorCode, message: string, causes: KubeErrorDetails['causes'] = []): Refusal {
+  return classifyRefusal(taskmillError(code, message, { details: { status: 400, causes } }))
 }
 
 /** What is decided in a world, and what people read then. */

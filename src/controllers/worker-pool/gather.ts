@@ -2,7 +2,7 @@
 import { type Deployment, deployments, type TaskBroker, type WorkerPool, type WorkerPoolStatus } from '../../api/index.ts'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../clock/index.ts'
-import { hasCode } from '../../errors/index.ts'
+import { hasCode, type Refusal } from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
 import { createConsistency, type ReconcileContext } from '../../runtime/index.ts'
 import { emptyHistory, type QueueLoad, type RecommendationHistory } from '../../scaling/index.ts'
@@ -48,14 +48,21 @@ export type World = {
   /** What the API server warned of when it took the Deployment as it is now. */
   readonly warnings: readonly string[]
   readonly history: RecommendationHistory
-  readonly refusal: Refusal | undefined
+  /** The pool's template as it is now, if the API server refused it the last time. */
+  readonly refused: RefusedTemplate | undefined
+  /** A number of replicas that the API server refused a moment ago. */
+  readonly refusedReplicas: RefusedReplicas | undefined
   /** When there may be more to know of the pods. */
   readonly lookAgainAfterMs: number | undefined
   readonly nowMs: number
 }
 
-/** The API server's words on the Deployment: `Invalid` is final for this template, `Forbidden` (a quota, a role) may pass. */
-export type Refusal = { readonly kind: 'Invalid' | 'Forbidden'; readonly message: string }
+/** `generation`: that of the pool when its template was refused first. */
+export type RefusedTemplate = { readonly refusal: Refusal; readonly generation: number; readonly atMs: number }
+export type RefusedReplicas = { readonly refusal: Refusal; readonly replicas: number; readonly atMs: number }
+
+/** What the API server refuses, and may accept later, is tried again after this time. */
+export const refusedRetryMs = 30_000
 
 export type DeploymentState =
   | { readonly kind: 'Missing' }
@@ -92,8 +99,8 @@ export type Memory = {
   applied?: Applied
   /** The target that this process has scaled, once it has released the Deployments that the pool scaled before. */
   target?: string
-  /** A template that the API server refuses, whenever it is applied. */
-  refused?: { readonly template: DeploymentApply | undefined; readonly refusal: Refusal }
+  refused?: (RefusedTemplate & { readonly template: DeploymentApply }) | undefined
+  refusedReplicas?: RefusedReplicas | undefined
 }
 
 export type GatherDeps = {
@@ -169,7 +176,8 @@ export function createGather(deps: GatherDeps): Gather {
         trouble: pods.trouble,
         warnings: known.applied?.warnings ?? [],
         history: known.history,
-        refusal: broker && refusalOf(known, deploymentFor(pool, broker)),
+        refused: broker && refusedTemplate(known, deploymentFor(pool, broker)),
+        refusedReplicas: known.refusedReplicas && isRecent(known.refusedReplicas, clock.now()) ? known.refusedReplicas : undefined,
         lookAgainAfterMs: pods.againAfterMs,
         nowMs: clock.now(),
       }
@@ -187,11 +195,12 @@ export function createGather(deps: GatherDeps): Gather {
   }
 }
 
-/** The API server's answer to exactly this template, if trying again cannot change it. */
-function refusalOf({ refused }: Memory, template: DeploymentApply | undefined): Refusal | undefined {
-  return template !== undefined && refused?.refusal.kind === 'Invalid' && isDeepStrictEqual(refused.template, template)
-    ? refused.refusal
-    : undefined
+function refusedTemplate({ refused }: Memory, template: DeploymentApply | undefined): RefusedTemplate | undefined {
+  return template !== undefined && isDeepStrictEqual(refused?.template, template) ? refused : undefined
+}
+
+export function isRecent({ atMs }: { readonly atMs: number }, nowMs: number): boolean {
+  return nowMs - atMs < refusedRetryMs
 }
 
 /**

@@ -1,9 +1,22 @@
 /** What people read about a pool: conditions, columns and the decision in words. Pure. */
 import { findCondition, kubeTime, poolCondition, setConditions, type WantedCondition, type WorkerPoolStatus } from '../../api/index.ts'
-import { explainDecision, type ScalingDecision, type ScalingInput } from '../../scaling/index.ts'
-import { type Blocker, findReplicasBefore, type Grounds, ignoredReplicas, overrideOf, type Plan, plural } from './decide.ts'
+import { describeProblems, describeRefusal } from '../../errors/index.ts'
+import { demandOf, explainDecision, type ScalingDecision, type ScalingInput } from '../../scaling/index.ts'
+import {
+  type Blocker,
+  describeMissingBroker,
+  findReplicasBefore,
+  type Grounds,
+  ignoredReplicas,
+  overrideOf,
+  type Plan,
+  plural,
+} from './decide.ts'
 import { selectorOf } from './deployment.ts'
 import { currentReplicas, type World } from './gather.ts'
+
+/** Of a refusal in `status.decision`; all of it stands in the conditions. */
+const maxProblemLength = 300
 
 /** The Ready condition, and Reconciling or Stalled where one of them holds. */
 type Health = { readonly ready: WantedCondition; readonly standing?: WantedCondition }
@@ -31,9 +44,11 @@ function scaledStatus(world: World, { input, decision, intent }: ScaledGrounds):
   const { signal, rules } = input
   const signals = signalHealth(world)
   const atZero = intent.disabled ?? 'no jobs; the next job starts a pod'
-  const health = signals.health ?? deploymentHealth(world, intent.replicas, atZero)
+  const health = refusedHealth(world, signals.health ?? deploymentHealth(world, intent.replicas, atZero))
   const active = intent.disabled === undefined ? signals.active : poolCondition('ScalingActive', 'ScalingDisabled', intent.disabled)
-  const scaling = intent.isByPeople === true ? [] : [ableCondition(input, decision), limitedCondition(world, decision, rules)]
+  const scaling = intent.isByPeople === true ? [] : [limitedCondition(world, decision, rules)]
+  const able = ableCondition(world, input, decision, intent)
+  const others = [...overriddenConditions(world), ...scaling, ...able]
   const ready = readyReplicas(world)
   return {
     ...observed(world),
@@ -47,23 +62,79 @@ function scaledStatus(world: World, { input, decision, intent }: ScaledGrounds):
           ...(signal.demand.oldestReadyAtMs === undefined ? {} : { oldestJobTime: kubeTime(signal.demand.oldestReadyAtMs) }),
         }
       : keep(world, ['busy', 'backlog', 'orphaned', 'oldestJobTime'])),
-    reason: intent.isHumanZero === true ? active.reason : tellingReason(health.ready, [...overriddenConditions(world), ...scaling]),
-    decision: intent.decision,
-    ...(intent.replicas === currentReplicas(world.deployment) || world.deployment.kind === 'Missing'
+    reason: intent.isHumanZero === true ? active.reason : tellingReason(health.ready, others),
+    decision: `${describeRefused(world)}${intent.decision}`,
+    ...(intent.replicas === currentReplicas(world.deployment) || world.deployment.kind === 'Missing' || world.refusedReplicas !== undefined
       ? keep(world, ['lastScaleTime'])
       : { lastScaleTime: kubeTime(world.nowMs) }),
-    conditions: conditions(world, [health.ready, ...(health.standing === undefined ? [] : [health.standing]), active, ...scaling]),
+    conditions: conditions(world, [health.ready, ...(health.standing === undefined ? [] : [health.standing]), active, ...able, ...scaling]),
   }
 }
 
-function ableCondition(input: ScalingInput, decision: ScalingDecision): WantedCondition {
+function ableCondition(
+  { refusedReplicas }: World,
+  input: ScalingInput,
+  decision: ScalingDecision,
+  intent: ScaledGrounds['intent'],
+): readonly WantedCondition[] {
+  if (refusedReplicas?.replicas === intent.replicas) {
+    const message = `the API server refuses ${plural(intent.replicas)}: ${describeRefusal(refusedReplicas.refusal)}. The operator retries`
+    return [poolCondition('AbleToScale', 'FailedUpdateScale', message)]
+  }
+  if (intent.isByPeople === true) return []
   return decision.heldUntilMs === undefined
-    ? poolCondition('AbleToScale', 'ReadyForNewScale', 'the replicas follow the demand')
-    : poolCondition('AbleToScale', 'ScaleDownStabilized', explainDecision(input, decision))
+    ? [poolCondition('AbleToScale', 'ReadyForNewScale', 'the replicas follow the demand')]
+    : [poolCondition('AbleToScale', 'ScaleDownStabilized', explainDecision(input, decision))]
+}
+
+/** `7 replicas, template of generation 5 refused: …. `, in front of why there are so many. */
+function describeRefused({ refused, deployment }: World): string {
+  if (refused === undefined) return ''
+  const problems = describeProblems(refused.refusal)
+  const short = problems.length <= maxProblemLength ? problems : `${problems.slice(0, maxProblemLength - 1)}…`
+  return `${plural(currentReplicas(deployment))}, template of generation ${refused.generation} refused: ${short}. `
+}
+
+/** A refused template does not hide how its pods are: those of the former template work on. */
+function refusedHealth(world: World, health: Health): Health {
+  const { refused, deployment } = world
+  if (refused === undefined) return health
+  const { refusal, generation } = refused
+  const message = `template of generation ${generation} refused: ${describeRefusal(refusal)}`
+  const meanwhile =
+    deployment.kind === 'Owned'
+      ? `Meanwhile the former template is in use: ${health.ready.message}`
+      : `There is no Deployment yet${describeWaitingJobs(world)}`
+  if (refusal.retry === 'OnEdit') {
+    return {
+      ready: poolCondition('Ready', 'TemplateInvalid', `${message}. ${meanwhile}`),
+      standing: poolCondition('Stalled', 'TemplateInvalid', message),
+    }
+  }
+  return {
+    ready: poolCondition('Ready', 'TemplateRefused', `${message}. The operator retries. ${meanwhile}`),
+    standing: poolCondition('Reconciling', 'TemplateRefused', `${message}. The operator retries`),
+  }
+}
+
+function describeWaitingJobs({ signals }: World): string {
+  if (signals.kind !== 'Read') return ''
+  const { backlog } = demandOf(signals.queues)
+  return backlog === 0 ? '' : `, and ${backlog === 1 ? '1 job waits' : `${rounded(backlog)} jobs wait`}`
 }
 
 function signalHealth(world: World): { readonly active: WantedCondition; readonly health?: Health } {
   const { signals } = world
+  if (world.broker === undefined) {
+    const message = describeMissingBroker(world.pool)
+    return {
+      active: poolCondition('ScalingActive', 'FailedGetQueueMetrics', message),
+      health: {
+        ready: poolCondition('Ready', 'BrokerNotFound', message),
+        standing: poolCondition('Reconciling', 'WaitingForBroker', message),
+      },
+    }
+  }
   switch (signals.kind) {
     case 'Read':
       return { active: poolCondition('ScalingActive', 'ValidMetricFound', 'all queues of the pool can be read') }
@@ -140,6 +211,8 @@ const tellingReasons: ReadonlySet<string> = new Set(['OverrideActive', 'TooManyR
 function tellingReason(ready: WantedCondition, others: readonly WantedCondition[]): string {
   const crowded = others.find(({ reason }) => reason === 'UnschedulablePods')
   if (crowded !== undefined && ready.reason.startsWith('Deployment')) return crowded.reason
+  const unable = others.find(({ reason }) => reason === 'FailedUpdateScale')
+  if (unable !== undefined && ready.reason !== 'TemplateInvalid') return unable.reason
   if (ready.status !== 'True') return ready.reason
   const telling = others.find(({ reason }) => tellingReasons.has(reason))
   return (telling ?? ready).reason
