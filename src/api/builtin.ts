@@ -104,7 +104,7 @@ export type ContainerStatus = {
 export type ContainerState = {
   readonly waiting?: { readonly reason?: string; readonly message?: string }
   readonly running?: object
-  readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string }
+  readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly message?: string; readonly finishedAt?: string }
 }
 
 export const pods: Resource<Pod> = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }

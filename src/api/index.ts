@@ -41,6 +41,7 @@ export {
 export type { AlertChannel, AlertChannelSpec, AlertChannelStatus } from './kinds/alert-channel.ts'
 export { alertConditionNames } from './kinds/alert-conditions.ts'
 export type { AlertConditionName, WindowedConditionName } from './kinds/alert-conditions.ts'
+export type { BlockedReason, BlockedScheduleReason } from './kinds/blocked-condition.ts'
 export { alertingType, targetCondition } from './kinds/alerting-condition.ts'
 export { kinds } from './kinds/all.ts'
 export { apiGroup, apiVersion } from './kinds/kind.ts'

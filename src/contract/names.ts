@@ -26,6 +26,8 @@ export const annotations = {
    * to someone else.
    */
   jobId: 'taskmill.dev/job-id',
+  /** On the Job of a slot: which template of its schedule it was made from. */
+  template: 'taskmill.dev/template',
   /** On an object that ran for a run or a slot: its end is recorded, so it can be deleted. */
   recorded: 'taskmill.dev/recorded',
   /** On a Job: the ttlSecondsAfterFinished of its template, which is set once its end is recorded. */

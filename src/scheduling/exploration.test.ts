@@ -122,7 +122,7 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
     refused: new Set(leader.refused),
     removed: new Map(leader.removed),
     ended: [...refusedEnds(world, leader), ...ended(world)],
-    looked: new Map(leader.looked?.map(([slot, state]) => [slot, { state }])),
+    looked: new Map(leader.looked?.map(([slot, state]) => [slot, { state, isUntouched: state === 'Waiting' }])),
   }
   const plan = planOf(scenario, world.edits, leader.epoch)
   const step = nextStep(leader.seen?.ledger, plan, knowledge, world.nowSlot * 1000)
@@ -404,6 +404,45 @@ const scenarios: readonly Scenario[] = [
     plans: [{}, { generation: 'b' }],
     refuses: { slot: 2 * tick, generation: 'a' },
   },
+  {
+    name: 'a run that waits while its template is edited, racing with the start',
+    until: 2,
+    crashes: 1,
+    plans: [{ concurrencyPolicy: 'Forbid' }, { concurrencyPolicy: 'Forbid', generation: 'b' }],
+  },
+  {
+    name: 'a Job that waits while its template is edited',
+    until: 2,
+    crashes: 1,
+    plans: [{ generation: 'a/.job' }, { generation: 'b/.job' }],
+  },
+  {
+    name: 'a Job that waits, then a task',
+    until: 2,
+    crashes: 0,
+    plans: [
+      { concurrencyPolicy: 'Forbid', generation: 'a/.job' },
+      { concurrencyPolicy: 'Forbid', generation: 'b/work' },
+    ],
+  },
+  {
+    name: 'suspended while a run starts anew',
+    until: 2,
+    crashes: 0,
+    plans: [{ generation: 'a/.job' }, { generation: 'b/.job' }, { generation: 'b/.job', suspended: true }],
+  },
+  {
+    name: 'edited again while a run starts anew',
+    until: 2,
+    crashes: 0,
+    plans: [{ generation: 'a/.job' }, { generation: 'b/.job' }, { generation: 'c/.job' }],
+  },
+  {
+    name: 'deleted while a run starts anew',
+    until: 2,
+    crashes: 0,
+    plans: [{ generation: 'a/.job' }, { generation: 'b/.job' }, { deletion: 'Delete' }],
+  },
   { name: 'deleted, racing with the start', until: 2, crashes: 1, plans: [{}, { deletion: 'Delete' }] },
 ]
 
@@ -477,6 +516,22 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
       },
     },
     found: /has no job/u,
+  },
+  'a run that is to start anew is only taken back': {
+    mutation: {
+      step: (step) =>
+        step.kind === 'Write' && step.what === 'taken back'
+          ? asWritten(step, (ledger) => {
+              const again = ledger.open.filter(({ restarts }) => restarts === true).map(({ slot }) => slot)
+              return {
+                ...ledger,
+                open: ledger.open.filter(({ slot }) => !again.includes(slot)),
+                active: ledger.active.filter(({ slot }) => !again.includes(slot)),
+              }
+            })
+          : step,
+    },
+    found: /dispatched, .* ran/u,
   },
   'a started job counts as taken back': {
     mutation: {

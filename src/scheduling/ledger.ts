@@ -48,6 +48,11 @@ export type OpenSlot = {
   readonly state: 'Intended' | 'Placed' | 'Revoking' | 'Final'
   readonly generation: string
   readonly epoch: number
+  /**
+   * The run was dispatched before, and nothing of it has ever run. Once it is taken back, it starts anew from the present template. It was counted
+   * as dispatched then.
+   */
+  readonly restarts?: true
 }
 
 export type ActiveRun = {
@@ -142,7 +147,12 @@ export type Knowledge = {
   readonly looked: ReadonlyMap<Slot, RunObservation>
 }
 
-export type RunObservation = { readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'; readonly startedAtMs?: number | undefined }
+/** `isUntouched`: nothing of it has ever run, no worker and no container. */
+export type RunObservation = {
+  readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
+  readonly startedAtMs?: number | undefined
+  readonly isUntouched?: boolean | undefined
+}
 
 export type Step =
   /**
@@ -155,7 +165,8 @@ export type Step =
   | { readonly kind: 'Delete' }
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
 
-export type WriteName = 'adopt' | 'regressed' | 'retime' | 'record' | 'placed' | 'taken back' | 'revoke' | 'free' | 'intend' | 'final'
+export type WriteName =
+  'adopt' | 'regressed' | 'retime' | 'record' | 'placed' | 'taken back' | 'revoke' | 'restart' | 'free' | 'intend' | 'final'
 
 /** Used in place of a queue name, for runs that are objects of the API server. No queue name starts with a dot. */
 export const executionsPlace = '.execution'
@@ -213,6 +224,7 @@ function readLedger(value: unknown): Ledger {
       state: oneOf(each['state'], ['Intended', 'Placed', 'Revoking', 'Final'], 'open.state'),
       generation: text(each['generation'], 'open.generation'),
       epoch: finite(each['epoch'], 'open.epoch'),
+      ...(each['restarts'] === true ? { restarts: true as const } : {}),
     })),
     active: list(it['active'], 'active').map((each) => ({
       slot: finite(each['slot'], 'active.slot'),

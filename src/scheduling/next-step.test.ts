@@ -57,7 +57,7 @@ function home() {
             if (step.kind === 'Place' && refused.has(each)) seen.add(each)
             else if (step.kind === 'Place') {
               placed.add(each)
-              if (job === undefined) jobs.set(each, { state: 'Waiting' })
+              if (job === undefined) jobs.set(each, { state: 'Waiting', isUntouched: true })
             } else if (step.kind === 'Remove') {
               seen.delete(each)
               removed.set(
@@ -470,5 +470,74 @@ describe('regressions', () => {
     expect(freed).toMatchObject({ active: [], lastRun: { slot: slot(1), reason: 'JobRemoved' }, missed: {} })
     const overlapping = written(ledger, plan, { ...nothing, looked: new Map([[slot(1), { state: 'Active' }]]) }, slot(2))
     expect(overlapping.missed).toEqual({ Overlap: { count: 1, lastSlot: slot(2) } })
+  })
+})
+
+describe('an edit of the template', () => {
+  const forbidB = planOf({ ...forbid, generation: 'b' })
+
+  it('starts a run anew that nothing has started, once, and the next slots are free when it ends', () => {
+    const world = home()
+    world.lead(slot(0), planOf(forbid))
+    expect(world.lead(slot(1), planOf(forbid))).toEqual(['intend', 'Place', 'placed'])
+    expect(world.lead(slot(2), planOf(forbid))).toEqual(['Look', 'final'])
+    expect(world.missed('Overlap')).toMatchObject({ count: 1 })
+    expect(world.lead(slot(2) + 1, forbidB)).toEqual(['Look', 'restart', 'Remove', 'taken back', 'Place', 'placed'])
+    expect(world.ledger).toMatchObject({
+      dispatched: 1,
+      lastDispatched: { slot: slot(1), atMs: slot(1) * 1000 },
+      active: [{ slot: slot(1), generation: 'b', dispatchedAtMs: (slot(2) + 1) * 1000 }],
+      missed: { Overlap: { count: 1 } },
+    })
+    expect(world.lead(slot(2) + 2, forbidB)).toEqual([])
+    world.end(slot(1))
+    world.lead(slot(2) + 3, forbidB)
+    expect(world.lead(slot(3), forbidB)).toEqual(['intend', 'Place', 'placed'])
+  })
+
+  it.each<[string, Partial<SchedulePlan>, RunObservation]>([
+    ['has begun', forbidB, { state: 'Active', startedAtMs: 0 }],
+    ['waits for its next attempt', forbidB, { state: 'Waiting', startedAtMs: 0 }],
+    ['waits, and containers of it have run', forbidB, { state: 'Waiting', isUntouched: false }],
+    ['has ended', forbidB, { state: 'Ended' }],
+    ['is suspended', { ...forbidB, suspended: true }, { state: 'Waiting', isUntouched: true }],
+    ['would be refused', { ...forbidB, isHeld: true }, { state: 'Waiting', isUntouched: true }],
+  ])('leaves a run alone that %s', (_, change, seen) => {
+    const world = home()
+    world.lead(slot(0), planOf(forbid))
+    world.lead(slot(1), planOf(forbid))
+    world.jobs.set(slot(1), seen)
+    expect(world.lead(slot(1) + 1, planOf(change))).not.toContain('restart')
+  })
+
+  it('leaves jobs in their queue with Allow, and replaces Kubernetes Jobs', () => {
+    for (const [place, isReplaced] of [
+      ['work', false],
+      ['.job', true],
+    ] as const) {
+      const world = home()
+      world.lead(slot(0), planOf({ generation: `a/${place}` }))
+      world.lead(slot(1), planOf({ generation: `a/${place}` }))
+      expect(world.lead(slot(1) + 1, planOf({ generation: `b/${place}` })).includes('restart')).toBe(isReplaced)
+    }
+  })
+
+  it('replaces a run by one of another kind', () => {
+    const world = home()
+    world.lead(slot(0), planOf({ ...forbid, generation: 'a/.job' }))
+    world.lead(slot(1), planOf({ ...forbid, generation: 'a/.job' }))
+    world.lead(slot(1) + 1, planOf({ ...forbid, generation: 'b/work' }))
+    expect(world.ledger?.active).toMatchObject([{ slot: slot(1), generation: 'b/work' }])
+  })
+
+  it('does not fire again what a restored broker had started anew', () => {
+    const world = home()
+    world.lead(slot(0), planOf(forbid))
+    world.lead(slot(1), planOf(forbid))
+    const { ledger } = world
+    world.ledger = { ...ledger!, open: [{ slot: slot(1), state: 'Revoking', generation: 'a', epoch: 1, restarts: true }] }
+    const later = slot(9) + 5
+    expect(world.lead(later, planOf({ ...forbid, generation: 'b', statusSlot: slot(9) }))).not.toContain('Place')
+    expect(world.placed).toEqual([])
   })
 })

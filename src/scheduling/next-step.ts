@@ -5,7 +5,17 @@
  */
 import type { Slot } from '../contract/index.ts'
 import { decideDueSlots, findNextWake, findOverdueRuns, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
-import { type Knowledge, type Ledger, type MissedReason, newestDecidedSlot, type OpenSlot, type SchedulePlan, type Step } from './ledger.ts'
+import {
+  jobsPlace,
+  type Knowledge,
+  type Ledger,
+  type MissedReason,
+  newestDecidedSlot,
+  type OpenSlot,
+  queueOfGeneration,
+  type SchedulePlan,
+  type Step,
+} from './ledger.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import {
   emptyLedger,
@@ -15,6 +25,7 @@ import {
   withIntents,
   withMissed,
   withOutcome,
+  withRestarts,
   withoutSlots,
   withStates,
 } from './transitions.ts'
@@ -30,6 +41,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     finishRemovals(ledger, plan, knowledge, nowMs) ??
     adoptTiming(ledger, plan, nowMs) ??
     revokeStale(ledger, plan, nowMs) ??
+    restartUnstarted(ledger, plan, knowledge) ??
     endOverdueRuns(ledger, plan, knowledge, nowMs) ??
     observeOverlaps(ledger, plan, knowledge, nowMs) ??
     dispatchDue(ledger, plan, nowMs) ?? { kind: 'Wait', untilMs: findNextWake(ledger, plan, knowledge.looked, nowMs) }
@@ -92,7 +104,11 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   const known = Math.max(ledger.cursor, statusSlot)
   const now = slotAt(nowMs)
   const lost = plan.slots.between(known, now, maxCountedSlots).filter((slot) => !ledger.open.some((open) => open.slot === slot))
-  const revoking = withStates(ledger, (open) => (open.state === 'Final' ? open : { ...open, state: 'Revoking', epoch: plan.epoch }))
+  const revoking = withStates(ledger, (open) => {
+    if (open.state === 'Final') return open
+    const { restarts: _, ...rest } = open
+    return { ...rest, state: 'Revoking', epoch: plan.epoch }
+  })
   const next = withMissed(withCursor(revoking, Math.max(known, now)), 'LedgerRegressed', lost)
   return { ...next, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
 }
@@ -124,9 +140,12 @@ function acknowledgeEnds({ ended }: Knowledge): Step | undefined {
 function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed, refused }: Knowledge, nowMs: number): Step | undefined {
   const { epoch } = plan
   const intended = slotsIn(ledger, 'Intended')
-  // The template or the timing that the slot was intended by is gone. The effect is not made late from another one.
+  // The template or the timing that the slot was intended by is gone. The effect is not made late from another one. A run that starts anew was
+  // dispatched in time: only its template matters.
   const isStale = (open: OpenSlot): boolean =>
-    open.state === 'Intended' && !placed.has(open.slot) && (open.generation !== plan.generation || isRetimed(ledger, plan))
+    open.state === 'Intended' &&
+    !placed.has(open.slot) &&
+    (open.generation !== plan.generation || (open.restarts !== true && isRetimed(ledger, plan)))
   if (ledger.open.some(isStale)) {
     const next = withStates(ledger, (open) => (isStale(open) ? { ...open, state: 'Revoking', epoch } : open))
     return { kind: 'Write', what: 'revoke', ledger: next }
@@ -152,7 +171,10 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   const isKnown = (slot: Slot): boolean => slot <= ledger.cursor && slot <= last
   // A job that had already started cannot be revoked: its slot was dispatched.
   const started = revoking.filter((slot) => removed.get(slot) === 'Started')
-  const back = revoking.filter((slot) => removed.get(slot) !== 'Started')
+  const again = ledger.open.flatMap(({ slot, state, restarts }) =>
+    state === 'Revoking' && restarts === true && removed.get(slot) !== 'Started' ? [slot] : [],
+  )
+  const back = revoking.filter((slot) => removed.get(slot) !== 'Started' && !again.includes(slot))
   // Usually a revoked slot is above the cursor and is decided again. It is at or below the cursor only if the ledger
   // regressed or an edit came between intent and effect; then it counts as missed, unless it is known to have been dispatched.
   const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
@@ -165,13 +187,16 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
     nowMs,
   )
   // A run that was dispatched before the deletion began, and still runs, is counted already.
-  const settled = withStates(dispatched, (open) => (started.includes(open.slot) ? { ...open, state: 'Final' } : open))
+  const settled = withStates(dispatched, ({ restarts, ...open }) =>
+    started.includes(open.slot) ? { ...open, state: 'Final' } : { ...open, ...(restarts && { restarts }) },
+  )
   const counted = withMissed(
     withoutSlots(settled, back),
     'LedgerRegressed',
     lost.filter((slot) => !isStale(slot)),
   )
-  const next = withMissed(counted, editReason(ledger, plan), lost.filter(isStale))
+  const restarted = withRestarts(counted, again, { generation: plan.generation, epoch, nowMs })
+  const next = withMissed(restarted, editReason(ledger, plan), lost.filter(isStale))
   return { kind: 'Write', what: 'taken back', ledger: withCursor(next, next.cursor) }
 }
 
@@ -213,6 +238,37 @@ function revokeStale(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   if (stale.length === 0) return undefined
   const next = withStates(ledger, (open) => (stale.includes(open.slot) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))
   return { kind: 'Write', what: 'revoke', ledger: next, ...window([], stale) }
+}
+
+/**
+ * Starts a run anew if it was made from another template and nothing of it has ever run: the edit may correct what kept it from starting, such as
+ * an image or a queue that does not exist. A Kubernetes Job that cannot start is replaced under each policy. A job that waits in its queue is replaced
+ * only where it would hold up the next slot; with `Allow` it keeps its place and its template.
+ */
+function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed }: Knowledge): Step | undefined {
+  if (plan.suspended || plan.isHeld === true) return undefined
+  const undecided = new Set(ledger.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
+  const stale = ledger.active.filter(
+    ({ slot, generation }) =>
+      generation !== plan.generation &&
+      !undecided.has(slot) &&
+      removed.get(slot) !== 'Started' &&
+      (plan.concurrencyPolicy !== 'Allow' || queueOfGeneration(generation) === jobsPlace),
+  )
+  const unknown = stale.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
+  if (unknown.length > 0) return { kind: 'Look', slots: unknown }
+  const revoked = stale.filter(({ slot }) => looked.get(slot)?.isUntouched === true)
+  if (revoked.length === 0) return undefined
+  const slots = new Set(revoked.map(({ slot }) => slot))
+  const others = ledger.open.filter(({ slot }) => !slots.has(slot))
+  const revoking = revoked.map(({ slot, generation }): OpenSlot => ({
+    slot,
+    state: 'Revoking',
+    generation,
+    epoch: plan.epoch,
+    restarts: true,
+  }))
+  return { kind: 'Write', what: 'restart', ledger: { ...ledger, open: [...others, ...revoking].toSorted((a, b) => a.slot - b.slot) } }
 }
 
 /**

@@ -44,12 +44,18 @@ export function withStates(ledger: Ledger, change: (open: OpenSlot) => OpenSlot 
  * slot is undecided.
  */
 export function withDispatched(ledger: Ledger, slots: readonly Slot[], epoch: number, nowMs: number): Ledger {
-  const last = slots.at(-1)
-  if (last === undefined) return ledger
+  if (slots.length === 0) return ledger
+  const settled = withStates(ledger, ({ restarts, ...open }) =>
+    slots.includes(open.slot) ? { ...open, state: 'Final', epoch } : { ...open, ...(restarts && { restarts }) },
+  )
+  // A run that starts anew was counted when it was dispatched first.
+  const counted = slots.filter((slot) => !ledger.open.some((open) => open.slot === slot && open.restarts === true))
+  const last = counted.at(-1)
+  if (last === undefined) return settled
   const known = ledger.lastDispatched
   return {
-    ...withStates(ledger, (open) => (slots.includes(open.slot) ? { ...open, state: 'Final', epoch } : open)),
-    dispatched: ledger.dispatched + slots.length,
+    ...settled,
+    dispatched: ledger.dispatched + counted.length,
     ...(known === undefined || last >= known.slot ? { lastDispatched: { slot: last, atMs: dispatchedAtMs(ledger, last, nowMs) } } : {}),
   }
 }
@@ -71,6 +77,15 @@ export function withoutSlots(ledger: Ledger, slots: readonly Slot[]): Ledger {
   return {
     ...withStates(ledger, (open) => (slots.includes(open.slot) ? undefined : open)),
     active: ledger.active.filter((run) => !slots.includes(run.slot)),
+  }
+}
+
+/** Intends runs that were taken back anew, from the present template. They wait for a start from now on. */
+export function withRestarts(ledger: Ledger, slots: readonly Slot[], by: { generation: string; epoch: number; nowMs: number }): Ledger {
+  const { generation, epoch, nowMs } = by
+  return {
+    ...withStates(ledger, (open) => (slots.includes(open.slot) ? { ...open, state: 'Intended', generation, epoch } : open)),
+    active: ledger.active.map((run) => (slots.includes(run.slot) ? { slot: run.slot, generation, dispatchedAtMs: nowMs } : run)),
   }
 }
 
@@ -105,7 +120,8 @@ export function findChanges(before: Ledger | undefined, after: Ledger): readonly
   const changes: Change[] = []
   if (after.regressedAtMs !== undefined && after.regressedAtMs !== before?.regressedAtMs) changes.push({ kind: 'Regressed' })
   const ended = after.lastRun === before?.lastRun ? undefined : after.lastRun
-  for (const { slot, state } of before?.open ?? []) {
+  for (const { slot, state, restarts } of before?.open ?? []) {
+    if (restarts === true) continue
     const now = after.open.find((open) => open.slot === slot)
     const isSettled = state !== 'Final' && (now === undefined || now.state === 'Final')
     const isTakenBack = ended?.slot !== slot && !after.active.some((run) => run.slot === slot)

@@ -5,6 +5,14 @@
  * Pure rules over objects as the API server returns them. The caller decides when to read them.
  */
 export { type ManagedFieldsEntry, planTakeover, type Takeover } from './field-ownership.ts'
-export { isAcknowledged, isJobFor, buildJob, ttlSecondsOf, type WantedJob } from './job-body.ts'
-export { endOfJob, hasUnreadyPods, type JobEnd, describeJobTrouble, describeLastFailure, podSelectorOfJob } from './job-state.ts'
+export { isAcknowledged, isJobFor, isOfTemplate, buildJob, ttlSecondsOf, type WantedJob } from './job-body.ts'
+export {
+  endOfJob,
+  hasStartedContainer,
+  hasUnreadyPods,
+  type JobEnd,
+  describeJobTrouble,
+  describeLastFailure,
+  podSelectorOfJob,
+} from './job-state.ts'
 export { describePodTrouble, type PodAdvice, type PodTrouble } from './pod-trouble.ts'

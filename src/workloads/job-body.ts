@@ -12,6 +12,8 @@ export type WantedJob = {
   /** The object with which the Job is deleted; undefined: none. */
   readonly owner?: OwnerReference | undefined
   readonly template: JobTemplate
+  /** Names the template, where a Job may be replaced by one of the same id that is made from another. */
+  readonly generation?: string | undefined
 }
 
 /**
@@ -19,7 +21,7 @@ export type WantedJob = {
  * template is kept in an annotation.
  */
 export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
-  const { id, namespace, name, owner, template } = wanted
+  const { id, namespace, name, owner, template, generation } = wanted
   const { ttlSecondsAfterFinished, ...spec } = template.spec
   const pod = spec.template.spec
   // The API server judges the template: what is no list stays as it is, so that the answer names it.
@@ -33,6 +35,7 @@ export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
       annotations: {
         ...template.metadata?.annotations,
         [annotations.jobId]: id,
+        ...(generation === undefined ? {} : { [annotations.template]: generation }),
         ...(ttlSecondsAfterFinished === undefined ? {} : { [annotations.ttlSeconds]: String(ttlSecondsAfterFinished) }),
       },
       ...(owner === undefined ? {} : { ownerReferences: [owner] }),
@@ -60,6 +63,12 @@ function withLastWords<T extends object>(container: T): T {
 /** Whether a Job is the run of this node or slot, and not another Job of the same name. */
 export function isJobFor(job: Job, id: string): boolean {
   return job.metadata.annotations?.[annotations.jobId] === id
+}
+
+/** Whether the Job was made from this very template, as far as it says. */
+export function isOfTemplate({ metadata }: Job, generation: string | undefined): boolean {
+  const its = metadata.annotations?.[annotations.template]
+  return generation === undefined || its === undefined || its === generation
 }
 
 /**

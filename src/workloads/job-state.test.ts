@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Job, Pod } from '../api/index.ts'
-import { endOfJob, hasUnreadyPods, describeJobTrouble, describeLastFailure, podSelectorOfJob } from './job-state.ts'
+import { endOfJob, hasUnreadyPods, describeJobTrouble, hasStartedContainer, describeLastFailure, podSelectorOfJob } from './job-state.ts'
 
 const jobOf = (status: Job['status']): Job => ({
   apiVersion: 'batch/v1',
@@ -86,9 +86,52 @@ it('the last words are those of the pod that failed last, with its exit code', (
 
 it('while a Job runs the trouble is that of its present pods, and that of the last one while there is none', () => {
   const failed = failedPod('a', 'boom', startTime)
-  expect(describeJobTrouble([failed, pulling]).words).toContain('pod new, container main: ErrImagePull: no such image')
-  expect(describeJobTrouble([failed, pulling]).reason).toBe('ErrImagePull')
-  expect(describeJobTrouble([failed]).words).toContain('pod a, container main: exit code 3: boom')
-  expect(describeJobTrouble([]).words).toContain('it has no pod')
-  expect(describeJobTrouble([podOf('fine', { phase: 'Running' })])).toEqual({ unschedulable: 0 })
+  expect(describeJobTrouble([failed, pulling], 0).words).toContain('pod new, container main: ErrImagePull: no such image')
+  expect(describeJobTrouble([failed, pulling], 0).reason).toBe('ErrImagePull')
+  expect(describeJobTrouble([failed], 0).words).toContain('pod a, container main: exit code 3: boom')
+  expect(describeJobTrouble([], 0).words).toContain('it has no pod')
+  expect(describeJobTrouble([podOf('fine', { phase: 'Running' })], 0)).toEqual({ unschedulable: 0 })
+})
+
+it('a container that runs on a minute after another one has ended keeps the Job from ending', () => {
+  const endedAtMs = Date.parse('2026-11-29T01:00:00Z')
+  const sidecar = podOf('p', {
+    phase: 'Running',
+    containerStatuses: [
+      { name: 'main', state: { terminated: { exitCode: 0, reason: 'Completed', finishedAt: '2026-11-29T01:00:00Z' } } },
+      { name: 'proxy', ready: true, state: { running: {} } },
+    ],
+  })
+  expect(describeJobTrouble([sidecar], endedAtMs + 59_999)).toEqual({ unschedulable: 0 })
+  expect(describeJobTrouble([sidecar], endedAtMs + 60_000)).toEqual({
+    unschedulable: 0,
+    reason: 'proxy still runs',
+    blocked: 'ContainerStillRunning',
+    words:
+      'pod p: container main has ended, and container proxy runs on, so the Job does not end. ' +
+      'Next: make proxy an init container with restartPolicy: Always, which ends with the others',
+  })
+})
+
+it.each<[string, Job['status'], readonly Pod[], boolean]>([
+  ['whose image cannot be pulled', { active: 1 }, [pulling], false],
+  ['without pods', undefined, [], false],
+  ['whose container runs', { active: 1 }, [podOf('p', { containerStatuses: [{ name: 'main', state: { running: {} } }] })], true],
+  [
+    'whose container crashes',
+    { active: 1 },
+    [podOf('p', { containerStatuses: [{ name: 'main', restartCount: 1, state: { waiting: { reason: 'CrashLoopBackOff' } } }] })],
+    true,
+  ],
+  [
+    'whose init container has run',
+    { active: 1 },
+    [podOf('p', { initContainerStatuses: [{ name: 'i', state: { terminated: { exitCode: 0 } } }], containerStatuses: [{ name: 'main' }] })],
+    true,
+  ],
+  ['of which a pod is ready', { active: 1, ready: 1 }, [], true],
+  ['of which a failed pod is gone', { active: 1, failed: 1 }, [], true],
+  ['of which a pod was evicted before it started', { failed: 1 }, [podOf('p', { phase: 'Failed', reason: 'Evicted' })], false],
+])('a Job %s has started a container: %j', (_, status, pods, want) => {
+  expect(hasStartedContainer(jobOf(status), pods)).toBe(want)
 })

@@ -47,15 +47,56 @@ export function hasUnreadyPods(job: Job): boolean {
   return active === 0 || ready < active
 }
 
-/** Describes what is wrong with the pods of a running Job. */
-export function describeJobTrouble(pods: readonly Pod[]): PodTrouble {
-  const current = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
-  if (current.length === 0) return { unschedulable: 0, ...(describeLastFailure(pods) ?? noPods) }
-  const { words, reason } = describePodTrouble(current)
-  return { unschedulable: 0, ...(words === undefined ? {} : { words }), ...(reason === undefined ? {} : { reason }) }
+/**
+ * Whether any container of these pods has ever run. `pods` are all that the Job has; one that counts a pod that is gone by now has run
+ * something, as far as anybody can know.
+ */
+export function hasStartedContainer({ status }: Job, pods: readonly Pod[]): boolean {
+  if ((status?.succeeded ?? 0) + (status?.ready ?? 0) > 0 || (status?.failed ?? 0) > pods.length) return true
+  return pods.some(({ status: pod }) => {
+    const containers = [...(pod?.initContainerStatuses ?? []), ...(pod?.containerStatuses ?? [])]
+    return containers.some(
+      ({ state, lastState, restartCount = 0 }) =>
+        restartCount > 0 || [state, lastState].some((each) => each?.running !== undefined || each?.terminated !== undefined),
+    )
+  })
 }
 
-const noPods = { reason: 'no pod', words: 'it has no pod. Next: kubectl describe it; its Events say why none can be created' }
+/** Describes what is wrong with the pods of a running Job. */
+export function describeJobTrouble(pods: readonly Pod[], nowMs: number): PodTrouble {
+  const current = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
+  if (current.length === 0) {
+    const last = describeLastFailure(pods)
+    return { unschedulable: 0, ...(last === undefined ? noPods : { ...last, blocked: 'PodFailing' }) }
+  }
+  const { unschedulable: _, unschedulableWords: __, ...trouble } = describePodTrouble(current)
+  return { unschedulable: 0, ...(trouble.words === undefined ? describeLeftContainer(current, nowMs) : trouble) }
+}
+
+const noPods = {
+  reason: 'no pod',
+  blocked: 'NoPod',
+  words: 'it has no pod. Next: kubectl describe it; its Events say why none can be created (a quota, pod security, a service account)',
+} as const
+
+/** Containers of one pod may end one after the other; a sidecar never does. */
+const leftForMs = 60_000
+
+/** Describes a container that runs on long after another one of its pod has ended well. */
+function describeLeftContainer(pods: readonly Pod[], nowMs: number): Omit<PodTrouble, 'unschedulable'> {
+  for (const { metadata, status } of pods) {
+    const containers = status?.containerStatuses ?? []
+    const ended = containers.find(({ state }) => state?.terminated?.exitCode === 0)
+    const left = containers.find(({ state }) => state?.running !== undefined)
+    const sinceMs = nowMs - (timeOf(ended?.state?.terminated?.finishedAt) ?? nowMs)
+    if (ended === undefined || left === undefined || sinceMs < leftForMs) continue
+    const words =
+      `pod ${metadata.name}: container ${ended.name} has ended, and container ${left.name} runs on, so the Job does not end. ` +
+      `Next: make ${left.name} an init container with restartPolicy: Always, which ends with the others`
+    return { reason: `${left.name} still runs`, blocked: 'ContainerStillRunning', words }
+  }
+  return {}
+}
 
 /** Describes why the newest failed pod failed. */
 export function describeLastFailure(

@@ -1,5 +1,5 @@
 /** Describes why pods do not work, with the messages of the kubelet, the scheduler and the container itself. */
-import type { ContainerState, ContainerStatus, Pod } from '../api/index.ts'
+import type { BlockedReason, ContainerState, ContainerStatus, Pod } from '../api/index.ts'
 
 export type PodTrouble = {
   /** Number of pods for which no node has room. */
@@ -10,9 +10,18 @@ export type PodTrouble = {
   readonly words?: string
   /** The same in one word: `ImagePullBackOff`, `OOMKilled`, `exit code 3`. */
   readonly reason?: string
+  /** The same as the reason of the condition Blocked. */
+  readonly blocked?: BlockedReason
 }
 
-type Failure = { readonly pod: string; readonly rank: number; readonly reason: string; readonly words: string; readonly next: string }
+type Failure = {
+  readonly pod: string
+  readonly blocked: BlockedReason
+  readonly rank: number
+  readonly reason: string
+  readonly words: string
+  readonly next: string
+}
 
 /** Longest quotation of a container or the scheduler in a message. */
 const maxQuoteLength = 400
@@ -32,7 +41,9 @@ export function describePodTrouble(all: readonly Pod[], advice: PodAdvice = plai
   return {
     unschedulable: waiting.length,
     ...(why === undefined ? {} : { unschedulableWords: `${waiting.length} of ${pods.length} pods Pending: ${why}` }),
-    ...(first === undefined ? {} : { reason: first.reason, words: `${othersWords(failures.length)}${first.words}. Next: ${first.next}` }),
+    ...(first === undefined
+      ? {}
+      : { reason: first.reason, blocked: first.blocked, words: `${othersWords(failures.length)}${first.words}. Next: ${first.next}` }),
   }
 }
 
@@ -54,12 +65,12 @@ function failureOf(pod: Pod, advice: PodAdvice): Failure | undefined {
   if (worst !== undefined) return worst
   if (status?.phase === 'Failed') {
     const words = `pod ${name}: ${status.reason ?? 'Failed'}${colon(status.message)}`
-    return { pod: name, rank: 4, reason: status.reason ?? 'Failed', words, next: `kubectl describe pod ${name}` }
+    return { pod: name, blocked: 'PodFailing', rank: 4, reason: status.reason ?? 'Failed', words, next: `kubectl describe pod ${name}` }
   }
   const unschedulable = unschedulableWords(pod)
   if (unschedulable === undefined) return undefined
   const words = `pod ${name}: Unschedulable: ${unschedulable}`
-  return { pod: name, rank: 5, reason: 'Unschedulable', words, next: 'add a node or lower the requests' }
+  return { pod: name, blocked: 'PodUnschedulable', rank: 5, reason: 'Unschedulable', words, next: 'add a node or lower the requests' }
 }
 
 /** Waiting reasons that end by themselves in a healthy start. */
@@ -81,6 +92,7 @@ function containerFailure(
     const next = isOutOfMemory ? outOfMemory : logs
     return {
       pod,
+      blocked: 'PodFailing',
       rank: isOutOfMemory ? 1 : 2,
       reason: isOutOfMemory ? 'OOMKilled' : (told[0] ?? ''),
       words: `${subject}: ${words}${colon(ended?.message)}`,
@@ -88,7 +100,14 @@ function containerFailure(
     }
   }
   if (reason === undefined || harmless.includes(reason)) return undefined
-  return { pod, rank: 0, reason, words: `${subject}: ${reason}${colon(state?.waiting?.message)}`, next: nextFor(reason, pod) }
+  return {
+    pod,
+    blocked: 'PodFailing',
+    rank: 0,
+    reason,
+    words: `${subject}: ${reason}${colon(state?.waiting?.message)}`,
+    next: nextFor(reason, pod),
+  }
 }
 
 /** Returns how the container ended, if it ended badly. */

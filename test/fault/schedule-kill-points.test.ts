@@ -98,6 +98,8 @@ const alone = oneAtATime(2)
 const failing = oneAtATime(4, { task: { type: 'fail', retry: { maxRetries: 1, initialDelaySeconds: 0 } } })
 /** No worker takes jobs of its queue. */
 const stuck = oneAtATime(2, { pendingDeadlineSeconds: 1, task: { type: 'record', queue: idleQueue } })
+/** Nor of this one's, until its template is corrected: the run that waits starts anew, and runs once. */
+const misplaced = oneAtATime(2, { task: { type: 'record', queue: idleQueue } })
 /** Nor on this one's: its slots become final by themselves, while those of the others mostly do with the ends of their runs. */
 const unworked = placedAhead(3, { task: { type: 'record', queue: idleQueue } })
 
@@ -120,6 +122,7 @@ const writes = {
   final: true,
   record: true,
   revoke: true,
+  restart: true,
   'taken back': true,
   free: true,
   regressed: true,
@@ -136,7 +139,7 @@ const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'plac
 const isOfRuns = (point: string): boolean => / append |^(?:before|after) (?:delete|status|expire)$/u.test(point)
 
 /**
- * All that can befall a schedule: placed ahead, one at a time, a failure, a run that no worker starts, an edit with its take-back, a ledger that
+ * All that can befall a schedule: placed ahead, one at a time, a failure, a run that no worker starts, one that starts anew, an edit with its take-back, a ledger that
  * is lost, a deletion. Resolves with what went wrong. Slots go on falling due for as long as `meanwhile` takes.
  */
 async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonly string[]> {
@@ -146,6 +149,7 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
   const createdAt = Object.fromEntries(
     await Promise.all(Object.entries(specs).map(async ([name, spec]) => [name, await applySchedule(home, name, spec)] as const)),
   )
+  const misplacedAt = await applySchedule(home, 'misplaced', misplaced)
   const others = { doomed: ahead, stuck, unbegun, unready, unworked, forgotten: alone }
   await Promise.all(Object.entries(others).map(([name, spec]) => applySchedule(home, name, spec)))
   await Promise.all([
@@ -156,6 +160,7 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     ...['failing', 'stuck', 'unbegun', 'unready'].map((name) =>
       untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0),
     ),
+    untilLedger(home, 'misplaced', 'a run that waits', (ledger) => ledger.active.length > 0 && isDecided(ledger)),
     untilLedger(home, 'unworked', 'two slots of which nobody ran the job', (ledger) => ledger.active.length >= 2),
     observe(client, taskSchedules, { ...home, name: 'forgotten' }, (object) => object?.status?.lastScheduleTime !== undefined),
   ])
@@ -163,19 +168,26 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
   const before = await ledgerOf(home, 'ahead')
   const generations = new Set(before?.open.map((open) => open.generation))
   const edited: ScheduleSpec = { ...ahead, task: { type: 'record', payload: { edited: true } } }
-  await Promise.all([applySchedule(home, 'ahead', edited), deleteSchedule(home, 'doomed'), forgetLedger(home, 'forgotten')])
+  const corrected = oneAtATime(2)
+  await Promise.all([
+    applySchedule(home, 'ahead', edited),
+    applySchedule(home, 'misplaced', corrected),
+    deleteSchedule(home, 'doomed'),
+    forgetLedger(home, 'forgotten'),
+  ])
   await untilLedger(home, 'ahead', 'the slots of the new generation', ({ open }) => {
     const placed = open.filter((each) => each.state === 'Placed')
     return placed.length > 3 && placed.every((each) => !generations.has(each.generation))
   })
   await untilLedger(home, 'forgotten', 'said to have regressed', ({ regressedAtMs }) => regressedAtMs !== undefined)
-  await Promise.all(['ahead', 'alone', 'forgotten'].map((name) => untilMoreRan(home, name, 1)))
+  await Promise.all(['ahead', 'alone', 'forgotten', 'misplaced'].map((name) => untilMoreRan(home, name, 1)))
   await meanwhile()
 
+  const edits: Readonly<Record<string, ScheduleSpec>> = { ahead: edited, misplaced: corrected }
   const accounts = await Promise.all(
-    names.map(async (name) => {
-      const spec = name === 'ahead' ? edited : (specs[name] ?? ahead)
-      return { name, ...(await settle(home, name, spec, createdAt[name] ?? 0)) }
+    [...names, 'misplaced'].map(async (name) => {
+      const spec = edits[name] ?? specs[name] ?? ahead
+      return { name, ...(await settle(home, name, spec, name === 'misplaced' ? misplacedAt : (createdAt[name] ?? 0))) }
     }),
   )
   await until(`${home.namespace}: marks of what is recorded`, async () => {
@@ -187,7 +199,9 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     await applySchedule(home, 'alone', { ...alone, suspend: true, deletionPolicy })
     await untilMarked(home, 'alone', deletionPolicy)
   }
-  await Promise.all([...names, 'stuck', 'unbegun', 'unready', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)))
+  await Promise.all(
+    [...names, 'misplaced', 'stuck', 'unbegun', 'unready', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)),
+  )
   await untilLedgersAreGone(home, ['graph', 'unbegun', 'job', 'unready'])
   await deleteExecutions(home)
   const doubled = ['doomed', 'forgotten'].filter((name) => runsOf(home, name).length > slotsRun(home, name).size)
@@ -206,6 +220,8 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     )),
   ]
 }
+
+const isDecided = ({ open }: NonNullable<Awaited<ReturnType<typeof ledgerOf>>>): boolean => open.every(({ state }) => state === 'Final')
 
 /** Nothing starts a run any more. */
 const untilLedgersAreGone = (home: Home, names: readonly string[]): Promise<void> =>

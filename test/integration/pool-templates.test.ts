@@ -36,7 +36,7 @@ const pool = (name: string, holds: (object: WorkerPool) => boolean): Promise<Wor
 const deployment = (name: string, holds: (object: Deployment) => boolean): Promise<Deployment | undefined> =>
   observe(home.client, deployments, { namespace, name }, (object) => object !== undefined && holds(object))
 const edit = (name: string, template: object): Promise<unknown> =>
-  home.client.apply(workerPools, { metadata: { namespace, name }, spec: { template } as never }, { fieldManager: 'test', force: true })
+  home.client.apply(workerPools, { metadata: { namespace, name }, spec: { template } }, { fieldManager: 'test', force: true })
 const addJobs = async (name: string, count: number): Promise<void> => {
   const queue = new Queue(name, { connection: { host: home.redis.host, port: home.redis.port } })
   await queue.addBulk(Array.from({ length: count }, () => ({ name: 'x', data: {} })))

@@ -2,6 +2,7 @@ import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
 import { type Resource, siblingKey } from '../object.ts'
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../conditions.ts'
 import { dateTime, enumeration, type Infer, integer, list, listMap, object, openObject, optional, string } from '../schema/index.ts'
+import { blockedCondition, blockedEvents } from './blocked-condition.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { jobTemplateOf } from './job-template.ts'
 import { maxLabelValueLength, requiredRef } from './references.ts'
@@ -69,9 +70,11 @@ const taskExecutionConditions = {
     meaning: 'Present only while True: the run ended without success. Tools that wait for it can stop waiting.',
     reasons: { Failed: { status: 'True', meaning: failed }, TimedOut: { status: 'True', meaning: timedOut } },
   },
+  Blocked: blockedCondition,
 } as const satisfies ConditionRegistry
 
 const taskExecutionEvents = {
+  ...blockedEvents,
   Started: { type: 'Normal', action: 'Run', meaning: 'The run started; the note says what it runs.' },
   Continued: {
     type: 'Normal',

@@ -1,5 +1,6 @@
 import { type ConditionRegistry, conditionsOf, type EventRegistry, eventsOf } from '../conditions.ts'
 import { overriddenCondition, overrideEvents } from './override.ts'
+import { blockedEvents, blockedScheduleCondition } from './blocked-condition.ts'
 import { alertingCondition } from './alerting-condition.ts'
 
 const invalidSchedule = 'A cron expression is not valid, or is never due. The message names the field and says what to write.'
@@ -138,6 +139,7 @@ export const taskScheduleConditions = {
       InTime: { status: 'False', meaning: 'The last slot was dispatched in time, and none is overdue.' },
     },
   },
+  Blocked: blockedScheduleCondition,
   Overridden: overriddenCondition,
   LedgerRegressed: {
     meaning: 'Present only while True, for a day: the broker came back with an older ledger, or none, so some slots may have been lost.',
@@ -172,6 +174,7 @@ export const taskScheduleEvents = {
   },
   Resumed: { type: 'Normal', action: 'Resume', meaning: 'Slots are dispatched again.' },
   ...overrideEvents,
+  ...blockedEvents,
   BrokerNotFound: {
     type: 'Warning',
     action: 'Connect',

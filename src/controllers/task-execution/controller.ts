@@ -5,7 +5,7 @@ import type { JobsProgress, RunHappening } from '../../services/runs/index.ts'
 import { createStatusWriter, type StatusWriter } from '../../services/status/index.ts'
 import { act, expire, followEnds, lostWords, nothingDone, remove } from './act.ts'
 import { decide, hasPlace, isPlaceToBeNoted, mayHaveLateEnds } from './decide.ts'
-import { continuedWords, entryEvents } from './events.ts'
+import { blockedEvents, continuedWords, entryEvents } from './events.ts'
 import { type Context, gather, type Gathered, type Memory, namesOf, remember, type TaskExecutionDeps, worldOf } from './gather.ts'
 import { countRun, openRun } from './metrics.ts'
 import { gaugeIntervalMs, isFinal, statusOf, transitionOf } from './status.ts'
@@ -93,6 +93,7 @@ async function reconcileRun(state: State, key: string, memory: Memory, gathered:
   const written = await writeStatus(state, key, execution, after, context)
   if (isNewlyLost) deps.events.event(execution, executionEvent('LedgerRegressed', lostWords))
   if (isTakenOver) deps.events.event(execution, executionEvent('Continued', continuedWords))
+  for (const event of blockedEvents(before, after)) deps.events.event(execution, event)
   const waits = [acted.againAfterMs, written.againAfterMs, progress.againAfterMs]
   if (!isFinal(after.state)) return soonest(waits)
   if (!isTakenOver) countRun(deps.metrics, execution, after)

@@ -1,4 +1,4 @@
-import { executionEvent, type TaskExecution, type WantedEvent } from '../../api/index.ts'
+import { executionEvent, findCondition, type TaskExecution, type TaskExecutionStatus, type WantedEvent } from '../../api/index.ts'
 import type { RunEntry } from '../../graph/index.ts'
 import { slotTime } from '../../contract/index.ts'
 import { parseSlotRun } from '../../plans/index.ts'
@@ -18,6 +18,13 @@ const outcomeEvents = {
 function slotWords(execution: TaskExecution): string {
   const run = parseSlotRun(execution)
   return run === undefined ? '' : ` for slot ${slotTime(run.slot)} of tsch/${run.schedule}`
+}
+
+/** An Event when a run is blocked, and again only when something else blocks it. */
+export function blockedEvents(before: TaskExecutionStatus | undefined, after: TaskExecutionStatus): readonly WantedEvent[] {
+  const now = findCondition(after.conditions, 'Blocked')
+  const isNew = now !== undefined && findCondition(before?.conditions, 'Blocked')?.reason !== now.reason
+  return isNew ? [executionEvent('RunBlocked', `${now.reason}: ${now.message}`)] : []
 }
 
 /** Events for entries that were just recorded. */

@@ -13,8 +13,8 @@ import type { Jobs } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
 import { createNodeJobs, isContinued, type JobsProgress, type NodeJobs, type RunDeps, type RunMemory } from '../../services/runs/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
-import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
-import { jobWhereabouts, placedNodes, whereaboutsOf, type Whereabout } from './whereabouts.ts'
+import type { Tracking, Whereabout, Whereabouts } from '../../services/tracking/index.ts'
+import { jobWhereabouts, placedNodes, whereaboutsOf } from './whereabouts.ts'
 
 export type TaskExecutionDeps = RunDeps & {
   readonly client: KubeClient
@@ -227,7 +227,7 @@ function followJobs(deps: TaskExecutionDeps, key: string, memory: Memory, situat
   }
   whereabouts.follow(run, place.endpoint, placed)
   const [pools, queues] = [deps.pools.byIndex('byBroker', brokerKey), deps.queues.byIndex('byBroker', brokerKey)]
-  return whereaboutsOf(placed, whereabouts.of(run), pools, queues)
+  return whereaboutsOf(placed, whereabouts.of(run), pools, queues, deps.engine.now(memory))
 }
 
 /** Whether its end is not in the ledger of its schedule yet: with the mark that says so it is looked at again. */

@@ -133,13 +133,21 @@ type State = NonNullable<TaskExecutionStatus['state']>
 function conditionsOf(world: World, view: RunView | undefined, state: State): readonly WantedCondition[] {
   const { situation, status, isContinued } = world
   if (state === 'Pending' || state === 'Running') {
-    return [pending(world, view), executionCondition('Reconciling', 'InProgress', progressWords(view))]
+    return [pending(world, view), executionCondition('Reconciling', 'InProgress', progressWords(view)), ...blocked(world)]
   }
   const told = situation.kind === 'Hopeless' ? situation.message : (view?.finished?.message ?? status?.failureMessage ?? '')
   const message = isContinued ? `${told}; an object of the same name had started it` : told
   const succeeded = executionCondition('Succeeded', state, message)
   if (state !== 'Failed' && state !== 'TimedOut') return [succeeded]
   return [succeeded, executionCondition('Failed', state, message), executionCondition('Stalled', state, message)]
+}
+
+/** The first node that does not continue until a user acts. */
+function blocked({ whereabouts }: World): readonly WantedCondition[] {
+  for (const [node, { blocked: reason, detail }] of whereabouts) {
+    if (reason !== undefined) return [executionCondition('Blocked', reason, `${node}: ${detail}`)]
+  }
+  return []
 }
 
 function progressWords(view: RunView | undefined): string {
@@ -168,7 +176,7 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
   }
   if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being removed; finally nodes still run')
   const waiting = run === undefined ? undefined : activeNodes(viewNodes(run), whereabouts)
-  const [stuck] = [...whereabouts].filter(([, { isStuck }]) => isStuck === true)
+  const [stuck] = [...whereabouts].filter(([, { blocked: reason }]) => reason !== undefined)
   const obstacle = stuck === undefined ? '' : `. ${stuck[0]}: ${stuck[1].detail}`
   return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}${obstacle}`)
 }

@@ -3,8 +3,9 @@ import { expect, it, test } from 'vitest'
 import type { TaskExecution, TaskQueue, WorkerPool } from '../../api/index.ts'
 import { applyEntry, compileGraph, createRun, foldRun, notePostponed, type PlanNode, type RunPlan, viewNodes } from '../../graph/index.ts'
 import type { ExecutionSituation, World } from './gather.ts'
+import type { JobProgress } from '../../services/runs/index.ts'
 import { activeNodes, waitingOf } from './status.ts'
-import { jobWhereabouts, placedNodes, whereaboutOf, whereaboutsOf } from './whereabouts.ts'
+import { jobWhereabouts, placedNodes, whereaboutsOf } from './whereabouts.ts'
 
 const atMs = Date.parse('2026-11-29T04:08:00Z')
 const node = (name: string, more: Partial<PlanNode> = {}): PlanNode => ({
@@ -67,35 +68,9 @@ test.each<[ExecutionSituation, string | undefined]>([
   expect(waitingOf(worldOf(situation))).toBe(text)
 })
 
-it('tells queued from running, and what is in the way', () => {
-  const waiting = { state: 'Waiting' } as const
-  const fine = { pools: [{ name: 'ai' }, { name: 'other', trouble: 'DeploymentUnavailable' }] }
-  expect(whereaboutOf({ state: 'Active' }, 'q', fine)?.words).toBe('running')
-  expect(whereaboutOf(waiting, 'q', fine)).toEqual({ words: 'queued in q', detail: 'queued in q' })
-  expect(whereaboutOf({ ...waiting, startedAtMs: 1 }, 'q', fine)?.words).toBe('retrying in q')
-  expect(whereaboutOf(waiting, 'q', { ...fine, suspendedBy: 'mail' })).toEqual({
-    words: 'queued in q (suspended)',
-    detail: 'queued in q, which is suspended. Next: kubectl describe tq mail',
-  })
-  expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', fine)).toEqual({
-    words: 'queued in q (paused)',
-    detail: 'queued in q, which someone paused by other means. Next: resume it where it was paused',
-  })
-  expect(whereaboutOf({ ...waiting, isPaused: true }, 'q', { ...fine, suspendedBy: 'mail' })?.words).toBe('queued in q (suspended)')
-  expect(whereaboutOf(waiting, 'q', { pools: [] })).toEqual({
-    words: 'queued in q (no pool)',
-    detail: 'queued in q; no WorkerPool of this namespace consumes it. Next: create one, unless other workers do',
-  })
-  expect(whereaboutOf(waiting, 'q', { pools: [{ name: 'ai', trouble: 'DeploymentUnavailable' }] })).toEqual({
-    words: 'queued in q (pool ai: DeploymentUnavailable)',
-    detail: 'queued in q; pool "ai": DeploymentUnavailable. Next: kubectl describe wp ai',
-  })
-  for (const state of ['Ended', 'Absent'] as const) expect(whereaboutOf({ state }, 'q', fine)).toBeUndefined()
-})
-
 it('finds a job by its id, and the pool and TaskQueue by the queue of the job', () => {
   const placed = placedNodes(runOf([node('a'), node('b'), node('c')]), 'default/ns/run/r', 'done')
-  expect(placed[0]).toEqual({ node: 'a', id: 'tm/default/ns/run/r/abc/a', doneQueue: 'done', queue: 'a_tasks' })
+  expect(placed[0]).toEqual({ node: 'a', id: 'tm/default/ns/run/r/abc/a', doneQueue: 'done', queue: 'a_tasks', startedAtMs: atMs })
   const found = new Map(placed.slice(0, 2).map(({ id }) => [id, { id, state: 'Waiting' as const }]))
   const condition = (type: string, status: string, reason: string) => ({ type, status, reason, message: '', lastTransitionTime: '' })
   const pool = {
@@ -104,7 +79,7 @@ it('finds a job by its id, and the pool and TaskQueue by the queue of the job', 
     status: { conditions: [condition('Ready', 'True', 'ScaledToZero'), condition('ScalingActive', 'False', 'ScalingDisabled')] },
   } as unknown as WorkerPool
   const queue = { metadata: { name: 'b' }, spec: { queueName: 'b_tasks' }, status: { suspended: 'ByOthers' } } as unknown as TaskQueue
-  const words = [...whereaboutsOf(placed, found, [pool], [queue])].map(([name, where]) => `${name} ${where.words}`)
+  const words = [...whereaboutsOf(placed, found, [pool], [queue], atMs)].map(([name, where]) => `${name} ${where.words}`)
   expect(words).toEqual(['a queued in a_tasks (pool pool: ScalingDisabled)', 'b queued in b_tasks (suspended)'])
   expect(placedNodes(runOf(Array.from({ length: 12 }, (_, index) => node(`n${index}`))), 'r', 'done')).toHaveLength(10)
 })
@@ -131,18 +106,18 @@ const startedJob = () => {
 }
 const progress = { node: 'a', job: 'x-a-1', isUp: false, warnings: [] }
 
-it.each([
+it.each<[string, JobProgress, string, string]>([
   ['that runs', { ...progress, isUp: true }, 'running', 'Job "x-a-1" is running'],
   ['that starts', progress, 'starting', 'Job "x-a-1" is starting'],
   [
     'in trouble, after a warning',
-    { ...progress, reason: 'no pod', words: 'it has no pod', warnings: ['would violate PodSecurity'] },
+    { ...progress, reason: 'no pod', blocked: 'NoPod', words: 'it has no pod', warnings: ['would violate PodSecurity'] },
     'failing (no pod)',
     'Job "x-a-1": it has no pod. The API server warns: would violate PodSecurity',
   ],
 ])('a Job %s', (_, job, words, detail) => {
-  const isStuck = 'reason' in job ? { isStuck: true } : {}
-  expect(jobWhereabouts(startedJob(), { jobs: [job] }).get('a')).toEqual({ words, detail, ...isStuck })
+  const blocked = 'blocked' in job ? { blocked: 'NoPod' } : {}
+  expect(jobWhereabouts(startedJob(), { jobs: [job] }).get('a')).toEqual({ words, detail, ...blocked })
 })
 
 it('one that the API server does not take', () => {
@@ -150,7 +125,7 @@ it('one that the API server does not take', () => {
   notePostponed(run, 'a', 'exceeded quota', 0)
   expect(jobWhereabouts(run, { jobs: [] }).get('a')).toEqual({
     words: 'not created (1 try)',
-    isStuck: true,
+    blocked: 'CreationRefused',
     detail: 'the API server refuses its Job for now, and the operator retries: exceeded quota',
   })
 })

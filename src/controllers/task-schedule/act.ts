@@ -70,7 +70,15 @@ type Wish = { readonly plan: SchedulePlan; readonly start: SlotStart | undefined
 function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site, { plan, start, isWanted }: Wish) {
   const { ledger } = namesOf(deps.installation, key)
   const marker = markerOf(deps, memory)
-  return createSlotKind(deps, { ...site, marker, ledger, plan, memory, executors: executorsOf(deps, key, memory, site, start), isWanted })
+  return createSlotKind(deps, {
+    ...site,
+    marker,
+    ledger,
+    plan,
+    memory,
+    executors: executorsOf(deps, key, memory, site, { start, generation: plan.generation }),
+    isWanted,
+  })
 }
 
 /** All that may carry out a run of this schedule, also from a former template. */
@@ -79,7 +87,7 @@ function executorsOf(
   key: string,
   memory: Memory,
   { broker, proof, signal }: Site,
-  start: SlotStart | undefined,
+  { start, generation }: { readonly start: SlotStart | undefined; readonly generation: string },
 ): readonly SlotExecutor[] {
   const { schedule, executions, jobs } = memory
   const { namespace = '', name } = schedule.metadata
@@ -90,7 +98,7 @@ function executorsOf(
   return [
     createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, now, reachPoint: deps.reachPoint }),
     createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory: executions }),
-    createJobSlots({ ...own, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory: jobs }),
+    createJobSlots({ ...own, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory: jobs }),
   ]
 }
 

@@ -7,7 +7,17 @@ import { createStatusWriter, runningGaugeMs } from '../../services/status/index.
 import { act, type Acted, remove } from './act.ts'
 import { decide } from './decide.ts'
 import { changeEvents, transitionEvents } from './events.ts'
-import { type Context, gather, type Gathered, type Memory, namesOf, remember, type TaskScheduleDeps, type World } from './gather.ts'
+import {
+  type Context,
+  findBlockage,
+  gather,
+  type Gathered,
+  type Memory,
+  namesOf,
+  remember,
+  type TaskScheduleDeps,
+  type World,
+} from './gather.ts'
 import { countChanges, setScheduleMetrics } from './metrics.ts'
 import { statusOf, transitionOf } from './status.ts'
 
@@ -45,7 +55,9 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       deps.orphanedData.lookAgain()
       return {}
     } finally {
-      deps.tracking.untrack(namesOf(deps.installation, key).ledger)
+      const { ledger } = namesOf(deps.installation, key)
+      deps.tracking.untrack(ledger)
+      deps.whereabouts.forget(ledger)
       status.forget(key)
       if (terminating === undefined) memories.delete(key)
     }
@@ -61,6 +73,9 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
 
       const acted = await act(deps, key, memory, decide(gathered), context)
       reportHappenings(deps, key, memory, acted.happened)
+      const isDriven = acted.situation.kind === 'Driven'
+      const { blockage, againAfterMs } = await findBlockage(deps, key, memory, isDriven, context)
+      memory.blockage = blockage
       const world = worldOf(deps, memory, gathered, acted)
 
       const { endsInMs } = gathered.suspension
@@ -71,7 +86,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const written = await status.write(key, schedule, after, context.signal)
       for (const event of transitionEvents(before, after)) deps.events.event(schedule, event)
       setScheduleMetrics(deps.metrics, key, world, after)
-      return soonest([acted.againAfterMs, written.againAfterMs, endsInMs])
+      return soonest([acted.againAfterMs, written.againAfterMs, againAfterMs, endsInMs])
     },
   }
 }
@@ -84,7 +99,7 @@ function reportHappenings(deps: TaskScheduleDeps, key: string, memory: Memory, h
       continue
     }
     countChanges(deps.metrics, key, each.changes)
-    const events = changeEvents(each.changes, each.ledger, memory.unreported, deps.clock.now())
+    const events = changeEvents(each.changes, each.ledger, memory, deps.clock.now())
     for (const event of events) deps.events.event(memory.schedule, event)
     for (const change of each.changes) deps.log.debug({ schedule: key, ...change }, 'a ledger has changed')
   }
@@ -101,6 +116,7 @@ function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathere
     status,
     situation,
     warnings: trial?.trial.kind === 'Fine' ? trial.trial.warnings : [],
+    blockage: memory.blockage,
     slots: understood.ok ? understood.plan.slots : undefined,
     ledger: memory.shown,
     nowMs: engine.now(memory),

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
+import type { TaskScheduleStatus } from '../../api/index.ts'
 import type { Change, Ledger } from '../../scheduling/index.ts'
-import { changeEvents } from './events.ts'
+import { changeEvents, transitionEvents } from './events.ts'
 import type { UnreportedMisses } from './gather.ts'
 
 const slot = Date.UTC(2026, 10, 15) / 1000
@@ -18,13 +19,35 @@ const missed = (count: number, lastSlot: number): Change => ({ kind: 'Missed', r
 
 it('tells the first missed slot of a reason at once, and the others ten minutes later in one', () => {
   const unreported: UnreportedMisses = new Map()
-  const notesAt = (changes: readonly Change[], nowMs: number) => changeEvents(changes, ledger, unreported, nowMs).map(({ note }) => note)
+  const notesAt = (changes: readonly Change[], nowMs: number) =>
+    changeEvents(changes, ledger, { unreported }, nowMs).map(({ note }) => note)
   expect(notesAt([missed(1, slot)], 0)).toEqual(['slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active'])
   expect(notesAt([missed(1, slot + 60)], 60_000)).toEqual([])
   expect(notesAt([missed(2, slot + 180)], 599_000)).toEqual([])
   expect(notesAt([missed(1, slot + 600)], 600_000)).toEqual([
     '4 slots, the newest 2026-11-15T00:10Z: Overlap, run 2026-11-14T23:59Z is active',
   ])
+})
+
+it('tells what keeps the run that a slot overlaps', () => {
+  const blockage = { slot: ledger.active[0]!.slot, reason: 'PodFailing', message: 'job/x: pod p: ImagePullBackOff' } as const
+  const [event] = changeEvents([missed(1, slot)], ledger, { unreported: new Map(), blockage }, 0)
+  expect(event?.note).toBe(
+    'slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active and blocked (PodFailing): job/x: pod p: ImagePullBackOff',
+  )
+})
+
+it('tells once that a run is blocked, and again when something else blocks it', () => {
+  const statusWith = (reason: string | undefined): TaskScheduleStatus => ({
+    observedGeneration: 1,
+    conditions: reason === undefined ? [] : [{ type: 'Blocked', status: 'True', reason, message: 'm', lastTransitionTime: '' }],
+  })
+  const reasons = (before: string | undefined, after: string | undefined) =>
+    transitionEvents(statusWith(before), statusWith(after)).map(({ reason, note }) => `${reason} ${note}`)
+  expect(reasons(undefined, 'NoPool')).toEqual(['RunBlocked NoPool: m'])
+  expect(reasons('NoPool', 'NoPool')).toEqual([])
+  expect(reasons('NoPool', 'QueueSuspended')).toEqual(['RunBlocked QueueSuspended: m'])
+  expect(reasons('NoPool', undefined)).toEqual([])
 })
 
 it('tells each failure and nothing of a success', () => {
@@ -34,6 +57,6 @@ it('tells each failure and nothing of a success', () => {
     { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' } },
     { kind: 'Dispatched', slot, atMs: 0 },
   ]
-  const events = changeEvents(changes, ledger, new Map(), 0)
+  const events = changeEvents(changes, ledger, { unreported: new Map() }, 0)
   expect(events).toMatchObject([{ type: 'Warning', reason: 'RunFailed', note: 'AttemptsExhausted: slot 2026-11-15T00:00Z: "timeout"' }])
 })

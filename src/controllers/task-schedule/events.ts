@@ -1,7 +1,7 @@
 import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
 import type { Change, Ledger } from '../../scheduling/index.ts'
-import type { UnreportedMisses } from './gather.ts'
+import type { Blockage, Memory } from './gather.ts'
 import { describeRegression, describeRun, shortTime } from './status.ts'
 
 /** Reasons of Ready that become an Event when they come. */
@@ -22,7 +22,7 @@ const reportedReasons = [
 
 /** Events for the changes between two statuses. */
 export function transitionEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
-  return [...overrideEvents(before, after), ...readyEvents(before, after)]
+  return [...overrideEvents(before, after), ...readyEvents(before, after), ...blockedEvents(before, after)]
 }
 
 function overrideEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
@@ -41,6 +41,13 @@ function readyEvents(before: TaskScheduleStatus | undefined, after: TaskSchedule
   return was === 'Suspended' && ready.status === 'True' ? [scheduleEvent('Resumed', ready.message)] : []
 }
 
+/** An Event when a run is blocked, and again only when something else blocks it. */
+function blockedEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
+  const now = findCondition(after.conditions, 'Blocked')
+  const isNew = now !== undefined && findCondition(before?.conditions, 'Blocked')?.reason !== now.reason
+  return isNew ? [scheduleEvent('RunBlocked', `${now.reason}: ${now.message}`)] : []
+}
+
 const reportEveryMs = 600_000
 
 /**
@@ -50,7 +57,7 @@ const reportEveryMs = 600_000
 export function changeEvents(
   changes: readonly Change[],
   ledger: Ledger,
-  unreported: UnreportedMisses,
+  { unreported, blockage }: Pick<Memory, 'unreported' | 'blockage'>,
   nowMs: number,
 ): readonly WantedEvent[] {
   const events: WantedEvent[] = []
@@ -70,7 +77,7 @@ export function changeEvents(
   }
   for (const [reason, entry] of unreported) {
     if (entry.count === 0 || (entry.reportedAtMs !== undefined && nowMs - entry.reportedAtMs < reportEveryMs)) continue
-    events.push(missedEvent(reason, entry, ledger))
+    events.push(missedEvent(reason, entry, ledger, blockage))
     unreported.set(reason, { ...entry, count: 0, reportedAtMs: nowMs })
   }
   return events
@@ -80,9 +87,17 @@ function missedEvent(
   reason: string,
   { count, lastSlot }: { readonly count: number; readonly lastSlot: Slot },
   ledger: Ledger,
+  blockage: Blockage | undefined,
 ): WantedEvent {
   const slots = count === 1 ? `slot ${shortTime(lastSlot)}` : `${count} slots, the newest ${shortTime(lastSlot)}`
   const [active] = ledger.active
-  const overlap = reason === 'Overlap' && active !== undefined ? `, run ${shortTime(active.slot)} is active` : ''
+  const overlap =
+    reason === 'Overlap' && active !== undefined
+      ? `, run ${shortTime(active.slot)} is active${describeBlockage(active.slot, blockage)}`
+      : ''
   return scheduleEvent('RunMissed', `${slots}: ${reason}${overlap}`)
+}
+
+function describeBlockage(slot: Slot, blockage: Blockage | undefined): string {
+  return blockage?.slot === slot ? ` and blocked (${blockage.reason}): ${blockage.message}` : ''
 }

@@ -2,18 +2,23 @@ import {
   overrideAt,
   overrideOrigin,
   type TaskDependency,
+  type BlockedScheduleReason,
+  findCondition,
   type TaskExecution,
+  type TaskQueue,
   type TaskSchedule,
   type TaskScheduleStatus,
+  type WorkerPool,
 } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
-import { doneQueue, ledgerName, type Slot } from '../../contract/index.ts'
+import { doneQueue, ledgerName, type Slot, slotJobId } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
-import { type ScheduleFaultReason, sampleSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
-import type { Ledger, SlotSource } from '../../scheduling/index.ts'
+import { type ScheduleFaultReason, sampleSlot, slotObjectName, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
+import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, queueOfGeneration, type SlotSource } from '../../scheduling/index.ts'
+import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
-import type { Jobs, Trial } from '../../services/jobs/index.ts'
+import { jobNamed, type Jobs, type Trial } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
 import {
   emptyExecutionSlotsMemory,
@@ -27,15 +32,19 @@ import {
   type SlotPostponed,
 } from '../../services/slots/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
-import type { Tracking } from '../../services/tracking/index.ts'
+import { describeWhereabout, queueFactsOf, type Tracking, type Whereabouts } from '../../services/tracking/index.ts'
 
 export type TaskScheduleDeps = SlotDeps & {
   readonly client: KubeClient
   readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
   readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
   readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot'>, 'get' | 'byIndex'>
+  readonly pools: Pick<Informer<WorkerPool, 'byBroker'>, 'byIndex'>
+  readonly queues: Pick<Informer<TaskQueue, 'byBroker'>, 'byIndex'>
+  readonly directory: Pick<BrokerDirectory, 'get'>
   readonly engine: Engine
   readonly tracking: Tracking
+  readonly whereabouts: Whereabouts
   readonly jobs: Jobs
   readonly orphanedData: Pick<OrphanedData, 'lookAgain'>
   readonly events: EventRecorder
@@ -84,8 +93,13 @@ export type Memory = ObjectMemory<LedgerRecord> &
     trial?: { readonly version: string; readonly trial: Trial } | undefined
     /** The newest ledger that was read, for people to read while none can be. */
     shown?: Ledger | undefined
+    /** What kept the oldest run from going on when it was looked at last. */
+    blockage?: Blockage | undefined
     readonly unreported: UnreportedMisses
   }
+
+/** What keeps an active run from starting, running or ending, and what to do. */
+export type Blockage = { readonly slot: Slot; readonly reason: BlockedScheduleReason; readonly message: string }
 
 /** Everything that is decided on. */
 export type Gathered = {
@@ -111,6 +125,8 @@ export type World = {
   readonly suspension: Suspension
   /** What the API server says to the template of a Job that it would accept. */
   readonly warnings: readonly string[]
+  /** What keeps the oldest active run from going on. */
+  readonly blockage: Blockage | undefined
   /** Undefined while the spec cannot be understood. */
   readonly slots: SlotSource | undefined
   /** The newest that is known; undefined: none was read. */
@@ -180,6 +196,81 @@ async function dryRunTemplate(jobs: Jobs, memory: Memory, signal: AbortSignal): 
   const trial = await jobs.dryRun(namespace, understood.start.templateOf(sampleSlot), { signal })
   memory.trial = { version, trial }
   return trial
+}
+
+/**
+ * Looks at the oldest run that has been dispatched and has not ended: for people, and with `Forbid` it is what every slot waits for. Costs nothing
+ * while there is none.
+ */
+export async function findBlockage(
+  deps: Pick<TaskScheduleDeps, 'jobs' | 'executions' | 'engine' | 'installation'> & FollowDeps,
+  key: string,
+  memory: Memory,
+  isDriven: boolean,
+  context: Context,
+): Promise<{ readonly blockage?: Blockage | undefined; readonly againAfterMs?: number | undefined }> {
+  const { ledger } = namesOf(deps.installation, key)
+  const nowMs = deps.engine.now(memory)
+  const run = isDriven ? oldestRun(memory.record?.ledger, nowMs) : undefined
+  const place = run && queueOfGeneration(run.generation)
+  if (run === undefined || place === executionsPlace || place === jobsPlace) deps.whereabouts.forget(ledger)
+  if (run === undefined || place === undefined) return {}
+  const { namespace = '', name } = memory.schedule.metadata
+  const id = slotJobId(ledger, run.slot)
+  const blocked = (reason: BlockedScheduleReason, message: string): Blockage => ({ slot: run.slot, reason, message })
+  switch (place) {
+    case executionsPlace: {
+      const execution = deps.executions.get(`${namespace}/${slotObjectName(name, id)}`)
+      const told = execution && blockedIn(execution)
+      return { blockage: told && blocked(told.reason, `tex/${execution.metadata.name}: ${told.message}`) }
+    }
+    case jobsPlace: {
+      const job = deps.jobs.cached(jobNamed(namespace, [name], id))
+      const { trouble, againAfterMs } = job === undefined ? {} : await deps.jobs.trouble(job, context)
+      if (job === undefined || trouble?.words === undefined) return { againAfterMs }
+      return { blockage: blocked(trouble.blocked ?? 'PodFailing', `job/${job.metadata.name}: ${trouble.words}`), againAfterMs }
+    }
+    default: {
+      const where = followJob(deps, key, memory, { id, queue: place }, nowMs - run.dispatchedAtMs)
+      return { blockage: where?.blocked && blocked(where.blocked, `its job is ${where.detail}`) }
+    }
+  }
+}
+
+function oldestRun(ledger: Ledger | undefined, nowMs: number): ActiveRun | undefined {
+  const undecided = new Set(ledger?.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
+  return ledger?.active.find(({ slot }) => slot * 1000 <= nowMs && !undecided.has(slot))
+}
+
+function blockedIn({ status }: TaskExecution): { readonly reason: BlockedScheduleReason; readonly message: string } | undefined {
+  const blocked = findCondition(status?.conditions, 'Blocked')
+  if (blocked?.status === 'True') return { reason: blocked.reason as BlockedScheduleReason, message: blocked.message }
+  const succeeded = findCondition(status?.conditions, 'Succeeded')
+  const isWaiting = status?.startTime === undefined && succeeded?.status === 'Unknown' && succeeded.reason !== 'Running'
+  return isWaiting ? { reason: 'NotStarted', message: succeeded.message } : undefined
+}
+
+type FollowDeps = Pick<TaskScheduleDeps, 'directory' | 'installation' | 'pools' | 'queues' | 'whereabouts'>
+
+/** Where the job of a run is, as far as it was looked for; from now on it is. */
+function followJob(
+  { directory, installation, pools, queues, whereabouts }: FollowDeps,
+  key: string,
+  { schedule }: Memory,
+  { id, queue }: { readonly id: string; readonly queue: string },
+  waitedMs: number,
+) {
+  const { ledger, doneQueue: done } = namesOf(installation, key)
+  const brokerKey = brokerKeyOf(schedule)
+  const place = directory.get(brokerKey)
+  if (place.kind !== 'Known') {
+    whereabouts.forget(ledger)
+    return undefined
+  }
+  whereabouts.follow(ledger, place.endpoint, [{ id, doneQueue: done, queue }])
+  const job = whereabouts.of(ledger).get(id)
+  const facts = job && queueFactsOf(queue, pools.byIndex('byBroker', brokerKey), queues.byIndex('byBroker', brokerKey))
+  return facts && describeWhereabout(job, queue, facts, waitedMs)
 }
 
 /** `namespace/name` of its TaskBroker. */

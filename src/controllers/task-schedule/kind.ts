@@ -1,4 +1,13 @@
-import { keysOf, siblingKey, type TaskDependency, type TaskExecution, type TaskSchedule, taskSchedules } from '../../api/index.ts'
+import {
+  keysOf,
+  siblingKey,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskQueue,
+  type TaskSchedule,
+  taskSchedules,
+  type WorkerPool,
+} from '../../api/index.ts'
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
 import { createTaskScheduleController } from './controller.ts'
@@ -20,6 +29,8 @@ type Caches = {
   readonly schedules: Informer<TaskSchedule, 'byBroker' | 'byDependency'>
   readonly dependencies: Informer<TaskDependency>
   readonly executions: Informer<TaskExecution, 'byUnrecordedSlot'>
+  readonly pools: Informer<WorkerPool, 'byBroker'>
+  readonly queues: Informer<TaskQueue, 'byBroker'>
 }
 type Deps = Omit<TaskScheduleDeps, keyof Caches> &
   Omit<TaskScheduleSources, 'caches'> & { readonly caches: Caches & TaskScheduleSources['caches'] }
@@ -31,6 +42,6 @@ export const taskScheduleKind = {
   watches: taskScheduleWatches,
   // Many slots are due in the same second. Side by side, their steps share packets, and every slot's intent and job come before any slot's rest.
   atOnce: 256,
-  create: ({ caches: { schedules: own, dependencies, executions }, ...deps }) =>
-    createTaskScheduleController({ ...deps, schedules: own, dependencies, executions }),
+  create: ({ caches: { schedules: own, dependencies, executions, pools, queues }, ...deps }) =>
+    createTaskScheduleController({ ...deps, schedules: own, dependencies, executions, pools, queues }),
 } satisfies Kind<Deps>

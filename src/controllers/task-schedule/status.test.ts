@@ -46,11 +46,26 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
   const parsed = parseTiming(timingOf(schedule))
   if (!parsed.ok) throw new Error(parsed.message)
   const suspension = suspensionOf(schedule, nowMs)
-  const driven = { situation: { kind: 'Driven' }, warnings: [], status: undefined } as const
+  const driven = { situation: { kind: 'Driven' }, warnings: [], status: undefined, blockage: undefined } as const
   return statusOf({ schedule, ...driven, suspension, slots: parsed.slots, ledger, nowMs, ...part })
 }
 const facts = (status: TaskScheduleStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
 const messageOf = (status: TaskScheduleStatus, type: string) => findCondition(status.conditions, type)?.message
+
+it('says what keeps a run, in REASON too, and what that means with Forbid', () => {
+  const blockage = {
+    slot: slotAt('2026-11-22T00:00:00Z'),
+    reason: 'PodFailing',
+    message: 'job/x: pod p: ImagePullBackOff. Next: …',
+  } as const
+  const status = statusFor({ blockage }, { concurrencyPolicy: 'Forbid' })
+  expect(status.reason).toBe('PodFailing')
+  expect(messageOf(status, 'Blocked')).toBe(
+    'run of slot 2026-11-22T00:00Z: job/x: pod p: ImagePullBackOff. Next: …. With Forbid, slots are missed until that run ends; an edit of the ' +
+      'template starts it anew',
+  )
+  expect(facts(statusFor())).not.toContainEqual(expect.stringContaining('Blocked'))
+})
 
 it('says when it is due next, as people read it', () => {
   const status = statusFor()

@@ -27,6 +27,7 @@ export function statusOf(world: World): TaskScheduleStatus {
     ready,
     ...standing,
     ...overriddenConditions(world.suspension),
+    ...blockedConditions(world),
     ...(ledger === undefined ? carried(world, ['LastRunSucceeded', 'Late', 'LedgerRegressed']) : outcomes(world, ledger)),
   ]
   const [first] = next
@@ -211,6 +212,8 @@ function chooseReason(ready: WantedCondition, all: readonly WantedCondition[], l
   const override = all.find(({ type }) => type === 'Overridden')
   if (ready.reason === 'Suspended' && override !== undefined) return override.reason
   if (ready.status !== 'True' || ready.reason !== 'SlotScheduled') return ready.reason
+  const blocked = all.find(({ type }) => type === 'Blocked')
+  if (blocked !== undefined) return blocked.reason
   if (last !== undefined && !last.succeeded) return last.reason
   return (
     all.find(({ type, status }) => (type === 'Late' || type === 'LedgerRegressed') && status === 'True')?.reason ??
@@ -223,6 +226,14 @@ function chooseReason(ready: WantedCondition, all: readonly WantedCondition[], l
 export function transitionOf(status: TaskScheduleStatus): unknown {
   const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
   return [status.observedGeneration, status.reason, status.schedule, facts]
+}
+
+function blockedConditions({ blockage, schedule }: World): readonly WantedCondition[] {
+  if (blockage === undefined) return []
+  const { concurrencyPolicy } = schedule.spec
+  const held =
+    concurrencyPolicy === 'Forbid' ? '. With Forbid, slots are missed until that run ends; an edit of the template starts it anew' : ''
+  return [scheduleCondition('Blocked', blockage.reason, `run of slot ${shortTime(blockage.slot)}: ${blockage.message}${held}`)]
 }
 
 /** Why nothing is dispatched. */

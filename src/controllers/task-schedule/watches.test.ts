@@ -28,6 +28,7 @@ function setup(hasSchedule = true) {
     directory: createSource(),
     dispatchLeases: createSource(),
     tracking: { changesOf: () => createSource() },
+    whereabouts: { changesOf: () => createSource() },
   } as unknown as TaskScheduleSources)
   const got: string[] = []
   for (const watch of watches) watch.subscribe((keys) => void got.push(...keys))

@@ -1,5 +1,6 @@
 import {
   finalStateOf,
+  findCondition,
   type Job,
   keysOf,
   siblingKey,
@@ -13,7 +14,7 @@ import { isRecorded, parseSlotRun } from '../../plans/index.ts'
 import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
 import { starterOf } from '../../services/jobs/index.ts'
-import type { Tracking } from '../../services/tracking/index.ts'
+import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 
 export type TaskScheduleSources = {
@@ -27,9 +28,10 @@ export type TaskScheduleSources = {
   readonly directory: Pick<BrokerDirectory, 'onChange'>
   readonly dispatchLeases: Pick<DispatchLeases, 'onChange'>
   readonly tracking: Pick<Tracking, 'changesOf'>
+  readonly whereabouts: Pick<Whereabouts, 'changesOf'>
 }
 
-export function taskScheduleWatches({ caches, directory, dispatchLeases, tracking }: TaskScheduleSources): readonly Watch[] {
+export function taskScheduleWatches({ caches, directory, dispatchLeases, tracking, whereabouts }: TaskScheduleSources): readonly Watch[] {
   const { schedules, dependencies, executions, jobs, taskBrokers } = caches
   const ofBroker = (broker: string) => keysOf(schedules.byIndex('byBroker', broker))
   // What a schedule started goes after it: that tells a schedule which is gone nothing.
@@ -43,16 +45,22 @@ export function taskScheduleWatches({ caches, directory, dispatchLeases, trackin
     watch('endpoints', directory, ofBroker),
     watch('dispatch leases', dispatchLeases, ofBroker),
     watch('ends of jobs', tracking.changesOf('TaskSchedule'), (key) => [key]),
+    watch('whereabouts of jobs', whereabouts.changesOf('TaskSchedule'), (key) => [key]),
   ]
 }
 
-/** The schedule that started the run, when the run is deleted or has an end that is not recorded. */
+/** The schedule that started the run, when the run is deleted, has an end that is not recorded, or is blocked by something else than before. */
 function scheduleOfEndedRun(current: TaskExecution | undefined, previous: TaskExecution | undefined): readonly string[] {
   const object = current ?? previous
   const run = object && parseSlotRun(object)
   if (object === undefined || run === undefined) return []
   const isDeleted = current === undefined || current.metadata.deletionTimestamp !== undefined
-  return isDeleted || (finalStateOf(current) !== undefined && !isRecorded(current)) ? [siblingKey(object, run.schedule)] : []
+  const isNews = isDeleted || (finalStateOf(current) !== undefined && !isRecorded(current)) || blockedBy(current) !== blockedBy(previous)
+  return isNews ? [siblingKey(object, run.schedule)] : []
+}
+
+function blockedBy(run: TaskExecution | undefined): string | undefined {
+  return findCondition(run?.status?.conditions, 'Blocked')?.reason
 }
 
 /** The schedule that started the Job, when the Job is gone or has an end that is not acknowledged. */

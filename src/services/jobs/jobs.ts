@@ -7,13 +7,16 @@ import type { Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import {
   endOfJob,
+  hasStartedContainer,
   isJobFor,
+  isOfTemplate,
   hasUnreadyPods,
   buildJob,
   type JobEnd,
   describeJobTrouble,
   describeLastFailure,
   podSelectorOfJob,
+  type PodTrouble,
   ttlSecondsOf,
   type WantedJob,
 } from '../../workloads/index.ts'
@@ -74,6 +77,8 @@ export type Jobs = {
   startedBy(starter: Starter): readonly Job[]
   /** What is wrong with the pods of a running Job. */
   trouble(job: Job, call: Call & { readonly log: Logger }): Promise<PodLook>
+  /** Whether any container of the Job has ever run, by the API server's own account. */
+  hasStarted(job: Job, call: Call): Promise<boolean>
   /** Asks the API server about a template by a dry run. */
   dryRun(namespace: string, template: JobTemplate, call: Call): Promise<Trial>
 }
@@ -113,6 +118,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     startedBy: (starter) => deps.cache.byIndex('byStarter', starterKey(starter)),
     async trouble(job, call) {
       const { namespace, name, uid = '' } = job.metadata
+      if (job.spec['suspend'] === true && endOfJob(job) === undefined) return { trouble: suspendedTrouble }
       const look = await podWatch.look(
         uid,
         hasUnreadyPods(job) ? { namespace, name, labelSelector: podSelectorOfJob(job) } : undefined,
@@ -121,8 +127,25 @@ export function createJobs(deps: JobsDeps): Jobs {
       if (endOfJob(job) !== undefined) podWatch.forget(uid)
       return look
     },
+    async hasStarted(job, { signal }) {
+      const { items } = await deps.client.list(pods, {
+        namespace: job.metadata.namespace,
+        labelSelector: podSelectorOfJob(job),
+        limit: 500,
+        signal,
+      })
+      return hasStartedContainer(job, items)
+    },
     dryRun: (namespace, template, call) => dryRun(state, namespace, template, call),
   }
+}
+
+const suspendedTrouble: PodTrouble = {
+  unschedulable: 0,
+  reason: 'suspended',
+  blocked: 'JobSuspended',
+  words:
+    'its spec.suspend is true, so it gets no pod. Next: set it to false, or look at the program that has set it (a queueing system admits it later)',
 }
 
 function keyOf({ namespace, name }: JobRef): string {
@@ -146,8 +169,9 @@ async function readJob({ client }: State, { id, namespace, name }: JobRef, { sig
 }
 
 async function createJob(state: State, wanted: WantedJob, call: Call): Promise<Creation> {
-  // A repeated intent finds its Job in the cache, mostly.
-  if (cachedJob(state, wanted) !== undefined) return { kind: 'Created', warnings: [] }
+  // A repeated intent finds its Job in the cache, mostly. The cache may still show one of the former template, which was deleted.
+  const known = cachedJob(state, wanted)
+  if (known !== undefined && isOfTemplate(known, wanted.generation)) return { kind: 'Created', warnings: [] }
   const warnings: string[] = []
   try {
     const onWarning = (text: string) => void warnings.push(text)
@@ -167,7 +191,9 @@ async function createJob(state: State, wanted: WantedJob, call: Call): Promise<C
 /** A Job of the name exists: ours from an earlier attempt, or one of another owner. */
 async function ownerOfName(state: State, wanted: WantedJob, call: Call): Promise<Creation> {
   const { namespace, name } = wanted
-  if (cachedJob(state, wanted) !== undefined || (await readJob(state, wanted, call)) !== undefined) return { kind: 'Created', warnings: [] }
+  const job = await readJob(state, wanted, call)
+  if (job !== undefined && isOfTemplate(job, wanted.generation)) return { kind: 'Created', warnings: [] }
+  if (job !== undefined) return { kind: 'Postponed', message: `Job "${name}" of the former template is still being deleted` }
   const message = `Job "${name}" in namespace ${namespace} exists, but Taskmill did not create it for this. Next: delete or rename it, and run this again`
   return { kind: 'Refused', reason: 'JobNameTaken', message }
 }

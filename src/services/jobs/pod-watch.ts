@@ -28,7 +28,7 @@ export type PodWatchDeps = {
   readonly client: Pick<KubeClient, 'list'>
   readonly clock: Clock
   /** Returns what is wrong with these pods. Unschedulable pods are looked at every 5 s, however long that lasts. */
-  readonly describe: (pods: readonly Pod[]) => PodTrouble
+  readonly describe: (pods: readonly Pod[], nowMs: number) => PodTrouble
 }
 
 type Memory = { readonly sinceMs: number; listedAtMs?: number; trouble?: PodTrouble }
@@ -66,7 +66,7 @@ async function listPods(
   memory.listedAtMs = clock.now()
   try {
     const page = await client.list(pods, { namespace, labelSelector, limit: 500, resourceVersion: '0', signal })
-    memory.trouble = describe(page.items)
+    memory.trouble = describe(page.items, clock.now())
   } catch (error) {
     if (signal.aborted) throw error
     // Only words depend on it, and how quickly a pool that waits for nodes grows.

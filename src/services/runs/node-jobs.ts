@@ -1,4 +1,4 @@
-import type { Job, JobTemplate, OwnerReference } from '../../api/index.ts'
+import type { BlockedReason, Job, JobTemplate, OwnerReference } from '../../api/index.ts'
 import { labels, nodeJobId } from '../../contract/index.ts'
 import type { NodeEnd, Removal, Run } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
@@ -49,6 +49,7 @@ export type JobProgress = {
   readonly isUp: boolean
   readonly words?: string | undefined
   readonly reason?: string | undefined
+  readonly blocked?: BlockedReason | undefined
   readonly warnings: readonly string[]
 }
 export type JobsProgress = { readonly jobs: readonly JobProgress[]; readonly againAfterMs?: number | undefined }
@@ -159,6 +160,7 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
             isUp: job !== undefined && !hasUnreadyPods(job),
             words: trouble?.words,
             reason: trouble?.reason,
+            blocked: trouble?.blocked,
             warnings: warnings.get(node) ?? [],
           }
           return { progress, againAfterMs }

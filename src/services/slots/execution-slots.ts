@@ -185,7 +185,7 @@ function lookedAt(object: TaskExecution | undefined): RunObservation {
   if (object === undefined || isGoing(object)) return { state: 'Absent' }
   if (finalStateOf(object) !== undefined) return { state: 'Ended' }
   const { startTime } = object.status ?? {}
-  return startTime === undefined ? { state: 'Waiting' } : { state: 'Active', startedAtMs: Date.parse(startTime) }
+  return startTime === undefined ? { state: 'Waiting', isUntouched: true } : { state: 'Active', startedAtMs: Date.parse(startTime) }
 }
 
 function outcomeOf(object: TaskExecution, slot: Slot, nowMs: number): RunOutcome | undefined {

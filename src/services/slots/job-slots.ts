@@ -5,7 +5,7 @@ import { type RunObservation, jobsPlace, queueOfGeneration, type RunOutcome } fr
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
-import { makeOfSlots, nothingAcknowledged, type SlotExecutor } from './slot-executor.ts'
+import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
 export type JobSlotsMemory = {
@@ -22,6 +22,8 @@ export type JobSlotsDeps = {
   readonly owner: OwnerReference | undefined
   /** What a slot starts by the present template; undefined: nothing is placed any more. */
   readonly start: SlotStart | undefined
+  /** The generation of that template. */
+  readonly generation: string
   readonly memory: JobSlotsMemory
   readonly signal: AbortSignal
   readonly reachPoint?: KillPointHook | undefined
@@ -63,7 +65,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
 
   function create(slot: Slot, template: JobTemplate) {
     const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule }
-    return jobs.create({ ...refOf(slot), labels: own, owner, template }, call)
+    return jobs.create({ ...refOf(slot), labels: own, owner, template, generation: deps.generation }, call)
   }
 
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
@@ -77,6 +79,14 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     if (answer !== 'Ended') return answer
     takenBack.delete(slot)
     return 'Started'
+  }
+
+  /** Only a run of another template may start anew, and only if none of its containers has ever run. */
+  async function observeRun({ slot, generation }: SlotRef): Promise<RunObservation> {
+    const look = looks.get(slot)
+    const seen = lookedAt(look)
+    if (seen.state !== 'Waiting' || generation === deps.generation || look?.kind !== 'Running' || look.job === undefined) return seen
+    return { ...seen, isUntouched: !(await jobs.hasStarted(look.job, call)) }
   }
 
   function endsOf(nowMs: number): readonly RunOutcome[] {
@@ -119,7 +129,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
       return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
-    look: (slots) => Promise.resolve(slots.map(({ slot }) => lookedAt(looks.get(slot)))),
+    look: (slots) => Promise.all(slots.map(observeRun)),
     async acknowledge(slots) {
       await Promise.all(
         slots.map(async (slot) => {

@@ -51,7 +51,10 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
       return { outcome: (await broker.placeJobs(jobs, now(), proof)) === 'Fenced' ? 'Fenced' : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map((ref) => broker.removePlaced(refOf(ref), proof))),
-    look: (slots) => broker.lookAtPlaced(slots.map(refOf)),
+    async look(slots) {
+      const states = await broker.lookAtPlaced(slots.map(refOf))
+      return states.map((job) => ({ ...job, isUntouched: job.state === 'Waiting' && job.startedAtMs === undefined }))
+    },
     acknowledge: (slots) => acknowledge(slots.map((slot) => slotJobId(ledger, slot))),
     async forget() {
       const ids: string[] = []

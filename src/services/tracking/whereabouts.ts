@@ -20,7 +20,7 @@ export type Whereabouts = {
   /** What was found last, by the job's id; a job that was not looked at yet is missing. */
   of(owner: string): ReadonlyMap<string, PlacedState>
   /** Keys of the objects of that kind whose jobs were looked at. */
-  changesOf(kind: 'TaskExecution'): ChangeSource
+  changesOf(kind: 'TaskExecution' | 'TaskSchedule'): ChangeSource
   stop(): Promise<void>
 }
 
