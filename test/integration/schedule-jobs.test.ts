@@ -1,10 +1,10 @@
 /** Schedules that create Kubernetes Jobs, on a real API server with a real Job controller; the tests play the kubelet. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Job, jobs, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
+import { events, type Job, jobs, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
 import { ledgerName, slotJobId, slotTime } from '../../src/contract/index.ts'
 import { isAcknowledged } from '../../src/workloads/index.ts'
 import { observe } from '../support/cluster-client.ts'
-import { endPods, observeJob, runningPods } from '../support/job-pods.ts'
+import { endPods, observeJob, runningPods, tellPod } from '../support/job-pods.ts'
 import { createBroker, createSchedule } from '../support/manifests.ts'
 import { ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
 import { messageOf, reasonOf } from './schedule-home.ts'
@@ -156,6 +156,59 @@ it('the Jobs go with the schedule, or stay with Orphan', async () => {
   await expect.poll(() => home.commands.exists(`bull:.taskmill:ledger:default/${home.namespace}/deleted`), { timeout: 20_000 }).toBe(0)
   expect(await jobsOf('orphaned')).toHaveLength(1)
 })
+
+it('a run whose image cannot be pulled is said to block a Forbid schedule, and starts anew when the template is corrected', async () => {
+  const image = (name: string) => jobOf({ image: name })
+  await create('stuck', { everySeconds: 1, concurrencyPolicy: 'Forbid', job: image('acme:none') })
+  const [first] = await firstJobs('stuck', 1)
+  const [pod] = await runningPods(home.client, at(first!))
+  const state = { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "acme:none": not found' } }
+  const container = { name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state }
+  await tellPod(home.client, pod!, { phase: 'Pending', containerStatuses: [container] } as never)
+  const blocked = await home.schedule('stuck', ({ status }) => status?.reason === 'PodFailing')
+  expect(messageOf(blocked, 'Blocked')).toMatch(
+    /^run of slot .*: job\/stuck-.*: pod .*, container main: ImagePullBackOff: .*Next: correct the image.* With Forbid, slots are missed/u,
+  )
+  await home.schedule('stuck', ({ status }) => (status?.missedRuns ?? []).some(({ reason }) => reason === 'Overlap'))
+
+  await home.kubectl('patch', 'tsch', 'stuck', '--type=merge', '-p', JSON.stringify({ spec: { job: image('acme:2') } }))
+  const isNew = (job: Job | undefined): boolean => job !== undefined && job.metadata.uid !== first?.metadata.uid
+  const second = await observeJob(home.client, at(first!), isNew)
+  expect(second?.spec.template.spec.containers[0]).toMatchObject({ image: 'acme:2' })
+  await endPods(home.client, at(first!), { exitCode: 0 })
+  await home.schedule('stuck', ({ status }) => status?.lastResult === 'Succeeded')
+  const freed = await home.schedule('stuck', ({ status }) => status?.reason !== 'PodFailing')
+  expect(reasonOf(freed, 'Blocked')).toBeUndefined()
+  await firstJobs('stuck', 2)
+  expect(new Set((await jobsOf('stuck')).map(slotOf)).size).toBe((await jobsOf('stuck')).length)
+  const { items } = await home.client.list(events, { namespace: home.namespace })
+  const told = items.filter((event) => event.regarding?.name === 'stuck' && event.reason === 'RunBlocked')
+  expect(told.map(({ series }) => series?.count ?? 1)).toEqual([1])
+  await remove('stuck')
+}, 60_000)
+
+it('an edit leaves a run alone of which a container has run', async () => {
+  await create('crashing', { everySeconds: 1, concurrencyPolicy: 'Forbid', job: jobOf({}, { backoffLimit: 6 }) })
+  const [first] = await firstJobs('crashing', 1)
+  const [pod] = await runningPods(home.client, at(first!))
+  const container = { name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state: { running: { startedAt: null } } }
+  await tellPod(home.client, pod!, { phase: 'Running', containerStatuses: [container] } as never)
+  const edited = await home.kubectl(
+    'patch',
+    'tsch',
+    'crashing',
+    '--type=merge',
+    '-p',
+    JSON.stringify({ spec: { job: jobOf({ image: 'acme:2' }) } }),
+  )
+  expect(edited).toContain('patched')
+  await home.schedule('crashing', ({ metadata, status }) => status?.observedGeneration === metadata.generation)
+  await home.schedule('crashing', ({ status }) =>
+    (status?.missedRuns ?? []).some(({ reason, count }) => reason === 'Overlap' && count >= 3),
+  )
+  expect((await jobsOf('crashing')).map(({ metadata }) => metadata.uid)).toEqual([first?.metadata.uid])
+  await remove('crashing')
+}, 60_000)
 
 it('can be run by hand, also while it is suspended', async () => {
   await create('by-hand', { schedules: ['0 1 1 1 *'], suspend: true, job: jobOf({ args: ['$(slot)'] }) })

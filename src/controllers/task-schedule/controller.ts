@@ -16,6 +16,7 @@ import {
   namesOf,
   remember,
   type TaskScheduleDeps,
+  trialAgainAfterMs,
   type World,
 } from './gather.ts'
 import { countChanges, setScheduleMetrics } from './metrics.ts'
@@ -86,7 +87,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const written = await status.write(key, schedule, after, context.signal)
       for (const event of transitionEvents(before, after)) deps.events.event(schedule, event)
       setScheduleMetrics(deps.metrics, key, world, after)
-      return soonest([acted.againAfterMs, written.againAfterMs, againAfterMs, endsInMs])
+      const trialMs = trialAgainAfterMs(memory, deps.clock.now())
+      return soonest([acted.againAfterMs, written.againAfterMs, againAfterMs, trialMs, endsInMs])
     },
   }
 }

@@ -10,7 +10,7 @@ import {
   type TaskScheduleStatus,
   type WorkerPool,
 } from '../../api/index.ts'
-import type { Clock } from '../../clock/index.ts'
+import { type Clock, sleep } from '../../clock/index.ts'
 import { doneQueue, ledgerName, type Slot, slotJobId } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
@@ -90,13 +90,16 @@ export type Memory = ObjectMemory<LedgerRecord> &
     readonly executions: ExecutionSlotsMemory
     readonly jobs: JobSlotsMemory
     /** What the API server says to the template of a Job, and for which version of the schedule. */
-    trial?: { readonly version: string; readonly trial: Trial } | undefined
+    trial?: TrialMemory | undefined
     /** The newest ledger that was read, for people to read while none can be. */
     shown?: Ledger | undefined
     /** What kept the oldest run from going on when it was looked at last. */
     blockage?: Blockage | undefined
     readonly unreported: UnreportedMisses
   }
+
+/** `trial` is Unknown until there is an answer. */
+type TrialMemory = { readonly version: string; trial: Trial; readonly tryAgainAtMs: number }
 
 /** What keeps an active run from starting, running or ending, and what to do. */
 export type Blockage = { readonly slot: Slot; readonly reason: BlockedScheduleReason; readonly message: string }
@@ -167,7 +170,7 @@ export async function gather(
   // Once: what is done and what is said must not fall on two sides of its end.
   const suspension = suspensionOf(schedule, deps.clock.now())
   const isHeld = deps.engine.leaseAt(brokerKeyOf(schedule)).kind === 'Held'
-  const trial = isHeld ? await dryRunTemplate(deps.jobs, memory, signal) : undefined
+  const trial = isHeld ? await dryRunTemplate(deps, memory, signal) : undefined
   return { schedule, understood, status, suspension, shown, hasDependency: hasDependency(deps, memory), trial }
 }
 
@@ -187,15 +190,43 @@ function hasDependency({ dependencies }: Pick<TaskScheduleDeps, 'dependencies'>,
   return dependencies.get(`${schedule.metadata.namespace ?? ''}/${understood.start.dependency}`) !== undefined
 }
 
-async function dryRunTemplate(jobs: Jobs, memory: Memory, signal: AbortSignal): Promise<Trial | undefined> {
+/** A dry run is answered in milliseconds, or else by an API server with which nothing is to wait: the ledger needs only the broker. */
+const trialPatienceMs = 500
+/** The pause after a dry run that got no answer to the template. */
+const trialRetryMs = 30_000
+
+/**
+ * Asks once for each version of a template, and again every 30 s while there is no answer to it. A look waits at most 500 ms for it; a later one finds
+ * the answer.
+ */
+async function dryRunTemplate(
+  { jobs, clock }: Pick<TaskScheduleDeps, 'jobs' | 'clock'>,
+  memory: Memory,
+  signal: AbortSignal,
+): Promise<Trial | undefined> {
   const { schedule, understood } = memory
   if (!understood.ok || understood.start.kind !== 'Job') return (memory.trial = undefined)
   const { uid, generation, namespace = '' } = schedule.metadata
   const version = `${uid}/${generation}`
-  if (memory.trial?.version === version && memory.trial.trial.kind !== 'Unknown') return memory.trial.trial
-  const trial = await jobs.dryRun(namespace, understood.start.templateOf(sampleSlot), { signal })
-  memory.trial = { version, trial }
-  return trial
+  const known = memory.trial?.version === version ? memory.trial : undefined
+  if (known !== undefined && (known.trial.kind !== 'Unknown' || clock.now() < known.tryAgainAtMs)) return known.trial
+  const started: TrialMemory = { version, trial: { kind: 'Unknown', warnings: [] }, tryAgainAtMs: clock.now() + trialRetryMs }
+  memory.trial = started
+  const trying = jobs.dryRun(namespace, understood.start.templateOf(sampleSlot), { signal }).then((trial) => void (started.trial = trial))
+  const patience = new AbortController()
+  await Promise.race([trying, sleep(clock, trialPatienceMs, patience.signal)])
+    // Without an answer the next look in 30 s asks again; one that comes later is found by the next look.
+    .catch(() => undefined)
+    .finally(() => patience.abort())
+  trying.catch(() => undefined)
+  signal.throwIfAborted()
+  return started.trial
+}
+
+/** When a dry run without an answer is looked at or sent again. */
+export function trialAgainAfterMs({ trial }: Pick<Memory, 'trial'>, nowMs: number): number | undefined {
+  if (trial?.trial.kind !== 'Unknown') return undefined
+  return Math.max(0, trial.tryAgainAtMs - nowMs)
 }
 
 /**

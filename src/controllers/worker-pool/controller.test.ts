@@ -1,14 +1,21 @@
 import { expect, test } from 'vitest'
-import type { Deployment, WorkerPoolStatus } from '../../api/index.ts'
+import { type Deployment, findCondition, type WorkerPool, type WorkerPoolStatus } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { createMetrics, silentLogger } from '../../observability/index.ts'
 import { createWriteBudget } from '../../services/status/index.ts'
-import { broker, deploymentOf, loadOf, nowMs, poolOf } from './fixtures.ts'
+import { taskmillError } from '../../errors/index.ts'
+import { broker, deploymentOf, loadOf, nowMs, poolOf, scalingOf } from './fixtures.ts'
 import { createWorkerPoolController, type WorkerPoolDeps } from './controller.ts'
 
 /** A pool whose cache of Deployments stands still while the API server continues. */
-function setup() {
-  const server = { deployment: deploymentOf(0), reads: 0, replicas: [] as number[] }
+function setup(poolInCache: WorkerPool = poolOf(), poolOnServer = poolInCache, deployment = deploymentOf(0)) {
+  const server = {
+    deployment,
+    reads: 0,
+    replicas: [] as number[],
+    status: undefined as WorkerPoolStatus | undefined,
+    refuses: undefined as unknown,
+  }
   const cache = { deployment: server.deployment }
   const load = { waiting: 0 }
   const backlogs: (number | undefined)[] = []
@@ -22,6 +29,7 @@ function setup() {
       _resource: unknown,
       body: { metadata: { annotations?: Deployment['metadata']['annotations'] }; spec: { replicas?: number } },
     ) {
+      if (server.refuses !== undefined && 'template' in body.spec) throw server.refuses
       const { metadata, spec } = server.deployment
       if (body.spec.replicas !== undefined) server.replicas.push(body.spec.replicas)
       server.deployment = {
@@ -36,8 +44,12 @@ function setup() {
       }
       return server.deployment
     },
-    list: async () => ({ items: [], resourceVersion: '1' }),
-    async applyStatus(_resource: unknown, { status }: { status: WorkerPoolStatus }) {
+    list: async ({ plural }: { readonly plural: string }) => ({
+      items: plural === 'workerpools' ? [poolOnServer] : [],
+      resourceVersion: '1',
+    }),
+    async applyStatus(_: unknown, { status }: { readonly status: WorkerPoolStatus }) {
+      server.status = status
       backlogs.push(status.backlog)
       return { metadata: {} }
     },
@@ -45,7 +57,7 @@ function setup() {
   const clock = fakeClock(nowMs)
   const controller = createWorkerPoolController({
     client,
-    pools: { get: () => poolOf() },
+    pools: { get: () => poolInCache },
     taskBrokers: { get: () => broker },
     directory: { get: () => ({ kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }) },
     deployments: { get: () => cache.deployment },
@@ -108,4 +120,28 @@ test('the backlog in the status is at most 5 s old while a burst runs, and is no
   load.waiting = 0
   await live(5)
   expect(backlogs).toContain(0)
+})
+
+test('a template that server-side apply answers with 500 stops neither the replicas nor the status', async () => {
+  const { server, load, reconcile } = setup(poolOf(), poolOf(), deploymentOf(1, {}, 1))
+  const message =
+    'failed to create typed patch object (acme/email; apps/v1, Kind=Deployment): .spec.template.spec.containers[name="worker"].env: '
+  server.refuses = taskmillError('TM_KUBE_INVALID', `${message}duplicate entries for key [name="A"]`, {
+    details: { status: 500, causes: [] },
+  })
+  load.waiting = 100
+  await reconcile()
+  expect(server.replicas).toEqual([2])
+  expect(server.status).toMatchObject({ observedGeneration: 3, desiredReplicas: 2, backlog: 100, reason: 'TemplateInvalid' })
+  expect(findCondition(server.status?.conditions, 'Stalled')?.message).toContain('two entries have name="A"')
+})
+
+test('a new leader whose cache is behind keeps what the former one recorded of an override', async () => {
+  const pool = poolOf({ ...scalingOf({ mode: 'DryRun' }), override: { replicas: 9, until: '2026-11-23T04:00:00Z' } })
+  const status = { observedGeneration: 3, desiredReplicas: 9, replicasBeforeOverride: 2 }
+  const newest = { ...pool, metadata: { ...pool.metadata, resourceVersion: '8' }, status }
+  const behind = { ...pool, metadata: { ...pool.metadata, resourceVersion: '5' }, status: { observedGeneration: 2, desiredReplicas: 2 } }
+  const { server, reconcile } = setup(behind, newest, deploymentOf(9, {}, 9))
+  await reconcile()
+  expect(server.status).toMatchObject({ replicasBeforeOverride: 2, desiredReplicas: 9 })
 })

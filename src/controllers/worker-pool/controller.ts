@@ -34,6 +34,8 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): { readonly rec
     transitionOf,
     budget: deps.statusBudget,
     gaugeIntervalMs: whileRunning(hasWork),
+    // It remembers what the replicas were before an override, and which spec.replicas is not acted upon.
+    isRecord: true,
     conditionMetrics: createConditionMetrics(metrics, 'WorkerPool'),
   })
 
@@ -50,12 +52,13 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): { readonly rec
   return {
     async reconcile(key, context) {
       const { signal, log } = context
-      const pool = pools.get(key)
-      if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
+      const cached = pools.get(key)
+      if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) {
         forget(key)
-        if (pool === undefined) await releaseLeft(key, undefined, signal)
+        if (cached === undefined) await releaseLeft(key, undefined, signal)
         return {}
       }
+      const pool = await gather.readPool(key, cached, signal)
       const memory = gather.memory(key)
       const target = pool.spec.targetRef?.name
       if (target !== undefined && memory.target !== target) {

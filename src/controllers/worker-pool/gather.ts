@@ -1,5 +1,13 @@
 /** Reads what is to be known of one pool: its TaskBroker, its Deployment and pods, and the jobs in its queues. */
-import { type Deployment, deployments, type TaskBroker, type WorkerPool, type WorkerPoolStatus } from '../../api/index.ts'
+import {
+  type Deployment,
+  deployments,
+  overrideAt,
+  type TaskBroker,
+  type WorkerPool,
+  workerPools,
+  type WorkerPoolStatus,
+} from '../../api/index.ts'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../clock/index.ts'
 import { hasCode, type Refusal } from '../../errors/index.ts'
@@ -71,6 +79,12 @@ export type DeploymentState =
   /** The pool's own, or its target. */
   | { readonly kind: 'Owned'; readonly object: Deployment }
 
+/** Whether the status of the pool is a record, and not only a projection: it remembers replicas that people left behind. */
+function hasRecord({ spec, status }: WorkerPool, nowMs: number): boolean {
+  const isRecorded = status?.replicasBeforeOverride !== undefined || status?.ignoredReplicas !== undefined
+  return spec.scaling.mode !== 'Auto' || overrideAt(spec.override, nowMs) !== undefined || isRecorded
+}
+
 /** Replicas that the pool's Deployment asks for now. */
 export function currentReplicas(deployment: DeploymentState): number {
   return deployment.kind === 'Owned' ? (deployment.object.spec.replicas ?? 1) : 0
@@ -101,6 +115,8 @@ export type Memory = {
   target?: string
   refused?: (RefusedTemplate & { readonly template: DeploymentApply }) | undefined
   refusedReplicas?: RefusedReplicas | undefined
+  /** The API server has told this process what the status records. */
+  isRecordRead?: true
 }
 
 export type GatherDeps = {
@@ -117,6 +133,11 @@ export type GatherDeps = {
 export type Gather = {
   /** Of the pool of that key; empty at first. */
   memory(key: string): Memory
+  /**
+   * The pool, with what its status records of people's decisions. The cache of a new leader may be behind what the former one wrote; so the API
+   * server is asked first, for a pool to which that matters.
+   */
+  readPool(key: string, cached: WorkerPool, signal: AbortSignal): Promise<WorkerPool>
   /** `status`: the one that was written last. Subscribes the pool to its queues. */
   read(key: string, pool: WorkerPool, status: WorkerPoolStatus | undefined, context: ReconcileContext): Promise<World>
   /** The next reading shows at least this version of the Deployment. */
@@ -132,6 +153,8 @@ export function createGather(deps: GatherDeps): Gather {
   const memories = new Map<string, Memory>()
   const podWatch = createPodWatch({ client, clock, describe: (pods) => describePodTrouble(pods, podAdvice) })
   const consistency = createConsistency({ deployments: (key) => deps.deployments.get(key)?.metadata.resourceVersion })
+
+  const recorded = createConsistency({ pools: (key) => pools.get(key)?.metadata.resourceVersion })
 
   function memory(key: string): Memory {
     const known = memories.get(key) ?? { history: emptyHistory }
@@ -160,6 +183,17 @@ export function createGather(deps: GatherDeps): Gather {
 
   return {
     memory,
+    async readPool(key, cached, signal) {
+      const known = memory(key)
+      if (!hasRecord(cached, clock.now()) || (known.isRecordRead === true && recorded.ready(key))) return cached
+      const { namespace, name, uid } = cached.metadata
+      // By a list: the operator may not get a single pool.
+      const { items } = await client.list(workerPools, { namespace, fieldSelector: `metadata.name=${name}`, signal })
+      const newest = items.find(({ metadata }) => metadata.uid === uid) ?? cached
+      known.isRecordRead = true
+      recorded.wroteAt(key, 'pools', newest.metadata.resourceVersion)
+      return newest
+    },
     async read(key, pool, status, context) {
       const brokerKey = `${namespaceOf(pool)}/${pool.spec.brokerRef.name}`
       const broker = taskBrokers.get(brokerKey)
@@ -190,6 +224,7 @@ export function createGather(deps: GatherDeps): Gather {
     forget(key) {
       signals.unsubscribe({ kind: 'WorkerPool', key })
       memories.delete(key)
+      recorded.clear(key)
       podWatch.forget(key)
     },
   }
