@@ -95,7 +95,7 @@ describe('a run of a Job', () => {
     await home.execute('typo', { job: jobOf({ imagePullPolice: 'Always' }) })
     const run = await home.execution('typo', ended)
     const message = conditionOf(run, 'Stalled')?.message
-    expect(message).toMatch(/^job: TemplateInvalid, .*unknown field "spec\.template\.spec\.containers\[0\]\.imagePullPolice"/u)
+    expect(message).toMatch(/^job: TemplateInvalid, .*spec\.template\.spec\.containers\[0\]\.imagePullPolice: there is no such field/u)
     expect(nodeOf(run)).toMatchObject({ state: 'Failed', reason: 'TemplateInvalid' })
   })
 
@@ -110,6 +110,7 @@ describe('a run of a Job', () => {
     expect(run.status?.waitingFor).toBe('job failing (ImagePullBackOff)')
     expect(nodeOf(run)?.message).toContain(`Job "${name}": pod ${pod!.metadata.name}, container main: ImagePullBackOff: Back-off`)
     expect(nodeOf(run)?.message).toContain('Next: correct the image')
+    expect(conditionOf(run, 'Blocked')).toMatchObject({ status: 'True', reason: 'PodFailing' })
     expect(conditionOf(run, 'Succeeded')).toMatchObject({ reason: 'Running', message: expect.stringContaining(nodeOf(run)!.message!) })
   })
 

@@ -139,14 +139,21 @@ it('does not touch a Job that a user has created under its name', async () => {
 })
 
 it.each([
-  ['a field that is misspelt', templateOf({ backofLimit: 1 }), 'unknown field "spec.backofLimit"'],
+  [
+    'a field that is misspelt',
+    templateOf({ backofLimit: 1 }),
+    'spec.backofLimit: there is no such field. Next: correct the name spec.backofLimit, or remove it',
+  ],
   ['a value that cannot be', templateOf({ backoffLimit: -1 }), 'spec.backoffLimit: Invalid value'],
   ['a container without an image', templateOf({}, { image: '' }), 'image: Required value'],
 ])('is refused for good with %s, in the words of the API server, and so is the trial', async (_, template, words) => {
   const wanted = wantedOf('refused', template)
   const message = expect.stringContaining(words)
   expect(await jobs.create(wanted, call)).toEqual({ kind: 'Refused', reason: 'TemplateInvalid', message })
-  expect(await jobs.dryRun(namespace, template, call)).toEqual({ kind: 'Invalid', message })
+  expect(await jobs.dryRun(namespace, template, call)).toMatchObject({
+    kind: 'Invalid',
+    refusal: { kind: 'Invalid', actor: 'Author', problems: [{ field: expect.stringMatching(/^spec\./u) }] },
+  })
 })
 
 it('can be tried, which creates nothing', async () => {

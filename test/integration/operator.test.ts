@@ -198,11 +198,9 @@ describe('a pool that cannot be acted upon', () => {
       client,
       workerPools,
       { namespace: 'tight', name: 'tight' },
-      (object) => object?.status?.reason === 'DeploymentUnavailable',
+      (object) => object?.status?.reason === 'TemplateRefused',
     )
-    expect(findCondition(refused?.status?.conditions, 'Ready')?.message).toMatch(
-      /exceeded quota: none.*Next: check the namespace's quotas/u,
-    )
+    expect(findCondition(refused?.status?.conditions, 'Ready')?.message).toMatch(/exceeded quota: none.*Next: raise the ResourceQuota/u)
     await client.delete(quotas, 'tight', 'none')
     await observe(client, workerPools, { namespace: 'tight', name: 'tight' }, (object) => object?.status?.reason === 'ScaledToZero')
   })

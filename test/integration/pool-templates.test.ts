@@ -1,25 +1,16 @@
 /** Templates that the API server refuses, and Deployments into which others have written, on a real API server. */
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  type Deployment,
-  deployments,
-  events,
-  findCondition,
-  type KubeObject,
-  type Resource,
-  type WorkerPool,
-  workerPools,
-} from '../../src/api/index.ts'
+import { type Deployment, deployments, events, findCondition, type WorkerPool, workerPools } from '../../src/api/index.ts'
 import { observe } from '../support/cluster-client.ts'
-import { createBroker, createPool } from '../support/manifests.ts'
+import { createPool } from '../support/manifests.ts'
 import { openOperatorHome, type OperatorHome } from '../support/operator-home.ts'
 
 let home: OperatorHome
 let namespace: string
 
 beforeAll(async () => {
-  home = await openOperatorHome('pool-templates', ['full'])
+  home = await openOperatorHome('pool-templates')
   ;({ namespace } = home)
 })
 
@@ -212,32 +203,3 @@ describe('what others hold in the Deployment', () => {
     expect(await eventsAbout('wrong', 'FieldsTakenOver')).toEqual([])
   })
 })
-
-it('a quota that is used up is named with who can change it, and the pool continues when it is raised', async () => {
-  const [full = ''] = home.others
-  const quotas: Resource<KubeObject> = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true }
-  const quota = await home.client.create(
-    quotas,
-    { metadata: { namespace: full, name: 'q' }, spec: { hard: { 'count/deployments.apps': '0' } } } as never,
-    { fieldManager: 'test' },
-  )
-  await observe(home.client, quotas, { namespace: full, name: 'q' }, (object) => JSON.stringify(object).includes('"used"'))
-  await createBroker(home.client, full, home.redis.address)
-  await createPool(home.client, full, 'crowded', { queues: [{ name: 'crowded' }], template: podOf() })
-  const refused = await observe(
-    home.client,
-    workerPools,
-    { namespace: full, name: 'crowded' },
-    (object) => condition(object, 'Ready')?.reason === 'TemplateRefused',
-  )
-  expect(condition(refused, 'Reconciling')?.message).toMatch(
-    /template of generation 1 refused: .*exceeded quota: q.* Next: raise the ResourceQuota, or delete what the namespace no longer needs/u,
-  )
-  await home.client.delete(quotas, full, quota.metadata.name)
-  await observe(
-    home.client,
-    workerPools,
-    { namespace: full, name: 'crowded' },
-    (object) => condition(object, 'Ready')?.reason === 'ScaledToZero',
-  )
-}, 90_000)

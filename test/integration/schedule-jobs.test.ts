@@ -113,7 +113,9 @@ describe('a run that ends otherwise', () => {
 it('a template that the API server refuses stalls the schedule in its words, and holds its slots', async () => {
   await create('refused', { everySeconds: 2, job: jobOf({ imagePullPolice: 'Always' }) })
   const object = await home.schedule('refused', (each) => reasonOf(each, 'Stalled') === 'TemplateInvalid')
-  expect(messageOf(object, 'Stalled')).toMatch(/^spec\.job: .*unknown field "spec\.template\.spec\.containers\[0\]\.imagePullPolice"/u)
+  expect(messageOf(object, 'Stalled')).toMatch(
+    /^spec\.job\.spec\.template\.spec\.containers\[0\]\.imagePullPolice: there is no such field\. Next: correct the name spec\.job\./u,
+  )
   expect(reasonOf(object, 'Ready')).toBe('TemplateInvalid')
   expect(await jobsOf('refused')).toEqual([])
   await home.kubectl('patch', 'tsch', 'refused', '--type=merge', '-p', JSON.stringify({ spec: { job: jobOf() } }))
@@ -135,7 +137,7 @@ it('a quota postpones a slot, with StartPostponed, and the slot starts by itself
   const seen = (holds: (schedule: TaskSchedule) => boolean) =>
     observe(client, taskSchedules, { namespace, name: 'waits' }, (each) => each !== undefined && holds(each))
   const postponed = await seen((each) => reasonOf(each, 'Ready') === 'StartPostponed')
-  expect(messageOf(postponed!, 'Ready')).toMatch(/^a due slot waits: .*exceeded quota: none/u)
+  expect(messageOf(postponed!, 'Ready')).toMatch(/^a due slot waits: .*exceeded quota: none.* Next: raise the ResourceQuota/u)
   await client.delete(quotas, namespace, 'none')
   await seen((each) => reasonOf(each, 'Ready') === 'SlotScheduled' && each.status?.lastScheduleTime !== undefined)
   const { items } = await client.list<Job>(jobs, { namespace })
