@@ -131,6 +131,11 @@ export const workerPoolConditions = {
           'More jobs wait than a queue allows to run at once (maxConcurrency of a TaskQueue, or a global concurrency set by other means), so ' +
           'more replicas would stay idle. Raise that limit if what it protects has room.',
       },
+      QueuePaused: {
+        status: 'True',
+        meaning:
+          'Jobs wait in a queue that is paused or suspended, so no worker takes them and they start no pod. The message names the queue. Resume it.',
+      },
       TooFewReplicas: { status: 'True', meaning: 'The queues need less than minReplicas.' },
       DesiredWithinRange: { status: 'False', meaning: 'The number that the queues need is within minReplicas and maxReplicas.' },
     },

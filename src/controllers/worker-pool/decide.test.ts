@@ -102,6 +102,12 @@ describe('decide', () => {
       },
     },
     {
+      name: 'says that jobs wait in a paused queue',
+      world: { signals: { kind: 'Read', queues: [loadOf({ waiting: 500, paused: true })] } },
+      reason: 'QueuePaused',
+      facts: { Ready: 'True ScaledToZero', ScalingLimited: 'True QueuePaused' },
+    },
+    {
       name: 'names the missing broker',
       world: { broker: undefined },
       reason: 'BrokerNotFound',

@@ -173,8 +173,9 @@ function signalHealth(world: World): { readonly active: WantedCondition; readonl
   }
 }
 
-function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: ScalingInput['rules']): WantedCondition {
+function limitedCondition({ trouble, signals }: World, decision: ScalingDecision, rules: ScalingInput['rules']): WantedCondition {
   const { limit } = decision
+  const paused = describePaused(signals)
   switch (limit) {
     case 'UnschedulablePods':
       return poolCondition(
@@ -191,11 +192,25 @@ function limitedCondition({ trouble }: World, decision: ScalingDecision, rules: 
     case 'QueueConcurrencyLimited':
       return poolCondition('ScalingLimited', 'QueueConcurrencyLimited', cappedWords(decision))
     case 'TooFewReplicas':
+      if (paused !== undefined) return poolCondition('ScalingLimited', 'QueuePaused', paused)
       return poolCondition('ScalingLimited', 'TooFewReplicas', `the queues need less than minReplicas ${rules.minReplicas}`)
     default:
       limit satisfies undefined
+      if (paused !== undefined) return poolCondition('ScalingLimited', 'QueuePaused', paused)
       return poolCondition('ScalingLimited', 'DesiredWithinRange', 'the number that the queues need is within minReplicas and maxReplicas')
   }
+}
+
+/** `500 jobs wait in queue "email", which is paused: …` */
+function describePaused(signals: World['signals']): string | undefined {
+  if (signals.kind !== 'Read') return undefined
+  const jobsIn = ({ waiting, prioritized, dueDelayed }: (typeof signals.queues)[number]): number => waiting + prioritized + dueDelayed
+  const paused = signals.queues.filter((queue) => queue.paused && jobsIn(queue) > 0)
+  if (paused.length === 0) return undefined
+  const words = paused.map(
+    (queue) => `${rounded(jobsIn(queue))} ${jobsIn(queue) === 1 ? 'job waits' : 'jobs wait'} in queue "${queue.queue}"`,
+  )
+  return `${words.join(', ')}, which is paused: no worker takes them. Next: resume it; kubectl get tq shows whether a TaskQueue suspends it`
 }
 
 /** `11 replicas would not help: queue "email" runs at most 4 jobs at once. Next: …` */
@@ -205,7 +220,13 @@ function cappedWords({ capped }: ScalingDecision): string {
   return `${plural(capped?.from ?? 0)} would partly stay idle: ${limits.join(', ')}. ${next}`
 }
 
-const tellingReasons: ReadonlySet<string> = new Set(['OverrideActive', 'TooManyReplicas', 'QueueConcurrencyLimited', 'ScaleDownStabilized'])
+const tellingReasons: ReadonlySet<string> = new Set([
+  'OverrideActive',
+  'TooManyReplicas',
+  'QueueConcurrencyLimited',
+  'QueuePaused',
+  'ScaleDownStabilized',
+])
 
 /** The REASON column: the first thing that is not as one would wish, or why all is well. Resting at minReplicas is as one would wish. */
 function tellingReason(ready: WantedCondition, others: readonly WantedCondition[]): string {
