@@ -461,7 +461,8 @@ describe('every interleaving', () => {
 const asWritten = (step: Step, change: (ledger: Ledger) => Ledger): Step =>
   step.kind === 'Write' ? { ...step, ledger: change(step.ledger) } : step
 
-const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly found: RegExp }>> = {
+/** `among`: where the mistake can show, if it needs a scenario of its own. */
+const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly found: RegExp; readonly among?: RegExp }>> = {
   'writes are not fenced and not compared': { mutation: { unfenced: true, blindWrites: true }, found: /./u },
   'a former leader is not fenced': { mutation: { unfenced: true }, found: /./u },
   'jobs are placed before the intent is written': {
@@ -532,6 +533,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
           : step,
     },
     found: /dispatched, .* ran/u,
+    among: /while its template is edited/u,
   },
   'a started job counts as taken back': {
     mutation: {
@@ -547,9 +549,9 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
 describe('a planted mistake is found', () => {
   it.each(Object.entries(mutations))(
     '%s',
-    (_, { mutation, found }) => {
+    (_, { mutation, found, among = /^/u }) => {
       let problem: string | undefined
-      for (const scenario of scenarios) problem ??= explore(scenario, mutation).problem
+      for (const scenario of scenarios.filter(({ name }) => among.test(name))) problem ??= explore(scenario, mutation).problem
       expect(problem).toMatch(found)
     },
     120_000,
