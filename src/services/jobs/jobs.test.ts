@@ -24,8 +24,8 @@ function setup() {
       return server.job
     },
   }
-  const cache = { get: (): Job | undefined => undefined, byIndex: () => [] }
-  return { clock, server, jobs: createJobs({ client: client as never, cache, clock, log: silentLogger }) }
+  const cache = { get: (): Job | undefined => undefined, byIndex: (): Job[] => [] }
+  return { clock, server, cache, jobs: createJobs({ client: client as never, cache, clock, log: silentLogger }) }
 }
 
 it('after a creation the cache may lag for 10 s; then the API server decides', async () => {
@@ -58,6 +58,30 @@ it.each<[ErrorCode, string, string]>([
   const { server, jobs } = setup()
   server.failure = taskmillError(code, message)
   expect(await jobs.create(wanted, call)).toMatchObject({ kind, message: expect.stringContaining(message) })
+})
+
+it('a Job of the former template that the cache still shows is not the one to create', async () => {
+  const { server, jobs, cache } = setup()
+  const former = { ...wanted, generation: 'a' }
+  await jobs.create(former, call)
+  cache.get = () => server.job
+  expect(await jobs.create(former, call)).toEqual({ kind: 'Created', warnings: [] })
+  const next = { ...wanted, generation: 'b' }
+  server.failure = taskmillError('TM_KUBE_ALREADY_EXISTS', 'already exists')
+  expect(await jobs.create(next, call)).toEqual({
+    kind: 'Postponed',
+    message: `Job "${wanted.name}" of the former template is still being deleted`,
+  })
+  server.failure = undefined
+  await jobs.create(next, call)
+  expect(server.job?.metadata.annotations).toMatchObject({ 'taskmill.dev/template': 'b' })
+})
+
+it('a Job that is suspended says so, without a look at pods', async () => {
+  const { server, jobs } = setup()
+  await jobs.create({ ...wanted, template: { spec: { ...template.spec, suspend: true } } }, call)
+  const { trouble } = await jobs.trouble(server.job!, { ...call, log: silentLogger })
+  expect(trouble).toMatchObject({ blocked: 'JobSuspended', reason: 'suspended' })
 })
 
 it('a creation after the loss of the lease throws and is no answer', async () => {
