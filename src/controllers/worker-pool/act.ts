@@ -153,7 +153,7 @@ async function applyOwnTemplate(deps: ActDeps, applying: Applying): Promise<Writ
   }
   const takeover = planEntries(written.deployment, wanted, 'Entries')
   if (takeover === undefined) return written
-  await takeOver(deps, written.deployment, takeover)
+  if (!(await takeOver(deps, written.deployment, takeover))) return written
   takeovers.push(takeover)
   return tryTemplate(deps, applying)
 }
@@ -166,7 +166,7 @@ async function applyAfterTakeover(deps: ActDeps, applying: Applying, refusal: Re
     const live = await deps.client.get(deployments, current.metadata.namespace, current.metadata.name, { signal: deps.signal })
     const takeover = planEntries(live, wanted, reach)
     if (takeover === undefined) continue
-    await takeOver(deps, live, takeover)
+    if (!(await takeOver(deps, live, takeover))) break
     takeovers.push(takeover)
     const written = await tryTemplate(deps, applying)
     if ('deployment' in written || written.refusal.kind !== 'Invalid') return written
@@ -208,11 +208,20 @@ function planEntries({ metadata }: Deployment, wanted: DeploymentApply, reach: P
   return planTakeover((metadata.managedFields ?? []) as readonly ManagedFieldsEntry[], owners, wanted.spec.template['spec'], reach)
 }
 
-/** Changes only who owns the fields, against the version that was seen; the next apply of the template removes what it does not declare. */
-async function takeOver({ client, signal }: ActDeps, { metadata }: Deployment, { managedFields }: Takeover): Promise<void> {
+/**
+ * Changes only who owns the fields, against the version that was seen; the next apply of the template removes what it does not declare. False: the
+ * API server refuses it, and everything stays as it is.
+ */
+async function takeOver({ client, signal }: ActDeps, { metadata }: Deployment, { managedFields }: Takeover): Promise<boolean> {
   const { name, namespace, uid, resourceVersion } = metadata
   const body = { metadata: { name, namespace, uid, resourceVersion, managedFields } }
-  await client.patch(deployments, body, { fieldManager: fieldManagers.template, signal })
+  try {
+    await client.patch(deployments, body, { fieldManager: fieldManagers.template, signal })
+    return true
+  } catch (error) {
+    refusalIn(error)
+    return false
+  }
 }
 
 /**
