@@ -1,6 +1,7 @@
 /** Runs from `kubectl apply` to their outcome in plain BullMQ workers, and what people read about them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { taskBrokers, taskExecutions, type TaskExecution } from '../../src/api/index.ts'
+import { parseJson } from '../../src/json/index.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
 
@@ -98,6 +99,53 @@ describe('a run of a task', () => {
     await expect.poll(() => logOf('now'), { timeout: 20_000 }).toEqual([])
     const schedule = await home.schedule('nightly', () => true)
     expect(schedule.status).not.toHaveProperty('lastScheduleTime')
+  })
+})
+
+describe('numbers with more digits than JavaScript keeps', () => {
+  const long = '1175930294816452671'
+  const raw = parseJson(long)
+
+  it('are refused in what people write, with the field', async () => {
+    await home.execute('long-payload', { task: task('long', { payload: { user: { id: raw } } }) })
+    const run = await home.execution('long-payload', ended)
+    expect(run.status).toMatchObject({ state: 'Failed' })
+    expect(conditionOf(run, 'Stalled')?.message).toMatch(
+      /^spec\.task\.payload\.user\.id: 1175930294816452671 would arrive as 1175930294816452600, .*write it as text, in quotes: "1175930294816452671"$/u,
+    )
+    await home.graph('long-graph', { parameters: { id: raw }, nodes: [node('a')] })
+    const graph = await home.dependency('long-graph', (each) => conditionOf(each, 'Stalled') !== undefined)
+    expect(conditionOf(graph, 'Stalled')).toMatchObject({
+      reason: 'InvalidNumber',
+      message: expect.stringMatching(/^spec\.parameters\.id: /u),
+    })
+    expect(await home.commands.llen('bull:long:wait')).toBe(0)
+  })
+
+  it('are exact in the result of a worker, and reach the next one as text', async () => {
+    // As a worker in a language with long integers stores it.
+    home.consume('ids', async () => ({ id: raw, items: 1 }))
+    const next = home.consume('next', async () => undefined)
+    await home.execute('long-result', { task: task('ids') })
+    expect((await home.execution('long-result', ended)).status?.result).toBe(`{"id":${long},"items":1}`)
+
+    await home.graph('hand-on', {
+      nodes: [
+        { name: 'a', task: task('ids') },
+        {
+          name: 'text',
+          dependsOn: [{ name: 'a' }],
+          when: `nodes.a.result.id == ${long}`,
+          task: task('next', { payload: { id: '$(string(nodes.a.result.id))', items: '$(nodes.a.result.items)' } }),
+        },
+        { name: 'number', dependsOn: [{ name: 'a' }], task: task('next', { payload: { id: '$(nodes.a.result.id)' } }) },
+      ],
+    })
+    await home.execute('hand-on', { dependencyRef: { name: 'hand-on' } })
+    const run = await home.execution('hand-on', ended)
+    expect(nodesOf(run)).toEqual(['a Succeeded', 'text Succeeded', 'number Failed'])
+    expect(run.status?.nodes?.[2]?.message).toContain(`the result ${long} is larger than the integers that JSON holds exactly`)
+    expect(next.runs.map(({ data }) => data)).toEqual([{ id: long, items: 1 }])
   })
 })
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { sleep, systemClock } from '../../src/clock/index.ts'
+import { parseJson } from '../../src/json/index.ts'
 import { addJobs, journal, queueOf, startConsumer } from './consumers.ts'
 import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
@@ -38,6 +39,27 @@ test('the result, the progress and the worker of a job are stored', async () => 
     (job) => 'finishedOn' in job,
   )
   expect(stored).toMatchObject({ returnvalue: '{"sum":5}', progress: '{"done":3}', pb: 'pod-7', atm: '1' })
+})
+
+test('a job whose payload has a number that JavaScript would round fails at once, with the field', async () => {
+  await using queue = queueOf(redis, 'a')
+  await queue.add('work', { user: { id: parseJson('1175930294816452671') }, n: 9007199254740991 }, { jobId: 'long', attempts: 3 })
+  await queue.add('work', { id: '1175930294816452671', n: 9007199254740991 }, { jobId: 'text' })
+  const seen = journal()
+  await using _worker = startConsumer(redis, {
+    queues: ['a'],
+    async process(job) {
+      seen.note('ended', `${job.id} ${JSON.stringify(job.data)}`)
+    },
+  })
+  const long = await eventually(
+    () => hash('long'),
+    (job) => 'finishedOn' in job,
+  )
+  expect(long['failedReason']).toMatch(/^payload\.user\.id: 1175930294816452671 would arrive as .*write it as text, in quotes/u)
+  expect(long['data']).toBe('{"user":{"id":1175930294816452671},"n":9007199254740991}')
+  await seen.until(1)
+  expect([...seen.ended]).toEqual(['text {"id":"1175930294816452671","n":9007199254740991}'])
 })
 
 test('a failing job is tried again by its own attempts and backoff, then fails for good', async () => {
