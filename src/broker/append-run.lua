@@ -4,7 +4,8 @@
   KEYS[1]   the dispatcher's record: hash of epoch, holder
   KEYS[2]   the log: list of entries
   KEYS[3]   the owner markers of the installation: hash from run to marker
-  KEYS[4..] for each end to count: its subject's counts, without the hour
+  KEYS[4]   what the runs of the namespace have used: set
+  KEYS[5..] for each end to count: its subject's counts, without the hour
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   expected length, 0 for none
   ARGV[4]   name of the run
@@ -19,7 +20,7 @@ local proof = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
 local length = redis.call('LLEN', KEYS[2])
 if proof[1] ~= ARGV[1] or proof[2] ~= ARGV[2] then return { 'Fenced', nowMs, length } end
 if length ~= tonumber(ARGV[3]) then return { 'Conflict', nowMs, length } end
-for i = 6 + #KEYS - 3, #ARGV do length = redis.call('RPUSH', KEYS[2], ARGV[i]) end
+for i = 6 + #KEYS - 4, #ARGV do length = redis.call('RPUSH', KEYS[2], ARGV[i]) end
 if redis.call('HGET', KEYS[3], ARGV[4]) ~= ARGV[5] then redis.call('HSET', KEYS[3], ARGV[4], ARGV[5]) end
-countEnds(nowMs, KEYS, 4, ARGV, 6)
+countEnds(nowMs, KEYS[4], KEYS, 5, ARGV, 6)
 return { 'Written', nowMs, length }

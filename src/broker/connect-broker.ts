@@ -5,6 +5,7 @@ import { brokerError, isPassing, unreachable } from './broker-error.ts'
 import type { Broker, BrokerInfo, BrokerOptions } from './broker-port.ts'
 import {
   countOrphans,
+  createClosing,
   createEndedJobs,
   createPlacedJobs,
   createQueueSettings,
@@ -88,6 +89,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     ...asCommands(createPlacedJobs(redis, keyPrefix)),
     ...asCommands(createEndedJobs(redis, keyPrefix)),
     ...asCommands(createQueueSettings(redis, keyPrefix)),
+    ...asCommands(createClosing(redis, keyPrefix)),
 
     readQueues: (queues) => command(() => readQueues(redis, keyPrefix, queues)),
     findChangedQueues: (readings) => command(() => findChangedQueues(redis, keyPrefix, readings)),

@@ -14,6 +14,13 @@ export type DispatchClaim = DispatchProof & {
   readonly by: string
   /** Take over from another holder that was not heard of for this long. */
   readonly patienceMs: number
+  /**
+   * The claimant held it at its last claim. Where there is no record any more it is `Behind`: the namespace has left the broker, or the
+   * broker has lost its data.
+   */
+  readonly isRenewal?: boolean
+  /** UID of kube-system, for the owner marker. */
+  readonly cluster: string
 }
 
 export type DispatchAnswer =
@@ -57,6 +64,12 @@ export type BrokerLedgers = {
   claimDispatch(claims: readonly DispatchClaim[]): Promise<readonly DispatchAnswer[]>
   /** Gives a claim back, so that another holder need not wait. */
   releaseDispatch(proof: DispatchProof): Promise<void>
+  /**
+   * The namespace leaves the broker: removes its dispatch lease and done queue, its counts, and the ended jobs that Taskmill placed for it,
+   * with the bookkeeping of queues that are empty then. A job that still runs, or waits to run again, stays, and nobody waits for its end.
+   * Only for a namespace without any ledger, log or settings of a queue. Again does what is left to do.
+   */
+  closeNamespace(proof: DispatchProof): Promise<'Done' | 'Fenced'>
   /** In the order given; undefined for those that do not exist. One round trip. */
   readLedgers(
     ledgers: readonly string[],

@@ -1,5 +1,14 @@
 import type { Redis } from 'ioredis'
-import { type CountIncrement, countsKey, dispatcherKey, ledgerKey, ownersKey, runKey, type OwnerMarker } from '../contract/index.ts'
+import {
+  type CountIncrement,
+  countsKey,
+  dispatcherKey,
+  ledgerKey,
+  ownersKey,
+  runKey,
+  type OwnerMarker,
+  usedKey,
+} from '../contract/index.ts'
 import type { BrokerLedgers, BrokerRuns, CountRequest, DispatchAnswer, LedgerAnswer, RunAnswer, StoredLedger } from './dispatch-port.ts'
 import { callScript, inParts, scriptsBeside } from './script.ts'
 
@@ -30,8 +39,12 @@ export function createLedgers(
         redis,
         claimScript,
         inParts(claims, keysPerCall).map((chunk) => ({
-          keys: chunk.map(({ dispatcher }) => dispatcherKey(keyPrefix, dispatcher)),
-          args: chunk.flatMap(({ epoch, holder, by, patienceMs }) => [epoch, holder, by, patienceMs]),
+          keys: chunk.flatMap(({ dispatcher }) => [dispatcherKey(keyPrefix, dispatcher), ownersKey(keyPrefix, installationOf(dispatcher))]),
+          args: chunk.flatMap(({ dispatcher, epoch, holder, by, patienceMs, isRenewal = false, cluster }) => {
+            const [, namespace = ''] = dispatcher.split('/')
+            const marker: OwnerMarker = { v: 1, cluster, kind: 'Namespace', namespace, name: namespace, deletionPolicy: 'Delete' }
+            return [epoch, holder, by, patienceMs, isRenewal ? '1' : '', dispatcher, JSON.stringify(marker)]
+          }),
         })),
       )
       return (replies as readonly (readonly ClaimReply[])[]).flat().map(parseClaim)
@@ -60,6 +73,7 @@ export function createLedgers(
             dispatcherKey(keyPrefix, proof.dispatcher),
             ledgerKey(keyPrefix, ledger),
             ownersKey(keyPrefix, installationOf(ledger)),
+            usedKey(keyPrefix, proof.dispatcher),
             ...countKeys(keyPrefix, installationOf(ledger), marker.namespace, counts),
           ],
           args: [
@@ -121,6 +135,7 @@ export function createRuns(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'r
           keys: [
             dispatcherKey(keyPrefix, proof.dispatcher),
             ...keysOf(run),
+            usedKey(keyPrefix, proof.dispatcher),
             ...countKeys(keyPrefix, installationOf(run), marker.namespace, counts),
           ],
           args: [proof.epoch, proof.holder, expectedLength, run, JSON.stringify(marker), ...countOutcomes(counts), ...entries],
@@ -198,7 +213,7 @@ function countOutcomes(counts: readonly CountIncrement[]): readonly string[] {
   return counts.map(({ outcome, count }) => (count === undefined ? outcome : `${outcome} ${count}`))
 }
 
-const kinds: readonly unknown[] = ['TaskSchedule', 'TaskExecution', 'TaskQueue'] satisfies readonly OwnerMarker['kind'][]
+const kinds: readonly unknown[] = ['TaskSchedule', 'TaskExecution', 'TaskQueue', 'Namespace'] satisfies readonly OwnerMarker['kind'][]
 
 /** Returns undefined for a marker of a later version or of an unknown kind, so that its data is left alone. */
 function parseMarker(text: string): OwnerMarker | undefined {

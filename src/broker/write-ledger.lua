@@ -5,7 +5,8 @@
   KEYS[1]   the dispatcher's record: hash of epoch, holder
   KEYS[2]   the ledger: hash of revision, document
   KEYS[3]   the owner markers of the installation: hash from ledger to marker
-  KEYS[4..] for each end to count: its subject's counts, without the hour
+  KEYS[4]   what the runs of the namespace have used: set
+  KEYS[5..] for each end to count: its subject's counts, without the hour
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   expected revision, 0 for none
   ARGV[4]   'Write' or 'Delete'
@@ -34,7 +35,7 @@ local function outcome()
     redis.call('HSET', KEYS[2], 'revision', string.format('%.0f', tonumber(ARGV[3]) + 1), 'document', ARGV[5])
     if redis.call('HGET', KEYS[3], ARGV[6]) ~= ARGV[7] then redis.call('HSET', KEYS[3], ARGV[6], ARGV[7]) end
   end
-  countEnds(nowMs, KEYS, 4, ARGV, 10)
+  countEnds(nowMs, KEYS[4], KEYS, 5, ARGV, 10)
   return 'Written'
 end
 

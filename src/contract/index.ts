@@ -6,12 +6,13 @@
  * defines no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
-export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, queueSettingsKey, runKey } from './keys.ts'
+export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, queueSettingsKey, runKey, usedKey } from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
 export {
   dispatcherName,
   doneQueue,
   installationPattern,
+  jobIdsOf,
   jobName,
   ledgerName,
   nodeJobId,

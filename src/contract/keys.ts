@@ -86,7 +86,15 @@ export function queueSettingsKey(prefix: string, queue: string): string {
   return taskmillKey(prefix, 'queue', queue)
 }
 
-/** The owner markers of one installation: a hash from the name of the ledger, run or queue to an `OwnerMarker`. */
+/**
+ * What the runs of one namespace have used, beside their records: a set of the bases of queues and of counts. `space` is
+ * `dispatcherName(installation, namespace)`.
+ */
+export function usedKey(prefix: string, space: string): string {
+  return taskmillKey(prefix, 'used', space)
+}
+
+/** The owner markers of one installation: a hash from the name of the ledger, run, queue or dispatch lease to an `OwnerMarker`. */
 export function ownersKey(prefix: string, installation: string): string {
   return taskmillKey(prefix, 'owners', installation)
 }

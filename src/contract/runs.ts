@@ -36,6 +36,11 @@ export function slotJobId(ledger: string, slot: Slot): string {
   return `tm/${ledger}/${slotName(slot)}`
 }
 
+/** What the ids of all jobs begin with that are placed for the slots and nodes of one namespace: `tm/default/assistant/`. */
+export function jobIdsOf(dispatcher: string): string {
+  return `tm/${dispatcher}/`
+}
+
 /** Returns the ledger and slot of an id; undefined if it is not the id of a slot. */
 export function parseSlotJobId(id: string): { readonly ledger: string; readonly slot: Slot } | undefined {
   const [, ledger = '', date = '', time = ''] = /^tm\/(.+)\/(\d{8})T(\d{6})Z$/u.exec(id) ?? []
@@ -81,7 +86,11 @@ export function queueOwner(installation: string, namespace: string, name: string
 }
 
 /** Returns the object to which a ledger, a run or the settings of a queue belong, by its name. */
-export function parseOwner(owner: string): { readonly kind: OwnerMarker['kind']; readonly namespace: string; readonly name: string } {
+export function parseOwner(owner: string): {
+  readonly kind: Exclude<OwnerMarker['kind'], 'Namespace'>
+  readonly namespace: string
+  readonly name: string
+} {
   const [, namespace = '', first = '', name] = owner.split('/')
   if (name === undefined) return { kind: 'TaskSchedule', namespace, name: first }
   return { kind: first === 'queue' ? 'TaskQueue' : 'TaskExecution', namespace, name }
@@ -101,14 +110,15 @@ export type DoneData =
   | { readonly v: 1; readonly run: string; readonly token: string; readonly node: string }
 
 /**
- * Who last wrote a ledger, a run's log or the settings of a queue. Kept in one hash per installation, so that orphaned
+ * Who last wrote a ledger, a run's log or the settings of a queue, or claimed a dispatch lease. Kept in one hash per installation, so that orphaned
  * data of deleted namespaces can be found.
  */
 export type OwnerMarker = {
   readonly v: 1
   /** UID of the namespace kube-system of the cluster that wrote it. */
   readonly cluster: string
-  readonly kind: 'TaskSchedule' | 'TaskExecution' | 'TaskQueue'
+  /** `Namespace`: the dispatch lease of a namespace, which TaskBrokers of that namespace ask for. */
+  readonly kind: 'TaskSchedule' | 'TaskExecution' | 'TaskQueue' | 'Namespace'
   readonly namespace: string
   readonly name: string
   readonly deletionPolicy: 'Delete' | 'Orphan'

@@ -2,10 +2,20 @@
  * One term of leadership: everything that acts, made anew when this process begins to lead and never used again, so that nothing of an old
  * term can be sent in a new one. The caches and the metrics live as long as the process.
  */
-import { type KubeObject, namespaceOf, type Resource, secrets, taskExecutions, taskQueues, taskSchedules } from '../api/index.ts'
+import {
+  type KubeObject,
+  namespaceOf,
+  type Resource,
+  secrets,
+  type TaskBroker,
+  taskBrokers as taskBrokersResource,
+  taskExecutions,
+  taskQueues,
+  taskSchedules,
+} from '../api/index.ts'
 import { connectBroker } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
-import { doneQueue, type OwnerMarker, parseOwner } from '../contract/index.ts'
+import { doneQueue, parseOwner } from '../contract/index.ts'
 import { hasCode } from '../errors/index.ts'
 import { createEventRecorder, createKubeClient, type EventRecorder, type KubeClient, type KubeClientOptions } from '../kube/index.ts'
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
@@ -24,7 +34,7 @@ import {
 import { createEngine, type Engine, type KillPointHook } from '../services/engine/index.ts'
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
 import { countAttempt, createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
-import { createOrphanedData, type OrphanedData, type OrphanedDataDeps } from '../services/orphaned-data/index.ts'
+import { createOrphanedData, type OrphanedData, type OrphanedDataDeps, type OwnedKind } from '../services/orphaned-data/index.ts'
 import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
 import { createRunCounts, createSignals, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
@@ -181,7 +191,7 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
     brokers,
     secrets: secretCache,
     directory: createBrokerDirectory({ secrets: secretCache }),
-    dispatchLeases: createDispatchLeases({ brokers, clock, log, installation, ...claimant, outbid: elector.outbid }),
+    dispatchLeases: createDispatchLeases({ brokers, clock, log, installation, cluster, ...claimant, outbid: elector.outbid }),
     signals: createSignals({ brokers, clock, log }),
     jobs,
     installation,
@@ -194,7 +204,7 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
 type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' | 'tracking' | 'orphanedData'>
 
 /** The kinds of objects that leave data in brokers. */
-const ownerResources: Readonly<Record<OwnerMarker['kind'], Resource<KubeObject>>> = {
+const ownerResources: Readonly<Record<OwnedKind, Resource<KubeObject>>> = {
   TaskSchedule: taskSchedules,
   TaskExecution: taskExecutions,
   TaskQueue: taskQueues,
@@ -209,6 +219,10 @@ function createRecording(process: Process, connections: Connections, signal: Abo
   const engine = createEngine({ taskBrokers, directory, dispatchLeases, brokers, brokerClock, clock })
   const counts = createRunCounts({ brokers, installation, clock, log })
   const exists: OrphanedDataDeps['exists'] = (kind, namespace, name) => cacheOfKind(caches, kind)?.get(`${namespace}/${name}`) !== undefined
+  const isNamed: OrphanedDataDeps['isNamed'] = async ({ address, keyPrefix }, namespace, until) => {
+    const { items } = await client.list<TaskBroker>(taskBrokersResource, { namespace, signal: until })
+    return items.some(({ spec }) => spec.standalone.address === address && spec.keyPrefix === keyPrefix)
+  }
   const isGone: OrphanedDataDeps['isGone'] = async (kind, namespace, name, until) => {
     try {
       await client.get<KubeObject>(ownerResources[kind], namespace, name, { signal: until })
@@ -248,6 +262,7 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     ...claimant,
     exists,
     isGone,
+    isNamed,
     isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
     deletedRuns,
   })
@@ -258,6 +273,8 @@ function createRecording(process: Process, connections: Connections, signal: Abo
       tracking.watch(broker, { endpoint: place.endpoint, doneQueue: doneQueue(installation, namespaceOf(broker)) })
       orphanedData.watchBroker(place.endpoint)
     } else tracking.watch(broker, undefined)
+    // With its last TaskBroker a namespace leaves the broker.
+    if (taskBrokers.get(broker) === undefined) orphanedData.lookAgain()
   }
   for (const source of [taskBrokers, directory, dispatchLeases]) untilAborted(signal, source, serveBroker)
   return {

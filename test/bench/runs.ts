@@ -81,7 +81,7 @@ async function taskmill(redis: RedisServer, shape: Shape): Promise<Measured> {
   const tracking = createTracking({ ...deps, brokers, signals, isGone: () => false, proofIn: () => undefined })
   const { broker, release } = brokers.acquire(endpoint)
   const proof = { dispatcher: `default/${namespace}`, epoch: 1, holder: 'bench' }
-  await broker.claimDispatch([{ ...proof, by: 'bench', patienceMs: 30_000 }])
+  await broker.claimDispatch([{ ...proof, by: 'bench', patienceMs: 30_000, cluster: 'bench' }])
   const book = bookOf(shape)
   const worker = workerOf(redis, book)
   await worker.waitUntilReady()

@@ -42,6 +42,7 @@ function operator(cluster: string, { by = `${cluster}-0`, epoch: first = 1 } = {
     clock,
     log,
     installation: 'default',
+    cluster,
     holder: `${cluster}/taskmill-system/taskmill-operator`,
     by,
     epoch: () => epoch.now,

@@ -40,7 +40,7 @@ export function clientOf(port: number): Redis & Disposable {
 }
 
 export async function lead(broker: Broker, of: DispatchProof = proof): Promise<void> {
-  const [answer] = await broker.claimDispatch([{ ...of, by: `process-${of.epoch}`, patienceMs: 30_000 }])
+  const [answer] = await broker.claimDispatch([{ ...of, by: `process-${of.epoch}`, patienceMs: 30_000, cluster: 'c1' }])
   if (answer?.kind !== 'Held') throw new Error(`not held: ${JSON.stringify(answer)}`)
 }
 

@@ -22,7 +22,13 @@ afterAll(async () => {
 })
 beforeEach(async () => void (await client.flushall()))
 
-const claimOf = (more: Partial<DispatchClaim> = {}): DispatchClaim => ({ ...proof, by: 'p1', patienceMs: 30_000, ...more })
+const claimOf = (more: Partial<DispatchClaim> = {}): DispatchClaim => ({
+  ...proof,
+  by: 'p1',
+  patienceMs: 30_000,
+  cluster: 'c1',
+  ...more,
+})
 const claim = async (more: Partial<DispatchClaim> = {}) => (await broker.claimDispatch([claimOf(more)]))[0]
 const silent = async (forMs: number) => {
   const aliveAtMs = Number(await client.hget(dispatcherKey('bull', dispatcher), 'aliveAtMs'))
@@ -56,6 +62,27 @@ describe('claiming the dispatch', () => {
     expect(await claim({ ...foreign, epoch: 8 })).toEqual({ kind: 'Held' })
     expect(await claim({ epoch: 7 })).toEqual({ kind: 'HeldByOther', holder: 'elsewhere' })
     expect((await broker.writeLedger(writeOf({ proof: { ...proof, epoch: 7 } }))).outcome).toBe('Fenced')
+  })
+
+  test('a renewal of a lease that is not there any more needs a higher epoch, and marks who claimed it', async () => {
+    await claim({ epoch: 4 })
+    expect((await broker.listOwners('default', '0')).owners.get(dispatcher)).toEqual({
+      v: 1,
+      cluster: 'c1',
+      kind: 'Namespace',
+      namespace: 'team',
+      name: 'team',
+      deletionPolicy: 'Delete',
+    })
+    expect(await claim({ epoch: 4, isRenewal: true })).toEqual({ kind: 'Held' })
+    expect(await broker.closeNamespace({ ...proof, epoch: 3 })).toBe('Fenced')
+    expect(await broker.closeNamespace({ ...proof, epoch: 4 })).toBe('Done')
+    expect(await client.keys('*')).toEqual([])
+    // What a former holder still sends has no effect.
+    expect(await claim({ epoch: 4, isRenewal: true })).toEqual({ kind: 'Behind', epoch: 4 })
+    expect((await broker.writeLedger(writeOf({ proof: { ...proof, epoch: 4 } }))).outcome).toBe('Fenced')
+    expect(await client.keys('*')).toEqual([])
+    expect(await claim({ epoch: 5 })).toEqual({ kind: 'Held' })
   })
 
   test('a record from the future, left by a clock that went back, does not hold for ever', async () => {

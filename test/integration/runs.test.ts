@@ -411,6 +411,7 @@ test('deleted while no operator runs: waiting jobs are removed, recorded ends ar
     epoch: () => 5,
     exists: (kind, namespace, name) => kind !== 'TaskExecution' || namespace !== 'swept' || name !== 'x7k2p',
     isGone: async () => true,
+    isNamed: async () => true,
     isWatched: () => true,
     deletedRuns: { add: (key) => deletedRuns.add(key) },
     taskBrokers: { list: (namespace) => [{ metadata: { namespace, name: 'default' } } as TaskBroker] },

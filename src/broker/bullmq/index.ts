@@ -7,7 +7,7 @@
  *   - The keys of a queue, their types and scores, and the fields of a job: all `.lua` files; the names in `contract/keys.ts`.
  *     place-jobs    writes what addParentJob, addStandardJob, addDelayedJob and addPrioritizedJob write
  *     apply-queue   does what pause does, and writes the field of setGlobalConcurrency
- *     clean-queue, remove-placed, cancel-placed, acknowledge-ended    remove what cleanJobsInSet and removeJob remove
+ *     clean-queue, remove-placed, cancel-placed, acknowledge-ended, forget-queue, close-namespace    remove what cleanJobsInSet and removeJob remove
  *     read-ended    reads where moveToFinished leaves result and error of a child: `<parent>:processed`, `<parent>:failed`
  *     renew-locks   does what extendLocks does
  *     keep-paused   knows where BullMQ 5 keeps the jobs of a paused queue
@@ -20,6 +20,7 @@
  *
  * Does not: decide which queue comes next, when a lock is renewed, or what an end means.
  */
+export { createClosing } from './closing.ts'
 export { createEndedJobs } from './ended-jobs.ts'
 export { createPlacedJobs } from './placed-jobs.ts'
 export { countOrphans, findChangedQueues, findLegacyRepeatables, readQueues, waitForEvents } from './queue-readings.ts'

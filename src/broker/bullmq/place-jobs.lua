@@ -14,7 +14,8 @@
   'wait' by then is lost. So a job joins the list 'paused' where that list exists, or where BullMQ 5 was the last to open the queue.
 
   KEYS[1]   the dispatcher's record: hash of epoch, holder
-  KEYS[2..] for each job: base of its done queue, base of its queue ('<prefix>:<queue>:')
+  KEYS[2]   what the runs of the namespace have used: set, to which the queues are added
+  KEYS[3..] for each job: base of its done queue, base of its queue ('<prefix>:<queue>:')
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   the time in ms at which all of them are added
   ARGV[4]   how long, in ms, what BullMQ keeps about a done queue stays after the last job was placed
@@ -89,9 +90,9 @@ local function addReady(base, id, priority)
 end
 
 local plan, planned = {}, {}
-for i = 2, #KEYS, 2 do
+for i = 3, #KEYS, 2 do
   local doneBase, base = KEYS[i], KEYS[i + 1]
-  local at = 5 + (i - 2) / 2 * argsPerJob
+  local at = 5 + (i - 3) / 2 * argsPerJob
   local id = ARGV[at]
   local done, job = doneBase .. id, base .. id
   local isLeftAlone = planned[done] or redis.call('EXISTS', done) == 1
@@ -131,6 +132,10 @@ end
 
 local refreshed = {}
 for _, each in ipairs(plan) do
+  if not refreshed[each.base] then
+    refreshed[each.base] = true
+    redis.call('SADD', KEYS[2], each.base)
+  end
   if not refreshed[each.doneBase] then
     refreshed[each.doneBase] = true
     for _, part in ipairs({ 'meta', 'events', 'id', 'marker' }) do redis.call('PEXPIRE', each.doneBase .. part, doneTtlMs) end

@@ -16,8 +16,9 @@ function server(clock: ReturnType<typeof fakeClock>) {
       state.calls++
       state.sizes.push(claims.length)
       if (state.away) throw taskmillError('TM_BROKER_UNREACHABLE', 'away')
-      return claims.map(({ dispatcher, epoch, holder, by, patienceMs }) => {
+      return claims.map(({ dispatcher, epoch, holder, by, patienceMs, isRenewal }) => {
         const record = records.get(dispatcher)
+        if (isRenewal === true && record === undefined) return { kind: 'Behind', epoch }
         const nowMs = clock.now()
         if (record && record.holder !== '' && record.holder !== holder && nowMs - record.aliveAtMs < patienceMs) {
           return { kind: 'HeldByOther', holder: record.holder }
@@ -66,6 +67,7 @@ function world() {
       clock,
       log: silentLogger,
       installation: 'default',
+      cluster: 'c1',
       holder,
       by,
       epoch: () => epoch.now,
@@ -117,6 +119,16 @@ test('of two clusters one dispatches; the other takes over 30 s after the first 
   expect(describe(b.dispatchLeases.state('x/default'))).toBe('Standby a')
   await clock.advance(10_000)
   expect(describe(b.dispatchLeases.state('x/default'))).toBe('Active 2')
+})
+
+test('a lease whose record is gone is claimed again with a higher epoch', async () => {
+  const { clock, records, operator } = world()
+  const { dispatchLeases, changes } = operator('a')
+  dispatchLeases.want('x/default', wish('x'))
+  await clock.advance(0)
+  records.clear()
+  await clock.advance(10_000)
+  expect(changes).toEqual(['x/default Pending', 'x/default Active 1', 'x/default Pending', 'x/default Active 2'])
 })
 
 test.each([

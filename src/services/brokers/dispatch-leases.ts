@@ -45,6 +45,8 @@ export type DispatchLeasesDeps = {
   readonly clock: Clock
   readonly log: Logger
   readonly installation: string
+  /** UID of kube-system. */
+  readonly cluster: string
   /** Cluster and Lease; stays the same from term to term. */
   readonly holder: string
   /** This process. */
@@ -67,10 +69,12 @@ type Entry = {
   readonly lease: BrokerLease
   readonly stopListening: () => void
   state: DispatchState
+  /** The broker has refused this epoch: only a higher one is of use. */
+  refusedEpoch?: number
 }
 
 export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
-  const { brokers, clock, log, installation, holder, by, outbid } = deps
+  const { brokers, clock, log, installation, cluster, holder, by, outbid } = deps
   const entries = new Map<string, Entry>()
   const changeHandlers = new Set<(key: string) => void>()
   const returnHandlers = new Set<(key: string) => void>()
@@ -125,13 +129,18 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
   }
 
   /** Claims the leases at one broker. Returns whether to ask again soon. */
-  async function claim(wanted: readonly Entry[]): Promise<boolean> {
+  async function claim(all: readonly Entry[]): Promise<boolean> {
+    const wanted = all.filter(({ refusedEpoch = -1 }) => deps.epoch() > refusedEpoch)
     const [first] = wanted
-    if (first === undefined) return false
-    const claims = wanted.map(({ wish }): DispatchClaim => ({ ...proofOf(wish), by, patienceMs }))
+    if (first === undefined) return all.length > 0
+    const claims = wanted.map(({ wish, state }): DispatchClaim => {
+      const proof = proofOf(wish)
+      const isRenewal = state.kind === 'Active' && state.proof.epoch === proof.epoch
+      return { ...proof, by, patienceMs, isRenewal, cluster }
+    })
     try {
       const answers = await first.lease.broker.claimDispatch(claims)
-      return wanted.map((entry, index) => take(entry, claims[index], answers[index])).includes(false)
+      return wanted.map((entry, index) => take(entry, claims[index], answers[index])).includes(false) || wanted.length < all.length
     } catch (error) {
       log.debug({ address: first.wish.endpoint.address, error: errorMessage(error) }, 'cannot claim a dispatch lease, retrying')
       return true
@@ -157,6 +166,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
         return true
       case 'Behind':
         log.warn({ dispatcher, epoch, seen: answer.epoch }, 'a broker has seen an epoch that is not lower, outbidding it')
+        entry.refusedEpoch = answer.epoch
         enter(entry, { kind: 'Pending' })
         outbid(answer.epoch)
         return false

@@ -2,7 +2,7 @@ import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../..
 import { dispatcherName, doneQueue, type OwnerMarker } from '../../contract/index.ts'
 import { type Brokers, type DispatchLeaseDeps, dispatchLeaseIn } from '../brokers/index.ts'
 import { findEnds } from '../tracking/index.ts'
-import { type RemovalDeps, removeOrphan } from './remove-orphan.ts'
+import { type Orphan, type OwnedKind, type RemovalDeps, removeOrphan } from './remove-orphan.ts'
 
 export type BrokerSweepDeps = RemovalDeps &
   Pick<DispatchLeaseDeps, 'directory' | 'dispatchLeases'> & {
@@ -16,7 +16,9 @@ export type BrokerSweepDeps = RemovalDeps &
     readonly epoch: () => number
     readonly isWatched: (namespace: string) => boolean
     /** The API server's own answer; rejects when it gives none. */
-    readonly isGone: (kind: OwnerMarker['kind'], namespace: string, name: string, signal: AbortSignal) => Promise<boolean>
+    readonly isGone: (kind: OwnedKind, namespace: string, name: string, signal: AbortSignal) => Promise<boolean>
+    /** Whether the API server has a TaskBroker of the namespace that names the endpoint; rejects when it does not answer. */
+    readonly isNamed: (endpoint: BrokerEndpoint, namespace: string, signal: AbortSignal) => Promise<boolean>
     /** Where TaskExecutions that are gone are noted, by `namespace/name`: one that comes under the name is another run. */
     readonly deletedRuns: { add(key: string): void }
   }
@@ -26,7 +28,7 @@ const patienceMs = 30_000
 /** So many owners are removed at the same time. */
 const removalsAtOnce = 16
 
-type Owner = { readonly owner: string; readonly marker: OwnerMarker }
+type Owner = Pick<Orphan, 'owner' | 'marker'>
 
 /** Jobs that run although their owner is gone, with the name of that owner: their ends have to be removed when they come. */
 type Running = Map<string, string>
@@ -38,20 +40,32 @@ type Pass = {
   readonly endpoint: BrokerEndpoint
   readonly signal: AbortSignal
   readonly running: Map<string, Running>
+  readonly spaces: Map<string, Space>
 }
 
-/** Returns a function that looks through one broker, and resolves with whether nothing is left to do there. */
-export function createBrokerSweep(deps: BrokerSweepDeps): (endpoint: BrokerEndpoint, signal: AbortSignal) => Promise<boolean> {
+/** What a namespace has at the broker: records that stay, and its dispatch lease. */
+type Space = { isOurs: boolean; records: number; hasLease: boolean }
+
+/** `isEmpty`: this cluster has nothing there any more. */
+export type Swept = { readonly isComplete: boolean; readonly isEmpty: boolean }
+
+/** Returns a function that looks through one broker, and resolves with what is left there. */
+export function createBrokerSweep(deps: BrokerSweepDeps): (endpoint: BrokerEndpoint, signal: AbortSignal) => Promise<Swept> {
   const runningAt = new Map<string, Map<string, Running>>()
   return async (endpoint, signal) => {
     const place = `${endpoint.address} ${endpoint.keyPrefix}`
     const running = runningAt.get(place) ?? new Map<string, Running>()
     const { broker, release } = deps.brokers.acquire(endpoint)
-    const pass: Pass = { deps, broker, endpoint, signal, running }
+    const pass: Pass = { deps, broker, endpoint, signal, running, spaces: new Map() }
     try {
       const isComplete = await removeOrphans(pass)
       await removeLateEnds(pass)
-      return isComplete && running.size === 0
+      const isClosed = await closeSpaces(pass)
+      const isDone = isComplete && isClosed && running.size === 0
+      return {
+        isComplete: isDone,
+        isEmpty: isDone && [...pass.spaces.values()].every(({ isOurs, records, hasLease }) => !isOurs || (records === 0 && !hasLease)),
+      }
     } finally {
       if (running.size > 0) runningAt.set(place, running)
       else runningAt.delete(place)
@@ -66,7 +80,13 @@ async function removeOrphans(pass: Pass): Promise<boolean> {
   let cursor = '0'
   do {
     const page = await broker.listOwners(deps.installation, cursor)
-    const orphans = [...page.owners].map(([owner, marker]) => ({ owner, marker })).filter(({ marker }) => isOrphaned(deps, marker))
+    const orphans: Owner[] = []
+    for (const [owner, marker] of page.owners) {
+      const space = spaceOf(pass, marker)
+      if (!isRecord(marker)) space.hasLease = true
+      else if (isOrphaned(deps, marker)) orphans.push({ owner, marker })
+      else space.records++
+    }
     for (const [namespace, owners] of Map.groupBy(orphans, ({ marker }) => marker.namespace)) {
       const isDone = await withLease(pass, namespace, (proof) => removeOwners(pass, proof, owners))
       isComplete &&= isDone
@@ -76,8 +96,42 @@ async function removeOrphans(pass: Pass): Promise<boolean> {
   return isComplete
 }
 
+function isRecord(marker: OwnerMarker): marker is Owner['marker'] {
+  return marker.kind !== 'Namespace'
+}
+
+function spaceOf({ deps, spaces }: Pass, { namespace, cluster }: OwnerMarker): Space {
+  const space: Space = spaces.get(namespace) ?? { isOurs: false, records: 0, hasLease: false }
+  spaces.set(namespace, space)
+  space.isOurs ||= cluster === deps.cluster && deps.isWatched(namespace)
+  return space
+}
+
+/** A namespace leaves the broker when no TaskBroker of it names the broker any more, and no record is left. */
+async function closeSpaces(pass: Pass): Promise<boolean> {
+  const { deps, broker, endpoint, signal, spaces } = pass
+  const { reachPoint = () => undefined } = deps
+  let isComplete = true
+  for (const [namespace, space] of spaces) {
+    if (signal.aborted) return false
+    const mayClose =
+      space.isOurs && space.hasLease && space.records === 0 && dispatchLeaseIn(deps, namespace, endpoint).kind === 'Unclaimed'
+    if (!mayClose || (await deps.isNamed(endpoint, namespace, signal))) continue
+    const isDone = await withLease(pass, namespace, async (proof) => {
+      reachPoint('before close namespace')
+      const outcome = await broker.closeNamespace(proof)
+      reachPoint('after close namespace')
+      if (outcome === 'Done') deps.log.info({ namespace, address: endpoint.address }, 'removed what a namespace without a TaskBroker had')
+      return outcome === 'Done'
+    })
+    if (isDone) spaces.delete(namespace)
+    isComplete &&= isDone
+  }
+  return isComplete
+}
+
 /** By the cache. It may be behind, so that the API server is asked before anything is removed. */
-function isOrphaned(deps: BrokerSweepDeps, { cluster, kind, namespace, name, deletionPolicy }: OwnerMarker): boolean {
+function isOrphaned(deps: BrokerSweepDeps, { cluster, kind, namespace, name, deletionPolicy }: Owner['marker']): boolean {
   const isOurs = cluster === deps.cluster && deletionPolicy === 'Delete'
   return isOurs && deps.isWatched(namespace) && !deps.exists(kind, namespace, name)
 }
@@ -90,7 +144,7 @@ async function withLease(pass: Pass, namespace: string, act: (proof: DispatchPro
   // Where another cluster dispatches, it removes this, or continues it.
   if (lease.kind !== 'Unclaimed') return lease.kind === 'Standby'
   const proof = { dispatcher: dispatcherName(deps.installation, namespace), epoch: deps.epoch(), holder: deps.holder }
-  const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs }
+  const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs, cluster: deps.cluster }
   const [answer] = await broker.claimDispatch([claim])
   if (answer?.kind !== 'Held') return answer?.kind === 'HeldByOther'
   try {
@@ -112,9 +166,13 @@ async function removeOwners(pass: Pass, proof: DispatchProof, owners: readonly O
   return left.length === 0 && !results.includes(false)
 }
 
-async function removeOwner({ deps, broker, signal, running }: Pass, proof: DispatchProof, { owner, marker }: Owner): Promise<boolean> {
+async function removeOwner(pass: Pass, proof: DispatchProof, { owner, marker }: Owner): Promise<boolean> {
+  const { deps, broker, signal, running } = pass
   const { kind, namespace, name } = marker
-  if (!(await deps.isGone(kind, namespace, name, signal))) return true
+  if (!(await deps.isGone(kind, namespace, name, signal))) {
+    spaceOf(pass, marker).records++
+    return true
+  }
   if (kind === 'TaskExecution') deps.deletedRuns.add(`${namespace}/${name}`)
   const { isComplete, stillRunning } = await removeOrphan(deps, { broker, proof, owner, marker, signal })
   if (stillRunning.length > 0) {

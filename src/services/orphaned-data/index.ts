@@ -3,3 +3,4 @@
  * removal takes the same steps as that of an object whose deletion was seen.
  */
 export { createOrphanedData, type OrphanedData, type OrphanedDataDeps } from './orphaned-data.ts'
+export type { OwnedKind } from './remove-orphan.ts'

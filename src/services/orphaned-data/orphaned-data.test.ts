@@ -77,6 +77,7 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
       if (there.isApiAway) throw taskmillError('TM_KUBE_UNAVAILABLE', 'the API server does not answer')
       return !there.stored.has(`${namespace}/${name}`)
     },
+    isNamed: async ({ address }) => there.brokers.has(address.split(':')[0] ?? ''),
     isWatched: () => true,
     deletedRuns: { add: (key) => void deletedRuns.push(key) },
     taskBrokers: {

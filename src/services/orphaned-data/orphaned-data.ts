@@ -1,11 +1,11 @@
 import type { BrokerEndpoint } from '../../broker/index.ts'
 import type { Clock, TimerHandle } from '../../clock/index.ts'
 import { errorMessage } from '../../errors/index.ts'
-import { createBrokerSweep, type BrokerSweepDeps } from './broker-sweep.ts'
+import { createBrokerSweep, type BrokerSweepDeps, type Swept } from './broker-sweep.ts'
 
 /**
  * Removes from brokers the data of schedules, runs and TaskQueues that are gone: objects deleted while no operator looked, and whole
- * namespaces.
+ * namespaces. A namespace of which no TaskBroker names the broker any more, and no record is left, leaves the broker with everything it had.
  *
  * Guarantees: only data that this cluster wrote last, in watched namespaces, is removed, only with the dispatch lease there, only after the
  * API server said that the object does not exist, and not if its deletion policy is `Orphan`. An object that comes back meanwhile keeps its
@@ -102,25 +102,27 @@ function request(passes: Passes, place: Place, afterMs: number): void {
 
 async function look(passes: Passes, place: Place): Promise<void> {
   const { deps, sweep, signal = AbortSignal.abort() } = passes
-  const isComplete = await sweep(place.endpoint, signal).catch((error: unknown) => {
+  const swept = await sweep(place.endpoint, signal).catch((error: unknown) => {
     const { address } = place.endpoint
     deps.log.debug({ address, error: errorMessage(error) }, 'cannot remove orphaned data from a broker, retrying')
-    return false
+    return { isComplete: false, isEmpty: false }
   })
   place.pass = undefined
-  const pauseMs = nextPauseMs(passes, place, isComplete)
+  const pauseMs = nextPauseMs(passes, place, swept)
   if (pauseMs === undefined) passes.places.delete(placeOf(place.endpoint))
   else request(passes, place, Math.min(place.askedMs ?? Infinity, pauseMs))
 }
 
 /** Undefined: the broker is forgotten. */
-function nextPauseMs({ deps }: Passes, place: Place, isComplete: boolean): number | undefined {
+function nextPauseMs({ deps }: Passes, place: Place, { isComplete, isEmpty }: Swept): number | undefined {
   const { clock, log, everyMs = 3_600_000 } = deps
   const { address, keyPrefix } = place.endpoint
   const isNamed = deps.taskBrokers.list().some(({ spec }) => spec.standalone.address === address && spec.keyPrefix === keyPrefix)
   place.unnamedSinceMs = isNamed ? undefined : (place.unnamedSinceMs ?? clock.monotonicNow())
-  place.failures = isComplete ? 0 : place.failures + 1
-  if (isComplete) return isNamed ? everyMs : undefined
+  // Objects that still have records at a broker which nobody names are likely to go too.
+  const isDone = isNamed ? isComplete : isEmpty
+  place.failures = isDone ? 0 : place.failures + 1
+  if (isDone) return isNamed ? everyMs : undefined
   if (place.unnamedSinceMs !== undefined && clock.monotonicNow() - place.unnamedSinceMs >= patienceMs) {
     log.warn({ address, keyPrefix }, 'gave up removing orphaned data from a broker that no TaskBroker names; creating one continues it')
     return undefined

@@ -8,11 +8,14 @@ import { createSettingsKind } from '../queue-settings/index.ts'
 import { createNodeJobs, createRunKind, type RunDeps, type RunMemory } from '../runs/index.ts'
 import { createQueueSlots, createSlotKind, deletionPlan, emptySlotMemory, nothingAcknowledged, type SlotExecutor } from '../slots/index.ts'
 
+/** The kinds of objects that leave records. */
+export type OwnedKind = Exclude<OwnerMarker['kind'], 'Namespace'>
+
 export type RemovalDeps = RunDeps & {
   readonly jobs: Jobs
   readonly installation: string
   /** Whether the cache has the object. */
-  readonly exists: (kind: OwnerMarker['kind'], namespace: string, name: string) => boolean
+  readonly exists: (kind: OwnedKind, namespace: string, name: string) => boolean
 }
 
 /** Data of an owner that is gone, where it is, and the proof to remove it with. */
@@ -21,7 +24,7 @@ export type Orphan = {
   readonly proof: DispatchProof
   /** Its name in the broker: of a ledger, a run, or the owner of a queue's settings. */
   readonly owner: string
-  readonly marker: OwnerMarker
+  readonly marker: OwnerMarker & { readonly kind: OwnedKind }
   readonly signal: AbortSignal
 }
 
@@ -104,7 +107,7 @@ function removed({ log }: RemovalDeps, { owner }: Orphan, result: VisitResult<un
   return { isComplete: true, stillRunning: running }
 }
 
-function isStillGone({ exists }: RemovalDeps, { kind, namespace, name }: OwnerMarker): boolean {
+function isStillGone({ exists }: RemovalDeps, { kind, namespace, name }: Orphan['marker']): boolean {
   return !exists(kind, namespace, name)
 }
 
