@@ -127,6 +127,8 @@ export type BrokerRuns = {
   /** From that index on; beyond the end: nothing but its length. */
   readRun(run: string, from: number): Promise<StoredRun>
   appendRun(append: RunAppend): Promise<RunAnswer>
+  /** Replaces the whole log by one entry. */
+  archiveRun(archive: Omit<RunAppend, 'entries' | 'counts'> & { readonly entry: string }): Promise<RunAnswer>
   /** Log and marker. */
   deleteRun(run: string, expectedLength: number, proof: DispatchProof): Promise<RunAnswer>
   /** Returns the counts in the order given; 0 where nothing was counted. One round trip. */

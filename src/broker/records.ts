@@ -20,6 +20,7 @@ const writeLedgerScript = loadScript('write-ledger', 'count-ends')
 const readRunScript = loadScript('read-run')
 const appendRunScript = loadScript('append-run', 'count-ends')
 const deleteRunScript = loadScript('delete-run')
+const archiveRunScript = loadScript('archive-run')
 const readCountsScript = loadScript('read-counts')
 
 const keysPerCall = 50
@@ -120,7 +121,7 @@ function parseStored([revision, document]: readonly [number, string] | readonly 
 }
 
 /** The decision logs of runs, which only the holder of the dispatch lease may write. Errors are those of the connection. */
-export function createRuns(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'readRun' | 'appendRun' | 'deleteRun'> {
+export function createRuns(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'readRun' | 'appendRun' | 'archiveRun' | 'deleteRun'> {
   const keysOf = (run: string) => [runKey(keyPrefix, run), ownersKey(keyPrefix, installationOf(run))]
   return {
     async readRun(run, from) {
@@ -141,6 +142,13 @@ export function createRuns(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'r
           args: [proof.epoch, proof.holder, expectedLength, run, JSON.stringify(marker), ...countOutcomes(counts), ...entries],
         },
       ])
+      return parseRunAnswer(reply)
+    },
+
+    async archiveRun({ run, expectedLength, entry, marker, proof: { dispatcher, epoch, holder } }) {
+      const keys = [dispatcherKey(keyPrefix, dispatcher), ...keysOf(run)]
+      const args = [epoch, holder, expectedLength, run, JSON.stringify(marker), entry]
+      const [reply] = await callScript(redis, archiveRunScript, [{ keys, args }])
       return parseRunAnswer(reply)
     },
 

@@ -124,6 +124,8 @@ export type OwnerMarker = {
   readonly deletionPolicy: 'Delete' | 'Orphan'
   /** Of a TaskQueue: the queue that it is about. */
   readonly queue?: string
+  /** Of a run: when it ended, on the broker's clock, until its log is archived. */
+  readonly endedAtMs?: number
 }
 
 /**

@@ -1,8 +1,8 @@
 /** The entries that the log of a run gets: how a node starts or ends, and how the run ends. */
 import { errorMessage } from '../errors/index.ts'
-import type { Begun, Ended, Finished, NodeEnd, NodeOutcome, PlanNode, Started } from './log.ts'
+import type { Archived, Begun, Ended, Finished, NodeEnd, NodeOutcome, PlanNode, Started } from './log.ts'
 import type { Effect } from './node-expressions.ts'
-import type { Removal } from './run.ts'
+import type { Removal, Run } from './run.ts'
 import { type NodeState, outcomeOf, type RunState, type Totals } from './transitions.ts'
 
 /** Largest result, in bytes of JSON, that the log keeps. */
@@ -136,6 +136,21 @@ export function toFinishedEntry({ totals, graph }: RunState, nowMs: number): Fin
   const outcome = outcomeOf(totals)
   const { reason, message } = reasonOf(outcome, totals, graph.nodes.length)
   return { v: 1, kind: 'Finished', atMs: nowMs, outcome, reason, message }
+}
+
+/** So long after its end a run is archived. */
+const archivedAfterMs = 7 * 86_400_000
+
+/** Returns what to keep of a run in place of its log, once it ended seven days ago; undefined: all of it. */
+export function archiveOf({ begun, state }: Pick<Run, 'begun' | 'state'>, nowMs: number): Archived | undefined {
+  const { finished, isDeleting } = state?.totals ?? {}
+  if (begun === undefined || finished === undefined || isDeleting === true || !isArchivable(finished.atMs, nowMs)) return undefined
+  const { atMs, outcome, reason, message } = finished
+  return { v: 1, kind: 'Archived', atMs, token: begun.token, outcome, reason, message }
+}
+
+export function isArchivable(endedAtMs: number, nowMs: number): boolean {
+  return nowMs >= endedAtMs + archivedAfterMs
 }
 
 function reasonOf(outcome: Finished['outcome'], totals: Totals, count: number): { readonly reason: string; readonly message: string } {

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { oracleBegin, oracleEnd, oracleOutcome, type OracleGraph, type OracleOutcome } from '../../test/support/graph-oracle.ts'
 import { jobOf as jobTemplateOf, nodeOf, planOf } from './fixtures.ts'
 import {
+  archiveOf,
   compileGraph,
   foldRun,
   nextRunStep,
@@ -39,6 +40,8 @@ type World = {
   readonly now: number
   readonly edits: number
   readonly log: readonly string[]
+  /** What the log was before it was archived. */
+  readonly archived?: readonly string[] | undefined
   /** The highest epoch that the broker has seen. */
   readonly epoch: number
   /** By token and node. */
@@ -55,6 +58,8 @@ type Scenario = {
   /** Seconds that pass. */
   readonly until?: number
   readonly crashes: number
+  /** Once it has finished, its log may be archived at any time. */
+  readonly isArchived?: true
   /** What is wanted after each edit; the first holds at the start. After `Deleted` it is another object of the same name that wants it. */
   readonly desired: readonly Desired[]
 }
@@ -64,6 +69,8 @@ type Mutation = {
   readonly step?: (step: RunStep, world: World) => RunStep
   readonly unfenced?: true
   readonly blindAppends?: true
+  /** What is kept of a log that must not be archived. */
+  readonly archivesEarly?: (log: readonly string[]) => RunEntry | undefined
   /** Effects that are believed to have happened. */
   readonly withoutEffect?: 'Place' | 'Remove'
 }
@@ -71,7 +78,7 @@ type Mutation = {
 /** Of which object's run a log is; each has jobs of its own. */
 function tokenOf(log: readonly string[]): string {
   const [first] = entriesOf(log.slice(0, 1))
-  return first?.kind === 'Begun' ? first.token : 'none'
+  return first?.kind === 'Begun' || first?.kind === 'Archived' ? first.token : 'none'
 }
 
 const isOf = (id: string, log: readonly string[]): boolean => id.startsWith(`${tokenOf(log)}/`)
@@ -136,7 +143,8 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: RunStep, 
     case 'Delete': {
       if (leader.seen?.length !== world.log.length && mutation.blindAppends !== true) return withLeader(world, ignorant)
       const log = step.kind === 'Append' ? [...world.log, ...step.entries.map((entry) => JSON.stringify(entry))] : []
-      return withLeader({ ...world, log }, step.kind === 'Append' ? { ...idle, seen: log } : { ...ignorant, seen: log })
+      const { archived: __, ...others } = world
+      return withLeader({ ...others, log }, step.kind === 'Append' ? { ...idle, seen: log } : { ...ignorant, seen: log })
     }
     case 'Place': {
       let next = world
@@ -175,6 +183,14 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: RunStep, 
 /** A deleted run that has no log is done with; a leader that has deleted another's looks again. */
 const isAtRest = (step: RunStep, world: World): boolean => step.kind === 'Wait' || (step.kind === 'Delete' && world.log.length === 0)
 
+/** The leader's sweep replaces the log by one entry, beside whatever the leader does about the run; by one script, as every step. */
+function archive(world: World, leader: LeaderModel, mutation: Mutation): World | undefined {
+  const folded = foldRun(world.log)
+  if (!folded.ok || leader.epoch < world.epoch) return undefined
+  const entry = archiveOf(folded.run, Infinity) ?? mutation.archivesEarly?.(world.log)
+  return entry === undefined ? undefined : { ...world, log: [JSON.stringify(entry)], archived: world.log }
+}
+
 /** All that may happen next. */
 function successors(world: World, scenario: Scenario, mutation: Mutation): World[] {
   const next: World[] = []
@@ -186,6 +202,8 @@ function successors(world: World, scenario: Scenario, mutation: Mutation): World
   }
   for (const [at, leader] of world.leaders.entries()) {
     if (leader === undefined) continue
+    const archived = scenario.isArchived === true ? archive(world, leader, mutation) : undefined
+    if (archived !== undefined) next.push(archived)
     const put = (changed: LeaderModel): void => void next.push({ ...world, leaders: world.leaders.with(at, changed) })
     if (leader.step !== undefined) next.push(carryOut(world, at, leader, leader.step, scenario, mutation))
     else if (leader.seen === undefined) put({ epoch: leader.epoch, placed: [], removed: [], seen: world.log })
@@ -209,6 +227,10 @@ function broken(world: World, scenario: Scenario): string | undefined {
   const entries = entriesOf(world.log)
   const count = (kind: RunEntry['kind'], node: string): number =>
     entries.filter((entry) => entry.kind === kind && 'node' in entry && entry.node === node).length
+  if (world.archived !== undefined) {
+    if (entries.length !== 1) return 'something was written after the archive'
+    return broken({ ...world, log: world.archived, archived: undefined }, scenario)
+  }
   if (entries.slice(0, -1).some(({ kind }) => kind === 'Finished')) return 'something was written after the end of the run'
   for (const [id, { state, runs }] of world.jobs) {
     if (runs > 1) return `${id} ran ${runs} times`
@@ -263,9 +285,9 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
   }
   const left = world.jobs.find(([id, { hasDone }]) => hasDone && isOf(id, world.log))
   if (left !== undefined) return `the end of ${left[0]} is not acknowledged`
-  const told = retold(world, scenario)
-  const finished = entriesOf(world.log).find(({ kind }) => kind === 'Finished')
-  if (finished?.kind !== 'Finished') return 'the run has not finished'
+  const told = retold({ ...world, log: world.archived ?? world.log }, scenario)
+  const finished = entriesOf(world.log).find(({ kind }) => kind === 'Finished' || kind === 'Archived')
+  if (finished?.kind !== 'Finished' && finished?.kind !== 'Archived') return 'the run has not finished'
   return finished.outcome === told.outcome ? told.difference : `the run is ${finished.outcome}, and should be ${told.outcome}`
 }
 
@@ -343,7 +365,7 @@ function explore(scenario: Scenario, mutation: Mutation = {}): { readonly states
 
 /** The way to rest depends on the broker alone, so that it is looked for once per state of the broker. */
 function restProblem(world: World, scenario: Scenario, mutation: Mutation, settled: Map<string, string | undefined>): string | undefined {
-  const key = JSON.stringify([world.log, world.jobs, world.epoch])
+  const key = JSON.stringify([world.log, world.archived, world.jobs, world.epoch])
   if (!settled.has(key)) {
     let problem: string | undefined
     try {
@@ -413,6 +435,15 @@ const scenarios: readonly Scenario[] = [
     plan: planOf([nodeOf('a', [], { job: jobTemplateOf([{}]) }), nodeOf('b', ['a'])]),
     crashes: 1,
     desired: ['Running', 'Cancelled'],
+  },
+  { name: 'archived after its end', plan: chain, crashes: 1, isArchived: true, desired: ['Running'] },
+  { name: 'cancelled, and archived', plan: chain, crashes: 0, isArchived: true, desired: ['Running', 'Cancelled'] },
+  {
+    name: 'archived, then deleted and recreated',
+    plan: planOf([nodeOf('a')]),
+    crashes: 1,
+    isArchived: true,
+    desired: ['Running', 'Deleted', 'Running'],
   },
   { name: 'cancelled, then deleted', plan: chain, crashes: 0, desired: ['Running', 'Cancelled', 'Deleted'] },
 ]
@@ -497,6 +528,19 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     })),
     scenario: 'a failure, racing with the nodes that it stops',
     found: /should be|after the end of the run/u,
+  },
+  'a run is archived before its last end is recorded': {
+    mutation: {
+      archivesEarly(log) {
+        const started = entriesOf(log).find(({ kind }) => kind === 'Started')
+        const token = tokenOf(log)
+        return started === undefined || token === 'none' || log.length > 2
+          ? undefined
+          : { v: 1, kind: 'Archived', atMs: 0, token, outcome: 'Succeeded', reason: 'early', message: '' }
+      },
+    },
+    scenario: 'archived after its end',
+    found: /is lost|knows nothing of|should be|has not finished/u,
   },
   'what is deleted is forgotten without a word of it before': {
     mutation: onAppend((step, world) => {

@@ -17,6 +17,7 @@
 export { compileGraph, type CompiledGraph, type Graph, type GraphFault, type GraphFaultReason } from './compile.ts'
 export { executorOf, type Dependency, type EdgeCondition, type NodeOutcome, type PlanNode, type RunPlan } from './log.ts'
 export type {
+  Archived,
   Begun,
   Ended,
   Finished,
@@ -32,6 +33,7 @@ export type {
 } from './log.ts'
 export { compileJobTemplate, type Effect } from './node-expressions.ts'
 export { nextRunStep, type AppendName, type RunKnowledge, type RunStep } from './next-step.ts'
-export { applyEntry, createRun, foldRun, notePlaced, notePostponed, noteRefused, noteRemoved } from './run.ts'
+export { archiveOf, isArchivable } from './entries.ts'
+export { applyEntry, createRun, foldRun, notePlaced, notePostponed, noteRefused, noteRemoved, tokenOfRun } from './run.ts'
 export type { FoldedRun, Postponement, Refusal, Removal, Run } from './run.ts'
 export { viewNodes, viewRun, type NodeView, type RunView } from './view.ts'

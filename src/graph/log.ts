@@ -136,14 +136,29 @@ export type Finished = {
  */
 type Deleting = { readonly v: 1; readonly kind: 'Deleting'; readonly atMs: number }
 
-/** The first entry is `Begun`; the last is `Finished` or `Deleting`. */
-export type RunEntry = Begun | Started | Placed | Stopping | Ended | RunStopped | Finished | Deleting
+/** What is kept of a run that ended long ago, in place of its whole log: nothing of it can happen again. */
+export type Archived = {
+  readonly v: 1
+  readonly kind: 'Archived'
+  /** When the run ended. */
+  readonly atMs: number
+  /** Of the object that began the run. */
+  readonly token: string
+  readonly outcome: RunOutcome
+  readonly reason: string
+  readonly message: string
+}
+
+/** The first entry is `Begun`; the last is `Finished` or `Deleting`. Or `Archived` stands alone. */
+export type RunEntry = Begun | Started | Placed | Stopping | Ended | RunStopped | Finished | Deleting | Archived
+/** What may follow `Begun`. */
+export type LaterEntry = Exclude<RunEntry, { readonly kind: 'Begun' | 'Archived' }>
 
 /** Reads one entry of a log and drops unknown fields. Throws on what this version does not understand. */
 export function parseEntry(document: string): RunEntry {
   const it = fields(parseJson(document), 'the entry')
   if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, but only 1 is supported`)
-  const kinds = ['Begun', 'Started', 'Placed', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting'] as const
+  const kinds = ['Begun', 'Started', 'Placed', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting', 'Archived'] as const
   const kind = oneOf(it['kind'], kinds, 'kind')
   const atMs = finite(it['atMs'], 'atMs')
   switch (kind) {
@@ -161,14 +176,17 @@ export function parseEntry(document: string): RunEntry {
     case 'Deleting':
       return { v: 1, kind, atMs }
     case 'Finished':
-      return {
-        v: 1,
-        kind,
-        atMs,
-        outcome: oneOf(it['outcome'], ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped'], 'outcome'),
-        reason: text(it['reason'], 'reason'),
-        message: text(it['message'], 'message'),
-      }
+      return { v: 1, kind, atMs, ...readOutcome(it) }
+    case 'Archived':
+      return { v: 1, kind, atMs, token: text(it['token'], 'token'), ...readOutcome(it) }
+  }
+}
+
+function readOutcome(it: Fields): Pick<Finished, 'outcome' | 'reason' | 'message'> {
+  return {
+    outcome: oneOf(it['outcome'], ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped'], 'outcome'),
+    reason: text(it['reason'], 'reason'),
+    message: text(it['message'], 'message'),
   }
 }
 

@@ -6,7 +6,7 @@
 import { errorMessage } from '../errors/index.ts'
 import type { Graph } from './compile.ts'
 import { decideNode, effectOf, endStoppedNode, toEndedEntry, toFinishedEntry } from './entries.ts'
-import type { Begun, Ended, StopReason, NodeEnd, RunEntry } from './log.ts'
+import type { Begun, Ended, LaterEntry, StopReason, NodeEnd, RunEntry } from './log.ts'
 import type { Effect } from './node-expressions.ts'
 import { beginRun, createRun, type Run } from './run.ts'
 import { type RunState, applyEntryTo, type NodeState } from './transitions.ts'
@@ -18,6 +18,8 @@ const maxEffectsAtOnce = 50
 
 export function nextRunStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
   if (knowledge.desired === 'Deleted' || run.state?.totals.isDeleting === true) return deleteStep(run, knowledge, nowMs)
+  // What has not been acknowledged comes from jobs that were stopped, or from a broker that was restored.
+  if (run.archived !== undefined) return acknowledgeEnds(knowledge) ?? { kind: 'Wait' }
   const { state, begun } = run
   if (state === undefined || begun === undefined) return beginStep(knowledge, nowMs)
   return (
@@ -229,7 +231,7 @@ type Draft = RunState & {
   readonly what: AppendName | undefined
   /** No more entries fit into one append. */
   readonly isFull: boolean
-  add(what: AppendName, entry: Exclude<RunEntry, { kind: 'Begun' }>): void
+  add(what: AppendName, entry: LaterEntry): void
   /** Nodes that can be decided; grows while entries are added. */
   readonly ready: Iterable<number>
 }

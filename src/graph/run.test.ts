@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { failed, jobOf, nodeOf, planOf, stageOf, succeeded } from './fixtures.ts'
-import { createRun, foldRun, nextRunStep, viewNodes, viewRun, type Run } from './index.ts'
+import { archiveOf, compileGraph, createRun, foldRun, nextRunStep, tokenOfRun, viewNodes, viewRun, type Run } from './index.ts'
 
 const plan = planOf(
   [
@@ -30,6 +30,8 @@ const folded = (documents: readonly string[], run?: Run): Run => {
   if (!result.ok) throw new Error(result.message)
   return result.run
 }
+
+const archivedEntry = '{"v":1,"kind":"Archived","atMs":1,"token":"t","outcome":"Failed","reason":"r","message":"m"}'
 
 describe('a log', () => {
   it('folded in pieces is the same as folded whole, after every entry', () => {
@@ -63,7 +65,39 @@ describe('a log', () => {
     expect(viewNodes(folded(later))).toEqual(viewNodes(folded(log)))
   })
 
+  it('is archived seven days after its end: outcome and token stay, and nothing begins or runs again', () => {
+    const run = folded(logged())
+    const { finished } = viewRun(run) ?? {}
+    const endedAtMs = finished?.atMs ?? NaN
+    const dueMs = endedAtMs + 7 * 86_400_000
+    expect(archiveOf(run, dueMs - 1)).toBeUndefined()
+    const entry = archiveOf(run, dueMs)
+    expect(entry).toMatchObject({ kind: 'Archived', atMs: endedAtMs, token: tokenOfRun(run), outcome: 'Failed', reason: finished?.reason })
+    const archived = folded([JSON.stringify(entry)])
+    expect(viewRun(archived)?.finished).toEqual(finished)
+    expect([viewNodes(archived), tokenOfRun(archived), archived.length]).toEqual([[], tokenOfRun(run), 1])
+    const compiled = compileGraph(plan)
+    if (!compiled.ok) throw new Error('the plan has faults')
+    const begin = { token: 'another', graph: compiled.graph }
+    const late = [failed('c')]
+    for (const desired of ['Running', 'Cancelled'] as const) {
+      expect(nextRunStep(archived, { desired, ended: [], begin }, dueMs)).toEqual({ kind: 'Wait' })
+      expect(nextRunStep(archived, { desired, ended: late, begin }, dueMs)).toEqual({ kind: 'Acknowledge', nodes: ['c'] })
+    }
+    expect(nextRunStep(archived, { desired: 'Deleted', ended: late }, dueMs)).toEqual({ kind: 'Acknowledge', nodes: ['c'] })
+    expect(nextRunStep(archived, { desired: 'Deleted', ended: [] }, dueMs)).toEqual({ kind: 'Delete' })
+    expect(archiveOf(archived, dueMs)).toBeUndefined()
+  })
+
+  it('of a run that has not ended, or is being deleted, is never archived', () => {
+    const log = logged()
+    for (const length of log.keys()) expect(archiveOf(folded(log.slice(0, length)), Infinity)).toBeUndefined()
+    expect(archiveOf(folded([...log, '{"v":1,"kind":"Deleting","atMs":1}']), Infinity)).toBeUndefined()
+  })
+
   it.each<[string, (log: readonly string[]) => readonly string[], string]>([
+    ['archived beside others', (log) => [...log, archivedEntry], 'Archived does not stand alone'],
+    ['that continues an archived one', (log) => [archivedEntry, ...log.slice(1)], 'comes after Archived'],
     ['of a later version', (log) => [...log, '{"v":2,"kind":"Ended"}'], 'v is 2, but only 1 is supported'],
     ['with an unknown kind', (log) => [...log, '{"v":1,"kind":"Paused","atMs":1}'], 'kind is "Paused"'],
     ['that is damaged', (log) => [...log, '{'], 'JSON'],

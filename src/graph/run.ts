@@ -1,7 +1,7 @@
 import { errorMessage } from '../errors/index.ts'
 import { compileGraph, type Graph } from './compile.ts'
 import type { NodeExecutorName } from '../api/index.ts'
-import { type Begun, executorOf, type RunEntry, parseEntry } from './log.ts'
+import { type Archived, type Begun, executorOf, type RunEntry, parseEntry } from './log.ts'
 import { applyEntryTo, createInitialState, findInitialNodes, type NodeState, type RunState } from './transitions.ts'
 
 /**
@@ -24,6 +24,8 @@ export type Run = {
   /** Number of folded entries: the length that the next append expects. */
   length: number
   begun: Begun | undefined
+  /** It ended long ago, and this is all that is kept of it. */
+  archived: Archived | undefined
   state: RunState | undefined
   /** Nodes that can be decided now. */
   readonly ready: Set<number>
@@ -47,6 +49,7 @@ export function createRun(): Run {
   return {
     length: 0,
     begun: undefined,
+    archived: undefined,
     state: undefined,
     ready: new Set(),
     active: new Set(),
@@ -78,7 +81,9 @@ export function foldRun(documents: readonly string[], run: Run = createRun()): F
 
 /** Applies an entry that is stored. */
 export function applyEntry(run: Run, entry: RunEntry): Run {
+  if (run.archived !== undefined) throw new TypeError(`${entry.kind} comes after Archived`)
   if (entry.kind === 'Begun') begin(run, entry)
+  else if (entry.kind === 'Archived') archive(run, entry)
   else if (run.state === undefined) throw new TypeError(`${entry.kind} comes before Begun`)
   else applyEntryTo(run.state, entry)
   run.length += 1
@@ -90,6 +95,16 @@ function begin(run: Run, entry: Begun): void {
   const compiled = compileGraph(entry.plan)
   if (!compiled.ok) throw new TypeError(compiled.faults.map(({ field, message }) => `${field}: ${message}`).join('; '))
   beginRun(run, entry, compiled.graph)
+}
+
+function archive(run: Run, entry: Archived): void {
+  if (run.length > 0) throw new TypeError('Archived does not stand alone')
+  run.archived = entry
+}
+
+/** The token of the object that began the run; undefined: there is no run. */
+export function tokenOfRun({ begun, archived }: Pick<Run, 'begun' | 'archived'>): string | undefined {
+  return begun?.token ?? archived?.token
 }
 
 export function beginRun(run: Run, entry: Begun, graph: Graph): void {

@@ -1,6 +1,6 @@
 /** What an entry changes. The same code applies stored entries to the run and planned entries to a draft. */
 import type { Graph } from './compile.ts'
-import type { Ended, Finished, RunEntry, RunOutcome, StopReason, EdgeCondition, NodeOutcome } from './log.ts'
+import type { Ended, Finished, LaterEntry, RunOutcome, StopReason, EdgeCondition, NodeOutcome } from './log.ts'
 
 export type NodeState = {
   readonly phase: 'Pending' | 'Started' | 'Stopping' | 'Final'
@@ -75,7 +75,7 @@ export function findInitialNodes({ nodes, plan }: Graph): readonly number[] {
   return [...nodes.keys()].filter((index) => nodes[index]?.upstream.length === 0 && (index < plan.nodes.length || plan.nodes.length === 0))
 }
 
-export function applyEntryTo(state: RunState, entry: Exclude<RunEntry, { kind: 'Begun' }>): void {
+export function applyEntryTo(state: RunState, entry: LaterEntry): void {
   const { totals } = state
   switch (entry.kind) {
     case 'Started': {

@@ -51,8 +51,13 @@ export type RunView = {
   readonly finished: Finished | undefined
 }
 
-/** Summarizes a run in O(1); undefined: it has not started. */
-export function viewRun({ state, active }: Run): RunView | undefined {
+/** Summarizes a run in O(1); undefined: it has not started. Of an archived one the nodes are not known any more. */
+export function viewRun({ state, active, archived }: Run): RunView | undefined {
+  if (archived !== undefined) {
+    const { token: _, ...finished } = archived
+    const none = { nodes: 0, final: 0, running: 0, failed: 0 }
+    return { ...none, isCancelling: false, isTimedOut: false, finished: { ...finished, kind: 'Finished' } }
+  }
   if (state === undefined) return undefined
   const { pending, pendingFinally, failed, cancellingAtMs, timedOutAtMs, finished } = state.totals
   return {

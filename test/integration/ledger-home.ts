@@ -25,6 +25,15 @@ export const marker: OwnerMarker = {
   name: 'report',
   deletionPolicy: 'Delete',
 }
+/** Beside the dispatch lease that `lead` claims. */
+export const leaseMarker: OwnerMarker = {
+  v: 1,
+  cluster: 'c1',
+  kind: 'Namespace',
+  namespace: 'team',
+  name: 'team',
+  deletionPolicy: 'Delete',
+}
 export const firstSlot: Slot = Date.UTC(2030, 0, 1) / 1000
 
 export function open(endpoint: Pick<BrokerEndpoint, 'address'> & Partial<BrokerEndpoint>): Broker & AsyncDisposable {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import type { Broker, DispatchClaim } from '../../src/broker/index.ts'
 import { dispatcherKey, ledgerKey, ownersKey, type OwnerMarker } from '../../src/contract/index.ts'
-import { clientOf, dispatcher, eventually, lead, ledger, marker, open, proof, writeOf } from './ledger-home.ts'
+import { clientOf, dispatcher, eventually, lead, leaseMarker, ledger, marker, open, proof, writeOf } from './ledger-home.ts'
 
 let redis: RedisServer
 let broker: Broker & AsyncDisposable
@@ -66,14 +66,7 @@ describe('claiming the dispatch', () => {
 
   test('a renewal of a lease that is not there any more needs a higher epoch, and marks who claimed it', async () => {
     await claim({ epoch: 4 })
-    expect((await broker.listOwners('default', '0')).owners.get(dispatcher)).toEqual({
-      v: 1,
-      cluster: 'c1',
-      kind: 'Namespace',
-      namespace: 'team',
-      name: 'team',
-      deletionPolicy: 'Delete',
-    })
+    expect((await broker.listOwners('default', '0')).owners.get(dispatcher)).toEqual(leaseMarker)
     expect(await claim({ epoch: 4, isRenewal: true })).toEqual({ kind: 'Held' })
     expect(await broker.closeNamespace({ ...proof, epoch: 3 })).toBe('Fenced')
     expect(await broker.closeNamespace({ ...proof, epoch: 4 })).toBe('Done')
@@ -129,7 +122,12 @@ describe('writing a ledger', () => {
     expect(stored).toEqual([undefined, { revision: 2, document: '{"n":"ü🦊"}' }])
     expect(brokerTimeMs).toBeGreaterThanOrEqual(beforeMs)
     expect(brokerTimeMs).toBeLessThanOrEqual(Date.now())
-    expect((await broker.listOwners('default', '0')).owners).toEqual(new Map([[ledger, marker]]))
+    expect((await broker.listOwners('default', '0')).owners).toEqual(
+      new Map([
+        [dispatcher, leaseMarker],
+        [ledger, marker],
+      ]),
+    )
 
     const orphan: OwnerMarker = { ...marker, deletionPolicy: 'Orphan' }
     await broker.writeLedger(writeOf({ expectedRevision: 2, marker: orphan }))
@@ -142,7 +140,8 @@ describe('writing a ledger', () => {
       outcome: 'Written',
       stored: undefined,
     })
-    expect(await client.exists(ledgerKey('bull', ledger), ownersKey('bull', 'default'))).toBe(0)
+    expect(await client.exists(ledgerKey('bull', ledger))).toBe(0)
+    expect(await client.hkeys(ownersKey('bull', 'default'))).toEqual([dispatcher])
     expect(await broker.writeLedger(writeOf({ document: undefined }))).toMatchObject({ outcome: 'Written', stored: undefined })
   })
 
@@ -206,7 +205,7 @@ describe('writing a ledger', () => {
       for (const name of page.owners.keys()) seen.add(name)
       if ((cursor = page.cursor) === '0') break
     }
-    expect([...seen].toSorted()).toEqual(names.toSorted())
+    expect([...seen].toSorted()).toEqual([dispatcher, ...names].toSorted())
     expect(pages).toBeGreaterThan(1)
     expect((await broker.listOwners('elsewhere', '0')).owners.size).toBe(0)
   })

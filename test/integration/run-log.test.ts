@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import type { Broker, CountRequest } from '../../src/broker/index.ts'
 import { countsKey, ownersKey, runKey, type CountIncrement } from '../../src/contract/index.ts'
-import { clientOf, eventually, lead, ledger, open, proof, writeOf } from './ledger-home.ts'
+import { clientOf, dispatcher, eventually, lead, leaseMarker, ledger, open, proof, writeOf } from './ledger-home.ts'
 import { appendOf, run, runMarker } from './run-home.ts'
 
 let redis: RedisServer
@@ -47,15 +47,35 @@ describe('the log of a run', () => {
     expect(await broker.readRun(run, 0)).toMatchObject({ entries: ['{"n":1}', '{"n":"ü🦊"}', '{"n":3}'], length: 3, marker: runMarker })
     expect(await broker.readRun(run, 2)).toMatchObject({ entries: ['{"n":3}'], length: 3 })
     expect(await broker.readRun(run, Number.MAX_SAFE_INTEGER)).toMatchObject({ entries: [], length: 3 })
-    expect((await broker.listOwners('default', '0')).owners).toEqual(new Map([[run, runMarker]]))
+    expect((await broker.listOwners('default', '0')).owners).toEqual(
+      new Map([
+        [dispatcher, leaseMarker],
+        [run, runMarker],
+      ]),
+    )
 
     const elsewhere = { ...runMarker, cluster: 'c2' }
     await broker.appendRun(appendOf({ expectedLength: 3, marker: elsewhere }))
     expect((await broker.readRun(run, 9)).marker).toEqual(elsewhere)
     expect(await broker.deleteRun(run, 3, proof)).toMatchObject({ outcome: 'Conflict', length: 4 })
     expect(await broker.deleteRun(run, 4, proof)).toMatchObject({ outcome: 'Written', length: 0 })
-    expect(await client.exists(runKey('bull', run), ownersKey('bull', 'default'))).toBe(0)
+    expect(await client.exists(runKey('bull', run))).toBe(0)
+    expect(await client.hkeys(ownersKey('bull', 'default'))).toEqual([dispatcher])
     expect(await broker.deleteRun(run, 0, proof)).toMatchObject({ outcome: 'Written', length: 0 })
+  })
+
+  test('is replaced by one entry, by compare-and-swap on its length, with the proof', async () => {
+    const archived = { ...appendOf(), entry: '{"archived":true}', marker: { ...runMarker, cluster: 'c3' } }
+    await broker.appendRun(appendOf({ entries: ['1', '2', '3'], marker: { ...runMarker, endedAtMs: 1 } }))
+    expect(await broker.archiveRun({ ...archived, expectedLength: 2 })).toMatchObject({ outcome: 'Conflict', length: 3 })
+    for (const [, wrong] of wrongProofs) {
+      const answer = await broker.archiveRun({ ...archived, expectedLength: 3, proof: { ...proof, ...wrong } })
+      expect(answer).toMatchObject({ outcome: 'Fenced', length: 3 })
+    }
+    expect(await entriesOf()).toEqual(['1', '2', '3'])
+    expect(await broker.archiveRun({ ...archived, expectedLength: 3 })).toMatchObject({ outcome: 'Written', length: 1 })
+    expect(await broker.readRun(run, 0)).toMatchObject({ entries: ['{"archived":true}'], length: 1, marker: archived.marker })
+    expect(await broker.deleteRun(run, 1, proof)).toMatchObject({ outcome: 'Written' })
   })
 
   test.each(wrongProofs)('%s is fenced, and changes nothing', async (_, wrong) => {

@@ -98,7 +98,11 @@ describe('deletions while the operator is stopped', () => {
       await observe(home.client, namespaces, { name: namespace }, (object) => object === undefined)
     })
     await expect.poll(() => home.commands.exists([...places]), { timeout: 60_000 }).toBe(1)
-    expect(await home.commands.hkeys('bull:.taskmill:owners:default')).toEqual([`default/${home.namespace}/kept`])
+    // Of a namespace that is gone not even the dispatch lease stays.
+    await expect
+      .poll(async () => (await home.commands.hkeys('bull:.taskmill:owners:default')).toSorted(), { timeout: 60_000 })
+      .toEqual([`default/${home.namespace}`, `default/${home.namespace}/kept`])
+    expect(await home.commands.exists(`bull:.taskmill:dispatcher:default/${namespace}`)).toBe(0)
     const delayed = await home.commands.zrange('bull:gone:delayed', '0', '-1')
     expect(delayed.every((id) => id.startsWith(`tm/default/${home.namespace}/kept/`))).toBe(true)
     await home.commands.del([ledgerKey(home.namespace, 'kept'), 'bull:.taskmill:owners:default'])

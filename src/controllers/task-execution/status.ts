@@ -8,7 +8,7 @@ import {
   type TaskExecutionStatus,
   type WantedCondition,
 } from '../../api/index.ts'
-import { type Finished, viewNodes, type NodeView, type Run, type RunView, viewRun } from '../../graph/index.ts'
+import { type Archived, type Finished, viewNodes, type NodeView, type Run, type RunView, viewRun } from '../../graph/index.ts'
 import { parseSlotRun } from '../../plans/index.ts'
 import { describeSituation, type RecordWords } from '../../services/engine/index.ts'
 import { nodeTable } from './node-table.ts'
@@ -57,6 +57,7 @@ function hopelessFields(status: TaskExecutionStatus | undefined, message: string
 }
 
 function describeRun(run: Run, view: RunView, world: World): Partial<TaskExecutionStatus> {
+  if (run.archived !== undefined) return describeArchived(run.archived, world)
   const nodes = viewNodes(run)
   const begunAtMs = run.begun?.atMs ?? 0
   const { finished } = view
@@ -76,6 +77,20 @@ function describeRun(run: Run, view: RunView, world: World): Partial<TaskExecuti
     ...failureOf(finished),
     nodes: table,
     nodeTable: nodeTable(table),
+  }
+}
+
+/** Of a run that ended long ago the broker keeps the outcome; the rest is what the status says already. */
+function describeArchived({ outcome, atMs, message }: Archived, world: World): Partial<TaskExecutionStatus> {
+  const { failureMessage, ...former } = keepFormer(world)
+  const finishTime = kubeTime(atMs)
+  const hasFailed = outcome === 'Failed' || outcome === 'TimedOut'
+  return {
+    ...former,
+    state: outcome,
+    startTime: former.startTime ?? finishTime,
+    finishTime,
+    ...(hasFailed ? { failureMessage: failureMessage ?? message.slice(0, 2048) } : {}),
   }
 }
 

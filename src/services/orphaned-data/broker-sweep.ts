@@ -1,6 +1,8 @@
 import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../../broker/index.ts'
 import { dispatcherName, doneQueue, type OwnerMarker } from '../../contract/index.ts'
 import { type Brokers, type DispatchLeaseDeps, dispatchLeaseIn } from '../brokers/index.ts'
+import { isArchivable } from '../../graph/index.ts'
+import { archiveRun } from '../runs/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import { type Orphan, type OwnedKind, type RemovalDeps, removeOrphan } from './remove-orphan.ts'
 
@@ -25,8 +27,8 @@ export type BrokerSweepDeps = RemovalDeps &
 
 /** How long another holder has to be silent to lose its lease to one that is claimed for a moment. */
 const patienceMs = 30_000
-/** So many owners are removed at the same time. */
-const removalsAtOnce = 16
+/** So many owners are worked on at the same time. */
+const ownersAtOnce = 16
 
 type Owner = Pick<Orphan, 'owner' | 'marker'>
 
@@ -49,7 +51,7 @@ type Space = { isOurs: boolean; records: number; hasLease: boolean }
 /** `isEmpty`: this cluster has nothing there any more. */
 export type Swept = { readonly isComplete: boolean; readonly isEmpty: boolean }
 
-/** Returns a function that looks through one broker, and resolves with what is left there. */
+/** Returns a function that looks through one broker: removes what is orphaned, archives old runs, and resolves with what is left there. */
 export function createBrokerSweep(deps: BrokerSweepDeps): (endpoint: BrokerEndpoint, signal: AbortSignal) => Promise<Swept> {
   const runningAt = new Map<string, Map<string, Running>>()
   return async (endpoint, signal) => {
@@ -81,16 +83,19 @@ async function removeOrphans(pass: Pass): Promise<boolean> {
   do {
     const page = await broker.listOwners(deps.installation, cursor)
     const orphans: Owner[] = []
+    const old: Owner[] = []
     for (const [owner, marker] of page.owners) {
       const space = spaceOf(pass, marker)
       if (!isRecord(marker)) space.hasLease = true
       else if (isOrphaned(deps, marker)) orphans.push({ owner, marker })
-      else space.records++
+      else {
+        space.records++
+        if (isOurs(deps, marker) && isArchivable(marker.endedAtMs ?? Infinity, deps.brokerClock.now(broker))) old.push({ owner, marker })
+      }
     }
-    for (const [namespace, owners] of Map.groupBy(orphans, ({ marker }) => marker.namespace)) {
-      const isDone = await withLease(pass, namespace, (proof) => removeOwners(pass, proof, owners))
-      isComplete &&= isDone
-    }
+    const isRemoved = await inNamespaces(pass, orphans, removeOwner)
+    const isArchived = await inNamespaces(pass, old, archiveOwner)
+    isComplete &&= isRemoved && isArchived
     cursor = page.cursor
   } while (cursor !== '0' && !signal.aborted)
   return isComplete
@@ -100,10 +105,10 @@ function isRecord(marker: OwnerMarker): marker is Owner['marker'] {
   return marker.kind !== 'Namespace'
 }
 
-function spaceOf({ deps, spaces }: Pass, { namespace, cluster }: OwnerMarker): Space {
+function spaceOf({ deps, spaces }: Pass, { namespace, cluster }: Pick<OwnerMarker, 'namespace' | 'cluster'>): Space {
   const space: Space = spaces.get(namespace) ?? { isOurs: false, records: 0, hasLease: false }
   spaces.set(namespace, space)
-  space.isOurs ||= cluster === deps.cluster && deps.isWatched(namespace)
+  space.isOurs ||= isOurs(deps, { namespace, cluster })
   return space
 }
 
@@ -132,8 +137,11 @@ async function closeSpaces(pass: Pass): Promise<boolean> {
 
 /** By the cache. It may be behind, so that the API server is asked before anything is removed. */
 function isOrphaned(deps: BrokerSweepDeps, { cluster, kind, namespace, name, deletionPolicy }: Owner['marker']): boolean {
-  const isOurs = cluster === deps.cluster && deletionPolicy === 'Delete'
-  return isOurs && deps.isWatched(namespace) && !deps.exists(kind, namespace, name)
+  return isOurs(deps, { cluster, namespace }) && deletionPolicy === 'Delete' && !deps.exists(kind, namespace, name)
+}
+
+function isOurs(deps: BrokerSweepDeps, { cluster, namespace }: Pick<OwnerMarker, 'cluster' | 'namespace'>): boolean {
+  return cluster === deps.cluster && deps.isWatched(namespace)
 }
 
 /** With the dispatch lease of the namespace, or, if no TaskBroker there asks for it, with one that is claimed for a moment. */
@@ -155,15 +163,29 @@ async function withLease(pass: Pass, namespace: string, act: (proof: DispatchPro
   }
 }
 
-async function removeOwners(pass: Pass, proof: DispatchProof, owners: readonly Owner[]): Promise<boolean> {
-  const left = [...owners]
-  const results: boolean[] = []
-  const work = async () => {
-    for (let next = left.pop(); next !== undefined && !pass.signal.aborted; next = left.pop())
-      results.push(await removeOwner(pass, proof, next))
+type WithOwner = (pass: Pass, proof: DispatchProof, owner: Owner) => Promise<boolean>
+
+/** Does the same with each of these owners, many at a time, with the dispatch lease of their namespaces. Returns whether nothing is left to do. */
+async function inNamespaces(pass: Pass, owners: readonly Owner[], act: WithOwner): Promise<boolean> {
+  let isComplete = true
+  for (const [namespace, own] of Map.groupBy(owners, ({ marker }) => marker.namespace)) {
+    const isDone = await withLease(pass, namespace, async (proof) => {
+      const left = [...own]
+      const results: boolean[] = []
+      const work = async () => {
+        for (let next = left.pop(); next !== undefined && !pass.signal.aborted; next = left.pop())
+          results.push(await act(pass, proof, next))
+      }
+      await Promise.all(Array.from({ length: ownersAtOnce }, work))
+      return left.length === 0 && !results.includes(false)
+    })
+    isComplete &&= isDone
   }
-  await Promise.all(Array.from({ length: removalsAtOnce }, work))
-  return left.length === 0 && !results.includes(false)
+  return isComplete
+}
+
+function archiveOwner({ deps, broker }: Pass, proof: DispatchProof, { owner: run, marker }: Owner): Promise<boolean> {
+  return archiveRun(deps, { broker, proof, run, marker })
 }
 
 async function removeOwner(pass: Pass, proof: DispatchProof, { owner, marker }: Owner): Promise<boolean> {

@@ -15,13 +15,13 @@ const ledgerOf = (name: string) => ledgerName('default', 'team', name)
 /** Servers by host, each with the owners of its data, and the objects that there are: by what the cache shows, and by what the API server says. */
 function world(deps: Partial<OrphanedDataDeps> = {}) {
   const clock = fakeClock()
-  const servers = new Map<string, { owners: Map<string, OwnerMarker>; isAway: boolean; passes: number; claims: number }>()
+  const servers = new Map<string, { owners: Map<string, OwnerMarker>; isAway: boolean; passes: number; claims: number; read: string[] }>()
   const there = { cached: new Set<string>(), stored: new Set<string>(), brokers: new Set<string>(), isApiAway: false, asked: 0 }
   const warnings: string[] = []
   const deletedRuns: string[] = []
 
   function server(host: string) {
-    const known = servers.get(host) ?? { owners: new Map<string, OwnerMarker>(), isAway: false, passes: 0, claims: 0 }
+    const known = servers.get(host) ?? { owners: new Map<string, OwnerMarker>(), isAway: false, passes: 0, claims: 0, read: [] }
     servers.set(host, known)
     return known
   }
@@ -39,6 +39,10 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
         return [{ kind: 'Held' }]
       },
       releaseDispatch: async () => undefined,
+      async closeNamespace({ dispatcher }) {
+        at.owners.delete(dispatcher)
+        return 'Done'
+      },
       readEnded: async () => ({ ended: [] }),
       async readLedgers(ledgers) {
         return {
@@ -46,7 +50,8 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
           brokerTimeMs: 0,
         }
       },
-      async readRun() {
+      async readRun(run) {
+        at.read.push(run)
         return { entries: [], length: 0, marker: undefined, brokerTimeMs: 0 }
       },
       async writeLedger({ ledger, document }: LedgerWrite) {
@@ -244,6 +249,52 @@ test('what is asked for while a pass runs is done after it', async () => {
   gate.resolve()
   await clock.advance(1_000)
   expect([server('a').owners.size, server('a').passes]).toEqual([0, 2])
+})
+
+test('the log of a run that ended seven days ago is archived in the hourly pass, and no other one', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there } = home
+  const ended = (name: string, daysAgo: number | undefined) => {
+    leave('a', name, 'TaskExecution')
+    there.cached.add(`team/${name}`)
+    const owner = runName('default', 'team', name)
+    const marker = server('a').owners.get(owner)
+    if (marker !== undefined && daysAgo !== undefined)
+      server('a').owners.set(owner, { ...marker, endedAtMs: clock.now() - daysAgo * 86_400_000 })
+  }
+  ended('old', 8)
+  ended('young', 6)
+  ended('running', undefined)
+  start()
+  watch('a')
+  await clock.advance(0)
+  expect(server('a').read).toEqual([runName('default', 'team', 'old')])
+})
+
+test('a namespace that no TaskBroker names leaves the broker after its last record, and not before', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there, orphanedData } = home
+  server('a').owners.set('default/team', {
+    v: 1,
+    cluster: 'c1',
+    kind: 'Namespace',
+    namespace: 'team',
+    name: 'team',
+    deletionPolicy: 'Delete',
+  })
+  leave('a', 'last')
+  there.cached.add('team/last')
+  start()
+  watch('a')
+  await clock.advance(0)
+  there.brokers.clear()
+  orphanedData.lookAgain()
+  await clock.advance(1_000)
+  expect([...server('a').owners.keys()]).toEqual(['default/team', ledgerOf('last')])
+  there.cached.clear()
+  orphanedData.lookAgain()
+  await clock.advance(1_000)
+  expect(server('a').owners.size).toBe(0)
 })
 
 test('one claim of a namespace without a TaskBroker serves all its owners', async () => {

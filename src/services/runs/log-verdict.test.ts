@@ -19,6 +19,8 @@ const started = (node: string): RunEntry => ({ v: 1, kind: 'Started', atMs: 1, n
 const ended = (node: string): RunEntry => ({ v: 1, kind: 'Ended', atMs: 2, node, outcome: 'Succeeded', reason: 'Succeeded' })
 const finished: RunEntry = { v: 1, kind: 'Finished', atMs: 3, outcome: 'Succeeded', reason: 'Succeeded', message: '' }
 
+const archived: RunEntry = { v: 1, kind: 'Archived', atMs: 3, token: 'former', outcome: 'Succeeded', reason: 'Succeeded', message: '' }
+
 function runOf(...entries: readonly RunEntry[]): Run {
   const run = createRun()
   for (const entry of entries) applyEntry(run, entry)
@@ -80,6 +82,10 @@ it.each([
     statusOf('Succeeded', { a: 'Succeeded', b: 'Succeeded' }),
     'Continued',
   ],
+  ['archived, as was told', runOf(archived), 'former', false, statusOf('Succeeded', { a: 'Succeeded' }), 'Continued'],
+  ['archived, of which the status knows less', runOf(archived), 'former', false, statusOf('Running', { a: 'Running' }), 'Continued'],
+  ['archived, of an object that nobody saw go', runOf(archived), 'own', false, undefined, 'Continued'],
+  ['archived, of an object that was seen to go', runOf(archived), 'own', true, undefined, 'Former'],
 ] as const)('a log %s', (_, run, token, isOfDeleted, status, verdict) => {
   const deletedIn = isOfDeleted ? 'c1' : undefined
   expect(judgeLog(run, 'c1', { token, status, deletedIn })).toBe(verdict)

@@ -1,6 +1,6 @@
 /** What a log that the broker has under the name of an object means to that object: pure. */
 import { finalStateOf, type TaskExecutionStatus } from '../../api/index.ts'
-import { viewNodes, type Run, viewRun } from '../../graph/index.ts'
+import { tokenOfRun, viewNodes, type Run, viewRun } from '../../graph/index.ts'
 
 /**
  * `Continued`: the object continues the run. `Former`: an object that is gone had begun it; it is removed, with all that it began, and a new
@@ -23,14 +23,17 @@ export type LogOwner = {
  * wrote it last.
  */
 export function judgeLog(run: Run, cluster: string | undefined, { token, status, deletedIn }: LogOwner): LogVerdict {
-  if (status?.startTime !== undefined) return isBehind(run, status) ? 'Behind' : 'Continued'
+  // Nothing is newer than an archived log.
+  if (status?.startTime !== undefined && run.archived === undefined) return isBehind(run, status) ? 'Behind' : 'Continued'
+  if (status?.startTime !== undefined) return 'Continued'
   const isOfDeleted = deletedIn !== undefined && cluster === deletedIn
   return isOfDeleted && isContinued(run, token) ? 'Former' : 'Continued'
 }
 
 /** Whether another object than the one of this token has begun the run. */
-export function isContinued({ begun }: Run, token: string): boolean {
-  return begun !== undefined && begun.token !== token
+export function isContinued(run: Run, token: string): boolean {
+  const own = tokenOfRun(run)
+  return own !== undefined && own !== token
 }
 
 function isBehind(run: Run, status: TaskExecutionStatus): boolean {

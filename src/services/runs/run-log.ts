@@ -63,9 +63,14 @@ export async function readLog(context: RunContext): Promise<Run> {
     const before = memory.log?.epoch === proof.epoch ? memory.log : undefined
     const stored = before?.stored ?? 0
     // Once behind, always behind in this term: what the log had is gone.
-    const isBehind = before?.verdict === 'Behind' || run.length < stored
+    const isShorter = run.length < stored && run.archived === undefined
+    const isBehind = before?.verdict === 'Behind' || isShorter
     const verdict = owner === undefined ? 'Continued' : judgeLog(run, marker?.cluster, owner)
-    memory.log = { epoch: proof.epoch, stored: Math.max(run.length, stored), verdict: isBehind ? 'Behind' : verdict }
+    memory.log = {
+      epoch: proof.epoch,
+      stored: run.archived === undefined ? Math.max(run.length, stored) : run.length,
+      verdict: isBehind ? 'Behind' : verdict,
+    }
     return run
   }
 }
@@ -82,12 +87,14 @@ export async function appendLog(
 ): Promise<'Written' | 'Refused' | 'Fenced'> {
   const { broker, brokerClock, marker, proof, log, counts, reachPoint = () => undefined } = context
   const increments = countsOf(context, run, entries)
+  const finished = entries.find(({ kind }) => kind === 'Finished')
   reachPoint(`before append ${what}`)
   const answer = await broker.appendRun({
     run: context.run,
     expectedLength: run.length,
     entries: entries.map((entry) => JSON.stringify(entry)),
-    marker,
+    // By this the log is found when it is to be archived.
+    marker: finished === undefined ? marker : { ...marker, endedAtMs: finished.atMs },
     proof,
     counts: increments,
   })

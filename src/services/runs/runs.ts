@@ -10,6 +10,7 @@ import {
   type RunEntry,
   type RunKnowledge,
   type RunStep,
+  tokenOfRun,
 } from '../../graph/index.ts'
 import type { Acted, Kind, Step } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
@@ -84,12 +85,12 @@ async function observe(context: Context, known: Run | undefined): Promise<Observ
   return { record, desired, begin, verdict, ...pendingOf(context, record), jobs: context.looked, findUntidy, nowMs }
 }
 
-function pendingOf({ pendingCompletions, acknowledged }: Context, { begun }: Run): Pick<ObservedRun, 'own' | 'strange'> {
+function pendingOf({ pendingCompletions, acknowledged }: Context, run: Run): Pick<ObservedRun, 'own' | 'strange'> {
   const own: EndedNode[] = []
   const strange: EndedJob[] = []
   for (const end of pendingCompletions()) {
     if (acknowledged.has(end.id)) continue
-    if (end.kind === 'Node' && end.token === begun?.token) own.push(end)
+    if (end.kind === 'Node' && end.token === tokenOfRun(run)) own.push(end)
     else strange.push(end)
   }
   return { own, strange }
