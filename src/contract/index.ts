@@ -2,12 +2,13 @@
  * The contract between the operator, the workers and the clients: names that appear in the cluster and in Redis.
  *
  * Both sides are released separately and must interoperate over one minor version, so everything here is API: a name
- * changes only together with a reader that still understands the old one. The folder imports nothing, does nothing, and
- * defines no default of any behaviour.
+ * changes only together with a reader that still understands the old one. The folder imports nothing, does nothing but
+ * read the fields of records, and defines no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
 export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, queueSettingsKey, runKey, usedKey } from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
+export { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersionOne } from './reader.ts'
 export {
   dispatcherName,
   doneQueue,

@@ -3,6 +3,7 @@
  * TaskDependency does not affect a run that has started.
  */
 import type { NodeExecutorName, TaskDependency } from '../api/index.ts'
+import { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersionOne } from '../contract/index.ts'
 import { parseJson } from '../json/index.ts'
 
 /**
@@ -156,19 +157,18 @@ export type LaterEntry = Exclude<RunEntry, { readonly kind: 'Begun' | 'Archived'
 
 /** Reads one entry of a log and drops unknown fields. Throws on what this version does not understand. */
 export function parseEntry(document: string): RunEntry {
-  const it = fields(parseJson(document), 'the entry')
-  if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, but only 1 is supported`)
+  const it = readVersionOne(parseJson(document), 'the entry')
   const kinds = ['Begun', 'Started', 'Placed', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting', 'Archived'] as const
-  const kind = oneOf(it['kind'], kinds, 'kind')
-  const atMs = finite(it['atMs'], 'atMs')
+  const kind = readOneOf(it['kind'], kinds, 'kind')
+  const atMs = readNumber(it['atMs'], 'atMs')
   switch (kind) {
     case 'Begun':
-      return { v: 1, kind, atMs, token: text(it['token'], 'token'), plan: readPlan(it['plan']) }
+      return { v: 1, kind, atMs, token: readText(it['token'], 'token'), plan: readPlan(it['plan']) }
     case 'Started':
     case 'Placed':
-      return { v: 1, kind, atMs, node: text(it['node'], 'node') }
+      return { v: 1, kind, atMs, node: readText(it['node'], 'node') }
     case 'Stopping':
-      return { v: 1, kind, atMs, node: text(it['node'], 'node'), why: oneOf(it['why'], ['TimedOut', 'Cancelled'], 'why') }
+      return { v: 1, kind, atMs, node: readText(it['node'], 'node'), why: readOneOf(it['why'], ['TimedOut', 'Cancelled'], 'why') }
     case 'Ended':
       return readEnded(it, atMs)
     case 'Cancelling':
@@ -178,15 +178,15 @@ export function parseEntry(document: string): RunEntry {
     case 'Finished':
       return { v: 1, kind, atMs, ...readOutcome(it) }
     case 'Archived':
-      return { v: 1, kind, atMs, token: text(it['token'], 'token'), ...readOutcome(it) }
+      return { v: 1, kind, atMs, token: readText(it['token'], 'token'), ...readOutcome(it) }
   }
 }
 
 function readOutcome(it: Fields): Pick<Finished, 'outcome' | 'reason' | 'message'> {
   return {
-    outcome: oneOf(it['outcome'], ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped'], 'outcome'),
-    reason: text(it['reason'], 'reason'),
-    message: text(it['message'], 'message'),
+    outcome: readOneOf(it['outcome'], ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped'], 'outcome'),
+    reason: readText(it['reason'], 'reason'),
+    message: readText(it['message'], 'message'),
   }
 }
 
@@ -195,78 +195,46 @@ function readEnded(it: Fields, atMs: number): Ended {
     v: 1,
     kind: 'Ended',
     atMs,
-    node: text(it['node'], 'node'),
-    outcome: oneOf(it['outcome'], ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped', 'Omitted'], 'outcome'),
-    reason: text(it['reason'], 'reason'),
-    ...optional('message', it['message'], text),
-    ...optional('result', it['result'], (value) => value),
-    ...optional('attemptsMade', it['attemptsMade'], finite),
-    ...optional('attempts', it['attempts'], finite),
-    ...optional('worker', it['worker'], text),
-    ...optional('startedAtMs', it['startedAtMs'], finite),
-    ...optional('finishedAtMs', it['finishedAtMs'], finite),
+    node: readText(it['node'], 'node'),
+    outcome: readOneOf(it['outcome'], ['Succeeded', 'Failed', 'TimedOut', 'Cancelled', 'Skipped', 'Omitted'], 'outcome'),
+    reason: readText(it['reason'], 'reason'),
+    ...readOptional('message', it['message'], readText),
+    ...readOptional('result', it['result'], (value) => value),
+    ...readOptional('attemptsMade', it['attemptsMade'], readNumber),
+    ...readOptional('attempts', it['attempts'], readNumber),
+    ...readOptional('worker', it['worker'], readText),
+    ...readOptional('startedAtMs', it['startedAtMs'], readNumber),
+    ...readOptional('finishedAtMs', it['finishedAtMs'], readNumber),
   }
 }
 
 function readPlan(value: unknown): RunPlan {
-  const it = fields(value, 'plan')
+  const it = readFields(value, 'plan')
   return {
-    name: text(it['name'], 'plan.name'),
-    nodes: list(it['nodes'], 'plan.nodes').map(readNode),
-    finally: list(it['finally'], 'plan.finally').map(readNode),
-    onNodeFailure: oneOf(it['onNodeFailure'], ['Stop', 'Continue'], 'plan.onNodeFailure'),
-    ...optional('timeoutSeconds', it['timeoutSeconds'], finite),
-    parameters: fields(it['parameters'], 'plan.parameters'),
-    ...optional('slot', it['slot'], text),
+    name: readText(it['name'], 'plan.name'),
+    nodes: readList(it['nodes'], 'plan.nodes').map(readNode),
+    finally: readList(it['finally'], 'plan.finally').map(readNode),
+    onNodeFailure: readOneOf(it['onNodeFailure'], ['Stop', 'Continue'], 'plan.onNodeFailure'),
+    ...readOptional('timeoutSeconds', it['timeoutSeconds'], readNumber),
+    parameters: readFields(it['parameters'], 'plan.parameters'),
+    ...readOptional('slot', it['slot'], readText),
   }
 }
 
 function readNode(it: Fields): PlanNode {
   // Templates are passed on unchanged to the code that knows them.
-  const templates = executors.flatMap((name) => (it[name] === undefined ? [] : [[name, fields(it[name], `node.${name}`)] as const]))
+  const templates = executors.flatMap((name) => (it[name] === undefined ? [] : [[name, readFields(it[name], `node.${name}`)] as const]))
   const node: PlanNode = {
-    name: text(it['name'], 'node.name'),
-    dependsOn: list(it['dependsOn'], 'node.dependsOn').map((each): Dependency => ({
-      name: text(each['name'], 'dependsOn.name'),
-      condition: oneOf(each['condition'], ['Succeeded', 'Failed', 'Completed'], 'dependsOn.condition'),
+    name: readText(it['name'], 'node.name'),
+    dependsOn: readList(it['dependsOn'], 'node.dependsOn').map((each): Dependency => ({
+      name: readText(each['name'], 'dependsOn.name'),
+      condition: readOneOf(each['condition'], ['Succeeded', 'Failed', 'Completed'], 'dependsOn.condition'),
     })),
-    ...optional('when', it['when'], text),
-    ...optional('timeoutSeconds', it['timeoutSeconds'], finite),
+    ...readOptional('when', it['when'], readText),
+    ...readOptional('timeoutSeconds', it['timeoutSeconds'], readNumber),
     required: it['required'] === true,
     ...Object.fromEntries(templates),
   }
   executorOf(node)
   return node
-}
-
-type Fields = Readonly<Record<string, unknown>>
-
-function fields(value: unknown, name: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${name} is not an object`)
-  return value as Fields
-}
-
-function list(value: unknown, name: string): readonly Fields[] {
-  if (!Array.isArray(value)) throw new TypeError(`${name} is not a list`)
-  return value.map((each) => fields(each, name))
-}
-
-function finite(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw new TypeError(`${name} is not a number`)
-  return value
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw new TypeError(`${name} is not a string`)
-  return value
-}
-
-function oneOf<T extends string>(value: unknown, values: readonly T[], name: string): T {
-  const found = values.find((each) => each === value)
-  if (found === undefined) throw new TypeError(`${name} is ${JSON.stringify(value)}, but must be one of ${values.join(', ')}`)
-  return found
-}
-
-function optional<K extends string, V>(key: K, value: unknown, read: (value: unknown, name: string) => V): { readonly [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: read(value, key) }) as { readonly [P in K]?: V }
 }

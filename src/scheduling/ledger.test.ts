@@ -41,7 +41,11 @@ describe('a stored ledger', () => {
     ['no JSON', '{', /cannot be read/u],
     ['a later format', damaged({ v: 2 }), /v is 2, but only 1 is supported/u],
     ['no cursor', damaged({ cursor: null }), /cursor is not a number/u],
-    ['an unknown state', damaged({ open: [{ slot: 1, state: 'Lost', generation: 'a', epoch: 1 }] }), /open\.state must be one of/u],
+    [
+      'an unknown state',
+      damaged({ open: [{ slot: 1, state: 'Lost', generation: 'a', epoch: 1 }] }),
+      /open\.state is "Lost", but must be one of/u,
+    ],
     ['no list', damaged({ active: {} }), /active is not a list/u],
     ['no timing', damaged({ timing: { suspended: false } }), /timing\.schedules is not a list/u],
     ['a list', '[]', /the document is not an object/u],

@@ -2,7 +2,17 @@
  * The values that the rules of a schedule go over: what its spec asks for, the ledger, what this process has learned, and the step that follows.
  * At the end: how a stored ledger is read.
  */
-import type { Slot } from '../contract/index.ts'
+import {
+  type Fields,
+  readFields,
+  readList,
+  readNumber,
+  readOneOf,
+  readOptional,
+  readText,
+  readVersionOne,
+  type Slot,
+} from '../contract/index.ts'
 import type { SlotSource, Timing } from './timing.ts'
 
 /** What the schedule's spec asks for now, compiled. */
@@ -211,93 +221,62 @@ export function parseLedger(document: string): ParsedLedger {
 }
 
 function readLedger(value: unknown): Ledger {
-  const it = fields(value, 'the document')
-  if (it['v'] !== 1) throw new TypeError(`v is ${JSON.stringify(it['v'])}, but only 1 is supported`)
-  const timing = fields(it['timing'], 'timing')
-  const last = it['lastDispatched'] === undefined ? undefined : fields(it['lastDispatched'], 'lastDispatched')
+  const it = readVersionOne(value, 'the document')
+  const timing = readFields(it['timing'], 'timing')
+  const last = it['lastDispatched'] === undefined ? undefined : readFields(it['lastDispatched'], 'lastDispatched')
   return {
     v: 1,
     timing: { ...readTiming(timing), suspended: timing['suspended'] === true },
-    cursor: finite(it['cursor'], 'cursor'),
-    open: list(it['open'], 'open').map((each) => ({
-      slot: finite(each['slot'], 'open.slot'),
-      state: oneOf(each['state'], ['Intended', 'Placed', 'Revoking', 'Final'], 'open.state'),
-      generation: text(each['generation'], 'open.generation'),
-      epoch: finite(each['epoch'], 'open.epoch'),
+    cursor: readNumber(it['cursor'], 'cursor'),
+    open: readList(it['open'], 'open').map((each) => ({
+      slot: readNumber(each['slot'], 'open.slot'),
+      state: readOneOf(each['state'], ['Intended', 'Placed', 'Revoking', 'Final'], 'open.state'),
+      generation: readText(each['generation'], 'open.generation'),
+      epoch: readNumber(each['epoch'], 'open.epoch'),
       ...(each['restarts'] === true ? { restarts: true as const } : {}),
     })),
-    active: list(it['active'], 'active').map((each) => ({
-      slot: finite(each['slot'], 'active.slot'),
-      generation: text(each['generation'], 'active.generation'),
-      dispatchedAtMs: finite(each['dispatchedAtMs'], 'active.dispatchedAtMs'),
-      ...optional('startedAtMs', each['startedAtMs'], finite),
+    active: readList(it['active'], 'active').map((each) => ({
+      slot: readNumber(each['slot'], 'active.slot'),
+      generation: readText(each['generation'], 'active.generation'),
+      dispatchedAtMs: readNumber(each['dispatchedAtMs'], 'active.dispatchedAtMs'),
+      ...readOptional('startedAtMs', each['startedAtMs'], readNumber),
     })),
-    dispatched: finite(it['dispatched'], 'dispatched'),
+    dispatched: readNumber(it['dispatched'], 'dispatched'),
     ...(last && {
-      lastDispatched: { slot: finite(last['slot'], 'lastDispatched.slot'), atMs: finite(last['atMs'], 'lastDispatched.atMs') },
+      lastDispatched: { slot: readNumber(last['slot'], 'lastDispatched.slot'), atMs: readNumber(last['atMs'], 'lastDispatched.atMs') },
     }),
-    ...optional('lastRun', it['lastRun'], readOutcome),
-    ...optional('lastSuccess', it['lastSuccess'], readOutcome),
-    ...optional('lastFailure', it['lastFailure'], readOutcome),
-    consecutiveFailures: finite(it['consecutiveFailures'], 'consecutiveFailures'),
+    ...readOptional('lastRun', it['lastRun'], readOutcome),
+    ...readOptional('lastSuccess', it['lastSuccess'], readOutcome),
+    ...readOptional('lastFailure', it['lastFailure'], readOutcome),
+    consecutiveFailures: readNumber(it['consecutiveFailures'], 'consecutiveFailures'),
     missed: Object.fromEntries(
-      Object.entries(fields(it['missed'], 'missed')).map(([reason, entry]) => {
-        const { count, lastSlot } = fields(entry, `missed.${reason}`)
-        return [reason, { count: finite(count, `missed.${reason}.count`), lastSlot: finite(lastSlot, `missed.${reason}.lastSlot`) }]
+      Object.entries(readFields(it['missed'], 'missed')).map(([reason, entry]) => {
+        const { count, lastSlot } = readFields(entry, `missed.${reason}`)
+        return [reason, { count: readNumber(count, `missed.${reason}.count`), lastSlot: readNumber(lastSlot, `missed.${reason}.lastSlot`) }]
       }),
     ),
-    ...optional('regressedAtMs', it['regressedAtMs'], finite),
+    ...readOptional('regressedAtMs', it['regressedAtMs'], readNumber),
   }
 }
 
-function readTiming(it: Record<string, unknown>): Timing {
-  if (it['everySeconds'] !== undefined) return { everySeconds: finite(it['everySeconds'], 'timing.everySeconds') }
+function readTiming(it: Fields): Timing {
+  if (it['everySeconds'] !== undefined) return { everySeconds: readNumber(it['everySeconds'], 'timing.everySeconds') }
   const { schedules } = it
   if (!Array.isArray(schedules)) throw new TypeError('timing.schedules is not a list')
-  return { schedules: schedules.map((each) => text(each, 'timing.schedules')), timeZone: text(it['timeZone'], 'timing.timeZone') }
+  return { schedules: schedules.map((each) => readText(each, 'timing.schedules')), timeZone: readText(it['timeZone'], 'timing.timeZone') }
 }
 
 function readOutcome(value: unknown, name: string): RunOutcome {
-  const it = fields(value, name)
+  const it = readFields(value, name)
   return {
-    slot: finite(it['slot'], `${name}.slot`),
+    slot: readNumber(it['slot'], `${name}.slot`),
     succeeded: it['succeeded'] === true,
-    reason: oneOf(it['reason'], runReasons, `${name}.reason`),
-    ...optional('message', it['message'], text),
-    ...optional('attemptsMade', it['attemptsMade'], finite),
-    ...optional('attempts', it['attempts'], finite),
-    ...optional('worker', it['worker'], text),
-    ...optional('startedAtMs', it['startedAtMs'], finite),
-    finishedAtMs: finite(it['finishedAtMs'], `${name}.finishedAtMs`),
+    reason: readOneOf(it['reason'], runReasons, `${name}.reason`),
+    ...readOptional('message', it['message'], readText),
+    ...readOptional('attemptsMade', it['attemptsMade'], readNumber),
+    ...readOptional('attempts', it['attempts'], readNumber),
+    ...readOptional('worker', it['worker'], readText),
+    ...readOptional('startedAtMs', it['startedAtMs'], readNumber),
+    finishedAtMs: readNumber(it['finishedAtMs'], `${name}.finishedAtMs`),
   }
-}
-
-function fields(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${name} is not an object`)
-  return value as Record<string, unknown>
-}
-
-function list(value: unknown, name: string): readonly Record<string, unknown>[] {
-  if (!Array.isArray(value)) throw new TypeError(`${name} is not a list`)
-  return value.map((each) => fields(each, name))
-}
-
-function finite(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw new TypeError(`${name} is not a number`)
-  return value
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw new TypeError(`${name} is not a string`)
-  return value
-}
-
-function oneOf<T extends string>(value: unknown, values: readonly T[], name: string): T {
-  const found = values.find((each) => each === value)
-  if (found === undefined) throw new TypeError(`${name} must be one of ${values.join(', ')}`)
-  return found
-}
-
-function optional<K extends string, V>(key: K, value: unknown, read: (value: unknown, name: string) => V): { readonly [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: read(value, key) }) as { readonly [P in K]?: V }
 }
