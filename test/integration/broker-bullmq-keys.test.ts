@@ -201,9 +201,17 @@ describe('all or nothing', () => {
       await (part === 'id' || part === 'pc' ? client.lpush(`bull:tasks:${part}`, 'x') : client.set(`bull:tasks:${part}`, 'x'))
       const jobs = [jobOf('others', firstSlot + 9), slot(0), slot(1, later), slot(2, { bullPriority: 1 })]
       await expect(broker.placeJobs(jobs, addedMs, proof)).rejects.toMatchObject({ code: 'TM_BROKER_COMMAND_FAILED' })
-      expect((await client.keys('bull:*')).toSorted()).toEqual(['bull:.taskmill:dispatcher:default/team', `bull:tasks:${part}`])
+      const lease = ['bull:.taskmill:dispatcher:default/team', 'bull:.taskmill:owners:default']
+      expect((await client.keys('bull:*')).toSorted()).toEqual([...lease, `bull:tasks:${part}`])
     },
   )
+
+  test('a set of used queues that has another type: nothing is written', async () => {
+    const used = 'bull:.taskmill:used:default/team'
+    await client.set(used, 'x')
+    await expect(broker.placeJobs([slot(0)], addedMs, proof)).rejects.toMatchObject({ code: 'TM_BROKER_COMMAND_FAILED' })
+    expect((await client.keys('bull:*')).filter((key) => !key.startsWith('bull:.taskmill:'))).toEqual([])
+  })
 
   test('a job that is the child of another flow: nothing is written, and the message names it', async () => {
     const [, six] = versions[0]!

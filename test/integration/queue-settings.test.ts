@@ -51,7 +51,7 @@ const changesOf = async (answer: ReturnType<Broker['applyQueue']>) => {
 }
 const jobs = (count: number) => Array.from({ length: count }, (_, index) => ({ name: 'x', data: {}, opts: { jobId: `j${index}` } }))
 /** The owners of settings; beside them stands who claimed the dispatch lease. */
-const ownersOf = async () => (await redis.client.hkeys(ownersKey('bull', 'default'))).filter((owner) => owner.includes('/queue/'))
+const ownersOf = async () => (await redis.client.hkeys(ownersKey('bull', 'default'))).filter((name) => name.includes('/queue/'))
 const recordOf = (queue: string) => redis.client.hgetall(queueSettingsKey('bull', queue))
 
 /** Everything that Redis has of a queue, but for what differs between two queues anyway: names, and moments. */

@@ -30,6 +30,8 @@ local argsPerJob = 9
 local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
 if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then return { 'Fenced' } end
 
+redis.call('SCARD', KEYS[2])
+
 -- What a queue's keys say at the start. Reading all of them also proves that none has another type.
 local queues = {}
 local function readQueue(base)

@@ -45,8 +45,8 @@ type Pass = {
   readonly spaces: Map<string, Space>
 }
 
-/** What a namespace has at the broker: records that stay, and its dispatch lease. */
-type Space = { isOurs: boolean; records: number; hasLease: boolean }
+/** What a namespace has at the broker: records that stay, those of this cluster among them, and a dispatch lease that this cluster claimed last. */
+type Space = { records: number; ownRecords: number; hasLease: boolean }
 
 /** `isEmpty`: this cluster has nothing there any more. */
 export type Swept = { readonly isComplete: boolean; readonly isEmpty: boolean }
@@ -66,7 +66,7 @@ export function createBrokerSweep(deps: BrokerSweepDeps): (endpoint: BrokerEndpo
       const isDone = isComplete && isClosed && running.size === 0
       return {
         isComplete: isDone,
-        isEmpty: isDone && [...pass.spaces.values()].every(({ isOurs, records, hasLease }) => !isOurs || (records === 0 && !hasLease)),
+        isEmpty: isDone && [...pass.spaces.values()].every(({ ownRecords, hasLease }) => ownRecords === 0 && !hasLease),
       }
     } finally {
       if (running.size > 0) runningAt.set(place, running)
@@ -85,11 +85,10 @@ async function removeOrphans(pass: Pass): Promise<boolean> {
     const orphans: Owner[] = []
     const old: Owner[] = []
     for (const [owner, marker] of page.owners) {
-      const space = spaceOf(pass, marker)
-      if (!isRecord(marker)) space.hasLease = true
+      if (!isRecord(marker)) spaceOf(pass, marker.namespace).hasLease = isOurs(deps, marker)
       else if (isOrphaned(deps, marker)) orphans.push({ owner, marker })
       else {
-        space.records++
+        noteRecord(pass, marker)
         if (isOurs(deps, marker) && isArchivable(marker.endedAtMs ?? Infinity, deps.brokerClock.now(broker))) old.push({ owner, marker })
       }
     }
@@ -105,11 +104,17 @@ function isRecord(marker: OwnerMarker): marker is Owner['marker'] {
   return marker.kind !== 'Namespace'
 }
 
-function spaceOf({ deps, spaces }: Pass, { namespace, cluster }: Pick<OwnerMarker, 'namespace' | 'cluster'>): Space {
-  const space: Space = spaces.get(namespace) ?? { isOurs: false, records: 0, hasLease: false }
+function spaceOf({ spaces }: Pass, namespace: string): Space {
+  const space: Space = spaces.get(namespace) ?? { records: 0, ownRecords: 0, hasLease: false }
   spaces.set(namespace, space)
-  space.isOurs ||= isOurs(deps, { namespace, cluster })
   return space
+}
+
+/** A record that stays. */
+function noteRecord(pass: Pass, marker: OwnerMarker): void {
+  const space = spaceOf(pass, marker.namespace)
+  space.records++
+  if (isOurs(pass.deps, marker)) space.ownRecords++
 }
 
 /** A namespace leaves the broker when no TaskBroker of it names the broker any more, and no record is left. */
@@ -119,8 +124,7 @@ async function closeSpaces(pass: Pass): Promise<boolean> {
   let isComplete = true
   for (const [namespace, space] of spaces) {
     if (signal.aborted) return false
-    const mayClose =
-      space.isOurs && space.hasLease && space.records === 0 && dispatchLeaseIn(deps, namespace, endpoint).kind === 'Unclaimed'
+    const mayClose = space.hasLease && space.records === 0 && dispatchLeaseIn(deps, namespace, endpoint).kind === 'Unclaimed'
     if (!mayClose || (await deps.isNamed(endpoint, namespace, signal))) continue
     const isDone = await withLease(pass, namespace, async (proof) => {
       reachPoint('before close namespace')
@@ -129,7 +133,11 @@ async function closeSpaces(pass: Pass): Promise<boolean> {
       if (outcome === 'Done') deps.log.info({ namespace, address: endpoint.address }, 'removed what a namespace without a TaskBroker had')
       return outcome === 'Done'
     })
-    if (isDone) spaces.delete(namespace)
+    if (isDone) {
+      spaces.delete(namespace)
+      // The ends of jobs that still run come nowhere any more.
+      pass.running.delete(namespace)
+    }
     isComplete &&= isDone
   }
   return isComplete
@@ -192,7 +200,7 @@ async function removeOwner(pass: Pass, proof: DispatchProof, { owner, marker }: 
   const { deps, broker, signal, running } = pass
   const { kind, namespace, name } = marker
   if (!(await deps.isGone(kind, namespace, name, signal))) {
-    spaceOf(pass, marker).records++
+    noteRecord(pass, marker)
     return true
   }
   if (kind === 'TaskExecution') deps.deletedRuns.add(`${namespace}/${name}`)
@@ -202,6 +210,7 @@ async function removeOwner(pass: Pass, proof: DispatchProof, { owner, marker }: 
     for (const id of stillRunning) known.set(id, owner)
     running.set(namespace, known)
   }
+  if (!isComplete) noteRecord(pass, marker)
   return isComplete
 }
 

@@ -297,6 +297,45 @@ test('a namespace that no TaskBroker names leaves the broker after its last reco
   expect(server('a').owners.size).toBe(0)
 })
 
+test('a namespace whose dispatch lease another cluster claimed last stays', async () => {
+  await using home = world()
+  const { watch, start, clock, server, there } = home
+  const marker = { v: 1, kind: 'Namespace', namespace: 'team', name: 'team', deletionPolicy: 'Delete' } as const
+  server('a').owners.set('default/team', { ...marker, cluster: 'blue' })
+  start()
+  watch('a')
+  there.brokers.clear()
+  await clock.advance(hour)
+  expect([server('a').owners.size, server('a').claims]).toEqual([1, 0])
+})
+
+test.each(['before close namespace', 'after close namespace'])(
+  'a process that dies %s leaves nothing that the next pass does not finish',
+  async (at) => {
+    let deaths = 0
+    await using home = world({
+      reachPoint(point) {
+        if (point === at && deaths++ === 0) throw new Error('killed')
+      },
+    })
+    const { watch, start, clock, server, there } = home
+    server('a').owners.set('default/team', {
+      v: 1,
+      cluster: 'c1',
+      kind: 'Namespace',
+      namespace: 'team',
+      name: 'team',
+      deletionPolicy: 'Delete',
+    })
+    start()
+    watch('a')
+    there.brokers.clear()
+    await clock.advance(10_000)
+    expect(server('a').owners.size).toBe(0)
+    expect(deaths).toBeGreaterThan(0)
+  },
+)
+
 test('one claim of a namespace without a TaskBroker serves all its owners', async () => {
   await using home = world()
   const { leave, watch, start, clock, server, there } = home

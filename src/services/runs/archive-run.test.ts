@@ -18,7 +18,10 @@ const plan = {
 const day = 86_400_000
 
 /** A broker with the log of a run that took a moment and ended so many days ago, which it returns in parts of one entry. */
-function setup(daysAgo: number, more: { readonly log?: readonly string[]; readonly outcome?: 'Conflict' | 'Fenced' } = {}) {
+function setup(
+  daysAgo: number,
+  more: { readonly log?: readonly string[]; readonly outcome?: 'Conflict' | 'Fenced'; readonly diesAt?: string } = {},
+) {
   const clock = fakeClock()
   const endedAtMs = clock.now() - daysAgo * day
   const entries: readonly RunEntry[] = [
@@ -27,7 +30,7 @@ function setup(daysAgo: number, more: { readonly log?: readonly string[]; readon
     { v: 1, kind: 'Ended', atMs: endedAtMs, node: 'a', outcome: 'Succeeded', reason: 'Succeeded' },
     { v: 1, kind: 'Finished', atMs: endedAtMs, outcome: 'Succeeded', reason: 'Succeeded', message: '1 of 1 node succeeded' },
   ]
-  const log = more.log ?? entries.map((entry) => JSON.stringify(entry))
+  let log = more.log ?? entries.map((entry) => JSON.stringify(entry))
   const marker: OwnerMarker = {
     v: 1,
     cluster: 'c1',
@@ -42,11 +45,16 @@ function setup(daysAgo: number, more: { readonly log?: readonly string[]; readon
     readRun: async (_run, from) => ({ entries: log.slice(from, from + 1), length: log.length, marker, brokerTimeMs: clock.now() }),
     async archiveRun(archive) {
       archived.push(archive)
+      log = [archive.entry]
       return { outcome: more.outcome ?? 'Written', length: 1, brokerTimeMs: clock.now() }
     },
   } as Partial<Broker> as Broker
   const points: string[] = []
-  const deps = { brokerClock: createBrokerClock(clock), log: silentLogger, reachPoint: (point: string) => void points.push(point) }
+  const reachPoint = (point: string): void => {
+    points.push(point)
+    if (point === more.diesAt && points.indexOf(point) === points.length - 1) throw new Error('killed')
+  }
+  const deps = { brokerClock: createBrokerClock(clock), log: silentLogger, reachPoint }
   const proof = { dispatcher: 'default/team', epoch: 1, holder: 'h' }
   const archive = () => archiveRun(deps, { broker, proof, run: runName('default', 'team', 'x7k2p'), marker })
   return { archive, archived, points, endedAtMs }
@@ -77,6 +85,13 @@ test.each<[string, Parameters<typeof setup>]>([
 ])('the log of a run %s stays as it is', async (_, facts) => {
   const { archive, archived } = setup(...facts)
   expect([await archive(), archived]).toEqual([true, []])
+})
+
+test.each(['before archive', 'after archive'])('a process that dies %s is continued by the next one', async (at) => {
+  const { archive, archived } = setup(8, { diesAt: at })
+  await expect(archive()).rejects.toThrow('killed')
+  expect(await archive()).toBe(true)
+  expect(archived.length).toBe(1)
 })
 
 test.each(['Conflict', 'Fenced'] as const)('a write that is refused (%s) is tried again', async (outcome) => {
