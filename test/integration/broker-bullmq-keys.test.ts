@@ -57,6 +57,8 @@ type Prepare = (queue: Queue) => Promise<unknown>
 async function after(bullmq: BullMq, prepare: Prepare, add: () => Promise<unknown>): Promise<Record<string, unknown>> {
   await client.flushall()
   await withQueue(bullmq, prepare)
+  // A done queue keeps fewer events than BullMQ would by itself, which a test of its own holds.
+  await client.hset(`bull:${done}:meta`, 'opts.maxLenEvents', 200)
   await add()
   const all = await dump(client, 'bull:')
   return Object.fromEntries(Object.entries(all).filter(([key]) => !key.startsWith('bull:.taskmill:')))
@@ -181,6 +183,18 @@ describe.each(versions)('%s writes the same', (_, bullmq) => {
     const all = await dump(client, 'bull:')
     expect(Object.entries(all).filter(([key]) => !key.startsWith('bull:.taskmill:'))).toEqual(Object.entries(once))
   })
+})
+
+test('of a done queue a few events stay, of another one as many as BullMQ keeps', async () => {
+  const jobs = Array.from({ length: 100 }, (_, index) => slot(index, later))
+  for (let round = 0; round < 10; round++) {
+    await place(jobs)
+    for (const { id } of jobs) await broker.removePlaced({ id, doneQueue: done, queue: 'tasks' }, proof)
+  }
+  expect(await client.hget(`bull:${done}:meta`, 'opts.maxLenEvents')).toBe('200')
+  expect(await client.xlen(`bull:${done}:events`)).toBeLessThan(500)
+  expect(await client.hget('bull:tasks:meta', 'opts.maxLenEvents')).toBe('10000')
+  expect(await client.xlen('bull:tasks:events')).toBeGreaterThan(2_000)
 })
 
 test('only what BullMQ keeps about a done queue goes by itself, after 30 days without a job', async () => {

@@ -53,17 +53,18 @@ end
 
 local function event(base, ...) redis.call('XADD', base .. 'events', 'MAXLEN', '~', queues[base].maxEvents, '*', 'event', ...) end
 
--- Counts a job that is added to a queue.
-local function count(base)
+-- Counts a job that is added to a queue, and says how many events it keeps, if nobody has: BullMQ's number, or for a done queue, of which
+-- nobody reads more than that there is a new one, a few instead of a megabyte.
+local function count(base, mostEvents)
   redis.call('INCR', base .. 'id')
   if not queues[base].maxEvents then
-    queues[base].maxEvents = 10000
-    redis.call('HSET', base .. 'meta', 'opts.maxLenEvents', 10000)
+    queues[base].maxEvents = mostEvents
+    redis.call('HSET', base .. 'meta', 'opts.maxLenEvents', mostEvents)
   end
 end
 
 local function addDone(base, key, id, data, opts)
-  count(base)
+  count(base, 200)
   redis.call('HSET', key, 'name', 'done', 'data', data, 'opts', opts, 'timestamp', addedMs, 'delay', 0, 'priority', 0)
   redis.call('XADD', base .. 'events', '*', 'event', 'added', 'jobId', id, 'name', 'done')
   redis.call('ZADD', base .. 'waiting-children', addedMs, id)
@@ -115,7 +116,7 @@ for _, each in ipairs(plan) do
   local at, base, job = each.at, each.base, each.job
   local id, name, data, opts, delay, priority, parent, doneData, doneOpts = unpack(ARGV, at, at + argsPerJob - 1)
   addDone(each.doneBase, each.done, id, doneData, doneOpts)
-  count(base)
+  count(base, 10000)
   if each.isThere then
     redis.call('HSET', job, 'parentKey', each.done, 'parent', parent)
     event(base, 'duplicated', 'jobId', id)
