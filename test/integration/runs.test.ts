@@ -414,7 +414,12 @@ test('deleted while no operator runs: waiting jobs are removed, recorded ends ar
     isNamed: async () => true,
     isWatched: () => true,
     deletedRuns: { add: (key) => deletedRuns.add(key) },
-    taskBrokers: { list: (namespace) => [{ metadata: { namespace, name: 'default' } } as TaskBroker] },
+    taskBrokers: {
+      list: (namespace) => {
+        const spec = { standalone: { address: redis.address }, keyPrefix: 'bull' }
+        return [{ metadata: { namespace, name: 'default' }, spec } as TaskBroker]
+      },
+    },
     directory: { get: () => ({ kind: 'Known', endpoint }) },
     dispatchLeases: {
       state: (key) => ({ kind: 'Active', proof: { ...home.proof, dispatcher: `default/${key.slice(0, key.indexOf('/'))}` } }),
