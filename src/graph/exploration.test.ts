@@ -449,15 +449,11 @@ const scenarios: readonly Scenario[] = [
 ]
 
 describe('every interleaving', () => {
-  it.each(scenarios)(
-    '$name',
-    (scenario) => {
-      const { states, problem } = explore(scenario)
-      process.stdout.write(`${scenario.name}: ${states} states\n`)
-      expect(problem).toBeUndefined()
-    },
-    120_000,
-  )
+  it.each(scenarios)('$name', (scenario) => {
+    const { states, problem } = explore(scenario)
+    process.stdout.write(`${scenario.name}: ${states} states\n`)
+    expect(problem).toBeUndefined()
+  })
 })
 
 type Appended = Extract<RunStep, { kind: 'Append' }>
@@ -559,13 +555,9 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
 }
 
 describe('a planted mistake is found', () => {
-  it.each(Object.entries(mutations))(
-    '%s',
-    (_, { mutation, found, scenario }) => {
-      let problem: string | undefined
-      for (const each of scenarios) if (scenario === undefined || each.name === scenario) problem ??= explore(each, mutation).problem
-      expect(problem).toMatch(found)
-    },
-    120_000,
-  )
+  it.each(Object.entries(mutations))('%s', (_, { mutation, found, scenario }) => {
+    let problem: string | undefined
+    for (const each of scenarios) if (scenario === undefined || each.name === scenario) problem ??= explore(each, mutation).problem
+    expect(problem).toMatch(found)
+  })
 })

@@ -517,6 +517,7 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
       },
     },
     found: /has no job/u,
+    among: /makes nothing of one slot/u,
   },
   'a run that is to start anew is only taken back': {
     mutation: {
@@ -547,13 +548,9 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
 }
 
 describe('a planted mistake is found', () => {
-  it.each(Object.entries(mutations))(
-    '%s',
-    (_, { mutation, found, among = /^/u }) => {
-      let problem: string | undefined
-      for (const scenario of scenarios.filter(({ name }) => among.test(name))) problem ??= explore(scenario, mutation).problem
-      expect(problem).toMatch(found)
-    },
-    120_000,
-  )
+  it.each(Object.entries(mutations))('%s', (_, { mutation, found, among = /^/u }) => {
+    let problem: string | undefined
+    for (const scenario of scenarios.filter(({ name }) => among.test(name))) problem ??= explore(scenario, mutation).problem
+    expect(problem).toMatch(found)
+  })
 })
