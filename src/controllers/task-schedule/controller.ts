@@ -40,12 +40,12 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     conditionMetrics: createConditionMetrics(deps.metrics, 'TaskSchedule'),
   })
 
-  /** `terminating`: its deletion has begun, and somebody still holds it. */
   deps.onMemoryShort(() => {
     // Looked at again, a schedule reads its ledger first.
     for (const memory of memories.values()) Object.assign(memory, { record: undefined, shown: undefined })
   })
 
+  /** `terminating`: its deletion has begun, and somebody still holds it. */
   async function reconcileGone(key: string, terminating: TaskSchedule | undefined, context: Context): Promise<Result> {
     const memory = terminating === undefined ? memories.get(key) : remember(memories, deps.engine, key, terminating)
     try {

@@ -24,10 +24,11 @@ function setup() {
   const clock = fakeClock(0)
   const asked: ((trial: Trial) => void)[] = []
   const jobs = { dryRun: () => new Promise<Trial>((resolve) => asked.push(resolve)) }
-  const deps = { clock, jobs, engine: { leaseAt: () => ({ kind: 'Held' }) } } as unknown as TaskScheduleDeps
+  const lease = { kind: 'Held' }
+  const deps = { clock, jobs, engine: { leaseAt: () => lease } } as unknown as TaskScheduleDeps
   const memory = { schedule, understood: understandSchedule(schedule) } as unknown as Memory
   const look = () => gather(deps, memory, undefined, { signal: new AbortController().signal, log: silentLogger })
-  return { clock, asked, memory, look }
+  return { clock, asked, lease, memory, look }
 }
 
 it('a dry run that gets no answer holds up one look for half a second, and the next ones not at all', async () => {
@@ -67,4 +68,20 @@ it('is asked again after 30 s without an answer, and never after one', async () 
   await clock.advance(3_600_000)
   await look()
   expect(asked).toHaveLength(2)
+})
+
+it('is not waited for without the dispatch lease, under which alone it is asked again', async () => {
+  const { clock, asked, lease, memory, look } = setup()
+  const first = look()
+  asked[0]?.({ kind: 'Unknown', warnings: [] })
+  await first
+  lease.kind = 'Unreachable'
+  await clock.advance(60_000)
+  await look()
+  expect(trialAgainAfterMs(memory, clock.now())).toBeUndefined()
+  lease.kind = 'Held'
+  const again = look()
+  expect(asked).toHaveLength(2)
+  asked[1]?.({ kind: 'Fine', warnings: [] })
+  expect((await again).trial).toEqual({ kind: 'Fine', warnings: [] })
 })

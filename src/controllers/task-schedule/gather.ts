@@ -171,6 +171,8 @@ export async function gather(
   const suspension = suspensionOf(schedule, deps.clock.now())
   const isHeld = deps.engine.leaseAt(brokerKeyOf(schedule)).kind === 'Held'
   const trial = isHeld ? await dryRunTemplate(deps, memory, signal) : undefined
+  // Nothing asks again without the dispatch lease, so nothing waits for an answer either.
+  if (!isHeld && memory.trial?.trial.kind === 'Unknown') memory.trial = undefined
   return { schedule, understood, status, suspension, shown, hasDependency: hasDependency(deps, memory), trial }
 }
 

@@ -136,6 +136,19 @@ test('a template that server-side apply answers with 500 stops neither the repli
   expect(findCondition(server.status?.conditions, 'Stalled')?.message).toContain('two entries have name="A"')
 })
 
+test('a refused template is not looked at in a hurry while the Deployment of its name belongs to another owner', async () => {
+  const { clock, server, cache, reconcile } = setup(poolOf(), poolOf(), deploymentOf(1, {}, 1))
+  server.refuses = taskmillError('TM_KUBE_FORBIDDEN', 'exceeded quota: compute', { details: { status: 403, causes: [] } })
+  await reconcile()
+  expect(server.status).toMatchObject({ reason: 'TemplateRefused' })
+
+  const { ownerReferences: _, ...metadata } = server.deployment.metadata
+  cache.deployment = server.deployment = { ...server.deployment, metadata }
+  await clock.advance(40_000)
+  expect(await reconcile()).toEqual({ requeueAfterMs: 30_000 })
+  expect(server.status).toMatchObject({ reason: 'DeploymentNotOwned' })
+})
+
 test('a new leader whose cache is behind keeps what the former one recorded of an override', async () => {
   const pool = poolOf({ ...scalingOf({ mode: 'DryRun' }), override: { replicas: 9, until: '2026-11-23T04:00:00Z' } })
   const status = { observedGeneration: 3, desiredReplicas: 9, replicasBeforeOverride: 2 }

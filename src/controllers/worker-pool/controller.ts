@@ -115,11 +115,12 @@ function afterActing(world: World, { applied, refusedTemplate, refusedReplicas, 
 /** What is not watched is looked at again. */
 function recheckAfterMs(world: World): number | undefined {
   if (isUnwatchedTarget(world)) return targetRecheckMs
+  // Nothing is written to it, so what was refused is not tried again either.
+  if (world.deployment.kind === 'Foreign') return recheckMs
   const waits = [world.refused?.refusal.retry === 'OnEdit' ? undefined : world.refused, world.refusedReplicas].filter(
     (each) => each !== undefined,
   )
-  const isForeign = world.deployment.kind === 'Foreign'
-  if (waits.length === 0) return isForeign ? recheckMs : undefined
+  if (waits.length === 0) return undefined
   return Math.max(0, Math.min(...waits.map(({ atMs }) => atMs + refusedRetryMs)) - world.nowMs)
 }
 
