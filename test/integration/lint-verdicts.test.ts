@@ -108,11 +108,12 @@ function deploymentOf(pool: WorkerPool) {
   return deployment
 }
 
-/** In dots, as lint writes names of resources; and with what the API server leaves out of two of its own paths. */
+/** In dots, as lint writes names of resources; and with what the API server leaves out of three of its own paths. */
 function asWritten(field: string): string {
   return field
     .replaceAll(/\[(\D[^\]]*)\]/gu, '.$1')
     .replace('volumeMounts.subPath', 'volumeMounts[0].subPath')
+    .replace('ownerReferences.', 'ownerReferences[0].')
     .replace('template.labels', 'template.metadata.labels')
 }
 

@@ -79,8 +79,8 @@ describe('a refused template stops nothing else', () => {
     const words = `template of generation ${stalled?.metadata.generation} refused: ${field}: two entries have name="A". Next: keep one entry with name="A" in ${field}`
     expect(condition(stalled, 'Stalled')?.message).toBe(words)
     await addJobs('twice', 100)
-    await deployment('twice', ({ spec }) => spec.replicas === 3)
-    const scaled = await pool('twice', ({ status }) => status?.desiredReplicas === 3 && status.backlog === 100)
+    await deployment('twice', ({ spec }) => spec.replicas === 10)
+    const scaled = await pool('twice', ({ status }) => status?.desiredReplicas === 10 && status.backlog === 100)
     expect(scaled?.status).toMatchObject({ reason: 'TemplateInvalid', observedGeneration: stalled?.metadata.generation })
     expect(scaled?.status?.decision).toContain('refused: ')
     await expect.poll(() => eventsAbout('twice', 'ScaledUp')).toHaveLength(1)
@@ -96,7 +96,7 @@ describe('a refused template stops nothing else', () => {
     const stalled = await pool('first', (object) => object.status?.backlog === 7 && condition(object, 'Stalled') !== undefined)
     expect(stalled?.status).toMatchObject({ reason: 'TemplateInvalid', ready: '0/1', desiredReplicas: 1 })
     expect(condition(stalled, 'Ready')?.message).toContain('There is no Deployment yet, and 7 jobs wait')
-    await edit('first', podOf())
+    await edit('first', podOf({ env: [{ name: 'A', value: '2' }] }))
     await deployment('first', ({ spec }) => spec.replicas === 1)
   })
 

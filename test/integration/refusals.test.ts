@@ -54,7 +54,12 @@ describe('an apply that its author has to correct', () => {
     ['a volume twice', {}, { volumes: [variable('v', undefined), variable('v', undefined)] }, 'keep one entry with name="v"'],
     ['no such field', { imag: 'x' }, {}, `correct the name ${worker}.imag`],
     ['a number for text', { args: [8080] }, {}, `write ${worker}.args[0] as text, in quotes: "8080"`],
-    ['text for a number', { ports: [{ containerPort: '80' }] }, {}, 'as a number, without quotes'],
+    [
+      'text for a number',
+      { ports: [{ containerPort: '80' }] },
+      {},
+      `write ${worker}.ports[containerPort="80",protocol="TCP"].containerPort as a number`,
+    ],
     ['a word for true', {}, { hostNetwork: 'yes' }, 'write spec.template.spec.hostNetwork as true or false'],
     ['a map for a list', { env: { A: '1' } }, {}, `write ${worker}.env as a list`],
     ['a wrong unit', { resources: { limits: { memory: '512mb' } } }, {}, 'write quantities such as'],
@@ -110,7 +115,7 @@ describe('an answer that is not about the object', () => {
       .toBe(kind)
 
   it.each(['Invalid', 'Forbidden', 'RequestEntityTooLarge'])('a policy that denies with %s', async (reason) => {
-    const place = await cluster.createNamespace('policy')
+    const place = await cluster.createNamespace(`policy-${reason.toLowerCase()}`)
     const name = place
     const constraints = { namespaceSelector: here(place), resourceRules: rules(['jobs']) }
     const validations = [{ expression: 'false', message: 'images must come from registry.acme.dev', reason }]
