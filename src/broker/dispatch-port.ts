@@ -75,8 +75,11 @@ export type BrokerLedgers = {
     ledgers: readonly string[],
   ): Promise<{ readonly stored: readonly (StoredLedger | undefined)[]; readonly brokerTimeMs: number }>
   writeLedger(write: LedgerWrite): Promise<LedgerAnswer>
-  /** The markers of an installation, a page at a time; `cursor` '0' begins and ends. */
-  listOwners(installation: string, cursor: string): Promise<{ readonly owners: ReadonlyMap<string, OwnerMarker>; readonly cursor: string }>
+  /** The markers of an installation, a page at a time; `cursor` '0' begins and ends. `unreadable`: names whose markers a later version wrote. */
+  listOwners(
+    installation: string,
+    cursor: string,
+  ): Promise<{ readonly owners: ReadonlyMap<string, OwnerMarker>; readonly unreadable: readonly string[]; readonly cursor: string }>
 }
 
 /** A part of a run's decision log: entries are opaque here. */

@@ -99,12 +99,14 @@ export function createLedgers(
     async listOwners(installation, cursor) {
       const [next, fields] = await redis.hscan(ownersKey(keyPrefix, installation), cursor, 'COUNT', ownersPerPage)
       const owners = new Map<string, OwnerMarker>()
+      const unreadable: string[] = []
       for (let index = 0; index < fields.length; index += 2) {
         const [ledger = '', text = ''] = fields.slice(index, index + 2)
         const marker = parseMarker(text)
-        if (marker !== undefined) owners.set(ledger, marker)
+        if (marker === undefined) unreadable.push(ledger)
+        else owners.set(ledger, marker)
       }
-      return { owners, cursor: next }
+      return { owners, unreadable, cursor: next }
     },
   }
 }

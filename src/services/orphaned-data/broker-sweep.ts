@@ -1,5 +1,5 @@
 import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../../broker/index.ts'
-import { dispatcherName, doneQueue, type OwnerMarker } from '../../contract/index.ts'
+import { dispatcherName, doneQueue, type OwnerMarker, parseOwner } from '../../contract/index.ts'
 import { type Brokers, type DispatchLeaseDeps, dispatchLeaseIn } from '../brokers/index.ts'
 import { isArchivable } from '../../graph/index.ts'
 import { archiveRun } from '../runs/index.ts'
@@ -82,6 +82,7 @@ async function removeOrphans(pass: Pass): Promise<boolean> {
   let cursor = '0'
   do {
     const page = await broker.listOwners(deps.installation, cursor)
+    for (const owner of page.unreadable) spaceOf(pass, parseOwner(owner).namespace).records++
     const orphans: Owner[] = []
     const old: Owner[] = []
     for (const [owner, marker] of page.owners) {
@@ -204,13 +205,13 @@ async function removeOwner(pass: Pass, proof: DispatchProof, { owner, marker }: 
     return true
   }
   if (kind === 'TaskExecution') deps.deletedRuns.add(`${namespace}/${name}`)
-  const { isComplete, stillRunning } = await removeOrphan(deps, { broker, proof, owner, marker, signal })
+  const { isComplete, isRemoved, stillRunning } = await removeOrphan(deps, { broker, proof, owner, marker, signal })
   if (stillRunning.length > 0) {
     const known: Running = running.get(namespace) ?? new Map()
     for (const id of stillRunning) known.set(id, owner)
     running.set(namespace, known)
   }
-  if (!isComplete) noteRecord(pass, marker)
+  if (!isRemoved) noteRecord(pass, marker)
   return isComplete
 }
 

@@ -15,13 +15,23 @@ const ledgerOf = (name: string) => ledgerName('default', 'team', name)
 /** Servers by host, each with the owners of its data, and the objects that there are: by what the cache shows, and by what the API server says. */
 function world(deps: Partial<OrphanedDataDeps> = {}) {
   const clock = fakeClock()
-  const servers = new Map<string, { owners: Map<string, OwnerMarker>; isAway: boolean; passes: number; claims: number; read: string[] }>()
+  const servers = new Map<
+    string,
+    { owners: Map<string, OwnerMarker>; isAway: boolean; passes: number; claims: number; read: string[]; unreadable: string[] }
+  >()
   const there = { cached: new Set<string>(), stored: new Set<string>(), brokers: new Set<string>(), isApiAway: false, asked: 0 }
   const warnings: string[] = []
   const deletedRuns: string[] = []
 
   function server(host: string) {
-    const known = servers.get(host) ?? { owners: new Map<string, OwnerMarker>(), isAway: false, passes: 0, claims: 0, read: [] }
+    const known = servers.get(host) ?? {
+      owners: new Map<string, OwnerMarker>(),
+      isAway: false,
+      passes: 0,
+      claims: 0,
+      read: [],
+      unreadable: [],
+    }
     servers.set(host, known)
     return known
   }
@@ -32,7 +42,7 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
       async listOwners() {
         at.passes++
         if (at.isAway) throw taskmillError('TM_BROKER_UNREACHABLE', `${host} does not answer`)
-        return { owners: new Map(at.owners), cursor: '0' }
+        return { owners: new Map(at.owners), unreadable: at.unreadable, cursor: '0' }
       },
       async claimDispatch() {
         at.claims++
@@ -46,7 +56,9 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
       readEnded: async () => ({ ended: [] }),
       async readLedgers(ledgers) {
         return {
-          stored: ledgers.map((each) => (at.owners.has(each) ? { revision: 1, document: emptyLedger } : undefined)),
+          stored: ledgers.map((each) =>
+            at.owners.has(each) ? { revision: 1, document: each.endsWith('/later') ? '{"v":2}' : emptyLedger } : undefined,
+          ),
           brokerTimeMs: 0,
         }
       },
@@ -295,6 +307,51 @@ test('a namespace that no TaskBroker names leaves the broker after its last reco
   orphanedData.lookAgain()
   await clock.advance(1_000)
   expect(server('a').owners.size).toBe(0)
+})
+
+const leaseOfTeam = { v: 1, cluster: 'c1', kind: 'Namespace', namespace: 'team', name: 'team', deletionPolicy: 'Delete' } as const
+
+test('a namespace stays while an object that comes back keeps its record', async () => {
+  let isBack = false
+  await using home = world({
+    exists: () => isBack,
+    // It is created again a moment after the API server has answered.
+    isGone: async () => (isBack = true),
+  })
+  const { leave, watch, start, clock, server, there } = home
+  server('a').owners.set('default/team', leaseOfTeam)
+  leave('a', 'back')
+  start()
+  watch('a')
+  there.brokers.clear()
+  await clock.advance(0)
+  expect([...server('a').owners.keys()]).toEqual(['default/team', ledgerOf('back')])
+})
+
+test('a namespace with a record whose marker a later version wrote stays', async () => {
+  await using home = world()
+  const { watch, start, clock, server, there } = home
+  server('a').owners.set('default/team', leaseOfTeam)
+  server('a').unreadable.push(ledgerOf('later'))
+  start()
+  watch('a')
+  there.brokers.clear()
+  await clock.advance(0)
+  expect([...server('a').owners.keys()]).toEqual(['default/team'])
+})
+
+test('a ledger that a later version wrote stays, with its namespace, and holds up no other', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there } = home
+  server('a').owners.set('default/team', leaseOfTeam)
+  for (const name of ['later', 'gone']) leave('a', name)
+  start()
+  watch('a')
+  await clock.advance(0)
+  there.brokers.clear()
+  await clock.advance(hour)
+  expect([...server('a').owners.keys()]).toEqual(['default/team', ledgerOf('later')])
+  expect(server('a').passes).toBe(2)
 })
 
 test('a namespace whose dispatch lease another cluster claimed last stays', async () => {

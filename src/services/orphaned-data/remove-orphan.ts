@@ -1,6 +1,7 @@
 /** Removes what one owner left in a broker: the same visits as of objects that are there, with the deletion as the wish. */
 import type { Broker, DispatchProof } from '../../broker/index.ts'
 import { doneQueue, type OwnerMarker, slotJobId } from '../../contract/index.ts'
+import { hasCode } from '../../errors/index.ts'
 import { isQueueGeneration } from '../../scheduling/index.ts'
 import { removeRecord, type VisitResult } from '../engine/index.ts'
 import type { Jobs } from '../jobs/index.ts'
@@ -28,8 +29,11 @@ export type Orphan = {
   readonly signal: AbortSignal
 }
 
-/** `stillRunning`: jobs that had started and continue; the sweep has to remove their ends when they come. */
-export type RemovedOrphan = { readonly isComplete: boolean; readonly stillRunning: readonly string[] }
+/**
+ * `isComplete`: it need not be tried again. `isRemoved`: the record is gone; otherwise it stays, for its object or for a later try.
+ * `stillRunning`: jobs that had started and continue; the sweep has to remove their ends when they come.
+ */
+export type RemovedOrphan = { readonly isComplete: boolean; readonly isRemoved: boolean; readonly stillRunning: readonly string[] }
 
 /** An object that comes back meanwhile keeps its record: this is asked before each step. */
 export function removeOrphan(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
@@ -93,7 +97,7 @@ async function removeRun(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrph
 async function removeSettings(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
   const { marker } = orphan
   const { queue } = marker
-  if (queue === undefined) return { isComplete: true, stillRunning: [] }
+  if (queue === undefined) return { isComplete: true, isRemoved: false, stillRunning: [] }
   const isWanted = () => isStillGone(deps, marker)
   const kind = createSettingsKind({ ...deps, ...orphan, queue, wish: { kind: 'Released' }, isWanted })
   const { result } = await removeRecord(kind, { record: undefined }, orphan)
@@ -101,10 +105,11 @@ async function removeSettings(deps: RemovalDeps, orphan: Orphan): Promise<Remove
 }
 
 function removed({ log }: RemovalDeps, { owner }: Orphan, result: VisitResult<unknown>, running: readonly string[]): RemovedOrphan {
-  if (result.kind === 'Failed') throw result.error
-  if (result.kind !== 'Deleted') return { isComplete: result.kind !== 'Fenced', stillRunning: [] }
+  // A record that a later version wrote is left alone, and holds up no other one.
+  if (result.kind === 'Failed' && !hasCode(result.error, 'TM_LEDGER_UNREADABLE')) throw result.error
+  if (result.kind !== 'Deleted') return { isComplete: result.kind !== 'Fenced', isRemoved: false, stillRunning: [] }
   log.info({ owner, stillRunning: running.length }, 'removed orphaned data of an object that is gone')
-  return { isComplete: true, stillRunning: running }
+  return { isComplete: true, isRemoved: true, stillRunning: running }
 }
 
 function isStillGone({ exists }: RemovalDeps, { kind, namespace, name }: Orphan['marker']): boolean {
