@@ -114,11 +114,8 @@ describe('numbers with more digits than JavaScript keeps', () => {
       /^spec\.task\.payload\.user\.id: 1175930294816452671 would arrive as 1175930294816452600, .*write it as text, in quotes: "1175930294816452671"$/u,
     )
     await home.graph('long-graph', { parameters: { id: raw }, nodes: [node('a')] })
-    const graph = await home.dependency('long-graph', (each) => conditionOf(each, 'Stalled') !== undefined)
-    expect(conditionOf(graph, 'Stalled')).toMatchObject({
-      reason: 'InvalidNumber',
-      message: expect.stringMatching(/^spec\.parameters\.id: /u),
-    })
+    const graph = await home.dependency('long-graph', (each) => conditionOf(each, 'Stalled')?.reason === 'InvalidNumber')
+    expect(conditionOf(graph, 'Stalled')?.message).toMatch(/^spec\.parameters\.id: /u)
     expect(await home.commands.llen('bull:long:wait')).toBe(0)
   })
 
