@@ -223,14 +223,14 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     const { items } = await client.list<TaskBroker>(taskBrokersResource, { namespace, signal: until })
     return items.some(({ spec }) => spec.standalone.address === address && spec.keyPrefix === keyPrefix)
   }
+  // By a list: the operator may not get a single one of each kind.
   const isGone: OrphanedDataDeps['isGone'] = async (kind, namespace, name, until) => {
-    try {
-      await client.get<KubeObject>(ownerResources[kind], namespace, name, { signal: until })
-      return false
-    } catch (error) {
-      if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return true
-      throw error
-    }
+    const { items } = await client.list<KubeObject>(ownerResources[kind], {
+      namespace,
+      fieldSelector: `metadata.name=${name}`,
+      signal: until,
+    })
+    return items.length === 0
   }
   const tracking = createTracking({
     brokers,

@@ -1,6 +1,5 @@
 import { isTerminating, taskQueues } from '../../api/index.ts'
 import { parseOwner, queueOwner, type OwnerMarker } from '../../contract/index.ts'
-import { hasCode } from '../../errors/index.ts'
 import type { Driven, Removal, Site } from '../../services/engine/index.ts'
 import { createSettingsKind, type SettingsHappening, type SettingsStop, type SettingsWish } from '../../services/queue-settings/index.ts'
 import { brokerKeyOf, type Context, type Gathered, type Memory, type QueueSituation, type TaskQueueDeps } from './gather.ts'
@@ -40,11 +39,12 @@ function wishOf(
       const isOurs = kind === 'TaskQueue' && owner.startsWith(`${installation}/`)
       if (!isOurs || queues.get(`${namespace}/${name}`) !== undefined) return false
       try {
-        await client.get(taskQueues, namespace, name, { signal })
-        return false
-      } catch (error) {
+        // By a list: the operator may not get a single one.
+        const { items } = await client.list(taskQueues, { namespace, fieldSelector: `metadata.name=${name}`, signal })
+        return items.length === 0
+      } catch {
         signal.throwIfAborted()
-        return hasCode(error, 'TM_KUBE_NOT_FOUND')
+        return false
       }
     },
   }
