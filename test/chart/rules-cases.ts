@@ -234,9 +234,15 @@ export const ruleCases: readonly RuleCase[] = [
       'taskmill_alert_active{namespace="acme", alert="failing", severity="Critical"}': '0x5 1x80',
       'taskmill_alert_active{namespace="acme", alert="slow", severity="Info"}': up,
       'taskmill_alert_active{namespace="acme", alert="fine", severity="Critical"}': '1x5 0x80',
+      // With metrics.detail=namespace: how many fire.
+      'taskmill_alert_active{namespace="shared", severity="Warning"}': '2x90',
     },
     atMinutes: 10,
-    fires: ['namespace="acme", alert="failing", severity="critical"', 'namespace="acme", alert="slow", severity="info"'],
+    fires: [
+      'namespace="acme", alert="failing", severity="critical"',
+      'namespace="acme", alert="slow", severity="info"',
+      'namespace="shared", severity="warning"',
+    ],
   },
   {
     alert: 'TaskmillNotificationsNotTaken',
