@@ -131,6 +131,19 @@ test('a lease whose record is gone is claimed again with a higher epoch', async 
   expect(changes).toEqual(['x/default Pending', 'x/default Active 1', 'x/default Pending', 'x/default Active 2'])
 })
 
+test('new credentials do not make an epoch good that the broker has refused', async () => {
+  const { clock, records, operator } = world()
+  const { dispatchLeases, changes } = operator('a')
+  dispatchLeases.want('x/default', wish('x'))
+  await clock.advance(0)
+  records.clear()
+  await clock.advance(5_000)
+  expect(describe(dispatchLeases.state('x/default'))).toBe('Pending')
+  dispatchLeases.want('x/default', wish('x', 'Active', { ...endpoint, credentials: { username: 'u', password: 'p' } }))
+  await clock.advance(5_000)
+  expect(changes).toEqual(['x/default Pending', 'x/default Active 1', 'x/default Pending', 'x/default Active 2'])
+})
+
 test.each([
   ['an orderly stop', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.stop.abort(new Error('SIGTERM'))],
   ['Standby', (a: ReturnType<ReturnType<typeof world>['operator']>) => a.dispatchLeases.want('x/default', wish('x', 'Standby'))],

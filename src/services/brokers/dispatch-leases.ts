@@ -70,7 +70,7 @@ type Entry = {
   readonly stopListening: () => void
   state: DispatchState
   /** The broker has refused this epoch: only a higher one is of use. */
-  refusedEpoch?: number
+  refusedEpoch?: number | undefined
 }
 
 export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
@@ -202,7 +202,8 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
       const stopListening = lease.broker.onReturn(() => {
         for (const handler of returnHandlers) handler(key)
       })
-      const entry: Entry = { key, wish, lease, stopListening, state: isSameLease ? before.state : state }
+      const kept = isSameLease ? { state: before.state, refusedEpoch: before.refusedEpoch } : { state }
+      const entry: Entry = { key, wish, lease, stopListening, ...kept }
       entries.set(key, entry)
       if (before !== undefined) leave(isSameLease ? { ...before, state: { kind: 'Pending' } } : before)
       if (before === undefined || !isSame(before.state, entry.state)) announceChange(key)
