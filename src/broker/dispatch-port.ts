@@ -19,6 +19,11 @@ export type DispatchClaim = DispatchProof & {
    * broker has lost its data.
    */
   readonly isRenewal?: boolean
+  /**
+   * To close the namespace. It is `HeldByOther` while anybody holds it, the claimant itself included; and the next claim, by whoever has a
+   * TaskBroker there again, ends the closing, although it has the same proof.
+   */
+  readonly isClosing?: boolean
   /** UID of kube-system, for the owner marker. */
   readonly cluster: string
 }
@@ -67,7 +72,7 @@ export type BrokerLedgers = {
   /**
    * The namespace leaves the broker: removes its dispatch lease and done queue, its counts, and the ended jobs that Taskmill placed for it,
    * with the bookkeeping of queues that are empty then. A job that still runs, or waits to run again, stays, and nobody waits for its end.
-   * Only for a namespace without any ledger, log or settings of a queue. Again does what is left to do.
+   * Only for a namespace without any ledger, log or settings of a queue, and `Fenced` unless the lease was claimed for this. Again does what is left to do.
    */
   closeNamespace(proof: DispatchProof): Promise<'Done' | 'Fenced'>
   /** In the order given; undefined for those that do not exist. One round trip. */

@@ -53,6 +53,13 @@ export async function lead(broker: Broker, of: DispatchProof = proof): Promise<v
   if (answer?.kind !== 'Held') throw new Error(`not held: ${JSON.stringify(answer)}`)
 }
 
+/** As the operator does before it closes a namespace: nobody holds the lease, and it is claimed for that. */
+export async function leadToClose(broker: Broker, of: DispatchProof = proof): Promise<void> {
+  await broker.releaseDispatch(of)
+  const [answer] = await broker.claimDispatch([{ ...of, by: `process-${of.epoch}`, patienceMs: 30_000, cluster: 'c1', isClosing: true }])
+  if (answer?.kind !== 'Held') throw new Error(`not held: ${JSON.stringify(answer)}`)
+}
+
 export const jobOf = (queue: string, slot: Slot, more: Partial<PlacedJob> = {}): PlacedJob & { readonly slot: Slot } => ({
   id: slotJobId(ledger, slot),
   doneQueue: done,

@@ -68,6 +68,8 @@ describe('claiming the dispatch', () => {
     await claim({ epoch: 4 })
     expect((await broker.listOwners('default', '0')).owners.get(dispatcher)).toEqual(leaseMarker)
     expect(await claim({ epoch: 4, isRenewal: true })).toEqual({ kind: 'Held' })
+    await broker.releaseDispatch({ ...proof, epoch: 4 })
+    expect(await claim({ epoch: 4, isClosing: true })).toEqual({ kind: 'Held' })
     expect(await broker.closeNamespace({ ...proof, epoch: 3 })).toBe('Fenced')
     expect(await broker.closeNamespace({ ...proof, epoch: 4 })).toBe('Done')
     expect(await client.keys('*')).toEqual([])

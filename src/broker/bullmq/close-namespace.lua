@@ -2,7 +2,7 @@
   Removes what a namespace without any record still has: its counts, its done queue, its dispatch lease and the marker of that. A portion of
   the done jobs at a time. A job whose done job goes becomes a job like any other: nobody waits for its end any more.
 
-  KEYS[1]   the dispatcher's record: hash of epoch, holder
+  KEYS[1]   the dispatcher's record: hash of epoch, holder, closing
   KEYS[2]   the owner markers of the installation: hash from name to marker
   KEYS[3]   what the runs of the namespace have used: set
   KEYS[4]   base of the done queue, with the separator: '<prefix>:<queue>:'
@@ -14,8 +14,8 @@
   Reply: 'Fenced', 'More', or 'Done'.
 ]]
 local done, left = KEYS[4], tonumber(ARGV[4])
-local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
-if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then return 'Fenced' end
+local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder', 'closing')
+if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] or record[3] ~= '1' then return 'Fenced' end
 
 local hour = math.floor(tonumber(redis.call('TIME')[1]) / 3600)
 for i = 5, #KEYS do

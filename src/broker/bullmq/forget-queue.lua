@@ -3,7 +3,7 @@
   if there is nothing else in it and nobody has set anything about it. That is what adding and removing jobs leaves; it comes back with the
   next job.
 
-  KEYS[1]   the dispatcher's record: hash of epoch, holder
+  KEYS[1]   the dispatcher's record: hash of epoch, holder, closing
   KEYS[2]   what the runs of the namespace have used: set, from which the queue is removed
   KEYS[3]   base of the queue's keys, with the separator: '<prefix>:<queue>:'
   ARGV[1]   epoch, ARGV[2] holder: the proof
@@ -13,8 +13,8 @@
   Reply: 'Fenced', or the next cursor, '0' at the end.
 ]]
 local base, set = KEYS[3], ARGV[4]
-local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
-if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then return 'Fenced' end
+local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder', 'closing')
+if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] or record[3] ~= '1' then return 'Fenced' end
 
 if set ~= 'leave' then
   local page = redis.call('ZSCAN', base .. set, ARGV[5], 'MATCH', ARGV[3] .. '*', 'COUNT', 500)
@@ -31,8 +31,11 @@ local function isEmpty()
   for _, part in ipairs({ 'wait', 'paused', 'active', 'delayed', 'prioritized', 'waiting-children', 'completed', 'failed', 'repeat' }) do
     if redis.call('EXISTS', base .. part) == 1 then return false end
   end
-  for _, field in ipairs(redis.call('HKEYS', base .. 'meta')) do
-    if field ~= 'opts.maxLenEvents' and field ~= 'version' then return false end
+  local meta = redis.call('HGETALL', base .. 'meta')
+  for i = 1, #meta, 2 do
+    -- As many events as every queue keeps.
+    local isUsual = meta[i] == 'version' or (meta[i] == 'opts.maxLenEvents' and meta[i + 1] == '10000')
+    if not isUsual then return false end
   end
   return true
 end

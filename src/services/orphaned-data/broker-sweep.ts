@@ -127,7 +127,7 @@ async function closeSpaces(pass: Pass): Promise<boolean> {
     if (signal.aborted) return false
     const mayClose = space.hasLease && space.records === 0 && dispatchLeaseIn(deps, namespace, endpoint).kind === 'Unclaimed'
     if (!mayClose || (await deps.isNamed(endpoint, namespace, signal))) continue
-    const isDone = await withLease(pass, namespace, async (proof) => {
+    const isDone = await withLeaseToClose(pass, namespace, async (proof) => {
       reachPoint('before close namespace')
       const outcome = await broker.closeNamespace(proof)
       reachPoint('after close namespace')
@@ -155,15 +155,32 @@ function isOurs(deps: BrokerSweepDeps, { cluster, namespace }: Pick<OwnerMarker,
 
 /** With the dispatch lease of the namespace, or, if no TaskBroker there asks for it, with one that is claimed for a moment. */
 async function withLease(pass: Pass, namespace: string, act: (proof: DispatchProof) => Promise<boolean>): Promise<boolean> {
-  const { deps, broker, endpoint } = pass
+  const { deps, endpoint } = pass
   const lease = dispatchLeaseIn(deps, namespace, endpoint)
   if (lease.kind === 'Held') return act(lease.proof)
   // Where another cluster dispatches, it removes this, or continues it.
   if (lease.kind !== 'Unclaimed') return lease.kind === 'Standby'
+  return withClaim(pass, namespace, { isClosing: false }, act)
+}
+
+/** A TaskBroker may come at any moment, and its schedules then dispatch with the same proof: its claim ends the closing. */
+async function withLeaseToClose(pass: Pass, namespace: string, act: (proof: DispatchProof) => Promise<boolean>): Promise<boolean> {
+  const { deps, endpoint } = pass
+  if (dispatchLeaseIn(deps, namespace, endpoint).kind !== 'Unclaimed') return true
+  return withClaim(pass, namespace, { isClosing: true }, act)
+}
+
+async function withClaim(
+  { deps, broker, endpoint }: Pass,
+  namespace: string,
+  { isClosing }: { readonly isClosing: boolean },
+  act: (proof: DispatchProof) => Promise<boolean>,
+): Promise<boolean> {
   const proof = { dispatcher: dispatcherName(deps.installation, namespace), epoch: deps.epoch(), holder: deps.holder }
-  const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs, cluster: deps.cluster }
+  const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs, isClosing, cluster: deps.cluster }
   const [answer] = await broker.claimDispatch([claim])
-  if (answer?.kind !== 'Held') return answer?.kind === 'HeldByOther'
+  // What this cluster itself holds is about to be given back, or to fall silent.
+  if (answer?.kind !== 'Held') return answer?.kind === 'HeldByOther' && answer.holder !== deps.holder
   try {
     return await act(proof)
   } finally {

@@ -17,7 +17,15 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
   const clock = fakeClock()
   const servers = new Map<
     string,
-    { owners: Map<string, OwnerMarker>; isAway: boolean; passes: number; claims: number; read: string[]; unreadable: string[] }
+    {
+      owners: Map<string, OwnerMarker>
+      isAway: boolean
+      passes: number
+      claims: number
+      read: string[]
+      unreadable: string[]
+      heldBy?: string | undefined
+    }
   >()
   const there = { cached: new Set<string>(), stored: new Set<string>(), brokers: new Set<string>(), isApiAway: false, asked: 0 }
   const warnings: string[] = []
@@ -44,9 +52,10 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
         if (at.isAway) throw taskmillError('TM_BROKER_UNREACHABLE', `${host} does not answer`)
         return { owners: new Map(at.owners), unreadable: at.unreadable, cursor: '0' }
       },
-      async claimDispatch() {
+      async claimDispatch([claim]) {
         at.claims++
-        return [{ kind: 'Held' }]
+        const { heldBy } = at
+        return [claim?.isClosing === true && heldBy !== undefined ? { kind: 'HeldByOther', holder: heldBy } : { kind: 'Held' }]
       },
       releaseDispatch: async () => undefined,
       async closeNamespace({ dispatcher }) {
@@ -326,6 +335,39 @@ test('a namespace stays while an object that comes back keeps its record', async
   there.brokers.clear()
   await clock.advance(0)
   expect([...server('a').owners.keys()]).toEqual(['default/team', ledgerOf('back')])
+})
+
+test('a namespace that gets a TaskBroker while the API server is asked for one stays', async () => {
+  let createBroker = (): void => undefined
+  await using home = world({
+    async isNamed() {
+      createBroker()
+      return false
+    },
+  })
+  const { watch, start, clock, server, there } = home
+  createBroker = () => void there.brokers.add('a')
+  server('a').owners.set('default/team', leaseOfTeam)
+  start()
+  watch('a')
+  there.brokers.clear()
+  await clock.advance(0)
+  expect([server('a').owners.size, server('a').claims]).toEqual([1, 0])
+})
+
+test('a namespace stays while anybody holds its lease, and is tried again if that is this cluster', async () => {
+  await using home = world()
+  const { watch, start, clock, server, there } = home
+  server('a').owners.set('default/team', leaseOfTeam)
+  server('a').heldBy = 'c1/ns/lease'
+  start()
+  watch('a')
+  there.brokers.clear()
+  await clock.advance(0)
+  expect(server('a').owners.size).toBe(1)
+  server('a').heldBy = undefined
+  await clock.advance(1_000)
+  expect(server('a').owners.size).toBe(0)
 })
 
 test('a namespace with a record whose marker a later version wrote stays', async () => {
