@@ -174,7 +174,7 @@ test('after a refusal because the namespace is being deleted, none is sent there
   refusal = 'unable to create new content in namespace shop because it is being terminated'
   recorder.event(about, scaled)
   await clock.advance(0)
-  expect([writes, recorder.isClosing('shop'), recorder.isClosing('other')]).toEqual([1, true, false])
+  expect([writes, recorder.isClosing({ namespace: 'shop' }), recorder.isClosing({ namespace: 'other' })]).toEqual([1, true, false])
   refusal = undefined
   recorder.event(about, { ...scaled, note: 'from 3 to 4' })
   recorder.event(other, scaled)
@@ -183,5 +183,18 @@ test('after a refusal because the namespace is being deleted, none is sent there
   await clock.advance(60_000)
   recorder.event(about, scaled)
   await clock.advance(0)
-  expect([writes, recorder.isClosing('shop')]).toEqual([3, false])
+  expect([writes, recorder.isClosing({ namespace: 'shop' })]).toEqual([3, false])
+})
+
+test('an object that was created after the refusal shows that the namespace is a new one of the same name', async () => {
+  refusal = 'unable to create new content in namespace shop because it is being terminated'
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  refusal = undefined
+  const at = (ms: number) => ({ namespace: 'shop', creationTimestamp: new Date(ms).toISOString() })
+  expect(recorder.isClosing(at(clock.now() - 1_000))).toBe(true)
+  expect(recorder.isClosing(at(clock.now() + 1_000))).toBe(false)
+  recorder.event(about, scaled)
+  await clock.advance(0)
+  expect(writes).toBe(2)
 })

@@ -8,6 +8,9 @@ import { microTime } from './notation.ts'
 /** What happened, in one sentence (`note`), with a `reason` from a registry and the `action` that was in progress. */
 export type EventInput = { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly action: string; readonly note: string }
 
+/** Where an object is, and since when. */
+type Place = { readonly namespace?: string | undefined; readonly creationTimestamp?: string | undefined }
+
 /**
  * Writes Events (events.k8s.io/v1) about objects.
  *
@@ -15,13 +18,13 @@ export type EventInput = { readonly type: 'Normal' | 'Warning'; readonly reason:
  * occurs again within 6 minutes, it is counted in the series of one Event, which is written at most every 10 s. The
  * note is part of the key: from 2 to 7 replicas is another event than from 7 to 2. At most 1,000 different events are
  * kept in memory. After the API server has refused one because its namespace is being deleted, none is sent to that
- * namespace for 60 s.
+ * namespace for 60 s, or until there is an object in it that was created since.
  * Does not: guarantee that an Event arrives. Events are notifications for users; the state is in the conditions.
  */
 export type EventRecorder = {
   event(about: KubeObject, input: EventInput): void
-  /** Whether the namespace is being deleted, as the refusal of an Event has shown within the last 60 s. */
-  isClosing(namespace: string): boolean
+  /** Whether the namespace of an object is being deleted, as the refusal of an Event has shown within the last 60 s. */
+  isClosing(place: Place): boolean
   /** Writes the waiting events at once, ignoring the pace, and drops those that fail. For the end of the process. */
   flush(): Promise<void>
 }
@@ -78,15 +81,15 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
   const fieldManager = 'taskmill-events'
   const entries = new Map<string, Entry>()
   const waiting = new Set<Entry>()
-  /** Until when each namespace counts as being deleted. */
-  const closing = new Map<string, number>()
+  /** Since when and until when each namespace counts as being deleted. */
+  const closing = new Map<string, { readonly sinceMs: number; readonly untilMs: number }>()
   let writing: Promise<void> | undefined
   let serial = 0
 
   function record(about: KubeObject, input: EventInput): void {
     const nowMs = clock.now()
     const { namespace, name, uid } = about.metadata
-    if (isClosing(namespace ?? 'default')) return
+    if (isClosing(about.metadata)) return
     const key = [about.kind, namespace, name, uid, input.type, input.action, input.reason, input.note].join('\u0000')
     let entry = entries.get(key)
     if (entry && nowMs - entry.lastMs < forgetAfterMs) {
@@ -113,11 +116,20 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     enqueue(entry)
   }
 
-  function isClosing(namespace: string): boolean {
-    const untilMs = closing.get(namespace)
-    if (untilMs === undefined || untilMs > clock.monotonicNow()) return untilMs !== undefined
+  function isClosing({ namespace = 'default', creationTimestamp = '' }: Place): boolean {
+    const known = closing.get(namespace)
+    if (known === undefined) return false
+    // Nothing can be created in a namespace that is being deleted: this is a new one of the same name.
+    const isOfNewOne = Date.parse(creationTimestamp) > known.sinceMs
+    if (!isOfNewOne && known.untilMs > clock.monotonicNow()) return true
     closing.delete(namespace)
     return false
+  }
+
+  function close(namespace: string): void {
+    const nowMs = clock.monotonicNow()
+    for (const [name, { untilMs }] of closing) if (untilMs <= nowMs) closing.delete(name)
+    closing.set(namespace, { sinceMs: clock.now(), untilMs: nowMs + closingMs })
   }
 
   /** Drops series that have been quiet for 6 minutes and have nothing to write. */
@@ -145,7 +157,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     for (const entry of waiting) {
       waiting.delete(entry)
       entry.unwritten = false
-      if (isClosing(entry.regarding.namespace ?? 'default')) {
+      if (isClosing(entry.regarding)) {
         entries.delete(entry.key)
         continue
       }
@@ -190,7 +202,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
 
   function failed(entry: Entry, error: unknown): void {
     const refusal = classifyRefusal(error)
-    if (refusal.kind === 'NamespaceGone') closing.set(entry.regarding.namespace ?? 'default', clock.monotonicNow() + closingMs)
+    if (refusal.kind === 'NamespaceGone') close(entry.regarding.namespace ?? 'default')
     const context = { event: entry.input.reason, reason: describeRefusal(refusal) }
     // Without Events users miss what the operator tells them, and only the administrator can change that.
     if (refusal.kind === 'Permission') log.warn(context, 'could not write an Event')

@@ -129,7 +129,7 @@ it('writes no status into a namespace that is being deleted, and tries again in 
   const stored: unknown[] = []
   const client = { applyStatus: async (_: unknown, object: Thing) => (stored.push(object.status), object) } as unknown as KubeClient
   let isClosing = true
-  const budget = createWriteBudget({ clock, perSecond: 10, isClosing: (namespace) => isClosing && namespace === 'n' })
+  const budget = createWriteBudget({ clock, perSecond: 10, isClosing: ({ namespace }) => isClosing && namespace === 'n' })
   const common = { client, resource: things, fieldManager: 't', clock, budget, transitionOf: ({ state }: Status) => state }
   const writer = createStatusWriter<Thing>(common)
   expect(await writer.write('n/a', thing(), { state: 'a', gauge: 1 })).toEqual({ againAfterMs: 60_000 })

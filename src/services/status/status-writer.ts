@@ -97,7 +97,7 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
         const waitMs = gaugeWaitMs(deps, key, before, status, known)
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
-      if (deps.isRecord !== true && deps.budget.isClosing(object.metadata.namespace ?? '')) return { againAfterMs: closingMs }
+      if (deps.isRecord !== true && deps.budget.isClosing(object.metadata)) return { againAfterMs: closingMs }
       written.set(key, await applyStatus(deps, object, status, before, signal))
       return {}
     },
@@ -201,8 +201,8 @@ export type WriteBudget = {
    * time costs nothing.
    */
   take(writer: string): number
-  /** Whether the namespace is being deleted: a status there is seen by nobody, and thousands of them delay the deletion. */
-  isClosing(namespace: string): boolean
+  /** Whether the namespace of an object is being deleted: a status there is seen by nobody, and thousands of them delay the deletion. */
+  isClosing(metadata: KubeObject['metadata']): boolean
 }
 
 /** `perSecond`: writes per second in the long run, and the most at once. */
