@@ -13,6 +13,8 @@ export {
   describeFailure,
   describeProblems,
   describeRefusal,
+  describeRemedy,
+  placeRefusal,
   isFaultOfContent,
   type KubeErrorDetails,
   type Problem,

@@ -1,6 +1,6 @@
 /** The answers are those of a real API server (v1.34); `test/integration/refusals.test.ts` holds that it still gives them. */
 import { describe, expect, it } from 'vitest'
-import { classifyRefusal, describeRefusal, type KubeErrorDetails, type RefusalKind } from './refusal.ts'
+import { classifyRefusal, describeRefusal, type KubeErrorDetails, placeRefusal, type RefusalKind } from './refusal.ts'
 import { type ErrorCode, taskmillError } from './taskmill-error.ts'
 
 const answer = (code: ErrorCode, message: string, details: Partial<KubeErrorDetails> = {}) =>
@@ -109,11 +109,22 @@ describe('a fault of the object names the field and what to write', () => {
     expect(describeRefusal(refusal)).toBe(words)
   })
 
-  it('by the path of the object that the author wrote', () => {
-    const refusal = classifyRefusal(refused({ field: 'spec.backoffLimit', message: 'Invalid value: -1' }))
-    expect(describeRefusal(refusal, 'spec.job.')).toBe(
-      'spec.job.spec.backoffLimit: Invalid value: -1. Next: correct spec.job.spec.backoffLimit',
-    )
+  it.each([
+    ['Invalid value: -1', 'correct PATH'],
+    ['field not declared in schema', 'correct the name PATH, or remove it'],
+    ['duplicate entries for key [name="A"]', 'keep one entry with name="A" in PATH'],
+    ['expected string, got 8080', 'write PATH as text, in quotes: "8080"'],
+    ['expected boolean, got yes', 'write PATH as true or false, without quotes'],
+    ['expected numeric (int or float), got string', 'write PATH as a number, without quotes'],
+    ['expected list, got map', 'write PATH as a list, each entry after "- "'],
+    ['expected map, got string', 'write PATH as fields with values, not as one value or a list'],
+    ['Invalid value: {}: field is immutable', 'restore PATH, or delete the object and create it again'],
+  ])('by the path of the object that the author wrote, in the remedy too: %s', (message, next) => {
+    const refusal = placeRefusal(classifyRefusal(refused({ field: 'spec.x', message })), (field) => `spec.nodes[2].job.${field}`)
+    const words = describeRefusal(refusal)
+    expect(words).toMatch(/^spec\.nodes\[2\]\.job\.spec\.x: /u)
+    expect(words).toContain(`Next: ${next.replace('PATH', 'spec.nodes[2].job.spec.x')}`)
+    expect(words.replaceAll('spec.nodes[2].job.spec.x', '')).not.toContain('spec.x')
   })
 })
 

@@ -49,8 +49,8 @@ export type RefusalKind =
   | 'Unauthorized'
   | 'Unexpected'
 
-/** One thing that is wrong. `next`: what to write instead, where that is known. */
-export type Problem = { readonly field?: string; readonly message: string; readonly next?: string }
+/** One thing that is wrong. `next`: what to write instead, where that is known, at the field as people read it. */
+export type Problem = { readonly field?: string; readonly message: string; readonly next?: (field: string) => string }
 
 export type Refusal = {
   readonly kind: RefusalKind
@@ -102,9 +102,17 @@ export function classifyRefusal(error: unknown): Refusal {
   }
 }
 
-/** One line: what is wrong with which field, and what to do next. `prefix` leads from the author's object to the one that was written: `spec.job.`. */
-export function describeRefusal(refusal: Refusal, prefix = ''): string {
-  return `${describeProblems(refusal, prefix)}. Next: ${describeRemedy(refusal, prefix)}`
+/** The same of the author's object instead of the one that was written: `placeOf` leads from a field of this one to the field of that one. */
+export function placeRefusal(refusal: Refusal, placeOf: (field: string) => string): Refusal {
+  const problems = refusal.problems.map((problem) =>
+    problem.field === undefined ? problem : { ...problem, field: placeOf(problem.field) },
+  )
+  return { ...refusal, problems }
+}
+
+/** One line: what is wrong with which field, and what to do next. */
+export function describeRefusal(refusal: Refusal): string {
+  return `${describeProblems(refusal)}. Next: ${describeRemedy(refusal)}`
 }
 
 /** One line about any failed write, for logs: with a remedy where the API server answered. */
@@ -113,14 +121,14 @@ export function describeFailure(error: unknown): string {
   return refusal.kind === 'Unexpected' ? errorMessage(error) : describeRefusal(refusal)
 }
 
-export function describeProblems({ problems }: Pick<Refusal, 'problems'>, prefix = ''): string {
-  return problems.map(({ field, message }) => (field === undefined ? message : `${prefix}${field}: ${message}`)).join('; ')
+export function describeProblems({ problems }: Pick<Refusal, 'problems'>): string {
+  return problems.map(({ field, message }) => (field === undefined ? message : `${field}: ${message}`)).join('; ')
 }
 
-function describeRemedy({ problems, next, kind }: Refusal, prefix = ''): string {
-  const remedies = new Set(problems.flatMap((problem) => problem.next ?? []))
+export function describeRemedy({ problems, next, kind }: Refusal): string {
+  const remedies = new Set(problems.flatMap((problem) => problem.next?.(problem.field ?? '') ?? []))
   if (remedies.size > 0) return [...remedies].join('; ')
-  const fields = new Set(problems.flatMap(({ field }) => (field === undefined ? [] : [`${prefix}${field}`])))
+  const fields = new Set(problems.flatMap(({ field }) => field ?? []))
   return kind === 'Invalid' && fields.size > 0 ? `correct ${[...fields].join(', ')}` : next
 }
 
@@ -217,29 +225,27 @@ function decodingProblem(fault: string): Problem {
 /** What to write instead, by the words of the API server's validation. */
 function withRemedy({ field, message }: { readonly field: string; readonly message: string }): Problem {
   const { key } = /duplicate entries for key \[(?<key>.*)\]/u.exec(message)?.groups ?? {}
-  if (key !== undefined) return { field, message: `two entries have ${key}`, next: `keep one entry with ${key} in ${field}` }
+  if (key !== undefined) return { field, message: `two entries have ${key}`, next: (at) => `keep one entry with ${key} in ${at}` }
   if (message.startsWith('field not declared in schema'))
-    return { field, message: 'there is no such field', next: `correct the name ${field}, or remove it` }
+    return { field, message: 'there is no such field', next: (at) => `correct the name ${at}, or remove it` }
   const { type, got } = /^expected (?<type>string|boolean|numeric|list|map)[^,]*, got (?<got>.*)$/u.exec(message)?.groups ?? {}
   switch (type) {
-    case 'string':
-      return {
-        field,
-        message,
-        next: `write ${field} as text, in quotes${/^(?!(?:number|bool|string)$)[\w.-]{1,40}$/u.test(got ?? '') ? `: "${got}"` : ''}`,
-      }
+    case 'string': {
+      const example = /^(?!(?:number|bool|string)$)[\w.-]{1,40}$/u.test(got ?? '') ? `: "${got}"` : ''
+      return { field, message, next: (at) => `write ${at} as text, in quotes${example}` }
+    }
     case 'boolean':
-      return { field, message, next: `write ${field} as true or false, without quotes` }
+      return { field, message, next: (at) => `write ${at} as true or false, without quotes` }
     case 'numeric':
-      return { field, message, next: `write ${field} as a number, without quotes` }
+      return { field, message, next: (at) => `write ${at} as a number, without quotes` }
     case 'list':
-      return { field, message, next: `write ${field} as a list, each entry after "- "` }
+      return { field, message, next: (at) => `write ${at} as a list, each entry after "- "` }
     case 'map':
-      return { field, message, next: `write ${field} as fields with values, not as one value or a list` }
+      return { field, message, next: (at) => `write ${at} as fields with values, not as one value or a list` }
     default:
   }
   if (/field is immutable/u.test(message))
-    return { field, message: 'it cannot be changed', next: `restore ${field}, or delete the object and create it again` }
+    return { field, message: 'it cannot be changed', next: (at) => `restore ${at}, or delete the object and create it again` }
   return { field, message }
 }
 
@@ -254,7 +260,7 @@ function unnamedProblem(message: string): Problem {
   if (/quantities must match/u.test(message)) {
     return {
       message: 'a quantity (resources, sizeLimit, divisor) is not a number with a unit',
-      next: 'write quantities such as 500m, 2, 512Mi, 1Gi',
+      next: () => 'write quantities such as 500m, 2, 512Mi, 1Gi',
     }
   }
   return { message: message.replace(/^.*?cannot be handled as an? \w+: |^.*?to proper version: /su, '') }

@@ -22,7 +22,15 @@ const template: JobTemplate = {
   },
 }
 const owner = { apiVersion: 'taskmill.dev/v1alpha1', kind: 'TaskExecution', name: 'x7k2p', uid: 'u', controller: true }
-const wanted: WantedJob = { id: 'tm/a', namespace: 'acme', name: 'x-1', labels: { 'taskmill.dev/node': 'fetch' }, owner, template }
+const wanted: WantedJob = {
+  id: 'tm/a',
+  namespace: 'acme',
+  name: 'x-1',
+  labels: { 'taskmill.dev/node': 'fetch' },
+  owner,
+  template,
+  field: 'spec.job',
+}
 const last = { terminationMessagePolicy: 'FallbackToLogsOnError' }
 
 it('keeps the template except for the owner, the TTL and the termination message policy', () => {

@@ -12,6 +12,8 @@ export type WantedJob = {
   /** The object with which the Job is deleted; undefined: none. */
   readonly owner?: OwnerReference | undefined
   readonly template: JobTemplate
+  /** Where the template stands in the object of its author: `spec.job`. */
+  readonly field: string
   /** Names the template, where a Job may be replaced by one of the same id that is made from another. */
   readonly generation?: string | undefined
 }
@@ -20,7 +22,7 @@ export type WantedJob = {
  * Builds the Job without a TTL: if it were deleted before its end is recorded, its run would be lost. The TTL of the
  * template is kept in an annotation.
  */
-export function buildJob(wanted: WantedJob): Omit<Job, 'apiVersion' | 'kind'> {
+export function buildJob(wanted: Omit<WantedJob, 'field'>): Omit<Job, 'apiVersion' | 'kind'> {
   const { id, namespace, name, owner, template, generation } = wanted
   const { ttlSecondsAfterFinished, ...spec } = template.spec
   const pod = spec.template.spec

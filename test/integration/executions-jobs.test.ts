@@ -95,7 +95,9 @@ describe('a run of a Job', () => {
     await home.execute('typo', { job: jobOf({ imagePullPolice: 'Always' }) })
     const run = await home.execution('typo', ended)
     const message = conditionOf(run, 'Stalled')?.message
-    expect(message).toMatch(/^job: TemplateInvalid, .*spec\.template\.spec\.containers\[0\]\.imagePullPolice: there is no such field/u)
+    expect(message).toMatch(
+      /^job: TemplateInvalid, .*spec\.job\.spec\.template\.spec\.containers\[0\]\.imagePullPolice: there is no such field\. Next: correct the name spec\.job\./u,
+    )
     expect(nodeOf(run)).toMatchObject({ state: 'Failed', reason: 'TemplateInvalid' })
   })
 
@@ -246,7 +248,9 @@ describe('a graph of tasks and Jobs', () => {
     expect(conditionOf(graph, 'Stalled')).toEqual({
       status: 'True',
       reason: 'TemplateInvalid',
-      message: expect.stringMatching(/^spec\.nodes\[0\]\.job: .*volumeMounts\[0\]\.name: Not found: "none"/u),
+      message: expect.stringMatching(
+        /^spec\.nodes\[0\]\.job\.spec\..*volumeMounts\[0\]\.name: Not found: "none"\. Next: correct spec\.nodes\[0\]\.job\.spec\./u,
+      ),
     })
   })
 })

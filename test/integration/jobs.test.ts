@@ -53,6 +53,7 @@ const wantedOf = (node: string, template = templateOf()): WantedJob => ({
   ...jobNamed(namespace, ['x7k2p', node], `tm/x7k2p/${node}`),
   labels: { [labels.startedBy]: 'TaskExecution', [labels.execution]: 'x7k2p', [labels.node]: node },
   template,
+  field: 'spec.job',
 })
 const cached = async (wanted: WantedJob, holds: (job: Job) => boolean): Promise<Job> => {
   await expect
@@ -142,7 +143,7 @@ it.each([
   [
     'a field that is misspelt',
     templateOf({ backofLimit: 1 }),
-    'spec.backofLimit: there is no such field. Next: correct the name spec.backofLimit, or remove it',
+    'spec.job.spec.backofLimit: there is no such field. Next: correct the name spec.job.spec.backofLimit, or remove it',
   ],
   ['a value that cannot be', templateOf({ backoffLimit: -1 }), 'spec.backoffLimit: Invalid value'],
   ['a container without an image', templateOf({}, { image: '' }), 'image: Required value'],

@@ -281,11 +281,8 @@ const rows: Readonly<Record<Sample['verdict'], readonly Row[]>> = {
       containerOf('workingDir: /a').replace('workingDir: /a', 'workingDir: /a, workingDir: /b'),
       'the API server never sees the first one, because kubectl drops it',
     ],
-    [
-      'a text for the time to end, which the operator then ignores',
-      podOf('terminationGracePeriodSeconds: "60"'),
-      'the operator uses its own time in place of a text',
-    ],
+    ['a text for the time to end', podOf('terminationGracePeriodSeconds: "60"')],
+    ['a time to end with a fraction', podOf('terminationGracePeriodSeconds: 0.5')],
   ],
 }
 

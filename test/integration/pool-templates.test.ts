@@ -112,6 +112,17 @@ describe('a refused template stops nothing else', () => {
       'a quantity (resources, sizeLimit, divisor) is not a number with a unit',
     ],
     ['field', podOf({ imag: 'x' }), 'imag: there is no such field'],
+    [
+      'variable',
+      podOf({
+        env: [
+          { name: 'A', value: '1' },
+          { name: 'B', valueFrom: {} },
+        ],
+      }),
+      'Next: correct spec.template.spec.containers[0].env[1].valueFrom',
+    ],
+    ['time', podOf({}, { terminationGracePeriodSeconds: '60' }), 'write spec.template.spec.terminationGracePeriodSeconds as a number'],
   ])('names what is wrong: %s', async (name, template, words) => {
     await createPool(home.client, namespace, name, { queues: [{ name }], template })
     const stalled = await pool(name, (object) => condition(object, 'Stalled')?.reason === 'TemplateInvalid')

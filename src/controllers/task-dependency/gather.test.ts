@@ -42,12 +42,12 @@ function askedOf(change: Readonly<Record<string, Trial>> = {}) {
 
 it('asks once for each Job, and names the field of each that is refused, and the node of each warning', async () => {
   const { asked, trials } = askedOf()
-  const message = 'spec.backoffLimit: Invalid value. Next: correct spec.backoffLimit'
+  const faultAt = (job: string) => {
+    const field = `${job}.spec.backoffLimit`
+    return { reason: 'TemplateInvalid', field, message: `Invalid value. Next: correct ${field}` }
+  }
   expect(await trials).toEqual({
-    faults: [
-      { reason: 'TemplateInvalid', field: 'spec.nodes[2].job', message },
-      { reason: 'TemplateInvalid', field: 'spec.finally[0].job', message },
-    ],
+    faults: [faultAt('spec.nodes[2].job'), faultAt('spec.finally[0].job')],
     warnings: ['node b: would violate PodSecurity'],
     isComplete: true,
   })

@@ -1,7 +1,7 @@
 /** Reads what is to be known of one graph: what it means, what the API server says to its Jobs, its TaskBroker and its runs. */
 import { siblingKey, type TaskBroker, type TaskDependency, type TaskDependencyStatus, type TaskExecution } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
-import { describeRefusal } from '../../errors/index.ts'
+import { describeRemedy, placeRefusal, type Refusal } from '../../errors/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { type Fault, understandDependency, type UnderstoodDependency } from '../../plans/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
@@ -104,12 +104,21 @@ export async function tryJobs(jobs: Pick<Jobs, 'dryRun'>, { metadata, spec }: Ta
     const answers = await Promise.all(some.map(({ job }) => jobs.dryRun(metadata.namespace ?? '', job, { signal })))
     for (const [index, { name, field }] of some.entries()) {
       const answer = answers[index]
-      if (answer?.kind === 'Invalid') faults.push({ reason: 'TemplateInvalid', field, message: describeRefusal(answer.refusal) })
+      if (answer?.kind === 'Invalid') faults.push(...faultsIn(answer.refusal, field))
       else warnings.push(...(answer?.warnings ?? []).map((text) => `node ${name}: ${text}`))
       if (answer?.kind === 'Unknown') isComplete = false
     }
   }
   return { faults, warnings, isComplete }
+}
+
+/** Each with the field of the TaskDependency; `job`: where the template stands in it. */
+function faultsIn(refusal: Refusal, job: string): readonly Fault<'TemplateInvalid'>[] {
+  return placeRefusal(refusal, (field) => `${job}.${field}`).problems.map((problem) => {
+    const field = problem.field ?? job
+    const message = `${problem.message}. Next: ${describeRemedy({ ...refusal, problems: [{ ...problem, field }] })}`
+    return { reason: 'TemplateInvalid', field, message }
+  })
 }
 
 function fieldIn(list: string) {

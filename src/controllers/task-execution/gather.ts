@@ -175,18 +175,27 @@ export function remember(deps: TaskExecutionDeps, memories: Map<string, Memory>,
     execution,
     broker,
     dependency,
-    jobs: nodeJobsOf(deps, execution, run),
+    jobs: nodeJobsOf(deps, execution, run, () => memory.dependency !== undefined),
   })
   memories.set(key, memory)
   return memory
 }
 
 /** Its Jobs belong to the TaskExecution, and are garbage-collected with it. */
-function nodeJobsOf({ jobs, reachPoint }: TaskExecutionDeps, { metadata }: TaskExecution, run: string): NodeJobs {
+function nodeJobsOf({ jobs, reachPoint }: TaskExecutionDeps, { metadata }: TaskExecution, run: string, isOfGraph: () => boolean): NodeJobs {
   const { namespace = '', name, uid = '', labels: its } = metadata
   const schedule = its?.[labels.schedule]
   const owner = { apiVersion: apiVersionOf(taskExecutions), kind: taskExecutions.kind, name, uid, controller: true }
-  return createNodeJobs({ jobs, run, namespace, execution: name, owner, reachPoint, ...(schedule === undefined ? {} : { schedule }) })
+  return createNodeJobs({
+    jobs,
+    run,
+    namespace,
+    execution: name,
+    owner,
+    isOfGraph,
+    reachPoint,
+    ...(schedule === undefined ? {} : { schedule }),
+  })
 }
 
 /** What the status is made from, once something has been done, or could not be. */

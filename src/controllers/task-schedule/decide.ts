@@ -1,7 +1,7 @@
 /** What a schedule asks for now: pure, from what was gathered to a plan, or to what prevents one. */
 import type { TaskScheduleStatus } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
-import { describeRefusal } from '../../errors/index.ts'
+import { describeRefusal, placeRefusal } from '../../errors/index.ts'
 import { type SlotStart, summarizeFaults } from '../../plans/index.ts'
 import type { Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import type { Gathered, ScheduleSituation } from './gather.ts'
@@ -40,7 +40,8 @@ function missingDependency({ understood, hasDependency }: Gathered): ScheduleSit
 
 function refusedTemplate({ trial }: Gathered): ScheduleSituation | undefined {
   if (trial?.kind !== 'Invalid') return undefined
-  return { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: describeRefusal(trial.refusal, 'spec.job.') } }
+  const refusal = placeRefusal(trial.refusal, (field) => `spec.job.${field}`)
+  return { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: describeRefusal(refusal) } }
 }
 
 /** The newest slot that was dispatched, by the status and by what this process saw: a ledger that knows less has lost it. */

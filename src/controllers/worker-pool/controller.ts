@@ -1,11 +1,13 @@
 import { labels } from '../../contract/index.ts'
 import { type WorkerPool, workerPools } from '../../api/index.ts'
+import { placeRefusal } from '../../errors/index.ts'
 import type { EventRecorder } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
 import { soonest, type Reconcile } from '../../runtime/index.ts'
 import { createStatusWriter, whileRunning, type WriteBudget } from '../../services/status/index.ts'
 import { act, fieldManagers, type Outcome, releaseTarget } from './act.ts'
 import { canDecide, decide, type Plan } from './decide.ts'
+import { fieldInPool } from './deployment.ts'
 import { transitionEvents } from './events.ts'
 import { createGather, type GatherDeps, type Memory, refusedRetryMs, type World } from './gather.ts'
 import { setGauges } from './metrics.ts'
@@ -92,7 +94,9 @@ function remember(memory: Memory, plan: Plan, { applied, refusedTemplate, refuse
   if (applied !== undefined) Object.assign(memory, { applied, refused: undefined })
   if (refusedTemplate !== undefined && plan.deployment !== undefined) {
     const generation = refused?.generation ?? pool.metadata.generation ?? 0
-    memory.refused = { template: plan.deployment, refusal: refusedTemplate, generation, atMs: nowMs }
+    const template = plan.deployment
+    const refusal = placeRefusal(refusedTemplate, (field) => fieldInPool(field, pool, template))
+    memory.refused = { template, refusal, generation, atMs: nowMs }
   }
   if (scaled !== undefined) memory.refusedReplicas = undefined
   if (refusedReplicas !== undefined && plan.replicas !== undefined) {

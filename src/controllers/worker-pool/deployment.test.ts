@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { TaskBroker, WorkerPool } from '../../api/index.ts'
-import { deploymentFor } from './deployment.ts'
+import { deploymentFor, fieldInPool } from './deployment.ts'
+import { parseJson } from '../../json/index.ts'
 import { broker, poolOf } from './fixtures.ts'
 
 const builtFor = (pool: WorkerPool, by: TaskBroker) => {
@@ -54,14 +55,40 @@ it('lets the template override a variable', () => {
   expect(container?.env?.filter(({ name }) => name === 'TASKMILL_CONCURRENCY')).toEqual(env)
 })
 
+const long = parseJson('9007199254740993')
 it.each([
   { declared: undefined, want: 40 },
+  { declared: null, want: 40 },
   { declared: 10, want: 40 },
+  { declared: -1, want: 40 },
   { declared: 600, want: 600 },
+  { declared: long, want: long },
+  { declared: parseJson('-9007199254740993'), want: 40 },
+  // For the API server to refuse, with the name of the field.
+  { declared: 0.5, want: 0.5 },
+  { declared: '600', want: '600' },
 ])('gives the pod time to drain: grace period $declared becomes $want', ({ declared, want }) => {
   const spec = { containers: [{ name: 'worker' }], ...(declared === undefined ? {} : { terminationGracePeriodSeconds: declared }) }
   const { template } = builtFor(poolOf({ template: { spec } }), broker).spec
   expect(template['spec']).toMatchObject({ terminationGracePeriodSeconds: want })
+})
+
+it.each([
+  ['spec.template.spec.containers[0].args[1]', undefined],
+  ['spec.template.spec.containers[0].env[1].valueFrom', undefined],
+  ['spec.template.spec.containers[1].env[10].valueFrom.fieldRef', 'spec.template.spec.containers[1].env[0].valueFrom.fieldRef'],
+  ['spec.template.spec.containers[1].env[11].name', 'spec.template.spec.containers[1].env[1].name'],
+  ['spec.template.spec.containers[1].env[9].name', 'spec.brokerEnv'],
+  ['spec.template.spec.containers[1].env[name="A"].value', undefined],
+  ['spec.template.spec.containers[1].volumeMounts[0].name', undefined],
+])('finds the field of the Deployment %s in the pool', (field, want = field) => {
+  const env = [{ name: 'A' }, { name: 'B' }]
+  const containers = [
+    { name: 'proxy', env },
+    { name: 'worker', env },
+  ]
+  const pool = poolOf({ brokerEnv: { url: 'REDIS_URL' }, template: { spec: { containers } } })
+  expect(fieldInPool(field, pool, builtFor(pool, broker))).toBe(want)
 })
 
 it('keeps the labels and annotations of the template', () => {

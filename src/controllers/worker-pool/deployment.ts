@@ -12,6 +12,7 @@ import {
   workerPools,
 } from '../../api/index.ts'
 import { annotations, labels, workerEnv } from '../../contract/index.ts'
+import { isRawNumber } from '../../json/index.ts'
 
 type LabelSelector = Deployment['spec']['selector']
 
@@ -124,6 +125,26 @@ export type DeploymentApply = {
   }
 }
 
+/**
+ * The field of the pool in which a field of its Deployment stands. Only the variables have other places: what the operator adds stands before
+ * those of the template, as pool.spec.brokerEnv and the broker want it.
+ */
+export function fieldInPool(field: string, { spec }: WorkerPool, wanted: DeploymentApply): string {
+  const {
+    container = '',
+    index = '',
+    below = '',
+  } = /^spec\.template\.spec\.containers\[(?<container>\d+)\]\.env\[(?<index>\d+)\](?<below>.*)$/su.exec(field)?.groups ?? {}
+  if (index === '') return field
+  const own = Number(index) - (variablesIn(wanted.spec.template, container) - variablesIn(spec.template, container))
+  return own < 0 ? 'spec.brokerEnv' : `spec.template.spec.containers[${container}].env[${own}]${below}`
+}
+
+function variablesIn(template: unknown, container: string): number {
+  const env: unknown = (template as { readonly spec?: PodSpec } | undefined)?.spec?.containers[Number(container)]?.['env']
+  return Array.isArray(env) ? env.length : 0
+}
+
 /** The Deployment as it should be; undefined for one that is only scaled. */
 export function deploymentFor(pool: WorkerPool, broker: TaskBroker): DeploymentApply | undefined {
   const source = podSourceOf(pool.spec)
@@ -143,7 +164,6 @@ function deploymentFrom(
 ): DeploymentApply {
   const own = { [labels.pool]: pool.metadata.name }
   const graceSeconds = pool.spec.drainTimeoutSeconds + closingSeconds
-  const declaredGrace = spec['terminationGracePeriodSeconds']
   return {
     apiVersion: apiVersionOf(deployments),
     kind: deployments.kind,
@@ -159,11 +179,18 @@ function deploymentFrom(
         metadata: { ...metadata, labels: { ...metadata?.labels, ...own } },
         spec: {
           ...injected(spec, pool, broker),
-          terminationGracePeriodSeconds: typeof declaredGrace === 'number' ? Math.max(declaredGrace, graceSeconds) : graceSeconds,
+          terminationGracePeriodSeconds: graceFor(spec['terminationGracePeriodSeconds'], graceSeconds),
         },
       },
     },
   }
+}
+
+/** At least the time to drain. What is no number of seconds stays as it is, so that the API server names it. */
+function graceFor(declared: unknown, least: number): unknown {
+  if (declared === undefined || declared === null) return least
+  const seconds = isRawNumber(declared) ? Number(declared.rawJSON) : declared
+  return typeof seconds === 'number' && Number.isInteger(seconds) && seconds < least ? least : declared
 }
 
 function ownerReference(pool: WorkerPool): OwnerReference {

@@ -7,7 +7,7 @@ import { silentLogger } from '../../observability/index.ts'
 import { createJobs, jobNamed } from './jobs.ts'
 
 const template: JobTemplate = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'acme:1' }] } } } }
-const wanted = { ...jobNamed('acme', ['x', 'n'], 'tm/x/n'), labels: {}, template }
+const wanted = { ...jobNamed('acme', ['x', 'n'], 'tm/x/n'), labels: {}, template, field: 'spec.job' }
 const call = { signal: new AbortController().signal }
 
 function setup() {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Job, jobs as jobResource, pods, type JobTemplate } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { annotations, jobName, labels } from '../../contract/index.ts'
-import { classifyRefusal, describeRefusal, errorMessage, hasCode, type Refusal } from '../../errors/index.ts'
+import { classifyRefusal, describeRefusal, errorMessage, hasCode, placeRefusal, type Refusal } from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import {
@@ -183,7 +183,7 @@ async function createJob(state: State, wanted: WantedJob, call: Call): Promise<C
     if (hasCode(error, 'TM_KUBE_ALREADY_EXISTS')) return ownerOfName(state, wanted, call)
     const refusal = classifyRefusal(error)
     if (refusal.kind === 'Unexpected') throw error
-    const message = describeRefusal(refusal)
+    const message = describeRefusal(placeRefusal(refusal, (field) => `${wanted.field}.${field}`))
     return refusal.retry === 'OnEdit' ? { kind: 'Refused', reason: 'TemplateInvalid', message } : { kind: 'Postponed', message }
   }
 }

@@ -63,13 +63,15 @@ export type NodeJobsDeps = {
   readonly execution: string
   /** Undefined: it is gone. */
   readonly owner?: OwnerReference | undefined
+  /** Whether a TaskDependency has the templates; otherwise there is one, in the TaskExecution or TaskSchedule. */
+  readonly isOfGraph?: (() => boolean) | undefined
   /** The TaskSchedule that started the run. */
   readonly schedule?: string | undefined
   readonly reachPoint?: KillPointHook | undefined
 }
 
 export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
-  const { jobs, namespace, execution, owner, schedule, reachPoint = () => undefined } = deps
+  const { jobs, namespace, execution, owner, schedule, isOfGraph = () => true, reachPoint = () => undefined } = deps
   const starter: Starter = { kind: 'TaskExecution', namespace, name: execution }
   /** UIDs of Jobs that were acknowledged or deleted, which the cache may not show yet. */
   const tidied = new Set<string>()
@@ -106,7 +108,8 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
           const ref = refOf(run, name)
           const own = { [labels.startedBy]: starter.kind, [labels.execution]: execution, [labels.node]: name }
           const all = schedule === undefined ? own : { ...own, [labels.schedule]: schedule }
-          return { node: name, answer: await jobs.create({ ...ref, labels: all, owner, template: job }, call) }
+          const field = isOfGraph() ? fieldInGraph(run, name) : 'spec.job'
+          return { node: name, answer: await jobs.create({ ...ref, labels: all, owner, template: job, field }, call) }
         }),
       )
       reachPoint('after create job')
@@ -183,6 +186,14 @@ function hasJob({ state }: Run, index = -1): boolean {
 
 function nodeOf({ metadata }: Job): string {
   return metadata.labels?.[labels.node] ?? ''
+}
+
+/** Where the template of a node stands in its TaskDependency. */
+function fieldInGraph({ state }: Run, node: string): string {
+  const { plan, indexOf } = state?.graph ?? {}
+  const index = indexOf?.get(node) ?? 0
+  const before = plan?.nodes.length ?? 0
+  return index < before ? `spec.nodes[${index}].job` : `spec.finally[${index - before}].job`
 }
 
 /** Nodes that have begun, and are known to have or to have had a Job. */

@@ -65,7 +65,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
 
   function create(slot: Slot, template: JobTemplate) {
     const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule }
-    return jobs.create({ ...refOf(slot), labels: own, owner, template, generation: deps.generation }, call)
+    return jobs.create({ ...refOf(slot), labels: own, owner, template, field: 'spec.job', generation: deps.generation }, call)
   }
 
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
