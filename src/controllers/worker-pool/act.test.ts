@@ -10,7 +10,7 @@ const refused = (message: string) =>
   taskmillError('TM_KUBE_INVALID', message, { details: { status: 422, causes: [{ field: 'spec.template', message }] } })
 
 /** `others` holds the value of X beside the template; the API server refuses the mixture. */
-function setup(answers: { readonly byItself?: unknown; readonly patch?: unknown } = {}) {
+function setup(answers: { readonly byItself?: unknown; readonly patch?: unknown; readonly patchTimes?: number } = {}) {
   const held = {
     'f:spec': { 'f:template': { 'f:spec': { 'f:containers': { 'k:{"name":"worker"}': { 'f:env': { 'k:{"name":"X"}': { '.': {} } } } } } } },
   }
@@ -20,6 +20,7 @@ function setup(answers: { readonly byItself?: unknown; readonly patch?: unknown 
     metadata: { ...object.metadata, managedFields: [{ manager: 'kubectl-set', operation: 'Update', fieldsV1: held }] },
   }
   const patches: Deployment['metadata'][] = []
+  let failures = 0
   const client = {
     async apply(_: unknown, body: { readonly spec: object }, { dryRun }: { readonly dryRun?: boolean }) {
       if (dryRun === true && answers.byItself !== undefined) throw answers.byItself
@@ -28,7 +29,7 @@ function setup(answers: { readonly byItself?: unknown; readonly patch?: unknown 
     },
     get: async () => live,
     async patch(_: unknown, { metadata }: Pick<Deployment, 'metadata'>) {
-      if (answers.patch !== undefined) throw answers.patch
+      if (answers.patch !== undefined && failures++ < (answers.patchTimes ?? Infinity)) throw answers.patch
       patches.push(metadata)
       return live
     },
@@ -62,8 +63,23 @@ it('says what to do about the Deployment when nothing can be taken over, and sca
   expect(outcome.refusedTemplate?.next).toMatch(/^delete Deployment "email"/u)
 })
 
+const conflict = taskmillError('TM_KUBE_CONFLICT', 'modified', { details: { status: 409 } })
+
+it('decides anew what to take over when the Deployment has changed meanwhile', async () => {
+  const { patches, run } = setup({ patch: conflict, patchTimes: 2 })
+  expect(await run()).toMatchObject({ scaled: { to: 4 }, applied: { uid: 'deployment-uid' } })
+  expect(patches).toHaveLength(1)
+})
+
+it('scales all the same while others always write faster, blames nobody, and tries again with the next look', async () => {
+  const { patches, run } = setup({ patch: conflict })
+  const outcome = await run()
+  expect(outcome).toMatchObject({ scaled: { to: 4 } })
+  expect([outcome.applied, outcome.refusedTemplate]).toEqual([undefined, undefined])
+  expect(patches).toEqual([])
+})
+
 it.each([
-  ['a conflict', taskmillError('TM_KUBE_CONFLICT', 'modified', { details: { status: 409 } })],
   ['an API server that cannot be reached', taskmillError('TM_KUBE_UNAVAILABLE', 'connect ECONNREFUSED')],
   ['a lost lease', taskmillError('TM_LEASE_LOST', 'not sent')],
 ])('throws %s', async (_, error) => {

@@ -9,7 +9,7 @@
  *
  * An entry of a list (a variable, a port, a volume) that the template declares belongs to the template. Fields of it that another manager has
  * added are taken over. If a template is right by itself and is refused only because of what others hold in the Deployment, that is taken over
- * too, as little as is enough.
+ * too, as little as is enough. Should others write to the Deployment all the while, the next look takes over what this one could not.
  *
  * On a Deployment that a pool only scales, two marks go with the replicas. The label brings it into the operator's watch, which is of
  * labelled Deployments only; the annotation tells our number from one that people wrote. There is no finalizer, so the marks are taken
@@ -127,11 +127,13 @@ async function actOnTemplate(
   const applying: Applying = { wanted, current: object, onWarning: (text) => void warnings.add(text), takeovers: [] }
   const written = await applyOwnTemplate(deps, applying)
   const taken = applying.takeovers.flatMap(({ from }) => from.map(takeoverEvent))
-  if ('refusal' in written) return { events: taken, refusedTemplate: written.refusal, deployment: object }
+  if (written.kind === 'Refused') return { events: taken, refusedTemplate: written.refusal, deployment: object }
   const { deployment } = written
   const isChanged = deployment.metadata.generation !== object.metadata.generation
   const changed = isChanged ? [poolEvent('DeploymentUpdated', `updated Deployment "${wanted.metadata.name}" to the pool's template`)] : []
-  return { events: [...taken, ...changed], applied: remember(deployment, wanted, [...warnings]), deployment }
+  // Not remembered as applied: whoever was faster has changed the Deployment, which brings the next look.
+  const done = written.kind === 'Contended' ? undefined : remember(deployment, wanted, [...warnings])
+  return { events: [...taken, ...changed], applied: done, deployment }
 }
 
 /** `takeovers` collects what was taken from other managers on the way. */
@@ -141,48 +143,48 @@ type Applying = {
   readonly onWarning: (text: string) => void
   readonly takeovers: Takeover[]
 }
-type Written = { readonly deployment: Deployment } | { readonly refusal: Refusal }
+/** `Contended`: others wrote faster than their fields could be taken over; `deployment` is the newest that was seen. */
+type Written =
+  { readonly kind: 'Applied' | 'Contended'; readonly deployment: Deployment } | { readonly kind: 'Refused'; readonly refusal: Refusal }
 
 /** Applies the template, and takes over what other managers hold in its way. */
 async function applyOwnTemplate(deps: ActDeps, applying: Applying): Promise<Written> {
-  const { wanted, takeovers } = applying
+  const { wanted } = applying
   const written = await tryTemplate(deps, applying)
-  if ('refusal' in written) {
+  if (written.kind === 'Refused') {
     const isMixture = written.refusal.kind === 'Invalid' && (await isRightByItself(deps, wanted))
     return isMixture ? await applyAfterTakeover(deps, applying, written.refusal) : written
   }
-  const takeover = planEntries(written.deployment, wanted, 'Entries')
-  if (takeover === undefined) return written
-  if (!(await takeOver(deps, written.deployment, takeover))) return written
-  takeovers.push(takeover)
-  return tryTemplate(deps, applying)
+  const taken = await takeOver(deps, applying, written.deployment, 'Entries')
+  if (taken === 'Taken') return tryTemplate(deps, applying)
+  return taken === 'Contended' ? { kind: 'Contended', deployment: written.deployment } : written
 }
 
 /** From what stands in the way most often to everything: the first that is enough. */
 async function applyAfterTakeover(deps: ActDeps, applying: Applying, refusal: Refusal): Promise<Written> {
-  const { wanted, current, takeovers } = applying
+  const { wanted, current } = applying
   let last = refusal
   for (const reach of ['Entries', 'Containers', 'All'] as const) {
-    const live = await deps.client.get(deployments, current.metadata.namespace, current.metadata.name, { signal: deps.signal })
-    const takeover = planEntries(live, wanted, reach)
-    if (takeover === undefined) continue
-    if (!(await takeOver(deps, live, takeover))) break
-    takeovers.push(takeover)
+    const live = await readAgain(deps, current)
+    const taken = await takeOver(deps, applying, live, reach)
+    if (taken === 'Nothing') continue
+    if (taken === 'Contended') return { kind: 'Contended', deployment: live }
+    if (taken === 'Refused') break
     const written = await tryTemplate(deps, applying)
-    if ('deployment' in written || written.refusal.kind !== 'Invalid') return written
+    if (written.kind !== 'Refused' || written.refusal.kind !== 'Invalid') return written
     last = written.refusal
   }
   // The template is right, so the Deployment is not: an immutable field, or one outside of the template.
   const problems = last.problems.map(({ field, message }) => ({ ...(field === undefined ? {} : { field }), message }))
   const next = `delete Deployment "${wanted.metadata.name}", in which other writers have left what does not fit; the operator creates it again`
-  return { refusal: { ...last, kind: 'OwnedElsewhere', retry: 'Later', problems, next } }
+  return { kind: 'Refused', refusal: { ...last, kind: 'OwnedElsewhere', retry: 'Later', problems, next } }
 }
 
 async function tryTemplate(deps: ActDeps, { wanted, current, onWarning }: Applying): Promise<Written> {
   try {
-    return { deployment: await applyTemplate(deps, wanted, current, onWarning) }
+    return { kind: 'Applied', deployment: await applyTemplate(deps, wanted, current, onWarning) }
   } catch (error) {
-    return { refusal: refusalIn(error) }
+    return { kind: 'Refused', refusal: refusalIn(error) }
   }
 }
 
@@ -208,20 +210,42 @@ function planEntries({ metadata }: Deployment, wanted: DeploymentApply, reach: P
   return planTakeover((metadata.managedFields ?? []) as readonly ManagedFieldsEntry[], owners, wanted.spec.template['spec'], reach)
 }
 
+/** Pods come and go, and each changes the Deployment: as often is what to take over decided anew within one look. */
+const maxConflicts = 5
+
 /**
- * Changes only who owns the fields, against the version that was seen; the next apply of the template removes what it does not declare. False: the
- * API server refuses it, and everything stays as it is.
+ * Changes only who owns the fields, against the version that was seen; the next apply of the template removes what it does not declare.
+ * `Refused`: the API server does not allow it, and everything stays as it is. `Contended`: each time others were faster.
  */
-async function takeOver({ client, signal }: ActDeps, { metadata }: Deployment, { managedFields }: Takeover): Promise<boolean> {
-  const { name, namespace, uid, resourceVersion } = metadata
-  const body = { metadata: { name, namespace, uid, resourceVersion, managedFields } }
-  try {
-    await client.patch(deployments, body, { fieldManager: fieldManagers.template, signal })
-    return true
-  } catch (error) {
-    refusalIn(error)
-    return false
+async function takeOver(
+  deps: ActDeps,
+  { wanted, takeovers }: Applying,
+  seen: Deployment,
+  reach: Parameters<typeof planTakeover>[3],
+): Promise<'Taken' | 'Nothing' | 'Refused' | 'Contended'> {
+  for (let live = seen, conflicts = 0; ; conflicts++) {
+    const takeover = planEntries(live, wanted, reach)
+    if (takeover === undefined) return 'Nothing'
+    const { name, namespace, uid, resourceVersion } = live.metadata
+    const body = { metadata: { name, namespace, uid, resourceVersion, managedFields: takeover.managedFields } }
+    try {
+      await deps.client.patch(deployments, body, { fieldManager: fieldManagers.template, signal: deps.signal })
+      takeovers.push(takeover)
+      return 'Taken'
+    } catch (error) {
+      if (!hasCode(error, 'TM_KUBE_CONFLICT')) {
+        refusalIn(error)
+        return 'Refused'
+      }
+      if (conflicts === maxConflicts) return 'Contended'
+    }
+    live = await readAgain(deps, live)
+    if (live.metadata.uid !== uid) return 'Contended'
   }
+}
+
+function readAgain({ client, signal }: ActDeps, { metadata }: Deployment): Promise<Deployment> {
+  return client.get(deployments, metadata.namespace, metadata.name, { signal })
 }
 
 /**
@@ -296,7 +320,6 @@ async function writeReplicas(
   replicas: number,
   labels?: Readonly<Record<string, string>>,
 ): Promise<Deployment> {
-  const { client, signal } = deps
   const write = (resourceVersion: string | undefined): Promise<Deployment> => {
     const { name, namespace, uid } = current.metadata
     const marks = { ...(labels === undefined ? {} : { labels }), annotations: { [annotations.writtenReplicas]: String(replicas) } }
@@ -307,7 +330,7 @@ async function writeReplicas(
     return await write(current.metadata.resourceVersion)
   } catch (error) {
     if (!hasCode(error, 'TM_KUBE_CONFLICT')) throw error
-    const newest = await client.get(deployments, current.metadata.namespace, current.metadata.name, { signal })
+    const newest = await readAgain(deps, current)
     const sameSpec = newest.metadata.uid === current.metadata.uid && newest.metadata.generation === current.metadata.generation
     const sameLabels = isDeepStrictEqual(newest.metadata.labels, current.metadata.labels)
     if (!sameSpec || !sameLabels) throw error
