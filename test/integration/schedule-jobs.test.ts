@@ -169,7 +169,7 @@ it('a run whose image cannot be pulled is said to block a Forbid schedule, and s
   await tellPod(home.client, pod!, { phase: 'Pending', containerStatuses: [container] } as never)
   const blocked = await home.schedule('stuck', ({ status }) => status?.reason === 'PodFailing')
   expect(messageOf(blocked, 'Blocked')).toMatch(
-    /^run of slot .*: job\/stuck-.*: pod .*, container main: ImagePullBackOff: .*Next: correct the image.* With Forbid, slots are missed/u,
+    /^run of slot .*: job\/stuck-.*: pod .*, container main: ImagePullBackOff: .*Next: correct the image.* With Forbid, slots are missed until that run ends; an edit of the template starts it anew$/u,
   )
   await home.schedule('stuck', ({ status }) => (status?.missedRuns ?? []).some(({ reason }) => reason === 'Overlap'))
 
@@ -193,8 +193,14 @@ it('an edit leaves a run alone of which a container has run', async () => {
   await create('crashing', { everySeconds: 1, concurrencyPolicy: 'Forbid', job: jobOf({}, { backoffLimit: 6 }) })
   const [first] = await firstJobs('crashing', 1)
   const [pod] = await runningPods(home.client, at(first!))
-  const container = { name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state: { running: { startedAt: null } } }
+  const state = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }
+  const lastState = { terminated: { exitCode: 3, reason: 'Error' } }
+  const container = { name: 'main', image: '', imageID: '', ready: false, restartCount: 1, state, lastState }
   await tellPod(home.client, pod!, { phase: 'Running', containerStatuses: [container] } as never)
+  const blocked = await home.schedule('crashing', ({ status }) => status?.reason === 'PodFailing')
+  expect(messageOf(blocked, 'Blocked')).toContain(
+    `it has begun, so an edit does not change it. Next, to end it: kubectl delete job/${first?.metadata.name}`,
+  )
   const edited = await home.kubectl(
     'patch',
     'tsch',
@@ -210,6 +216,24 @@ it('an edit leaves a run alone of which a container has run', async () => {
   )
   expect((await jobsOf('crashing')).map(({ metadata }) => metadata.uid)).toEqual([first?.metadata.uid])
   await remove('crashing')
+}, 60_000)
+
+it('a run of a graph keeps its Job, and the schedule says how to end it', async () => {
+  await home.graph('held', { nodes: [{ name: 'a', job: jobOf({ image: 'acme:none' }) }] })
+  await create('graph', { everySeconds: 1, concurrencyPolicy: 'Forbid', dependencyRef: { name: 'held' } })
+  const ofGraph = () => home.client.list<Job>(jobs, { namespace: home.namespace, labelSelector: 'taskmill.dev/schedule=graph' })
+  await expect.poll(() => ofGraph().then(({ items }) => items.length), { timeout: 30_000 }).toBe(1)
+  const [job] = (await ofGraph()).items
+  const [pod] = await runningPods(home.client, at(job!))
+  const state = { waiting: { reason: 'ImagePullBackOff', message: 'not found' } }
+  const container = { name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state }
+  await tellPod(home.client, pod!, { phase: 'Pending', containerStatuses: [container] } as never)
+  const blocked = await home.schedule('graph', ({ status }) => status?.reason === 'PodFailing')
+  const run = job?.metadata.labels?.['taskmill.dev/execution']
+  expect(messageOf(blocked, 'Blocked')).toContain(
+    `it has begun, so an edit does not change it. Next, to end it: taskmill cancel tex/${run}`,
+  )
+  await remove('graph')
 }, 60_000)
 
 it('can be run by hand, also while it is suspended', async () => {

@@ -30,7 +30,12 @@ it('tells the first missed slot of a reason at once, and the others ten minutes 
 })
 
 it('tells what keeps the run that a slot overlaps', () => {
-  const blockage = { slot: ledger.active[0]!.slot, reason: 'PodFailing', message: 'job/x: pod p: ImagePullBackOff' } as const
+  const blockage = {
+    slot: ledger.active[0]!.slot,
+    reason: 'PodFailing',
+    message: 'job/x: pod p: ImagePullBackOff',
+    hasBegun: false,
+  } as const
   const [event] = changeEvents([missed(1, slot)], ledger, { unreported: new Map(), blockage }, 0)
   expect(event?.note).toBe(
     'slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active and blocked (PodFailing): job/x: pod p: ImagePullBackOff',

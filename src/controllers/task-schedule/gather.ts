@@ -102,7 +102,15 @@ export type Memory = ObjectMemory<LedgerRecord> &
 type TrialMemory = { readonly version: string; trial: Trial; readonly tryAgainAtMs: number }
 
 /** What keeps an active run from starting, running or ending, and what to do. */
-export type Blockage = { readonly slot: Slot; readonly reason: BlockedScheduleReason; readonly message: string }
+export type Blockage = {
+  readonly slot: Slot
+  readonly reason: BlockedScheduleReason
+  readonly message: string
+  /** Something of it has run, so that an edit of the schedule does not start it anew. */
+  readonly hasBegun: boolean
+  /** The command that ends it. */
+  readonly endedBy?: string | undefined
+}
 
 /** Everything that is decided on. */
 export type Gathered = {
@@ -250,22 +258,33 @@ export async function findBlockage(
   if (run === undefined || place === undefined) return {}
   const { namespace = '', name } = memory.schedule.metadata
   const id = slotJobId(ledger, run.slot)
-  const blocked = (reason: BlockedScheduleReason, message: string): Blockage => ({ slot: run.slot, reason, message })
   switch (place) {
     case executionsPlace: {
       const execution = deps.executions.get(`${namespace}/${slotObjectName(name, id)}`)
       const told = execution && blockedIn(execution)
-      return { blockage: told && blocked(told.reason, `tex/${execution.metadata.name}: ${told.message}`) }
+      if (told === undefined) return {}
+      const named = `tex/${execution?.metadata.name ?? ''}`
+      // It keeps the graph that it began with.
+      const hasBegun = execution?.status?.startTime !== undefined
+      return { blockage: { slot: run.slot, ...told, message: `${named}: ${told.message}`, hasBegun, endedBy: `taskmill cancel ${named}` } }
     }
     case jobsPlace: {
       const job = deps.jobs.cached(jobNamed(namespace, [name], id))
       const { trouble, againAfterMs } = job === undefined ? {} : await deps.jobs.trouble(job, context)
       if (job === undefined || trouble?.words === undefined) return { againAfterMs }
-      return { blockage: blocked(trouble.blocked ?? 'PodFailing', `job/${job.metadata.name}: ${trouble.words}`), againAfterMs }
+      const named = `job/${job.metadata.name}`
+      const message = `${named}: ${trouble.words}`
+      // Asked once for what is said.
+      const known = memory.blockage?.message === message ? memory.blockage.hasBegun : undefined
+      const hasBegun = known ?? (await deps.jobs.hasStarted(job, context))
+      const reason = trouble.blocked ?? 'PodFailing'
+      return { blockage: { slot: run.slot, reason, message, hasBegun, endedBy: `kubectl delete ${named}` }, againAfterMs }
     }
     default: {
       const where = followJob(deps, key, memory, { id, queue: place }, nowMs - run.dispatchedAtMs)
-      return { blockage: where?.blocked && blocked(where.blocked, `its job is ${where.detail}`) }
+      if (where?.blocked === undefined) return {}
+      const hasBegun = deps.whereabouts.of(ledger).get(id)?.startedAtMs !== undefined
+      return { blockage: { slot: run.slot, reason: where.blocked, message: `its job is ${where.detail}`, hasBegun } }
     }
   }
 }

@@ -52,17 +52,22 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
 const facts = (status: TaskScheduleStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
 const messageOf = (status: TaskScheduleStatus, type: string) => findCondition(status.conditions, type)?.message
 
-it('says what keeps a run, in REASON too, and what that means with Forbid', () => {
+const endedBy = 'kubectl delete job/x'
+it.each([
+  [{ hasBegun: false, endedBy }, 'an edit of the template starts it anew'],
+  [{ hasBegun: true, endedBy }, 'it has begun, so an edit does not change it. Next, to end it: kubectl delete job/x'],
+  [{ hasBegun: true }, 'it has begun, so an edit does not change it'],
+])('says what keeps a run, in REASON too, and what that means with Forbid: %o', (run, how) => {
   const blockage = {
     slot: slotAt('2026-11-22T00:00:00Z'),
     reason: 'PodFailing',
     message: 'job/x: pod p: ImagePullBackOff. Next: …',
+    ...run,
   } as const
   const status = statusFor({ blockage }, { concurrencyPolicy: 'Forbid' })
   expect(status.reason).toBe('PodFailing')
   expect(messageOf(status, 'Blocked')).toBe(
-    'run of slot 2026-11-22T00:00Z: job/x: pod p: ImagePullBackOff. Next: …. With Forbid, slots are missed until that run ends; an edit of the ' +
-      'template starts it anew',
+    `run of slot 2026-11-22T00:00Z: job/x: pod p: ImagePullBackOff. Next: …. With Forbid, slots are missed until that run ends; ${how}`,
   )
   expect(facts(statusFor())).not.toContainEqual(expect.stringContaining('Blocked'))
 })

@@ -230,10 +230,15 @@ export function transitionOf(status: TaskScheduleStatus): unknown {
 
 function blockedConditions({ blockage, schedule }: World): readonly WantedCondition[] {
   if (blockage === undefined) return []
-  const { concurrencyPolicy } = schedule.spec
   const held =
-    concurrencyPolicy === 'Forbid' ? '. With Forbid, slots are missed until that run ends; an edit of the template starts it anew' : ''
+    schedule.spec.concurrencyPolicy === 'Forbid' ? `. With Forbid, slots are missed until that run ends; ${endWords(blockage)}` : ''
   return [scheduleCondition('Blocked', blockage.reason, `run of slot ${shortTime(blockage.slot)}: ${blockage.message}${held}`)]
+}
+
+/** How people can end what holds up the slots. */
+function endWords({ hasBegun, endedBy }: NonNullable<World['blockage']>): string {
+  if (!hasBegun) return 'an edit of the template starts it anew'
+  return `it has begun, so an edit does not change it${endedBy === undefined ? '' : `. Next, to end it: ${endedBy}`}`
 }
 
 /** Why nothing is dispatched. */
