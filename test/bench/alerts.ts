@@ -33,7 +33,7 @@ export async function benchAlerts(rounds: number): Promise<void> {
   await using controlPlane = await startControlPlane()
   await using client = await connectCluster(controlPlane.kubeconfig)
   await installCrds(client)
-  await using _operator = startBenchedOperator(controlPlane.kubeconfig)
+  await using _operator = startBenchedOperator(controlPlane)
   await createBroker(client, namespace, redis.address)
   await printFirings(client, redis, rounds)
 }

@@ -48,7 +48,7 @@ export async function benchIdle(seconds: number): Promise<void> {
   await using client = await connectCluster(controlPlane.kubeconfig)
   await installCrds(client)
   await using proxy = await startRecordingProxy(controlPlane, 'operator', { answerAfterMs: 0 })
-  await using operator = startBenchedOperator(proxy.kubeconfig)
+  await using operator = startBenchedOperator(proxy)
   const commands = new Redis({ host: redis.host, port: redis.port })
   const { port } = await operator.logged('operator started')
   await operator.logged('leading')

@@ -1,6 +1,6 @@
 /** The operator of a benchmark: compiled and at the log level of production, and never silently gone. */
 import { spawnSync } from 'node:child_process'
-import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { connectionOf, startOperator, type OperatorProcess } from '../support/operator-process.ts'
 
 /** What the image gives to the heap in a container with the chart's limit of 512 MiB; on the whole machine Node lets garbage lie for longer. */
 const heapMb = Number(process.env['HEAP_MB'] ?? 358)
@@ -8,10 +8,11 @@ const heapMb = Number(process.env['HEAP_MB'] ?? 358)
 const youngSpace = '--max-semi-space-size=4'
 let isBuilt = false
 
-export function startBenchedOperator(kubeconfig: string, { identity = 'operator-0' } = {}): OperatorProcess {
+export function startBenchedOperator(cluster: Parameters<typeof connectionOf>[0], { identity = 'operator-0' } = {}): OperatorProcess {
   build()
-  const entry = [`--max-old-space-size=${heapMb}`, youngSpace, 'dist/main/cli.js', 'operator']
-  const operator = startOperator({ cluster: { kubeconfig }, identity, entry, env: { TASKMILL_LOG_LEVEL: 'info' } })
+  const entry = [`--max-old-space-size=${heapMb}`, youngSpace, 'test/bench/pod-operator.mjs']
+  const env = { KUBECONFIG: '', ...connectionOf(cluster), TASKMILL_LOG_LEVEL: 'info' }
+  const operator = startOperator({ cluster, identity, entry, env })
   let isWanted = true
   void operator.exited.then((code) => {
     if (!isWanted) return

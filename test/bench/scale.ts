@@ -49,7 +49,7 @@ export async function benchScale(percent: number): Promise<void> {
   line('objects created in', seconds(await timed(() => createLoad(client, namespace, size))))
   {
     await using _worker = startPlainWorker({ redis, queues: Object.values(queues), recordFile: join(folder, 'runs') })
-    const start = (identity: string) => startBenchedOperator(controlPlane.kubeconfig, { identity })
+    const start = (identity: string) => startBenchedOperator(controlPlane, { identity })
     await using leader = start('operator-0')
     const memory = sampleMemory(leader)
     await measureStart(leader, client, commands, size)

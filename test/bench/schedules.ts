@@ -54,7 +54,7 @@ export async function benchSchedules(): Promise<void> {
   const recordFile = join(folder, 'runs')
   writeFileSync(recordFile, '')
   await installCrds(client)
-  await using operator = startBenchedOperator(controlPlane.kubeconfig)
+  await using operator = startBenchedOperator(controlPlane)
   await using _worker = startPlainWorker({ redis, queues: phases.map(({ policy }) => policy), recordFile })
   const commands = new Redis({ host: redis.host, port: redis.port })
   const stop = new AbortController()

@@ -32,7 +32,7 @@ export async function benchWake(rounds: number, bursts: number): Promise<void> {
   await using redis = await startRedis()
   await using client = await connectCluster(controlPlane.kubeconfig)
   await installCrds(client)
-  await using _operator = startBenchedOperator(controlPlane.kubeconfig)
+  await using _operator = startBenchedOperator(controlPlane)
   await createBroker(client, namespace, redis.address)
   const behavior = { scaleDown: { stabilizationWindowSeconds: 0 } }
   await createPool(client, namespace, 'ours', { queues: [{ name: 'ours' }], scaling: { ...rule, behavior } })

@@ -97,7 +97,11 @@ export const unhurriedLease = { leaseDurationMs: 240_000, renewDeadlineMs: 230_0
 export const termsOf = ({ lines }: OperatorProcess): number => lines.filter(({ msg }) => msg === 'leading').length
 
 /** A pod needs half of the time to start: it does not load what reads kubeconfigs. */
-function connectionOf({ server, podFolder, kubeconfig }: Parameters<typeof startOperator>[0]['cluster']): Readonly<Record<string, string>> {
+export function connectionOf({
+  server,
+  podFolder,
+  kubeconfig,
+}: Parameters<typeof startOperator>[0]['cluster']): Readonly<Record<string, string>> {
   if (server === undefined || podFolder === undefined) return { KUBECONFIG: kubeconfig }
   const { hostname, port } = new URL(server)
   return { POD_FOLDER: podFolder, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
