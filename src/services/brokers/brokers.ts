@@ -72,28 +72,46 @@ export function createBrokerConnection(
   onLoss: () => void = () => undefined,
   onReturn?: () => void,
 ): BrokerConnection {
-  let held: (BrokerLease & { readonly fingerprint: string; readonly forget?: (() => void) | undefined }) | undefined
+  return new HeldConnection(brokers, onLoss, onReturn)
+}
 
-  async function exchange(next: typeof held): Promise<void> {
-    const before = held
-    held = next
-    before?.forget?.()
-    onLoss()
-    await before?.release()
+type Held = { readonly lease: BrokerLease; readonly fingerprint: string; readonly forget: (() => void) | undefined }
+
+/** A class, because each of thousands of objects has one, and a getter and closures of its own take several times as much memory. */
+class HeldConnection implements BrokerConnection {
+  readonly #brokers: Pick<Brokers, 'acquire'>
+  readonly #onLoss: () => void
+  readonly #onReturn: (() => void) | undefined
+  #held: Held | undefined
+
+  constructor(brokers: Pick<Brokers, 'acquire'>, onLoss: () => void, onReturn: (() => void) | undefined) {
+    this.#brokers = brokers
+    this.#onLoss = onLoss
+    this.#onReturn = onReturn
   }
 
-  return {
-    get broker() {
-      return held?.broker
-    },
-    async connectTo(endpoint) {
-      const fingerprint = fingerprintOf(endpoint)
-      if (held?.fingerprint === fingerprint) return held.broker
-      const lease = brokers.acquire(endpoint)
-      await exchange({ ...lease, fingerprint, forget: onReturn && lease.broker.onReturn(onReturn) })
-      return lease.broker
-    },
-    release: () => exchange(undefined),
+  get broker(): Broker | undefined {
+    return this.#held?.lease.broker
+  }
+
+  async connectTo(endpoint: BrokerEndpoint): Promise<Broker> {
+    const fingerprint = fingerprintOf(endpoint)
+    if (this.#held?.fingerprint === fingerprint) return this.#held.lease.broker
+    const lease = this.#brokers.acquire(endpoint)
+    await this.#exchange({ lease, fingerprint, forget: this.#onReturn && lease.broker.onReturn(this.#onReturn) })
+    return lease.broker
+  }
+
+  release(): Promise<void> {
+    return this.#exchange(undefined)
+  }
+
+  async #exchange(next: Held | undefined): Promise<void> {
+    const before = this.#held
+    this.#held = next
+    before?.forget?.()
+    this.#onLoss()
+    await before?.lease.release()
   }
 }
 

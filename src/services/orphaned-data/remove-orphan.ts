@@ -57,7 +57,7 @@ async function removeLedger(deps: RemovalDeps, orphan: Orphan): Promise<RemovedO
   const kind = createSlotKind(deps, { ...orphan, ledger, plan, memory, executors, isWanted: () => isStillGone(deps, marker) })
   const { result, happened } = await removeRecord(kind, memory, orphan)
   const acknowledged = new Set(happened.flatMap((each) => (each.kind === 'Acknowledged' ? each.ids : [])))
-  const started = [...memory.removed].filter(([, answer]) => answer === 'Started').map(([slot]) => slotJobId(ledger, slot))
+  const started = [...(memory.effects?.removed ?? [])].filter(([, answer]) => answer === 'Started').map(([slot]) => slotJobId(ledger, slot))
   // What had ended is gone with the ledger.
   return removed(
     deps,

@@ -5,12 +5,12 @@ import type { Informer, KubeClient } from '../../kube/index.ts'
 import { isRecorded, type NewExecution, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
 import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
-import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef, stillAmong } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
 export type ExecutionSlotsMemory = {
-  /** UIDs of runs that were marked as recorded, until the cache shows the mark. */
-  readonly marked: Set<string>
+  /** UIDs of runs that were marked as recorded, until the cache shows the mark; undefined: none. */
+  marked?: Set<string> | undefined
 }
 
 export type ExecutionSlotsDeps = {
@@ -35,7 +35,7 @@ const fieldManager = 'taskmill-task-schedule'
 const maxConflicts = 5
 
 export function emptyExecutionSlotsMemory(): ExecutionSlotsMemory {
-  return { marked: new Set() }
+  return {}
 }
 
 /**
@@ -118,14 +118,16 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
     }
     reachPoint('after mark execution')
-    memory.marked.add(uid)
+    const marked = (memory.marked ??= new Set())
+    marked.add(uid)
   }
 
   function endsOf(waitedFor: readonly Slot[], nowMs: number): readonly RunOutcome[] {
     const outcomes = new Map<Slot, RunOutcome>()
     for (const object of unrecorded()) {
       const slot = parseSlotRun(object)?.slot
-      const outcome = slot === undefined || memory.marked.has(object.metadata.uid ?? '') ? undefined : outcomeOf(object, slot, nowMs)
+      const outcome =
+        slot === undefined || memory.marked?.has(object.metadata.uid ?? '') === true ? undefined : outcomeOf(object, slot, nowMs)
       if (slot !== undefined && outcome !== undefined && ours(object, slot) !== undefined) outcomes.set(slot, outcome)
     }
     // Recorded ends too: a broker that was restored may have lost them.
@@ -144,8 +146,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       const waitedFor = begun.map(({ slot }) => slot)
       const unknown = waitedFor.filter((slot) => known(slot) === undefined && !asked.has(slot))
       await Promise.all(unknown.map(async (slot) => asked.set(slot, ours(await read(slot), slot))))
-      const left = memory.marked.size === 0 ? [] : unrecorded().map(({ metadata }) => metadata.uid)
-      for (const uid of memory.marked) if (!left.includes(uid)) memory.marked.delete(uid)
+      memory.marked = memory.marked && stillAmong(memory.marked, unrecorded())
       // Changes of them come by the cache.
       return { ends: endsOf(waitedFor, nowMs) }
     },

@@ -5,12 +5,12 @@ import { type RunObservation, jobsPlace, queueOfGeneration, type RunOutcome } fr
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
-import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef, stillAmong } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
 export type JobSlotsMemory = {
-  /** UIDs of Jobs that were acknowledged, until the cache shows it. */
-  readonly acknowledged: Set<string>
+  /** UIDs of Jobs that were acknowledged, until the cache shows it; undefined: none. */
+  acknowledged?: Set<string> | undefined
 }
 
 export type JobSlotsDeps = {
@@ -33,7 +33,7 @@ export type JobSlotsDeps = {
 const maxMessageLength = 2048
 
 export function emptyJobSlotsMemory(): JobSlotsMemory {
-  return { acknowledged: new Set() }
+  return {}
 }
 
 /**
@@ -108,8 +108,9 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
       for (const slot of looks.keys()) if (!slots.includes(slot)) looks.delete(slot)
       await Promise.all(slots.filter((slot) => !looks.has(slot)).map(async (slot) => looks.set(slot, await jobs.look(refOf(slot), call))))
       const left = unrecorded()
-      for (const uid of memory.acknowledged) if (left.every(([, { metadata }]) => metadata.uid !== uid)) memory.acknowledged.delete(uid)
-      const pending = left.filter(([, { metadata }]) => !memory.acknowledged.has(metadata.uid ?? ''))
+      const shown = left.map(([, job]) => job)
+      memory.acknowledged = memory.acknowledged && stillAmong(memory.acknowledged, shown)
+      const pending = left.filter(([, { metadata }]) => memory.acknowledged?.has(metadata.uid ?? '') !== true)
       // Recorded ends too: a broker that was restored may have lost them.
       const found = [...looks].flatMap(([slot, look]) => (look.kind === 'Ended' ? [[slot, look.job] as const] : []))
       const ended = new Map([...pending, ...found])
@@ -138,7 +139,8 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
           reachPoint('before acknowledge job')
           await jobs.acknowledge(job, call)
           reachPoint('after acknowledge job')
-          memory.acknowledged.add(job.metadata.uid ?? '')
+          const acknowledged = (memory.acknowledged ??= new Set())
+          acknowledged.add(job.metadata.uid ?? '')
         }),
       )
       return nothingAcknowledged

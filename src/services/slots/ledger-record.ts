@@ -3,7 +3,15 @@ import type { Broker, DispatchProof, StoredLedger } from '../../broker/index.ts'
 import type { CountIncrement, OwnerMarker, Slot } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
-import { type Change, type Ledger, type MissedReason, parseLedger, type RunObservation, type SchedulePlan } from '../../scheduling/index.ts'
+import {
+  type Change,
+  type Knowledge,
+  type Ledger,
+  type MissedReason,
+  parseLedger,
+  type RunObservation,
+  type SchedulePlan,
+} from '../../scheduling/index.ts'
 import type { BrokerClock } from '../brokers/index.ts'
 import type { KillPointHook, Memory } from '../engine/index.ts'
 import type { RunCounts } from '../signals/index.ts'
@@ -18,6 +26,11 @@ export type LedgerRecord = {
 
 /** What one process remembers of a schedule's slots between two visits: the ledger, and what it learned of effects since. */
 export type SlotMemory = Memory<LedgerRecord> & {
+  /** Undefined: none. There are thousands of schedules, and most of them wait for a slot of tomorrow. */
+  effects?: Effects | undefined
+}
+
+type Effects = {
   readonly placed: Set<Slot>
   /** Slots for which nothing could be started, and why: until they are due and their ends are recorded, or an edit takes them back. */
   readonly refused: Map<Slot, string>
@@ -54,8 +67,21 @@ export type SlotContext = SlotDeps & SlotVisit
 export type WriteWindow = { readonly notBeforeMs?: number | undefined; readonly beforeMs?: number | undefined }
 
 export function emptySlotMemory(): SlotMemory {
-  return { record: undefined, placed: new Set(), refused: new Map(), removed: new Map(), looked: new Map() }
+  return { record: undefined }
 }
+
+const emptyEffects = (): Effects => ({ placed: new Set(), refused: new Map(), removed: new Map(), looked: new Map() })
+const noEffects = emptyEffects()
+
+/** To read. */
+export function knownEffects({
+  effects = noEffects,
+}: SlotMemory): Pick<Knowledge, 'placed' | 'removed' | 'looked'> & { readonly refused: ReadonlyMap<Slot, string> } {
+  return effects
+}
+
+/** To write. */
+export const effectsOf = (memory: SlotMemory): Effects => (memory.effects ??= emptyEffects())
 
 /** Between two terms, and after doubt, another process may also have acted: what was learned of effects is forgotten with the record. */
 export async function readLedger({ broker, brokerClock, ledger, memory }: SlotContext): Promise<LedgerRecord> {
@@ -110,19 +136,21 @@ function recordOf(stored: StoredLedger | undefined): LedgerRecord {
 }
 
 function forgetEffects(memory: SlotMemory): void {
-  memory.placed.clear()
-  memory.refused.clear()
-  memory.removed.clear()
-  memory.looked.clear()
+  memory.effects = undefined
 }
 
-/** Only what is open can still be asked about. */
-export function pruneEffects({ record, placed, refused, removed }: SlotMemory): void {
+/** Only what is open can still be asked about, and what an active run is doing changes by itself. */
+export function pruneEffects(memory: SlotMemory): void {
+  const { record, effects } = memory
+  if (effects === undefined) return
+  const { placed, refused, removed, looked } = effects
+  looked.clear()
   if (record?.ledger === undefined) return
   const open = new Set(record.ledger.open.map(({ slot }) => slot))
   for (const slot of placed) if (!open.has(slot)) placed.delete(slot)
   for (const slot of refused.keys()) if (!open.has(slot)) refused.delete(slot)
   for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
+  if (placed.size + refused.size + removed.size === 0) memory.effects = undefined
 }
 
 export function generationIn(ledger: Ledger | undefined, slot: Slot): string | undefined {

@@ -2,6 +2,7 @@
  * What carries out the runs of slots: jobs of a queue, Kubernetes Jobs, or runs of a graph. It does what the state machine of `scheduling`
  * wants, and returns what it saw.
  */
+import type { KubeObject } from '../../api/index.ts'
 import type { Slot, SubjectKind } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { RunObservation, RunOutcome } from '../../scheduling/index.ts'
@@ -71,6 +72,12 @@ export function makeOfSlots<T>(
     }
   }
   return { made, refused }
+}
+
+/** Those of the UIDs that these objects still have; undefined: none, as for most of ten thousand schedules. */
+export function stillAmong(uids: ReadonlySet<string>, objects: readonly KubeObject[]): Set<string> | undefined {
+  const left = objects.flatMap(({ metadata: { uid } }) => (uid !== undefined && uids.has(uid) ? [uid] : []))
+  return left.length === 0 ? undefined : new Set(left)
 }
 
 /** An executor that has nothing in a done queue acknowledges nothing there. */

@@ -12,7 +12,9 @@ import {
 } from '../../scheduling/index.ts'
 import { type Acted, type Kind, retryMs, type Step } from '../engine/index.ts'
 import {
+  effectsOf,
   generationIn,
+  knownEffects,
   type LedgerRecord,
   pruneEffects,
   readLedger,
@@ -74,8 +76,6 @@ export function createSlotKind(
   visit: SlotVisit,
 ): Kind<LedgerRecord, ObservedSlots, SlotAction, SlotHappening, SlotPostponed> {
   const context = { ...deps, ...visit }
-  // What an active run is doing changes by itself.
-  visit.memory.looked.clear()
   pruneEffects(visit.memory)
   return {
     observe: (known) => observe(context, known),
@@ -99,14 +99,14 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
       )),
     })),
   )
-  const { placed, refused, removed, looked } = memory
-  const ended = [...refusedEnds(memory, nowMs), ...runs.flatMap(({ ends }) => ends)]
+  const { placed, refused, removed, looked } = knownEffects(memory)
+  const ended = [...refusedEnds(refused, nowMs), ...runs.flatMap(({ ends }) => ends)]
   const knowledge = { placed, refused: new Set(refused.keys()), removed, looked, ended }
   return { record, plan, deletionPolicy: marker.deletionPolicy, knowledge, runs, nowMs: brokerClock.now(broker) }
 }
 
 /** A slot that is not due yet can still be helped by an edit. */
-function refusedEnds({ refused }: SlotContext['memory'], nowMs: number): readonly RunOutcome[] {
+function refusedEnds(refused: ReadonlyMap<Slot, string>, nowMs: number): readonly RunOutcome[] {
   return [...refused].flatMap(([slot, message]) =>
     slot * 1000 > nowMs ? [] : [{ slot, succeeded: false, reason: 'Refused' as const, message, finishedAtMs: nowMs }],
   )
@@ -186,14 +186,15 @@ async function place(context: SlotContext, observed: ObservedSlots, slots: reado
   const outcomes = answers.map(({ outcome }) => outcome)
   if (outcomes.includes('Fenced')) return { outcome: 'Fenced' }
   const refused = new Map(answers.flatMap((answer) => [...answer.refused]))
-  for (const [slot, message] of refused) memory.refused.set(slot, message)
+  const effects = effectsOf(memory)
+  for (const [slot, message] of refused) effects.refused.set(slot, message)
   const postponed = outcomes.find((outcome) => typeof outcome !== 'string')
   if (postponed !== undefined) {
     return { outcome: { stopped: { kind: 'Postponed', message: postponed.postponed }, againAfterMs: retryMs.postponed } }
   }
   for (const slot of slots) {
-    if (!refused.has(slot)) memory.placed.add(slot)
-    memory.removed.delete(slot)
+    if (!refused.has(slot)) effects.placed.add(slot)
+    effects.removed.delete(slot)
   }
   return { outcome: 'Done' }
 }
@@ -203,18 +204,20 @@ async function remove(context: SlotContext, observed: ObservedSlots, slots: read
   reachPoint('before remove')
   const answers = await askExecutors(context, observed, slots, (executor, refs) => executor.remove(refs))
   reachPoint('after remove')
+  const effects = effectsOf(memory)
   for (const [slot, answer] of answers) {
     if (answer === 'Fenced') return { outcome: 'Fenced' }
-    memory.removed.set(slot, answer)
-    memory.placed.delete(slot)
-    memory.refused.delete(slot)
+    effects.removed.set(slot, answer)
+    effects.placed.delete(slot)
+    effects.refused.delete(slot)
   }
   return { outcome: 'Done' }
 }
 
 async function look(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
   const answers = await askExecutors(context, observed, slots, (executor, refs) => executor.look(refs))
-  for (const [slot, state] of answers) context.memory.looked.set(slot, state)
+  const { looked } = effectsOf(context.memory)
+  for (const [slot, state] of answers) looked.set(slot, state)
   return { outcome: 'Done' }
 }
 
@@ -233,7 +236,7 @@ async function acknowledge(
     }),
   )
   reachPoint('after acknowledge')
-  for (const slot of slots) memory.refused.delete(slot)
+  for (const slot of slots) memory.effects?.refused.delete(slot)
   return { outcome: answers.includes('Fenced') ? 'Fenced' : 'Done', happened: acknowledgedIn(answers) }
 }
 
