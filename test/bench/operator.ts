@@ -4,14 +4,15 @@ import { connectionOf, startOperator, type OperatorProcess } from '../support/op
 
 /** What the image gives to the heap in a container with the chart's limit of 512 MiB; on the whole machine Node lets garbage lie for longer. */
 const heapMb = Number(process.env['HEAP_MB'] ?? 358)
-/** As the chart sets it. */
+/** As the chart sets them. */
 const youngSpace = '--max-semi-space-size=4'
+const arenas = { MALLOC_ARENA_MAX: '2' }
 let isBuilt = false
 
 export function startBenchedOperator(cluster: Parameters<typeof connectionOf>[0], { identity = 'operator-0' } = {}): OperatorProcess {
   build()
   const entry = [`--max-old-space-size=${heapMb}`, youngSpace, 'test/bench/pod-operator.mjs']
-  const env = { KUBECONFIG: '', ...connectionOf(cluster), TASKMILL_LOG_LEVEL: 'info' }
+  const env = { KUBECONFIG: '', ...connectionOf(cluster), ...arenas, TASKMILL_LOG_LEVEL: 'info' }
   const operator = startOperator({ cluster, identity, entry, env })
   let isWanted = true
   void operator.exited.then((code) => {

@@ -102,6 +102,7 @@ describe('the operator', () => {
       TASKMILL_LOG_LEVEL: 'info',
       TASKMILL_METRICS_DETAIL: 'object',
       NODE_OPTIONS: '--max-semi-space-size=4',
+      MALLOC_ARENA_MAX: '2',
       TASKMILL_HTTP_PORT: '8080',
       TASKMILL_LEASE_NAME: 'taskmill-operator',
       TASKMILL_INSTALLATION: 'default',
