@@ -37,6 +37,8 @@ const full = {
     sequence: 1,
     suspendedTime: '2026-01-01T08:00:00Z',
     resumedTime: '2026-01-01T08:00:00Z',
+    timing: { hash: '3a9f10c2', changeTime: '2026-01-01T08:00:00Z' },
+    longestRun: { seconds: 240, sinceTime: '2026-01-01T08:00:00Z', formerSeconds: 300 },
     transitions: [
       { sequence: 1, state: 'Firing', changeTime: '2026-01-01T08:00:00Z', value: 'last success 2026-11-20T01:00:00Z', amount: '604801' },
     ],

@@ -59,6 +59,7 @@ const full = {
     activeRuns: 0,
     lastScheduleTime: '2026-01-01T08:00:00Z',
     lastSuccessTime: '2026-01-01T07:00:05Z',
+    lastSuccessSlotTime: '2026-01-01T07:00:00Z',
     lastFailureTime: '2026-01-01T08:00:05Z',
     lastFailureMessage: 'the disk is full',
     lastResult: 'Failed',
