@@ -9,6 +9,7 @@ import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
 import { createPool } from '../support/manifests.ts'
 import { startOperator, type OperatorProcess } from '../support/operator-process.ts'
+import { monitorCommands } from '../support/redis-monitor.ts'
 
 let namespace: string
 const passwords = ['correct-horse-1', 'battery-staple-2', 'wrong-guess-3'] as const
@@ -52,20 +53,17 @@ const putSecret = (name: string, values: Record<string, string>) =>
   )
 
 /** Waits for the operator to look at a server. A look follows when all that the one before had found is written. */
-async function watchLooks({ host, port }: RedisServer) {
-  const commands = new Redis(port, host)
-  const monitor = await commands.monitor()
+async function watchLooks({ port }: RedisServer) {
   const looks = new EventTarget()
-  monitor.on('monitor', (_time: string, [name, section]: readonly string[]) => {
-    if (name?.toLowerCase() === 'info' && section === 'server') looks.dispatchEvent(new Event('look'))
+  const monitor = await monitorCommands(port, (line) => {
+    if (/"info" "server"/iu.test(line)) looks.dispatchEvent(new Event('look'))
   })
   return {
     async more(count: number): Promise<void> {
       for (let left = count; left > 0; left -= 1) await once(looks, 'look')
     },
     [Symbol.dispose]() {
-      monitor.disconnect()
-      commands.disconnect()
+      monitor[Symbol.dispose]()
     },
   }
 }
