@@ -6,10 +6,11 @@ import { observe } from './cluster-client.ts'
 type At = { readonly namespace: string; readonly name: string }
 export type ContainerEnd = { readonly exitCode: number; readonly reason?: string; readonly message?: string }
 
-/** The pods of a Job that have not ended, once there are some. */
+/** The pods of a Job that have not ended, once there are some; never those of a Job that had its name before. */
 export async function runningPods(client: KubeClient, { namespace, name }: At): Promise<readonly Pod[]> {
   for (;;) {
-    const { items } = await client.list(pods, { namespace, labelSelector: `batch.kubernetes.io/job-name=${name}` })
+    const job = await client.get(jobs, namespace, name)
+    const { items } = await client.list(pods, { namespace, labelSelector: `batch.kubernetes.io/controller-uid=${job.metadata.uid}` })
     const running = items.filter(({ status }) => status?.phase !== 'Failed' && status?.phase !== 'Succeeded')
     if (running.length > 0) return running
     await new Promise((resolve) => setTimeout(resolve, 50))
