@@ -188,11 +188,18 @@ it.concurrent('a killed leader is followed after its lease, and a stopped one at
   expect(new Set(epochs).size).toBe(3)
 
   expect(await fetchFrom(last.operator, '/livez')).toEqual({ status: 200, text: 'ok\n' })
-  const { text } = await fetchFrom(last.operator, '/metrics')
+  // It leads before its first reconciliation has ended.
+  const { text } = await vi.waitFor(
+    async () => {
+      const answer = await fetchFrom(last.operator, '/metrics')
+      expect(answer.text).toMatch(/controller_runtime_reconcile_total\{controller="task-broker",result="requeue_after"\} [1-9]/u)
+      return answer
+    },
+    { timeout: 60_000, interval: 100 },
+  )
   expect(text).toContain('leader_election_master_status{name="taskmill-operator"} 1\n')
   expect(text).toContain(`taskmill_leader_epoch{name="taskmill-operator"} ${epochs[2]}\n`)
   expect(text).toMatch(/rest_client_requests_total\{code="200",method="GET",host="127\.0\.0\.1:\d+"\} [1-9]/u)
-  expect(text).toMatch(/controller_runtime_reconcile_total\{controller="task-broker",result="requeue_after"\} [1-9]/u)
   await last.operator.stop()
 })
 
