@@ -12,12 +12,8 @@
 
   Reply: { 'Written', 'Conflict' or 'Fenced', the server's time in ms, the log's length as it is now }.
 ]]
-local time = redis.call('TIME')
-local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local proof = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
-local length = redis.call('LLEN', KEYS[2])
-if proof[1] ~= ARGV[1] or proof[2] ~= ARGV[2] then return { 'Fenced', nowMs, length } end
-if length ~= tonumber(ARGV[3]) then return { 'Conflict', nowMs, length } end
+local nowMs, length, refused = checkLog(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])
+if refused then return { refused, nowMs, length } end
 redis.call('DEL', KEYS[2])
 redis.call('RPUSH', KEYS[2], ARGV[6])
 redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])

@@ -18,9 +18,9 @@ const releaseScript = loadScript('release-dispatch')
 const readLedgersScript = loadScript('read-ledgers')
 const writeLedgerScript = loadScript('write-ledger', 'count-ends')
 const readRunScript = loadScript('read-run')
-const appendRunScript = loadScript('append-run', 'count-ends')
-const deleteRunScript = loadScript('delete-run')
-const archiveRunScript = loadScript('archive-run')
+const appendRunScript = loadScript('append-run', 'check-log', 'count-ends')
+const deleteRunScript = loadScript('delete-run', 'check-log')
+const archiveRunScript = loadScript('archive-run', 'check-log')
 const readCountsScript = loadScript('read-counts')
 
 const keysPerCall = 50
