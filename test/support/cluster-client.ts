@@ -42,7 +42,10 @@ const crds: Resource<Crd> = {
   namespaced: false,
 }
 
-/** Resolves with the first state of an object (undefined: it does not exist) that satisfies `holds`; the test's timeout ends the wait. */
+/** How long a state may take on a machine under load. Shorter than the time of a test, so that the failure says what there was instead. */
+const patienceMs = 100_000
+
+/** Resolves with the first state of an object (undefined: it does not exist) that satisfies `holds`; after 100 s rejects with the state there is. */
 export async function observe<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
@@ -50,6 +53,7 @@ export async function observe<T extends KubeObject>(
   holds: (object: T | undefined) => boolean,
 ): Promise<T | undefined> {
   const stop = new AbortController()
+  let timer: NodeJS.Timeout | undefined
   const informer = createInformer<T>({ client, resource, namespace, clock: systemClock, log: silentLogger, rng: Math.random })
   const key = namespace === undefined ? name : `${namespace}/${name}`
   try {
@@ -62,11 +66,16 @@ export async function observe<T extends KubeObject>(
           reject(error)
         }
       }
+      timer = setTimeout(() => {
+        const { status } = (informer.get(key) ?? {}) as { readonly status?: unknown }
+        reject(new Error(`${resource.kind} ${key} is not as awaited after ${patienceMs} ms; its status: ${JSON.stringify(status)}`))
+      }, patienceMs)
       informer.onChange(look)
       informer.synced.then(look, reject)
       informer.start(stop.signal)
     })
   } finally {
+    clearTimeout(timer)
     stop.abort()
   }
 }
