@@ -8,7 +8,7 @@
 export { annotations, labels, workerEnv } from './names.ts'
 export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, queueSettingsKey, runKey, usedKey } from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
-export { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersionOne } from './reader.ts'
+export { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersion, readVersionOne } from './reader.ts'
 export {
   dispatcherName,
   doneQueue,

@@ -69,6 +69,7 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
     every: field('everySeconds'),
     period: field('everySeconds'),
     seconds: field('everySeconds'),
+    offset: field('offsetSeconds'),
     tz: field('timeZone'),
     enabled: field('suspend', 'with the opposite value'),
     paused: field('suspend'),

@@ -10,6 +10,7 @@ import {
   parseTiming,
   executionsPlace,
   jobsPlace,
+  resolveHashes,
   type SchedulePlan,
   type SlotSource,
   type Timing,
@@ -38,8 +39,7 @@ export const sampleSlot: Slot = Date.UTC(2026, 10, 29) / 1000
 
 export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const faults: Fault<ScheduleFaultReason>[] = []
-  const timing = timingOf(schedule)
-  const slots = understandTiming(timing, faults)
+  const slots = understandTiming(schedule, faults)
   const start = understandStart(schedule, faults)
   if (hasFaults(faults)) return { ok: false, faults }
   if (slots === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
@@ -49,7 +49,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   return {
     ok: true,
     plan: {
-      timing,
+      timing: timingOf(schedule),
       slots,
       suspended: spec.suspend,
       concurrencyPolicy,
@@ -147,13 +147,20 @@ export function understandParameters(
   return payload && ((variables) => payload.evaluate(variables) as Readonly<Record<string, unknown>>)
 }
 
-export function timingOf({ spec }: TaskSchedule): Timing {
+/** What the hashes of a schedule follow from: its name, whatever else of it changes. */
+function hashSeedOf({ metadata: { namespace = '', name } }: TaskSchedule): string {
+  return `${namespace}/${name}`
+}
+
+/** When a schedule is due, each `H` resolved: a ledger that keeps it says by itself when its slots were due. */
+export function timingOf(schedule: TaskSchedule): Timing {
+  const { spec } = schedule
   const timing = timingMemberOf(spec)
   switch (timing.kind) {
     case 'schedules':
-      return { schedules: timing.value, timeZone: spec.timeZone }
+      return { schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))), timeZone: spec.timeZone }
     case 'everySeconds':
-      return { everySeconds: timing.value }
+      return { everySeconds: timing.value, ...(spec.offsetSeconds ? { offsetSeconds: spec.offsetSeconds } : {}) }
   }
 }
 
@@ -163,16 +170,18 @@ export function timingHashOf(schedule: TaskSchedule): string {
 }
 
 /** Returns the slots, or undefined and one fault per wrong expression. */
-function understandTiming(timing: Timing, faults: Fault<ScheduleFaultReason>[]): SlotSource | undefined {
+function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): SlotSource | undefined {
+  const timing = timingOf(schedule)
   const parsed = parseTiming(timing)
   if (parsed.ok) return parsed.slots
-  if ('everySeconds' in timing || parsed.field === 'timeZone' || timing.schedules.length === 0) {
+  if (!('schedules' in timing) || parsed.field === 'timeZone' || timing.schedules.length === 0) {
     const reason = parsed.field === 'timeZone' ? 'InvalidTimeZone' : 'InvalidSchedule'
     faults.push({ reason, field: `spec.${parsed.field}`, message: parsed.message })
     return undefined
   }
-  for (const [index, expression] of timing.schedules.entries()) {
-    const one = parseTiming({ schedules: [expression], timeZone: timing.timeZone })
+  // As they are written, so that the message quotes what the author sees.
+  for (const [index, expression] of (schedule.spec.schedules ?? []).entries()) {
+    const one = parseTiming({ ...timing, schedules: [expression] }, hashSeedOf(schedule))
     if (!one.ok) faults.push({ reason: 'InvalidSchedule', field: `spec.schedules[${index}]`, message: one.message })
   }
   return undefined

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { draws, seed } from '../../test/support/draws.ts'
 import { random } from '../../test/support/random.ts'
 import { type Answer, askRobfigCron } from '../../test/support/robfig-cron.ts'
-import { parseCron } from './cron.ts'
+import { parseCron, resolveHashes } from './cron.ts'
 import { zoneOf } from './time-zone.ts'
 import { cronSlots, parseTiming } from './timing.ts'
 
@@ -51,6 +51,8 @@ function entry(field: Field): string {
   return kind < 0.9 ? range : `${range}/${step(field)}`
 }
 
+const seedOfHash = 'acme/digest'
+
 const slips: readonly ((text: string) => string)[] = [
   (text) => text.replace(' ', ',, '),
   (text) => text.replace(/\d+/u, '+$&'),
@@ -65,7 +67,15 @@ const slips: readonly ((text: string) => string)[] = [
   (text) => text.replace(/\S+$/u, pick(['7', '0-7', 'FRI-SUN', '5-7', 'SAT-SUN', '1,7', 'MONDAY', 'FRI-MON', '6-2', 'SUN-TUE'])),
   (text) => text.replace(/(\S+ \S+) \S+/u, `$1 ${pick(['L', 'LW', '15W', '1W', 'L-3', '31'])}`),
   (text) => text.replace(/\S+$/u, pick(['FRI#1', 'FRI#L', '5L', 'MON#6', '2#3', 'L'])),
-  (text) => text.replace(/^\S+/u, pick(['2026-12-24', '18:00', 'H', 'H/5', 'x', '1.5', '-1', '*/90', '60/5'])),
+  (text) => text.replace(/^\S+/u, pick(['2026-12-24', '18:00', 'x', '1.5', '-1', '*/90', '60/5'])),
+  (text) => text.replace(/^\S+/u, pick(['H', 'H/5', 'H(10-40)', 'H(0-29)/7', '5,H', 'H(5)', 'H(50-60)'])),
+  // A CronJob understands what an expression with H stands for.
+  (text) =>
+    resolveHashes(
+      text.replace(/^\S+ \S+/u, `${pick(['H', 'H/25', 'H(0-29)/10', 'H(0-29),H(30-59)'])} ${pick(['H', 'H(1-5)', '*'])}`),
+      seedOfHash,
+    ),
+  (text) => resolveHashes(text.replace(/\S+ (\S+) \S+$/u, `${pick(['H', 'H/3'])} $1 ${pick(['*', 'H', 'H(MON-FRI)'])}`), seedOfHash),
   () => `${pick([30, 31])} ${pick(['12', '*'])} ${pick(['30', '31', '30-31'])} ${pick(['2', 'FEB', '2,4', '4,6'])} *`,
   () =>
     pick([
@@ -98,6 +108,7 @@ const hasLongStep = (text: string): boolean =>
 const onlyHere: Readonly<Record<string, Row>> = {
   'seconds in front': (text) => parts(text).length === 6,
   '`7` and `SUN` at the end of a range': (text) => /(?:^|[,-])7|-sun/iu.test(parts(text)[4] ?? ''),
+  '`H`': (text) => /(?:^|,)H/u.test(parts(text)[0] ?? ''),
   '`L`, `W` and `#`': (text) => /#|^\d?L$/u.test(parts(text)[4] ?? '') || /[LW]/u.test(parts(text)[2] ?? ''),
 }
 const onlyThere: Readonly<Record<string, Row>> = {
@@ -122,9 +133,9 @@ const questions = Array.from({ length: count }, () => ({
 }))
 
 function ours({ expression: text, zone: name, after, count: most }: (typeof questions)[number]): readonly number[] | string {
-  const timing = parseTiming({ schedules: [text], timeZone: name })
+  const timing = parseTiming({ schedules: [text], timeZone: name }, seedOfHash)
   if (!timing.ok) return timing.message
-  const parsed = parseCron(text)
+  const parsed = parseCron(text, seedOfHash)
   const zone = zoneOf(name)
   if (typeof parsed === 'string' || typeof zone === 'string') throw new TypeError('understood and refused')
   // CronJob has one rule for all expressions: it runs whenever the clocks show the time.

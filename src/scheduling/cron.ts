@@ -1,8 +1,9 @@
 /**
  * The grammar of `schedules`: five fields, or six with seconds in front, as a CronJob reads them. What is more here
- * (seconds, 7 for Sunday, `L`, `W`, `#`) and what is refused although a CronJob takes it, is a table in
- * docs/schedules.md; `test/cron` compares both parsers.
+ * (seconds, 7 for Sunday, `L`, `W`, `#`, `H`) and what is refused although a CronJob takes it, is a table in
+ * docs/schedules.md; `cron-job.test.ts` compares both parsers.
  */
+import { hashText } from './hash.ts'
 
 /** A set of whole numbers from 0 to 63. Bit n of `low` stands for n, bit n of `high` for n + 32. */
 export type Bits = { readonly low: number; readonly high: number }
@@ -67,6 +68,8 @@ const hour: Field = { name: 'hour', least: 0, most: 23, names: [] }
 const dayOfMonth: Field = { name: 'day-of-month', least: 1, most: 31, names: [] }
 const month: Field = { name: 'month', least: 1, most: 12, names: monthNames }
 const dayOfWeek: Field = { name: 'day-of-week', least: 0, most: 6, names: weekdayNames }
+/** In the order of an expression with seconds. */
+const fields = [second, minute, hour, dayOfMonth, month, dayOfWeek]
 
 const nicknames: ReadonlyMap<string, string> = new Map([
   ['@hourly', '0 * * * *'],
@@ -83,17 +86,43 @@ const order = 'minute hour day-of-month month day-of-week, with seconds in front
 /** Why an expression is refused, and what to write instead. */
 class Refusal extends Error {}
 
-/** Returns the expression, or what is wrong with it and what to write. */
-export function parseCron(text: string): CronExpression | string {
+/**
+ * Returns the expression, or what is wrong with it and what to write. `seed` is what `H` follows from: `namespace/name` of the schedule.
+ * Without a seed, an expression with `H` is refused.
+ */
+export function parseCron(text: string, seed?: string): CronExpression | string {
   try {
-    return expressionOf(text.trim())
+    const { parts, hasHash } = partsOf(text.trim(), seed ?? '')
+    const [seconds = '', minutes = '', hours = '', days = '', months = '', weekdays = ''] = parts
+    const expression = {
+      seconds: valuesOf(seconds, second).bits,
+      minutes: valuesOf(minutes, minute).bits,
+      hours: valuesOf(hours, hour).bits,
+      months: valuesOf(months, month).bits,
+      days: valuesOf(days, dayOfMonth),
+      weekdays: valuesOf(weekdays, dayOfWeek),
+    }
+    if (hasHash && seed === undefined) throw new Refusal('has an H, which follows from the name of a schedule; write a value of your own')
+    return expression
   } catch (error) {
     if (error instanceof Refusal) return `${JSON.stringify(text)} ${error.message}`
     throw error
   }
 }
 
-function expressionOf(trimmed: string): CronExpression {
+/** Whether a list of a field begins an entry with H; no name of a month or weekday does. */
+const anyHash = /(?:^|[\s,])H/u
+
+/** Returns an expression without `H` that is due at the same times: `37 2 * * *` for `H 2 * * *`. A wrong expression is returned as it is. */
+export function resolveHashes(text: string, seed: string): string {
+  if (!anyHash.test(text) || typeof parseCron(text, seed) === 'string') return text
+  const trimmed = text.trim()
+  const { parts } = partsOf(trimmed, seed)
+  return parts.slice(trimmed.split(/\s+/u).length === 6 ? 0 : 1).join(' ')
+}
+
+/** Returns the six fields, seconds first, with a value for each `H`. */
+function partsOf(trimmed: string, seed: string): { readonly parts: readonly string[]; readonly hasHash: boolean } {
   if (/^@every\b/iu.test(trimmed)) throw new Refusal('is not a cron expression; use everySeconds instead')
   if (/^(?:CRON_)?TZ=/u.test(trimmed)) throw new Refusal('contains a time zone; write it in timeZone')
   const nickname = nicknames.get(trimmed)
@@ -107,15 +136,52 @@ function expressionOf(trimmed: string): CronExpression {
     const years = parts.length === 7 ? ' (there is no field for years)' : ''
     throw new Refusal(`has ${parts.length} ${parts.length === 1 ? 'field' : 'fields'}, but needs 5 or 6${years}; write ${order}`)
   }
-  const [seconds = '', minutes = '', hours = '', days = '', months = '', weekdays = ''] = parts.length === 6 ? parts : ['0', ...parts]
-  return {
-    seconds: valuesOf(seconds, second).bits,
-    minutes: valuesOf(minutes, minute).bits,
-    hours: valuesOf(hours, hour).bits,
-    months: valuesOf(months, month).bits,
-    days: valuesOf(days, dayOfMonth),
-    weekdays: valuesOf(weekdays, dayOfWeek),
-  }
+  const all = parts.length === 6 ? parts : ['0', ...parts]
+  if (!anyHash.test(trimmed)) return { parts: all, hasHash: false }
+  const plain = fields.map((field, index) => (all[index] ?? '').split(',').map((item) => plainItem(item, field, seed)))
+  return { parts: plain.map((items) => items.join(',')), hasHash: true }
+}
+
+/** Days that each month has. */
+const commonDays = 28
+
+/**
+ * Returns an entry with a value in place of `H`. All of a field are computed from one number, so that `H(0-29),H(30-59)` are half an hour
+ * apart.
+ */
+function plainItem(item: string, field: Field, seed: string): string {
+  if (!item.startsWith('H')) return item
+  const { name, least } = field
+  const most = field === dayOfMonth ? commonDays : field.most
+  const [, range, steps] =
+    /^H(?:\(([^()]*)\))?(?:\/(.*))?$/u.exec(item) ?? refuse(field, item, `is not a hashed value; write ${hashes(field)}`)
+  const { from, until } = range === undefined ? { from: least, until: most } : hashedRange(range, item, field)
+  const size = until - from + 1
+  const number = hashText(`${seed}/${name}`)
+  const nameOf = (value: number): string => String(field === dayOfWeek ? value % 7 : value)
+  if (steps === undefined) return nameOf(from + (number % size))
+  const step = stepOf(steps, item, field)
+  if (step > size) refuse(field, item, `has a step that is longer than its range; write 1 to ${size}`)
+  const first = from + (number % step)
+  if (first + step > until) return nameOf(first)
+  return step === 1 ? `${from}-${until}` : `${first}-${until}/${step}`
+}
+
+function hashedRange(range: string, item: string, field: Field): { readonly from: number; readonly until: number } {
+  const [first = '', last, ...others] = range.split('-')
+  if (last === undefined || others.length > 0) refuse(field, item, `has no range in its brackets; write ${hashes(field)}`)
+  const from = valueOf(first, item, field)
+  const isSunday = field === dayOfWeek && last.toUpperCase() === 'SUN' && from > 0
+  const until = isSunday ? 7 : valueOf(last, item, field)
+  if (from > until) refuse(field, item, `begins after its end; write the lower value first: ${hashes(field)}`)
+  if (field === dayOfMonth && until > commonDays) refuse(field, item, `can be a day that some months do not have; write ${hashes(field)}`)
+  return { from, until }
+}
+
+function hashes(field: Field): string {
+  const last = field === dayOfMonth ? commonDays : field.most
+  const half = field.least + Math.floor((last - field.least) / 2)
+  return `"H" for one value, "H(${field.least}-${half})" for one of a range, or "H/2" for each second value`
 }
 
 const noRules: readonly DayRule[] = []
@@ -238,7 +304,7 @@ function describeOddity(item: string, { name }: Field): string | undefined {
     return 'is a date; write minute, hour, day and month, for example "0 18 24 12 *". There is no year: it comes due each year'
   }
   if (/^\d{1,2}:\d/u.test(item)) return 'is a time of day; write minute and hour as two fields, for example "30 18 * * *"'
-  if (/^H\b/u.test(item)) return `is a hash of Jenkins; write a ${name} of your own`
+  if (/^h(?:$|[(/])/u.test(item)) return `is not a ${name}; write a capital H for a value that follows from the name of the schedule`
   return undefined
 }
 

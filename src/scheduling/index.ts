@@ -28,6 +28,7 @@ export type {
   Step,
   WriteName,
 } from './ledger.ts'
+export { resolveHashes } from './cron.ts'
 export { nextStep } from './next-step.ts'
 export { findChanges, type Change } from './transitions.ts'
 export { parseTiming, type ParsedTiming, type SlotSource, type Timing } from './timing.ts'

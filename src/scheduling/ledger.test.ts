@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { newestDecidedSlot, type Ledger, parseLedger } from './ledger.ts'
+import { newestDecidedSlot, type Ledger, parseLedger, timedBy } from './ledger.ts'
+import type { Timing } from './timing.ts'
 
 const full: Ledger = {
   v: 1,
@@ -37,9 +38,21 @@ describe('a stored ledger', () => {
     expect(parseLedger(JSON.stringify(later))).toEqual({ ok: true, ledger: full })
   })
 
+  // An operator that knows only version 1 refuses a ledger of version 2; without that it would dispatch by a part of the timing.
+  it.each<[Timing, 1 | 2]>([
+    [{ schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin' }, 1],
+    [{ everySeconds: 60 }, 1],
+    [{ everySeconds: 60, offsetSeconds: 5 }, 2],
+  ])('with the timing %j has the version %i, and is read as it was written', (timing, v) => {
+    const ledger = { ...full, ...timedBy(timing, true) }
+    expect(ledger.v).toBe(v)
+    expect(parseLedger(JSON.stringify(ledger))).toEqual({ ok: true, ledger: { ...full, v, timing: { ...timing, suspended: true } } })
+  })
+
   it.each([
     ['no JSON', '{', /cannot be read/u],
-    ['a later format', damaged({ v: 2 }), /v is 2, but only 1 is supported/u],
+    ['a later format', damaged({ v: 3 }), /v is 3, but only 1 and 2 are supported/u],
+    ['a broken version', damaged({ v: 1.5 }), /v is 1.5, but only 1 and 2 are supported/u],
     ['no cursor', damaged({ cursor: null }), /cursor is not a number/u],
     [
       'an unknown state',

@@ -10,7 +10,7 @@ import {
   readOneOf,
   readOptional,
   readText,
-  readVersionOne,
+  readVersion,
   type Slot,
 } from '../contract/index.ts'
 import type { SlotSource, Timing } from './timing.ts'
@@ -113,7 +113,8 @@ export type MissedRuns = { readonly count: number; readonly lastSlot: Slot }
 
 /** The record of one schedule. A slot above the cursor that is not open has not been decided yet. */
 export type Ledger = {
-  readonly v: 1
+  /** 2 if `timing` has a field that readers of version 1 do not know: they would dispatch by the rest of it, so they must refuse the ledger. */
+  readonly v: 1 | 2
   /** The timing by which slots are decided. If the spec has another one, it is adopted first. */
   readonly timing: Timing & { readonly suspended: boolean }
   /** Every slot up to and including this one is final, unless it is open. */
@@ -221,12 +222,11 @@ export function parseLedger(document: string): ParsedLedger {
 }
 
 function readLedger(value: unknown): Ledger {
-  const it = readVersionOne(value, 'the document')
+  const it = readVersion(value, 'the document', 2)
   const timing = readFields(it['timing'], 'timing')
   const last = it['lastDispatched'] === undefined ? undefined : readFields(it['lastDispatched'], 'lastDispatched')
   return {
-    v: 1,
-    timing: { ...readTiming(timing), suspended: timing['suspended'] === true },
+    ...timedBy(readTiming(timing), timing['suspended'] === true),
     cursor: readNumber(it['cursor'], 'cursor'),
     open: readList(it['open'], 'open').map((each) => ({
       slot: readNumber(each['slot'], 'open.slot'),
@@ -259,8 +259,22 @@ function readLedger(value: unknown): Ledger {
   }
 }
 
+/** What readers of version 1 know of a timing. */
+const versionOneFields = ['schedules', 'timeZone', 'everySeconds']
+
+/** The fields of a ledger that follow from the timing by which its slots are decided. */
+export function timedBy(timing: Timing, suspended: boolean): Pick<Ledger, 'v' | 'timing'> {
+  const isVersionOne = Object.keys(timing).every((field) => versionOneFields.includes(field))
+  return { v: isVersionOne ? 1 : 2, timing: { ...timing, suspended } }
+}
+
 function readTiming(it: Fields): Timing {
-  if (it['everySeconds'] !== undefined) return { everySeconds: readNumber(it['everySeconds'], 'timing.everySeconds') }
+  if (it['everySeconds'] !== undefined) {
+    return {
+      everySeconds: readNumber(it['everySeconds'], 'timing.everySeconds'),
+      ...readOptional('offsetSeconds', it['offsetSeconds'], readNumber),
+    }
+  }
   const { schedules } = it
   if (!Array.isArray(schedules)) throw new TypeError('timing.schedules is not a list')
   return { schedules: schedules.map((each) => readText(each, 'timing.schedules')), timeZone: readText(it['timeZone'], 'timing.timeZone') }

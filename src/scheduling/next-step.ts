@@ -15,8 +15,9 @@ import {
   queueOfGeneration,
   type SchedulePlan,
   type Step,
+  timedBy,
 } from './ledger.ts'
-import { parseTiming, type Timing } from './timing.ts'
+import { parseTiming } from './timing.ts'
 import {
   emptyLedger,
   maxCountedSlots,
@@ -216,7 +217,7 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   const dispatched = placed.filter((slot) => slot <= now)
   const settled = withDispatched(revoked, dispatched, plan.epoch, nowMs)
   const missed = withMissed(settled, editReason(ledger, plan), due)
-  const next = { ...withCursor(missed, now), timing: { ...plan.timing, suspended: plan.suspended } }
+  const next = { ...withCursor(missed, now), ...timedBy(plan.timing, plan.suspended) }
   return {
     kind: 'Write',
     what: 'retime',
@@ -330,7 +331,7 @@ function slotAt(nowMs: number): Slot {
 
 /** Whether the spec has another timing than the one by which slots were decided so far. */
 function isRetimed({ timing }: Ledger, plan: SchedulePlan): boolean {
-  return plan.suspended !== timing.suspended || !isSameTiming(plan.timing, timing)
+  return !isSame({ ...plan.timing, suspended: plan.suspended }, timing)
 }
 
 /** Why a slot that an edit left undecided is missed. */
@@ -338,9 +339,11 @@ function editReason({ timing }: Ledger, { suspended }: SchedulePlan): MissedReas
   return timing.suspended || suspended ? 'Suspended' : 'ScheduleChanged'
 }
 
-function isSameTiming(a: Timing, b: Timing): boolean {
-  if ('everySeconds' in a || 'everySeconds' in b) return 'everySeconds' in a && 'everySeconds' in b && a.everySeconds === b.everySeconds
-  return a.timeZone === b.timeZone && a.schedules.length === b.schedules.length && a.schedules.every((each, at) => each === b.schedules[at])
+/** Whether two values of JSON have the same fields and entries; an undefined field is none. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b || typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  const [one, other] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>]
+  return Object.keys({ ...one, ...other }).every((field) => isSame(one[field], other[field]))
 }
 
 /**

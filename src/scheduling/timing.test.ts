@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { assert, constantFrom, integer, property, record } from 'fast-check'
+import { assert, constantFrom, integer, property, record, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
+import { resolveHashes } from './cron.ts'
 import { parseTiming, type SlotSource, type Timing } from './timing.ts'
 
 const at = (text: string): Slot => Date.parse(text) / 1000
@@ -12,6 +14,11 @@ function slotsOf(timing: Timing): SlotSource {
   const parsed = parseTiming(timing)
   if (!parsed.ok) throw new Error(parsed.message)
   return parsed.slots
+}
+function forwards(slots: SlotSource, after: Slot, count: number): readonly Slot[] {
+  const found: Slot[] = []
+  for (let slot = slots.next(after); slot !== undefined && found.length < count; slot = slots.next(slot)) found.push(slot)
+  return found
 }
 const cron = (expression: string | readonly string[], timeZone = 'UTC'): SlotSource => slotsOf({ schedules: [expression].flat(), timeZone })
 
@@ -58,7 +65,7 @@ describe('expressions', () => {
     ['0 0 * * 8', 'day-of-week "8" is out of range; write 0 to 6, or SUN to SAT'],
     ['60 0 0 * * *', 'second "60" is out of range; write 0 to 59'],
     ['0 0 * * MONDAY', 'day-of-week "MONDAY" is not a value of this field; write 0 to 6, or SUN to SAT'],
-    ['H * * * *', 'minute "H" is a hash of Jenkins; write a minute of your own'],
+    ['H * * * *', 'has an H, which follows from the name of a schedule; write a value of your own'],
     ['0 22-2 * * *', 'hour "22-2" begins after its end; write "22-23,0-2"'],
     ['0 0 * * FRI-MON', 'day-of-week "FRI-MON" begins after its end; write "FRI-SAT,SUN-MON"'],
     ['0 0 * * sat-sun,7-2', 'day-of-week "7-2" begins after its end; write "0-2"'],
@@ -125,7 +132,135 @@ describe('expressions', () => {
   })
 })
 
+/** The values below must never change: the slots of existing schedules would move. */
+describe('H', () => {
+  it.each([
+    ['H 2 * * *', 'acme/digest', '3 2 * * *'],
+    ['H 2 * * *', 'acme/digest2', '2 2 * * *'],
+    ['H 2 * * *', 'other/digest', '50 2 * * *'],
+    ['H H * * *', 'acme/digest', '3 14 * * *'],
+    ['H H H * * *', 'acme/digest', '5 3 14 * * *'],
+    ['H(0-29) * * * *', 'acme/digest', '3 * * * *'],
+    ['H(0-29),H(30-59) * * * *', 'acme/digest', '3,33 * * * *'],
+    ['H/15 * * * *', 'acme/digest', '3-59/15 * * * *'],
+    ['H(0-29)/10 * * * *', 'acme/digest', '3-29/10 * * * *'],
+    ['H(0-29)/30 * * * *', 'acme/digest', '3 * * * *'],
+    ['H/40 * * * *', 'acme/digest', '3-59/40 * * * *'],
+    ['H H(22-23) H H H(MON-FRI)', 'acme/digest', '3 22 8 12 1'],
+    ['0 0 H/1 H(jan-MAR) *', 'acme/digest', '0 0 1-28 3 *'],
+    ['0 0 * * H(FRI-SUN)', 'acme/digest', '0 0 * * 0'],
+    ['*/5 0 1 MAR THU', 'acme/digest', '*/5 0 1 MAR THU'],
+    ['H 61 * * *', 'acme/digest', 'H 61 * * *'],
+  ])('%s of %s is %s', (expression, seed, plain) => {
+    expect(resolveHashes(expression, seed)).toBe(plain)
+  })
+
+  it('means what docs/schedules.md shows', () => {
+    const page = readFileSync('docs/schedules.md', 'utf8')
+    const rows = [...page.matchAll(/^\| `(\S*H[^`]*)` \|[^|]+\| `([^`H]+)` \|$/gmu)]
+    expect(rows).toHaveLength(6)
+    for (const [, expression = '', plain] of rows) expect(resolveHashes(expression, 'acme/digest'), expression).toBe(plain)
+  })
+
+  it('is due when the expression is that it stands for', () => {
+    for (const expression of ['H 2 * * *', '  H H(1-5)  L H/2 *', 'H H/7 * * * H', '0 H 15W,H * *']) {
+      const [from, until] = [at('2026-01-01T00:00:00Z'), at('2028-01-01T00:00:00Z')]
+      const hashed = parseTiming({ schedules: [expression], timeZone: 'UTC' }, 'acme/digest')
+      const plain = resolveHashes(expression, 'acme/digest')
+      expect(plain).not.toContain('H')
+      expect(hashed.ok && hashed.slots.between(from, until, 1_000)).toEqual(cron(plain).between(from, until, 1_000))
+    }
+  })
+
+  it('spreads schedules over all values, whatever their names are like', () => {
+    for (const nameOf of [(index: number) => `acme/job-${index}`, (index: number) => `team-${index}/nightly`]) {
+      const counts = new Map<string, number>()
+      for (let index = 0; index < 6_000; index++) {
+        const value = resolveHashes('H 2 * * *', nameOf(index))
+        counts.set(value, (counts.get(value) ?? 0) + 1)
+      }
+      expect(counts.size).toBe(60)
+      // 100 are expected of each: 6 standard deviations.
+      expect(Math.min(...counts.values())).toBeGreaterThan(40)
+      expect(Math.max(...counts.values())).toBeLessThan(160)
+    }
+  })
+
+  it('stays within its range, and a step begins within the first one', () => {
+    const field = constantFrom(
+      ['minute', 0, 59] as const,
+      ['hour', 0, 23] as const,
+      ['day', 1, 28] as const,
+      ['month', 1, 12] as const,
+      ['weekday', 0, 6] as const,
+    )
+    const example = record({
+      field,
+      a: integer({ min: 0, max: 59 }),
+      b: integer({ min: 0, max: 59 }),
+      step: integer({ min: 0, max: 60 }),
+      seed: string(),
+    })
+    assert(
+      property(example, ({ field: [name, least, most], a, b, step, seed }) => {
+        const within = (value: number) => least + (value % (most - least + 1))
+        const [from = 0, until = 0] = [within(a), within(b)].toSorted((one, other) => one - other)
+        const size = until - from + 1
+        const stepped = step === 0 ? '' : `/${1 + (step % size)}`
+        const place = ['minute', 'hour', 'day', 'month', 'weekday'].indexOf(name)
+        const text = ['0', '0', '1', '1', '*'].with(place, `H(${from}-${until})${stepped}`).join(' ')
+        const plain = resolveHashes(text, seed).split(' ')[place] ?? ''
+        const [first, last, by] = plain.split(/[-/]/u).map(Number)
+        expect(first).toBeGreaterThanOrEqual(from)
+        expect(first).toBeLessThanOrEqual(stepped === '' ? until : from + (step % size))
+        expect([until, first]).toContain(last ?? first)
+        if (by !== undefined) expect(by).toBe(1 + (step % size))
+      }),
+    )
+  })
+
+  it.each([
+    ['h * * * *', 'minute "h" is not a minute; write a capital H for a value that follows from the name of the schedule'],
+    [
+      'H5 * * * *',
+      'minute "H5" is not a hashed value; write "H" for one value, "H(0-29)" for one of a range, or "H/2" for each second value',
+    ],
+    ['H(5) * * * *', 'minute "H(5)" has no range in its brackets; write "H" for one value, "H(0-29)"'],
+    ['H(0-29 * * * *', 'minute "H(0-29" is not a hashed value'],
+    ['0 H(0-24) * * *', 'hour "H(0-24)" is out of range; write 0 to 23'],
+    ['0 H(5-2) * * *', 'hour "H(5-2)" begins after its end; write the lower value first: "H" for one value, "H(0-11)"'],
+    ['0 0 H(1-31) * *', 'day-of-month "H(1-31)" can be a day that some months do not have; write "H" for one value, "H(1-14)"'],
+    ['H/0 * * * *', 'minute "H/0" has the step 0; write 1 to 60'],
+    ['H/61 * * * *', 'minute "H/61" has a step that is longer than the field; write 1 to 60'],
+    ['H(0-29)/40 * * * *', 'minute "H(0-29)/40" has a step that is longer than its range; write 1 to 30'],
+    ['H/ * * * *', 'minute "H/" has a step that is not a number; write one from 1 to 60'],
+    ['H 25 * * *', 'hour "25" is out of range; write 0 to 23'],
+    ['H * * *', 'has 4 fields, but needs 5 or 6'],
+    ['H 0 30 2 *', '"H 0 30 2 *" is never due'],
+  ])('%j is refused with what to write, in the words of its author', (expression, message) => {
+    const parsed = parseTiming({ schedules: [expression], timeZone: 'UTC' }, 'acme/digest')
+    expect(parsed).toMatchObject({ ok: false, field: 'schedules[0]', message: expect.stringContaining(message) as unknown })
+    expect(resolveHashes(expression, 'acme/digest')).toBe(expression === 'H 0 30 2 *' ? '3 0 30 2 *' : expression)
+  })
+})
+
 describe('everySeconds', () => {
+  it('with an offset is due so long after each interval begins', () => {
+    const slots = slotsOf({ everySeconds: 900, offsetSeconds: 60 })
+    const [after, until] = [at('2026-11-24T00:00:00Z'), at('2026-11-24T00:31:00Z')]
+    const expected = ['2026-11-24T00:01:00Z', '2026-11-24T00:16:00Z', '2026-11-24T00:31:00Z']
+    expect(times(slots.between(after, until, 10))).toEqual(expected)
+    expect(times(forwards(slots, after, 3))).toEqual(expected)
+  })
+
+  it.each([
+    [{ everySeconds: 0 }, 'everySeconds', '0 is not a whole number of seconds; write 1 or more'],
+    [{ everySeconds: 60, offsetSeconds: 60 }, 'offsetSeconds', '60 is not below everySeconds; write 0 to 59'],
+    [{ everySeconds: 60, offsetSeconds: -1 }, 'offsetSeconds', '-1 is not below everySeconds; write 0 to 59'],
+  ])('%j is refused', (timing, field, message) => {
+    expect(parseTiming(timing)).toEqual({ ok: false, field, message })
+  })
+
   it('is anchored at the Unix epoch', () => {
     const slots = slotsOf({ everySeconds: 900 })
     expect(times([slots.next(at('2026-11-24T00:00:00Z')) ?? 0])).toEqual(['2026-11-24T00:15:00Z'])
@@ -139,6 +274,7 @@ describe('everySeconds', () => {
 it('between and next find the same slots', () => {
   const timing = constantFrom<Timing>(
     { everySeconds: 7 },
+    { everySeconds: 3600, offsetSeconds: 3599 },
     { schedules: ['*/5 * * * * *'], timeZone: 'UTC' },
     { schedules: ['*/7 * * * *', '30 2 * * *'], timeZone: 'Europe/Berlin' },
     { schedules: ['0 */2 * * *'], timeZone: 'America/New_York' },

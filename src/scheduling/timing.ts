@@ -4,8 +4,9 @@ import { type CronExpression, parseCron } from './cron.ts'
 import { type Zone, zoneOf } from './time-zone.ts'
 import { nextReading } from './wall-clock.ts'
 
-/** When a schedule is due: cron expressions in a time zone, or an interval counted from 1970-01-01T00:00:00Z. */
-export type Timing = { readonly schedules: readonly string[]; readonly timeZone: string } | { readonly everySeconds: number }
+/** When a schedule is due: cron expressions in a time zone, or an interval counted from `offsetSeconds` after 1970-01-01T00:00:00Z. */
+export type Timing =
+  { readonly schedules: readonly string[]; readonly timeZone: string } | { readonly everySeconds: number; readonly offsetSeconds?: number }
 
 /** The slots of a timing. Each time is one slot, even if several expressions name it. */
 export type SlotSource = {
@@ -21,12 +22,18 @@ export type SlotSource = {
 export type ParsedTiming =
   { readonly ok: true; readonly slots: SlotSource } | { readonly ok: false; readonly field: string; readonly message: string }
 
-/** Compiles a timing, or returns what is wrong with it. Days on which clocks change: see `clock-changes.ts`. */
-export function parseTiming(timing: Timing): ParsedTiming {
+/**
+ * Compiles a timing, or returns what is wrong with it. Days on which clocks change: see `clock-changes.ts`. `seed` is what `H` follows from;
+ * a timing whose expressions are resolved needs none.
+ */
+export function parseTiming(timing: Timing, seed?: string): ParsedTiming {
   if ('everySeconds' in timing) {
-    const { everySeconds } = timing
-    if (Number.isSafeInteger(everySeconds) && everySeconds >= 1) return { ok: true, slots: everySlots(everySeconds) }
-    return { ok: false, field: 'everySeconds', message: `${everySeconds} is not a whole number of seconds; write 1 or more` }
+    const { everySeconds, offsetSeconds = 0 } = timing
+    if (!Number.isSafeInteger(everySeconds) || everySeconds < 1)
+      return { ok: false, field: 'everySeconds', message: `${everySeconds} is not a whole number of seconds; write 1 or more` }
+    if (!Number.isSafeInteger(offsetSeconds) || offsetSeconds < 0 || offsetSeconds >= everySeconds)
+      return { ok: false, field: 'offsetSeconds', message: `${offsetSeconds} is not below everySeconds; write 0 to ${everySeconds - 1}` }
+    return { ok: true, slots: everySlots(everySeconds, offsetSeconds) }
   }
   const { schedules, timeZone } = timing
   const zone = zoneOf(timeZone)
@@ -34,7 +41,7 @@ export function parseTiming(timing: Timing): ParsedTiming {
   if (schedules.length === 0) return { ok: false, field: 'schedules', message: 'is empty; write one expression or more' }
   const expressions: CronExpression[] = []
   for (const [index, text] of schedules.entries()) {
-    const parsed = parseExpression(text)
+    const parsed = parseExpression(text, seed)
     if (typeof parsed === 'string') return { ok: false, field: `schedules[${index}]`, message: parsed }
     expressions.push(parsed)
   }
@@ -42,19 +49,20 @@ export function parseTiming(timing: Timing): ParsedTiming {
 }
 
 /** Returns the expression, or what is wrong with it and what to write. */
-function parseExpression(text: string): CronExpression | string {
-  const parsed = parseCron(text)
+function parseExpression(text: string, seed: string | undefined): CronExpression | string {
+  const parsed = parseCron(text, seed)
   if (typeof parsed === 'string' || nextReading(parsed, 0) !== undefined) return parsed
   return `${JSON.stringify(text)} is never due, because there is no such day; correct day-of-month or month`
 }
 
-function everySlots(seconds: number): SlotSource {
+function everySlots(seconds: number, offset: number): SlotSource {
+  const countUpTo = (moment: Slot): number => Math.floor((moment - offset) / seconds)
   return {
-    next: (after) => (Math.floor(after / seconds) + 1) * seconds,
+    next: (after) => (countUpTo(after) + 1) * seconds + offset,
     between(after, until, limit) {
-      const newest = Math.floor(until / seconds)
-      const oldest = Math.max(Math.floor(after / seconds) + 1, newest - limit + 1)
-      return Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, index) => (oldest + index) * seconds)
+      const newest = countUpTo(until)
+      const oldest = Math.max(countUpTo(after) + 1, newest - limit + 1)
+      return Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, index) => (oldest + index) * seconds + offset)
     },
   }
 }

@@ -3,11 +3,11 @@
  * given one.
  */
 import type { Slot } from '../contract/index.ts'
-import type { ActiveRun, Ledger, MissedReason, MissedRuns, OpenSlot, RunOutcome } from './ledger.ts'
+import { type ActiveRun, type Ledger, type MissedReason, type MissedRuns, type OpenSlot, type RunOutcome, timedBy } from './ledger.ts'
 import type { Timing } from './timing.ts'
 
 export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): Ledger {
-  return { v: 1, timing: { ...timing, suspended }, cursor, open: [], active: [], dispatched: 0, consecutiveFailures: 0, missed: {} }
+  return { ...timedBy(timing, suspended), cursor, open: [], active: [], dispatched: 0, consecutiveFailures: 0, missed: {} }
 }
 
 const maxActiveRuns = 1_000

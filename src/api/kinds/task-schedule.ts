@@ -41,8 +41,8 @@ const timings = {
   schedules: optional(
     set({
       description:
-        'Cron expressions as of a CronJob: minute, hour, day of month, month, day of week. Also possible: seconds in front, and L, W, # for ' +
-        'days. A time that several expressions name is one slot. On days on which clocks change, a time of day is due once, when clocks ' +
+        'Cron expressions as of a CronJob: minute, hour, day of month, month, day of week. Also possible: seconds in front; L, W, # for days; ' +
+        'and H for a value that follows from the name of the TaskSchedule, so that schedules spread (status.schedule shows it). A time that several expressions name is one slot. On days on which clocks change, a time of day is due once, when clocks ' +
         'first reach or pass it; what names every hour keeps its pace.',
       minItems: 1,
       maxItems: 16,
@@ -86,6 +86,16 @@ const spec = object({
       message: 'timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
       fieldPath: '.timeZone',
     },
+    {
+      rule: '!has(self.offsetSeconds) || has(self.everySeconds)',
+      message: 'offsetSeconds goes with everySeconds only; a cron expression names its minutes and seconds. Remove offsetSeconds',
+      fieldPath: '.offsetSeconds',
+    },
+    {
+      rule: '!has(self.offsetSeconds) || !has(self.everySeconds) || self.offsetSeconds < self.everySeconds',
+      message: 'offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
+      fieldPath: '.offsetSeconds',
+    },
     exactlyOneOf(slotStarts, '.task'),
     {
       rule: '!has(self.parameters) || has(self.dependencyRef)',
@@ -96,6 +106,15 @@ const spec = object({
   fields: {
     brokerRef,
     ...timings,
+    offsetSeconds: optional(
+      integer({
+        description:
+          'Shifts all slots of everySeconds by this time, so that schedules with one interval do not start together: with everySeconds 900 ' +
+          'and offsetSeconds 60, slots are at minutes 1, 16, 31 and 46. It is below everySeconds.',
+        minimum: 0,
+        maximum: yearSeconds,
+      }),
+    ),
     timeZone: string({
       description: 'IANA time zone of the schedules. Offsets such as +02:00 are refused.',
       minLength: 1,
@@ -177,7 +196,7 @@ const status = object({
   fields: {
     conditions: optional(conditionList),
     observedGeneration,
-    schedule: text('The expressions, or the interval, as one text; a column of kubectl get.', 4608),
+    schedule: text('The expressions, with a value for each H, or the interval, as one text; a column of kubectl get.', 4608),
     timeZone: text('The time zone of the schedules. Missing with everySeconds.', 64),
     nextRuns: optional(
       set({ description: 'The next slots, at most five.', maxItems: 5, items: dateTime({ description: 'A future slot.' }) }),

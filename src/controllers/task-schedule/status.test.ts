@@ -120,6 +120,16 @@ it.each<[World['situation'], readonly string[]]>([
   expect(status.reason).toBe(expected[0]?.split(' ')[2])
 })
 
+it.each<[Partial<TaskSchedule['spec']>, string]>([
+  [{ schedules: ['0 1 * * 0', '@daily'] }, '0 1 * * 0; @daily'],
+  [{ schedules: ['H 2 * * *', '0 3 * * THU'] }, '14 2 * * *; 0 3 * * THU'],
+  [{ everySeconds: 900 }, 'every 900s'],
+  [{ everySeconds: 900, offsetSeconds: 60 }, 'every 900s + 60s'],
+])('shows what %j means as %s', (spec, text) => {
+  const timing = spec.everySeconds === undefined ? {} : { schedules: undefined as never }
+  expect(statusFor({}, { ...timing, ...spec }).schedule).toBe(text)
+})
+
 it('names no slot to come while it is suspended', () => {
   const status = statusFor({}, { suspend: true })
   expect(facts(status)?.[0]).toBe('Ready True Suspended')

@@ -9,6 +9,7 @@ import {
   type WantedCondition,
 } from '../../api/index.ts'
 import { type Slot, slotTime } from '../../contract/index.ts'
+import { timingOf } from '../../plans/index.ts'
 import type { Ledger, RunOutcome } from '../../scheduling/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
 import type { ScheduleSituation, Suspension, World } from './gather.ts'
@@ -42,8 +43,10 @@ export function statusOf(world: World): TaskScheduleStatus {
   }
 }
 
-function scheduleText({ spec }: TaskSchedule): string {
-  return spec.everySeconds === undefined ? (spec.schedules ?? []).join('; ') : `every ${spec.everySeconds}s`
+function scheduleText(schedule: TaskSchedule): string {
+  const timing = timingOf(schedule)
+  if ('schedules' in timing) return timing.schedules.join('; ')
+  return `every ${timing.everySeconds}s${timing.offsetSeconds === undefined ? '' : ` + ${timing.offsetSeconds}s`}`
 }
 
 const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Invalid']

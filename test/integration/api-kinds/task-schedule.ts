@@ -20,6 +20,8 @@ const graph = {
   },
 }
 
+const shifted = { ...least, metadata: { name: 'shifted' }, spec: { ...least.spec, offsetSeconds: 60 } }
+
 const ofJob = { ...least, metadata: { name: 'of-job' }, spec: { everySeconds: 900, job: jobTemplate } }
 
 /** Of schedules and everySeconds there is only one, and of what it starts. */
@@ -74,6 +76,7 @@ export const taskScheduleCase: KindCase = {
   full,
   alternatives: [
     { path: ['spec', 'everySeconds'], object: least },
+    { path: ['spec', 'offsetSeconds'], object: shifted },
     { path: ['spec', 'job'], object: ofJob },
     { path: ['spec', 'dependencyRef'], object: graph },
     { path: ['spec', 'parameters'], object: graph },
@@ -134,6 +137,34 @@ export const taskScheduleCase: KindCase = {
       `,
       answer:
         'spec.timeZone: Invalid value: "object": timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
+    },
+    {
+      title: 'an offset of cron expressions',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["0 1 * * *"]
+          offsetSeconds: 60
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.offsetSeconds: Invalid value: "object": offsetSeconds goes with everySeconds only; a cron expression names its minutes and seconds. Remove offsetSeconds',
+    },
+    {
+      title: 'an offset as long as the interval',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: quarterly }
+        spec:
+          everySeconds: 900
+          offsetSeconds: 900
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.offsetSeconds: Invalid value: "object": offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
     },
     {
       title: 'a schedule that starts nothing',
