@@ -50,12 +50,16 @@ export const ruleCases: readonly RuleCase[] = [
     alert: 'TaskmillReconcilePanics',
     series: {
       ...build,
-      [`controller_runtime_reconcile_panics_total{${own}, controller="worker-pool"}`]: '0x10 1x80',
+      [`controller_runtime_reconcile_panics_total{${own}, controller="worker-pool"}`]: '0x30 1x80',
       [`controller_runtime_reconcile_panics_total{${own}, controller="task-broker"}`]: '3x90',
-      [`controller_runtime_reconcile_panics_total{${foreign}, controller="x"}`]: '0x10 1x80',
+      // Born with its first event.
+      [`controller_runtime_reconcile_panics_total{${own}, controller="task-queue"}`]: '_x30 1x80',
+      [`controller_runtime_reconcile_panics_total{${own}, controller="task-alert"}`]: '_x30 0x80',
+      [`controller_runtime_reconcile_panics_total{${foreign}, controller="x"}`]: '0x30 1x80',
+      [`controller_runtime_reconcile_panics_total{${foreign}, controller="y"}`]: '_x30 1x80',
     },
-    atMinutes: 15,
-    fires: ['controller="worker-pool", severity="warning"'],
+    atMinutes: 35,
+    fires: ['controller="worker-pool", severity="warning"', 'controller="task-queue", severity="warning"'],
   },
   {
     alert: 'TaskmillReconcileStuck',
@@ -193,12 +197,18 @@ export const ruleCases: readonly RuleCase[] = [
   {
     alert: 'TaskmillScheduleMissedSlots',
     series: {
-      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="backup"}': '0x10 1x80',
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="backup"}': '0x70 1x80',
+      // Of an operator that started after an outage: born with what it missed.
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="after-outage", instance="b"}': '_x70 3x80',
+      // The operator before it counted some too.
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="restarted", instance="a"}': '2x70 stale',
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="restarted", instance="b"}': '_x72 0x80',
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="long-ago", instance="b"}': '_x10 3x90',
       'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="old"}': '4x90',
       'taskmill_schedule_missed_total{namespace="acme", reason="Suspended"}': '0+1x90',
     },
-    atMinutes: 15,
-    fires: ['namespace="acme", schedule="backup", severity="warning"'],
+    atMinutes: 75,
+    fires: ['namespace="acme", schedule="backup", severity="warning"', 'namespace="acme", schedule="after-outage", severity="warning"'],
   },
   {
     alert: 'TaskmillDependencyFailing',
@@ -212,12 +222,20 @@ export const ruleCases: readonly RuleCase[] = [
   {
     alert: 'TaskmillRunsFailed',
     series: {
-      'taskmill_execution_runs_total{namespace="acme", source="Task", outcome="Failed"}': '0x5 1x80',
+      'taskmill_execution_runs_total{namespace="acme", source="Task", outcome="Failed"}': '0x70 1x80',
       'taskmill_execution_runs_total{namespace="acme", source="Task", outcome="Succeeded"}': '0+1x80',
-      'taskmill_execution_runs_total{namespace="acme", source="TaskDependency", outcome="Failed"}': '0x5 1x80',
+      'taskmill_execution_runs_total{namespace="acme", source="Job", outcome="Succeeded"}': '_x70 1x80',
+      'taskmill_execution_runs_total{namespace="acme", source="TaskDependency", outcome="Failed"}': '0x70 1x80',
+      // Its first run failed between two looks of Prometheus.
+      'taskmill_execution_runs_total{namespace="new", source="Job", outcome="TimedOut"}': '_x70 1x80',
+      'taskmill_execution_runs_total{namespace="new", source="TaskDependency", outcome="Failed"}': '_x70 1x80',
+      'taskmill_execution_runs_total{namespace="old", source="Task", outcome="Failed"}': '7x90',
     },
-    atMinutes: 10,
-    fires: ['namespace="acme", source="Task", outcome="Failed", severity="info"'],
+    atMinutes: 75,
+    fires: [
+      'namespace="acme", source="Task", outcome="Failed", severity="info"',
+      'namespace="new", source="Job", outcome="TimedOut", severity="info"',
+    ],
   },
   {
     alert: 'TaskmillLedgerRegressed',
@@ -256,12 +274,14 @@ export const ruleCases: readonly RuleCase[] = [
   {
     alert: 'TaskmillNotificationsGivenUp',
     series: {
-      'taskmill_notifications_total{namespace="acme", channel="oncall", outcome="GivenUp"}': '0x10 1x80',
+      'taskmill_notifications_total{namespace="acme", channel="oncall", outcome="GivenUp"}': '0x70 1x80',
       'taskmill_notifications_total{namespace="acme", channel="oncall", outcome="Failed"}': '0+1x90',
+      'taskmill_notifications_total{namespace="acme", channel="restarted", outcome="GivenUp"}': '_x70 2x80',
+      'taskmill_notifications_total{namespace="acme", channel="restarted", outcome="Failed"}': '_x70 2x80',
       'taskmill_notifications_total{namespace="acme", channel="old", outcome="GivenUp"}': '3x90',
       'taskmill_notifications_total{namespace="acme", channel="slow", outcome="Failed"}': '0+1x90',
     },
-    atMinutes: 20,
-    fires: ['namespace="acme", channel="oncall", severity="critical"'],
+    atMinutes: 75,
+    fires: ['namespace="acme", channel="oncall", severity="critical"', 'namespace="acme", channel="restarted", severity="critical"'],
   },
 ]
