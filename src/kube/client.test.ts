@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startScriptedServer, type ScriptedServer } from '../../test/support/scripted-server.ts'
 import type { KubeObject, Resource } from '../api/index.ts'
 import { fakeClock, type FakeClock } from '../clock/index.ts'
@@ -204,6 +204,41 @@ test('a request that is asked to wait retries after that time', async () => {
   ;(await server.next()).json(201, { metadata: { name: 'mail' } })
   await answer
   expect(responses).toEqual(['POST 429', 'POST 201'])
+})
+
+test('a write that is asked to wait keeps no other write from going on', async () => {
+  const create = (name: string) => client.create(pools, { metadata: { namespace: 'shop', name } }, { fieldManager: 'me' })
+  const refused = Array.from({ length: 40 }, (_, index) => create(`quota-${index}`))
+  for (let index = 0; index < 32; index++) {
+    ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '20' })
+  }
+  const sleeping = () => clock.pending().filter((leftMs) => leftMs === 20_000)
+  await vi.waitFor(() => expect(sleeping()).toHaveLength(32))
+  const other = client.patchScale(pools, 'shop', 'mail', 1, { fieldManager: 'me' })
+  expect(server.waiting).toBe(0)
+  await clock.advance(1_000)
+  const served: string[] = []
+  while (served.length < 9) {
+    const request = await server.next()
+    served.push(request.method)
+    request.json(201, { metadata: { name: 'x' } })
+  }
+  await other
+  expect(served.toSorted()).toEqual(['PATCH', ...Array.from({ length: 8 }, () => 'POST')])
+  await clock.advance(19_000)
+  for (let index = 0; index < 32; index++) (await server.next()).json(201, { metadata: { name: 'x' } })
+  await Promise.all(refused)
+})
+
+test('a write that is refused until its time is over says so, and not that nobody answered', async () => {
+  const failure = failureOf(client.create(pools, { metadata: { namespace: 'shop', name: 'mail' } }, { fieldManager: 'me' }))
+  ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '29' })
+  await clock.timerSet(28_000, 29_000)
+  await clock.advance(29_000)
+  const again = await server.next()
+  await clock.advance(1_000)
+  expect(await failure).toMatchObject({ code: 'TM_KUBE_TOO_MANY_REQUESTS', message: 'slow down' })
+  await again.closed
 })
 
 test('a request that is asked to wait beyond its limit fails', async () => {

@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls'
 import { type Dispatcher, Agent } from 'undici'
 import { deadline, sleep, type Clock, type Deadline } from '../clock/index.ts'
-import { taskmillError } from '../errors/index.ts'
+import { taskmillError, type TaskmillError } from '../errors/index.ts'
 import { createGate } from './gate.ts'
 import { toKubeError } from './status-error.ts'
 
@@ -62,6 +62,8 @@ export const requestTimeoutMs = 30_000
  * waits for nothing.
  */
 const writesAtOnce = 32
+/** After a refusal that does not say how long to wait. */
+const leastPauseMs = 1_000
 const gatedMethods: ReadonlySet<Outgoing['method']> = new Set(['POST', 'PATCH', 'DELETE'])
 
 function queryString(query: Outgoing['query']): string {
@@ -78,14 +80,14 @@ function warningTexts(header: string | string[] | undefined): string[] {
 
 /**
  * Sends requests over one pool of kept-alive connections. Refusals become errors of the registry. A 429 is retried as
- * long as the request's time allows. An aborted signal rejects with its own reason.
+ * long as the request's time allows; meanwhile other requests go on, fewer at a time. An aborted signal rejects with its own reason.
  */
 export function createTransport(options: TransportOptions): Transport {
   const { clock } = options
   const base = new URL(options.server)
   const prefix = base.pathname.replace(/\/$/, '')
   const connections = createConnections({ ...options, secure: base.protocol === 'https:' })
-  const writes = createGate(writesAtOnce)
+  const writes = createGate({ clock, atOnce: writesAtOnce })
   const listeners = new Set<() => void>()
   let reachable = true
   let known = true
@@ -129,25 +131,34 @@ export function createTransport(options: TransportOptions): Transport {
     const startedMs = clock.monotonicNow()
     const limit = deadline(clock, requestTimeoutMs, {
       signal: request.signal,
-      reason: () => taskmillError('TM_KUBE_UNAVAILABLE', `no complete answer to ${label} within ${requestTimeoutMs / 1000} s`),
+      reason: () => refused ?? taskmillError('TM_KUBE_UNAVAILABLE', `no complete answer to ${label} within ${requestTimeoutMs / 1000} s`),
     })
+    const gate = gatedMethods.has(request.method) ? writes : undefined
     let leave: (() => void) | undefined
+    let refused: TaskmillError | undefined
     const end = (): void => {
       limit[Symbol.dispose]()
       leave?.()
     }
     try {
-      // Until the answer is read: before that its connection serves no other request. (undici rests it for a moment more.)
-      if (gatedMethods.has(request.method)) leave = await writes.enter(limit.signal)
       for (;;) {
+        // Until the answer is read: before that its connection serves no other request. (undici rests it for a moment more.)
+        leave = await gate?.enter(limit.signal)
         const response = await attempt(request, label, limit.signal)
+        if (response.statusCode !== 429) gate?.answered()
         if (response.statusCode < 300)
           return { body: response.body, warnings: warningTexts(response.headers['warning']), limit: { ...limit, [Symbol.dispose]: end } }
         const error = await refusal(response, label, limit.signal)
+        if (error.code !== 'TM_KUBE_TOO_MANY_REQUESTS') throw error
+        refused = error
         const waitMs = Number(error.details['retryAfterSeconds'] ?? Number.NaN) * 1000
         const leftMs = requestTimeoutMs - (clock.monotonicNow() - startedMs)
+        gate?.refused(Number.isNaN(waitMs) ? leastPauseMs : waitMs)
         // Flow control refused the request before anything was done, so every method can be repeated.
-        if (error.code !== 'TM_KUBE_TOO_MANY_REQUESTS' || !(waitMs < leftMs)) throw error
+        if (!(waitMs < leftMs)) throw error
+        // Others may be welcome meanwhile.
+        leave?.()
+        leave = undefined
         await sleep(clock, waitMs, limit.signal)
       }
     } catch (error) {
@@ -162,7 +173,10 @@ export function createTransport(options: TransportOptions): Transport {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    close: () => connections.close(),
+    async close() {
+      writes.close()
+      await connections.close()
+    },
   }
 }
 
