@@ -49,6 +49,7 @@ export function worldOf(more: Partial<World> = {}): World {
     run: undefined,
     isContinued: false,
     whereabouts: new Map(),
+    notLookedAt: new Set(),
     jobOf: () => undefined,
     nowMs: begunAtMs + 60_000,
     ...more,

@@ -14,7 +14,7 @@ import type { OrphanedData } from '../../services/orphaned-data/index.ts'
 import { createNodeJobs, isContinued, type JobsProgress, type NodeJobs, type RunDeps, type RunMemory } from '../../services/runs/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
 import type { Tracking, Whereabout, Whereabouts } from '../../services/tracking/index.ts'
-import { jobWhereabouts, placedNodes, whereaboutsOf } from './whereabouts.ts'
+import { jobWhereabouts, notLookedAt, placedNodes, whereaboutsOf } from './whereabouts.ts'
 
 export type TaskExecutionDeps = RunDeps & {
   readonly client: KubeClient
@@ -98,6 +98,8 @@ export type World = {
   readonly isContinued: boolean
   /** By node, as far as they were looked for. */
   readonly whereabouts: ReadonlyMap<string, Whereabout>
+  /** Nodes that have begun and were not looked for yet. */
+  readonly notLookedAt: ReadonlySet<string>
   /** The name of a node's Kubernetes Job. */
   readonly jobOf: (node: string) => string | undefined
   /** On the broker's clock. */
@@ -216,27 +218,36 @@ export function worldOf(
     dependency,
     run,
     isContinued: run !== undefined && isContinued(run, token),
-    whereabouts: run === undefined ? new Map() : new Map([...followJobs(deps, key, memory, situation), ...jobWhereabouts(run, progress)]),
+    ...followNodes(deps, key, memory, situation, run, progress),
     jobOf: (node) => (run === undefined ? undefined : memory.jobs.nameOf(run, node)),
     nowMs: deps.engine.now(memory),
   }
 }
 
 /** Where the jobs of its nodes are, as far as they were looked for; from now on they are. */
-function followJobs(deps: TaskExecutionDeps, key: string, memory: Memory, situation: ExecutionSituation): World['whereabouts'] {
+function followNodes(
+  deps: TaskExecutionDeps,
+  key: string,
+  memory: Memory,
+  situation: ExecutionSituation,
+  record: Run | undefined,
+  progress: JobsProgress,
+): Pick<World, 'whereabouts' | 'notLookedAt'> {
   const { whereabouts } = deps
-  const { record } = memory
   const { run, doneQueue: queue } = namesOf(deps.installation, key)
   const placed = record === undefined ? [] : placedNodes(record, run, queue)
   const brokerKey = brokerKeyOf(memory)
   const place = deps.directory.get(brokerKey)
-  if (placed.length === 0 || situation.kind !== 'Driven' || place.kind !== 'Known') {
-    whereabouts.forget(run)
-    return new Map()
-  }
-  whereabouts.follow(run, place.endpoint, placed)
+  const isToFollow = placed.length > 0 && situation.kind === 'Driven' && place.kind === 'Known'
+  if (isToFollow) whereabouts.follow(run, place.endpoint, placed)
+  else whereabouts.forget(run)
+  const found = whereabouts.of(run)
   const [pools, queues] = [deps.pools.byIndex('byBroker', brokerKey), deps.queues.byIndex('byBroker', brokerKey)]
-  return whereaboutsOf(placed, whereabouts.of(run), pools, queues, deps.engine.now(memory))
+  const ofJobs = record === undefined ? new Map() : jobWhereabouts(record, progress)
+  return {
+    whereabouts: new Map([...whereaboutsOf(placed, found, pools, queues, deps.engine.now(memory)), ...ofJobs]),
+    notLookedAt: notLookedAt(placed, found, progress),
+  }
 }
 
 /** Whether its end is not in the ledger of its schedule yet: with the mark that says so it is looked at again. */

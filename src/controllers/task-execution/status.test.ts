@@ -4,9 +4,11 @@ import { fakeClock, type FakeClock } from '../../clock/index.ts'
 import { applyEntry } from '../../graph/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import { createStatusWriter, createWriteBudget } from '../../services/status/index.ts'
+import type { Whereabout } from '../../services/tracking/index.ts'
 import { begunAtMs, ended, executionOf, nodeOf, runOf, started, worldOf } from './fixtures.ts'
 import { gaugeIntervalMs, isFinal, statusOf, transitionOf } from './status.ts'
-import type { ExecutionSituation } from './gather.ts'
+import { blockedEvents } from './events.ts'
+import type { ExecutionSituation, World } from './gather.ts'
 
 const facts = ({ conditions = [] }: TaskExecutionStatus) => conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
 const wordsOf = ({ conditions }: TaskExecutionStatus, type = 'Succeeded') => findCondition(conditions, type)?.message
@@ -51,6 +53,56 @@ describe('a run that is on its way', () => {
   it('is being cancelled once that is recorded', () => {
     const cancelling = runOf(chain, [started('fetch'), { kind: 'Cancelling', atMs: begunAtMs }])
     expect(facts(statusOf(worldOf({ run: cancelling })))).toEqual(['Succeeded Unknown Cancelling', 'Reconciling True InProgress'])
+  })
+})
+
+describe('a run that is blocked', () => {
+  const run = runOf([nodeOf('a'), nodeOf('b'), nodeOf('c')], [started('a'), started('b'), started('c')])
+  const noPool: Whereabout = { words: 'queued', detail: 'queued in q; no pool', blocked: 'NoPool' }
+  const onItsWay: Whereabout = { words: 'running', detail: 'a worker runs it' }
+  const blockedBy = (more: Partial<World>) => findCondition(statusOf(worldOf({ run, ...more })).conditions, 'Blocked')
+
+  it('says what keeps the first such node, and how many more there are', () => {
+    const messages = [['b'], ['b', 'c'], ['a', 'b', 'c']].map(
+      (names) => blockedBy({ whereabouts: new Map([['a', onItsWay], ...names.map((name) => [name, noPool] as const)]) })?.message,
+    )
+    expect(messages).toEqual([
+      'b: queued in q; no pool',
+      'b and 1 more node: queued in q; no pool',
+      'a and 2 more nodes: queued in q; no pool',
+    ])
+  })
+
+  const former = statusOf(
+    worldOf({
+      run,
+      whereabouts: new Map([
+        ['a', noPool],
+        ['b', noPool],
+      ]),
+    }),
+  )
+
+  it.each<[string, Partial<World>]>([
+    ['the node was not looked at', { notLookedAt: new Set(['a', 'b']) }],
+    [
+      'only another node was looked at',
+      { notLookedAt: new Set(['a']), whereabouts: new Map([['b', { ...noPool, blocked: 'QueuePaused' }]]) },
+    ],
+    ['the broker is away', { run: undefined, situation: { kind: 'Unreachable', message: 'away' } }],
+    ['the dispatch lease is being claimed', { run: undefined, situation: { kind: 'Pending' } }],
+  ])('keeps the condition, and tells it no second time, while %s', (_, more) => {
+    const status = statusOf(worldOf({ run, status: former, ...more }))
+    expect(findCondition(status.conditions, 'Blocked')).toEqual(findCondition(former.conditions, 'Blocked'))
+    expect(blockedEvents(former, status)).toEqual([])
+  })
+
+  it.each<[string, Partial<World>]>([
+    ['the node goes on', { whereabouts: new Map([['a', onItsWay]]) }],
+    ['only nodes that began since were not looked at', { whereabouts: new Map([['a', onItsWay]]), notLookedAt: new Set(['c']) }],
+    ['another cluster dispatches', { run: undefined, situation: { kind: 'Standby', heldBy: 'b' } }],
+  ])('is so no more when %s', (_, more) => {
+    expect(blockedBy({ status: former, ...more })).toBeUndefined()
   })
 })
 

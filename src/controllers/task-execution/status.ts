@@ -1,6 +1,7 @@
 /** What people read about a run: pure, from a world to a status. */
 import {
   executionCondition,
+  findCondition,
   kubeTime,
   runSourceOf,
   setConditions,
@@ -157,12 +158,31 @@ function conditionsOf(world: World, view: RunView | undefined, state: State): re
   return [succeeded, executionCondition('Failed', state, message), executionCondition('Stalled', state, message)]
 }
 
-/** The first node that does not continue until a user acts. */
-function blocked({ whereabouts }: World): readonly WantedCondition[] {
-  for (const [node, { blocked: reason, detail }] of whereabouts) {
-    if (reason !== undefined) return [executionCondition('Blocked', reason, `${node}: ${detail}`)]
-  }
-  return []
+/** The oldest node that does not continue until a user acts, and how many more there are. */
+function blocked(world: World): readonly WantedCondition[] {
+  const kept = keptBlocked(world)
+  if (kept !== undefined) return [kept]
+  const stuck = [...world.whereabouts].flatMap(([node, { blocked: reason, detail }]) =>
+    reason === undefined ? [] : [{ node, reason, detail }],
+  )
+  const [first] = stuck
+  if (first === undefined) return []
+  const more = stuck.length - 1
+  const others = more === 0 ? '' : ` and ${more} more ${more === 1 ? 'node' : 'nodes'}`
+  return [executionCondition('Blocked', first.reason, `${first.node}${others}: ${first.detail}`)]
+}
+
+/**
+ * What was said last of a node, or of a run, that was not looked at yet: after a start, or while the broker is away, it is unknown whether that
+ * still holds. A cluster on standby knows nothing of the run any more.
+ */
+function keptBlocked({ status, situation, run, notLookedAt }: World): WantedCondition | undefined {
+  const former = findCondition(status?.conditions, 'Blocked')
+  if (former === undefined || situation.kind === 'Standby') return undefined
+  const isAbout = (node: string) => former.message.startsWith(`${node}: `) || former.message.startsWith(`${node} and `)
+  if (run !== undefined && ![...notLookedAt].some(isAbout)) return undefined
+  const { type, status: holds, reason, message } = former
+  return { type, status: holds, reason, message }
 }
 
 function progressWords(view: RunView | undefined): string {

@@ -5,7 +5,7 @@ import { applyEntry, compileGraph, createRun, foldRun, notePostponed, type PlanN
 import type { ExecutionSituation, World } from './gather.ts'
 import type { JobProgress } from '../../services/runs/index.ts'
 import { activeNodes, waitingOf } from './status.ts'
-import { jobWhereabouts, placedNodes, whereaboutsOf } from './whereabouts.ts'
+import { jobWhereabouts, notLookedAt, placedNodes, whereaboutsOf } from './whereabouts.ts'
 
 const atMs = Date.parse('2026-11-29T04:08:00Z')
 const node = (name: string, more: Partial<PlanNode> = {}): PlanNode => ({
@@ -35,6 +35,7 @@ const worldOf = (situation: ExecutionSituation, more: Partial<World> = {}): Worl
   run: undefined,
   isContinued: false,
   whereabouts: new Map(),
+  notLookedAt: new Set(),
   jobOf: () => undefined,
   nowMs: atMs,
   ...more,
@@ -81,7 +82,19 @@ it('finds a job by its id, and the pool and TaskQueue by the queue of the job', 
   const queue = { metadata: { name: 'b' }, spec: { queueName: 'b_tasks' }, status: { suspended: 'ByOthers' } } as unknown as TaskQueue
   const words = [...whereaboutsOf(placed, found, [pool], [queue], atMs)].map(([name, where]) => `${name} ${where.words}`)
   expect(words).toEqual(['a queued in a_tasks (pool pool: ScalingDisabled)', 'b queued in b_tasks (suspended)'])
-  expect(placedNodes(runOf(Array.from({ length: 12 }, (_, index) => node(`n${index}`))), 'r', 'done')).toHaveLength(10)
+  expect(placedNodes(runOf(Array.from({ length: 120 }, (_, index) => node(`n${index}`))), 'r', 'done')).toHaveLength(100)
+})
+
+it('tells a node that was not looked at yet from one that is nowhere to be found', () => {
+  const placed = placedNodes(runOf([node('a'), node('b'), node('c')]), 'r', 'done')
+  const found = new Map(
+    [['a', 'Waiting'] as const, ['b', 'Absent'] as const].map(([name, state]) => [`tm/r/abc/${name}`, { id: '', state }]),
+  )
+  const jobs = [
+    { ...progress, node: 'd' },
+    { ...progress, node: 'e', isUnknown: true as const },
+  ]
+  expect(notLookedAt(placed, found, { jobs })).toEqual(new Set(['c', 'e']))
 })
 
 const template = { spec: { template: { spec: { restartPolicy: 'Never' as const, containers: [{ name: 'main', image: 'acme:1' }] } } } }

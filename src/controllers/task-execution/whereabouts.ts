@@ -9,8 +9,8 @@ import { describeWhereabout, queueFactsOf, type Whereabout } from '../../service
 /** A node whose job is in a queue or with a worker. */
 export type PlacedNode = PlacedRef & { readonly node: string; readonly startedAtMs: number }
 
-/** Only so many are looked for: a column and a table of nodes have no room for more. */
-const mostNodes = 10
+/** Only so many are looked for, in two calls to the broker. */
+const mostNodes = 100
 
 export function placedNodes({ state, active, begun }: Run, run: string, doneQueue: string): readonly PlacedNode[] {
   const placed: PlacedNode[] = []
@@ -44,6 +44,15 @@ export function whereaboutsOf(
     return where === undefined ? [] : [[node, where] as const]
   })
   return new Map(entries)
+}
+
+/**
+ * Nodes that have begun and of which nothing is known now: their jobs were not looked for yet, or the broker or the API server did not answer.
+ * What was said of them stays.
+ */
+export function notLookedAt(placed: readonly PlacedNode[], found: ReadonlyMap<string, PlacedState>, progress: JobsProgress): Set<string> {
+  const queued = placed.flatMap(({ node, id }) => (found.has(id) ? [] : [node]))
+  return new Set([...queued, ...progress.jobs.flatMap(({ node, isUnknown }) => (isUnknown === true ? [node] : []))])
 }
 
 /** By node: Jobs that are there, and Jobs that the API server does not accept yet. */

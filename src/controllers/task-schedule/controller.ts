@@ -5,11 +5,11 @@ import { retryMs } from '../../services/engine/index.ts'
 import type { SlotHappening } from '../../services/slots/index.ts'
 import { createStatusWriter, runningGaugeMs } from '../../services/status/index.ts'
 import { act, type Acted, remove } from './act.ts'
+import { findBlockages } from './blockage.ts'
 import { decide } from './decide.ts'
 import { changeEvents, transitionEvents } from './events.ts'
 import {
   type Context,
-  findBlockage,
   gather,
   type Gathered,
   type Memory,
@@ -74,9 +74,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
 
       const acted = await act(deps, key, memory, decide(gathered), context)
       reportHappenings(deps, key, memory, acted.happened)
-      const isDriven = acted.situation.kind === 'Driven'
-      const { blockage, againAfterMs } = await findBlockage(deps, key, memory, isDriven, context)
-      memory.blockage = blockage
+      const { againAfterMs, ...blockages } = await findBlockages(deps, key, memory, context)
+      memory.blockages = blockages
       const world = worldOf(deps, memory, gathered, acted)
 
       const { endsInMs } = gathered.suspension
@@ -118,7 +117,7 @@ function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathere
     status,
     situation,
     warnings: trial?.trial.kind === 'Fine' ? trial.trial.warnings : [],
-    blockage: memory.blockage,
+    blockages: memory.blockages ?? { blocked: [], unknown: 'All' },
     slots: understood.ok ? understood.plan.slots : undefined,
     ledger: memory.shown,
     nowMs: engine.now(memory),

@@ -36,7 +36,8 @@ it('tells what keeps the run that a slot overlaps', () => {
     message: 'job/x: pod p: ImagePullBackOff',
     hasBegun: false,
   } as const
-  const [event] = changeEvents([missed(1, slot)], ledger, { unreported: new Map(), blockage }, 0)
+  const blockages = { blocked: [blockage], unknown: new Set<number>() }
+  const [event] = changeEvents([missed(1, slot)], ledger, { unreported: new Map(), blockages }, 0)
   expect(event?.note).toBe(
     'slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active and blocked (PodFailing): job/x: pod p: ImagePullBackOff',
   )

@@ -1,7 +1,7 @@
 import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
 import type { Change, Ledger } from '../../scheduling/index.ts'
-import type { Blockage, Memory } from './gather.ts'
+import type { Blockages, Memory } from './gather.ts'
 import { describeRegression, describeRun, shortTime } from './status.ts'
 
 /** Reasons of Ready that become an Event when they come. */
@@ -57,7 +57,7 @@ const reportEveryMs = 600_000
 export function changeEvents(
   changes: readonly Change[],
   ledger: Ledger,
-  { unreported, blockage }: Pick<Memory, 'unreported' | 'blockage'>,
+  { unreported, blockages }: Pick<Memory, 'unreported' | 'blockages'>,
   nowMs: number,
 ): readonly WantedEvent[] {
   const events: WantedEvent[] = []
@@ -77,7 +77,7 @@ export function changeEvents(
   }
   for (const [reason, entry] of unreported) {
     if (entry.count === 0 || (entry.reportedAtMs !== undefined && nowMs - entry.reportedAtMs < reportEveryMs)) continue
-    events.push(missedEvent(reason, entry, ledger, blockage))
+    events.push(missedEvent(reason, entry, ledger, blockages))
     unreported.set(reason, { ...entry, count: 0, reportedAtMs: nowMs })
   }
   return events
@@ -87,17 +87,18 @@ function missedEvent(
   reason: string,
   { count, lastSlot }: { readonly count: number; readonly lastSlot: Slot },
   ledger: Ledger,
-  blockage: Blockage | undefined,
+  blockages: Blockages | undefined,
 ): WantedEvent {
   const slots = count === 1 ? `slot ${shortTime(lastSlot)}` : `${count} slots, the newest ${shortTime(lastSlot)}`
   const [active] = ledger.active
   const overlap =
     reason === 'Overlap' && active !== undefined
-      ? `, run ${shortTime(active.slot)} is active${describeBlockage(active.slot, blockage)}`
+      ? `, run ${shortTime(active.slot)} is active${describeBlockage(active.slot, blockages)}`
       : ''
   return scheduleEvent('RunMissed', `${slots}: ${reason}${overlap}`)
 }
 
-function describeBlockage(slot: Slot, blockage: Blockage | undefined): string {
-  return blockage?.slot === slot ? ` and blocked (${blockage.reason}): ${blockage.message}` : ''
+function describeBlockage(slot: Slot, blockages: Blockages | undefined): string {
+  const blockage = blockages?.blocked.find((each) => each.slot === slot)
+  return blockage === undefined ? '' : ` and blocked (${blockage.reason}): ${blockage.message}`
 }

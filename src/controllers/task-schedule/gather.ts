@@ -1,9 +1,8 @@
 import {
+  type BlockedScheduleReason,
   overrideAt,
   overrideOrigin,
   type TaskDependency,
-  type BlockedScheduleReason,
-  findCondition,
   type TaskExecution,
   type TaskQueue,
   type TaskSchedule,
@@ -11,14 +10,14 @@ import {
   type WorkerPool,
 } from '../../api/index.ts'
 import { type Clock, sleep } from '../../clock/index.ts'
-import { doneQueue, ledgerName, type Slot, slotJobId } from '../../contract/index.ts'
+import { doneQueue, ledgerName, type Slot } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
-import { type ScheduleFaultReason, sampleSlot, slotObjectName, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
-import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, queueOfGeneration, type SlotSource } from '../../scheduling/index.ts'
+import { type ScheduleFaultReason, sampleSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
+import type { Ledger, SlotSource } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
-import { jobNamed, type Jobs, type Trial } from '../../services/jobs/index.ts'
+import type { Jobs, Trial } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
 import {
   emptyExecutionSlotsMemory,
@@ -32,7 +31,7 @@ import {
   type SlotPostponed,
 } from '../../services/slots/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
-import { describeWhereabout, queueFactsOf, type Tracking, type Whereabouts } from '../../services/tracking/index.ts'
+import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 
 export type TaskScheduleDeps = SlotDeps & {
   readonly client: KubeClient
@@ -93,8 +92,8 @@ export type Memory = ObjectMemory<LedgerRecord> &
     trial?: TrialMemory | undefined
     /** The newest ledger that was read, for people to read while none can be. */
     shown?: Ledger | undefined
-    /** What kept the oldest run from going on when it was looked at last. */
-    blockage?: Blockage | undefined
+    /** What kept runs from going on when they were looked at last. */
+    blockages?: Blockages | undefined
     readonly unreported: UnreportedMisses
   }
 
@@ -111,6 +110,9 @@ export type Blockage = {
   /** The command that ends it. */
   readonly endedBy?: string | undefined
 }
+
+/** `blocked`: the oldest run first. `unknown`: runs that were not looked at yet, or all of them, because the ledger was not read. */
+export type Blockages = { readonly blocked: readonly Blockage[]; readonly unknown: ReadonlySet<Slot> | 'All' }
 
 /** Everything that is decided on. */
 export type Gathered = {
@@ -136,8 +138,8 @@ export type World = {
   readonly suspension: Suspension
   /** What the API server says to the template of a Job that it would accept. */
   readonly warnings: readonly string[]
-  /** What keeps the oldest active run from going on. */
-  readonly blockage: Blockage | undefined
+  /** What keeps active runs from going on. */
+  readonly blockages: Blockages
   /** Undefined while the spec cannot be understood. */
   readonly slots: SlotSource | undefined
   /** The newest that is known; undefined: none was read. */
@@ -237,92 +239,6 @@ async function dryRunTemplate(
 export function trialAgainAfterMs({ trial }: Pick<Memory, 'trial'>, nowMs: number): number | undefined {
   if (trial?.trial.kind !== 'Unknown') return undefined
   return Math.max(0, trial.tryAgainAtMs - nowMs)
-}
-
-/**
- * Looks at the oldest run that has been dispatched and has not ended: for people, and with `Forbid` it is what every slot waits for. Costs nothing
- * while there is none.
- */
-export async function findBlockage(
-  deps: Pick<TaskScheduleDeps, 'jobs' | 'executions' | 'engine' | 'installation'> & FollowDeps,
-  key: string,
-  memory: Memory,
-  isDriven: boolean,
-  context: Context,
-): Promise<{ readonly blockage?: Blockage | undefined; readonly againAfterMs?: number | undefined }> {
-  const { ledger } = namesOf(deps.installation, key)
-  const nowMs = deps.engine.now(memory)
-  const run = isDriven ? oldestRun(memory.record?.ledger, nowMs) : undefined
-  const place = run && queueOfGeneration(run.generation)
-  if (run === undefined || place === executionsPlace || place === jobsPlace) deps.whereabouts.forget(ledger)
-  if (run === undefined || place === undefined) return {}
-  const { namespace = '', name } = memory.schedule.metadata
-  const id = slotJobId(ledger, run.slot)
-  switch (place) {
-    case executionsPlace: {
-      const execution = deps.executions.get(`${namespace}/${slotObjectName(name, id)}`)
-      const told = execution && blockedIn(execution)
-      if (told === undefined) return {}
-      const named = `tex/${execution?.metadata.name ?? ''}`
-      // It keeps the graph that it began with.
-      const hasBegun = execution?.status?.startTime !== undefined
-      return { blockage: { slot: run.slot, ...told, message: `${named}: ${told.message}`, hasBegun, endedBy: `taskmill cancel ${named}` } }
-    }
-    case jobsPlace: {
-      const job = deps.jobs.cached(jobNamed(namespace, [name], id))
-      const { trouble, againAfterMs } = job === undefined ? {} : await deps.jobs.trouble(job, context)
-      if (job === undefined || trouble?.words === undefined) return { againAfterMs }
-      const named = `job/${job.metadata.name}`
-      const message = `${named}: ${trouble.words}`
-      // Asked once for what is said.
-      const known = memory.blockage?.message === message ? memory.blockage.hasBegun : undefined
-      const hasBegun = known ?? (await deps.jobs.hasStarted(job, context))
-      const reason = trouble.blocked ?? 'PodFailing'
-      return { blockage: { slot: run.slot, reason, message, hasBegun, endedBy: `kubectl delete ${named}` }, againAfterMs }
-    }
-    default: {
-      const where = followJob(deps, key, memory, { id, queue: place }, nowMs - run.dispatchedAtMs)
-      if (where?.blocked === undefined) return {}
-      const hasBegun = deps.whereabouts.of(ledger).get(id)?.startedAtMs !== undefined
-      return { blockage: { slot: run.slot, reason: where.blocked, message: `its job is ${where.detail}`, hasBegun } }
-    }
-  }
-}
-
-function oldestRun(ledger: Ledger | undefined, nowMs: number): ActiveRun | undefined {
-  const undecided = new Set(ledger?.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
-  return ledger?.active.find(({ slot }) => slot * 1000 <= nowMs && !undecided.has(slot))
-}
-
-function blockedIn({ status }: TaskExecution): { readonly reason: BlockedScheduleReason; readonly message: string } | undefined {
-  const blocked = findCondition(status?.conditions, 'Blocked')
-  if (blocked?.status === 'True') return { reason: blocked.reason as BlockedScheduleReason, message: blocked.message }
-  const succeeded = findCondition(status?.conditions, 'Succeeded')
-  const isWaiting = status?.startTime === undefined && succeeded?.status === 'Unknown' && succeeded.reason !== 'Running'
-  return isWaiting ? { reason: 'NotStarted', message: succeeded.message } : undefined
-}
-
-type FollowDeps = Pick<TaskScheduleDeps, 'directory' | 'installation' | 'pools' | 'queues' | 'whereabouts'>
-
-/** Where the job of a run is, as far as it was looked for; from now on it is. */
-function followJob(
-  { directory, installation, pools, queues, whereabouts }: FollowDeps,
-  key: string,
-  { schedule }: Memory,
-  { id, queue }: { readonly id: string; readonly queue: string },
-  waitedMs: number,
-) {
-  const { ledger, doneQueue: done } = namesOf(installation, key)
-  const brokerKey = brokerKeyOf(schedule)
-  const place = directory.get(brokerKey)
-  if (place.kind !== 'Known') {
-    whereabouts.forget(ledger)
-    return undefined
-  }
-  whereabouts.follow(ledger, place.endpoint, [{ id, doneQueue: done, queue }])
-  const job = whereabouts.of(ledger).get(id)
-  const facts = job && queueFactsOf(queue, pools.byIndex('byBroker', brokerKey), queues.byIndex('byBroker', brokerKey))
-  return facts && describeWhereabout(job, queue, facts, waitedMs)
 }
 
 /** `namespace/name` of its TaskBroker. */

@@ -1,9 +1,10 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { findCondition, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
 import { timingOf } from '../../plans/index.ts'
 import { type Ledger, parseTiming } from '../../scheduling/index.ts'
 import { statusOf, transitionOf } from './status.ts'
-import { suspensionOf, type World } from './gather.ts'
+import { transitionEvents } from './events.ts'
+import { type Blockage, suspensionOf, type World } from './gather.ts'
 
 const nowMs = Date.UTC(2026, 10, 28, 12)
 const slotAt = (time: string): number => Date.parse(time) / 1000
@@ -46,7 +47,12 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
   const parsed = parseTiming(timingOf(schedule))
   if (!parsed.ok) throw new Error(parsed.message)
   const suspension = suspensionOf(schedule, nowMs)
-  const driven = { situation: { kind: 'Driven' }, warnings: [], status: undefined, blockage: undefined } as const
+  const driven = {
+    situation: { kind: 'Driven' },
+    warnings: [],
+    status: undefined,
+    blockages: { blocked: [], unknown: new Set<number>() },
+  } as const
   return statusOf({ schedule, ...driven, suspension, slots: parsed.slots, ledger, nowMs, ...part })
 }
 const facts = (status: TaskScheduleStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
@@ -64,12 +70,56 @@ it.each([
     message: 'job/x: pod p: ImagePullBackOff. Next: …',
     ...run,
   } as const
-  const status = statusFor({ blockage }, { concurrencyPolicy: 'Forbid' })
+  const status = statusFor({ blockages: { blocked: [blockage], unknown: new Set() } }, { concurrencyPolicy: 'Forbid' })
   expect(status.reason).toBe('PodFailing')
   expect(messageOf(status, 'Blocked')).toBe(
     `run of slot 2026-11-22T00:00Z: job/x: pod p: ImagePullBackOff. Next: …. With Forbid, slots are missed until that run ends; ${how}`,
   )
   expect(facts(statusFor())).not.toContainEqual(expect.stringContaining('Blocked'))
+})
+
+const blockedAt = (slot: string, reason: Blockage['reason'] = 'NoPool'): Blockage => ({
+  slot: slotAt(slot),
+  reason,
+  message: 'its job is queued in q',
+  hasBegun: false,
+})
+
+it('of several runs says what keeps the oldest, and how many more there are', () => {
+  const [first, second, third] = [
+    blockedAt('2026-11-22T00:00:00Z'),
+    blockedAt('2026-11-23T00:00:00Z', 'PodFailing'),
+    blockedAt('2026-11-24T00:00:00Z'),
+  ]
+  const of = (...blocked: Blockage[]) => messageOf(statusFor({ blockages: { blocked, unknown: new Set() } }), 'Blocked')
+  expect(of(first)).toBe('run of slot 2026-11-22T00:00Z: its job is queued in q')
+  expect(of(first, second)).toBe('run of slot 2026-11-22T00:00Z and 1 more run: its job is queued in q')
+  expect(of(first, second, third)).toBe('run of slot 2026-11-22T00:00Z and 2 more runs: its job is queued in q')
+})
+
+describe('what was said of a run that was not looked at yet', () => {
+  const [first, second] = [blockedAt('2026-11-22T00:00:00Z'), blockedAt('2026-11-23T00:00:00Z')]
+  const former = statusFor({ blockages: { blocked: [first, second], unknown: new Set() } })
+  const after = (blockages: World['blockages'], part: Partial<World> = {}) => statusFor({ status: former, blockages, ...part })
+
+  it.each<[string, World['blockages'], Partial<World>]>([
+    ['the ledger was not read', { blocked: [], unknown: 'All' }, { ledger: undefined, situation: { kind: 'Pending' } }],
+    ['the broker is away', { blocked: [], unknown: 'All' }, { situation: { kind: 'Unreachable', message: 'away' } }],
+    ['the run was not looked at', { blocked: [], unknown: new Set([first.slot]) }, {}],
+    ['another run was looked at', { blocked: [second], unknown: new Set([first.slot]) }, {}],
+  ])('stays while %s', (_, blockages, part) => {
+    const status = after(blockages, part)
+    expect(findCondition(status.conditions, 'Blocked')).toEqual(findCondition(former.conditions, 'Blocked'))
+    expect(transitionEvents(former, status).filter(({ reason }) => reason === 'RunBlocked')).toEqual([])
+  })
+
+  it.each<[string, World['blockages'], Partial<World>]>([
+    ['the run goes on', { blocked: [], unknown: new Set() }, {}],
+    ['that run has ended, and only another one was not looked at', { blocked: [], unknown: new Set([second.slot]) }, {}],
+    ['another cluster dispatches', { blocked: [], unknown: 'All' }, { ledger: undefined, situation: { kind: 'Standby', heldBy: 'b' } }],
+  ])('goes when %s', (_, blockages, part) => {
+    expect(findCondition(after(blockages, part).conditions, 'Blocked')).toBeUndefined()
+  })
 })
 
 it('says when it is due next, as people read it', () => {

@@ -12,7 +12,7 @@ import { type Slot, slotTime } from '../../contract/index.ts'
 import { timingOf } from '../../plans/index.ts'
 import type { Ledger, RunOutcome } from '../../scheduling/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
-import type { ScheduleSituation, Suspension, World } from './gather.ts'
+import type { Blockage, ScheduleSituation, Suspension, World } from './gather.ts'
 
 const shownRuns = 5
 /** A slot that is dispatched later than this is late. */
@@ -29,7 +29,7 @@ export function statusOf(world: World): TaskScheduleStatus {
     ...standing,
     ...overriddenConditions(world.suspension),
     ...blockedConditions(world),
-    ...(ledger === undefined ? carried(world, ['LastRunSucceeded', 'Late', 'LedgerRegressed']) : outcomes(world, ledger)),
+    ...(ledger === undefined ? carried(status, ['LastRunSucceeded', 'Late', 'LedgerRegressed']) : outcomes(world, ledger)),
   ]
   const [first] = next
   return {
@@ -203,7 +203,7 @@ function carriedFields(status: TaskScheduleStatus | undefined): Partial<TaskSche
   return kept
 }
 
-function carried({ status }: World, types: readonly string[]): readonly WantedCondition[] {
+function carried(status: TaskScheduleStatus | undefined, types: readonly string[]): readonly WantedCondition[] {
   return types.flatMap((type) => {
     const condition = findCondition(status?.conditions, type)
     return condition === undefined ? [] : [{ type, status: condition.status, reason: condition.reason, message: condition.message }]
@@ -231,15 +231,36 @@ export function transitionOf(status: TaskScheduleStatus): unknown {
   return [status.observedGeneration, status.reason, status.schedule, facts]
 }
 
-function blockedConditions({ blockage, schedule }: World): readonly WantedCondition[] {
-  if (blockage === undefined) return []
-  const held =
-    schedule.spec.concurrencyPolicy === 'Forbid' ? `. With Forbid, slots are missed until that run ends; ${endWords(blockage)}` : ''
-  return [scheduleCondition('Blocked', blockage.reason, `run of slot ${shortTime(blockage.slot)}: ${blockage.message}${held}`)]
+/** The oldest run that does not go on, and how many more there are. */
+function blockedConditions(world: World): readonly WantedCondition[] {
+  const { blockages, schedule } = world
+  const kept = keptBlocked(world)
+  if (kept !== undefined) return [kept]
+  const [first] = blockages.blocked
+  if (first === undefined) return []
+  const more = blockages.blocked.length - 1
+  const others = more === 0 ? '' : ` and ${more} more ${more === 1 ? 'run' : 'runs'}`
+  const held = schedule.spec.concurrencyPolicy === 'Forbid' ? `. With Forbid, slots are missed until that run ends; ${endWords(first)}` : ''
+  return [scheduleCondition('Blocked', first.reason, `${runWords(first.slot)}${others}: ${first.message}${held}`)]
+}
+
+function runWords(slot: Slot): string {
+  return `run of slot ${shortTime(slot)}`
+}
+
+/**
+ * What was said last of a run that was not looked at yet: after a start, or while the broker is away, it is unknown whether that still holds. A
+ * cluster on standby knows nothing of the runs any more.
+ */
+function keptBlocked({ status, situation, blockages: { unknown } }: World): WantedCondition | undefined {
+  const [former] = carried(status, ['Blocked'])
+  if (former === undefined || situation.kind === 'Standby') return undefined
+  const isAbout = (slot: Slot) => [': ', ' and '].some((next) => former.message.startsWith(`${runWords(slot)}${next}`))
+  return unknown === 'All' || [...unknown].some(isAbout) ? former : undefined
 }
 
 /** How people can end what holds up the slots. */
-function endWords({ hasBegun, endedBy }: NonNullable<World['blockage']>): string {
+function endWords({ hasBegun, endedBy }: Blockage): string {
   if (!hasBegun) return 'an edit of the template starts it anew'
   return `it has begun, so an edit does not change it${endedBy === undefined ? '' : `. Next, to end it: ${endedBy}`}`
 }

@@ -276,5 +276,6 @@ export function wantingPods({ metadata, spec, status }: Deployment): WantingPods
   const isObserved = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0)
   const isComplete = isObserved && (status?.readyReplicas ?? 0) >= replicas && (status?.updatedReplicas ?? 0) >= replicas
   if (replicas === 0 || isComplete) return undefined
-  return { namespace: metadata.namespace, name: metadata.name, labelSelector: selectorOf(spec.selector) }
+  const { namespace, name, creationTimestamp } = metadata
+  return { namespace, name, labelSelector: selectorOf(spec.selector), creationTimestamp }
 }

@@ -117,11 +117,11 @@ export function createJobs(deps: JobsDeps): Jobs {
     },
     startedBy: (starter) => deps.cache.byIndex('byStarter', starterKey(starter)),
     async trouble(job, call) {
-      const { namespace, name, uid = '' } = job.metadata
+      const { namespace, name, uid = '', creationTimestamp } = job.metadata
       if (job.spec['suspend'] === true && endOfJob(job) === undefined) return { trouble: suspendedTrouble }
       const look = await podWatch.look(
         uid,
-        hasUnreadyPods(job) ? { namespace, name, labelSelector: podSelectorOfJob(job) } : undefined,
+        hasUnreadyPods(job) ? { namespace, name, labelSelector: podSelectorOfJob(job), creationTimestamp } : undefined,
         call,
       )
       if (endOfJob(job) !== undefined) podWatch.forget(uid)

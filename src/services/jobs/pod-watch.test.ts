@@ -4,7 +4,7 @@ import { silentLogger } from '../../observability/index.ts'
 import { describePodTrouble } from '../../workloads/index.ts'
 import { createPodWatch } from './pod-watch.ts'
 
-function setup() {
+function setup(ageMs = 0) {
   const clock = fakeClock(Date.UTC(2026, 10, 23, 3))
   const asked: string[] = []
   const server = { failure: undefined as Error | undefined, status: {} }
@@ -16,7 +16,8 @@ function setup() {
     },
   }
   const watch = createPodWatch({ client: client as never, clock, describe: (pods) => describePodTrouble(pods) })
-  const wanting = { namespace: 'acme', name: 'email', labelSelector: 'taskmill.dev/pool=email' }
+  const creationTimestamp = new Date(clock.now() - ageMs).toISOString()
+  const wanting = { namespace: 'acme', name: 'email', labelSelector: 'taskmill.dev/pool=email', creationTimestamp }
   const look = (isAsWanted = false) =>
     watch.look('acme/email', isAsWanted ? undefined : wanting, { signal: new AbortController().signal, log: silentLogger })
   return { clock, asked, server, look }
@@ -25,9 +26,9 @@ function setup() {
 it('asks for pods only after some seconds of trouble, every 5 s, and slower when it lasts', async () => {
   const { clock, asked, look } = setup()
   expect(await look(true)).toEqual({})
-  expect(await look()).toEqual({ againAfterMs: 3_000 })
+  expect(await look()).toEqual({ isUnknown: true, againAfterMs: 3_000 })
   await clock.advance(2_999)
-  expect(await look()).toEqual({ againAfterMs: 1 })
+  expect(await look()).toEqual({ isUnknown: true, againAfterMs: 1 })
   expect(asked).toEqual([])
   await clock.advance(1)
   expect(await look()).toEqual({ trouble: { unschedulable: 0 }, againAfterMs: 5_000 })
@@ -43,7 +44,7 @@ it('asks for pods only after some seconds of trouble, every 5 s, and slower when
 
   // All is well in between: patience begins anew.
   await look(true)
-  expect(await look()).toEqual({ againAfterMs: 3_000 })
+  expect(await look()).toEqual({ isUnknown: true, againAfterMs: 3_000 })
 })
 
 it('unschedulable pods are listed every 5 s however long they wait, because scaling waits with them', async () => {
@@ -54,10 +55,24 @@ it('unschedulable pods are listed every 5 s however long they wait, because scal
   expect(await look()).toMatchObject({ trouble: { unschedulable: 1 }, againAfterMs: 5_000 })
 })
 
-it('pods that cannot be listed are no error', async () => {
+it('pods that cannot be listed are no error, and what was found of them last stays', async () => {
   const { clock, server, look } = setup()
   server.failure = new Error('forbidden')
   await look()
   await clock.advance(3_000)
-  expect(await look()).toEqual({ againAfterMs: 5_000 })
+  expect(await look()).toEqual({ isUnknown: true, againAfterMs: 5_000 })
+  server.failure = undefined
+  await clock.advance(5_000)
+  expect(await look()).toEqual({ trouble: { unschedulable: 0 }, againAfterMs: 5_000 })
+  server.failure = new Error('forbidden')
+  await clock.advance(5_000)
+  expect(await look()).toEqual({ trouble: { unschedulable: 0 }, againAfterMs: 5_000 })
+})
+
+it('a process that starts looks at once at the pods of what is older than its patience, and at those of a later trouble after it', async () => {
+  const { asked, look } = setup(10_000)
+  expect(await look()).toEqual({ trouble: { unschedulable: 0 }, againAfterMs: 5_000 })
+  await look(true)
+  expect(await look()).toEqual({ isUnknown: true, againAfterMs: 3_000 })
+  expect(asked).toHaveLength(1)
 })

@@ -19,10 +19,19 @@ export type PodWatch = {
 }
 
 /** The Deployment or Job that lacks running pods. */
-export type WantingPods = { readonly namespace: string | undefined; readonly name: string; readonly labelSelector: string }
+export type WantingPods = {
+  readonly namespace: string | undefined
+  readonly name: string
+  readonly labelSelector: string
+  /** Of the Deployment or Job. */
+  readonly creationTimestamp: string | undefined
+}
 
-/** `againAfterMs`: when to look again; undefined while all is well. */
-export type PodLook = { readonly trouble?: PodTrouble; readonly againAfterMs?: number }
+/**
+ * `isUnknown`: pods are missing, and they were not looked at yet or could not be listed, so that nothing is known of them. `againAfterMs`: when
+ * to look again; undefined while all is well.
+ */
+export type PodLook = { readonly trouble?: PodTrouble; readonly isUnknown?: true; readonly againAfterMs?: number }
 
 export type PodWatchDeps = {
   readonly client: Pick<KubeClient, 'list'>
@@ -33,24 +42,31 @@ export type PodWatchDeps = {
 
 type Memory = { readonly sinceMs: number; listedAtMs?: number; trouble?: PodTrouble }
 
+/** Of a Deployment or Job whose pods were all there when it was looked at last. */
+const allThere = 'AllThere'
+
 /**
  * Looks at pods only while something is wrong with them. They are not watched: a cluster has many, and those that run well are of no interest.
+ * What a process finds when it starts is not new: it looks at once at the pods of whatever is older than the patience with a start.
  */
 export function createPodWatch(deps: PodWatchDeps): PodWatch {
   const { clock } = deps
-  const memories = new Map<string, Memory>()
+  const memories = new Map<string, Memory | typeof allThere>()
 
   return {
     async look(key, wanting, { signal, log }) {
+      const known = memories.get(key)
       if (wanting === undefined) {
-        memories.delete(key)
+        memories.set(key, allThere)
         return {}
       }
-      const memory = memories.get(key) ?? { sinceMs: clock.now() }
+      const memory: Memory = known === undefined || known === allThere ? { sinceMs: clock.now() } : known
       memories.set(key, memory)
-      if (clock.now() >= dueAtMs(memory, clock.now())) await listPods(deps, memory, wanting, log, signal)
+      const isOld = known === undefined && clock.now() - Date.parse(wanting.creationTimestamp ?? '') > patienceMs
+      if (isOld || clock.now() >= dueAtMs(memory, clock.now())) await listPods(deps, memory, wanting, log, signal)
       const { trouble } = memory
-      return { ...(trouble === undefined ? {} : { trouble }), againAfterMs: Math.max(0, dueAtMs(memory, clock.now()) - clock.now()) }
+      const againAfterMs = Math.max(0, dueAtMs(memory, clock.now()) - clock.now())
+      return { ...(trouble === undefined ? { isUnknown: true } : { trouble }), againAfterMs }
     },
     forget: (key) => void memories.delete(key),
   }
@@ -69,9 +85,8 @@ async function listPods(
     memory.trouble = describe(page.items, clock.now())
   } catch (error) {
     if (signal.aborted) throw error
-    // Only words depend on it, and how quickly a pool that waits for nodes grows.
+    // Only words depend on it, and how quickly a pool that waits for nodes grows. What was found last stays.
     log.warn({ of: name, error: errorMessage(error) }, 'could not list pods')
-    delete memory.trouble
   }
 }
 

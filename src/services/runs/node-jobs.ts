@@ -4,7 +4,7 @@ import type { NodeEnd, Removal, Run } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
-import { type Creation, jobNamed, type JobRef, type Jobs, type Starter } from '../jobs/index.ts'
+import { type Creation, jobNamed, type JobRef, type Jobs, type PodLook, type Starter } from '../jobs/index.ts'
 import { placeOf } from './node-queue-jobs.ts'
 
 /** The Jobs of a run at one moment: ends to record, and when to look again for Jobs that the cache does not show yet. */
@@ -42,11 +42,15 @@ export type NodeJobs = {
   observeProgress(run: Run, call: Call & { readonly log: Logger }): Promise<JobsProgress>
 }
 
-/** `isUp`: its pods run. `words` and `reason` name what is wrong; `warnings` are the API server's, from when it accepted the Job. */
+/**
+ * `isUp`: its pods run. `isUnknown`: it was not looked yet at what is wrong. `words` and `reason` name what is wrong; `warnings` are the API
+ * server's, from when it accepted the Job.
+ */
 export type JobProgress = {
   readonly node: string
   readonly job: string
   readonly isUp: boolean
+  readonly isUnknown?: true | undefined
   readonly words?: string | undefined
   readonly reason?: string | undefined
   readonly blocked?: BlockedReason | undefined
@@ -149,18 +153,21 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
     hasUntidy: () => jobs.startedBy(starter).some(isUntidy),
     nameOf: (run, node) => (hasJob(run, run.state?.graph.indexOf.get(node)) ? refOf(run, node).name : undefined),
     async observeProgress(run, call) {
-      const running = activeJobs(run)
+      const all = activeJobs(run)
         .filter(({ isStopping }) => !isStopping)
-        .slice(0, mostShown)
+        .map(({ name }) => ({ name, isUp: isUp(jobs.cached(refOf(run, name))) }))
+      // Those that do not run come first: something may be wrong with them.
+      const running = all.toSorted((a, b) => Number(a.isUp) - Number(b.isUp)).slice(0, mostShown)
       const looks = await Promise.all(
         running.map(async ({ name: node }) => {
           const ref = refOf(run, node)
           const job = jobs.cached(ref)
-          const { trouble, againAfterMs } = job === undefined ? {} : await jobs.trouble(job, call)
+          const { trouble, isUnknown, againAfterMs } = job === undefined ? notInCache : await jobs.trouble(job, call)
           const progress: JobProgress = {
             node,
             job: ref.name,
-            isUp: job !== undefined && !hasUnreadyPods(job),
+            isUp: isUp(job),
+            isUnknown,
             words: trouble?.words,
             reason: trouble?.reason,
             blocked: trouble?.blocked,
@@ -172,6 +179,13 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
       return { jobs: looks.map(({ progress }) => progress), againAfterMs: earliest(looks.map(({ againAfterMs }) => againAfterMs)) }
     },
   }
+}
+
+/** The cache shows it in a moment, or the API server says that it is gone. */
+const notInCache: PodLook = { isUnknown: true }
+
+function isUp(job: Job | undefined): boolean {
+  return job !== undefined && !hasUnreadyPods(job)
 }
 
 function earliest(waits: readonly (number | undefined)[]): number | undefined {

@@ -1,0 +1,130 @@
+import { expect, it } from 'vitest'
+import type { Job, TaskExecution, TaskSchedule } from '../../api/index.ts'
+import type { PlacedRef, PlacedState } from '../../broker/index.ts'
+import { ledgerName, slotJobId } from '../../contract/index.ts'
+import { silentLogger } from '../../observability/index.ts'
+import { slotObjectName } from '../../plans/index.ts'
+import { type ActiveRun, executionsPlace, generationOf, jobsPlace, type OpenSlot } from '../../scheduling/index.ts'
+import type { PodLook } from '../../services/jobs/index.ts'
+import { findBlockages } from './blockage.ts'
+import type { Blockages, Memory, TaskScheduleDeps } from './gather.ts'
+
+const key = 'team/report'
+const ledger = ledgerName('default', 'team', 'report')
+const nowMs = 1_000_000_000
+const schedule = { metadata: { namespace: 'team', name: 'report' }, spec: { brokerRef: { name: 'default' } } } as unknown as TaskSchedule
+const context = { signal: new AbortController().signal, log: silentLogger }
+const place = { kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }
+
+/** The slot of the n-th minute. */
+const slotOf = (minute: number) => 60 * minute
+const runIn =
+  (queue: string) =>
+  (minute: number): ActiveRun => {
+    return { slot: slotOf(minute), generation: generationOf('h', queue), dispatchedAtMs: 60_000 * minute }
+  }
+const [queued, withJob, ofGraph] = [runIn('q'), runIn(jobsPlace), runIn(executionsPlace)]
+
+type There = {
+  readonly active: readonly ActiveRun[]
+  readonly open?: readonly OpenSlot[]
+  /** What the broker says of the jobs of these slots; those that are missing were not looked at yet. */
+  readonly found?: ReadonlyMap<number, Partial<PlacedState>>
+  readonly trouble?: (minute: number) => PodLook
+  /** Statuses of the TaskExecutions in the cache. */
+  readonly executions?: ReadonlyMap<number, object>
+  readonly place?: object
+  readonly isRead?: boolean
+}
+
+async function look(
+  there: There,
+): Promise<Blockages & { readonly followed: readonly string[]; readonly againAfterMs?: number | undefined }> {
+  const followed: string[] = []
+  const states = [...(there.found ?? [])].map(([slot, state]): [string, PlacedState] => {
+    const id = slotJobId(ledger, slot)
+    return [id, { id, state: 'Waiting', ...state }]
+  })
+  const minutes = [...Array.from({ length: 200 }).keys()]
+  const jobNames = new Map(minutes.map((minute) => [slotJobId(ledger, slotOf(minute)), minute]))
+  const deps = {
+    installation: 'default',
+    engine: { now: () => nowMs },
+    directory: { get: () => there.place ?? place },
+    pools: { byIndex: () => [] },
+    queues: { byIndex: () => [] },
+    whereabouts: {
+      follow: (_: string, __: object, refs: readonly PlacedRef[]) => void followed.push(...refs.map(({ id }) => id)),
+      forget: () => void (followed.length = 0),
+      of: () => new Map(states),
+    },
+    executions: {
+      get(name: string) {
+        const own = [...(there.executions ?? [])].find(([slot]) => name === `team/${slotObjectName('report', slotJobId(ledger, slot))}`)
+        return own && ({ metadata: { name: `run-${own[0]}` }, status: own[1] } as unknown as TaskExecution)
+      },
+    },
+    jobs: {
+      cached: ({ id }: { readonly id: string }) => ({ metadata: { name: `job-${jobNames.get(id)}` } }) as unknown as Job,
+      trouble: async ({ metadata }: Job) => there.trouble?.(Number(metadata.name.slice(4))) ?? {},
+      hasStarted: async () => false,
+    },
+  } as unknown as TaskScheduleDeps
+  const record = there.isRead === false ? undefined : { revision: 1, ledger: { open: there.open ?? [], active: there.active } }
+  const found = await findBlockages(deps, key, { schedule, record } as unknown as Memory, context)
+  return { ...found, followed }
+}
+
+const told = ({ blocked }: Blockages) => blocked.map(({ slot, reason }) => `${slot / 60} ${reason}`)
+
+it('of runs in a queue finds all that are blocked, whichever of them was dispatched first', async () => {
+  const found = new Map([
+    [slotOf(1), { state: 'Active' as const }],
+    [slotOf(2), { isPaused: true as const }],
+    [slotOf(3), { isPaused: true as const }],
+  ])
+  const looked = await look({ active: [1, 2, 3].map(queued), found })
+  expect(told(looked)).toEqual(['2 QueuePaused', '3 QueuePaused'])
+  expect([looked.unknown, looked.followed.length]).toEqual([new Set(), 3])
+})
+
+it('of Jobs and graphs finds them alike, the oldest first', async () => {
+  const looked = await look({
+    active: [withJob(1), withJob(2), ofGraph(3), ofGraph(4), queued(5)],
+    trouble: (minute) => (minute === 2 ? { trouble: { unschedulable: 0, words: 'no pod', blocked: 'NoPod' }, againAfterMs: 5_000 } : {}),
+    executions: new Map([
+      [slotOf(3), { startTime: 't', conditions: [{ type: 'Blocked', status: 'True', reason: 'NoPool', message: 'm' }] }],
+      [slotOf(4), { startTime: 't', conditions: [] }],
+    ]),
+    found: new Map([[slotOf(5), { isPaused: true }]]),
+  })
+  expect(told(looked)).toEqual(['2 NoPod', '3 NoPool', '5 QueuePaused'])
+  expect([looked.unknown, looked.againAfterMs]).toEqual([new Set(), 5_000])
+})
+
+it.each<[string, There, Blockages['unknown']]>([
+  ['the ledger was not read', { active: [], isRead: false }, 'All'],
+  ['a job was not looked at yet', { active: [queued(1)] }, new Set([slotOf(1)])],
+  ['the endpoint of the broker is unknown', { active: [queued(1)], place: { kind: 'Blocked' } }, new Set([slotOf(1)])],
+  ['the pods of a Job were not looked at yet', { active: [withJob(1)], trouble: () => ({ isUnknown: true }) }, new Set([slotOf(1)])],
+  ['the cache does not show the run of a graph', { active: [ofGraph(1)] }, new Set([slotOf(1)])],
+])('says that it does not know while %s', async (_, there, unknown) => {
+  expect(await look(there)).toMatchObject({ blocked: [], unknown })
+})
+
+it.each<[string, Partial<PlacedState>]>([
+  ['waits between two attempts', { startedAtMs: 1 }],
+  ['runs', { state: 'Active' }],
+  ['has ended', { state: 'Ended' }],
+  ['is gone', { state: 'Absent' }],
+])('a job that %s is known, and nothing blocks it', async (_, state) => {
+  const pooled = { active: [{ ...queued(1), dispatchedAtMs: nowMs - 1_000 }], found: new Map([[slotOf(1), state]]) }
+  expect(await look(pooled)).toMatchObject({ blocked: [], unknown: new Set() })
+})
+
+it('looks at no run that is not dispatched, and at a bounded number of those that are', async () => {
+  const open = [{ slot: slotOf(1), state: 'Placed', generation: 'h/q', epoch: 1 } as const]
+  expect((await look({ active: [queued(1), queued(20_000)], open })).followed).toEqual([])
+  const many = await look({ active: [...Array.from({ length: 150 }).keys()].map(queued) })
+  expect(many.followed).toHaveLength(100)
+})

@@ -1,0 +1,136 @@
+/** What keeps active runs of a schedule from starting, running or ending: looked at for people, whatever started the run. */
+import { type BlockedScheduleReason, findCondition, type TaskExecution } from '../../api/index.ts'
+import type { PlacedRef } from '../../broker/index.ts'
+import { type Slot, slotJobId } from '../../contract/index.ts'
+import { slotObjectName } from '../../plans/index.ts'
+import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, queueOfGeneration } from '../../scheduling/index.ts'
+import { jobNamed } from '../../services/jobs/index.ts'
+import { describeWhereabout, queueFactsOf } from '../../services/tracking/index.ts'
+import { type Blockage, type Blockages, brokerKeyOf, type Context, type Memory, namesOf, type TaskScheduleDeps } from './gather.ts'
+
+type Deps = Pick<TaskScheduleDeps, 'jobs' | 'executions' | 'engine' | 'installation' | 'directory' | 'pools' | 'queues' | 'whereabouts'>
+
+/** One run that was looked at; undefined: it is on its way. */
+type Look = {
+  readonly blockage?: Blockage | undefined
+  readonly isUnknown?: boolean | undefined
+  readonly againAfterMs?: number | undefined
+}
+
+/** So many runs of a schedule are looked at; with `Forbid` there is one. */
+const mostRuns = { jobs: 20, queued: 100 }
+
+/** Looks at the runs that have been dispatched and have not ended. Costs nothing while there is none. */
+export async function findBlockages(
+  deps: Deps,
+  key: string,
+  memory: Memory,
+  context: Context,
+): Promise<Blockages & { readonly againAfterMs?: number | undefined }> {
+  const ledger = memory.record?.ledger
+  const { ledger: name } = namesOf(deps.installation, key)
+  if (ledger === undefined) {
+    deps.whereabouts.forget(name)
+    return { blocked: [], unknown: memory.record === undefined ? 'All' : new Set() }
+  }
+  const runs = Map.groupBy(activeRuns(ledger, deps.engine.now(memory)), ({ generation }) => placeOf(generation))
+  const graphs = (runs.get('Graph') ?? []).map((run) => lookAtExecution(deps, key, memory, run))
+  const jobs = (runs.get('Job') ?? []).slice(0, mostRuns.jobs).map((run) => lookAtJob(deps, key, memory, run, context))
+  const queued = lookAtQueued(deps, key, memory, (runs.get('Queue') ?? []).slice(0, mostRuns.queued))
+  const looks = new Map([...graphs, ...(await Promise.all(jobs)), ...queued])
+  const waits = [...looks.values()].flatMap(({ againAfterMs }) => againAfterMs ?? [])
+  return {
+    blocked: [...looks.values()].flatMap(({ blockage }) => blockage ?? []).toSorted((a, b) => a.slot - b.slot),
+    unknown: new Set([...looks].flatMap(([slot, { isUnknown }]) => (isUnknown === true ? [slot] : []))),
+    againAfterMs: waits.length === 0 ? undefined : Math.min(...waits),
+  }
+}
+
+/** Runs whose slots are due and decided. */
+function activeRuns({ open, active }: Ledger, nowMs: number): readonly ActiveRun[] {
+  if (active.length === 0) return []
+  const undecided = new Set(open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
+  return active.filter(({ slot }) => slot * 1000 <= nowMs && !undecided.has(slot))
+}
+
+function placeOf(generation: string): 'Graph' | 'Job' | 'Queue' {
+  const place = queueOfGeneration(generation)
+  if (place === executionsPlace) return 'Graph'
+  return place === jobsPlace ? 'Job' : 'Queue'
+}
+
+type Looked = readonly [Slot, Look]
+
+function lookAtExecution({ executions, installation }: Deps, key: string, memory: Memory, { slot }: ActiveRun): Looked {
+  const { namespace = '', name } = memory.schedule.metadata
+  const { ledger } = namesOf(installation, key)
+  const execution = executions.get(`${namespace}/${slotObjectName(name, slotJobId(ledger, slot))}`)
+  if (execution === undefined) return [slot, { isUnknown: true }]
+  const told = blockedIn(execution)
+  if (told === undefined) return [slot, {}]
+  const named = `tex/${execution.metadata.name}`
+  // It keeps the graph that it began with.
+  const hasBegun = execution.status?.startTime !== undefined
+  return [slot, { blockage: { slot, ...told, message: `${named}: ${told.message}`, hasBegun, endedBy: `taskmill cancel ${named}` } }]
+}
+
+function blockedIn({ status }: TaskExecution): { readonly reason: BlockedScheduleReason; readonly message: string } | undefined {
+  const blocked = findCondition(status?.conditions, 'Blocked')
+  if (blocked?.status === 'True') return { reason: blocked.reason as BlockedScheduleReason, message: blocked.message }
+  const succeeded = findCondition(status?.conditions, 'Succeeded')
+  const isWaiting = status?.startTime === undefined && succeeded?.status === 'Unknown' && succeeded.reason !== 'Running'
+  return isWaiting ? { reason: 'NotStarted', message: succeeded.message } : undefined
+}
+
+async function lookAtJob(
+  { jobs, installation }: Deps,
+  key: string,
+  memory: Memory,
+  { slot }: ActiveRun,
+  context: Context,
+): Promise<Looked> {
+  const { namespace = '', name } = memory.schedule.metadata
+  const { ledger } = namesOf(installation, key)
+  const job = jobs.cached(jobNamed(namespace, [name], slotJobId(ledger, slot)))
+  if (job === undefined) return [slot, { isUnknown: true }]
+  const { trouble, isUnknown, againAfterMs } = await jobs.trouble(job, context)
+  if (trouble?.words === undefined) return [slot, { isUnknown, againAfterMs }]
+  const named = `job/${job.metadata.name}`
+  const message = `${named}: ${trouble.words}`
+  // Asked once for what is said.
+  const known = memory.blockages?.blocked.find((each) => each.slot === slot && each.message === message)?.hasBegun
+  const hasBegun = known ?? (await jobs.hasStarted(job, context))
+  const reason = trouble.blocked ?? 'PodFailing'
+  return [slot, { blockage: { slot, reason, message, hasBegun, endedBy: `kubectl delete ${named}` }, againAfterMs }]
+}
+
+/** Where the jobs of these runs are, as far as they were looked for; from now on they are. */
+function lookAtQueued(
+  { directory, installation, pools, queues, whereabouts, engine }: Deps,
+  key: string,
+  memory: Memory,
+  runs: readonly ActiveRun[],
+): readonly Looked[] {
+  const { ledger, doneQueue } = namesOf(installation, key)
+  const brokerKey = brokerKeyOf(memory.schedule)
+  const place = directory.get(brokerKey)
+  if (runs.length === 0 || place.kind !== 'Known') {
+    whereabouts.forget(ledger)
+    return runs.map(({ slot }) => [slot, { isUnknown: true }])
+  }
+  const refs = runs.map(({ slot, generation }): PlacedRef => {
+    return { id: slotJobId(ledger, slot), doneQueue, queue: queueOfGeneration(generation) }
+  })
+  whereabouts.follow(ledger, place.endpoint, refs)
+  const found = whereabouts.of(ledger)
+  const [allPools, allQueues] = [pools.byIndex('byBroker', brokerKey), queues.byIndex('byBroker', brokerKey)]
+  return runs.map(({ slot, generation, dispatchedAtMs }): Looked => {
+    const job = found.get(slotJobId(ledger, slot))
+    if (job === undefined) return [slot, { isUnknown: true }]
+    const queue = queueOfGeneration(generation)
+    const where = describeWhereabout(job, queue, queueFactsOf(queue, allPools, allQueues), engine.now(memory) - dispatchedAtMs)
+    if (where?.blocked === undefined) return [slot, {}]
+    const hasBegun = job.startedAtMs !== undefined
+    return [slot, { blockage: { slot, reason: where.blocked, message: `its job is ${where.detail}`, hasBegun } }]
+  })
+}
