@@ -20,6 +20,9 @@ let writes: number
 let refuse: ErrorCode | undefined
 /** The words of a Forbidden. */
 let refusal: string | undefined
+/** Whether the namespace is being deleted. */
+let closing: boolean
+let warnings: object[]
 let recorder: EventRecorder
 
 beforeEach(() => {
@@ -49,7 +52,17 @@ beforeEach(() => {
       return object as never
     },
   }
-  recorder = createEventRecorder({ client, clock, log: silentLogger, component: 'taskmill.dev/operator', instance: 'operator-1' })
+  closing = false
+  warnings = []
+  const log = Object.assign(Object.create(silentLogger) as typeof silentLogger, { warn: (facts: object) => void warnings.push(facts) })
+  recorder = createEventRecorder({
+    client,
+    closing: { isClosing: () => closing },
+    clock,
+    log,
+    component: 'taskmill.dev/operator',
+    instance: 'operator-1',
+  })
 })
 
 const all = () => [...stored.values()]
@@ -169,32 +182,31 @@ test('names and notes are cut to their limits, also with multi-byte characters',
   expect(truncateNote('x😀'.repeat(300))).not.toContain('\uFFFD')
 })
 
-test('after a refusal because the namespace is being deleted, none is sent there for a minute', async () => {
-  const other = { ...about, metadata: { ...about.metadata, namespace: 'other' } }
-  refusal = 'unable to create new content in namespace shop because it is being terminated'
+test('none is sent to a namespace that is being deleted, those that wait included', async () => {
+  closing = true
   recorder.event(about, scaled)
   await clock.advance(0)
-  expect([writes, recorder.isClosing({ namespace: 'shop' }), recorder.isClosing({ namespace: 'other' })]).toEqual([1, true, false])
-  refusal = undefined
-  recorder.event(about, { ...scaled, note: 'from 3 to 4' })
-  recorder.event(other, scaled)
-  await clock.advance(0)
-  expect([writes, [...stored.values()].map(({ metadata }) => metadata.namespace)]).toEqual([2, ['other']])
-  await clock.advance(60_000)
+  closing = false
   recorder.event(about, scaled)
-  await clock.advance(0)
-  expect([writes, recorder.isClosing({ namespace: 'shop' })]).toEqual([3, false])
+  closing = true
+  await clock.advance(10_000)
+  expect(writes).toBe(1)
 })
 
-test('an object that was created after the refusal shows that the namespace is a new one of the same name', async () => {
-  refusal = 'unable to create new content in namespace shop because it is being terminated'
-  recorder.event(about, scaled)
-  await clock.advance(0)
-  refusal = undefined
-  const at = (ms: number) => ({ namespace: 'shop', creationTimestamp: new Date(ms).toISOString() })
-  expect(recorder.isClosing(at(clock.now() - 1_000))).toBe(true)
-  expect(recorder.isClosing(at(clock.now() + 1_000))).toBe(false)
-  recorder.event(about, scaled)
-  await clock.advance(0)
-  expect(writes).toBe(2)
+test('of Events for which there is no room, the log says how many were dropped, once in 10 s and at the end', async () => {
+  const burst = (from: number, count: number, reason: string) => {
+    for (let index = from; index < from + count; index++) recorder.event(about, { ...scaled, reason, note: `number ${index}` })
+  }
+  burst(0, 1_000, 'ScaledUp')
+  burst(1_000, 815, 'ScaledUp')
+  burst(0, 5, 'ScaledDown')
+  await clock.advance(9_999)
+  expect(warnings).toEqual([])
+  await clock.advance(1)
+  expect(warnings).toEqual([{ dropped: 820, reasons: { ScaledUp: 815, ScaledDown: 5 } }])
+  await clock.advance(60_000)
+  burst(2_000, 1, 'ScaledUp')
+  await recorder.flush()
+  expect(warnings.slice(1)).toEqual([{ dropped: 1, reasons: { ScaledUp: 1 } }])
+  expect(clock.pending()).toEqual([])
 })

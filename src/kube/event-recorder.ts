@@ -1,15 +1,13 @@
-import type { Event, KubeObject, Resource } from '../api/index.ts'
+import type { Event, KubeObject } from '../api/index.ts'
 import type { Clock, TimerHandle } from '../clock/index.ts'
 import { classifyRefusal, describeRefusal, type Refusal } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { KubeClient } from './client.ts'
+import { type ClosingNamespaces, events } from './closing-namespaces.ts'
 import { microTime } from './notation.ts'
 
 /** What happened, in one sentence (`note`), with a `reason` from a registry and the `action` that was in progress. */
 export type EventInput = { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly action: string; readonly note: string }
-
-/** Where an object is, and since when. */
-type Place = { readonly namespace?: string | undefined; readonly creationTimestamp?: string | undefined }
 
 /**
  * Writes Events (events.k8s.io/v1) about objects.
@@ -17,20 +15,19 @@ type Place = { readonly namespace?: string | undefined; readonly creationTimesta
  * Guarantees: `event` returns at once and never throws. If the same event (object, type, action, reason and note)
  * occurs again within 6 minutes, it is counted in the series of one Event, which is written at most every 10 s. The
  * note is part of the key: from 2 to 7 replicas is another event than from 7 to 2. At most 1,000 different events are
- * kept in memory. After the API server has refused one because its namespace is being deleted, none is sent to that
- * namespace for 60 s, or until there is an object in it that was created since.
+ * kept in memory; of those beyond, the log says how many were dropped, once in 10 s. None is sent to a namespace that is
+ * being deleted.
  * Does not: guarantee that an Event arrives. Events are notifications for users; the state is in the conditions.
  */
 export type EventRecorder = {
   event(about: KubeObject, input: EventInput): void
-  /** Whether the namespace of an object is being deleted, as the refusal of an Event has shown within the last 60 s. */
-  isClosing(place: Place): boolean
   /** Writes the waiting events at once, ignoring the pace, and drops those that fail. For the end of the process. */
   flush(): Promise<void>
 }
 
 export type EventRecorderDeps = {
   readonly client: Pick<KubeClient, 'create' | 'apply'>
+  readonly closing: Pick<ClosingNamespaces, 'isClosing'>
   readonly clock: Clock
   readonly log: Logger
   /** The reporting controller, a qualified name: `taskmill.dev/operator`. */
@@ -59,12 +56,9 @@ type Entry = {
   timer?: TimerHandle
 }
 
-const events: Resource<Event> = { group: 'events.k8s.io', version: 'v1', kind: 'Event', plural: 'events', namespaced: true }
-
 const forgetAfterMs = 6 * 60_000
 const paceMs = 10_000
 const maxEntries = 1_000
-const closingMs = 60_000
 const maxNoteBytes = 1_024
 const maxFailures = 3
 
@@ -77,19 +71,20 @@ export function truncateNote(note: string): string {
 }
 
 export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
-  const { client, clock, log, component, instance } = deps
+  const { client, closing, clock, log, component, instance } = deps
   const fieldManager = 'taskmill-events'
   const entries = new Map<string, Entry>()
   const waiting = new Set<Entry>()
-  /** Since when and until when each namespace counts as being deleted. */
-  const closing = new Map<string, { readonly sinceMs: number; readonly untilMs: number }>()
+  /** Events for which there was no room, by reason, since the log said so last. */
+  const dropped = new Map<string, number>()
+  let reporting: TimerHandle | undefined
   let writing: Promise<void> | undefined
   let serial = 0
 
   function record(about: KubeObject, input: EventInput): void {
     const nowMs = clock.now()
     const { namespace, name, uid } = about.metadata
-    if (isClosing(about.metadata)) return
+    if (closing.isClosing(about.metadata)) return
     const key = [about.kind, namespace, name, uid, input.type, input.action, input.reason, input.note].join('\u0000')
     let entry = entries.get(key)
     if (entry && nowMs - entry.lastMs < forgetAfterMs) {
@@ -100,7 +95,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
       return later(entry)
     }
     makeRoom(nowMs)
-    if (entries.size >= maxEntries) return log.warn({ reason: input.reason }, 'too many Events, dropping one')
+    if (entries.size >= maxEntries) return drop(input.reason)
     entry = {
       key,
       name: `${name.slice(0, 230).replace(/[^a-z0-9]+$/, '')}.${nowMs.toString(16)}${(serial++ % 0x10000).toString(16).padStart(4, '0')}`,
@@ -116,20 +111,18 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     enqueue(entry)
   }
 
-  function isClosing({ namespace = 'default', creationTimestamp = '' }: Place): boolean {
-    const known = closing.get(namespace)
-    if (known === undefined) return false
-    // Nothing can be created in a namespace that is being deleted: this is a new one of the same name.
-    const isOfNewOne = Date.parse(creationTimestamp) > known.sinceMs
-    if (!isOfNewOne && known.untilMs > clock.monotonicNow()) return true
-    closing.delete(namespace)
-    return false
+  function drop(reason: string): void {
+    dropped.set(reason, (dropped.get(reason) ?? 0) + 1)
+    reporting ??= clock.setTimeout(reportDropped, paceMs)
   }
 
-  function close(namespace: string): void {
-    const nowMs = clock.monotonicNow()
-    for (const [name, { untilMs }] of closing) if (untilMs <= nowMs) closing.delete(name)
-    closing.set(namespace, { sinceMs: clock.now(), untilMs: nowMs + closingMs })
+  function reportDropped(): void {
+    if (reporting !== undefined) clock.clearTimeout(reporting)
+    reporting = undefined
+    if (dropped.size === 0) return
+    const count = [...dropped.values()].reduce((sum, each) => sum + each, 0)
+    log.warn({ dropped: count, reasons: Object.fromEntries(dropped) }, 'too many Events at once, some were dropped')
+    dropped.clear()
   }
 
   /** Drops series that have been quiet for 6 minutes and have nothing to write. */
@@ -157,7 +150,7 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
     for (const entry of waiting) {
       waiting.delete(entry)
       entry.unwritten = false
-      if (isClosing(entry.regarding)) {
+      if (closing.isClosing(entry.regarding)) {
         entries.delete(entry.key)
         continue
       }
@@ -202,7 +195,6 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
 
   function failed(entry: Entry, error: unknown): void {
     const refusal = classifyRefusal(error)
-    if (refusal.kind === 'NamespaceGone') close(entry.regarding.namespace ?? 'default')
     const context = { event: entry.input.reason, reason: describeRefusal(refusal) }
     // Without Events users miss what the operator tells them, and only the administrator can change that.
     if (refusal.kind === 'Permission') log.warn(context, 'could not write an Event')
@@ -225,8 +217,8 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
         log.error({ err: error }, 'could not record an Event')
       }
     },
-    isClosing,
     async flush() {
+      reportDropped()
       for (const entry of entries.values()) if (entry.timer) enqueue(entry)
       await writing
       for (const entry of entries.values()) disarm(entry)

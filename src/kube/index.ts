@@ -22,6 +22,7 @@ export type {
   WriteOptions,
   Written,
 } from './client.ts'
+export { type ClosingNamespaces, createClosingNamespaces } from './closing-namespaces.ts'
 export { loadKubeConfig, type KubeConfig, type KubeConfigSource } from './config.ts'
 export { createEventRecorder, type EventInput, type EventRecorder } from './event-recorder.ts'
 export { createInformer, createInformerOfNamespaces, type ChangeHandler, type Informer, type InformerDeclaration } from './informer.ts'

@@ -17,7 +17,16 @@ import { connectBroker } from '../broker/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { doneQueue, parseOwner } from '../contract/index.ts'
 import { hasCode } from '../errors/index.ts'
-import { createEventRecorder, createKubeClient, type EventRecorder, type KubeClient, type KubeClientOptions } from '../kube/index.ts'
+import {
+  type ClosingNamespaces,
+  createClosingNamespaces,
+  createEventRecorder,
+  createKubeClient,
+  type EventRecorder,
+  type KubeClient,
+  type KubeClientOptions,
+  type ListPage,
+} from '../kube/index.ts'
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
 import { type Elector, type ElectorDeps, type Source, type Startable } from '../runtime/index.ts'
 import {
@@ -133,7 +142,7 @@ export function partsOfTerm(
     ...connections,
     ...recording,
     notifier: createNotifications(process, connections.secrets, signal),
-    statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond, isClosing: connections.events.isClosing }),
+    statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond, closing: connections.closing }),
     ...(times.brokerLookMs === undefined ? {} : { brokerLookMs: times.brokerLookMs }),
   }
   const { events, brokers, signals, dispatchLeases, orphanedData, tracking, whereabouts, counts, notifier } = term
@@ -163,6 +172,7 @@ type Connections = Pick<
   Term,
   'client' | 'events' | 'brokers' | 'secrets' | 'directory' | 'dispatchLeases' | 'signals' | 'jobs' | 'installation' | 'cluster'
 > & {
+  readonly closing: ClosingNamespaces
   /** In whose name dispatch leases are claimed: cluster and Lease, and this process. */
   readonly claimant: { readonly holder: string; readonly by: string; readonly epoch: () => number }
   closeClient(): Promise<void>
@@ -174,7 +184,8 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
   const { installation, lease, identity } = config
   const cluster = process.cluster()
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
-  const client = traced(ownClient, tracer)
+  const closing = createClosingNamespaces({ client: traced(ownClient, tracer), clock })
+  const { client } = closing
   const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log, clock }) })
   const secretCache = createSecretCache({
     readSecret: readSecretBy(client),
@@ -187,7 +198,8 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
   untilAborted(signal, caches.jobs, jobs.noteChange)
   return {
     client,
-    events: createEventRecorder({ client, clock, log, component: 'taskmill.dev/operator', instance: identity }),
+    closing,
+    events: createEventRecorder({ client, closing, clock, log, component: 'taskmill.dev/operator', instance: identity }),
     brokers,
     secrets: secretCache,
     directory: createBrokerDirectory({ secrets: secretCache }),
@@ -210,6 +222,32 @@ const ownerResources: Readonly<Record<OwnedKind, Resource<KubeObject>>> = {
   TaskQueue: taskQueues,
 }
 
+/** So few objects are asked for one by one; of more, all of their kind in the namespace are listed. */
+const mostAsked = 5
+const pageSize = 500
+
+/** By lists: the operator may not get a single one of each kind. */
+function findThereBy(client: KubeClient): OrphanedDataDeps['findThere'] {
+  return async (kind, namespace, names, signal) => {
+    const resource = ownerResources[kind]
+    if (names.length <= mostAsked) {
+      const asked = names.map((name) => client.list(resource, { namespace, fieldSelector: `metadata.name=${name}`, signal }))
+      return namesIn((await Promise.all(asked)).flatMap(({ items }) => items))
+    }
+    const there: KubeObject[] = []
+    let page: ListPage<KubeObject> | undefined
+    do {
+      page = await client.list(resource, { namespace, limit: pageSize, continue: page?.continue, signal })
+      there.push(...page.items)
+    } while (page.continue !== undefined)
+    return namesIn(there)
+  }
+}
+
+function namesIn(objects: readonly KubeObject[]): ReadonlySet<string> {
+  return new Set(objects.map(({ metadata }) => metadata.name))
+}
+
 /** What drives, follows and removes what is recorded in brokers. */
 function createRecording(process: Process, connections: Connections, signal: AbortSignal): Recording {
   const { config, caches, deletedRuns, clock, log, reachPoint } = process
@@ -223,15 +261,7 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     const { items } = await client.list<TaskBroker>(taskBrokersResource, { namespace, signal: until })
     return items.some(({ spec }) => spec.standalone.address === address && spec.keyPrefix === keyPrefix)
   }
-  // By a list: the operator may not get a single one of each kind.
-  const isGone: OrphanedDataDeps['isGone'] = async (kind, namespace, name, until) => {
-    const { items } = await client.list<KubeObject>(ownerResources[kind], {
-      namespace,
-      fieldSelector: `metadata.name=${name}`,
-      signal: until,
-    })
-    return items.length === 0
-  }
+  const findThere = findThereBy(client)
   const tracking = createTracking({
     brokers,
     signals,
@@ -261,7 +291,7 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     cluster,
     ...claimant,
     exists,
-    isGone,
+    findThere,
     isNamed,
     isWatched: (namespace) => config.watchNamespaces.length === 0 || config.watchNamespaces.includes(namespace),
     deletedRuns,

@@ -50,6 +50,23 @@ test('an event overtakes what was asked for later', async () => {
   expect(seen).toEqual([0, 10_000, 70_000])
 })
 
+test.each(['unable to create new content in namespace shop because it is being terminated', 'namespaces "shop" not found'])(
+  'what is in a namespace that goes is no failure, and is looked at again after a minute, or when something happens: %s',
+  async (message) => {
+    const seen: number[] = []
+    const { clock, controller, told } = setup(async () => {
+      seen.push(clock.now())
+      throw taskmillError('TM_KUBE_FORBIDDEN', message)
+    })
+    controller.enqueue('shop/mail')
+    await clock.advance(30_000)
+    controller.enqueue('shop/mail')
+    await clock.advance(89_999)
+    expect(seen).toEqual([0, 30_000, 90_000])
+    expect(told).toEqual(Array.from({ length: 3 }, () => 'requeue_after 0'))
+  },
+)
+
 test.each([
   ['an error', async () => Promise.reject(new Error('no')), 'error'],
   ['a conflict', async () => Promise.reject(taskmillError('TM_KUBE_CONFLICT', 'no')), 'error'],

@@ -54,6 +54,8 @@ export type ControllerDeps = {
 
 const fallbackMs = 3_600_000
 const fallbackPriority = -100
+/** After an answer that the namespace of the key is being deleted. */
+const closingMs = 60_000
 
 /**
  * A queue of keys and the workers that reconcile them.
@@ -102,6 +104,14 @@ export function createController(deps: ControllerDeps): Controller {
     } catch (error) {
       // Interrupted by the stop, whatever it threw because of that: nothing failed, and the next leader does it again.
       if (stop.aborted) return
+      // What is in a namespace goes with it: nothing is wrong, nobody has to do anything, and asking again only delays the deletion.
+      if (classifyRefusal(error).kind === 'NamespaceGone') {
+        context.debug({ reason: errorMessage(error) }, 'the namespace is being deleted')
+        queue.forget(key)
+        queue.add(key, { afterMs: closingMs, priority })
+        hooks.onReconcile?.('requeue_after', (clock.monotonicNow() - startedMs) / 1000)
+        return
+      }
       const kind = kindOf(error, timeout !== undefined && limit.signal.reason === timeout)
       if (kind === 'terminal') queue.forget(key)
       else queue.retry(key, priority)
@@ -166,8 +176,6 @@ function report(log: Logger, kind: FailureKind, error: unknown): void {
   if (kind === 'panic') log.error({ err: error }, 'reconciliation failed because of a mistake in the program')
   // Another writer was faster: everyday life, not worth a line unless one looks for it.
   else if (hasCode(error, 'TM_KUBE_CONFLICT')) log.debug({ reason: errorMessage(error) }, 'reconciliation met a conflict')
-  // What is in a namespace goes with it: nothing is wrong, and nobody has to do anything.
-  else if (classifyRefusal(error).kind === 'NamespaceGone') log.debug({ reason: errorMessage(error) }, 'the namespace is being deleted')
   else log.error({ reason: describeFailure(error), kind }, 'reconciliation failed')
 }
 

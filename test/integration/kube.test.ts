@@ -6,6 +6,7 @@ import { deployments, events, leases, workerPools, type KubeObject, type Resourc
 import { sleep, systemClock as clock } from '../../src/clock/index.ts'
 import { hasCode } from '../../src/errors/index.ts'
 import {
+  createClosingNamespaces,
   createEventRecorder,
   createInformer,
   createKubeClient,
@@ -325,7 +326,14 @@ test('of two electors one leads; when it stops, the other does', async () => {
 
 test('an event about an object is recorded, and its repetition counted', async () => {
   const about = await client.create(workerPools, pool('eventful', { minReplicas: 0, maxReplicas: 2 }) as never, by)
-  const recorder = createEventRecorder({ client, clock, log, component: 'taskmill.dev/operator', instance: 'operator-1' })
+  const recorder = createEventRecorder({
+    client,
+    closing: createClosingNamespaces({ client, clock }),
+    clock,
+    log,
+    component: 'taskmill.dev/operator',
+    instance: 'operator-1',
+  })
   const input = { type: 'Normal', reason: 'ScaledUp', action: 'Scale', note: 'from 0 to 2' } as const
   recorder.event(about, input)
   const recorded = async () =>

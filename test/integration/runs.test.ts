@@ -410,7 +410,7 @@ test('deleted while no operator runs: waiting jobs are removed, recorded ends ar
     by: 'p',
     epoch: () => 5,
     exists: (kind, namespace, name) => kind !== 'TaskExecution' || namespace !== 'swept' || name !== 'x7k2p',
-    isGone: async () => true,
+    findThere: async () => new Set(),
     isNamed: async () => true,
     isWatched: () => true,
     deletedRuns: { add: (key) => deletedRuns.add(key) },

@@ -8,7 +8,7 @@ import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { KillPointHook } from '../../services/engine/index.ts'
 import type { Notifier } from '../../services/notifications/index.ts'
 import type { RunCounts, Signals } from '../../services/signals/index.ts'
-import { createStatusWriter, runningGaugeMs, type WriteBudget } from '../../services/status/index.ts'
+import { closingMs, createStatusWriter, runningGaugeMs, type WriteBudget } from '../../services/status/index.ts'
 import { sendNotifications } from './act.ts'
 import { decide, postponementOf } from './decide.ts'
 import { transitionEvents } from './events.ts'
@@ -71,6 +71,8 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
         statuses.forget(key)
         return {}
       }
+      // What goes with its namespace is no alarm.
+      if (deps.statusBudget.isClosing(alert.metadata)) return { requeueAfterMs: closingMs }
       const world = gather(key, alert, statuses.latest(key, alert))
       const postponement = postponementOf(world)
       if (postponement?.kind === 'Wait') return { requeueAfterMs: postponement.ms }

@@ -2,7 +2,7 @@ import { executionEvent, isTerminating, type TaskExecution, taskExecutions, type
 import { soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
 import type { JobsProgress, RunHappening } from '../../services/runs/index.ts'
-import { createStatusWriter, type StatusWriter } from '../../services/status/index.ts'
+import { closingMs, createStatusWriter, type StatusWriter } from '../../services/status/index.ts'
 import { act, expire, followEnds, lostWords, nothingDone, remove } from './act.ts'
 import { decide, hasPlace, isPlaceToBeNoted, mayHaveLateEnds } from './decide.ts'
 import { blockedEvents, continuedWords, entryEvents } from './events.ts'
@@ -37,6 +37,8 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): { reconc
       const isReplaced = former !== undefined && execution !== undefined && former.execution.metadata.uid !== execution.metadata.uid
       if (isReplaced) await reconcileGone(state, key, undefined, context)
       if (execution === undefined || isTerminating(execution)) return reconcileGone(state, key, execution, context)
+      // It goes in a moment, and nothing can be created for its nodes.
+      if (deps.statusBudget.isClosing(execution.metadata)) return { requeueAfterMs: closingMs }
       return reconcileObject(state, key, execution, context)
     },
   }

@@ -3,7 +3,7 @@ import { createConditionMetrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
 import type { SlotHappening } from '../../services/slots/index.ts'
-import { createStatusWriter, runningGaugeMs } from '../../services/status/index.ts'
+import { closingMs, createStatusWriter, runningGaugeMs } from '../../services/status/index.ts'
 import { act, type Acted, remove } from './act.ts'
 import { findBlockages } from './blockage.ts'
 import { decide } from './decide.ts'
@@ -68,6 +68,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     async reconcile(key, context) {
       const schedule = deps.schedules.get(key)
       if (schedule === undefined || isTerminating(schedule)) return reconcileGone(key, schedule, context)
+      // It goes in a moment, and nothing can be created for its slots.
+      if (deps.statusBudget.isClosing(schedule.metadata)) return { requeueAfterMs: closingMs }
       const memory = remember(memories, deps.engine, key, schedule)
       const before = status.latest(key, schedule)
       const gathered = await gather(deps, memory, before, context)

@@ -15,6 +15,7 @@ function setup(poolInCache: WorkerPool = poolOf(), poolOnServer = poolInCache, d
     replicas: [] as number[],
     status: undefined as WorkerPoolStatus | undefined,
     refuses: undefined as unknown,
+    isClosing: false,
   }
   const cache = { deployment: server.deployment }
   const load = { waiting: 0 }
@@ -69,7 +70,7 @@ function setup(poolInCache: WorkerPool = poolOf(), poolOnServer = poolInCache, d
     events: { event: unused },
     metrics: createMetrics({ now: () => 0 }),
     clock,
-    statusBudget: createWriteBudget({ clock, perSecond: 10 }),
+    statusBudget: createWriteBudget({ clock, perSecond: 10, closing: { isClosing: () => server.isClosing, noteGone: unused } }),
   } as unknown as WorkerPoolDeps)
   const reconcile = () => controller.reconcile('acme/email', { signal: new AbortController().signal, log: silentLogger })
   return { clock, server, cache, load, backlogs, reconcile }
@@ -157,4 +158,16 @@ test('a new leader whose cache is behind keeps what the former one recorded of a
   const { server, reconcile } = setup(behind, newest, deploymentOf(9, {}, 9))
   await reconcile()
   expect(server.status).toMatchObject({ replicasBeforeOverride: 2, desiredReplicas: 9 })
+})
+
+test('in a namespace that is being deleted nothing is asked for and nothing written', async () => {
+  const { server, load, reconcile } = setup()
+  load.waiting = 100
+  server.isClosing = true
+  expect(await reconcile()).toEqual({ requeueAfterMs: 60_000 })
+  expect(server).toMatchObject({ replicas: [], reads: 0 })
+  expect(server.status).toBeUndefined()
+  server.isClosing = false
+  await reconcile()
+  expect(server.replicas).toEqual([2])
 })

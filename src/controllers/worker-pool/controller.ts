@@ -4,7 +4,7 @@ import { placeRefusal } from '../../errors/index.ts'
 import type { EventRecorder } from '../../kube/index.ts'
 import { createConditionMetrics, type Metrics } from '../../observability/index.ts'
 import { soonest, type Reconcile } from '../../runtime/index.ts'
-import { createStatusWriter, whileRunning, type WriteBudget } from '../../services/status/index.ts'
+import { closingMs, createStatusWriter, whileRunning, type WriteBudget } from '../../services/status/index.ts'
 import { act, fieldManagers, type Outcome, releaseTarget } from './act.ts'
 import { canDecide, decide, type Plan } from './decide.ts'
 import { fieldInPool } from './deployment.ts'
@@ -60,6 +60,8 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): { readonly rec
         if (cached === undefined) await releaseLeft(key, undefined, signal)
         return {}
       }
+      // Its Deployment goes too, and cannot be created again.
+      if (deps.statusBudget.isClosing(cached.metadata)) return { requeueAfterMs: closingMs }
       const pool = await gather.readPool(key, cached, signal)
       const memory = gather.memory(key)
       const target = pool.spec.targetRef?.name

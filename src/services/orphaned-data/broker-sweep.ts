@@ -17,8 +17,8 @@ export type BrokerSweepDeps = RemovalDeps &
     readonly by: string
     readonly epoch: () => number
     readonly isWatched: (namespace: string) => boolean
-    /** The API server's own answer; rejects when it gives none. */
-    readonly isGone: (kind: OwnedKind, namespace: string, name: string, signal: AbortSignal) => Promise<boolean>
+    /** Those of these objects that the API server has, by its own answer; rejects when it gives none. */
+    readonly findThere: (kind: OwnedKind, namespace: string, names: readonly string[], signal: AbortSignal) => Promise<ReadonlySet<string>>
     /** Whether the API server has a TaskBroker of the namespace that names the endpoint; rejects when it does not answer. */
     readonly isNamed: (endpoint: BrokerEndpoint, namespace: string, signal: AbortSignal) => Promise<boolean>
     /** Where TaskExecutions that are gone are noted, by `namespace/name`: one that comes under the name is another run. */
@@ -93,12 +93,33 @@ async function removeOrphans(pass: Pass): Promise<boolean> {
         if (isOurs(deps, marker) && isArchivable(marker.endedAtMs ?? Infinity, deps.brokerClock.now(broker))) old.push({ owner, marker })
       }
     }
-    const isRemoved = await inNamespaces(pass, orphans, removeOwner)
+    const isRemoved = await inNamespaces(pass, await withoutObject(pass, orphans), removeOwner)
     const isArchived = await inNamespaces(pass, old, archiveOwner)
     isComplete &&= isRemoved && isArchived
     cursor = page.cursor
   } while (cursor !== '0' && !signal.aborted)
   return isComplete
+}
+
+/**
+ * Those without an object. The cache may be behind; so the API server is asked, once for all of a kind in a namespace, after their markers were
+ * read: an object is older than its marker.
+ */
+async function withoutObject(pass: Pass, owners: readonly Owner[]): Promise<readonly Owner[]> {
+  const { deps, signal } = pass
+  const gone: Owner[] = []
+  for (const alike of Map.groupBy(owners, ({ marker: { namespace, kind } }) => `${kind} ${namespace}`).values()) {
+    const [first] = alike
+    if (first === undefined) continue
+    const { kind, namespace } = first.marker
+    const names = alike.map(({ marker: { name } }) => name)
+    const there = await deps.findThere(kind, namespace, names, signal)
+    for (const owner of alike) {
+      if (there.has(owner.marker.name)) noteRecord(pass, owner.marker)
+      else gone.push(owner)
+    }
+  }
+  return gone
 }
 
 function isRecord(marker: OwnerMarker): marker is Owner['marker'] {
@@ -217,10 +238,6 @@ function archiveOwner({ deps, broker }: Pass, proof: DispatchProof, { owner: run
 async function removeOwner(pass: Pass, proof: DispatchProof, { owner, marker }: Owner): Promise<boolean> {
   const { deps, broker, signal, running } = pass
   const { kind, namespace, name } = marker
-  if (!(await deps.isGone(kind, namespace, name, signal))) {
-    noteRecord(pass, marker)
-    return true
-  }
   if (kind === 'TaskExecution') deps.deletedRuns.add(`${namespace}/${name}`)
   const { isComplete, isRemoved, stillRunning } = await removeOrphan(deps, { broker, proof, owner, marker, signal })
   if (stillRunning.length > 0) {

@@ -98,10 +98,10 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
     by: 'p',
     epoch: () => 1,
     exists: (_, namespace, name) => there.cached.has(`${namespace}/${name}`),
-    async isGone(_, namespace, name) {
+    async findThere(_, namespace, names) {
       there.asked++
       if (there.isApiAway) throw taskmillError('TM_KUBE_UNAVAILABLE', 'the API server does not answer')
-      return !there.stored.has(`${namespace}/${name}`)
+      return new Set(names.filter((name) => there.stored.has(`${namespace}/${name}`)))
     },
     isNamed: async ({ address }) => there.brokers.has(address.split(':')[0] ?? ''),
     isWatched: () => true,
@@ -170,7 +170,7 @@ test('nothing is removed of an object that the cache does not show and the API s
   watch('a')
   await clock.advance(0)
   expect([...server('a').owners.keys()]).toEqual([ledgerOf('new')])
-  expect(there.asked).toBe(2)
+  expect(there.asked).toBe(1)
 })
 
 test('while the API server does not answer nothing is removed, and no run counts as deleted', async () => {
@@ -250,13 +250,24 @@ test('a broker that is away and that no TaskBroker names is tried less and less 
   expect(server('a').passes).toBe(before + 1)
 })
 
+test('the API server is asked once about all objects of a kind that are gone, however many there are', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there } = home
+  for (let index = 0; index < 300; index++) leave('a', `s${index}`)
+  there.stored.add('team/s7')
+  start()
+  watch('a')
+  await clock.advance(0)
+  expect([there.asked, [...server('a').owners.keys()]]).toEqual([1, [ledgerOf('s7')]])
+})
+
 test('what is asked for while a pass runs is done after it', async () => {
   let isHeld = true
   const gate = Promise.withResolvers<void>()
   await using home = world({
-    async isGone() {
+    async findThere() {
       if (isHeld) await gate.promise
-      return true
+      return new Set()
     },
   })
   const { leave, watch, start, clock, server, orphanedData } = home
@@ -325,7 +336,10 @@ test('a namespace stays while an object that comes back keeps its record', async
   await using home = world({
     exists: () => isBack,
     // It is created again a moment after the API server has answered.
-    isGone: async () => (isBack = true),
+    async findThere() {
+      isBack = true
+      return new Set()
+    },
   })
   const { leave, watch, start, clock, server, there } = home
   server('a').owners.set('default/team', leaseOfTeam)

@@ -3,6 +3,7 @@
  * nothing changes; a status stands only on the object that it was made of. Does not: know what a status says.
  */
 export {
+  closingMs,
   createStatusWriter,
   createWriteBudget,
   runningGaugeMs,

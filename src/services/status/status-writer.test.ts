@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject, Resource } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
-import { taskmillError } from '../../errors/index.ts'
+import { type TaskmillError, taskmillError } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import { createStatusWriter, createWriteBudget, whileRunning } from './status-writer.ts'
 
@@ -129,7 +129,11 @@ it('writes no status into a namespace that is being deleted, and tries again in 
   const stored: unknown[] = []
   const client = { applyStatus: async (_: unknown, object: Thing) => (stored.push(object.status), object) } as unknown as KubeClient
   let isClosing = true
-  const budget = createWriteBudget({ clock, perSecond: 10, isClosing: ({ namespace }) => isClosing && namespace === 'n' })
+  const closing = {
+    isClosing: ({ namespace }: { namespace?: string | undefined }) => isClosing && namespace === 'n',
+    noteGone: () => undefined,
+  }
+  const budget = createWriteBudget({ clock, perSecond: 10, closing })
   const common = { client, resource: things, fieldManager: 't', clock, budget, transitionOf: ({ state }: Status) => state }
   const writer = createStatusWriter<Thing>(common)
   expect(await writer.write('n/a', thing(), { state: 'a', gauge: 1 })).toEqual({ againAfterMs: 60_000 })
@@ -137,6 +141,43 @@ it('writes no status into a namespace that is being deleted, and tries again in 
   isClosing = false
   expect(await writer.write('n/a', thing(), { state: 'a', gauge: 1 })).toEqual({})
   expect(stored).toHaveLength(1)
+})
+
+describe('an object that is gone when its status is written', () => {
+  const notFound = taskmillError('TM_KUBE_NOT_FOUND', 'things.taskmill.dev "a" not found')
+  const terminating = taskmillError('TM_KUBE_FORBIDDEN', 'namespace n because it is being terminated')
+  function world(answer: TaskmillError, isRecord = false) {
+    const clock = fakeClock()
+    const gone: unknown[] = []
+    const applyStatus = async () => Promise.reject(answer)
+    const client = { applyStatus, list: async () => ({ items: [], resourceVersion: '1' }) } as unknown as KubeClient
+    const closing = { isClosing: () => false, noteGone: ({ namespace }: { namespace?: string | undefined }) => void gone.push(namespace) }
+    const budget = createWriteBudget({ clock, perSecond: 10, closing })
+    const transitionOf = ({ state }: Status) => state
+    const writer = createStatusWriter<Thing>({ client, resource: things, fieldManager: 't', clock, budget, transitionOf, isRecord })
+    return { gone, written: writer.write('n/a', thing(), { state: 'a', gauge: 1 }) }
+  }
+
+  it.each([notFound, terminating, taskmillError('TM_KUBE_CONFLICT', 'modified')])(
+    'is no fault, and says that its namespace may go: %s',
+    async (answer) => {
+      const { gone, written } = world(answer)
+      expect(await written).toEqual({})
+      expect(gone).toEqual(['n'])
+    },
+  )
+
+  it('is one where the status is the record: nothing may follow from what is not stored', async () => {
+    const { gone, written } = world(notFound, true)
+    await expect(written).rejects.toThrow('not found')
+    expect(gone).toEqual(['n'])
+  })
+
+  it('is told from a resource that the API server does not know', async () => {
+    const { gone, written } = world(taskmillError('TM_KUBE_NOT_FOUND', 'the server could not find the requested resource'))
+    await expect(written).rejects.toThrow('requested resource')
+    expect(gone).toEqual([])
+  })
 })
 
 describe('once the cache shows what was written', () => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { alertingType, type KubeObject, type Resource } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
-import { hasCode } from '../../errors/index.ts'
-import type { KubeClient } from '../../kube/index.ts'
+import { classifyRefusal, hasCode, taskmillError } from '../../errors/index.ts'
+import type { ClosingNamespaces, KubeClient } from '../../kube/index.ts'
 import type { ConditionMetrics } from '../../observability/index.ts'
 
 /**
@@ -15,7 +15,8 @@ import type { ConditionMetrics } from '../../observability/index.ts'
  *
  * Guarantees: a status stands only on the object that it was made of. A UID alone does not ensure that, because an apply to the status of a
  * custom resource ignores it; so each write carries the version of its object. If another writer has changed the object meanwhile, the
- * status is written only after the API server has confirmed the UID; otherwise it is refused (TM_KUBE_CONFLICT).
+ * status is written only after the API server has confirmed the UID. Nothing is written for an object that is gone, or into a namespace that is
+ * being deleted; a status of record is refused then (TM_KUBE_NOT_FOUND, TM_KUBE_CONFLICT).
  */
 export type StatusWriter<T extends StatusObject> = {
   /** The newest status known: the one that was written last, else the one that the object carries. */
@@ -61,8 +62,8 @@ type Written<T extends StatusObject> = {
 /** How old gauges may be, within the budget, of an object in which something runs. */
 export const runningGaugeMs = 5_000
 const restingGaugeMs = 30_000
-/** In a namespace that is being deleted. */
-const closingMs = 60_000
+/** When to look again at an object whose namespace is being deleted. */
+export const closingMs = 60_000
 
 /** A `gaugeIntervalMs`: 5 s while something runs in the object, and until its end is shown; otherwise 30 s. */
 export function whileRunning<S>(isRunning: (status: S) => boolean): (status: S, shown: S) => number {
@@ -98,7 +99,13 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
         if (waitMs > 0) return { againAfterMs: waitMs }
       }
       if (deps.isRecord !== true && deps.budget.isClosing(object.metadata)) return { againAfterMs: closingMs }
-      written.set(key, await applyStatus(deps, object, status, before, signal))
+      try {
+        written.set(key, await applyStatus(deps, object, status, before, signal))
+      } catch (error) {
+        if (!isGone(error)) throw error
+        deps.budget.noteGone(object.metadata)
+        if (deps.isRecord === true) throw error
+      }
       return {}
     },
   }
@@ -134,12 +141,20 @@ async function applyStatus<T extends StatusObject>(
     if (!hasCode(error, 'TM_KUBE_CONFLICT') || (isRecord && before === undefined)) throw error
     const { items } = await client.list<T>(resource, { namespace, fieldSelector: `metadata.name=${name}`, signal })
     const current = items.find(({ metadata }) => metadata.uid === uid)
+    if (items.length === 0) throw taskmillError('TM_KUBE_NOT_FOUND', `${resource.plural} "${name}" is gone`, { cause: error })
     if (current === undefined) throw error
     // The cache may show this version later: it is older than what is written now.
     versions.push(current.metadata.resourceVersion)
     return await apply(current.metadata.resourceVersion)
   })
   return { uid, status, writtenAtMs: clock.monotonicNow(), versions: [...versions, after.metadata.resourceVersion] }
+}
+
+/** The object is gone, and the cache shows that in a moment; or its namespace is. */
+function isGone(error: unknown): boolean {
+  if (classifyRefusal(error).kind === 'NamespaceGone') return true
+  // Without the CRD all are missing, and that is to be heard.
+  return hasCode(error, 'TM_KUBE_NOT_FOUND') && !error.message.includes('could not find the requested resource')
 }
 
 /** The version of the object, followed by those that this process has left since: the cache may be behind its own writes. */
@@ -195,25 +210,29 @@ function withoutAlerting<S>(status: S | undefined): S | undefined {
  *
  * Each writer that has to wait gets a time of its own, so that a thousand waiting writers do not ask ten times a second each.
  */
-export type WriteBudget = {
+export type WriteBudget = Pick<ClosingNamespaces, 'isClosing' | 'noteGone'> & {
   /**
    * Returns 0 and counts the write if `writer` may write now; otherwise how many milliseconds to wait before asking again. Asking before that
    * time costs nothing.
    */
   take(writer: string): number
-  /** Whether the namespace of an object is being deleted: a status there is seen by nobody, and thousands of them delay the deletion. */
-  isClosing(metadata: KubeObject['metadata']): boolean
 }
 
-/** `perSecond`: writes per second in the long run, and the most at once. */
+/** No namespace is being deleted. */
+const noneClosing: Pick<ClosingNamespaces, 'isClosing' | 'noteGone'> = { isClosing: () => false, noteGone: () => undefined }
+
+/**
+ * `perSecond`: writes per second in the long run, and the most at once. `closing`: a status in a namespace that is being deleted is seen by
+ * nobody, and thousands of them delay the deletion.
+ */
 export function createWriteBudget({
   clock,
   perSecond,
-  isClosing = () => false,
+  closing = noneClosing,
 }: {
   readonly clock: Clock
   readonly perSecond: number
-  readonly isClosing?: WriteBudget['isClosing']
+  readonly closing?: Pick<ClosingNamespaces, 'isClosing' | 'noteGone'>
 }): WriteBudget {
   const intervalMs = 1000 / perSecond
   /** When each waiting writer is to come back; the earliest first. */
@@ -222,7 +241,8 @@ export function createWriteBudget({
   let filledAtMs = clock.monotonicNow()
   let lastComeBackMs = 0
   return {
-    isClosing,
+    isClosing: closing.isClosing,
+    noteGone: closing.noteGone,
     take(writer) {
       const nowMs = clock.monotonicNow()
       tokens = Math.min(perSecond, tokens + (nowMs - filledAtMs) / intervalMs)
