@@ -8,6 +8,9 @@ export type Fault<Reason extends string = string> = {
   readonly message: string
 }
 
+/** Collects faults. */
+export type PushFaults<Reason extends string> = Pick<Fault<Reason>[], 'push'>
+
 /** At least one fault. All are listed, so that the author can correct them together. */
 export type Faults<Reason extends string = string> = readonly [Fault<Reason>, ...Fault<Reason>[]]
 

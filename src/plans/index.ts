@@ -13,6 +13,7 @@ export { findFaults } from './faults-of.ts'
 export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectName, parseSlotRun } from './slot-run.ts'
 export {
   type ScheduleFaultReason,
+  slotsOf,
   type SlotStart,
   timingHashOf,
   timingOf,

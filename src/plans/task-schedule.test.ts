@@ -48,6 +48,27 @@ describe('a faulty schedule is refused with the field of the fault', () => {
     ['an interval', { everySeconds: 60 }, []],
     ['each expression', { schedules: ['0 1 * * 0', 'x', '0 0 30 2 *'] }, [2, 1].map((at) => ['InvalidSchedule', `spec.schedules[${at}]`])],
     ['the time zone', { timeZone: 'Mars/Base' }, [['InvalidTimeZone', 'spec.timeZone']]],
+    [
+      'each part of a calendar',
+      {
+        calendars: {
+          exclude: [{ name: 'a', dates: ['02-30', '12-25'] }],
+          include: [{ name: 'b', windows: [{ from: '06:00', to: '06:00' }] }],
+        },
+      },
+      ['exclude[0].dates[0]', 'include[0].windows[0]'].map((at) => ['InvalidCalendar', `spec.calendars.${at}`]),
+    ],
+    [
+      'calendars that leave nothing',
+      { calendars: { include: [{ name: 'a', weekdays: ['MON'] }] } },
+      [['InvalidCalendar', 'spec.calendars']],
+    ],
+    ['calendars that leave only the past', { calendars: { include: [{ name: 'a', dates: ['2020-01-01/2020-12-31'] }] } }, []],
+    [
+      'the time zone of calendars, once',
+      { everySeconds: 60, timeZone: 'Mars/Base', calendars: { exclude: [{ name: 'a', weekdays: ['SUN'] }] } },
+      [['InvalidTimeZone', 'spec.timeZone']],
+    ],
     ['each text', withPayload({ a: '$(x)', b: ['$('] }), ['a', 'b[0]'].map((at) => ['InvalidExpression', `spec.task.payload.${at}`])],
     [
       'long numbers',

@@ -15,13 +15,15 @@ import {
   type SlotSource,
   type Timing,
 } from '../scheduling/index.ts'
-import { type Fault, hasFaults, type Understood } from './fault.ts'
+import { type Fault, hasFaults, type PushFaults, type Understood } from './fault.ts'
+import { leaveOut } from './calendars.ts'
 import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
 /** The part of a plan that depends only on the object. */
 type StaticPlan = Omit<SchedulePlan, 'epoch' | 'statusSlot'>
 
-export type ScheduleFaultReason = 'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'
+export type ScheduleFaultReason =
+  'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidCalendar' | 'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'
 
 /** What each slot starts. */
 export type SlotStart =
@@ -32,17 +34,18 @@ export type SlotStart =
 export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonly start: SlotStart }, ScheduleFaultReason>
 
 /** Collects the faults of a payload. */
-export type PayloadFaults = Pick<Fault<'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'>[], 'push'>
+export type PayloadFaults = PushFaults<'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'>
 
 /** A slot for trying the expressions before one is due. */
 export const sampleSlot: Slot = Date.UTC(2026, 10, 29) / 1000
 
 export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const faults: Fault<ScheduleFaultReason>[] = []
-  const slots = understandTiming(schedule, faults)
+  const due = understandTiming(schedule, faults)
+  const calendars = leaveOut(schedule, due, faults)
   const start = understandStart(schedule, faults)
   if (hasFaults(faults)) return { ok: false, faults }
-  if (slots === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
+  if (due === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
 
   const { spec, metadata } = schedule
   const { concurrencyPolicy, missedRuns, missedRunsLimit, startingDeadlineSeconds, pendingDeadlineSeconds, runDeadlineSeconds } = spec
@@ -50,7 +53,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
     ok: true,
     plan: {
       timing: timingOf(schedule),
-      slots,
+      ...(calendars === undefined ? { slots: due } : calendars),
       suspended: spec.suspend,
       concurrencyPolicy,
       missedRuns,
@@ -156,12 +159,21 @@ function hashSeedOf({ metadata: { namespace = '', name } }: TaskSchedule): strin
 export function timingOf(schedule: TaskSchedule): Timing {
   const { spec } = schedule
   const timing = timingMemberOf(spec)
+  const calendars = spec.calendars === undefined ? {} : { calendars: { rules: hashOf([spec.calendars, spec.timeZone]) } }
   switch (timing.kind) {
     case 'schedules':
-      return { schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))), timeZone: spec.timeZone }
+      return { schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))), timeZone: spec.timeZone, ...calendars }
     case 'everySeconds':
-      return { everySeconds: timing.value, ...(spec.offsetSeconds ? { offsetSeconds: spec.offsetSeconds } : {}) }
+      return { everySeconds: timing.value, ...(spec.offsetSeconds ? { offsetSeconds: spec.offsetSeconds } : {}), ...calendars }
   }
+}
+
+/** The slots of a schedule, without those that its calendars leave out; undefined if the spec cannot be understood. */
+export function slotsOf(schedule: TaskSchedule): SlotSource | undefined {
+  const due = understandTiming(schedule, [])
+  const faults: Fault<ScheduleFaultReason>[] = []
+  const calendars = leaveOut(schedule, due, faults)
+  return hasFaults(faults) ? undefined : (calendars?.slots ?? due)
 }
 
 /** The same text as long as a schedule is due at the same times. */

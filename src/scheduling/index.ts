@@ -31,4 +31,6 @@ export type {
 export { resolveHashes } from './cron.ts'
 export { nextStep } from './next-step.ts'
 export { findChanges, type Change } from './transitions.ts'
+export { type CalendarFault, type CalendarRules, isNeverDue, parseCalendars, withCalendars } from './calendars.ts'
+export type { Cover } from './cover.ts'
 export { parseTiming, type ParsedTiming, type SlotSource, type Timing } from './timing.ts'

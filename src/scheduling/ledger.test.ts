@@ -43,6 +43,8 @@ describe('a stored ledger', () => {
     [{ schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin' }, 1],
     [{ everySeconds: 60 }, 1],
     [{ everySeconds: 60, offsetSeconds: 5 }, 2],
+    [{ everySeconds: 60, calendars: { rules: '12ab' } }, 2],
+    [{ schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', calendars: { rules: '12ab' } }, 2],
   ])('with the timing %j has the version %i, and is read as it was written', (timing, v) => {
     const ledger = { ...full, ...timedBy(timing, true) }
     expect(ledger.v).toBe(v)

@@ -13,13 +13,16 @@ import {
   readVersion,
   type Slot,
 } from '../contract/index.ts'
-import type { SlotSource, Timing } from './timing.ts'
+import type { Cover } from './cover.ts'
+import type { CalendarsVersion, SlotSource, Timing } from './timing.ts'
 
 /** What the schedule's spec asks for now, compiled. */
 export type SchedulePlan = {
   readonly timing: Timing
-  /** The slots of `timing`. */
+  /** The slots of `timing`, without those that its calendars leave out. */
   readonly slots: SlotSource
+  /** The moments at which a slot may be, by the calendars. */
+  readonly calendars?: Cover | undefined
   readonly suspended: boolean
   /**
    * Something that a run needs is missing, for example its graph. No slot is decided until it exists; then the catch-up
@@ -269,15 +272,25 @@ export function timedBy(timing: Timing, suspended: boolean): Pick<Ledger, 'v' | 
 }
 
 function readTiming(it: Fields): Timing {
+  const calendars = readOptional('calendars', it['calendars'], readCalendars)
   if (it['everySeconds'] !== undefined) {
     return {
       everySeconds: readNumber(it['everySeconds'], 'timing.everySeconds'),
       ...readOptional('offsetSeconds', it['offsetSeconds'], readNumber),
+      ...calendars,
     }
   }
   const { schedules } = it
   if (!Array.isArray(schedules)) throw new TypeError('timing.schedules is not a list')
-  return { schedules: schedules.map((each) => readText(each, 'timing.schedules')), timeZone: readText(it['timeZone'], 'timing.timeZone') }
+  return {
+    schedules: schedules.map((each) => readText(each, 'timing.schedules')),
+    timeZone: readText(it['timeZone'], 'timing.timeZone'),
+    ...calendars,
+  }
+}
+
+function readCalendars(value: unknown, name: string): CalendarsVersion {
+  return { rules: readText(readFields(value, name)['rules'], `${name}.rules`) }
 }
 
 function readOutcome(value: unknown, name: string): RunOutcome {

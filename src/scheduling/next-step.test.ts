@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
+import { withCalendars } from './calendars.ts'
+import { joined, not, within } from './cover.ts'
 import type { Knowledge, Ledger, RunObservation, RunOutcome, SchedulePlan } from './ledger.ts'
 import { nextStep } from './next-step.ts'
 import { parseTiming, type Timing } from './timing.ts'
@@ -15,7 +17,8 @@ function planOf(change: Partial<SchedulePlan> = {}): SchedulePlan {
   const parsed = parseTiming(timing)
   if (!parsed.ok) throw new Error(parsed.message)
   const rest = { suspended: false, concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a' } as const
-  return { ...rest, epoch: 1, createdAtMs: start * 1000, ...change, timing, slots: parsed.slots }
+  const slots = change.calendars === undefined ? parsed.slots : withCalendars(parsed.slots, change.calendars)
+  return { ...rest, epoch: 1, createdAtMs: start * 1000, ...change, timing, slots }
 }
 
 /** A broker in which nothing goes wrong, and a leader that carries out each step until it has to wait. */
@@ -259,6 +262,51 @@ describe('an edit', () => {
     world.lead(start)
     world.lead(start + 5, planOf({ timing: { everySeconds: 3600 } }))
     expect(world.placed).not.toContain(slot(1))
+  })
+})
+
+describe('calendars', () => {
+  /** Calendars that leave these slots out. */
+  const without = (...indexes: readonly number[]): Partial<SchedulePlan> => ({
+    ...forbid,
+    timing: { ...everyMinute, calendars: { rules: indexes.join() } },
+    calendars: not(within(joined(indexes.map((index) => ({ start: slot(index), end: slot(index) + 1 }))))),
+  })
+
+  it('leave slots out without a trace', () => {
+    const world = home()
+    const plan = planOf({ ...without(2, 3), concurrencyPolicy: 'Allow' })
+    for (const at of [start, slot(1), slot(2), slot(3), slot(4)]) world.lead(at, plan)
+    expect(world.ledger).toMatchObject({ dispatched: 2, missed: {}, lastDispatched: { slot: slot(4) } })
+  })
+
+  it('that change fire nothing of the past, and what was due by the former ones is missed', () => {
+    const world = home()
+    world.lead(start, planOf(without(1, 2)))
+    expect(world.lead(slot(4) + 5, planOf(without(2)))).toEqual(['retime'])
+    expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(4) + 5 })
+    // Slot 1 was left out then; which were is not stored, so those of now stand for them.
+    expect(world.missed('ScheduleChanged')).toEqual({ count: 3, lastSlot: slot(4) })
+  })
+
+  it('that are added leave all that was due before to be missed', () => {
+    const world = home()
+    world.lead(start, planOf(forbid))
+    world.lead(slot(2) + 5, planOf(without(1, 2)))
+    expect(world.missed('ScheduleChanged')).toEqual({ count: 2, lastSlot: slot(2) })
+  })
+
+  it('that are added take back what was placed ahead', () => {
+    const world = home()
+    world.lead(start)
+    world.lead(start + 5, planOf({ ...without(1), concurrencyPolicy: 'Allow' }))
+    expect(world.placed).not.toContain(slot(1))
+  })
+
+  it('that stay the same change nothing', () => {
+    const world = home()
+    world.lead(start, planOf(without(2)))
+    expect(world.lead(start + 5, planOf(without(2)))).toEqual([])
   })
 })
 

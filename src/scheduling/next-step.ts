@@ -17,7 +17,8 @@ import {
   type Step,
   timedBy,
 } from './ledger.ts'
-import { parseTiming } from './timing.ts'
+import { withCalendars } from './calendars.ts'
+import { parseTiming, type SlotSource } from './timing.ts'
 import {
   emptyLedger,
   maxCountedSlots,
@@ -209,7 +210,8 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   const now = slotAt(nowMs)
   const old = parseTiming(ledger.timing)
   const handled = new Set(ledger.open.map(({ slot }) => slot))
-  const due = old.ok ? old.slots.between(ledger.cursor, now, maxCountedSlots).filter((slot) => !handled.has(slot)) : []
+  const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
+  const due = oldSlots?.between(ledger.cursor, now, maxCountedSlots).filter((slot) => !handled.has(slot)) ?? []
   const placed = slotsIn(ledger, 'Placed')
   const revoked = withStates(ledger, (open) =>
     open.state === 'Placed' && open.slot > now ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,
@@ -227,6 +229,11 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
       placed.filter((slot) => slot > now),
     ),
   }
+}
+
+/** What former calendars left out is not stored. Those of now stand for them in the count, which thus never counts what both left out. */
+function leftBy(slots: SlotSource, { timing }: Ledger, { calendars }: SchedulePlan): SlotSource {
+  return timing.calendars === undefined || calendars === undefined ? slots : withCalendars(slots, calendars)
 }
 
 /**

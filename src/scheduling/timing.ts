@@ -4,9 +4,19 @@ import { type CronExpression, parseCron } from './cron.ts'
 import { type Zone, zoneOf } from './time-zone.ts'
 import { nextReading } from './wall-clock.ts'
 
-/** When a schedule is due: cron expressions in a time zone, or an interval counted from `offsetSeconds` after 1970-01-01T00:00:00Z. */
-export type Timing =
+/**
+ * When a schedule is due: cron expressions in a time zone, or an interval counted from `offsetSeconds` after 1970-01-01T00:00:00Z. What
+ * calendars leave out is not known from it.
+ */
+export type Timing = (
   { readonly schedules: readonly string[]; readonly timeZone: string } | { readonly everySeconds: number; readonly offsetSeconds?: number }
+) & { readonly calendars?: CalendarsVersion }
+
+/** Tells calendars that leave other slots from those before, without all of their dates. */
+export type CalendarsVersion = {
+  /** Of what the spec says. */
+  readonly rules: string
+}
 
 /** The slots of a timing. Each time is one slot, even if several expressions name it. */
 export type SlotSource = {
@@ -23,7 +33,7 @@ export type ParsedTiming =
   { readonly ok: true; readonly slots: SlotSource } | { readonly ok: false; readonly field: string; readonly message: string }
 
 /**
- * Compiles a timing, or returns what is wrong with it. Days on which clocks change: see `clock-changes.ts`. `seed` is what `H` follows from;
+ * Compiles a timing without its calendars, or returns what is wrong with it. Days on which clocks change: see `clock-changes.ts`. `seed` is what `H` follows from;
  * a timing whose expressions are resolved needs none.
  */
 export function parseTiming(timing: Timing, seed?: string): ParsedTiming {

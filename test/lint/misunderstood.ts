@@ -19,6 +19,16 @@ const task = 'task: {type: t, queue: q}'
 export const misunderstood: readonly Misunderstood[] = [
   schedule('InvalidSchedule', 'spec.schedules[0]', '{schedules: ["0 0 30 2 *"], task: {type: t, queue: q}}'),
   schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
+  schedule(
+    'InvalidCalendar',
+    'spec.calendars.exclude[0].dates[0]',
+    '{everySeconds: 9, calendars: {exclude: [{name: a, dates: ["02-30"]}]}, task: {type: t, queue: q}}',
+  ),
+  schedule(
+    'InvalidCalendar',
+    'spec.calendars',
+    '{schedules: ["0 1 * * SUN"], calendars: {include: [{name: a, weekdays: [MON]}]}, task: {type: t, queue: q}}',
+  ),
   schedule('InvalidExpression', 'spec.task.payload.a', '{everySeconds: 9, task: {type: t, queue: q, payload: {a: $(slott)}}}'),
   schedule('InvalidNumber', 'spec.task.payload.id', '{everySeconds: 9, task: {type: t, queue: q, payload: {id: 1175930294816452671}}}'),
   schedule(

@@ -5,6 +5,8 @@ import { alertingCondition } from './alerting-condition.ts'
 
 const invalidSchedule = 'A cron expression is not valid, or is never due. The message names the field and says what to write.'
 const invalidTimeZone = 'The value of spec.timeZone is not an IANA time zone. Write one such as Europe/Berlin.'
+const invalidCalendar =
+  'A date or a window of spec.calendars is not valid, or the calendars leave no slot. The message names the field and says what to write.'
 const invalidExpression =
   'An expression $(…) in the payload, the parameters or the job does not compile. The message names the field and the known names.'
 const invalidNumber =
@@ -26,7 +28,7 @@ export const taskScheduleConditions = {
     meaning: 'Whether future slots will be dispatched. It does not depend on how runs end.',
     reasons: {
       SlotScheduled: { status: 'True', meaning: 'The next slot is known and will be dispatched; the message says when.' },
-      NoSlotLeft: { status: 'True', meaning: 'There is no future slot: the schedules name only times in the past.' },
+      NoSlotLeft: { status: 'True', meaning: 'There is no future slot: the calendars leave only times in the past.' },
       Suspended: {
         status: 'True',
         meaning: '`spec.suspend` is true, or an override suspends the schedule. No slot is dispatched until that ends.',
@@ -55,6 +57,7 @@ export const taskScheduleConditions = {
       LedgerUnreadable: { status: 'False', meaning: ledgerUnreadable },
       InvalidSchedule: { status: 'False', meaning: invalidSchedule },
       InvalidTimeZone: { status: 'False', meaning: invalidTimeZone },
+      InvalidCalendar: { status: 'False', meaning: invalidCalendar },
       InvalidExpression: { status: 'False', meaning: invalidExpression },
       InvalidNumber: { status: 'False', meaning: invalidNumber },
       PayloadTooLarge: { status: 'False', meaning: payloadTooLarge },
@@ -88,6 +91,7 @@ export const taskScheduleConditions = {
       LedgerUnreadable: { status: 'True', meaning: ledgerUnreadable },
       InvalidSchedule: { status: 'True', meaning: invalidSchedule },
       InvalidTimeZone: { status: 'True', meaning: invalidTimeZone },
+      InvalidCalendar: { status: 'True', meaning: invalidCalendar },
       InvalidExpression: { status: 'True', meaning: invalidExpression },
       InvalidNumber: { status: 'True', meaning: invalidNumber },
       PayloadTooLarge: { status: 'True', meaning: payloadTooLarge },
@@ -184,6 +188,7 @@ export const taskScheduleEvents = {
   BrokerUnreachable: { type: 'Warning', action: 'Connect', meaning: 'The broker does not answer, so nothing can be dispatched.' },
   InvalidSchedule: { type: 'Warning', action: 'Validate', meaning: invalidSchedule },
   InvalidTimeZone: { type: 'Warning', action: 'Validate', meaning: invalidTimeZone },
+  InvalidCalendar: { type: 'Warning', action: 'Validate', meaning: invalidCalendar },
   InvalidExpression: { type: 'Warning', action: 'Validate', meaning: invalidExpression },
   InvalidNumber: { type: 'Warning', action: 'Validate', meaning: invalidNumber },
   PayloadTooLarge: { type: 'Warning', action: 'Validate', meaning: payloadTooLarge },

@@ -2,6 +2,7 @@ import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
 import type { Resource } from '../object.ts'
 import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, set, string } from '../schema/index.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { calendars } from './calendars.ts'
 import { jobTemplateOf } from './job-template.ts'
 import { overrideDescription, overrideFields } from './override.ts'
 import { maxLabelValueLength, requiredRef } from './references.ts'
@@ -82,8 +83,9 @@ const spec = object({
   rules: [
     exactlyOneOf(timings, '.schedules'),
     {
-      rule: "!has(self.everySeconds) || self.timeZone == 'UTC'",
-      message: 'timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
+      rule: "!has(self.everySeconds) || has(self.calendars) || self.timeZone == 'UTC'",
+      message:
+        'timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
       fieldPath: '.timeZone',
     },
     {
@@ -116,12 +118,13 @@ const spec = object({
       }),
     ),
     timeZone: string({
-      description: 'IANA time zone of the schedules. Offsets such as +02:00 are refused.',
+      description: 'IANA time zone of the schedules and the calendars. Offsets such as +02:00 are refused.',
       minLength: 1,
       maxLength: 64,
       default: 'UTC',
       example: 'Europe/Berlin',
     }),
+    calendars: optional(calendars),
     suspend: boolean({
       description: 'True: no slot is dispatched. Slots that are due meanwhile count as missed (Suspended) and are never caught up.',
       default: false,
@@ -197,7 +200,7 @@ const status = object({
     conditions: optional(conditionList),
     observedGeneration,
     schedule: text('The expressions, with a value for each H, or the interval, as one text; a column of kubectl get.', 4608),
-    timeZone: text('The time zone of the schedules. Missing with everySeconds.', 64),
+    timeZone: text('The time zone of the schedules and the calendars. Missing with everySeconds without calendars.', 64),
     nextRuns: optional(
       set({ description: 'The next slots, at most five.', maxItems: 5, items: dateTime({ description: 'A future slot.' }) }),
     ),

@@ -26,13 +26,13 @@ import {
   alertConditionOf,
   type AlertFaultReason,
   type Fault,
+  slotsOf,
   timingHashOf,
-  timingOf,
   understandAlert,
   type UnderstoodAlert,
   unreachableIn,
 } from '../../plans/index.ts'
-import { parseTiming, type SlotSource } from '../../scheduling/index.ts'
+import type { SlotSource } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Delivery, Notifier } from '../../services/notifications/index.ts'
 import type { QueueSnapshot, RunCounts, Signals, Subscriber } from '../../services/signals/index.ts'
@@ -156,9 +156,8 @@ export function createGather(deps: GatherDeps): {
 function understandTarget(memory: Memory, alert: TaskAlert, schedule: TaskSchedule): NonNullable<Memory['schedule']> {
   const version = versionOf(schedule)
   if (memory.schedule?.version === version) return memory.schedule
-  const parsed = parseTiming(timingOf(schedule))
   const fault = unreachableIn(alert, [{ schedule, runs: 1 }])
-  return (memory.schedule = { version, slots: parsed.ok ? parsed.slots : undefined, timingHash: timingHashOf(schedule), fault })
+  return (memory.schedule = { version, slots: slotsOf(schedule), timingHash: timingHashOf(schedule), fault })
 }
 
 function versionOf({ metadata }: KubeObject): string {

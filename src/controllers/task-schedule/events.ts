@@ -11,6 +11,7 @@ const reportedReasons = [
   'BrokerUnreachable',
   'InvalidSchedule',
   'InvalidTimeZone',
+  'InvalidCalendar',
   'InvalidExpression',
   'InvalidNumber',
   'PayloadTooLarge',

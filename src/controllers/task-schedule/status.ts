@@ -36,11 +36,16 @@ export function statusOf(world: World): TaskScheduleStatus {
     ...(ledger === undefined ? carriedFields(status) : ledgerFields(ledger)),
     observedGeneration: schedule.metadata.generation ?? 0,
     schedule: scheduleText(schedule),
-    ...(schedule.spec.everySeconds === undefined ? { timeZone: schedule.spec.timeZone } : {}),
+    ...(hasClock(schedule) ? { timeZone: schedule.spec.timeZone } : {}),
     ...(first === undefined ? {} : { next: shortTime(first), nextRuns: next.map(slotTime) }),
     reason: chooseReason(ready, wanted, last),
     conditions: setConditions(status?.conditions, wanted, nowMs, schedule.metadata.generation),
   }
+}
+
+/** Whether it depends on the clocks of a place when it is due. */
+function hasClock({ spec }: TaskSchedule): boolean {
+  return spec.everySeconds === undefined || spec.calendars !== undefined
 }
 
 function scheduleText(schedule: TaskSchedule): string {

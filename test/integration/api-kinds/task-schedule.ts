@@ -33,6 +33,12 @@ const full = {
     brokerRef: { name: 'mail' },
     schedules: ['0 1 * * 0', '@daily'],
     timeZone: 'Europe/Berlin',
+    calendars: {
+      exclude: [
+        { name: 'nights', dates: ['2026-12-25', '12-24/01-02'], weekdays: ['SAT', 'SUN'], windows: [{ from: '22:00', to: '06:00' }] },
+      ],
+      include: [{ name: 'days', windows: [{ from: '00:00', to: '24:00' }] }],
+    },
     suspend: false,
     concurrencyPolicy: 'Forbid',
     missedRuns: 'All',
@@ -98,6 +104,15 @@ export const taskScheduleCase: KindCase = {
   },
   words: [
     { field: 'spec', values: [{ schedules: ['0 1 * * *'], everySeconds: 900, task: least.spec.task }] },
+    { field: 'spec.calendars', values: [{}] },
+    { field: 'spec.calendars.exclude[0]', values: [{ name: 'nothing' }] },
+    { field: 'spec.calendars.exclude[0].name', values: ['Nights', 'at night', '-a'] },
+    {
+      field: 'spec.calendars.exclude[0].dates[0]',
+      values: ['2026-12', '25.12.2026', '2026-12-25/12-31', '1926-12-25', '12-24/01-02/01-03'],
+    },
+    { field: 'spec.calendars.exclude[0].windows[0].from', values: ['24:00', '7:00', '22:60', '22:00:00'] },
+    { field: 'spec.calendars.exclude[0].windows[0].to', values: ['24:01', '7:00'] },
     { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: ['Graph', '-a'].map((name) => ({ name })) },
     ...jobWords('spec.job', 'spec.job', (job) => job),
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
@@ -136,7 +151,33 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
       `,
       answer:
-        'spec.timeZone: Invalid value: "object": timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
+        'spec.timeZone: Invalid value: "object": timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
+    },
+    {
+      title: 'an entry of a calendar that names nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          calendars: { exclude: [{ name: nights }] }
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.calendars.exclude[0]: Invalid value: "object": at least one of dates, weekdays and windows must be set',
+    },
+    {
+      title: 'calendars without a list',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          calendars: {}
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.calendars: Invalid value: "object": exclude or include must be set',
     },
     {
       title: 'an offset of cron expressions',
