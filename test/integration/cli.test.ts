@@ -163,7 +163,7 @@ it('runs what a schedule runs, with another payload, and waits for it', async ()
   expect(name).toMatch(/^nightly-[a-z0-9]{5}$/u)
   expect(said).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^tex\/\S+ -n default: Succeeded after \d+s\. Result: \{"saved":3\}\n$/u),
+    out: expect.stringMatching(/^tex\/\S+ -n default: Succeeded after \d+[smh]\S*\. Result: \{"saved":3\}\n$/u),
   })
   expect(said.err).toContain(`tex/${name} -n default: a run of tsch/nightly, kept for 1d after its end.\n`)
   expect(consumer.runs.map(({ data }) => data)).toEqual([{ keep: { days: 1, hours: 5 }, at: '2026-11-29T01:00:00Z' }])
@@ -205,7 +205,7 @@ it('cancels a run, and names the jobs that continue', async () => {
   const cancelled = await taskmill('cancel', `tex/${name}`, '--wait')
   expect(cancelled.code).toBe(0)
   expect(cancelled.err).toContain(`tex/${name} -n default: cancelled.\n`)
-  expect(cancelled.out).toMatch(/: Cancelled after \d+s\. works: the run was cancelled; its job still runs in queue held, /u)
+  expect(cancelled.out).toMatch(/: Cancelled after \d+[smh]\S*\. works: the run was cancelled; its job still runs in queue held, /u)
   expect(await home.commands.llen('bull:nobody:wait')).toBe(0)
   const other = await taskmill('run', 'tdep/two')
   await execution(runIn(other), ({ status }) => status?.nodes?.every(({ state }) => state === 'Running') === true)

@@ -171,7 +171,7 @@ describe('the status of a run in progress', () => {
     await waits('task running')
     gate.resolve()
     const run = await home.execution('where', ended)
-    expect(run.status?.nodeTable?.[1]).toMatch(/^task {2}Succeeded {2}1 +\d+s +- +-$/u)
+    expect(run.status?.nodeTable?.[1]).toMatch(/^task {2}Succeeded {2}1 +\d+[smh]\S* +- +-$/u)
     expect(run.status).not.toHaveProperty('waitingFor')
   })
 })

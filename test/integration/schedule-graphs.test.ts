@@ -85,7 +85,7 @@ it('a slot runs the graph once, with its parameters, and what became of it is re
   expect(await counted('Queue', 'mornings')).toBe(2 * runs.length)
 
   const [, row = ''] = (await home.kubectl('get', 'tsch', 'mornings')).split('\n')
-  expect(row).toMatch(/^mornings +every 2s +0 +\d+s +Succeeded +0 +Suspended$/u)
+  expect(row).toMatch(/^mornings +every 2s +0 +\d+[smh]\S* +Succeeded +0 +Suspended$/u)
   expect(await home.kubectl('get', 'tex', runs[0]?.metadata.name ?? '')).toMatch(/tdep\/summary +Succeeded +2\/2 /u)
   // On a busy machine several may end in the same second, which is as much as their status tells.
   const endOf = ({ status }: TaskExecution): string => status?.finishTime ?? ''

@@ -53,7 +53,7 @@ export const alertChannelCase: KindCase = {
   ],
   columns: {
     heading: ['NAME', 'TYPE', 'MINIMUM', 'READY', 'WAITING', 'DELIVERED', 'FAILED', 'AGE'],
-    row: /^full +Webhook +Warning +True +2 +\d+[smhdy]\S* +\d+[smhdy]\S* +\d+s/u,
+    row: /^full +Webhook +Warning +True +2 +\d+[smhdy]\S* +\d+[smhdy]\S* +\d+[smh]\S*/u,
   },
   badManifests: [
     {
