@@ -259,7 +259,7 @@ describe('a Kubernetes Job', () => {
     const run = stageOf(plan, stage.log.slice(0, 2)).run
     const waits = [0, 1_000, 3_000, 7_000].map((nowMs) => {
       expect(nextRunStep(run, placing, nowMs)).toMatchObject({ kind: 'Place' })
-      notePostponed(run, 'a', 'exceeded quota', nowMs)
+      notePostponed(run, 'a', { message: 'exceeded quota', isRefused: true }, nowMs)
       return nextRunStep(run, placing, nowMs)
     })
     expect(waits).toEqual([1_000, 3_000, 7_000, 15_000].map((untilMs) => ({ kind: 'Wait', untilMs })))

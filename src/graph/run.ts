@@ -13,8 +13,8 @@ export type Removal = 'Removed' | 'Running' | 'Ended' | 'Absent'
 /** Why the effect of a node can never be created. */
 export type Refusal = { readonly reason: string; readonly message: string }
 
-/** The effect of a node cannot be created now; it is retried. */
-export type Postponement = { readonly untilMs: number; readonly tries: number; readonly message: string }
+/** The effect of a node cannot be created now; it is retried. `isRefused`: as things are, the next try comes to the same. */
+export type Postponement = { readonly untilMs: number; readonly tries: number; readonly message: string; readonly isRefused: boolean }
 
 /**
  * A run as this process knows it: its log, folded, and what was learned about effects since. It is changed in place, so
@@ -195,12 +195,17 @@ export function noteRefused(run: Run, node: string, refusal: Refusal): void {
 const leastPauseMs = 1_000
 const mostPauseMs = 60_000
 
-/** Notes that the effect of a node was refused for now. The pause doubles with each try, from 1 s to 60 s. */
-export function notePostponed(run: Run, node: string, message: string, nowMs: number): void {
+/** Notes that the effect of a node could not be created now. The pause doubles with each try, from 1 s to 60 s. */
+export function notePostponed(
+  run: Run,
+  node: string,
+  { message, isRefused }: Pick<Postponement, 'message' | 'isRefused'>,
+  nowMs: number,
+): void {
   for (const index of indexesOf(run, [node])) {
     const tries = (run.postponed.get(index)?.tries ?? 0) + 1
     const pauseMs = Math.min(mostPauseMs, leastPauseMs * 2 ** (tries - 1))
-    run.postponed.set(index, { untilMs: nowMs + pauseMs, tries, message })
+    run.postponed.set(index, { untilMs: nowMs + pauseMs, tries, message, isRefused })
   }
 }
 

@@ -48,6 +48,12 @@ export const workerPoolConditions = {
           'Deployment. The message says which and what to do. The operator retries every 30 s. A Deployment that exists keeps its former template, ' +
           'and its replicas follow the queues.',
       },
+      ApiServerFailed: {
+        status: 'False',
+        meaning:
+          'There is no Deployment yet, because the API server failed when it was created. Nothing is wrong with the template. The operator ' +
+          'retries every 5 s; check the API server if it lasts.',
+      },
       BrokerNotFound: {
         status: 'False',
         meaning: 'The TaskBroker of brokerRef does not exist. Create it in this namespace; the pool then continues by itself.',
@@ -74,6 +80,12 @@ export const workerPoolConditions = {
         meaning: 'The broker is missing or does not answer. The pool continues by itself when it answers.',
       },
       TemplateRefused: { status: 'True', meaning: 'The API server does not accept the pod template now. The operator retries.' },
+      ApiServerFailed: {
+        status: 'True',
+        meaning:
+          'The API server failed when the template was applied. Nothing is wrong with the template. The operator retries every 5 s; check the ' +
+          'API server if it lasts.',
+      },
       WaitingForTarget: { status: 'True', meaning: 'The Deployment of targetRef is missing. The pool continues by itself when it exists.' },
       WaitingForQueueMetrics: { status: 'True', meaning: 'The queues have not been read yet.' },
     },
@@ -173,6 +185,11 @@ export const workerPoolEvents = {
     type: 'Warning',
     action: 'Update',
     meaning: 'The API server refused the pod template. Correct the field that the note names; the former template works on meanwhile.',
+  },
+  ApiServerFailed: {
+    type: 'Warning',
+    action: 'Update',
+    meaning: 'The API server failed when the pod template was applied. The operator retries every 5 s.',
   },
   TemplateRefused: {
     type: 'Warning',

@@ -135,10 +135,19 @@ it.each<[string, JobProgress, string, string]>([
 
 it('one that the API server does not take', () => {
   const run = startedJob()
-  notePostponed(run, 'a', 'exceeded quota', 0)
+  notePostponed(run, 'a', { message: 'exceeded quota', isRefused: true }, 0)
   expect(jobWhereabouts(run, { jobs: [] }).get('a')).toEqual({
     words: 'not created (1 try)',
     blocked: 'CreationRefused',
     detail: 'the API server refuses its Job for now, and the operator retries: exceeded quota',
+  })
+})
+
+it('one at which the API server has failed is not blocked', () => {
+  const run = startedJob()
+  notePostponed(run, 'a', { message: 'etcdserver: request timed out', isRefused: false }, 0)
+  expect(jobWhereabouts(run, { jobs: [] }).get('a')).toEqual({
+    words: 'not created (1 try)',
+    detail: 'its Job is not created yet, and the operator retries: etcdserver: request timed out',
   })
 })

@@ -64,16 +64,11 @@ export function jobWhereabouts(run: Run, progress: JobsProgress): ReadonlyMap<st
 function postponedOf({ name, postponed }: NodeView): readonly (readonly [string, Whereabout])[] {
   if (postponed === undefined) return []
   const words = `not created (${postponed.tries} ${postponed.tries === 1 ? 'try' : 'tries'})`
-  return [
-    [
-      name,
-      {
-        words,
-        blocked: 'CreationRefused',
-        detail: `the API server refuses its Job for now, and the operator retries: ${postponed.message}`,
-      },
-    ],
-  ]
+  const { message } = postponed
+  const where: Whereabout = postponed.isRefused
+    ? { words, blocked: 'CreationRefused', detail: `the API server refuses its Job for now, and the operator retries: ${message}` }
+    : { words, detail: `its Job is not created yet, and the operator retries: ${message}` }
+  return [[name, where]]
 }
 
 function jobWhereabout({ job, isUp, words, reason, blocked, warnings }: JobProgress): Whereabout {

@@ -171,3 +171,35 @@ test('in a namespace that is being deleted nothing is asked for and nothing writ
   await reconcile()
   expect(server.replicas).toEqual([2])
 })
+
+test.each([
+  ['was edited elsewhere since, while no operator ran', 4, 'Invalid value'],
+  ['is the same, and the answer has changed', 3, 'Required value'],
+])('an operator that starts names the generation whose template was refused first, where the spec %s', async (_, generation, problem) => {
+  const refusing = (message: string) =>
+    taskmillError('TM_KUBE_INVALID', 'invalid', {
+      details: { status: 422, causes: [{ field: 'spec.template.spec.containers[0].image', message }] },
+    })
+  const first = setup(poolOf(), poolOf(), deploymentOf(1, {}, 1))
+  first.server.refuses = refusing('Invalid value')
+  await first.reconcile()
+  expect(first.server.status).toMatchObject({ observedGeneration: 3 })
+
+  const pool = { ...poolOf(), metadata: { ...poolOf().metadata, generation }, status: first.server.status } as WorkerPool
+  const second = setup(pool, pool, deploymentOf(1, {}, 1))
+  second.server.refuses = refusing(problem)
+  await second.reconcile()
+  const { conditions } = second.server.status ?? pool.status ?? {}
+  expect(findCondition(conditions, 'Stalled')?.message).toMatch(/^template of generation 3 refused: /u)
+})
+
+test('the template of a later generation that is refused for another reason is named by that generation', async () => {
+  const first = setup(poolOf(), poolOf(), deploymentOf(1, {}, 1))
+  first.server.refuses = taskmillError('TM_KUBE_INVALID', 'first', { details: { status: 400, causes: [] } })
+  await first.reconcile()
+  const pool = { ...poolOf(), metadata: { ...poolOf().metadata, generation: 5 }, status: first.server.status } as WorkerPool
+  const second = setup(pool, pool, deploymentOf(1, {}, 1))
+  second.server.refuses = taskmillError('TM_KUBE_INVALID', 'second', { details: { status: 400, causes: [] } })
+  await second.reconcile()
+  expect(findCondition(second.server.status?.conditions, 'Stalled')?.message).toMatch(/^template of generation 5 refused: second/u)
+})

@@ -9,9 +9,9 @@ import { act, fieldManagers, type Outcome, releaseTarget } from './act.ts'
 import { canDecide, decide, type Plan } from './decide.ts'
 import { fieldInPool } from './deployment.ts'
 import { transitionEvents } from './events.ts'
-import { createGather, type GatherDeps, type Memory, refusedRetryMs, type World } from './gather.ts'
+import { createGather, type GatherDeps, type Memory, retryAfterMsOf, type World } from './gather.ts'
 import { setGauges } from './metrics.ts'
-import { hasWork, statusOf, transitionOf } from './status.ts'
+import { hasWork, refusedGenerationIn, statusOf, transitionOf } from './status.ts'
 
 export type WorkerPoolDeps = GatherDeps & {
   readonly events: EventRecorder
@@ -92,12 +92,13 @@ export function createWorkerPoolController(deps: WorkerPoolDeps): { readonly rec
 
 /** What was refused is not sent again with every reconciliation. */
 function remember(memory: Memory, plan: Plan, { applied, refusedTemplate, refusedReplicas, scaled }: Outcome, world: World): void {
-  const { pool, refused, nowMs } = world
+  const { pool, refused, status, nowMs } = world
   if (applied !== undefined) Object.assign(memory, { applied, refused: undefined })
   if (refusedTemplate !== undefined && plan.deployment !== undefined) {
-    const generation = refused?.generation ?? pool.metadata.generation ?? 0
     const template = plan.deployment
     const refusal = placeRefusal(refusedTemplate, (field) => fieldInPool(field, pool, template))
+    const present = pool.metadata.generation ?? 0
+    const generation = refused?.generation ?? refusedGenerationIn(status, refusal, present) ?? present
     memory.refused = { template, refusal, generation, atMs: nowMs }
   }
   if (scaled !== undefined) memory.refusedReplicas = undefined
@@ -127,7 +128,7 @@ function recheckAfterMs(world: World): number | undefined {
     (each) => each !== undefined,
   )
   if (waits.length === 0) return undefined
-  return Math.max(0, Math.min(...waits.map(({ atMs }) => atMs + refusedRetryMs)) - world.nowMs)
+  return Math.max(0, Math.min(...waits.map(({ atMs, refusal }) => atMs + retryAfterMsOf(refusal))) - world.nowMs)
 }
 
 /** A target is watched by the label that we put on it. */

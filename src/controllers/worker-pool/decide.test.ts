@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { findCondition, type WorkerPoolStatus } from '../../api/index.ts'
+import { transitionEvents } from './events.ts'
 import { deploymentOf, loadOf, nowMs, poolOf, scalingOf, targetPool, refusalOf, worldOf, outcomeOf } from './fixtures.ts'
 import type { World } from './gather.ts'
 
@@ -26,6 +27,7 @@ const invalid = {
   generation: 3,
   atMs: nowMs,
 }
+const failure = refusalOf('TM_KUBE_UNAVAILABLE', 'etcdserver: request timed out')
 const quota = refusalOf('TM_KUBE_FORBIDDEN', 'deployments.apps "email" is forbidden: exceeded quota: q')
 
 describe('decide', () => {
@@ -355,7 +357,7 @@ describe('decide', () => {
       `${message}. Meanwhile the former template is in use: 2 of 2 pods are ready`,
     )
     expect(status.decision).toBe(
-      `2 replicas, template of generation 3 refused: ${problem}. 2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica.`,
+      `2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica. Template of generation 3 refused: ${problem}.`,
     )
     expect(status).toMatchObject({ ready: '2/2', desiredReplicas: 2, backlog: 100 })
   })
@@ -364,7 +366,7 @@ describe('decide', () => {
     const { status, scale } = outcomeOf(worldOf({ refused: invalid, deployment: { kind: 'Missing' }, signals: waiting(550) }))
     expect(findCondition(status.conditions, 'Ready')?.message).toContain('There is no Deployment yet, and 550 jobs wait')
     expect(status).toMatchObject({ ready: '0/10', desiredReplicas: 10, backlog: 550 })
-    expect(status.decision).toMatch(/^0 replicas, template of generation 3 refused: .*10 replicas: 550 jobs/u)
+    expect(status.decision).toMatch(/^10 replicas: 550 jobs .* Template of generation 3 refused: /u)
     expect(scale).toMatchObject({ from: 0, to: 10 })
   })
 
@@ -374,6 +376,36 @@ describe('decide', () => {
     expect(deploymentAt(invalid.refusal, nowMs - 3_600_000)).toBeUndefined()
     expect(deploymentAt(quota, nowMs - 29_999)).toBeUndefined()
     expect(deploymentAt(quota, nowMs - 30_000)).toBeDefined()
+    expect(deploymentAt(failure, nowMs - 4_999)).toBeUndefined()
+    expect(deploymentAt(failure, nowMs - 5_000)).toBeDefined()
+    expect(deploymentAt({ ...failure, retryAfterMs: 9_000 }, nowMs - 8_999)).toBeUndefined()
+  })
+
+  it('says that the API server has failed, and blames no template', () => {
+    const refused = { refusal: failure, generation: 3, atMs: nowMs }
+    const message =
+      'the API server failed to take the template of generation 3, and the operator retries: etcdserver: request timed out. ' +
+      'Next: check the API server if this lasts'
+    const there = outcomeOf(
+      worldOf({ refused, deployment: owned(2, { readyReplicas: 2, updatedReplicas: 2 }), signals: waiting(100) }),
+    ).status
+    expect(facts(there)).toMatchObject({ Ready: 'True DeploymentAvailable', Reconciling: 'True ApiServerFailed' })
+    expect(findCondition(there.conditions, 'Reconciling')?.message).toBe(message)
+    expect([there.reason, there.decision]).toEqual([
+      'DeploymentAvailable',
+      '2 replicas: 100 jobs (100 waiting, 0 running) need 2 at 50 per replica. ' +
+        'Template of generation 3 not applied, the API server failed: etcdserver: request timed out.',
+    ])
+    const missing = outcomeOf(worldOf({ refused, deployment: { kind: 'Missing' } })).status
+    expect(facts(missing)).toMatchObject({ Ready: 'False ApiServerFailed', Reconciling: 'True ApiServerFailed' })
+    const events = (before: WorkerPoolStatus | undefined) => transitionEvents(before, missing).map(({ reason }) => reason)
+    expect([events(undefined), events(there)]).toEqual([['ApiServerFailed'], []])
+  })
+
+  it('says that the API server has failed to take a number of replicas', () => {
+    const refusedReplicas = { replicas: 3, refusal: failure, atMs: nowMs }
+    const { status } = outcomeOf(worldOf({ refusedReplicas, deployment: owned(1, { readyReplicas: 1 }), signals: waiting(120) }))
+    expect(findCondition(status.conditions, 'AbleToScale')?.message).toMatch(/^the API server failed to take 3 replicas: etcdserver/u)
   })
 
   it('rounds the backlog to three digits', () => {

@@ -16,6 +16,7 @@ export function transitionEvents(before: WorkerPoolStatus | undefined, after: Wo
   return [
     ...readyEvents(before, after),
     ...templateEvents(before, after),
+    ...serverEvents(before, after),
     ...scalingEvents(before, after),
     ...overrideEvents(before, after),
   ]
@@ -47,6 +48,13 @@ function templateEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolS
   }
   const message = refusalIn(after)
   return message === undefined || message === refusalIn(before) ? [] : [poolEvent('TemplateInvalid', message)]
+}
+
+/** An Event when the API server has failed, and none with each try. */
+function serverEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {
+  const reconciling = findCondition(after.conditions, 'Reconciling')
+  const isNew = reconciling?.reason === 'ApiServerFailed' && findCondition(before?.conditions, 'Reconciling')?.reason !== reconciling.reason
+  return isNew ? [poolEvent('ApiServerFailed', reconciling.message)] : []
 }
 
 function scalingEvents(before: WorkerPoolStatus | undefined, after: WorkerPoolStatus): readonly WantedEvent[] {

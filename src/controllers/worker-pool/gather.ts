@@ -69,8 +69,13 @@ export type World = {
 export type RefusedTemplate = { readonly refusal: Refusal; readonly generation: number; readonly atMs: number }
 export type RefusedReplicas = { readonly refusal: Refusal; readonly replicas: number; readonly atMs: number }
 
-/** What the API server refuses, and may accept later, is tried again after this time. */
-export const refusedRetryMs = 30_000
+/** What the API server refuses, and may accept later, is tried again after this time; sooner, if it has failed itself. */
+const retryMs = { refused: 30_000, failed: 5_000 }
+
+/** After which time a refusal is out of date, in milliseconds. */
+export function retryAfterMsOf({ kind, retryAfterMs = 0 }: Refusal): number {
+  return Math.max(retryAfterMs, kind === 'Unavailable' ? retryMs.failed : retryMs.refused)
+}
 
 export type DeploymentState =
   | { readonly kind: 'Missing' }
@@ -234,8 +239,8 @@ function refusedTemplate({ refused }: Memory, template: DeploymentApply | undefi
   return template !== undefined && isDeepStrictEqual(refused?.template, template) ? refused : undefined
 }
 
-export function isRecent({ atMs }: { readonly atMs: number }, nowMs: number): boolean {
-  return nowMs - atMs < refusedRetryMs
+export function isRecent({ refusal, atMs }: { readonly refusal: Refusal; readonly atMs: number }, nowMs: number): boolean {
+  return nowMs - atMs < retryAfterMsOf(refusal)
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What people read about a pool: conditions, columns and the decision in words. Pure. */
 import { findCondition, kubeTime, poolCondition, setConditions, type WantedCondition, type WorkerPoolStatus } from '../../api/index.ts'
-import { describeProblems, describeRefusal } from '../../errors/index.ts'
+import { describeProblems, describeRefusal, type Refusal } from '../../errors/index.ts'
 import { demandOf, explainDecision, type ScalingDecision, type ScalingInput } from '../../scaling/index.ts'
 import {
   type Blocker,
@@ -13,7 +13,7 @@ import {
   plural,
 } from './decide.ts'
 import { selectorOf } from './deployment.ts'
-import { currentReplicas, type World } from './gather.ts'
+import { currentReplicas, type RefusedTemplate, type World } from './gather.ts'
 
 /** Of a refusal in `status.decision`; all of it stands in the conditions. */
 const maxProblemLength = 300
@@ -63,7 +63,7 @@ function scaledStatus(world: World, { input, decision, intent }: ScaledGrounds):
         }
       : keep(world, ['busy', 'backlog', 'orphaned', 'oldestJobTime'])),
     reason: intent.isHumanZero === true ? active.reason : tellingReason(health.ready, others),
-    decision: `${describeRefused(world)}${intent.decision}`,
+    decision: `${intent.decision}${describeRefused(world)}`,
     ...(intent.replicas === currentReplicas(world.deployment) || world.deployment.kind === 'Missing' || world.refusedReplicas !== undefined
       ? keep(world, ['lastScaleTime'])
       : { lastScaleTime: kubeTime(world.nowMs) }),
@@ -78,7 +78,9 @@ function ableCondition(
   intent: ScaledGrounds['intent'],
 ): readonly WantedCondition[] {
   if (refusedReplicas?.replicas === intent.replicas) {
-    const message = `the API server refuses ${plural(intent.replicas)}: ${describeRefusal(refusedReplicas.refusal)}. The operator retries`
+    const { refusal } = refusedReplicas
+    const what = hasServerFailed(refusal) ? 'failed to take' : 'refuses'
+    const message = `the API server ${what} ${plural(intent.replicas)}: ${describeRefusal(refusal)}. The operator retries`
     return [poolCondition('AbleToScale', 'FailedUpdateScale', message)]
   }
   if (intent.isByPeople === true) return []
@@ -87,12 +89,36 @@ function ableCondition(
     : [poolCondition('AbleToScale', 'ScaleDownStabilized', explainDecision(input, decision))]
 }
 
-/** `7 replicas, template of generation 5 refused: …. `, in front of why there are so many. */
-function describeRefused({ refused, deployment }: World): string {
+/** ` Template of generation 5 refused: ….`, behind why there are so many replicas. */
+function describeRefused({ refused }: World): string {
   if (refused === undefined) return ''
   const problems = describeProblems(refused.refusal)
   const short = problems.length <= maxProblemLength ? problems : `${problems.slice(0, maxProblemLength - 1)}…`
-  return `${plural(currentReplicas(deployment))}, template of generation ${refused.generation} refused: ${short}. `
+  const what = hasServerFailed(refused.refusal) ? 'not applied, the API server failed' : 'refused'
+  return ` Template of generation ${refused.generation} ${what}: ${short}.`
+}
+
+/** Nothing is wrong with what was written. */
+function hasServerFailed({ kind }: Refusal): boolean {
+  return kind === 'Unavailable'
+}
+
+function refusedWords({ generation, refusal }: Pick<RefusedTemplate, 'generation' | 'refusal'>): string {
+  return `template of generation ${generation} refused: ${describeRefusal(refusal)}`
+}
+
+/**
+ * The generation whose template was refused first, as the status of a former process says it: it named the same refusal, or was about the same
+ * spec.
+ */
+export function refusedGenerationIn(status: WorkerPoolStatus | undefined, refusal: Refusal, generation: number): number | undefined {
+  const told = ['Stalled', 'Reconciling'].flatMap((type) => findCondition(status?.conditions, type)?.message ?? [])
+  for (const message of told) {
+    const first = Number(/^template of generation (?<first>\d+) refused: /u.exec(message)?.groups?.['first'])
+    if (Number.isNaN(first)) continue
+    if (status?.observedGeneration === generation || message.startsWith(refusedWords({ generation: first, refusal }))) return first
+  }
+  return undefined
 }
 
 /** A refused template does not hide how its pods are: those of the former template work on. */
@@ -100,7 +126,12 @@ function refusedHealth(world: World, health: Health): Health {
   const { refused, deployment } = world
   if (refused === undefined) return health
   const { refusal, generation } = refused
-  const message = `template of generation ${generation} refused: ${describeRefusal(refusal)}`
+  if (hasServerFailed(refusal)) {
+    const failed = `the API server failed to take the template of generation ${generation}, and the operator retries: ${describeRefusal(refusal)}`
+    const standing = poolCondition('Reconciling', 'ApiServerFailed', failed)
+    return { ready: deployment.kind === 'Owned' ? health.ready : poolCondition('Ready', 'ApiServerFailed', failed), standing }
+  }
+  const message = refusedWords(refused)
   const meanwhile =
     deployment.kind === 'Owned'
       ? `Meanwhile the former template is in use: ${health.ready.message}`

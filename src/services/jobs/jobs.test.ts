@@ -47,17 +47,18 @@ it('a Job that the cache has shown and shows no more is read from the API server
   expect(await jobs.look(wanted, call)).toEqual({ kind: 'Absent' })
 })
 
-it.each<[ErrorCode, string, string]>([
-  ['TM_KUBE_INVALID', 'spec.backoffLimit: Invalid value', 'Refused'],
-  ['TM_KUBE_INVALID', 'admission webhook "policy.acme.dev" denied the request: no', 'Postponed'],
-  ['TM_KUBE_INVALID', "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", 'Postponed'],
-  ['TM_KUBE_FORBIDDEN', 'exceeded quota', 'Postponed'],
-  ['TM_KUBE_UNAVAILABLE', 'connection refused', 'Postponed'],
-  ['TM_KUBE_TOO_MANY_REQUESTS', 'slow down', 'Postponed'],
-])('%s, %s: the creation is %s', async (code, message, kind) => {
+it.each<[ErrorCode, string, object]>([
+  ['TM_KUBE_INVALID', 'spec.backoffLimit: Invalid value', { kind: 'Refused' }],
+  ['TM_KUBE_INVALID', 'admission webhook "policy.acme.dev" denied the request: no', { kind: 'Postponed', isRefused: true }],
+  ['TM_KUBE_INVALID', "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", { kind: 'Postponed', isRefused: true }],
+  ['TM_KUBE_FORBIDDEN', 'exceeded quota', { kind: 'Postponed', isRefused: true }],
+  ['TM_KUBE_UNAVAILABLE', 'connection refused', { kind: 'Postponed', isRefused: false }],
+  ['TM_KUBE_TOO_MANY_REQUESTS', 'slow down', { kind: 'Postponed', isRefused: false }],
+  ['TM_KUBE_FORBIDDEN', 'namespace acme because it is being terminated', { kind: 'Postponed', isRefused: false }],
+])('%s, %s: the creation is %j', async (code, message, kind) => {
   const { server, jobs } = setup()
   server.failure = taskmillError(code, message)
-  expect(await jobs.create(wanted, call)).toMatchObject({ kind, message: expect.stringContaining(message) })
+  expect(await jobs.create(wanted, call)).toMatchObject({ ...kind, message: expect.stringContaining(message) })
 })
 
 it('a Job of the former template that the cache still shows is not the one to create', async () => {
@@ -70,6 +71,7 @@ it('a Job of the former template that the cache still shows is not the one to cr
   server.failure = taskmillError('TM_KUBE_ALREADY_EXISTS', 'already exists')
   expect(await jobs.create(next, call)).toEqual({
     kind: 'Postponed',
+    isRefused: false,
     message: `Job "${wanted.name}" of the former template is still being deleted`,
   })
   server.failure = undefined

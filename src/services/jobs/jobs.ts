@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { type Job, jobs as jobResource, pods, type JobTemplate } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { annotations, jobName, labels } from '../../contract/index.ts'
-import { classifyRefusal, describeRefusal, errorMessage, hasCode, placeRefusal, type Refusal } from '../../errors/index.ts'
+import {
+  classifyRefusal,
+  describeRefusal,
+  errorMessage,
+  hasCode,
+  placeRefusal,
+  type Refusal,
+  type RefusalKind,
+} from '../../errors/index.ts'
 import type { Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import {
@@ -33,8 +41,8 @@ export type Creation =
   | { readonly kind: 'Created'; readonly warnings: readonly string[] }
   /** Another attempt would be refused too. */
   | { readonly kind: 'Refused'; readonly reason: 'TemplateInvalid' | 'JobNameTaken'; readonly message: string }
-  /** A quota, an admission webhook, an API server that does not answer: another attempt may succeed. */
-  | { readonly kind: 'Postponed'; readonly message: string }
+  /** Another attempt may succeed. `isRefused`: a quota, an admission webhook, a role; otherwise the API server failed, or something is still going. */
+  | { readonly kind: 'Postponed'; readonly message: string; readonly isRefused: boolean }
 
 export type JobLook =
   /** `job` is undefined while the cache does not show yet what this process has created; look again after `againAfterMs`. */
@@ -98,6 +106,8 @@ type State = JobsDeps & {
 }
 
 const fieldManager = 'taskmill-jobs'
+/** Answers that are nobody's refusal: the API server failed or has too much to do, or the namespace is being deleted. */
+const passing: ReadonlySet<RefusalKind> = new Set(['Unavailable', 'Overloaded', 'NamespaceGone'])
 /** How long the cache may lag behind a creation of this process before the API server is asked. */
 const cacheLagMs = 10_000
 
@@ -184,7 +194,8 @@ async function createJob(state: State, wanted: WantedJob, call: Call): Promise<C
     const refusal = classifyRefusal(error)
     if (refusal.kind === 'Unexpected') throw error
     const message = describeRefusal(placeRefusal(refusal, (field) => `${wanted.field}.${field}`))
-    return refusal.retry === 'OnEdit' ? { kind: 'Refused', reason: 'TemplateInvalid', message } : { kind: 'Postponed', message }
+    if (refusal.retry === 'OnEdit') return { kind: 'Refused', reason: 'TemplateInvalid', message }
+    return { kind: 'Postponed', message, isRefused: !passing.has(refusal.kind) }
   }
 }
 
@@ -193,7 +204,9 @@ async function ownerOfName(state: State, wanted: WantedJob, call: Call): Promise
   const { namespace, name } = wanted
   const job = await readJob(state, wanted, call)
   if (job !== undefined && isOfTemplate(job, wanted.generation)) return { kind: 'Created', warnings: [] }
-  if (job !== undefined) return { kind: 'Postponed', message: `Job "${name}" of the former template is still being deleted` }
+  if (job !== undefined) {
+    return { kind: 'Postponed', isRefused: false, message: `Job "${name}" of the former template is still being deleted` }
+  }
   const message = `Job "${name}" in namespace ${namespace} exists, but Taskmill did not create it for this. Next: delete or rename it, and run this again`
   return { kind: 'Refused', reason: 'JobNameTaken', message }
 }

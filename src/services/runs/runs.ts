@@ -179,7 +179,7 @@ async function placeJobs(context: Context, run: Run, nodes: Parameters<NodeJobs[
   const nowMs = brokerClock.now(broker)
   for (const { node, answer } of await jobsOf(context).place(run, nodes, context)) {
     if (answer.kind === 'Refused') noteRefused(run, node, answer)
-    else if (answer.kind === 'Postponed') notePostponed(run, node, answer.message, nowMs)
+    else if (answer.kind === 'Postponed') notePostponed(run, node, answer, nowMs)
     else notePlaced(run, [node])
   }
 }
