@@ -103,9 +103,10 @@ it.each<[Partial<TaskAlert['spec']>, Partial<TaskSchedule['spec']>, string | und
   [failures(3, day), { schedules: ['0 1 * * 0'] }, 'spec.taskFailures.moreThan: 4 runs within 1d are out of reach'],
   [failures(2, day), { schedules: ['0 1 * * 0'] }, undefined],
   [failures(0, 60), { schedules: ['0 1 1 1 *'] }, undefined],
-  [missed(250, 3_600), { everySeconds: 60 }, 'spec.scheduleMissed.moreThan: 251 missed slots within 1h are out of reach'],
-  // After an outage up to 100 are counted at once.
-  [missed(99, 3_600), { everySeconds: 3_600 }, undefined],
+  [missed(250, 3_600), { schedules: ['* * * * *'] }, 'spec.scheduleMissed.moreThan: 251 missed slots within 1h are out of reach'],
+  // After an outage up to 100 are counted at once, those of an interval all.
+  [missed(99, 3_600), { schedules: ['@hourly'] }, undefined],
+  [missed(250, 3_600), { everySeconds: 60 }, undefined],
   [{ noSuccess: {}, windowSeconds: 60 }, { schedules: ['0 1 * * 0'] }, undefined],
   // What is wrong with the schedule is said there.
   [rate(20, 300), { schedules: ['nonsense'] }, undefined],

@@ -71,7 +71,7 @@ const thresholds: Readonly<Record<AlertConditionName, ((spec: TaskAlert['spec'])
   queueLatency: 'none',
 }
 
-/** One decision after an outage counts at most so many missed slots at once. */
+/** One decision after an outage counts at most so many missed slots at once, unless the timing has a formula for their number. */
 const mostMissedAtOnce = 100
 
 /**
@@ -88,7 +88,7 @@ export function unreachableIn({ spec }: TaskAlert, starts: readonly CountedStart
   let possible = counts === 'runs' ? 1 : mostMissedAtOnce
   for (const { schedule, runs } of starts) {
     const parsed = parseTiming(timingOf(schedule))
-    if (!parsed.ok) return undefined
+    if (!parsed.ok || (counts === 'missed slots' && parsed.slots.count !== undefined)) return undefined
     // The present minute belongs to the window.
     const slots = mostSlotsWithin(parsed.slots, windowSeconds + 60, needed)
     if (slots === undefined) return undefined

@@ -1,8 +1,9 @@
+import { assert, integer, property, uniqueArray } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decideDueSlots, findNextWake, findOverdueRuns, findSlotsAhead } from './due-slots.ts'
-import type { Knowledge, Ledger, OpenSlot, RunObservation, SchedulePlan } from './ledger.ts'
-import { parseTiming } from './timing.ts'
-import { emptyLedger } from './transitions.ts'
+import type { Knowledge, Ledger, MissedRuns, OpenSlot, RunObservation, SchedulePlan } from './ledger.ts'
+import { parseTiming, type Timing } from './timing.ts'
+import { countUndecided, emptyLedger } from './transitions.ts'
 
 type Row = {
   readonly name: string
@@ -111,6 +112,73 @@ describe('due slots', () => {
     const found = decideDueSlots({ ...emptyLedger(timing, false, 0), ...ledger }, whole, now * 1000)
     expect(found.fire).toEqual(fire)
     expect(Object.fromEntries(found.missed.map(({ reason, slots }) => [reason, slots.count]))).toEqual(missed)
+  })
+})
+
+describe('the number of missed slots after a long outage', () => {
+  const weekSeconds = 7 * 86_400
+  const everySecond = { everySeconds: 1 }
+  const everyMinute = { schedules: ['* * * * *'], timeZone: 'UTC' }
+
+  function missedIn(timing: Timing, change: Partial<SchedulePlan>, ledger: Partial<Ledger> = {}) {
+    const parsed = parseTiming(timing)
+    if (!parsed.ok) throw new Error(parsed.message)
+    const plan: SchedulePlan = { ...planOf(60, change), timing, slots: parsed.slots }
+    const { fire, missed } = decideDueSlots({ ...emptyLedger(timing, false, 0), ...ledger }, plan, weekSeconds * 1000)
+    return { fire, missed: Object.fromEntries(missed.map(({ reason, slots }) => [reason, slots])) }
+  }
+
+  it.each<[string, Partial<SchedulePlan>, number, Record<string, MissedRuns>]>([
+    ['Latest', {}, 6, { Superseded: { count: weekSeconds - 6, lastSlot: weekSeconds - 6 } }],
+    ['Skip', { missedRuns: 'Skip' }, 6, { Skipped: { count: weekSeconds - 31, lastSlot: weekSeconds - 31 }, Superseded: { count: 25, lastSlot: weekSeconds - 6 } }],
+    ['All', { missedRuns: 'All' }, 10, { TooManyMissed: { count: weekSeconds - 10, lastSlot: weekSeconds - 10 } }],
+    [
+      'a starting deadline within the slots that are walked over',
+      { startingDeadlineSeconds: 50 },
+      6,
+      { StartingDeadlineExceeded: { count: weekSeconds - 51, lastSlot: weekSeconds - 51 }, Superseded: { count: 45, lastSlot: weekSeconds - 6 } },
+    ],
+    [
+      'a starting deadline before them',
+      { startingDeadlineSeconds: 3600 },
+      6,
+      {
+        StartingDeadlineExceeded: { count: weekSeconds - 3601, lastSlot: weekSeconds - 3601 },
+        Superseded: { count: 3595, lastSlot: weekSeconds - 6 },
+      },
+    ],
+  ])('is exact for everySeconds: %s', (_, change, fired, missed) => {
+    const found = missedIn(everySecond, change)
+    expect(found.fire).toHaveLength(fired)
+    expect(found.missed).toEqual(missed)
+  })
+
+  it('leaves out slots that are open', () => {
+    const open: OpenSlot[] = [7, 8, weekSeconds - 20].map((slot) => ({ slot, state: 'Final', generation: 'a', epoch: 1 }))
+    expect(missedIn(everySecond, {}, { open }).missed).toEqual({ Superseded: { count: weekSeconds - 9, lastSlot: weekSeconds - 6 } })
+  })
+
+  it('is a lower bound for cron expressions, and says so', () => {
+    expect(missedIn(everyMinute, {}).missed).toEqual({ Superseded: { count: 99, lastSlot: weekSeconds - 60, isLowerBound: true } })
+    expect(missedIn(everyMinute, { startingDeadlineSeconds: 600 }).missed).toEqual({
+      StartingDeadlineExceeded: { count: 89, lastSlot: weekSeconds - 660, isLowerBound: true },
+      Superseded: { count: 10, lastSlot: weekSeconds - 60 },
+    })
+  })
+
+  it('is exact for cron expressions with at most 100 slots', () => {
+    expect(missedIn(everyMinute, {}, { cursor: weekSeconds - 6000 }).missed).toEqual({ Superseded: { count: 99, lastSlot: weekSeconds - 60 } })
+  })
+
+  it('agrees with counting one by one', () => {
+    assert(
+      property(integer({ min: 1, max: 50 }), integer({ min: 0, max: 3000 }), integer({ min: 0, max: 3000 }), uniqueArray(integer({ min: 0, max: 6000 }), { maxLength: 20 }), (everySeconds, after, length, opened) => {
+        const { slots } = planOf(everySeconds)
+        const open = opened.map(placed)
+        const all = slots.between(after, after + length, Infinity).filter((slot) => !opened.includes(slot))
+        expect(countUndecided(slots, open, after, after + length)).toEqual({ count: all.length, lastSlot: all.at(-1) ?? 0 })
+      }),
+    )
   })
 })
 

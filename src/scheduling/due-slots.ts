@@ -10,7 +10,7 @@ import {
   type RunOutcome,
   type SchedulePlan,
 } from './ledger.ts'
-import { maxCountedSlots } from './transitions.ts'
+import { addMissed, countOlder, maxWalkedSlots, missedRunsOf } from './transitions.ts'
 
 /** A slot that is found at most this late counts as on time: no catch-up policy applies. */
 const onTimeMs = 5_000
@@ -32,11 +32,14 @@ type DueSlots = {
  */
 export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number): DueSlots {
   if (plan.suspended || plan.isHeld === true) return { fire: [], missed: [] }
-  const handled = new Set(ledger.open.map(({ slot }) => slot))
-  const due = plan.slots.between(ledger.cursor, Math.floor(nowMs / 1000), maxCountedSlots).filter((slot) => !handled.has(slot))
-  const missed = new Map<MissedReason, Slot[]>()
-  const miss = (reason: MissedReason, slots: readonly Slot[]): void => {
-    if (slots.length > 0) missed.set(reason, [...(missed.get(reason) ?? []), ...slots])
+  const { open, cursor } = ledger
+  const handled = new Set(open.map(({ slot }) => slot))
+  const newest = plan.slots.between(cursor, Math.floor(nowMs / 1000), maxWalkedSlots)
+  const due = newest.filter((slot) => !handled.has(slot))
+  const missed = new Map<MissedReason, MissedRuns>()
+  const miss = (reason: MissedReason, slots: readonly Slot[] | MissedRuns): void => {
+    const added = 'count' in slots ? slots : missedRunsOf(slots)
+    if (added.count > 0 || added.isLowerBound === true) missed.set(reason, addMissed(missed.get(reason) ?? missedRunsOf([]), added))
   }
   const lateBy = (slot: Slot): number => nowMs - slot * 1000
 
@@ -46,6 +49,11 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
     'StartingDeadlineExceeded',
     due.filter((slot) => lateBy(slot) > deadlineMs),
   )
+  // Slots before the newest 100 are only counted: no policy fires them.
+  const newestTooLate = Math.ceil((nowMs - deadlineMs) / 1000) - 1
+  const olderUntil = newest.length < maxWalkedSlots ? cursor : (newest[0] ?? cursor) - 1
+  miss('StartingDeadlineExceeded', countOlder(plan.slots, open, cursor, Math.min(olderUntil, newestTooLate)))
+  miss(olderReason[plan.missedRuns], countOlder(plan.slots, open, Math.max(cursor, newestTooLate), olderUntil))
   const inTime = due.filter((slot) => lateBy(slot) <= deadlineMs)
 
   // Then the catch-up policy picks from what is left.
@@ -68,8 +76,15 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
     miss('Overlap', fire.slice(free))
     fire = fire.slice(0, free)
   }
-  return { fire, missed: [...missed].map(([reason, slots]) => ({ reason, slots: { count: slots.length, lastSlot: Math.max(...slots) } })) }
+  return { fire, missed: [...missed].flatMap(([reason, slots]) => (slots.count === 0 ? [] : [{ reason, slots }])) }
 }
+
+/** Why the catch-up policy drops the slots before those that it picks from. */
+const olderReason = {
+  Latest: 'Superseded',
+  Skip: 'Skipped',
+  All: 'TooManyMissed',
+} as const satisfies Record<SchedulePlan['missedRuns'], MissedReason>
 
 /**
  * With `Allow`, the jobs of this much time ahead are in the queue as delayed jobs, so that they run even while no

@@ -22,7 +22,7 @@ const full: Ledger = {
   },
   lastFailure: { slot: 0, succeeded: false, reason: 'AttemptsExhausted', finishedAtMs: 9 },
   consecutiveFailures: 1,
-  missed: { Overlap: { count: 2, lastSlot: 50 } },
+  missed: { Overlap: { count: 2, lastSlot: 50 }, Superseded: { count: 99, lastSlot: 40, isLowerBound: true } },
   regressedAtMs: 40_000,
 }
 

@@ -111,8 +111,11 @@ export type RunOutcome = {
 export type MissedReason =
   'StartingDeadlineExceeded' | 'Superseded' | 'Skipped' | 'TooManyMissed' | 'Overlap' | 'Suspended' | 'ScheduleChanged' | 'LedgerRegressed'
 
-/** One decision counts at most 100 slots, so after a long outage the count is a lower bound. */
-export type MissedRuns = { readonly count: number; readonly lastSlot: Slot }
+/**
+ * `isLowerBound`: there were more. One decision walks over at most 100 slots of a timing that has no formula for their
+ * number.
+ */
+export type MissedRuns = { readonly count: number; readonly lastSlot: Slot; readonly isLowerBound?: true }
 
 /** The record of one schedule. A slot above the cursor that is not open has not been decided yet. */
 export type Ledger = {
@@ -254,8 +257,10 @@ function readLedger(value: unknown): Ledger {
     consecutiveFailures: readNumber(it['consecutiveFailures'], 'consecutiveFailures'),
     missed: Object.fromEntries(
       Object.entries(readFields(it['missed'], 'missed')).map(([reason, entry]) => {
-        const { count, lastSlot } = readFields(entry, `missed.${reason}`)
-        return [reason, { count: readNumber(count, `missed.${reason}.count`), lastSlot: readNumber(lastSlot, `missed.${reason}.lastSlot`) }]
+        const name = `missed.${reason}`
+        const { count, lastSlot, isLowerBound } = readFields(entry, name)
+        const read = { count: readNumber(count, `${name}.count`), lastSlot: readNumber(lastSlot, `${name}.lastSlot`) }
+        return [reason, isLowerBound === true ? { ...read, isLowerBound } : read]
       }),
     ),
     ...readOptional('regressedAtMs', it['regressedAtMs'], readNumber),

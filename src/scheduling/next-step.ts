@@ -20,8 +20,8 @@ import {
 import { withCalendars } from './calendars.ts'
 import { parseTiming, type SlotSource } from './timing.ts'
 import {
+  countUndecided,
   emptyLedger,
-  maxCountedSlots,
   withCursor,
   withDispatched,
   withIntents,
@@ -105,7 +105,7 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   const { statusSlot = 0 } = plan
   const known = Math.max(ledger.cursor, statusSlot)
   const now = slotAt(nowMs)
-  const lost = plan.slots.between(known, now, maxCountedSlots).filter((slot) => !ledger.open.some((open) => open.slot === slot))
+  const lost = countUndecided(plan.slots, ledger.open, known, now)
   const revoking = withStates(ledger, (open) => {
     if (open.state === 'Final') return open
     const { restarts: _, ...rest } = open
@@ -209,9 +209,8 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   if (!isRetimed(ledger, plan)) return undefined
   const now = slotAt(nowMs)
   const old = parseTiming(ledger.timing)
-  const handled = new Set(ledger.open.map(({ slot }) => slot))
   const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
-  const due = oldSlots?.between(ledger.cursor, now, maxCountedSlots).filter((slot) => !handled.has(slot)) ?? []
+  const due = oldSlots === undefined ? [] : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
   const placed = slotsIn(ledger, 'Placed')
   const revoked = withStates(ledger, (open) =>
     open.state === 'Placed' && open.slot > now ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,

@@ -27,6 +27,11 @@ export type SlotSource = {
    * of returned slots, not the length of the range.
    */
   between(after: Slot, until: Slot, limit: number): readonly Slot[]
+  /**
+   * Returns how many slots there are after `after`, up to and including `until`, at the same cost for every range. Missing:
+   * the slots can only be counted one by one.
+   */
+  readonly count?: (after: Slot, until: Slot) => number
 }
 
 export type ParsedTiming =
@@ -74,6 +79,7 @@ function everySlots(seconds: number, offset: number): SlotSource {
       const oldest = Math.max(countUpTo(after) + 1, newest - limit + 1)
       return Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, index) => (oldest + index) * seconds + offset)
     },
+    count: (after, until) => Math.max(0, countUpTo(until) - countUpTo(after)),
   }
 }
 

@@ -4,22 +4,53 @@
  */
 import type { Slot } from '../contract/index.ts'
 import { type ActiveRun, type Ledger, type MissedReason, type MissedRuns, type OpenSlot, type RunOutcome, timedBy } from './ledger.ts'
-import type { Timing } from './timing.ts'
+import type { SlotSource, Timing } from './timing.ts'
 
 export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): Ledger {
   return { ...timedBy(timing, suspended), cursor, open: [], active: [], dispatched: 0, consecutiveFailures: 0, missed: {} }
 }
 
 const maxActiveRuns = 1_000
-export const maxCountedSlots = 100
+/** One decision walks over so many slots. */
+export const maxWalkedSlots = 100
+
+export function missedRunsOf(slots: readonly Slot[]): MissedRuns {
+  return { count: slots.length, lastSlot: slots.at(-1) ?? 0 }
+}
+
+export function addMissed(a: MissedRuns, b: MissedRuns): MissedRuns {
+  const sum = { count: a.count + b.count, lastSlot: Math.max(a.lastSlot, b.lastSlot) }
+  return a.isLowerBound === true || b.isLowerBound === true ? { ...sum, isLowerBound: true } : sum
+}
+
+/**
+ * Counts the slots after `after`, up to and including `until`, that are not open: all of them if the timing has a formula
+ * for their number, else the newest 100.
+ */
+export function countUndecided(slots: SlotSource, open: readonly OpenSlot[], after: Slot, until: Slot): MissedRuns {
+  const newest = slots.between(after, until, maxWalkedSlots)
+  const isOpen = new Set(open.map(({ slot }) => slot))
+  const counted = missedRunsOf(newest.filter((slot) => !isOpen.has(slot)))
+  const [oldest] = newest
+  return oldest === undefined || newest.length < maxWalkedSlots ? counted : addMissed(counted, countOlder(slots, open, after, oldest - 1))
+}
+
+/** Counts the slots of a range that no decision walks over. Without a formula: none, and whether there are any. */
+export function countOlder(slots: SlotSource, open: readonly OpenSlot[], after: Slot, until: Slot): MissedRuns {
+  if (until <= after) return missedRunsOf([])
+  const isOpen = new Set(open.map(({ slot }) => slot).filter((slot) => slot > after && slot <= until))
+  const lastSlot = slots.between(after, until, isOpen.size + 1).findLast((slot) => !isOpen.has(slot))
+  if (lastSlot === undefined) return missedRunsOf([])
+  if (slots.count === undefined) return { count: 0, lastSlot: 0, isLowerBound: true }
+  const opened = [...isOpen].filter((slot) => slots.count?.(slot - 1, slot) === 1)
+  return { count: slots.count(after, until) - opened.length, lastSlot }
+}
 
 /** Counts slots as missed. The slots themselves are not stored, so the ledger does not grow with an outage. */
 export function withMissed(ledger: Ledger, reason: MissedReason, slots: readonly Slot[] | MissedRuns): Ledger {
-  const added = 'count' in slots ? slots : { count: slots.length, lastSlot: slots.at(-1) ?? 0 }
+  const added = 'count' in slots ? slots : missedRunsOf(slots)
   if (added.count === 0) return ledger
-  const before = ledger.missed[reason]
-  const lastSlot = Math.max(before?.lastSlot ?? 0, added.lastSlot)
-  return { ...ledger, missed: { ...ledger.missed, [reason]: { count: (before?.count ?? 0) + added.count, lastSlot } } }
+  return { ...ledger, missed: { ...ledger.missed, [reason]: addMissed(ledger.missed[reason] ?? missedRunsOf([]), added) } }
 }
 
 /** Records that the slots are about to be dispatched. From here on they count as active, so that `Forbid` sees them. */

@@ -223,6 +223,13 @@ const status = object({
           fields: {
             reason: string({ description: 'Why: Overlap, Suspended, Superseded, Skipped, and so on.', minLength: 1, maxLength: 64 }),
             count: integer({ description: 'How many slots.', minimum: 0, maximum: maxCount }),
+            lowerBound: optional(
+              boolean({
+                description:
+                  'True: there were more. After a long outage at most 100 slots of cron expressions are counted; slots of everySeconds are all ' +
+                  'counted.',
+              }),
+            ),
             lastSlotTime: dateTime({ description: 'The newest of them.' }),
           },
         }),

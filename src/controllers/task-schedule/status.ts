@@ -190,7 +190,12 @@ function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
     ...(lastFailure?.message === undefined ? {} : { lastFailureMessage: lastFailure.message.slice(0, 2048) }),
     consecutiveFailures,
     missedRuns: Object.entries(missed)
-      .map(([reason, { count, lastSlot }]) => ({ reason, count, lastSlotTime: slotTime(lastSlot) }))
+      .map(([reason, { count, lastSlot, isLowerBound }]) => ({
+        reason,
+        count,
+        ...(isLowerBound && { lowerBound: true }),
+        lastSlotTime: slotTime(lastSlot),
+      }))
       .toSorted((a, b) => (a.reason < b.reason ? -1 : 1)),
   }
 }

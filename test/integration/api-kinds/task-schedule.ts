@@ -72,7 +72,7 @@ const full = {
     lastFailureMessage: 'the disk is full',
     lastResult: 'Failed',
     consecutiveFailures: 3,
-    missedRuns: [{ reason: 'Overlap', count: 2, lastSlotTime: '2026-01-01T06:00:00Z' }],
+    missedRuns: [{ reason: 'Overlap', count: 2, lowerBound: true, lastSlotTime: '2026-01-01T06:00:00Z' }],
     reason: 'AttemptsExhausted',
   },
 }
