@@ -128,3 +128,31 @@ it('names what is wrong with the Job and the parameters', () => {
     ['PayloadTooLarge', 'spec.parameters'],
   ])
 })
+
+describe('deadlines of runs', () => {
+  const job = { spec: { template: { spec: { restartPolicy: 'Never' as const, containers: [] } } } }
+  const deadlinesOf = (spec: Spec) => {
+    const understood = understandSchedule(scheduleOf({ task: undefined, ...spec } as Spec))
+    if (!understood.ok) throw new Error(summarizeFaults(understood.faults).message)
+    const { pendingDeadlineSeconds, isPendingDefault, runDeadlineSeconds, onDeadline } = understood.plan
+    return { pendingDeadlineSeconds, isPendingDefault, runDeadlineSeconds, onDeadline }
+  }
+
+  it.each<[string, Spec, Partial<ReturnType<typeof deadlinesOf>>]>([
+    [
+      'a Kubernetes Job that would hold up the next slots has 15 min to start',
+      { job, concurrencyPolicy: 'Forbid' },
+      { pendingDeadlineSeconds: 900, isPendingDefault: true },
+    ],
+    ['the user may say more or less', { job, concurrencyPolicy: 'Forbid', pendingDeadlineSeconds: 5 }, { pendingDeadlineSeconds: 5 }],
+    ['with Allow it holds up nothing', { job }, {}],
+    ['a job in a queue waits for a worker', { task: { type: 'backup', queue: 'files' }, concurrencyPolicy: 'Forbid' }, {}],
+    [
+      'what becomes of a run that does not end',
+      { job, runDeadlineSeconds: 5, onDeadline: 'Cancel' },
+      { runDeadlineSeconds: 5, onDeadline: 'Cancel' },
+    ],
+  ])('%s', (_, spec, wanted) => {
+    expect(deadlinesOf(spec)).toEqual({ ...wanted })
+  })
+})

@@ -6,6 +6,7 @@ import { compileDocument, type CompiledDocument, describeError } from '../expres
 import { compileJobTemplate } from '../graph/index.ts'
 import { isRawNumber } from '../json/index.ts'
 import {
+  defaultPendingSeconds,
   generationOf,
   parseTiming,
   executionsPlace,
@@ -48,7 +49,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   if (due === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
 
   const { spec, metadata } = schedule
-  const { concurrencyPolicy, missedRuns, missedRunsLimit, startingDeadlineSeconds, pendingDeadlineSeconds, runDeadlineSeconds } = spec
+  const { concurrencyPolicy, missedRuns, missedRunsLimit, startingDeadlineSeconds, runDeadlineSeconds, onDeadline } = spec
   return {
     ok: true,
     plan: {
@@ -59,13 +60,22 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
       missedRuns,
       missedRunsLimit,
       ...(startingDeadlineSeconds === undefined ? {} : { startingDeadlineSeconds }),
-      ...(pendingDeadlineSeconds === undefined ? {} : { pendingDeadlineSeconds }),
+      ...pendingDeadlineOf(spec),
       ...(runDeadlineSeconds === undefined ? {} : { runDeadlineSeconds }),
+      ...(onDeadline === undefined ? {} : { onDeadline }),
       generation: generationFor(schedule),
       createdAtMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
     },
     start,
   }
+}
+
+/** A Kubernetes Job that cannot start, for example because its image does not exist, must not stop the schedule for ever. */
+function pendingDeadlineOf(spec: TaskSchedule['spec']): Pick<StaticPlan, 'pendingDeadlineSeconds' | 'isPendingDefault'> {
+  const { pendingDeadlineSeconds, concurrencyPolicy } = spec
+  if (pendingDeadlineSeconds !== undefined) return { pendingDeadlineSeconds }
+  const isHeldUp = concurrencyPolicy !== 'Allow' && slotStartOf(spec).kind === 'job'
+  return isHeldUp ? { pendingDeadlineSeconds: defaultPendingSeconds, isPendingDefault: true } : {}
 }
 
 function generationFor({ spec }: TaskSchedule): string {

@@ -1,7 +1,7 @@
 import { assert, integer, property, uniqueArray } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decideDueSlots, findNextWake, findOverdueRuns, findSlotsAhead } from './due-slots.ts'
-import type { Knowledge, Ledger, MissedRuns, OpenSlot, RunObservation, SchedulePlan } from './ledger.ts'
+import { decideDueSlots, findNextWake, findSlotsAhead } from './due-slots.ts'
+import type { Ledger, MissedRuns, OpenSlot, SchedulePlan } from './ledger.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import { countUndecided, emptyLedger } from './transitions.ts'
 
@@ -130,13 +130,21 @@ describe('the number of missed slots after a long outage', () => {
 
   it.each<[string, Partial<SchedulePlan>, number, Record<string, MissedRuns>]>([
     ['Latest', {}, 6, { Superseded: { count: weekSeconds - 6, lastSlot: weekSeconds - 6 } }],
-    ['Skip', { missedRuns: 'Skip' }, 6, { Skipped: { count: weekSeconds - 31, lastSlot: weekSeconds - 31 }, Superseded: { count: 25, lastSlot: weekSeconds - 6 } }],
+    [
+      'Skip',
+      { missedRuns: 'Skip' },
+      6,
+      { Skipped: { count: weekSeconds - 31, lastSlot: weekSeconds - 31 }, Superseded: { count: 25, lastSlot: weekSeconds - 6 } },
+    ],
     ['All', { missedRuns: 'All' }, 10, { TooManyMissed: { count: weekSeconds - 10, lastSlot: weekSeconds - 10 } }],
     [
       'a starting deadline within the slots that are walked over',
       { startingDeadlineSeconds: 50 },
       6,
-      { StartingDeadlineExceeded: { count: weekSeconds - 51, lastSlot: weekSeconds - 51 }, Superseded: { count: 45, lastSlot: weekSeconds - 6 } },
+      {
+        StartingDeadlineExceeded: { count: weekSeconds - 51, lastSlot: weekSeconds - 51 },
+        Superseded: { count: 45, lastSlot: weekSeconds - 6 },
+      },
     ],
     [
       'a starting deadline before them',
@@ -167,17 +175,25 @@ describe('the number of missed slots after a long outage', () => {
   })
 
   it('is exact for cron expressions with at most 100 slots', () => {
-    expect(missedIn(everyMinute, {}, { cursor: weekSeconds - 6000 }).missed).toEqual({ Superseded: { count: 99, lastSlot: weekSeconds - 60 } })
+    expect(missedIn(everyMinute, {}, { cursor: weekSeconds - 6000 }).missed).toEqual({
+      Superseded: { count: 99, lastSlot: weekSeconds - 60 },
+    })
   })
 
   it('agrees with counting one by one', () => {
     assert(
-      property(integer({ min: 1, max: 50 }), integer({ min: 0, max: 3000 }), integer({ min: 0, max: 3000 }), uniqueArray(integer({ min: 0, max: 6000 }), { maxLength: 20 }), (everySeconds, after, length, opened) => {
-        const { slots } = planOf(everySeconds)
-        const open = opened.map(placed)
-        const all = slots.between(after, after + length, Infinity).filter((slot) => !opened.includes(slot))
-        expect(countUndecided(slots, open, after, after + length)).toEqual({ count: all.length, lastSlot: all.at(-1) ?? 0 })
-      }),
+      property(
+        integer({ min: 1, max: 50 }),
+        integer({ min: 0, max: 3000 }),
+        integer({ min: 0, max: 3000 }),
+        uniqueArray(integer({ min: 0, max: 6000 }), { maxLength: 20 }),
+        (everySeconds, after, length, opened) => {
+          const { slots } = planOf(everySeconds)
+          const open = opened.map(placed)
+          const all = slots.between(after, after + length, Infinity).filter((slot) => !opened.includes(slot))
+          expect(countUndecided(slots, open, after, after + length)).toEqual({ count: all.length, lastSlot: all.at(-1) ?? 0 })
+        },
+      ),
     )
   })
 })
@@ -203,40 +219,6 @@ describe('placing ahead', () => {
     ['none while suspended', 40, { suspended: true }, [], []],
   ] as const)('%s', (_, everySeconds, change, waiting, expected) => {
     expect(findSlotsAhead(ledgerOf({ open: waiting.map(placed) }), planOf(everySeconds, change), 0)).toEqual(expected)
-  })
-})
-
-describe('deadlines', () => {
-  const run = { slot: 100, generation: 'a', dispatchedAtMs: 100_000 }
-  const both = { pendingDeadlineSeconds: 60, runDeadlineSeconds: 600 }
-
-  function at(seconds: number, change: Partial<SchedulePlan>, looked?: RunObservation, removed?: 'Removed' | 'Started' | 'Absent') {
-    const knowledge: Knowledge = {
-      placed: new Set(),
-      refused: new Set(),
-      ended: [],
-      looked: new Map(looked === undefined ? [] : [[100, looked]]),
-      removed: new Map(removed === undefined ? [] : [[100, removed]]),
-    }
-    const { look, remove, outcomes } = findOverdueRuns(ledgerOf({ active: [run] }), planOf(3600, change), knowledge, seconds * 1000)
-    return look.length > 0 ? 'look' : remove.length > 0 ? 'remove' : outcomes[0]?.reason
-  }
-
-  it.each([
-    ['without any there is nothing to do', 10_000, {}, undefined, undefined, undefined],
-    ['before the first one could have passed: nothing', 159, both, undefined, undefined, undefined],
-    ['then one looks', 160, both, undefined, undefined, 'look'],
-    ['not started: the job is taken out', 160, both, { state: 'Waiting' }, undefined, 'remove'],
-    ['… and the run has failed', 160, both, { state: 'Waiting' }, 'Removed', 'PendingDeadlineExceeded'],
-    ['… unless it started just now', 160, both, { state: 'Waiting' }, 'Started', undefined],
-    ['started in time: nothing', 160, both, { state: 'Active', startedAtMs: 120_000 }, undefined, undefined],
-    ['not ended: failed', 720, both, { state: 'Active', startedAtMs: 120_000 }, undefined, 'RunDeadlineExceeded'],
-    ['not ended, between two attempts: failed', 720, both, { state: 'Waiting', startedAtMs: 120_000 }, undefined, 'RunDeadlineExceeded'],
-    ['its end is on the way: nothing', 720, both, { state: 'Ended' }, undefined, undefined],
-    ['gone without an end: failed', 720, both, { state: 'Absent' }, undefined, 'JobRemoved'],
-    ['waiting does not count as running', 720, { runDeadlineSeconds: 600 }, { state: 'Waiting' }, undefined, undefined],
-  ] as const)('%s', (_, seconds, change, looked, removed, expected) => {
-    expect(at(seconds, change, looked, removed)).toBe(expected)
   })
 })
 

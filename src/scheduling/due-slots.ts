@@ -1,15 +1,6 @@
 import type { Slot } from '../contract/index.ts'
-import {
-  type ActiveRun,
-  isQueueGeneration,
-  type Knowledge,
-  type Ledger,
-  type MissedReason,
-  type MissedRuns,
-  type RunObservation,
-  type RunOutcome,
-  type SchedulePlan,
-} from './ledger.ts'
+import { deadlineOf, earliest } from './ending-runs.ts'
+import { isQueueGeneration, type Ledger, type MissedReason, type MissedRuns, type RunObservation, type SchedulePlan } from './ledger.ts'
 import { addMissed, countOlder, maxWalkedSlots, missedRunsOf } from './transitions.ts'
 
 /** A slot that is found at most this late counts as on time: no catch-up policy applies. */
@@ -121,73 +112,6 @@ export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number
   return slots
 }
 
-/**
- * Finds the runs that exceed `pendingDeadlineSeconds` (from the dispatch to the first start) or `runDeadlineSeconds`
- * (from the first start). Asks for an observation of a run only when one of its deadlines may have passed, because each
- * costs a round trip.
- */
-export function findOverdueRuns(
-  ledger: Ledger,
-  plan: SchedulePlan,
-  { looked, removed }: Knowledge,
-  nowMs: number,
-): { readonly look: readonly Slot[]; readonly remove: readonly Slot[]; readonly outcomes: readonly RunOutcome[] } {
-  /**
-   * Each run passes through at most three steps: observe it, remove it if it has not started, record that it failed.
-   */
-  const found = { look: [] as Slot[], remove: [] as Slot[], outcomes: [] as RunOutcome[] }
-  for (const run of ledger.active) {
-    const { slot } = run
-    const deadlineMs = deadlineOf(run, plan, looked.get(slot), nowMs)
-    if (deadlineMs === undefined || deadlineMs > nowMs) continue
-    const seen = looked.get(slot)
-    if (seen === undefined) found.look.push(slot)
-    else if (seen.state === 'Active') found.outcomes.push(failed(run, 'RunDeadlineExceeded', plan.runDeadlineSeconds, seen, nowMs))
-    else if (seen.state === 'Waiting' && seen.startedAtMs === undefined) {
-      const answer = removed.get(slot)
-      if (answer === undefined) found.remove.push(slot)
-      else if (answer !== 'Started') found.outcomes.push(failed(run, 'PendingDeadlineExceeded', plan.pendingDeadlineSeconds, seen, nowMs))
-    } else if (seen.state === 'Waiting') found.outcomes.push(failed(run, 'RunDeadlineExceeded', plan.runDeadlineSeconds, seen, nowMs))
-    // Someone removed the job. Its end will never arrive, so the run must not stay active for ever.
-    else if (seen.state === 'Absent') {
-      found.outcomes.push({
-        slot,
-        succeeded: false,
-        reason: 'JobRemoved',
-        message: 'the job is gone, and its end was never recorded',
-        finishedAtMs: nowMs,
-      })
-    }
-  }
-  return found
-}
-
-/**
- * Returns when the run's deadline passes, or may pass: a run that was not observed may have started at its dispatch.
- */
-function deadlineOf(run: ActiveRun, plan: SchedulePlan, seen: RunObservation | undefined, nowMs: number): number | undefined {
-  const { pendingDeadlineSeconds, runDeadlineSeconds } = plan
-  const pending = pendingDeadlineSeconds === undefined ? undefined : run.dispatchedAtMs + pendingDeadlineSeconds * 1000
-  const from = (startMs: number): number | undefined => (runDeadlineSeconds === undefined ? undefined : startMs + runDeadlineSeconds * 1000)
-  if (seen === undefined) return earliest(pending, from(run.dispatchedAtMs))
-  // The end of this run is already on its way.
-  if (seen.state === 'Ended') return undefined
-  if (seen.state === 'Absent') return nowMs
-  if (seen.startedAtMs !== undefined) return from(seen.startedAtMs)
-  return seen.state === 'Active' ? from(nowMs) : earliest(pending, from(nowMs))
-}
-
-function failed(
-  run: ActiveRun,
-  reason: 'PendingDeadlineExceeded' | 'RunDeadlineExceeded',
-  seconds: number | undefined,
-  { startedAtMs }: RunObservation,
-  nowMs: number,
-): RunOutcome {
-  const message = reason === 'PendingDeadlineExceeded' ? `not started within ${seconds} s` : `not ended within ${seconds} s`
-  return { slot: run.slot, succeeded: false, reason, message, ...(startedAtMs === undefined ? {} : { startedAtMs }), finishedAtMs: nowMs }
-}
-
 /** Returns the next time (Unix ms) at which there may be something to do although nothing happens; undefined: never. */
 export function findNextWake(
   ledger: Ledger,
@@ -207,9 +131,4 @@ export function findNextWake(
   // A placed slot must be marked as dispatched when it is due.
   const firstPlaced = waiting[0] === undefined ? undefined : waiting[0] * 1000
   return earliest(firstPlaced, waiting.length >= mostAhead / 2 ? undefined : refill(), ...deadlines)
-}
-
-function earliest(...moments: readonly (number | undefined)[]): number | undefined {
-  const known = moments.filter((moment) => moment !== undefined)
-  return known.length === 0 ? undefined : Math.min(...known)
 }

@@ -7,6 +7,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
 import {
+  type CancelResult,
   hasSameExecutor,
   type Knowledge,
   type Ledger,
@@ -18,10 +19,15 @@ import {
 import { nextStep } from './next-step.ts'
 import { parseTiming } from './timing.ts'
 
-/** `Ready` is in the queue, due or not; a removed job is not there. `runs` counts how often a worker has taken it. */
+/**
+ * `Ready` is in the queue, due or not; a removed job is not there; a `Cancelled` one is not there either, and must not come
+ * back. `runs` counts how often a worker has taken it.
+ */
 type JobModel = {
-  readonly state: 'Ready' | 'Running' | 'Ended'
+  readonly state: 'Ready' | 'Running' | 'Ended' | 'Cancelled'
   readonly runs: number
+  /** Where a deadline depends on it. */
+  readonly startedAt?: Slot
   readonly hasDone: boolean
   readonly generation: string
   /** Something of another kind runs for the slot too. */
@@ -34,10 +40,11 @@ type LeaderModel = {
   readonly seen?: { readonly revision: number; readonly ledger: Ledger | undefined }
   readonly placed: readonly Slot[]
   readonly removed: readonly (readonly [Slot, 'Removed' | 'Started' | 'Absent'])[]
+  readonly cancelled?: readonly (readonly [Slot, CancelResult])[]
   /** Slots of which the template made nothing. */
   readonly refused?: readonly Slot[]
   /** Lasts for one decision: what an active run is doing changes by itself. */
-  readonly looked?: readonly (readonly [Slot, RunObservation['state']])[]
+  readonly looked?: readonly (readonly [Slot, RunObservation])[]
   /** The step that it has decided on and not carried out yet: anything may happen in between. */
   readonly step?: Step
 }
@@ -112,6 +119,15 @@ const refusedEnds = (world: World, { refused = [] }: LeaderModel): readonly RunO
     .filter((slot) => slot <= world.nowSlot)
     .map((slot) => ({ slot, succeeded: false, reason: 'Refused', finishedAtMs: world.nowSlot * 1000 }))
 
+/** A Kubernetes Job that is gone is seen as that by every process but the one that deleted it. */
+const vanishedEnds = (world: World, { seen, cancelled = [] }: LeaderModel): readonly RunOutcome[] =>
+  (seen?.ledger?.active ?? [])
+    .filter(({ slot }) => {
+      const job = jobOf(world, slot)
+      return job?.state === 'Cancelled' && job.generation.endsWith('/.job') && !cancelled.some(([each]) => each === slot)
+    })
+    .map(({ slot }) => ({ slot, succeeded: false, reason: 'JobRemoved', finishedAtMs: world.nowSlot * 1000 }))
+
 const isRefused = ({ refuses }: Scenario, slot: Slot, generation: string): boolean =>
   refuses?.slot === slot && refuses.generation === generation
 
@@ -121,8 +137,9 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
     placed: new Set(leader.placed),
     refused: new Set(leader.refused),
     removed: new Map(leader.removed),
-    ended: [...refusedEnds(world, leader), ...ended(world)],
-    looked: new Map(leader.looked?.map(([slot, state]) => [slot, { state, isUntouched: state === 'Waiting' }])),
+    cancelled: new Map(leader.cancelled),
+    ended: [...refusedEnds(world, leader), ...ended(world), ...vanishedEnds(world, leader)],
+    looked: new Map(leader.looked),
   }
   const plan = planOf(scenario, world.edits, leader.epoch)
   const step = nextStep(leader.seen?.ledger, plan, knowledge, world.nowSlot * 1000)
@@ -132,9 +149,17 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
   return mutation.step?.(step, leader.seen?.ledger, world) ?? step
 }
 
-function lookedAt(job: JobModel | undefined): RunObservation['state'] {
-  if (job === undefined) return 'Absent'
-  return ({ Ready: 'Waiting', Running: 'Active', Ended: 'Ended' } as const)[job.state]
+function lookedAt(job: JobModel | undefined): RunObservation {
+  if (job === undefined) return { state: 'Absent', isUntouched: false }
+  const state = ({ Ready: 'Waiting', Running: 'Active', Ended: 'Ended', Cancelled: 'Absent' } as const)[job.state]
+  return { state, isUntouched: state === 'Waiting', ...(job.startedAt !== undefined && { startedAtMs: job.startedAt * 1000 }) }
+}
+
+/** Only a Kubernetes Job can be stopped once it runs. */
+function cancelledBy(job: JobModel | undefined): CancelResult {
+  if (job === undefined || job.state === 'Cancelled') return 'Absent'
+  if (job.state === 'Ended') return job.hasDone ? 'Ended' : 'Absent'
+  return job.state === 'Running' && !job.generation.endsWith('/.job') ? 'Running' : 'Cancelled'
 }
 
 /** The broker's part of a step, and what the leader learns by it. Every step is one atomic script there. */
@@ -144,6 +169,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
     epoch: leader.epoch,
     placed: leader.placed,
     removed: leader.removed,
+    ...(leader.cancelled && { cancelled: leader.cancelled }),
     ...(leader.refused && { refused: leader.refused }),
     ...(leader.seen && { seen: leader.seen }),
   }
@@ -171,7 +197,8 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
         const job = jobOf(next, slot)
         const generation = generationOf(slot)
         if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, generation })
-        else if (!hasSameExecutor(job.generation, generation)) next = withJob(next, slot, { ...job, isDoubled: true })
+        else if (job.state === 'Cancelled' || !hasSameExecutor(job.generation, generation))
+          next = withJob(next, slot, { ...job, isDoubled: true })
       }
       const removed = leader.removed.filter(([slot]) => !step.slots.includes(slot))
       const placed = [...new Set([...leader.placed, ...accepted])].toSorted((a, b) => a - b)
@@ -182,7 +209,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
       let next = world
       const results = step.slots.map((slot) => {
         const job = jobOf(next, slot)
-        if (job === undefined) return [slot, 'Absent'] as const
+        if (job === undefined || job.state === 'Cancelled') return [slot, 'Absent'] as const
         if (job.state !== 'Ready' || job.runs > 0) return [slot, 'Started'] as const
         next = withJob(next, slot, undefined)
         return [slot, 'Removed'] as const
@@ -190,6 +217,17 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
       const others = leader.removed.filter(([slot]) => !step.slots.includes(slot))
       const placed = leader.placed.filter((slot) => !step.slots.includes(slot))
       return withLeader(next, { ...without(idle, step.slots), placed, removed: [...others, ...results].toSorted(([a], [b]) => a - b) })
+    }
+    case 'Cancel': {
+      if (isFenced) return withLeader(world, ignorant)
+      let next = world
+      const results = step.slots.map((slot) => {
+        const job = jobOf(next, slot)
+        const result = cancelledBy(job)
+        if (result === 'Cancelled' && job !== undefined) next = withJob(next, slot, { ...job, state: 'Cancelled' })
+        return [slot, result] as const
+      })
+      return withLeader(next, { ...idle, cancelled: results })
     }
     case 'Acknowledge': {
       if (isFenced) return withLeader(world, ignorant)
@@ -215,13 +253,18 @@ function without({ refused, ...leader }: LeaderModel, slots: readonly Slot[]): L
   return left.length === 0 ? leader : { ...leader, refused: left }
 }
 
+function started(job: JobModel, { nowSlot }: World, { plans }: Scenario): JobModel {
+  const isTimed = plans.some(({ runDeadlineSeconds }) => runDeadlineSeconds !== undefined)
+  return { ...job, state: 'Running', runs: job.runs + 1, ...(isTimed && { startedAt: nowSlot }) }
+}
+
 /** All that may happen next. */
 function successors(world: World, scenario: Scenario, mutation: Mutation): World[] {
   const next: World[] = []
   if (world.nowSlot < scenario.until * tick) next.push({ ...world, nowSlot: world.nowSlot + tick })
   if (world.edits + 1 < scenario.plans.length) next.push({ ...world, edits: world.edits + 1 })
   for (const [slot, job] of world.jobs) {
-    if (job.state === 'Ready' && slot <= world.nowSlot) next.push(withJob(world, slot, { ...job, state: 'Running', runs: job.runs + 1 }))
+    if (job.state === 'Ready' && slot <= world.nowSlot) next.push(withJob(world, slot, started(job, world, scenario)))
     if (job.state === 'Running') next.push(withJob(world, slot, { ...job, state: 'Ended' }))
   }
   for (const [at, leader] of world.leaders.entries()) {
@@ -272,12 +315,8 @@ function settle(world: World, scenario: Scenario, mutation: Mutation): World {
   for (let steps = 0; steps < 500; steps++) {
     const job = current.jobs.find(([slot, { state }]) => state === 'Running' || (state === 'Ready' && slot <= current.nowSlot))
     if (job !== undefined) {
-      const [slot, { state, runs }] = job
-      current = withJob(
-        current,
-        slot,
-        state === 'Running' ? { ...job[1], state: 'Ended' } : { ...job[1], state: 'Running', runs: runs + 1 },
-      )
+      const [slot, model] = job
+      current = withJob(current, slot, model.state === 'Running' ? { ...model, state: 'Ended' } : started(model, current, scenario))
       continue
     }
     const leader = current.leaders[1]
@@ -300,10 +339,11 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
     return left === undefined ? undefined : `the job of slot ${left[0]} is still there`
   }
   if (ledger === undefined) return 'there is no ledger'
-  const ran = world.jobs.filter(([, { runs }]) => runs === 1).length
-  // One slot at most is refused, and then it is the only one that fails.
-  const refused = ledger.lastFailure === undefined ? 0 : 1
+  const ran = world.jobs.filter(([, { runs, state }]) => runs === 1 || state === 'Cancelled').length
+  // One slot at most is refused, and then it is the only one that fails so.
+  const refused = ledger.lastFailure?.reason === 'Refused' ? 1 : 0
   if (ledger.dispatched !== ran + refused) return `${ledger.dispatched} dispatched, ${ran} ran, ${refused} refused`
+  if (ledger.lastFailure?.reason === 'JobRemoved') return 'a run that the schedule cancelled counts as removed by someone'
   if (ledger.active.length > 0 && ledger.active.some(({ slot }) => slot <= world.nowSlot)) return 'a run that has ended counts as active'
   if (ledger.open.some(({ slot, state }) => slot <= world.nowSlot && state !== 'Final')) return 'a due slot is open'
   const missed = Object.values(ledger.missed).reduce((sum, { count }) => sum + count, 0)
@@ -443,6 +483,18 @@ const scenarios: readonly Scenario[] = [
     crashes: 0,
     plans: [{ generation: 'a/.job' }, { generation: 'b/.job' }, { deletion: 'Delete' }],
   },
+  {
+    name: 'a Kubernetes Job that is cancelled at its deadline',
+    until: 4,
+    crashes: 1,
+    plans: [{ concurrencyPolicy: 'Forbid', generation: 'a/.job', runDeadlineSeconds: tick, onDeadline: 'Cancel' }],
+  },
+  {
+    name: 'a job in a worker that cannot be cancelled at its deadline',
+    until: 4,
+    crashes: 1,
+    plans: [{ concurrencyPolicy: 'Forbid', runDeadlineSeconds: tick, onDeadline: 'Cancel' }],
+  },
   { name: 'deleted, racing with the start', until: 2, crashes: 1, plans: [{}, { deletion: 'Delete' }] },
 ]
 
@@ -535,6 +587,16 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /dispatched, .* ran/u,
     among: /while its template is edited/u,
+  },
+  'a run is cancelled before that is recorded': {
+    mutation: {
+      step: (step) =>
+        step.kind === 'Write' && step.what === 'cancel'
+          ? { kind: 'Cancel', slots: step.ledger.active.filter(({ ending }) => ending !== undefined).map(({ slot }) => slot) }
+          : step,
+    },
+    found: /counts as removed by someone/u,
+    among: /is cancelled at its deadline/u,
   },
   'a started job counts as taken back': {
     mutation: {

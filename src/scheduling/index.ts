@@ -12,9 +12,18 @@
  * readable until it is acknowledged.
  * Does not: read a clock, or know brokers and objects. Everything comes in as a value.
  */
-export { executionsPlace, generationOf, isQueueGeneration, jobsPlace, parseLedger, queueOfGeneration } from './ledger.ts'
+export {
+  defaultPendingSeconds,
+  executionsPlace,
+  generationOf,
+  isQueueGeneration,
+  jobsPlace,
+  parseLedger,
+  queueOfGeneration,
+} from './ledger.ts'
 export type {
   ActiveRun,
+  CancelResult,
   Knowledge,
   Ledger,
   MissedReason,

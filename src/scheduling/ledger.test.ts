@@ -7,7 +7,15 @@ const full: Ledger = {
   timing: { schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', suspended: false },
   cursor: 100,
   open: [{ slot: 200, state: 'Placed', generation: 'a/mail', epoch: 3 }],
-  active: [{ slot: 100, generation: 'a/mail', dispatchedAtMs: 100_250.5 }],
+  active: [
+    { slot: 100, generation: 'a/mail', dispatchedAtMs: 100_250.5 },
+    {
+      slot: 101,
+      generation: 'a/.job',
+      dispatchedAtMs: 101_000,
+      ending: { reason: 'RunDeadlineExceeded', message: 'not ended within 5 s' },
+    },
+  ],
   dispatched: 7,
   lastDispatched: { slot: 100, atMs: 100_250 },
   lastRun: {
@@ -60,6 +68,11 @@ describe('a stored ledger', () => {
       'an unknown state',
       damaged({ open: [{ slot: 1, state: 'Lost', generation: 'a', epoch: 1 }] }),
       /open\.state is "Lost", but must be one of/u,
+    ],
+    [
+      'an unknown reason to end a run',
+      damaged({ active: [{ ...full.active[1], ending: { reason: 'Later', message: '' } }] }),
+      /active\.ending\.reason is "Later", but must be one of|ending\.reason is "Later", but must be one of/u,
     ],
     ['no list', damaged({ active: {} }), /active is not a list/u],
     ['no timing', damaged({ timing: { suspended: false } }), /timing\.schedules is not a list/u],

@@ -35,6 +35,10 @@ export type SchedulePlan = {
   readonly startingDeadlineSeconds?: number | undefined
   readonly pendingDeadlineSeconds?: number | undefined
   readonly runDeadlineSeconds?: number | undefined
+  /** `pendingDeadlineSeconds` is not the user's: it ends only runs that are stuck. */
+  readonly isPendingDefault?: boolean | undefined
+  /** What `runDeadlineSeconds` does to the run: it is cancelled, or continues without counting (the default). */
+  readonly onDeadline?: 'Abandon' | 'Cancel' | undefined
   /** Fingerprint of the template and its executor. A job that was placed ahead from another generation is revoked. */
   readonly generation: string
   readonly epoch: number
@@ -73,7 +77,16 @@ export type ActiveRun = {
   readonly generation: string
   readonly dispatchedAtMs: number
   readonly startedAtMs?: number
+  /** It is being cancelled: what its outcome is once that is done. */
+  readonly ending?: Ending
 }
+
+/** Written before the effect, so that the process that continues after a crash records the same outcome. */
+export type Ending = { readonly reason: EndingReason; readonly message: string }
+
+const endingReasons = ['RunDeadlineExceeded'] as const
+
+export type EndingReason = (typeof endingReasons)[number]
 
 /**
  * All outcomes of a run. For a graph they are the outcomes of its TaskExecution; a Kubernetes Job fails or times out
@@ -158,18 +171,35 @@ export type Knowledge = {
   readonly refused: ReadonlySet<Slot>
   /** Results of removing the jobs of revoked slots. */
   readonly removed: ReadonlyMap<Slot, 'Removed' | 'Started' | 'Absent'>
+  /** Results of cancelling runs. */
+  readonly cancelled: ReadonlyMap<Slot, CancelResult>
   /** Ends that have arrived and are not acknowledged. */
   readonly ended: readonly RunOutcome[]
   /** States of active runs, as observed a moment ago. */
   readonly looked: ReadonlyMap<Slot, RunObservation>
 }
 
-/** `isUntouched`: nothing of it has ever run, no worker and no container. */
+/**
+ * - `Cancelled`: it is gone, or ends by itself as soon as it can.
+ * - `Running`: nothing can stop it; it continues.
+ * - `Ended`: it had ended before; its end arrives, and counts.
+ * - `Absent`: there is nothing, and no end will come.
+ */
+export type CancelResult = 'Cancelled' | 'Running' | 'Ended' | 'Absent'
+
 export type RunObservation = {
   readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
   readonly startedAtMs?: number | undefined
+  /** Nothing of it has ever run, no worker and no container. */
   readonly isUntouched?: boolean | undefined
+  /** Nothing of it has run for longer than `defaultPendingSeconds`, and nobody suspends it. */
+  readonly isStuck?: boolean | undefined
+  /** What keeps it from starting. */
+  readonly trouble?: string | undefined
 }
+
+/** After this time a Kubernetes Job of which nothing has run counts as stuck. */
+export const defaultPendingSeconds = 900
 
 export type Step =
   /**
@@ -177,13 +207,13 @@ export type Step =
    * from `beforeMs` on, by its own clock.
    */
   | { readonly kind: 'Write'; readonly what: WriteName; readonly ledger: Ledger; readonly notBeforeMs?: number; readonly beforeMs?: number }
-  | { readonly kind: 'Place' | 'Remove' | 'Look' | 'Acknowledge'; readonly slots: readonly Slot[] }
+  | { readonly kind: 'Place' | 'Remove' | 'Cancel' | 'Look' | 'Acknowledge'; readonly slots: readonly Slot[] }
   /** Delete the ledger itself. */
   | { readonly kind: 'Delete' }
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
 
 export type WriteName =
-  'adopt' | 'regressed' | 'retime' | 'record' | 'placed' | 'taken back' | 'revoke' | 'restart' | 'free' | 'intend' | 'final'
+  'adopt' | 'regressed' | 'retime' | 'record' | 'placed' | 'taken back' | 'revoke' | 'restart' | 'cancel' | 'free' | 'intend' | 'final'
 
 /** Used in place of a queue name, for runs that are objects of the API server. No queue name starts with a dot. */
 export const executionsPlace = '.execution'
@@ -246,6 +276,7 @@ function readLedger(value: unknown): Ledger {
       generation: readText(each['generation'], 'active.generation'),
       dispatchedAtMs: readNumber(each['dispatchedAtMs'], 'active.dispatchedAtMs'),
       ...readOptional('startedAtMs', each['startedAtMs'], readNumber),
+      ...readOptional('ending', each['ending'], readEnding),
     })),
     dispatched: readNumber(it['dispatched'], 'dispatched'),
     ...(last && {
@@ -296,6 +327,11 @@ function readTiming(it: Fields): Timing {
 
 function readCalendars(value: unknown, name: string): CalendarsVersion {
   return { rules: readText(readFields(value, name)['rules'], `${name}.rules`) }
+}
+
+function readEnding(value: unknown, name: string): Ending {
+  const it = readFields(value, name)
+  return { reason: readOneOf(it['reason'], endingReasons, `${name}.reason`), message: readText(it['message'], `${name}.message`) }
 }
 
 function readOutcome(value: unknown, name: string): RunOutcome {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
 import { withCalendars } from './calendars.ts'
 import { joined, not, within } from './cover.ts'
-import type { Knowledge, Ledger, RunObservation, RunOutcome, SchedulePlan } from './ledger.ts'
+import type { CancelResult, Knowledge, Ledger, RunObservation, RunOutcome, SchedulePlan } from './ledger.ts'
 import { nextStep } from './next-step.ts'
 import { parseTiming, type Timing } from './timing.ts'
 
@@ -21,6 +21,12 @@ function planOf(change: Partial<SchedulePlan> = {}): SchedulePlan {
   return { ...rest, epoch: 1, createdAtMs: start * 1000, ...change, timing, slots }
 }
 
+function cancelledBy(job: RunObservation | undefined, isStoppable: boolean): CancelResult {
+  if (job === undefined) return 'Absent'
+  if (job.state === 'Ended') return 'Ended'
+  return job.state === 'Active' && !isStoppable ? 'Running' : 'Cancelled'
+}
+
 /** A broker in which nothing goes wrong, and a leader that carries out each step until it has to wait. */
 function home() {
   const jobs = new Map<Slot, RunObservation>()
@@ -34,15 +40,18 @@ function home() {
     ledger: undefined as Ledger | undefined,
     jobs,
     untilMs: undefined as number | undefined,
+    /** Its runs can be stopped while they are active, as a Kubernetes Job can. */
+    isStoppable: true,
     /** Everything there is to do at a moment (seconds); answers what was done. A new leader each time: it remembers nothing. */
     lead(at: number, plan = planOf()): readonly string[] {
       const placed = new Set<Slot>()
       const seen = new Set<Slot>()
       const removed = new Map<Slot, 'Removed' | 'Started' | 'Absent'>()
+      const cancelled = new Map<Slot, CancelResult>()
       const looked = new Map<Slot, RunObservation>()
       const done: string[] = []
       for (let count = 0; count < 300; count++) {
-        const knowledge: Knowledge = { placed, refused: seen, removed, looked, ended: [...ended, ...refusedEnds(seen, at)] }
+        const knowledge: Knowledge = { placed, refused: seen, removed, cancelled, looked, ended: [...ended, ...refusedEnds(seen, at)] }
         const step = nextStep(world.ledger, plan, knowledge, at * 1000)
         world.untilMs = step.kind === 'Wait' ? step.untilMs : undefined
         if (step.kind === 'Wait') return done
@@ -68,6 +77,9 @@ function home() {
                 job === undefined ? 'Absent' : job.state === 'Waiting' && job.startedAtMs === undefined ? 'Removed' : 'Started',
               )
               if (removed.get(each) === 'Removed') jobs.delete(each)
+            } else if (step.kind === 'Cancel') {
+              cancelled.set(each, cancelledBy(job, world.isStoppable))
+              if (cancelled.get(each) === 'Cancelled') jobs.delete(each)
             } else if (step.kind === 'Look') looked.set(each, job ?? { state: 'Absent' })
             else {
               seen.delete(each)
@@ -97,6 +109,14 @@ function home() {
 }
 
 const forbid = { concurrencyPolicy: 'Forbid' } as const
+const nothingKnown: Knowledge = {
+  placed: new Set(),
+  refused: new Set(),
+  removed: new Map(),
+  cancelled: new Map(),
+  looked: new Map(),
+  ended: [],
+}
 
 describe('a slot', () => {
   it('is placed ahead (intent, job, placed) and dispatched when it is due', () => {
@@ -153,12 +173,7 @@ describe('the end of a run', () => {
   it('makes a slot final if the leader died after the job was placed', () => {
     const world = home()
     world.lead(start, planOf(forbid))
-    const intend = nextStep(
-      world.ledger,
-      planOf(forbid),
-      { placed: new Set(), refused: new Set(), removed: new Map(), looked: new Map(), ended: [] },
-      slot(1) * 1000,
-    )
+    const intend = nextStep(world.ledger, planOf(forbid), nothingKnown, slot(1) * 1000)
     if (intend.kind !== 'Write') throw new Error(intend.kind)
     world.ledger = intend.ledger
     world.end(slot(1))
@@ -177,6 +192,66 @@ describe('the end of a run', () => {
     world.end(slot(1))
     expect(world.lead(slot(1) + 25, plan)).toEqual(['Acknowledge'])
     expect(world.ledger).toMatchObject({ lastRun: { reason: 'RunDeadlineExceeded' }, consecutiveFailures: 1 })
+  })
+})
+
+describe('a run that exceeds runDeadlineSeconds, with onDeadline: Cancel', () => {
+  const plan = planOf({ ...forbid, runDeadlineSeconds: 20, onDeadline: 'Cancel' })
+
+  function exceeded() {
+    const world = home()
+    world.lead(start, plan)
+    world.lead(slot(1), plan)
+    world.begin(slot(1))
+    return world
+  }
+
+  it('is marked, cancelled, and recorded', () => {
+    const world = exceeded()
+    expect(world.lead(slot(1) + 20, plan)).toEqual(['Look', 'cancel', 'Cancel', 'free'])
+    expect(world.placed).toEqual([])
+    expect(world.ledger).toMatchObject({
+      active: [],
+      consecutiveFailures: 1,
+      lastFailure: { slot: slot(1), reason: 'RunDeadlineExceeded', message: 'not ended within 20 s', startedAtMs: slot(1) * 1000 },
+    })
+  })
+
+  it('counts as ended although its worker cannot be stopped, and says so', () => {
+    const world = exceeded()
+    world.isStoppable = false
+    world.lead(slot(1) + 20, plan)
+    expect(world.ledger?.lastFailure?.message).toBe(
+      'not ended within 20 s; its job is active in a worker, which Taskmill cannot stop: it continues there',
+    )
+    world.end(slot(1))
+    expect(world.lead(slot(1) + 25, plan)).toEqual(['Acknowledge'])
+    expect(world.ledger).toMatchObject({ consecutiveFailures: 1 })
+  })
+
+  it('keeps its own outcome if it ended before it could be cancelled', () => {
+    const world = exceeded()
+    const looked = new Map([[slot(1), { state: 'Active', startedAtMs: slot(1) * 1000 } as const]])
+    const mark = nextStep(world.ledger, plan, { ...nothingKnown, looked }, (slot(1) + 20) * 1000)
+    if (mark.kind !== 'Write') throw new Error(mark.kind)
+    world.ledger = mark.ledger
+    world.jobs.set(slot(1), { state: 'Ended' })
+    expect(world.lead(slot(1) + 20, plan)).toEqual(['Cancel'])
+    world.end(slot(1))
+    expect(world.lead(slot(1) + 21, plan)).toEqual(['record', 'Acknowledge'])
+    expect(world.ledger).toMatchObject({ active: [], lastSuccess: { slot: slot(1) } })
+  })
+
+  it('has the same outcome if the leader died after it was cancelled', () => {
+    const world = exceeded()
+    const looked = new Map([[slot(1), { state: 'Active', startedAtMs: slot(1) * 1000 } as const]])
+    const mark = nextStep(world.ledger, plan, { ...nothingKnown, looked }, (slot(1) + 20) * 1000)
+    if (mark.kind !== 'Write') throw new Error(mark.kind)
+    const removed: RunOutcome = { slot: slot(1), succeeded: false, reason: 'JobRemoved', message: 'job/x was deleted', finishedAtMs: 0 }
+    expect(nextStep(mark.ledger, plan, { ...nothingKnown, ended: [removed] }, (slot(1) + 30) * 1000)).toMatchObject({
+      what: 'record',
+      ledger: { active: [], lastFailure: { reason: 'RunDeadlineExceeded', message: 'not ended within 20 s' } },
+    })
   })
 })
 
@@ -352,8 +427,7 @@ describe('an intent whose effect was not made', () => {
   function interrupted() {
     const world = home()
     world.lead(start, planOf(forbid))
-    const nothing: Knowledge = { placed: new Set(), refused: new Set(), removed: new Map(), looked: new Map(), ended: [] }
-    const intend = nextStep(world.ledger, planOf(forbid), nothing, slot(1) * 1000)
+    const intend = nextStep(world.ledger, planOf(forbid), nothingKnown, slot(1) * 1000)
     if (intend.kind !== 'Write') throw new Error(intend.kind)
     world.ledger = intend.ledger
     return world
@@ -475,7 +549,6 @@ describe('two clusters on one broker', () => {
 })
 
 describe('regressions', () => {
-  const nothing: Knowledge = { placed: new Set(), refused: new Set(), removed: new Map(), ended: [], looked: new Map() }
   const written = (ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, at: number): Ledger => {
     const step = nextStep(ledger, plan, knowledge, at * 1000)
     if (step.kind !== 'Write') throw new Error(step.kind)
@@ -495,28 +568,31 @@ describe('regressions', () => {
 
   it('a job that was placed ahead and ran while no operator did is not late', () => {
     const ledger: Ledger = { ...empty, open: [{ slot: slot(1), state: 'Placed', generation: 'a', epoch: 1 }], active }
-    expect(written(ledger, planOf(), nothing, slot(1) + 59).lastDispatched).toEqual({ slot: slot(1), atMs: slot(1) * 1000 })
+    expect(written(ledger, planOf(), nothingKnown, slot(1) + 59).lastDispatched).toEqual({ slot: slot(1), atMs: slot(1) * 1000 })
   })
 
   it('a running slot is counted once if the schedule is deleted and recreated', () => {
     const ledger: Ledger = { ...empty, cursor: slot(1), dispatched: 1, lastDispatched: { slot: slot(1), atMs: slot(1) * 1000 }, active }
-    const revoking = written(ledger, planOf({ deletion: 'Delete' }), nothing, slot(1) + 10)
-    const back = written(revoking, planOf(), { ...nothing, removed: new Map([[slot(1), 'Started']]) }, slot(1) + 11)
+    const revoking = written(ledger, planOf({ deletion: 'Delete' }), nothingKnown, slot(1) + 10)
+    const back = written(revoking, planOf(), { ...nothingKnown, removed: new Map([[slot(1), 'Started']]) }, slot(1) + 11)
     expect(back).toMatchObject({ dispatched: 1, active: [{ slot: slot(1) }], open: [] })
   })
 
   it('an intent that lands after the starting deadline is refused', () => {
     const plan = planOf({ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 20 })
-    expect(nextStep(empty, plan, nothing, slot(1) * 1000 + 10_000)).toMatchObject({ what: 'intend', beforeMs: (slot(1) + 20) * 1000 + 1 })
+    expect(nextStep(empty, plan, nothingKnown, slot(1) * 1000 + 10_000)).toMatchObject({
+      what: 'intend',
+      beforeMs: (slot(1) + 20) * 1000 + 1,
+    })
   })
 
   it('a run that disappeared does not block a Forbid schedule', () => {
     const plan = planOf({ concurrencyPolicy: 'Forbid' })
     const ledger: Ledger = { ...empty, cursor: slot(1), dispatched: 1, active }
-    expect(nextStep(ledger, plan, nothing, slot(2) * 1000)).toEqual({ kind: 'Look', slots: [slot(1)] })
-    const freed = written(ledger, plan, { ...nothing, looked: new Map([[slot(1), { state: 'Absent' }]]) }, slot(2))
+    expect(nextStep(ledger, plan, nothingKnown, slot(2) * 1000)).toEqual({ kind: 'Look', slots: [slot(1)] })
+    const freed = written(ledger, plan, { ...nothingKnown, looked: new Map([[slot(1), { state: 'Absent' }]]) }, slot(2))
     expect(freed).toMatchObject({ active: [], lastRun: { slot: slot(1), reason: 'JobRemoved' }, missed: {} })
-    const overlapping = written(ledger, plan, { ...nothing, looked: new Map([[slot(1), { state: 'Active' }]]) }, slot(2))
+    const overlapping = written(ledger, plan, { ...nothingKnown, looked: new Map([[slot(1), { state: 'Active' }]]) }, slot(2))
     expect(overlapping.missed).toEqual({ Overlap: { count: 1, lastSlot: slot(2) } })
   })
 })

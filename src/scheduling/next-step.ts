@@ -4,7 +4,8 @@
  * started is finished before anything new starts.
  */
 import type { Slot } from '../contract/index.ts'
-import { decideDueSlots, findNextWake, findOverdueRuns, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
+import { decideDueSlots, findNextWake, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
+import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import {
   jobsPlace,
   type Knowledge,
@@ -39,6 +40,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     recordRegression(ledger, plan, nowMs) ??
     recordEnds(ledger, plan, knowledge, nowMs) ??
     acknowledgeEnds(knowledge) ??
+    finishCancels(ledger, knowledge, nowMs) ??
     finishIntents(ledger, plan, knowledge, nowMs) ??
     finishRemovals(ledger, plan, knowledge, nowMs) ??
     adoptTiming(ledger, plan, nowMs) ??
@@ -120,7 +122,8 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
  * Event.
  */
 function recordEnds(ledger: Ledger, { epoch }: SchedulePlan, { ended }: Knowledge, nowMs: number): Step | undefined {
-  for (const outcome of ended.toSorted((a, b) => a.slot - b.slot)) {
+  for (const end of ended.toSorted((a, b) => a.slot - b.slot)) {
+    const outcome = outcomeOfEnd(ledger, end)
     const isOpen = ledger.open.some(({ slot, state }) => slot === outcome.slot && state !== 'Final')
     if (!isOpen && !ledger.active.some(({ slot }) => slot === outcome.slot)) continue
     // A slot can end before its dispatch was recorded: the process died in between.
@@ -256,8 +259,9 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
   if (plan.suspended || plan.isHeld === true) return undefined
   const undecided = new Set(ledger.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
   const stale = ledger.active.filter(
-    ({ slot, generation }) =>
+    ({ slot, generation, ending }) =>
       generation !== plan.generation &&
+      ending === undefined &&
       !undecided.has(slot) &&
       removed.get(slot) !== 'Started' &&
       (plan.concurrencyPolicy !== 'Allow' || queueOfGeneration(generation) === jobsPlace),
@@ -276,17 +280,6 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
     restarts: true,
   }))
   return { kind: 'Write', what: 'restart', ledger: { ...ledger, open: [...others, ...revoking].toSorted((a, b) => a.slot - b.slot) } }
-}
-
-/**
- * Ends runs that never start or never end, so that they no longer block the schedule. A run that has not started is
- * removed from its queue first.
- */
-function endOverdueRuns(ledger: Ledger, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step | undefined {
-  const { look, remove, outcomes } = findOverdueRuns(ledger, plan, knowledge, nowMs)
-  if (look.length > 0) return { kind: 'Look', slots: look }
-  if (remove.length > 0) return { kind: 'Remove', slots: remove }
-  return outcomes[0] === undefined ? undefined : { kind: 'Write', what: 'free', ledger: withOutcome(ledger, outcomes[0]) }
 }
 
 /**

@@ -3,7 +3,16 @@
  * given one.
  */
 import type { Slot } from '../contract/index.ts'
-import { type ActiveRun, type Ledger, type MissedReason, type MissedRuns, type OpenSlot, type RunOutcome, timedBy } from './ledger.ts'
+import {
+  type ActiveRun,
+  type Ending,
+  type Ledger,
+  type MissedReason,
+  type MissedRuns,
+  type OpenSlot,
+  type RunOutcome,
+  timedBy,
+} from './ledger.ts'
 import type { SlotSource, Timing } from './timing.ts'
 
 export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): Ledger {
@@ -118,6 +127,20 @@ export function withRestarts(ledger: Ledger, slots: readonly Slot[], by: { gener
     ...withStates(ledger, (open) => (slots.includes(open.slot) ? { ...open, state: 'Intended', generation, epoch } : open)),
     active: ledger.active.map((run) => (slots.includes(run.slot) ? { slot: run.slot, generation, dispatchedAtMs: nowMs } : run)),
   }
+}
+
+/** Marks runs that are about to be cancelled. */
+export function withEndings(
+  ledger: Ledger,
+  endings: readonly { readonly slot: Slot; readonly ending: Ending; readonly startedAtMs?: number | undefined }[],
+): Ledger {
+  const bySlot = new Map(endings.map((each) => [each.slot, each]))
+  const active = ledger.active.map((run): ActiveRun => {
+    const marked = bySlot.get(run.slot)
+    if (marked === undefined) return run
+    return { ...run, ...(marked.startedAtMs !== undefined && { startedAtMs: marked.startedAtMs }), ending: marked.ending }
+  })
+  return { ...ledger, active }
 }
 
 /** Records the end of a run. The last run is the one whose end arrived last, whatever the order of dispatch. */

@@ -108,6 +108,9 @@ const graph = graphOneAtATime(2, 'sound')
 /** Its runs never begin: the graph is to run at a broker that does not exist. */
 const unbegun = graphOneAtATime(2, 'nowhere', { pendingDeadlineSeconds: 1 })
 
+/** Its runs begin and never end: they are cancelled. */
+const unending = graphOneAtATime(2, 'endless', { runDeadlineSeconds: 1, onDeadline: 'Cancel' })
+
 /** Each slot a Kubernetes Job, whose pods this test ends like a kubelet. */
 const job = jobOneAtATime(2)
 /** No pod of these ever comes up. */
@@ -123,17 +126,25 @@ const writes = {
   record: true,
   revoke: true,
   restart: true,
+  cancel: true,
   'taken back': true,
   free: true,
   regressed: true,
   marker: true,
   delete: true,
 } as const satisfies Record<WriteName | 'marker' | 'delete', true>
-const objects = ['create execution', 'mark execution', 'delete execution', 'create job', 'acknowledge job', 'delete job']
-const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'place', 'remove', 'acknowledge', ...objects].flatMap((what) => [
-  `before ${what}`,
-  `after ${what}`,
-])
+const objects = [
+  'create execution',
+  'mark execution',
+  'delete execution',
+  'cancel execution',
+  'create job',
+  'acknowledge job',
+  'delete job',
+]
+const declared = [...Object.keys(writes).map((write) => `write ${write}`), 'place', 'remove', 'cancel', 'acknowledge', ...objects].flatMap(
+  (what) => [`before ${what}`, `after ${what}`],
+)
 
 /** What a run does after it was started is killed in the tests of runs. */
 const isOfRuns = (point: string): boolean => / append |^(?:before|after) (?:delete|status|expire)$/u.test(point)
@@ -145,19 +156,23 @@ const isOfRuns = (point: string): boolean => / append |^(?:before|after) (?:dele
 async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonly string[]> {
   const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, failing, graph, job }
   const names = Object.keys(specs)
-  await Promise.all([createGraph(home, 'sound'), createGraph(home, 'nowhere', 'nowhere')])
+  await Promise.all([
+    createGraph(home, 'sound'),
+    createGraph(home, 'nowhere', { broker: 'nowhere' }),
+    createGraph(home, 'endless', { of: idleQueue }),
+  ])
   const createdAt = Object.fromEntries(
     await Promise.all(Object.entries(specs).map(async ([name, spec]) => [name, await applySchedule(home, name, spec)] as const)),
   )
   const misplacedAt = await applySchedule(home, 'misplaced', misplaced)
-  const others = { doomed: ahead, stuck, unbegun, unready, unworked, forgotten: alone }
+  const others = { doomed: ahead, stuck, unbegun, unending, unready, unworked, forgotten: alone }
   await Promise.all(Object.entries(others).map(([name, spec]) => applySchedule(home, name, spec)))
   await Promise.all([
     ...['ahead', 'alone', 'doomed', 'forgotten'].map((name) => untilMoreRan(home, name, 2)),
     ...['graph', 'job'].map((name) =>
       untilLedger(home, name, 'a success', (ledger) => ledger.lastSuccess !== undefined && ledger.dispatched > 1),
     ),
-    ...['failing', 'stuck', 'unbegun', 'unready'].map((name) =>
+    ...['failing', 'stuck', 'unbegun', 'unending', 'unready'].map((name) =>
       untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0),
     ),
     untilLedger(home, 'misplaced', 'a run that waits', (ledger) => ledger.active.length > 0 && isDecided(ledger)),
@@ -200,9 +215,9 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     await untilMarked(home, 'alone', deletionPolicy)
   }
   await Promise.all(
-    [...names, 'misplaced', 'stuck', 'unbegun', 'unready', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)),
+    [...names, 'misplaced', 'stuck', 'unbegun', 'unending', 'unready', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)),
   )
-  await untilLedgersAreGone(home, ['graph', 'unbegun', 'job', 'unready'])
+  await untilLedgersAreGone(home, ['graph', 'unbegun', 'unending', 'job', 'unready'])
   await deleteExecutions(home)
   const doubled = ['doomed', 'forgotten'].filter((name) => runsOf(home, name).length > slotsRun(home, name).size)
   return [

@@ -47,6 +47,8 @@ export type ScheduleSpec = {
   readonly missedRunsLimit?: number
   readonly deletionPolicy?: 'Delete' | 'Orphan'
   readonly pendingDeadlineSeconds?: number
+  readonly runDeadlineSeconds?: number
+  readonly onDeadline?: 'Abandon' | 'Cancel'
   readonly task?: {
     readonly type: 'record' | 'fail'
     readonly queue?: string
@@ -124,8 +126,12 @@ export async function applySchedule({ client, namespace }: Home, name: string, {
 }
 
 /** Of one node, whose handler keeps its books; a run of it begins where its TaskBroker is. */
-export async function createGraph({ client, namespace }: Home, name: string, broker = 'default'): Promise<void> {
-  const nodes = [{ name: 'only', task: { type: 'record', queue } }]
+export async function createGraph(
+  { client, namespace }: Home,
+  name: string,
+  { broker = 'default', of = queue }: { readonly broker?: string; readonly of?: string } = {},
+): Promise<void> {
+  const nodes = [{ name: 'only', task: { type: 'record', queue: of } }]
   const graph = { metadata: { namespace, name }, spec: { brokerRef: { name: broker }, nodes } }
   await client.apply(taskDependencies, graph, { fieldManager: 'test', force: true, fieldValidation: 'Strict' })
 }

@@ -128,7 +128,8 @@ export const taskScheduleConditions = {
       },
       RunDeadlineExceeded: {
         status: 'False',
-        meaning: 'It did not end within runDeadlineSeconds after its start. The run itself continues.',
+        meaning:
+          'It did not end within runDeadlineSeconds after its start. With onDeadline Cancel it was cancelled; otherwise it continues.',
       },
     },
   },

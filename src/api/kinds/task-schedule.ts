@@ -100,6 +100,11 @@ const spec = object({
     },
     exactlyOneOf(slotStarts, '.task'),
     {
+      rule: '!has(self.onDeadline) || has(self.runDeadlineSeconds)',
+      message: 'onDeadline says what runDeadlineSeconds does to a run, and that is not set. Set runDeadlineSeconds, or remove onDeadline',
+      fieldPath: '.onDeadline',
+    },
+    {
       rule: '!has(self.parameters) || has(self.dependencyRef)',
       message: 'parameters go with dependencyRef only; a task has its payload, a job its args. Remove parameters',
       fieldPath: '.parameters',
@@ -156,11 +161,22 @@ const spec = object({
     ),
     pendingDeadlineSeconds: deadline(
       'If no worker starts a run within this time after its dispatch, Taskmill removes the run and counts it as failed, so that a ' +
-        'schedule with Forbid can continue. A graph has started when its first node has; a Kubernetes Job when a pod is running.',
+        'schedule with Forbid can continue. A graph has started when its first node has; a Kubernetes Job when a pod is running. ' +
+        'Without it, a Kubernetes Job of a schedule with Forbid has 900 s, unless one of its containers has run or its spec.suspend is true; ' +
+        'other runs wait for ever.',
     ),
     runDeadlineSeconds: deadline(
       'If a run does not end within this time after the start of its current attempt (a graph or a Kubernetes Job: after its start), it ' +
-        'counts as failed, so that a schedule with Forbid can continue. The run itself continues.',
+        'counts as failed, so that a schedule with Forbid can continue. What happens to the run: onDeadline.',
+    ),
+    onDeadline: optional(
+      enumeration({
+        description:
+          'What happens to a run that exceeds runDeadlineSeconds. Abandon: it continues, and its end no longer counts. Cancel: Taskmill ' +
+          'deletes a Kubernetes Job, cancels a graph, and removes a job that waits in its queue; a job that is active in a worker cannot be ' +
+          'stopped and continues. Default: Abandon.',
+        values: ['Abandon', 'Cancel'],
+      }),
     ),
     deletionPolicy: enumeration({
       description:

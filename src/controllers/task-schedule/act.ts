@@ -98,7 +98,7 @@ function executorsOf(
   return [
     createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, now, reachPoint: deps.reachPoint }),
     createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory: executions }),
-    createJobSlots({ ...own, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory: jobs }),
+    createJobSlots({ ...own, log: deps.log, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory: jobs }),
   ]
 }
 

@@ -1,9 +1,9 @@
-import { finalStateOf, taskExecutions, type TaskExecution } from '../../api/index.ts'
+import { finalStateOf, type KubeObject, taskExecutions, type TaskExecution } from '../../api/index.ts'
 import { annotations, type Slot, slotJobId } from '../../contract/index.ts'
 import { classifyRefusal, describeRefusal, hasCode } from '../../errors/index.ts'
-import type { Informer, KubeClient } from '../../kube/index.ts'
+import type { Applied, Informer, KubeClient } from '../../kube/index.ts'
 import { isRecorded, type NewExecution, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
-import { type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { type CancelResult, type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef, stillAmong } from './slot-executor.ts'
 
@@ -31,6 +31,8 @@ export type ExecutionSlotsDeps = {
 type Creation = { readonly kind: 'There' } | { readonly kind: 'Refused' | 'Postponed'; readonly message: string }
 
 const fieldManager = 'taskmill-task-schedule'
+/** Of its own: what else is applied leaves `spec.desiredState` as it is. */
+const cancelManager = 'taskmill-task-schedule-cancel'
 /** If a run's status is written while the run is being deleted, the deletion is tried again so often. */
 const maxConflicts = 5
 
@@ -107,6 +109,29 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     }
   }
 
+  /** As `taskmill cancel` does it; a run that has not begun is deleted. */
+  async function cancel(slot: Slot): Promise<CancelResult> {
+    const there = ours(await read(slot), slot)
+    if (there === undefined || isGoing(there)) return 'Absent'
+    if (finalStateOf(there) !== undefined) return 'Ended'
+    const taken = hasBegun(there) ? 'Started' : await takeBack(slot)
+    if (taken !== 'Started') return taken === 'Removed' ? 'Cancelled' : taken
+    const { name, uid = '' } = there.metadata
+    reachPoint('before cancel execution')
+    try {
+      const body: Applied<KubeObject & Pick<TaskExecution, 'spec'>> = {
+        metadata: { namespace, name, uid },
+        spec: { desiredState: 'Cancelled' },
+      }
+      await client.apply(taskExecutions, body, { fieldManager: cancelManager, force: true, signal })
+    } catch (error) {
+      if (hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) return 'Absent'
+      throw error
+    }
+    reachPoint('after cancel execution')
+    return 'Cancelled'
+  }
+
   async function mark({ metadata }: TaskExecution): Promise<void> {
     const { name, uid = '' } = metadata
     reachPoint('before mark execution')
@@ -161,6 +186,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
+    cancel: (slots) => Promise.all(slots.map(({ slot }) => cancel(slot))),
     look: (slots) => Promise.resolve(slots.map(({ slot }: SlotRef) => lookedAt(known(slot)))),
     async acknowledge(slots) {
       const objects = slots.flatMap((slot) => known(slot) ?? [])

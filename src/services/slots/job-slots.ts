@@ -1,7 +1,15 @@
 import type { Job, JobTemplate, OwnerReference } from '../../api/index.ts'
 import { annotations, labels, type Slot, slotJobId, parseSlotJobId } from '../../contract/index.ts'
+import type { Logger } from '../../observability/index.ts'
 import type { SlotStart } from '../../plans/index.ts'
-import { type RunObservation, jobsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import {
+  type CancelResult,
+  defaultPendingSeconds,
+  type RunObservation,
+  jobsPlace,
+  queueOfGeneration,
+  type RunOutcome,
+} from '../../scheduling/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
@@ -11,6 +19,8 @@ import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef, stil
 export type JobSlotsMemory = {
   /** UIDs of Jobs that were acknowledged, until the cache shows it; undefined: none. */
   acknowledged?: Set<string> | undefined
+  /** UIDs of Jobs that have waited for long although a container of theirs has run; undefined: none. */
+  started?: Set<string> | undefined
 }
 
 export type JobSlotsDeps = {
@@ -26,6 +36,7 @@ export type JobSlotsDeps = {
   readonly generation: string
   readonly memory: JobSlotsMemory
   readonly signal: AbortSignal
+  readonly log: Logger
   readonly reachPoint?: KillPointHook | undefined
 }
 
@@ -42,12 +53,13 @@ export function emptyJobSlotsMemory(): JobSlotsMemory {
  * Guarantees: those of `Jobs`. A Job without a running or ended pod has not started, and is deleted if its slot is taken back.
  */
 export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
-  const { jobs, namespace, schedule, ledger, owner, start, memory, signal, reachPoint = () => undefined } = deps
+  const { jobs, namespace, schedule, ledger, owner, start, memory, signal, log, reachPoint = () => undefined } = deps
   const call = { signal }
   const looks = new Map<Slot, JobLook>()
   /** Reports of Jobs that have ended. */
   const reports = new Map<Slot, { readonly job: Job; readonly report: JobReport }>()
   const takenBack = new Set<Slot>()
+  let observedAtMs = 0
   const refOf = (slot: Slot) => jobNamed(namespace, [schedule], slotJobId(ledger, slot))
 
   /** Jobs of the schedule's slots that have ended, and whose ends are not recorded. */
@@ -81,12 +93,40 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     return 'Started'
   }
 
-  /** Only a run of another template may start anew, and only if none of its containers has ever run. */
+  async function cancel(slot: Slot): Promise<CancelResult> {
+    takenBack.add(slot)
+    reachPoint('before delete job')
+    const answer = await jobs.remove(refOf(slot), call)
+    reachPoint('after delete job')
+    if (answer === 'Ended') takenBack.delete(slot)
+    return answer === 'Removed' ? 'Cancelled' : answer
+  }
+
+  /**
+   * A run may start anew from another template, or counts as stuck after 15 min, only if none of its containers has ever
+   * run.
+   */
   async function observeRun({ slot, generation }: SlotRef): Promise<RunObservation> {
     const look = looks.get(slot)
     const seen = lookedAt(look)
-    if (seen.state !== 'Waiting' || generation === deps.generation || look?.kind !== 'Running' || look.job === undefined) return seen
-    return { ...seen, isUntouched: !(await jobs.hasStarted(look.job, call)) }
+    if (seen.state !== 'Waiting' || look?.kind !== 'Running' || look.job === undefined) return seen
+    const { job } = look
+    const isOld = observedAtMs - Date.parse(job.metadata.creationTimestamp ?? '') >= defaultPendingSeconds * 1000
+    const { trouble } = await jobs.trouble(job, { ...call, log })
+    const told = trouble?.words === undefined ? seen : { ...seen, trouble: `job/${job.metadata.name}: ${trouble.words}` }
+    if (generation === deps.generation && !isOld) return told
+    const isUntouched = !(await hasStarted(job))
+    return { ...told, isUntouched, isStuck: isUntouched && isOld && job.spec['suspend'] !== true }
+  }
+
+  /** Asked once for a Job that has: its answer stays. */
+  async function hasStarted(job: Job): Promise<boolean> {
+    const { uid = '' } = job.metadata
+    if (memory.started?.has(uid) === true) return true
+    if (!(await jobs.hasStarted(job, call))) return false
+    const started = (memory.started ??= new Set())
+    started.add(uid)
+    return true
   }
 
   function endsOf(nowMs: number): readonly RunOutcome[] {
@@ -103,10 +143,12 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   return {
     isFor: (generation) => queueOfGeneration(generation) === jobsPlace,
     async observe(begun, nowMs) {
+      observedAtMs = nowMs
       const slots = begun.map(({ slot }) => slot)
       // Only a run that the ledger waits for counts as gone when its Job is not there.
       for (const slot of looks.keys()) if (!slots.includes(slot)) looks.delete(slot)
       await Promise.all(slots.filter((slot) => !looks.has(slot)).map(async (slot) => looks.set(slot, await jobs.look(refOf(slot), call))))
+      memory.started = memory.started && stillAmong(memory.started, foundJobs(looks))
       const left = unrecorded()
       const shown = left.map(([, job]) => job)
       memory.acknowledged = memory.acknowledged && stillAmong(memory.acknowledged, shown)
@@ -130,6 +172,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
       return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
+    cancel: (slots) => Promise.all(slots.map(({ slot }) => cancel(slot))),
     look: (slots) => Promise.all(slots.map(observeRun)),
     async acknowledge(slots) {
       await Promise.all(
@@ -149,6 +192,10 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     forget: () => Promise.resolve(nothingAcknowledged),
     subjects: () => [],
   }
+}
+
+function foundJobs(looks: ReadonlyMap<Slot, JobLook>): readonly Job[] {
+  return [...looks.values()].flatMap((look) => (look.kind === 'Absent' || look.job === undefined ? [] : [look.job]))
 }
 
 /** A pod of the Job runs, or has ended. */

@@ -4,6 +4,7 @@ import type { CountIncrement, OwnerMarker, Slot } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import {
+  type CancelResult,
   type Change,
   type Knowledge,
   type Ledger,
@@ -35,6 +36,7 @@ type Effects = {
   /** Slots for which nothing could be started, and why: until they are due and their ends are recorded, or an edit takes them back. */
   readonly refused: Map<Slot, string>
   readonly removed: Map<Slot, 'Removed' | 'Started' | 'Absent'>
+  readonly cancelled: Map<Slot, CancelResult>
   readonly looked: Map<Slot, RunObservation>
 }
 
@@ -70,13 +72,13 @@ export function emptySlotMemory(): SlotMemory {
   return { record: undefined }
 }
 
-const emptyEffects = (): Effects => ({ placed: new Set(), refused: new Map(), removed: new Map(), looked: new Map() })
+const emptyEffects = (): Effects => ({ placed: new Set(), refused: new Map(), removed: new Map(), cancelled: new Map(), looked: new Map() })
 const noEffects = emptyEffects()
 
 /** To read. */
 export function knownEffects({
   effects = noEffects,
-}: SlotMemory): Pick<Knowledge, 'placed' | 'removed' | 'looked'> & { readonly refused: ReadonlyMap<Slot, string> } {
+}: SlotMemory): Pick<Knowledge, 'placed' | 'removed' | 'cancelled' | 'looked'> & { readonly refused: ReadonlyMap<Slot, string> } {
   return effects
 }
 
@@ -143,14 +145,16 @@ function forgetEffects(memory: SlotMemory): void {
 export function pruneEffects(memory: SlotMemory): void {
   const { record, effects } = memory
   if (effects === undefined) return
-  const { placed, refused, removed, looked } = effects
+  const { placed, refused, removed, cancelled, looked } = effects
   looked.clear()
   if (record?.ledger === undefined) return
   const open = new Set(record.ledger.open.map(({ slot }) => slot))
   for (const slot of placed) if (!open.has(slot)) placed.delete(slot)
   for (const slot of refused.keys()) if (!open.has(slot)) refused.delete(slot)
   for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
-  if (placed.size + refused.size + removed.size === 0) memory.effects = undefined
+  const active = new Set(record.ledger.active.map(({ slot }) => slot))
+  for (const slot of cancelled.keys()) if (!active.has(slot)) cancelled.delete(slot)
+  if (placed.size + refused.size + removed.size + cancelled.size === 0) memory.effects = undefined
 }
 
 export function generationIn(ledger: Ledger | undefined, slot: Slot): string | undefined {

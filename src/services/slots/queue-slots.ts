@@ -51,6 +51,13 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
       return { outcome: (await broker.placeJobs(jobs, now(), proof)) === 'Fenced' ? 'Fenced' : 'Done', refused }
     },
     remove: (slots) => Promise.all(slots.map((ref) => broker.removePlaced(refOf(ref), proof))),
+    cancel: (slots) =>
+      Promise.all(
+        slots.map(async (ref) => {
+          const answer = await broker.cancelPlaced(refOf(ref), proof)
+          return answer === 'Removed' ? 'Cancelled' : answer
+        }),
+      ),
     async look(slots) {
       const states = await broker.lookAtPlaced(slots.map(refOf))
       return states.map((job) => ({ ...job, isUntouched: job.state === 'Waiting' && job.startedAtMs === undefined }))

@@ -5,7 +5,7 @@
 import type { KubeObject } from '../../api/index.ts'
 import type { Slot, SubjectKind } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
-import type { RunObservation, RunOutcome } from '../../scheduling/index.ts'
+import type { CancelResult, RunObservation, RunOutcome } from '../../scheduling/index.ts'
 
 /** A slot, and the template that its run is made from. */
 export type SlotRef = { readonly slot: Slot; readonly generation: string }
@@ -42,6 +42,8 @@ export type SlotExecutor = {
   readonly place: (slots: readonly SlotRef[]) => Promise<Placing>
   /** Takes back what has not started; one answer for each, in order. `Absent`: there is nothing, and no end will come. */
   readonly remove: (slots: readonly SlotRef[]) => Promise<readonly ('Removed' | 'Started' | 'Absent' | 'Fenced')[]>
+  /** Cancels runs, also started ones, as far as that is possible; one answer for each, in order. */
+  readonly cancel: (slots: readonly SlotRef[]) => Promise<readonly (CancelResult | 'Fenced')[]>
   /** What active runs are doing; one answer for each, in order. */
   readonly look: (slots: readonly SlotRef[]) => Promise<readonly RunObservation[]>
   /** These ends were observed, and are recorded or will never be. */

@@ -99,9 +99,9 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
       )),
     })),
   )
-  const { placed, refused, removed, looked } = knownEffects(memory)
+  const { placed, refused, removed, cancelled, looked } = knownEffects(memory)
   const ended = [...refusedEnds(refused, nowMs), ...runs.flatMap(({ ends }) => ends)]
-  const knowledge = { placed, refused: new Set(refused.keys()), removed, looked, ended }
+  const knowledge = { placed, refused: new Set(refused.keys()), removed, cancelled, looked, ended }
   return { record, plan, deletionPolicy: marker.deletionPolicy, knowledge, runs, nowMs: brokerClock.now(broker) }
 }
 
@@ -130,6 +130,7 @@ function nextSlotStep(observed: ObservedSlots): Step<SlotAction> {
       return { kind: 'Act', changes: 'Ends', action }
     case 'Place':
     case 'Remove':
+    case 'Cancel':
     case 'Look':
       return { kind: 'Act', changes: 'Effects', action }
   }
@@ -147,6 +148,8 @@ function act(context: SlotContext, observed: ObservedSlots, action: SlotAction):
       return place(context, observed, action.slots)
     case 'Remove':
       return remove(context, observed, action.slots)
+    case 'Cancel':
+      return cancel(context, observed, action.slots)
     case 'Look':
       return look(context, observed, action.slots)
     case 'Acknowledge':
@@ -210,6 +213,19 @@ async function remove(context: SlotContext, observed: ObservedSlots, slots: read
     effects.removed.set(slot, answer)
     effects.placed.delete(slot)
     effects.refused.delete(slot)
+  }
+  return { outcome: 'Done' }
+}
+
+async function cancel(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
+  const { memory, reachPoint = () => undefined } = context
+  reachPoint('before cancel')
+  const answers = await askExecutors(context, observed, slots, (executor, refs) => executor.cancel(refs))
+  reachPoint('after cancel')
+  const effects = effectsOf(memory)
+  for (const [slot, answer] of answers) {
+    if (answer === 'Fenced') return { outcome: 'Fenced' }
+    effects.cancelled.set(slot, answer)
   }
   return { outcome: 'Done' }
 }

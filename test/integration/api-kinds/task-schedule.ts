@@ -46,6 +46,7 @@ const full = {
     startingDeadlineSeconds: 21_600,
     pendingDeadlineSeconds: 600,
     runDeadlineSeconds: 3600,
+    onDeadline: 'Cancel',
     deletionPolicy: 'Orphan',
     engine: 'Taskmill',
     task: {
@@ -206,6 +207,20 @@ export const taskScheduleCase: KindCase = {
       `,
       answer:
         'spec.offsetSeconds: Invalid value: "object": offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
+    },
+    {
+      title: 'what a deadline does, without a deadline',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          onDeadline: Cancel
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.onDeadline: Invalid value: "object": onDeadline says what runDeadlineSeconds does to a run, and that is not set. Set runDeadlineSeconds, or remove onDeadline',
     },
     {
       title: 'a schedule that starts nothing',

@@ -1,0 +1,107 @@
+/** What a schedule does to runs that are in its way: deadlines that cancel, on each executor, with plain BullMQ workers and a real Job controller. */
+import { Queue } from 'bullmq'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Job, jobs, taskExecutions, type TaskExecution, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
+import { observeJob, runningPods, tellPod } from '../support/job-pods.ts'
+import { createSchedule } from '../support/manifests.ts'
+import { executionHome, type ExecutionHome } from './execution-home.ts'
+import { messageOf, reasonOf } from './schedule-home.ts'
+
+let home: ExecutionHome
+
+beforeAll(async () => {
+  home = await executionHome('schedule-policies')
+})
+
+afterAll(() => home?.stop())
+
+const create = (name: string, spec: Parameters<typeof createSchedule>[3]): Promise<TaskSchedule> =>
+  createSchedule(home.client, home.namespace, name, spec)
+const remove = (name: string): Promise<unknown> => home.client.delete(taskSchedules, home.namespace, name)
+const task = (queue: string, more: object = {}) => ({ type: 'work', queue, ...more })
+const job = {
+  spec: { backoffLimit: 0, template: { spec: { restartPolicy: 'Never' as const, containers: [{ name: 'main', image: 'acme:1' }] } } },
+}
+
+async function jobsOf(schedule: string): Promise<readonly Job[]> {
+  const { items } = await home.client.list<Job>(jobs, { namespace: home.namespace, labelSelector: `taskmill.dev/schedule=${schedule}` })
+  return items
+}
+
+async function runsOf(schedule: string): Promise<readonly TaskExecution[]> {
+  const { items } = await home.client.list(taskExecutions, {
+    namespace: home.namespace,
+    labelSelector: `taskmill.dev/schedule=${schedule}`,
+  })
+  return items.toSorted((a, b) => ((a.spec.slotTime ?? '') < (b.spec.slotTime ?? '') ? -1 : 1))
+}
+
+/** Its first Job, with a pod that is up. */
+async function runningJob(schedule: string): Promise<{ readonly namespace: string; readonly name: string }> {
+  await expect.poll(() => jobsOf(schedule).then((all) => all.length), { timeout: 30_000 }).toBeGreaterThan(0)
+  const [first] = await jobsOf(schedule)
+  const at = { namespace: home.namespace, name: first?.metadata.name ?? '' }
+  const [pod] = await runningPods(home.client, at)
+  const running = { name: 'main', image: 'none', imageID: '', ready: true, restartCount: 0, state: { running: {} } }
+  await tellPod(home.client, pod!, {
+    phase: 'Running',
+    conditions: [{ type: 'Ready', status: 'True' }],
+    containerStatuses: [running],
+  } as never)
+  return at
+}
+
+describe('onDeadline: Cancel', () => {
+  const cancelling = { everySeconds: 4, concurrencyPolicy: 'Forbid', runDeadlineSeconds: 1, onDeadline: 'Cancel' } as const
+  const isOverdue = (each: TaskSchedule) => reasonOf(each, 'LastRunSucceeded') === 'RunDeadlineExceeded'
+
+  it('deletes a Kubernetes Job that runs', async () => {
+    await create('cancelled-job', { ...cancelling, everySeconds: 30, job })
+    const at = await runningJob('cancelled-job')
+    const object = await home.schedule('cancelled-job', isOverdue)
+    expect(messageOf(object, 'LastRunSucceeded')).toMatch(/^slot \S+: "not ended within 1 s"$/u)
+    await observeJob(home.client, at, (each) => each === undefined)
+    await remove('cancelled-job')
+  })
+
+  it('cancels a graph, and its run is kept and deleted as after any other end', async () => {
+    await home.graph('endless', { nodes: [{ name: 'wait', task: task('nobody') }] })
+    await create('cancelled-graph', { ...cancelling, dependencyRef: { name: 'endless' } })
+    await home.schedule('cancelled-graph', isOverdue)
+    const [first] = await runsOf('cancelled-graph')
+    const cancelled = await home.execution(first?.metadata.name ?? '', ({ status, metadata }) => {
+      return status?.state === 'Cancelled' && metadata.annotations?.['taskmill.dev/recorded'] === 'true'
+    })
+    expect(cancelled.spec.desiredState).toBe('Cancelled')
+    await home.schedule('cancelled-graph', ({ status }) => (status?.consecutiveFailures ?? 0) >= 2)
+    await remove('cancelled-graph')
+  })
+
+  it('removes a job that waits for its next attempt', async () => {
+    const queue = new Queue('retrying', { connection: { host: home.redis.host, port: home.redis.port } })
+    const consumer = home.consume('retrying', () => Promise.reject(new Error('later')))
+    await create('cancelled-retry', {
+      ...cancelling,
+      everySeconds: 60,
+      task: task('retrying', { retry: { maxRetries: 3, initialDelaySeconds: 600 } }),
+    })
+    const object = await home.schedule('cancelled-retry', isOverdue)
+    expect(messageOf(object, 'LastRunSucceeded')).not.toContain('continues')
+    expect(consumer.runs).toHaveLength(1)
+    expect(await queue.getDelayedCount()).toBe(0)
+    await remove('cancelled-retry')
+    await queue.close()
+  })
+
+  it('says that it cannot stop a job in a worker, and lets the next slot run', async () => {
+    const gate = Promise.withResolvers<void>()
+    const consumer = home.consume('deaf', () => gate.promise)
+    await create('cancelled-active', { ...cancelling, task: task('deaf') })
+    const object = await home.schedule('cancelled-active', isOverdue)
+    expect(messageOf(object, 'LastRunSucceeded')).toContain('which Taskmill cannot stop: it continues there')
+    await consumer.ran(2)
+    gate.resolve()
+    await home.schedule('cancelled-active', (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded')
+    await remove('cancelled-active')
+  })
+})
