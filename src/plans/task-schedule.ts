@@ -49,7 +49,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   if (due === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
 
   const { spec, metadata } = schedule
-  const { concurrencyPolicy, missedRuns, missedRunsLimit, startingDeadlineSeconds, runDeadlineSeconds, onDeadline } = spec
+  const { concurrencyPolicy, queueLimit, missedRuns, missedRunsLimit, startingDeadlineSeconds, runDeadlineSeconds, onDeadline } = spec
   return {
     ok: true,
     plan: {
@@ -57,6 +57,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
       ...(calendars === undefined ? { slots: due } : calendars),
       suspended: spec.suspend,
       concurrencyPolicy,
+      ...(queueLimit === undefined ? {} : { queueLimit }),
       missedRuns,
       missedRunsLimit,
       ...(startingDeadlineSeconds === undefined ? {} : { startingDeadlineSeconds }),

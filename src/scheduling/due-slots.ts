@@ -1,16 +1,27 @@
 import type { Slot } from '../contract/index.ts'
 import { deadlineOf, earliest } from './ending-runs.ts'
-import { isQueueGeneration, type Ledger, type MissedReason, type MissedRuns, type RunObservation, type SchedulePlan } from './ledger.ts'
+import {
+  isQueueGeneration,
+  type Ledger,
+  type MissedReason,
+  type MissedRuns,
+  type RunObservation,
+  type SchedulePlan,
+  waitingSlots,
+} from './ledger.ts'
 import { addMissed, countOlder, maxWalkedSlots, missedRunsOf } from './transitions.ts'
 
 /** A slot that is found at most this late counts as on time: no catch-up policy applies. */
 const onTimeMs = 5_000
 /** `Skip` drops slots that are later than this. An election takes less, so a change of leader drops none. */
 const skippedAfterMs = 30_000
+const defaultQueueLimit = 10
 
 type DueSlots = {
   /** Slots to dispatch now, in ascending order. */
   readonly fire: readonly Slot[]
+  /** All slots that wait from now on, in ascending order. */
+  readonly wait: readonly Slot[]
   readonly missed: readonly { readonly reason: MissedReason; readonly slots: MissedRuns }[]
 }
 
@@ -22,7 +33,8 @@ type DueSlots = {
  * While the schedule is suspended or held, no slot is decided. After a suspension, the change of timing decides them.
  */
 export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number): DueSlots {
-  if (plan.suspended || plan.isHeld === true) return { fire: [], missed: [] }
+  const waiting = waitingSlots(ledger)
+  if (plan.suspended || plan.isHeld === true) return { fire: [], wait: waiting, missed: [] }
   const { open, cursor } = ledger
   const handled = new Set(open.map(({ slot }) => slot))
   const newest = plan.slots.between(cursor, Math.floor(nowMs / 1000), maxWalkedSlots)
@@ -61,13 +73,34 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
     miss('Superseded', rest.slice(0, rest.length - fire.length))
   }
 
-  // Last the concurrency policy: at most one run at a time, the oldest of the chosen slots.
-  if (plan.concurrencyPolicy === 'Forbid') {
-    const free = ledger.active.length === 0 ? 1 : 0
-    miss('Overlap', fire.slice(free))
-    fire = fire.slice(0, free)
+  // Last the concurrency policy.
+  const isFree = ledger.active.length === 0
+  const patient = waiting.filter((slot) => lateBy(slot) <= deadlineMs)
+  miss(
+    'StartingDeadlineExceeded',
+    waiting.filter((slot) => lateBy(slot) > deadlineMs),
+  )
+  let wait: readonly Slot[] = []
+  switch (plan.concurrencyPolicy) {
+    case 'Allow':
+      break
+    // At most one run at a time, the oldest of the chosen slots.
+    case 'Forbid':
+      miss('Overlap', fire.slice(isFree ? 1 : 0))
+      fire = fire.slice(0, isFree ? 1 : 0)
+      break
+    // The same, and the others wait behind it, the newest of them only while there is room.
+    case 'Queue': {
+      const line = [...patient, ...fire]
+      const limit = plan.queueLimit ?? defaultQueueLimit
+      fire = line.slice(0, isFree ? 1 : 0)
+      wait = line.slice(fire.length, fire.length + limit)
+      miss('QueueFull', line.slice(fire.length + limit))
+    }
   }
-  return { fire, missed: [...missed].flatMap(([reason, slots]) => (slots.count === 0 ? [] : [{ reason, slots }])) }
+  // An edit to another policy does not fire what waited.
+  if (plan.concurrencyPolicy !== 'Queue') miss('ScheduleChanged', patient)
+  return { fire, wait, missed: [...missed].flatMap(([reason, slots]) => (slots.count === 0 ? [] : [{ reason, slots }])) }
 }
 
 /** Why the catch-up policy drops the slots before those that it picks from. */
@@ -127,8 +160,14 @@ export function findNextWake(
     if (!canPlaceAhead(plan)) return next * 1000
     return Math.max(now + 1, next - (waiting.length === 0 ? aheadSeconds : refillSeconds)) * 1000
   }
+  // A slot that waits is missed after its starting deadline, also without any event.
+  const [firstWaiting] = waitingSlots(ledger)
+  const expiry =
+    firstWaiting === undefined || plan.startingDeadlineSeconds === undefined || plan.isHeld === true
+      ? undefined
+      : (firstWaiting + plan.startingDeadlineSeconds) * 1000 + 1
   const deadlines = ledger.active.map((run) => deadlineOf(run, plan, looked.get(run.slot), nowMs))
   // A placed slot must be marked as dispatched when it is due.
   const firstPlaced = waiting[0] === undefined ? undefined : waiting[0] * 1000
-  return earliest(firstPlaced, waiting.length >= mostAhead / 2 ? undefined : refill(), ...deadlines)
+  return earliest(firstPlaced, waiting.length >= mostAhead / 2 ? undefined : refill(), expiry, ...deadlines)
 }

@@ -64,6 +64,8 @@ type Scenario = {
   readonly name: string
   readonly until: Slot
   readonly crashes: number
+  /** No second leader comes: that keeps the states few where there are many edits. */
+  readonly isAlone?: true
   /** The plan after each edit; the first holds at the start. */
   readonly plans: readonly Partial<SchedulePlan>[]
   /** Of this slot the template of this generation makes nothing. */
@@ -282,15 +284,27 @@ function successors(world: World, scenario: Scenario, mutation: Mutation): World
     }
   }
   // A second leader comes, with a higher epoch; the first knows nothing of it.
-  if (world.leaders[1] === undefined) next.push({ ...world, epoch: 2, leaders: [world.leaders[0], { epoch: 2, placed: [], removed: [] }] })
+  if (world.leaders[1] === undefined && scenario.isAlone !== true)
+    next.push({ ...world, epoch: 2, leaders: [world.leaders[0], { epoch: 2, placed: [], removed: [] }] })
   return next
+}
+
+/** Under all its plans no run may begin before the one before it has ended. */
+function isOneAtATime({ plans }: Scenario): boolean {
+  return plans.every(
+    ({ concurrencyPolicy = 'Allow', runDeadlineSeconds }) => concurrencyPolicy !== 'Allow' && runDeadlineSeconds === undefined,
+  )
 }
 
 function broken(world: World, scenario: Scenario): string | undefined {
   for (const [slot, { runs }] of world.jobs) if (runs > 1) return `slot ${slot} ran ${runs} times`
   for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
+  const live = world.jobs.filter(([, { state }]) => state === 'Ready' || state === 'Running').map(([slot]) => slot)
+  if (isOneAtATime(scenario) && live.length > 1) return `slots ${live.join(' and ')} have jobs at the same time`
   const { ledger } = world.stored
   if (ledger === undefined) return undefined
+  const firstWaiting = ledger.open.find(({ state }) => state === 'Waiting')?.slot ?? Infinity
+  if (live.some((slot) => slot > firstWaiting)) return `a slot has a job, and slot ${firstWaiting} before it waits`
   for (const { slot, state, generation } of ledger.open) {
     const job = jobOf(world, slot)
     if (state === 'Final' && isRefused(scenario, slot, generation)) continue
@@ -485,15 +499,59 @@ const scenarios: readonly Scenario[] = [
   },
   {
     name: 'a Kubernetes Job that is cancelled at its deadline',
-    until: 4,
+    until: 3,
     crashes: 1,
     plans: [{ concurrencyPolicy: 'Forbid', generation: 'a/.job', runDeadlineSeconds: tick, onDeadline: 'Cancel' }],
   },
   {
     name: 'a job in a worker that cannot be cancelled at its deadline',
-    until: 4,
+    until: 3,
     crashes: 1,
     plans: [{ concurrencyPolicy: 'Forbid', runDeadlineSeconds: tick, onDeadline: 'Cancel' }],
+  },
+  { name: 'slots that wait in order', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Queue' }] },
+  { name: 'more slots than may wait', until: 6, crashes: 1, isAlone: true, plans: [{ concurrencyPolicy: 'Queue', queueLimit: 1 }] },
+  {
+    name: 'slots that wait, and are too late',
+    until: 6,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Queue', startingDeadlineSeconds: 2 * tick }],
+  },
+  {
+    name: 'suspended while a slot waits',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Queue' }, { concurrencyPolicy: 'Queue', suspended: true }],
+  },
+  {
+    name: 'another timing while a slot waits',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Queue' }, { concurrencyPolicy: 'Queue', timing: { everySeconds: 3 * tick } }],
+  },
+  {
+    name: 'another policy while a slot waits',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Queue' }, { concurrencyPolicy: 'Forbid' }],
+  },
+  {
+    name: 'another template while a slot waits',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Queue' }, { concurrencyPolicy: 'Queue', generation: 'b' }],
+  },
+  {
+    name: 'deleted while a slot waits',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Queue' }, { concurrencyPolicy: 'Queue', deletion: 'Delete' }],
   },
   { name: 'deleted, racing with the start', until: 2, crashes: 1, plans: [{}, { deletion: 'Delete' }] },
 ]
@@ -587,6 +645,48 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /dispatched, .* ran/u,
     among: /while its template is edited/u,
+  },
+  'a slot overtakes one that waits': {
+    mutation: {
+      step: (step) =>
+        asWritten(step, (ledger) => {
+          const next = ledger.open.find(({ state }) => state === 'Intended')
+          const waiting = ledger.open.find(({ state }) => state === 'Waiting')
+          if (next === undefined || waiting === undefined) return ledger
+          const swap = <T extends { readonly slot: Slot }>(each: T): T => {
+            if (each.slot === next.slot) return { ...each, slot: waiting.slot }
+            return each.slot === waiting.slot ? { ...each, slot: next.slot } : each
+          }
+          const inOrder = <T extends { readonly slot: Slot }>(list: readonly T[]) => list.map(swap).toSorted((a, b) => a.slot - b.slot)
+          return { ...ledger, open: inOrder(ledger.open), active: inOrder(ledger.active) }
+        }),
+    },
+    found: /before it waits/u,
+    among: /are too late/u,
+  },
+  'a slot that waits is forgotten': {
+    mutation: {
+      step: (step) => asWritten(step, (ledger) => ({ ...ledger, open: ledger.open.filter(({ state }) => state !== 'Waiting') })),
+    },
+    found: /due, .* ran/u,
+    among: /wait in order/u,
+  },
+  'a slot starts while a run is active': {
+    mutation: {
+      step: (step) =>
+        asWritten(step, (ledger) => ({
+          ...ledger,
+          open: ledger.open.map((open) => (open.state === 'Waiting' ? { ...open, state: 'Intended' as const } : open)),
+          active: [
+            ...ledger.active,
+            ...ledger.open
+              .filter(({ state }) => state === 'Waiting')
+              .map(({ slot, generation }) => ({ slot, generation, dispatchedAtMs: 0 })),
+          ].toSorted((a, b) => a.slot - b.slot),
+        })),
+    },
+    found: /at the same time/u,
+    among: /wait in order/u,
   },
   'a run is cancelled before that is recorded': {
     mutation: {

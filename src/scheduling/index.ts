@@ -20,6 +20,7 @@ export {
   jobsPlace,
   parseLedger,
   queueOfGeneration,
+  waitingSlots,
 } from './ledger.ts'
 export type {
   ActiveRun,

@@ -29,7 +29,9 @@ export type SchedulePlan = {
    * policy applies. Running runs are followed meanwhile.
    */
   readonly isHeld?: boolean | undefined
-  readonly concurrencyPolicy: 'Allow' | 'Forbid'
+  readonly concurrencyPolicy: 'Allow' | 'Forbid' | 'Queue'
+  /** With `Queue`: how many slots may wait. */
+  readonly queueLimit?: number | undefined
   readonly missedRuns: 'Latest' | 'Skip' | 'All'
   readonly missedRunsLimit: number
   readonly startingDeadlineSeconds?: number | undefined
@@ -53,16 +55,22 @@ export type SchedulePlan = {
   readonly deletion?: 'Delete' | 'Orphan' | undefined
 }
 
+const openStates = ['Intended', 'Placed', 'Revoking', 'Final', 'Waiting'] as const
+
 /**
  * A slot between its intent and its end as an entry of the ledger.
  * - `Intended`: its job may exist.
  * - `Placed`: its job exists and waits for its time.
  * - `Revoking`: its job is being removed; it may be gone, or may have started.
  * - `Final`: dispatched; the cursor has not passed it yet.
+ * - `Waiting`: due, with the policy `Queue`; it starts when no run is active and no earlier slot waits. The cursor may
+ *   have passed it. It has no job, and is not active.
+ *
+ * An operator of a version that does not know a state refuses to read the ledger, so that it dispatches nothing.
  */
 export type OpenSlot = {
   readonly slot: Slot
-  readonly state: 'Intended' | 'Placed' | 'Revoking' | 'Final'
+  readonly state: (typeof openStates)[number]
   readonly generation: string
   readonly epoch: number
   /**
@@ -122,7 +130,15 @@ export type RunOutcome = {
 }
 
 export type MissedReason =
-  'StartingDeadlineExceeded' | 'Superseded' | 'Skipped' | 'TooManyMissed' | 'Overlap' | 'Suspended' | 'ScheduleChanged' | 'LedgerRegressed'
+  | 'StartingDeadlineExceeded'
+  | 'Superseded'
+  | 'Skipped'
+  | 'TooManyMissed'
+  | 'Overlap'
+  | 'QueueFull'
+  | 'Suspended'
+  | 'ScheduleChanged'
+  | 'LedgerRegressed'
 
 /**
  * `isLowerBound`: there were more. One decision walks over at most 100 slots of a timing that has no formula for their
@@ -155,10 +171,18 @@ export type Ledger = {
   readonly regressedAtMs?: number
 }
 
-/** Returns the newest slot that the ledger knows to be decided. */
+/** Returns the newest slot that the ledger knows to be decided. A slot that waits is not, although the cursor passed it. */
 export function newestDecidedSlot({ cursor, open, lastDispatched }: Ledger): Slot {
   const finals = open.filter(({ state }) => state === 'Final').map(({ slot }) => slot)
-  return Math.max(cursor, lastDispatched?.slot ?? cursor, ...finals)
+  const newest = Math.max(cursor, lastDispatched?.slot ?? cursor, ...finals)
+  const firstWaiting = open.find(({ state }) => state === 'Waiting')?.slot
+  // Slots start in order: none behind it was dispatched, unless the ledger says so.
+  return firstWaiting === undefined ? newest : Math.max(lastDispatched?.slot ?? -Infinity, Math.min(newest, firstWaiting - 1))
+}
+
+/** Slots that are due and wait for the run before them, in order. */
+export function waitingSlots({ open }: Pick<Ledger, 'open'>): readonly Slot[] {
+  return open.filter(({ state }) => state === 'Waiting').map(({ slot }) => slot)
 }
 
 /**
@@ -266,7 +290,7 @@ function readLedger(value: unknown): Ledger {
     cursor: readNumber(it['cursor'], 'cursor'),
     open: readList(it['open'], 'open').map((each) => ({
       slot: readNumber(each['slot'], 'open.slot'),
-      state: readOneOf(each['state'], ['Intended', 'Placed', 'Revoking', 'Final'], 'open.state'),
+      state: readOneOf(each['state'], openStates, 'open.state'),
       generation: readText(each['generation'], 'open.generation'),
       epoch: readNumber(each['epoch'], 'open.epoch'),
       ...(each['restarts'] === true ? { restarts: true as const } : {}),

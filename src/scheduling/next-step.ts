@@ -17,12 +17,15 @@ import {
   type SchedulePlan,
   type Step,
   timedBy,
+  waitingSlots,
 } from './ledger.ts'
 import { withCalendars } from './calendars.ts'
 import { parseTiming, type SlotSource } from './timing.ts'
 import {
+  addMissed,
   countUndecided,
   emptyLedger,
+  missedRunsOf,
   withCursor,
   withDispatched,
   withIntents,
@@ -31,6 +34,7 @@ import {
   withRestarts,
   withoutSlots,
   withStates,
+  withWaiting,
 } from './transitions.ts'
 
 export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step {
@@ -63,7 +67,7 @@ function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePla
    * First every slot becomes Revoking, then its job is removed, and the ledger goes last: a crash in between loses no
    * job.
    */
-  const begun = [...ledger.open, ...ledger.active].map(({ slot }) => slot)
+  const begun = [...ledger.open.filter(({ state }) => state !== 'Waiting'), ...ledger.active].map(({ slot }) => slot)
   const revoking = slotsIn(ledger, 'Revoking')
   if (begun.some((slot) => !revoking.includes(slot))) {
     const generations = new Map([...ledger.open, ...ledger.active].map(({ slot, generation }) => [slot, generation]))
@@ -107,9 +111,13 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   const { statusSlot = 0 } = plan
   const known = Math.max(ledger.cursor, statusSlot)
   const now = slotAt(nowMs)
-  const lost = countUndecided(plan.slots, ledger.open, known, now)
+  const lost = addMissed(
+    countUndecided(plan.slots, ledger.open, known, now),
+    missedRunsOf(waitingSlots(ledger).filter((slot) => slot > statusSlot)),
+  )
   const revoking = withStates(ledger, (open) => {
     if (open.state === 'Final') return open
+    if (open.state === 'Waiting') return undefined
     const { restarts: _, ...rest } = open
     return { ...rest, state: 'Revoking', epoch: plan.epoch }
   })
@@ -214,13 +222,15 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   const old = parseTiming(ledger.timing)
   const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
   const due = oldSlots === undefined ? [] : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
+  const waiting = waitingSlots(ledger)
   const placed = slotsIn(ledger, 'Placed')
-  const revoked = withStates(ledger, (open) =>
+  const revoked = withStates(withWaiting(ledger, [], plan), (open) =>
     open.state === 'Placed' && open.slot > now ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,
   )
   const dispatched = placed.filter((slot) => slot <= now)
   const settled = withDispatched(revoked, dispatched, plan.epoch, nowMs)
-  const missed = withMissed(settled, editReason(ledger, plan), due)
+  const reason = editReason(ledger, plan)
+  const missed = withMissed(withMissed(settled, reason, due), reason, waiting)
   const next = { ...withCursor(missed, now), ...timedBy(plan.timing, plan.suspended) }
   return {
     kind: 'Write',
@@ -283,13 +293,15 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
 }
 
 /**
- * Before a slot is missed because of an active run (Overlap), check whether that run still exists. If it does not, the
+ * Before a slot is missed because of an active run (Overlap), or waits for it, check whether that run still exists. If it does not, the
  * next step ends it, and the slot can fire.
  */
 function observeOverlaps(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
   const unknown = ledger.active.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
   if (plan.concurrencyPolicy === 'Allow' || unknown.length === 0) return undefined
-  const overlaps = decideDueSlots(ledger, plan, nowMs).missed.some(({ reason }) => reason === 'Overlap')
+  const { wait, missed } = decideDueSlots(ledger, plan, nowMs)
+  const before = new Set(waitingSlots(ledger))
+  const overlaps = missed.some(({ reason }) => reason === 'Overlap' || reason === 'QueueFull') || wait.some((slot) => !before.has(slot))
   return overlaps ? { kind: 'Look', slots: unknown } : undefined
 }
 
@@ -300,9 +312,16 @@ function dispatchDue(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   let next = withDispatched(ledger, dispatched, plan.epoch, nowMs)
   const due = decideDueSlots(next, plan, nowMs)
   for (const { reason, slots } of due.missed) next = withMissed(next, reason, slots)
+  next = withWaiting(next, due.wait, { generation: plan.generation, epoch: plan.epoch })
   const ahead = findSlotsAhead(next, plan, nowMs)
   next = withIntents(next, [...due.fire, ...ahead], { generation: plan.generation, epoch: plan.epoch, nowMs })
-  const passed = [...dispatched, ...due.fire, ...due.missed.map(({ slots }) => slots.lastSlot)]
+  const before = new Set(waitingSlots(ledger))
+  const passed = [
+    ...dispatched,
+    ...due.fire,
+    ...due.wait.filter((slot) => !before.has(slot)),
+    ...due.missed.map(({ slots }) => slots.lastSlot),
+  ]
   next = withCursor(next, Math.max(ledger.cursor, ...passed))
   if (passed.length === 0 && ahead.length === 0) return undefined
   return {

@@ -74,6 +74,14 @@ export function withIntents(ledger: Ledger, slots: readonly Slot[], by: { genera
   }
 }
 
+/** Lets exactly these slots wait, which are due and have no run yet. */
+export function withWaiting(ledger: Ledger, slots: readonly Slot[], by: { generation: string; epoch: number }): Ledger {
+  const others = ledger.open.filter(({ state }) => state !== 'Waiting')
+  if (slots.length === 0 && others.length === ledger.open.length) return ledger
+  const before = new Map(ledger.open.map((open) => [open.slot, open]))
+  return { ...ledger, open: inOrder([...others, ...slots.map((slot) => before.get(slot) ?? { slot, state: 'Waiting' as const, ...by })]) }
+}
+
 /** Replaces each open slot by `change(slot)`; undefined removes it. */
 export function withStates(ledger: Ledger, change: (open: OpenSlot) => OpenSlot | undefined): Ledger {
   return { ...ledger, open: ledger.open.flatMap((open) => change(open) ?? []) }

@@ -1,11 +1,11 @@
-/** What a schedule does to runs that are in its way: deadlines that cancel, on each executor, with plain BullMQ workers and a real Job controller. */
+/** What a schedule does to runs that are in its way: deadlines that cancel, slots that wait, on each executor, with plain BullMQ workers and a real Job controller. */
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Job, jobs, taskExecutions, type TaskExecution, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
 import { observeJob, runningPods, tellPod } from '../support/job-pods.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { executionHome, type ExecutionHome } from './execution-home.ts'
-import { messageOf, reasonOf } from './schedule-home.ts'
+import { messageOf, reasonOf, slotsOf } from './schedule-home.ts'
 
 let home: ExecutionHome
 
@@ -103,5 +103,45 @@ describe('onDeadline: Cancel', () => {
     gate.resolve()
     await home.schedule('cancelled-active', (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded')
     await remove('cancelled-active')
+  })
+})
+
+describe('Queue', () => {
+  it('lets due slots wait in order, says how many, and misses those beyond the limit', async () => {
+    const gate = Promise.withResolvers<void>()
+    let atOnce = 0
+    let most = 0
+    const consumer = home.consume('in-order', async () => {
+      most = Math.max(most, ++atOnce)
+      await gate.promise
+      atOnce--
+    })
+    await create('in-order', { everySeconds: 2, concurrencyPolicy: 'Queue', queueLimit: 2, task: task('in-order') })
+    const full = await home.schedule('in-order', ({ status }) => {
+      return status?.waitingSlots === 2 && status.missedRuns?.some(({ reason }) => reason === 'QueueFull') === true
+    })
+    expect(full.status).toMatchObject({ activeRuns: 1, waitingSlots: 2 })
+    expect(messageOf(full, 'Ready')).toMatch(/; 2 slots wait for run \S+, the first is \S+$/u)
+    expect(consumer.runs).toHaveLength(1)
+    await expect
+      .poll(() => home.eventsOf('in-order', 'RunMissed').then((found) => found.map(({ note }) => note)), { timeout: 20_000 })
+      .toContainEqual(expect.stringMatching(/QueueFull, run \S+ is active/u))
+    gate.resolve()
+    await consumer.ran(4)
+    const slots = slotsOf(consumer)
+    expect(slots.slice(0, 3)).toEqual([0, 2, 4].map((later) => (slots[0] ?? 0) + later))
+    expect(slots).toEqual(slots.toSorted((a, b) => a - b))
+    expect(most).toBe(1)
+    await remove('in-order')
+  })
+
+  it('misses what waits when the schedule is suspended, and leaves nothing behind when it is deleted', async () => {
+    await create('halted', { everySeconds: 2, concurrencyPolicy: 'Queue', task: task('nobody-halted') })
+    await home.schedule('halted', ({ status }) => (status?.waitingSlots ?? 0) >= 2)
+    await home.kubectl('patch', 'tsch', 'halted', '--type=merge', '-p', '{"spec":{"suspend":true}}')
+    const halted = await home.schedule('halted', ({ status }) => status?.reason === 'Suspended' && status.waitingSlots === undefined)
+    expect(halted.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.count).toBeGreaterThanOrEqual(2)
+    await remove('halted')
+    await expect.poll(() => home.commands.keys(`*${home.namespace}/halted*`), { timeout: 20_000 }).toEqual([])
   })
 })

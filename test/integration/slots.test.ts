@@ -42,6 +42,7 @@ function failingSlots(ran: Slot[]): SlotExecutor {
       return { outcome: 'Done', refused: new Map() }
     },
     remove: (slots) => Promise.resolve(slots.map(({ slot }) => (begun.has(slot) ? 'Started' : 'Absent'))),
+    cancel: (slots) => Promise.resolve(slots.map(({ slot }) => (ended.has(slot) ? 'Ended' : 'Absent'))),
     look: (slots) => Promise.resolve(slots.map(({ slot }) => ({ state: ended.has(slot) ? 'Ended' : 'Absent' }))),
     observe: () =>
       Promise.resolve({

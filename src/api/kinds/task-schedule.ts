@@ -100,6 +100,12 @@ const spec = object({
     },
     exactlyOneOf(slotStarts, '.task'),
     {
+      rule: "!has(self.queueLimit) || self.concurrencyPolicy == 'Queue'",
+      message:
+        'queueLimit goes with concurrencyPolicy Queue only: no slot waits otherwise. Remove queueLimit, or set concurrencyPolicy: Queue',
+      fieldPath: '.queueLimit',
+    },
+    {
       rule: '!has(self.onDeadline) || has(self.runDeadlineSeconds)',
       message: 'onDeadline says what runDeadlineSeconds does to a run, and that is not set. Set runDeadlineSeconds, or remove onDeadline',
       fieldPath: '.onDeadline',
@@ -137,15 +143,24 @@ const spec = object({
     concurrencyPolicy: enumeration({
       description:
         'Whether a slot is dispatched while a run of this schedule is active. A run is active from its dispatch to its final outcome, ' +
-        'including retries. With Forbid the slot is missed (Overlap).',
-      values: ['Allow', 'Forbid'],
+        'including retries. Allow: it is. Forbid: the slot is missed (Overlap). Queue: the slot waits until no run is active, behind earlier ' +
+        'slots, at most queueLimit of them.',
+      values: ['Allow', 'Forbid', 'Queue'],
       default: 'Allow',
     }),
+    queueLimit: optional(
+      integer({
+        description:
+          'With concurrencyPolicy Queue: how many slots may wait. A slot that is due when so many wait is missed (QueueFull). Default: 10.',
+        minimum: 1,
+        maximum: 100,
+      }),
+    ),
     missedRuns: enumeration({
       description:
         'What happens to slots that were not dispatched in time, for example after an outage. Latest: the newest of them runs. Skip: none ' +
         'that is more than 30 s late runs. All: they all run, in order, up to missedRunsLimit; with Forbid only the first runs, and slots ' +
-        'that are due while it runs are missed (Overlap).',
+        'that are due while it runs are missed (Overlap); with Queue they wait for each other.',
       values: ['Latest', 'Skip', 'All'],
       default: 'Latest',
     }),
@@ -157,17 +172,18 @@ const spec = object({
       default: 10,
     }),
     startingDeadlineSeconds: deadline(
-      'How late a slot may still be dispatched. After that it counts as missed (StartingDeadlineExceeded). Without it: however late.',
+      'How late a slot may still be dispatched. After that it counts as missed (StartingDeadlineExceeded), also if it waits with Queue. ' +
+        'Without it: however late.',
     ),
     pendingDeadlineSeconds: deadline(
       'If no worker starts a run within this time after its dispatch, Taskmill removes the run and counts it as failed, so that a ' +
-        'schedule with Forbid can continue. A graph has started when its first node has; a Kubernetes Job when a pod is running. ' +
-        'Without it, a Kubernetes Job of a schedule with Forbid has 900 s, unless one of its containers has run or its spec.suspend is true; ' +
+        'schedule with Forbid or Queue can continue. A graph has started when its first node has; a Kubernetes Job when a pod is running. ' +
+        'Without it, a Kubernetes Job of a schedule with Forbid or Queue has 900 s, unless one of its containers has run or its spec.suspend is true; ' +
         'other runs wait for ever.',
     ),
     runDeadlineSeconds: deadline(
       'If a run does not end within this time after the start of its current attempt (a graph or a Kubernetes Job: after its start), it ' +
-        'counts as failed, so that a schedule with Forbid can continue. What happens to the run: onDeadline.',
+        'counts as failed, so that a schedule with Forbid or Queue can continue. What happens to the run: onDeadline.',
     ),
     onDeadline: optional(
       enumeration({
@@ -222,6 +238,7 @@ const status = object({
     ),
     next: text('The next slot, without seconds if they are zero; a column of kubectl get.', 32),
     activeRuns: count('Dispatched runs without a final outcome.'),
+    waitingSlots: count('Due slots that wait for the active run, with concurrencyPolicy Queue. Missing: none.'),
     lastScheduleTime: moment('The newest slot that was dispatched.'),
     lastSuccessTime: moment('When the last successful run ended.'),
     lastSuccessSlotTime: moment('The slot of that run.'),

@@ -93,7 +93,7 @@ function missedEvent(
   const slots = count === 1 ? `slot ${shortTime(lastSlot)}` : `${count} slots, the newest ${shortTime(lastSlot)}`
   const [active] = ledger.active
   const overlap =
-    reason === 'Overlap' && active !== undefined
+    (reason === 'Overlap' || reason === 'QueueFull') && active !== undefined
       ? `, run ${shortTime(active.slot)} is active${describeBlockage(active.slot, blockages)}`
       : ''
   return scheduleEvent('RunMissed', `${slots}: ${reason}${overlap}`)

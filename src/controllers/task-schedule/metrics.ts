@@ -23,6 +23,7 @@ const outcomes = {
 const missedReasons: Readonly<Record<MissedReason, 'Planned' | 'Unplanned'>> = {
   LedgerRegressed: 'Unplanned',
   Overlap: 'Unplanned',
+  QueueFull: 'Unplanned',
   ScheduleChanged: 'Planned',
   Skipped: 'Planned',
   StartingDeadlineExceeded: 'Unplanned',

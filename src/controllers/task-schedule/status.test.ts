@@ -251,3 +251,23 @@ it('a warning of the API server follows the next slot in the message of Ready', 
   const status = statusFor({ warnings: ['would violate PodSecurity'] })
   expect(messageOf(status, 'Ready')).toBe('next 2026-11-29T00:00Z (01:00 Europe/Berlin). The API server warns: would violate PodSecurity')
 })
+
+it('says how many slots wait, and for what', () => {
+  const waits = (...times: readonly string[]): Ledger['open'] =>
+    times.map((time) => ({ slot: slotAt(time), state: 'Waiting', generation: 'a/files', epoch: 1 }))
+  const active = [{ slot: slotAt('2026-11-22T00:00:00Z'), generation: 'a/files', dispatchedAtMs: 0 }]
+  const one = statusFor({ ledger: { ...ledger, active, open: waits('2026-11-23T00:00:00Z') } })
+  expect(one.waitingSlots).toBe(1)
+  expect(messageOf(one, 'Ready')).toMatch(/; slot 2026-11-23T00:00Z waits for run 2026-11-22T00:00Z$/u)
+  const two = statusFor({ ledger: { ...ledger, active, open: waits('2026-11-23T00:00:00Z', '2026-11-24T00:00:00Z') } })
+  expect(messageOf(two, 'Ready')).toMatch(/; 2 slots wait for run 2026-11-22T00:00Z, the first is 2026-11-23T00:00Z$/u)
+  expect(statusFor()).not.toHaveProperty('waitingSlots')
+})
+
+it('says where the number of missed slots is a minimum', () => {
+  const missed = { Superseded: { count: 99, lastSlot: ledger.cursor, isLowerBound: true }, Overlap: { count: 1, lastSlot: 0 } } as const
+  expect(statusFor({ ledger: { ...ledger, missed } }).missedRuns).toEqual([
+    { reason: 'Overlap', count: 1, lastSlotTime: '1970-01-01T00:00:00Z' },
+    { reason: 'Superseded', count: 99, lowerBound: true, lastSlotTime: '2026-11-22T00:00:00Z' },
+  ])
+})

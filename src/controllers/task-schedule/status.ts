@@ -10,7 +10,7 @@ import {
 } from '../../api/index.ts'
 import { type Slot, slotTime } from '../../contract/index.ts'
 import { timingOf } from '../../plans/index.ts'
-import type { Ledger, RunOutcome } from '../../scheduling/index.ts'
+import { type Ledger, type RunOutcome, waitingSlots } from '../../scheduling/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
 import type { Blockage, ScheduleSituation, Suspension, World } from './gather.ts'
 
@@ -71,7 +71,8 @@ function nextSlots({ slots, situation, suspension, nowMs }: World): readonly num
 
 type Health = { readonly ready: WantedCondition; readonly standing: readonly WantedCondition[] }
 
-function health({ schedule, situation, suspension, warnings }: World, [next]: readonly number[]): Health {
+function health(world: World, [next]: readonly number[]): Health {
+  const { schedule, situation, warnings } = world
   switch (situation.kind) {
     case 'Invalid': {
       const { reason, message } = situation.fault
@@ -99,17 +100,29 @@ function health({ schedule, situation, suspension, warnings }: World, [next]: re
     case 'Standby':
       return obstructed(situation, schedule)
     case 'Driven': {
-      const ready = driven(schedule, suspension, next)
+      const ready = driven(world, next)
       const warned = warnings.length === 0 ? ready : { ...ready, message: `${ready.message}. The API server warns: ${warnings.join('; ')}` }
       return { ready: warned, standing: [] }
     }
   }
 }
 
-function driven(schedule: TaskSchedule, suspension: Suspension, next: number | undefined): WantedCondition {
+function driven({ schedule, suspension, ledger }: World, next: number | undefined): WantedCondition {
   if (suspension.isSuspended) return scheduleCondition('Ready', 'Suspended', suspendedWords(schedule, suspension))
   if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'there is no future slot')
-  return scheduleCondition('Ready', 'SlotScheduled', `next ${shortTime(next)}${localTime(next, schedule.spec.timeZone)}`)
+  const words = `next ${shortTime(next)}${localTime(next, schedule.spec.timeZone)}`
+  return scheduleCondition('Ready', 'SlotScheduled', `${words}${describeWaiting(ledger)}`)
+}
+
+/** `; 3 slots wait for run 2026-11-29T00:00Z, the first is 2026-11-29T01:00Z`. */
+function describeWaiting(ledger: Ledger | undefined): string {
+  const [first, ...more] = ledger === undefined ? [] : waitingSlots(ledger)
+  if (ledger === undefined || first === undefined) return ''
+  const [active] = ledger.active
+  const run = active === undefined ? '' : ` for run ${shortTime(active.slot)}`
+  return more.length === 0
+    ? `; slot ${shortTime(first)} waits${run}`
+    : `; ${more.length + 1} slots wait${run}, the first is ${shortTime(first)}`
 }
 
 const recordWords: RecordWords<'LedgerUnreadable'> = {
@@ -179,8 +192,10 @@ export function describeRegression({ cursor, missed }: Ledger): string {
 
 function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
   const { open, active, lastDispatched, lastRun: last, lastSuccess, lastFailure, consecutiveFailures, missed } = ledger
+  const waiting = waitingSlots(ledger).length
   return {
     activeRuns: active.filter(({ slot }) => open.every((each) => each.slot !== slot || each.state === 'Final')).length,
+    ...(waiting === 0 ? {} : { waitingSlots: waiting }),
     ...(lastDispatched === undefined ? {} : { lastScheduleTime: slotTime(lastDispatched.slot) }),
     ...(last === undefined ? {} : { lastResult: last.succeeded ? 'Succeeded' : 'Failed' }),
     ...(lastSuccess === undefined
@@ -250,7 +265,11 @@ function blockedConditions(world: World): readonly WantedCondition[] {
   if (first === undefined) return []
   const more = blockages.blocked.length - 1
   const others = more === 0 ? '' : ` and ${more} more ${more === 1 ? 'run' : 'runs'}`
-  const held = schedule.spec.concurrencyPolicy === 'Forbid' ? `. With Forbid, slots are missed until that run ends; ${endWords(first)}` : ''
+  const { concurrencyPolicy } = schedule.spec
+  const held =
+    concurrencyPolicy === 'Allow'
+      ? ''
+      : `. With ${concurrencyPolicy}, ${heldWords[concurrencyPolicy]} until that run ends; ${endWords(first)}`
   return [scheduleCondition('Blocked', first.reason, `${runWords(first.slot)}${others}: ${first.message}${held}`)]
 }
 
@@ -268,6 +287,8 @@ function keptBlocked({ status, situation, blockages: { unknown } }: World): Want
   const isAbout = (slot: Slot) => [': ', ' and '].some((next) => former.message.startsWith(`${runWords(slot)}${next}`))
   return unknown === 'All' || [...unknown].some(isAbout) ? former : undefined
 }
+
+const heldWords = { Forbid: 'slots are missed', Queue: 'slots wait' } as const
 
 /** How people can end what holds up the slots. */
 function endWords({ hasBegun, endedBy }: Blockage): string {

@@ -48,7 +48,7 @@ export const scheduleMetrics = declareMetrics({
 })
 
 /** How many values their labels have; the values are those of `graph` and `scheduling`. */
-const [sources, runOutcomes, scheduleOutcomes, missedReasons] = [4, 5, 11, 8]
+const [sources, runOutcomes, scheduleOutcomes, missedReasons] = [4, 5, 11, 9]
 
 /** 5 ms to a day. */
 const runBuckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 30, 120, 600, 1800, 3600, 14_400, 86_400]
@@ -95,7 +95,7 @@ export const runMetrics = declareMetrics({
       labels: ['reason'],
       most: missedReasons,
       advice:
-        'Overlap: runs take longer than the interval. Others but Suspended, ScheduleChanged, Skipped and Superseded: the operator or the broker was away. taskmill_schedule_unplanned_misses_total names the schedule.',
+        'Overlap and QueueFull: runs take longer than the interval. Others but Suspended, ScheduleChanged, Skipped and Superseded: the operator or the broker was away. taskmill_schedule_unplanned_misses_total names the schedule.',
     },
     taskmill_schedule_dispatch_delay_seconds: {
       type: 'Histogram',

@@ -124,6 +124,7 @@ const goneWithSchedule: SlotExecutor = {
     throw new TypeError('orphaned data is removed, nothing is placed')
   },
   remove: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),
+  cancel: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),
   look: (slots) => Promise.resolve(slots.map(() => ({ state: 'Absent' as const }))),
   acknowledge: () => Promise.resolve(nothingAcknowledged),
   forget: () => Promise.resolve(nothingAcknowledged),

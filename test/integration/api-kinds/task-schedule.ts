@@ -40,7 +40,8 @@ const full = {
       include: [{ name: 'days', windows: [{ from: '00:00', to: '24:00' }] }],
     },
     suspend: false,
-    concurrencyPolicy: 'Forbid',
+    concurrencyPolicy: 'Queue',
+    queueLimit: 5,
     missedRuns: 'All',
     missedRunsLimit: 5,
     startingDeadlineSeconds: 21_600,
@@ -66,6 +67,7 @@ const full = {
     nextRuns: ['2026-11-29T00:00:00Z', '2026-11-29T23:00:00Z'],
     next: '2026-11-29T00:00Z',
     activeRuns: 0,
+    waitingSlots: 2,
     lastScheduleTime: '2026-01-01T08:00:00Z',
     lastSuccessTime: '2026-01-01T07:00:05Z',
     lastSuccessSlotTime: '2026-01-01T07:00:00Z',
@@ -207,6 +209,21 @@ export const taskScheduleCase: KindCase = {
       `,
       answer:
         'spec.offsetSeconds: Invalid value: "object": offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
+    },
+    {
+      title: 'a limit for slots that do not wait',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          concurrencyPolicy: Forbid
+          queueLimit: 3
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.queueLimit: Invalid value: "object": queueLimit goes with concurrencyPolicy Queue only: no slot waits otherwise. Remove queueLimit, or set concurrencyPolicy: Queue',
     },
     {
       title: 'what a deadline does, without a deadline',

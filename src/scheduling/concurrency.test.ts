@@ -1,0 +1,191 @@
+/** Policies about the run before: what waits for it, and what ends it. */
+import { describe, expect, it } from 'vitest'
+import { forbid, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
+import type { RunOutcome } from './ledger.ts'
+import { nextStep } from './next-step.ts'
+
+describe('a run that exceeds runDeadlineSeconds, with onDeadline: Cancel', () => {
+  const plan = planOf({ ...forbid, runDeadlineSeconds: 20, onDeadline: 'Cancel' })
+
+  function exceeded() {
+    const world = home()
+    world.lead(start, plan)
+    world.lead(slot(1), plan)
+    world.begin(slot(1))
+    return world
+  }
+
+  it('is marked, cancelled, and recorded', () => {
+    const world = exceeded()
+    expect(world.lead(slot(1) + 20, plan)).toEqual(['Look', 'cancel', 'Cancel', 'free'])
+    expect(world.placed).toEqual([])
+    expect(world.ledger).toMatchObject({
+      active: [],
+      consecutiveFailures: 1,
+      lastFailure: { slot: slot(1), reason: 'RunDeadlineExceeded', message: 'not ended within 20 s', startedAtMs: slot(1) * 1000 },
+    })
+  })
+
+  it('counts as ended although its worker cannot be stopped, and says so', () => {
+    const world = exceeded()
+    world.isStoppable = false
+    world.lead(slot(1) + 20, plan)
+    expect(world.ledger?.lastFailure?.message).toBe(
+      'not ended within 20 s; its job is active in a worker, which Taskmill cannot stop: it continues there',
+    )
+    world.end(slot(1))
+    expect(world.lead(slot(1) + 25, plan)).toEqual(['Acknowledge'])
+    expect(world.ledger).toMatchObject({ consecutiveFailures: 1 })
+  })
+
+  it('keeps its own outcome if it ended before it could be cancelled', () => {
+    const world = exceeded()
+    const looked = new Map([[slot(1), { state: 'Active', startedAtMs: slot(1) * 1000 } as const]])
+    const mark = nextStep(world.ledger, plan, { ...nothingKnown, looked }, (slot(1) + 20) * 1000)
+    if (mark.kind !== 'Write') throw new Error(mark.kind)
+    world.ledger = mark.ledger
+    world.jobs.set(slot(1), { state: 'Ended' })
+    expect(world.lead(slot(1) + 20, plan)).toEqual(['Cancel'])
+    world.end(slot(1))
+    expect(world.lead(slot(1) + 21, plan)).toEqual(['record', 'Acknowledge'])
+    expect(world.ledger).toMatchObject({ active: [], lastSuccess: { slot: slot(1) } })
+  })
+
+  it('has the same outcome if the leader died after it was cancelled', () => {
+    const world = exceeded()
+    const looked = new Map([[slot(1), { state: 'Active', startedAtMs: slot(1) * 1000 } as const]])
+    const mark = nextStep(world.ledger, plan, { ...nothingKnown, looked }, (slot(1) + 20) * 1000)
+    if (mark.kind !== 'Write') throw new Error(mark.kind)
+    const removed: RunOutcome = { slot: slot(1), succeeded: false, reason: 'JobRemoved', message: 'job/x was deleted', finishedAtMs: 0 }
+    expect(nextStep(mark.ledger, plan, { ...nothingKnown, ended: [removed] }, (slot(1) + 30) * 1000)).toMatchObject({
+      what: 'record',
+      ledger: { active: [], lastFailure: { reason: 'RunDeadlineExceeded', message: 'not ended within 20 s' } },
+    })
+  })
+})
+
+const queue = { concurrencyPolicy: 'Queue' } as const
+
+describe('Queue', () => {
+  /** A run is active, and the next two slots wait for it. */
+  function waiting(plan = planOf(queue)) {
+    const world = home()
+    for (const index of [0, 1, 2, 3]) world.lead(slot(index), plan)
+    return world
+  }
+  const waits = ({ ledger }: ReturnType<typeof home>) => ledger?.open.filter(({ state }) => state === 'Waiting').map((open) => open.slot)
+
+  it('lets slots wait in order, and starts the first when the run has ended', () => {
+    const world = waiting()
+    expect(waits(world)).toEqual([slot(2), slot(3)])
+    expect(world.placed).toEqual([slot(1)])
+    expect(world.ledger).toMatchObject({ cursor: slot(3), dispatched: 1, missed: {} })
+    world.end(slot(1))
+    expect(world.lead(slot(3) + 5, planOf(queue))).toEqual(['record', 'Acknowledge', 'intend', 'Place', 'placed'])
+    expect(waits(world)).toEqual([slot(3)])
+    expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(2), dispatchedAtMs: (slot(3) + 5) * 1000 }] })
+    expect(world.ledger?.lastDispatched).toEqual({ slot: slot(2), atMs: (slot(3) + 5) * 1000 })
+    world.end(slot(2))
+    world.lead(slot(3) + 6, planOf(queue))
+    expect(world.placed).toEqual([slot(1), slot(2), slot(3)])
+    expect(waits(world)).toEqual([])
+  })
+
+  it('writes nothing while nothing changes', () => {
+    const world = waiting()
+    expect(world.lead(slot(3) + 10, planOf(queue))).toEqual([])
+    expect(world.untilMs).toBe(slot(4) * 1000)
+  })
+
+  it('misses the newest slots beyond queueLimit', () => {
+    const world = waiting(planOf({ ...queue, queueLimit: 1 }))
+    expect(waits(world)).toEqual([slot(2)])
+    expect(world.missed('QueueFull')).toEqual({ count: 1, lastSlot: slot(3) })
+  })
+
+  it('misses waiting slots beyond a limit that an edit lowers', () => {
+    const world = waiting()
+    world.lead(slot(3) + 5, planOf({ ...queue, queueLimit: 1 }))
+    expect(waits(world)).toEqual([slot(2)])
+    expect(world.missed('QueueFull')).toEqual({ count: 1, lastSlot: slot(3) })
+  })
+
+  it('misses a waiting slot after its starting deadline, without any event', () => {
+    const plan = planOf({ ...queue, startingDeadlineSeconds: 90 })
+    const world = waiting(plan)
+    expect(world.untilMs).toBe((slot(2) + 90) * 1000 + 1)
+    world.lead(slot(2) + 91, plan)
+    expect(waits(world)).toEqual([slot(3)])
+    expect(world.missed('StartingDeadlineExceeded')).toEqual({ count: 1, lastSlot: slot(2) })
+    expect(world.untilMs).toBe(slot(4) * 1000)
+  })
+
+  it('lets the slots of an outage wait behind each other, as missedRuns picks them', () => {
+    const world = home()
+    const plan = planOf({ ...queue, missedRuns: 'All', missedRunsLimit: 3 })
+    world.lead(start, plan)
+    world.lead(slot(60) + 10, plan)
+    expect(world.placed).toEqual([slot(58)])
+    expect(waits(world)).toEqual([slot(59), slot(60)])
+    expect(world.missed('TooManyMissed')).toEqual({ count: 57, lastSlot: slot(57) })
+  })
+
+  it.each([
+    ['suspend', { suspended: true }, 'Suspended'],
+    ['the timing', { timing: { everySeconds: 3600 } }, 'ScheduleChanged'],
+    ['the policy', { concurrencyPolicy: 'Forbid' }, 'ScheduleChanged'],
+    ['the policy, to Allow', { concurrencyPolicy: 'Allow' }, 'ScheduleChanged'],
+  ] as const)('misses what waits after an edit of %s', (_, change, reason) => {
+    const world = waiting()
+    world.lead(slot(3) + 5, planOf({ ...queue, ...change }))
+    expect(waits(world)).toEqual([])
+    expect(world.missed(reason)).toEqual({ count: 2, lastSlot: slot(3) })
+    expect(world.placed.filter((each) => each <= slot(3))).toEqual([slot(1)])
+    expect(world.lead(slot(3) + 6, planOf({ ...queue, ...change }))).toEqual([])
+  })
+
+  it('starts what waits from the template that holds when its turn comes', () => {
+    const world = waiting()
+    world.begin(slot(1))
+    const edited = planOf({ ...queue, generation: 'b' })
+    world.lead(slot(3) + 5, edited)
+    expect(waits(world)).toEqual([slot(2), slot(3)])
+    world.end(slot(1))
+    world.lead(slot(3) + 6, edited)
+    expect(world.ledger?.active).toMatchObject([{ slot: slot(2), generation: 'b' }])
+  })
+
+  it('keeps what waits while something that a run needs is missing', () => {
+    const world = waiting()
+    world.end(slot(1))
+    world.lead(slot(3) + 5, planOf({ ...queue, isHeld: true }))
+    expect(waits(world)).toEqual([slot(2), slot(3)])
+    world.lead(slot(3) + 6, planOf(queue))
+    expect(world.ledger?.active).toMatchObject([{ slot: slot(2) }])
+  })
+
+  it('continues after a run that disappeared', () => {
+    const world = waiting()
+    world.jobs.delete(slot(1))
+    expect(world.lead(slot(4), planOf(queue))).toEqual(['Look', 'free', 'intend', 'Place', 'placed'])
+    expect(world.ledger).toMatchObject({ active: [{ slot: slot(2) }], lastFailure: { slot: slot(1), reason: 'JobRemoved' } })
+  })
+
+  it('is deleted with what waits', () => {
+    const world = waiting()
+    expect(world.lead(slot(3) + 5, planOf({ ...queue, deletion: 'Delete' }))).toEqual(['revoke', 'Remove', 'Delete'])
+  })
+
+  it('does not start again what a restored broker believes to wait', () => {
+    const world = waiting()
+    const snapshot = world.ledger
+    world.end(slot(1))
+    world.lead(slot(3) + 5, planOf(queue))
+    world.ledger = snapshot
+    world.jobs.clear()
+    world.lead(slot(3) + 20, planOf({ ...queue, statusSlot: slot(2) }))
+    expect(world.placed).toEqual([])
+    expect(waits(world)).toEqual([])
+    expect(world.missed('LedgerRegressed')).toEqual({ count: 1, lastSlot: slot(3) })
+  })
+})
