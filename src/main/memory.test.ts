@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { fakeClock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { createMetrics } from '../observability/index.ts'
-import { createMemoryReader, createMemoryWatch, type MemoryUse } from './memory.ts'
+import { createMemoryWatch, type MemoryUse, saveMemory } from './memory.ts'
 
 const mib = 2 ** 20
 
@@ -11,8 +11,16 @@ function setup() {
   const metrics = createMetrics({ now: clock.now })
   const warnings: unknown[] = []
   const log = { warn: (fields: unknown, message: string) => warnings.push([fields, message]) } as unknown as Logger
-  let uses: readonly MemoryUse[] = []
-  const watch = createMemoryWatch({ read: () => uses, metrics, clock, log })
+  let [usedMib, garbageMib, collections] = [0, 0, 0]
+  const read = (): readonly MemoryUse[] => [
+    { limit: 'container', usedBytes: (usedMib + garbageMib) * mib, limitBytes: 512 * mib },
+    { limit: 'heap', usedBytes: 100 * mib, limitBytes: 358 * mib },
+  ]
+  const collect = () => {
+    collections += 1
+    garbageMib = 0
+  }
+  const watch = createMemoryWatch({ memory: { read, collect }, metrics, clock, log })
   const stop = new AbortController()
   let calls = 0
   watch.onShort(() => (calls += 1))
@@ -23,11 +31,9 @@ function setup() {
     stop,
     watch,
     calls: () => calls,
-    async pass(containerMib: number, seconds = 5) {
-      uses = [
-        { limit: 'container', usedBytes: containerMib * mib, limitBytes: 512 * mib },
-        { limit: 'heap', usedBytes: 100 * mib, limitBytes: 358 * mib },
-      ]
+    collections: () => collections,
+    async pass(containerMib: number, { seconds = 5, garbage = 0 } = {}) {
+      ;[usedMib, garbageMib] = [containerMib - garbage, garbage]
       await clock.advance(seconds * 1_000)
     },
     ratios: async () => (await metrics.render()).split('\n').filter((line) => line.startsWith('taskmill_memory_used_ratio')),
@@ -48,11 +54,27 @@ it('at 80 % of a limit it warns with what to do, and asks for memory', async () 
   ])
 })
 
+it('garbage that nobody has collected is no shortage: it is collected', async () => {
+  const { pass, calls, collections, warnings, ratios } = setup()
+  await pass(380, { garbage: 300 })
+  expect(collections()).toBe(0)
+  await pass(480, { garbage: 100 })
+  expect([collections(), calls(), warnings]).toEqual([1, 0, []])
+  expect(await ratios()).toContain(`taskmill_memory_used_ratio{limit="container"} ${380 / 512}`)
+  // It takes time, so once a minute is enough while not much is left.
+  await pass(480, { garbage: 100, seconds: 50 })
+  expect(collections()).toBe(1)
+  await pass(480, { garbage: 100, seconds: 10 })
+  expect([collections(), calls()]).toEqual([2, 0])
+  await pass(480, { garbage: 50, seconds: 60 })
+  expect([collections(), calls()]).toEqual([3, 1])
+})
+
 it('repeats itself every minute while memory is short, and begins anew after it was below 70 %', async () => {
   const { pass, calls } = setup()
-  await pass(420, 55)
+  await pass(420, { seconds: 55 })
   expect(calls()).toBe(1)
-  await pass(420, 50)
+  await pass(420, { seconds: 50 })
   expect(calls()).toBe(2)
   await pass(380)
   await pass(420)
@@ -65,12 +87,18 @@ it('repeats itself every minute while memory is short, and begins anew after it 
 it('stops with the signal', async () => {
   const { clock, pass, stop, calls } = setup()
   stop.abort()
-  await pass(500, 60)
+  await pass(500, { seconds: 60 })
   expect([calls(), clock.pending()]).toEqual([0, []])
 })
 
-it('reads the limits of this process', () => {
-  const heap = createMemoryReader()().find(({ limit }) => limit === 'heap')
-  expect(heap?.limitBytes).toBeGreaterThan(100 * mib)
-  expect(heap?.usedBytes).toBeLessThan(heap?.limitBytes ?? 0)
+it('reads the limits of this process, and what a collection leaves in its heap', () => {
+  const memory = saveMemory()
+  const used = (): number => memory.read().find(({ limit }) => limit === 'heap')?.usedBytes ?? 0
+  const kept = Array.from({ length: 100_000 }, (_, index) => ({ index }))
+  memory.collect()
+  const withThem = used()
+  kept.length = 0
+  memory.collect()
+  expect(memory.read().find(({ limit }) => limit === 'heap')?.limitBytes).toBeGreaterThan(100 * mib)
+  expect(withThem - used()).toBeGreaterThan(2 * mib)
 })

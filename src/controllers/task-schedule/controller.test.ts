@@ -18,7 +18,7 @@ const terminating = { ...schedule, metadata: { ...schedule.metadata, deletionTim
 function setup(failures = 0) {
   const there: { object: TaskSchedule | undefined } = { object: schedule }
   const count = { removals: 0, sweeps: 0 }
-  const memories: { record?: unknown; shown?: unknown }[] = []
+  const memories: { record?: unknown; shown?: unknown; understood?: { readonly ok: boolean } }[] = []
   const short: { handler?: () => void } = {}
   const engine: Partial<Engine> = {
     remember() {
@@ -77,11 +77,15 @@ test('a schedule that was deleted before this process knew where its ledger is l
   expect(count).toEqual({ removals: 0, sweeps: 1 })
 })
 
-test('when memory is short, the ledgers are dropped: they can be read again', async () => {
+test('when memory is short, ledgers and plans are dropped: they can be read and compiled again', async () => {
   const { see, memories, runShortOfMemory } = setup(1)
   await see(terminating)
   const [memory = {}] = memories
   Object.assign(memory, { record: { ledger: {} }, shown: {} })
+  expect(memory.understood).toMatchObject({ ok: true })
   runShortOfMemory()
-  expect([memories.length, memory.record, memory.shown]).toEqual([1, undefined, undefined])
+  expect(memory).toMatchObject({ record: undefined, shown: undefined, understood: undefined })
+  await see(terminating)
+  expect(memories).toHaveLength(1)
+  expect(memory.understood).toMatchObject({ ok: true })
 })

@@ -41,8 +41,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
   })
 
   deps.onMemoryShort(() => {
-    // Looked at again, a schedule reads its ledger first.
-    for (const memory of memories.values()) Object.assign(memory, { record: undefined, shown: undefined })
+    // Looked at again, a schedule is understood anew and reads its ledger first.
+    for (const memory of memories.values()) Object.assign(memory, { record: undefined, shown: undefined, understood: undefined })
   })
 
   /** `terminating`: its deletion has begun, and somebody still holds it. */

@@ -93,9 +93,10 @@ export const clusterMetrics = declareMetrics({
     taskmill_build_info: { type: 'Gauge', help: '1, with the version of the operator as a label.', labels: ['version'] },
     taskmill_memory_used_ratio: {
       type: 'Gauge',
-      help: 'Memory that the operator uses, as a part of a limit: the container (all of it), or the heap (what the last full garbage collection left).',
+      help: 'Memory that the operator uses, as a part of a limit: the container (as the kernel counts), or the heap (what the last full garbage collection left).',
       labels: ['limit'],
-      advice: 'Above 0.8, the operator drops what it can read again. Raise operator.resources.limits.memory of the chart.',
+      advice:
+        'At 0.8 the operator collects its garbage. Still above, it drops what it can read or compute again: raise operator.resources.limits.memory of the chart.',
     },
     leader_election_master_status: {
       type: 'Gauge',
