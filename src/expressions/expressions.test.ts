@@ -148,6 +148,16 @@ describe('texts', () => {
 
 describe('documents', () => {
   const variables = ['n', 'items']
+  it('a value without expressions is given back as it is, and so are the parts of one with some', () => {
+    const plain = { a: 1, b: ['text', { c: null }] }
+    const whole = compileDocument(plain, 'payload', { variables })
+    expect(whole.ok && whole.document.evaluate({})).toBe(plain)
+    const mixed = compileDocument({ plain, n: '$(n)' }, 'payload', { variables })
+    const filled = mixed.ok ? (mixed.document.evaluate({ n: 3 }) as { readonly plain: unknown }) : undefined
+    expect(filled).toEqual({ plain, n: 3 })
+    expect(filled?.plain).toBe(plain)
+  })
+
   it('every text is filled in, however deep, and what is no text is left', () => {
     const value = { a: '$(n)', b: [{ c: 'n=$(n)', d: 1, e: null }, true], __proto: '$(items)', $: {} }
     const compiled = compileDocument(value, 'payload', { variables })

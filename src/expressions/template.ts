@@ -106,7 +106,9 @@ export type DocumentFault = {
 /** Maximum depth of lists and objects: enough for users, and safe for the stack. */
 const maxDepth = 100
 
-type Part = (variables: Variables) => unknown
+/** A part without expressions is the value itself: most payloads have none, and there are thousands of them. */
+type Part = { readonly constant: unknown } | ((variables: Variables) => unknown)
+const valueOf = (part: Part, variables: Variables): unknown => (typeof part === 'function' ? part(variables) : part.constant)
 type Scope = { readonly options: CompileOptions; readonly faults: DocumentFault[]; readonly uses: { use: Use; field: string }[] }
 
 /**
@@ -120,27 +122,37 @@ export function compileDocument(
 ): { readonly ok: true; readonly document: CompiledDocument } | { readonly ok: false; readonly faults: readonly DocumentFault[] } {
   const scope: Scope = { options, faults: [], uses: [] }
   const part = compilePart(value, field, scope, 0)
-  return scope.faults.length > 0 ? { ok: false, faults: scope.faults } : { ok: true, document: { uses: scope.uses, evaluate: part } }
+  return scope.faults.length > 0
+    ? { ok: false, faults: scope.faults }
+    : { ok: true, document: { uses: scope.uses, evaluate: evaluatorOf(part) } }
+}
+
+/** Holds nothing of what was needed to compile. */
+function evaluatorOf(part: Part): CompiledDocument['evaluate'] {
+  return typeof part === 'function' ? part : () => part.constant
 }
 
 function compilePart(value: unknown, field: string, scope: Scope, depth: number): Part {
-  if (typeof value === 'string') return value.includes('$(') ? compileLeaf(value, field, scope) : () => value
-  if (typeof value !== 'object' || value === null) return () => value
+  if (typeof value === 'string' && value.includes('$(')) return compileLeaf(value, field, scope)
+  if (typeof value !== 'object' || value === null) return { constant: value }
   if (isRawNumber(value)) {
     scope.faults.push({ reason: 'InvalidNumber', field, message: describeInexact(value.rawJSON) })
-    return () => undefined
+    return { constant: undefined }
   }
   if (depth === maxDepth) {
     scope.faults.push({ reason: 'InvalidExpression', field, message: `lists and objects nest deeper than ${maxDepth} here` })
-    return () => undefined
+    return { constant: undefined }
   }
   if (Array.isArray(value)) {
     const items = value.map((item, index) => compilePart(item, `${field}[${index}]`, scope, depth + 1))
-    return (variables) => items.map((item) => item(variables))
+    return items.some(isDynamic) ? (variables) => items.map((item) => valueOf(item, variables)) : { constant: value }
   }
   const fields = Object.entries(value).map(([name, own]) => [name, compilePart(own, `${field}.${name}`, scope, depth + 1)] as const)
-  return (variables) => Object.fromEntries(fields.map(([name, own]) => [name, own(variables)]))
+  if (!fields.some(([, own]) => isDynamic(own))) return { constant: value }
+  return (variables) => Object.fromEntries(fields.map(([name, own]) => [name, valueOf(own, variables)]))
 }
+
+const isDynamic = (part: Part): boolean => typeof part === 'function'
 
 function compileLeaf(source: string, field: string, { options, faults, uses }: Scope): Part {
   try {
@@ -149,7 +161,7 @@ function compileLeaf(source: string, field: string, { options, faults, uses }: S
     return (variables) => template.evaluate(variables)
   } catch (error) {
     faults.push({ reason: 'InvalidExpression', field, message: describeError(error) })
-    return () => undefined
+    return { constant: undefined }
   }
 }
 

@@ -42,6 +42,18 @@ it('makes the job of a slot', () => {
   })
 })
 
+it('schedules that are due at the same times share what was compiled of them', () => {
+  const slotsOf = (spec: Spec) => {
+    const understood = understandSchedule(scheduleOf(spec))
+    return understood.ok ? understood.plan.slots : undefined
+  }
+  const nightly = slotsOf({ schedules: ['0 3 * * *'], timeZone: 'Europe/Berlin' })
+  expect(nightly).toBeDefined()
+  expect(slotsOf({ schedules: ['0 3 * * *'], timeZone: 'Europe/Berlin', suspend: true })).toBe(nightly)
+  expect(slotsOf({ schedules: ['0 3 * * *'], timeZone: 'Europe/Paris' })).not.toBe(nightly)
+  expect(slotsOf({ schedules: ['0 4 * * *'], timeZone: 'Europe/Berlin' })).not.toBe(nightly)
+})
+
 describe('a faulty schedule is refused with the field of the fault', () => {
   it.each<[string, Spec, readonly (readonly [string, string])[]]>([
     ['nothing', {}, []],

@@ -43,7 +43,7 @@ export const sampleSlot: Slot = Date.UTC(2026, 10, 29) / 1000
 export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const faults: Fault<ScheduleFaultReason>[] = []
   const due = understandTiming(schedule, faults)
-  const calendars = leaveOut(schedule, due, faults)
+  const calendars = leaveOut(schedule, due?.slots, faults)
   const start = understandStart(schedule, faults)
   if (hasFaults(faults)) return { ok: false, faults }
   if (due === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
@@ -53,8 +53,8 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   return {
     ok: true,
     plan: {
-      timing: timingOf(schedule),
-      ...(calendars === undefined ? { slots: due } : calendars),
+      ...due,
+      ...calendars,
       suspended: spec.suspend,
       concurrencyPolicy,
       ...(queueLimit === undefined ? {} : { queueLimit }),
@@ -183,8 +183,8 @@ export function timingOf(schedule: TaskSchedule): Timing {
 export function slotsOf(schedule: TaskSchedule): SlotSource | undefined {
   const due = understandTiming(schedule, [])
   const faults: Fault<ScheduleFaultReason>[] = []
-  const calendars = leaveOut(schedule, due, faults)
-  return hasFaults(faults) ? undefined : (calendars?.slots ?? due)
+  const calendars = leaveOut(schedule, due?.slots, faults)
+  return hasFaults(faults) ? undefined : (calendars?.slots ?? due?.slots)
 }
 
 /** The same text as long as a schedule is due at the same times. */
@@ -192,11 +192,32 @@ export function timingHashOf(schedule: TaskSchedule): string {
   return hashOf(timingOf(schedule))
 }
 
+/** A timing, compiled. */
+type Due = Pick<StaticPlan, 'timing' | 'slots'>
+
+/**
+ * What was compiled, by the text of the timing, as long as a plan has it: thousands of schedules are due at the same few times, and a compiled
+ * timing is the largest part of a plan.
+ */
+const compiledTimings = new Map<string, { readonly timing: Timing; readonly slots: WeakRef<SlotSource> }>()
+const unusedTimings = new FinalizationRegistry<string>((text) => {
+  // Another may have been compiled meanwhile.
+  if (compiledTimings.get(text)?.slots.deref() === undefined) compiledTimings.delete(text)
+})
+
 /** Returns the slots, or undefined and one fault per wrong expression. */
-function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): SlotSource | undefined {
+function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): Due | undefined {
   const timing = timingOf(schedule)
+  const text = JSON.stringify(timing)
+  const known = compiledTimings.get(text)
+  const slots = known?.slots.deref()
+  if (known !== undefined && slots !== undefined) return { timing: known.timing, slots }
   const parsed = parseTiming(timing)
-  if (parsed.ok) return parsed.slots
+  if (parsed.ok) {
+    compiledTimings.set(text, { timing, slots: new WeakRef(parsed.slots) })
+    unusedTimings.register(parsed.slots, text)
+    return { timing, slots: parsed.slots }
+  }
   if (!('schedules' in timing) || parsed.field === 'timeZone' || timing.schedules.length === 0) {
     const reason = parsed.field === 'timeZone' ? 'InvalidTimeZone' : 'InvalidSchedule'
     faults.push({ reason, field: `spec.${parsed.field}`, message: parsed.message })

@@ -14,7 +14,7 @@ import {
   type SlotPostponed,
 } from '../../services/slots/index.ts'
 import type { Decision } from './decide.ts'
-import { brokerKeyOf, type Context, type Memory, namesOf, type ScheduleSituation, type TaskScheduleDeps } from './gather.ts'
+import { brokerKeyOf, type Context, type Memory, namesOf, type ScheduleSituation, type TaskScheduleDeps, understoodOf } from './gather.ts'
 
 /** What has become of a look: the situation, when to look again, and what was written meanwhile. */
 export type Acted = {
@@ -51,7 +51,8 @@ function situationOf({ situation }: Driven<SlotHappening, SlotPostponed>, heldBy
 
 /** The schedule is being deleted or gone: its ledger goes too, unless it is to stay; what cannot be removed now is orphaned data. */
 export async function remove(deps: TaskScheduleDeps, key: string, memory: Memory, context: Context): Promise<Removal<SlotHappening>> {
-  const { schedule, understood } = memory
+  const { schedule } = memory
+  const understood = understoodOf(memory)
   const start = understood.ok ? understood.start : undefined
   const isWanted = () => !isThere(deps, key)
   const kindAt = (site: Site) =>
@@ -89,7 +90,7 @@ function executorsOf(
   { broker, proof, signal }: Site,
   { start, generation }: { readonly start: SlotStart | undefined; readonly generation: string },
 ): readonly SlotExecutor[] {
-  const { schedule, executions, jobs } = memory
+  const { schedule } = memory
   const { namespace = '', name } = schedule.metadata
   const { ledger, doneQueue } = namesOf(deps.installation, key)
   const pendingCompletions = () => deps.tracking.ended(ledger)
@@ -97,8 +98,8 @@ function executorsOf(
   const own = { namespace, schedule: name, ledger, start, signal, reachPoint: deps.reachPoint }
   return [
     createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, now, reachPoint: deps.reachPoint }),
-    createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory: executions }),
-    createJobSlots({ ...own, log: deps.log, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory: jobs }),
+    createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory }),
+    createJobSlots({ ...own, log: deps.log, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory }),
   ]
 }
 

@@ -58,7 +58,7 @@ const reportEveryMs = 600_000
 export function changeEvents(
   changes: readonly Change[],
   ledger: Ledger,
-  { unreported, blockages }: Pick<Memory, 'unreported' | 'blockages'>,
+  memory: Pick<Memory, 'unreported' | 'blockages'>,
   nowMs: number,
 ): readonly WantedEvent[] {
   const events: WantedEvent[] = []
@@ -68,6 +68,7 @@ export function changeEvents(
     } else if (change.kind === 'RunEnded' && !change.run.succeeded) {
       events.push(scheduleEvent('RunFailed', `${change.run.reason}: ${describeRun(change.run)}`))
     } else if (change.kind === 'Missed') {
+      const unreported = (memory.unreported ??= new Map())
       const entry = unreported.get(change.reason)
       unreported.set(change.reason, {
         count: (entry?.count ?? 0) + change.count,
@@ -76,10 +77,10 @@ export function changeEvents(
       })
     }
   }
-  for (const [reason, entry] of unreported) {
+  for (const [reason, entry] of memory.unreported ?? []) {
     if (entry.count === 0 || (entry.reportedAtMs !== undefined && nowMs - entry.reportedAtMs < reportEveryMs)) continue
-    events.push(missedEvent(reason, entry, ledger, blockages))
-    unreported.set(reason, { ...entry, count: 0, reportedAtMs: nowMs })
+    events.push(missedEvent(reason, entry, ledger, memory.blockages))
+    memory.unreported?.set(reason, { ...entry, count: 0, reportedAtMs: nowMs })
   }
   return events
 }

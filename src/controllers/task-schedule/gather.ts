@@ -20,8 +20,6 @@ import type { Engine, ObjectMemory, Situation } from '../../services/engine/inde
 import type { Jobs, Trial } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
 import {
-  emptyExecutionSlotsMemory,
-  emptyJobSlotsMemory,
   emptySlotMemory,
   type ExecutionSlotsMemory,
   type JobSlotsMemory,
@@ -82,19 +80,21 @@ export type UnreportedMisses = Map<string, { count: number; lastSlot: Slot; repo
 
 /** What is remembered of a schedule between two looks; all of it can be lost, at the price of a read. */
 export type Memory = ObjectMemory<LedgerRecord> &
-  SlotMemory & {
+  SlotMemory &
+  ExecutionSlotsMemory &
+  JobSlotsMemory & {
     /** The object as it was last seen: when it is deleted, this says where its ledger is. */
     schedule: TaskSchedule
-    understood: UnderstoodSchedule
-    readonly executions: ExecutionSlotsMemory
-    readonly jobs: JobSlotsMemory
+    /** Undefined until it is needed: see `understoodOf`. */
+    understood: UnderstoodSchedule | undefined
     /** What the API server says to the template of a Job, and for which version of the schedule. */
     trial?: TrialMemory | undefined
     /** The newest ledger that was read, for people to read while none can be. */
     shown?: Ledger | undefined
     /** What kept runs from going on when they were looked at last. */
     blockages?: Blockages | undefined
-    readonly unreported: UnreportedMisses
+    /** Undefined: none. There are thousands of schedules, and few of them miss anything. */
+    unreported?: UnreportedMisses | undefined
   }
 
 /** `trial` is Unknown until there is an answer. */
@@ -148,22 +148,23 @@ export type World = {
   readonly nowMs: number
 }
 
-/** An object is understood once per generation: that compiles its expressions. */
+/** What the object asks for. It is understood once per generation, because that compiles its expressions, and again when memory was short. */
+export function understoodOf(memory: Memory): UnderstoodSchedule {
+  return (memory.understood ??= understandSchedule(memory.schedule))
+}
+
 export function remember(memories: Map<string, Memory>, engine: Engine, key: string, schedule: TaskSchedule): Memory {
   const known = memories.get(key)
   const { uid, generation } = schedule.metadata
   if (known !== undefined) {
     const isSame = known.schedule.metadata.uid === uid && known.schedule.metadata.generation === generation
-    if (!isSame) known.understood = understandSchedule(schedule)
+    if (!isSame) known.understood = undefined
     known.schedule = schedule
     return known
   }
   const memory: Memory = Object.assign(engine.remember<LedgerRecord>(), emptySlotMemory(), {
     schedule,
-    understood: understandSchedule(schedule),
-    executions: emptyExecutionSlotsMemory(),
-    jobs: emptyJobSlotsMemory(),
-    unreported: new Map(),
+    understood: undefined,
   })
   memories.set(key, memory)
   return memory
@@ -176,14 +177,14 @@ export async function gather(
   status: TaskScheduleStatus | undefined,
   { signal }: Context,
 ): Promise<Gathered> {
-  const { schedule, understood, shown } = memory
+  const { schedule, shown } = memory
   // Once: what is done and what is said must not fall on two sides of its end.
   const suspension = suspensionOf(schedule, deps.clock.now())
   const isHeld = deps.engine.leaseAt(brokerKeyOf(schedule)).kind === 'Held'
   const trial = isHeld ? await dryRunTemplate(deps, memory, signal) : undefined
   // Nothing asks again without the dispatch lease, so nothing waits for an answer either.
   if (!isHeld && memory.trial?.trial.kind === 'Unknown') memory.trial = undefined
-  return { schedule, understood, status, suspension, shown, hasDependency: hasDependency(deps, memory), trial }
+  return { schedule, understood: understoodOf(memory), status, suspension, shown, hasDependency: hasDependency(deps, memory), trial }
 }
 
 export function suspensionOf({ spec }: TaskSchedule, nowMs: number): Suspension {
@@ -197,9 +198,10 @@ export function suspensionOf({ spec }: TaskSchedule, nowMs: number): Suspension 
   }
 }
 
-function hasDependency({ dependencies }: Pick<TaskScheduleDeps, 'dependencies'>, { schedule, understood }: Memory): boolean {
+function hasDependency({ dependencies }: Pick<TaskScheduleDeps, 'dependencies'>, memory: Memory): boolean {
+  const understood = understoodOf(memory)
   if (!understood.ok || understood.start.kind !== 'Graph') return true
-  return dependencies.get(`${schedule.metadata.namespace ?? ''}/${understood.start.dependency}`) !== undefined
+  return dependencies.get(`${memory.schedule.metadata.namespace ?? ''}/${understood.start.dependency}`) !== undefined
 }
 
 /** A dry run is answered in milliseconds, or else by an API server with which nothing is to wait: the ledger needs only the broker. */
@@ -216,7 +218,8 @@ async function dryRunTemplate(
   memory: Memory,
   signal: AbortSignal,
 ): Promise<Trial | undefined> {
-  const { schedule, understood } = memory
+  const { schedule } = memory
+  const understood = understoodOf(memory)
   if (!understood.ok || understood.start.kind !== 'Job') return (memory.trial = undefined)
   const { uid, generation, namespace = '' } = schedule.metadata
   const version = `${uid}/${generation}`

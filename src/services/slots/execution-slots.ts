@@ -36,10 +36,6 @@ const cancelManager = 'taskmill-task-schedule-cancel'
 /** If a run's status is written while the run is being deleted, the deletion is tried again so often. */
 const maxConflicts = 5
 
-export function emptyExecutionSlotsMemory(): ExecutionSlotsMemory {
-  return {}
-}
-
 /**
  * Runs of slots as TaskExecutions, one for each slot, under a name that follows from the slot. For one visit: each object is requested from
  * the API server at most once.

@@ -3,8 +3,8 @@
  * that a slot may start. Guarantees: every write is a compare-and-swap with a proof, every effect is idempotent by the slot, and a process
  * that dies in between is continued by the next. This room makes no decisions; see `scheduling`.
  */
-export { createExecutionSlots, emptyExecutionSlotsMemory, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
-export { createJobSlots, emptyJobSlotsMemory, type JobSlotsDeps, type JobSlotsMemory } from './job-slots.ts'
+export { createExecutionSlots, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
+export { createJobSlots, type JobSlotsDeps, type JobSlotsMemory } from './job-slots.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
 export { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 export { emptySlotMemory, type LedgerRecord, type SlotDeps, type SlotMemory, type SlotVisit } from './ledger-record.ts'

@@ -3,7 +3,7 @@ import type { Job } from '../../api/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { generationOf, jobsPlace } from '../../scheduling/index.ts'
 import type { JobLook, Jobs } from '../jobs/index.ts'
-import { createJobSlots, emptyJobSlotsMemory } from './job-slots.ts'
+import { createJobSlots } from './job-slots.ts'
 
 const createdAtMs = Date.UTC(2026, 10, 29)
 const slot = createdAtMs / 1000
@@ -36,7 +36,7 @@ function slotsOf({
       return hasStarted
     },
   } as unknown as Jobs
-  const memory = emptyJobSlotsMemory()
+  const memory = {}
   return {
     asked,
     async seenAfter(seconds: number) {

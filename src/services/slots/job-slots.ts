@@ -43,10 +43,6 @@ export type JobSlotsDeps = {
 /** The termination message of a container may be a page of its log. */
 const maxMessageLength = 2048
 
-export function emptyJobSlotsMemory(): JobSlotsMemory {
-  return {}
-}
-
 /**
  * Runs of slots as Kubernetes Jobs, one for each slot, under a name that follows from the slot. For one visit: each Job is looked at once.
  *
