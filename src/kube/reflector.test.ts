@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startScriptedServer, type Exchange, type ScriptedServer } from '../../test/support/scripted-server.ts'
 import type { KubeObject, Resource } from '../api/index.ts'
@@ -101,6 +103,26 @@ test('of an object everything is kept but managed fields and the copy that kubec
     return { ...rest, metadata: { ...metadata, ...(annotations && { annotations }) }, spec: { x: 1 } }
   }
   expect(informer.list()).toEqual([kept('a'), kept('b', {}), kept('c', { team: 'mail' })])
+})
+
+test('a text that many objects have is in memory once', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const usedBytes = (): number => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const [count, length] = [4_000, 250]
+  const messages = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(length))
+  const before = usedBytes()
+  const request = await begin()
+  const stream = request.stream()
+  for (let index = 0; index < count; index++) stream.line(added({ ...pod(`pod-${index}`, `${index + 1}`), status: { messages } }))
+  stream.line(bookmark(`${count}`, 'last'))
+  await informer.synced
+  // All that an object has of its own is less than half of its messages.
+  expect(informer.list()).toHaveLength(count)
+  expect((usedBytes() - before) / count).toBeLessThan(messages.length * length)
 })
 
 describe('a streamed list', () => {

@@ -62,7 +62,7 @@ export async function reflect<T extends KubeObject>(
   signal: AbortSignal,
 ): Promise<void> {
   const { client, resource, namespace, labelSelector, clock, log, rng } = deps
-  const transform = deps.transform ?? withoutCopies
+  const transform = deps.transform ?? compact
   const backoff = createBackoff(clock, rng)
   let streams = deps.streamLists ?? true
   const anew = (): State => ({ phase: streams ? 'stream' : 'list' })
@@ -159,6 +159,14 @@ export async function reflect<T extends KubeObject>(
   }
 }
 
+function compact<T extends KubeObject>(object: T): T {
+  const kept = withoutCopies(object)
+  const { apiVersion, kind, metadata, spec, status } = kept as T & { readonly spec?: unknown; readonly status?: unknown }
+  // Name, UID and version are its own.
+  for (const shared of [apiVersion, kind, metadata.creationTimestamp, metadata.labels, spec, status]) shareTexts(shared, deepestShared)
+  return kept
+}
+
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 
 /** Managed fields and kubectl's copy of the manifest are often two thirds of an object, and nothing here reads them. */
@@ -168,6 +176,25 @@ function withoutCopies<T extends KubeObject>(object: T): T {
     return { ...object, metadata: annotations === undefined ? metadata : { ...metadata, annotations } }
   const { [lastApplied]: __, ...others } = annotations
   return { ...object, metadata: { ...metadata, annotations: others } }
+}
+
+/** Shorter ones are shared already: V8 does it while it parses. */
+const shortestShared = 11
+const longestShared = 256
+/** Values of users nest as deep as they like. */
+const deepestShared = 8
+const names = Object.create(null) as Readonly<Record<string, unknown>>
+
+/**
+ * Lets equal texts of many objects be one in memory: times, reasons, messages, queues, names of kinds. V8 has one copy of each text that was asked
+ * for as the name of a member, for as long as anybody holds it, and its next garbage collection leads all to that.
+ */
+function shareTexts(value: unknown, depth: number): void {
+  if (typeof value === 'string') {
+    if (value.length >= shortestShared && value.length <= longestShared) void names[value]
+  } else if (typeof value === 'object' && value !== null && depth > 0) {
+    for (const name in value) shareTexts((value as Readonly<Record<string, unknown>>)[name], depth - 1)
+  }
 }
 
 /** Growing pauses between attempts to reach the API server. */
