@@ -11,7 +11,15 @@ export type Sample = {
   counts?: number[]
   /** The object whose series it is, or all that share it. */
   owner: object | Set<object> | undefined
+  readonly family: Family
+  /** The text of its labels. */
+  readonly id: string
+  /** The labels that it has besides those of the object. */
+  readonly extra: Labels
 }
+
+/** One for all: there are tens of thousands of series without labels of their own. */
+const noLabels: Labels = {}
 
 /** A metric at run time: its series, by the text of their labels as the exposition has it. */
 export type Family = {
@@ -56,10 +64,11 @@ export function createFamily(name: string, metric: MetricDeclaration, group: Met
 }
 
 /** The series with these labels; it begins at 0. */
-export function sampleOf({ samples, metric }: Family, id: string): Sample {
+export function sampleOf(family: Family, id: string, extra: Labels = noLabels): Sample {
+  const { samples, metric } = family
   const known = samples.get(id)
   if (known !== undefined) return known
-  const sample: Sample = { value: 0, owner: undefined }
+  const sample: Sample = { value: 0, owner: undefined, family, id, extra: Object.keys(extra).length === 0 ? noLabels : extra }
   if (metric.type === 'Histogram')
     sample.counts = bucketsOf(metric)
       .map(() => 0)

@@ -1,12 +1,6 @@
 import type { MetricDeclaration } from './declaration.ts'
 import { type Family, type Labels, labelText, observe, type Sample, sampleOf } from './family.ts'
 
-/** A series of an object, with the labels that it has besides those of the object. */
-type Claim = { readonly family: Family; readonly id: string; readonly extra: Labels }
-
-/** One for all: there are tens of thousands of series without labels of their own. */
-const noLabels: Labels = {}
-
 /**
  * An object with its series: remembers which it has set, so that they go with it. A series that several objects share goes with the last.
  *
@@ -18,7 +12,8 @@ export class Owner {
   readonly key: string
   readonly #families: ReadonlyMap<string, Family>
   readonly #onForgotten: (owner: Owner) => void
-  #claims: Claim[] = []
+  /** Its series. As long as what it holds: a list that grows by itself has room for twice as many. */
+  #claims: readonly Sample[] = []
 
   constructor(kind: string, key: string, families: ReadonlyMap<string, Family>, onForgotten: (owner: Owner) => void) {
     this.kind = kind
@@ -77,13 +72,13 @@ export class Owner {
   /** Makes the series one of this object's. */
   #claim(family: Family, extra: Labels): Sample {
     const id = this.#idOf(family, extra)
-    const sample = sampleOf(family, id)
+    const sample = sampleOf(family, id, extra)
     const { owner } = sample
     if (owner === this || (owner instanceof Set && owner.has(this))) return sample
     if (owner === undefined) sample.owner = this
     else if (owner instanceof Set) owner.add(this)
     else sample.owner = new Set([owner, this])
-    this.#claims.push({ family, id, extra: Object.keys(extra).length === 0 ? noLabels : extra })
+    this.#claims = [...this.#claims, sample]
     return sample
   }
 
@@ -92,12 +87,11 @@ export class Owner {
     this.#release((claim) => claim.family === family && claim.id === id)
   }
 
-  #release(isOver: (claim: Claim) => boolean): void {
+  #release(isOver: (claim: Sample) => boolean): void {
     if (!this.#claims.some(isOver)) return
     const [over, kept] = [this.#claims.filter(isOver), this.#claims.filter((claim) => !isOver(claim))]
     this.#claims = kept
-    for (const { family, id } of over) {
-      const owner = family.samples.get(id)?.owner
+    for (const { family, id, owner } of over) {
       if (owner instanceof Set && owner.delete(this) && owner.size > 0) continue
       family.samples.delete(id)
     }

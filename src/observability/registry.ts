@@ -72,12 +72,14 @@ export function createMetricRegistry<G extends MetricGroup>(
     return sampleOf(family, labelText(family, labels))
   }
 
+  const onForgotten = (gone: Owner): void => void owners.get(gone.kind)?.delete(gone.key)
+
   function ownerOf(kind: string, key: string): Owner {
     const ofKind = owners.get(kind) ?? new Map<string, Owner>()
     owners.set(kind, ofKind)
     const known = ofKind.get(key)
     if (known !== undefined) return known
-    const owner = new Owner(kind, key, families, (gone) => owners.get(gone.kind)?.delete(gone.key))
+    const owner = new Owner(kind, key, families, onForgotten)
     ofKind.set(key, owner)
     return owner
   }
