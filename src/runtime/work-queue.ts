@@ -102,6 +102,8 @@ export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
       taker(item)
     }
     hooks.onDepth?.(due.size)
+    // Keys of objects that are gone.
+    if (wishes.size === 0) for (const heap of [waiting, ready]) if (heap.size > 0) heap.keep(() => false)
     if (timer) clock.clearTimeout(timer)
     const next = waiting.peek()
     timer = next && takers.size > 0 ? clock.setTimeout(pump, Math.ceil(next.dueMs - nowMs)) : undefined

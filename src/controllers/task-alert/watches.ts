@@ -76,7 +76,8 @@ export function alertingWatches({ caches }: Pick<TaskAlertSources, 'caches'>): r
       watch(kind, cache, (key, current) => {
         const target = `${kind}/${key}`
         const isWatched = alerts.byIndex('byTarget', target).length > 0
-        return isWatched || (current !== undefined && isMarked(current)) ? [target] : []
+        // One that is gone is forgotten, also when its alerts went first.
+        return isWatched || current === undefined || isMarked(current) ? [target] : []
       }),
     ),
   ]

@@ -228,6 +228,8 @@ export function createGather(deps: GatherDeps): Gather {
     },
     forget(key) {
       signals.unsubscribe({ kind: 'WorkerPool', key })
+      const [namespace = '', name = ''] = key.split('/')
+      consistency.clear(`${namespace}/${memories.get(key)?.target ?? name}`)
       memories.delete(key)
       recorded.clear(key)
       podWatch.forget(key)

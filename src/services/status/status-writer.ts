@@ -248,17 +248,17 @@ export function createWriteBudget({
       tokens = Math.min(perSecond, tokens + (nowMs - filledAtMs) / intervalMs)
       filledAtMs = nowMs
       const dueMs = comeBackAtMs.get(writer)
+      // A writer that does not come back has nothing to write any more, or is gone.
+      for (const [other, otherDueMs] of comeBackAtMs) {
+        if (otherDueMs > nowMs) break
+        comeBackAtMs.delete(other)
+      }
       if (tokens >= 1) {
         comeBackAtMs.delete(writer)
         tokens -= 1
         return 0
       }
       if (dueMs !== undefined && dueMs > nowMs) return Math.ceil(dueMs - nowMs)
-      // A writer that does not come back has nothing to write any more.
-      for (const [other, otherDueMs] of comeBackAtMs) {
-        if (otherDueMs > nowMs) break
-        comeBackAtMs.delete(other)
-      }
       lastComeBackMs = Math.max(nowMs + (1 - tokens) * intervalMs, lastComeBackMs + intervalMs)
       comeBackAtMs.set(writer, lastComeBackMs)
       return Math.ceil(lastComeBackMs - nowMs)
