@@ -24,7 +24,7 @@ import { startPlainWorker } from '../support/plain-worker.ts'
 import { startBenchedOperator } from './operator.ts'
 import { createLoad, forbidCount, queues, sizeOf, type Size } from './scale-load.ts'
 import { percentiles } from './table.ts'
-import { countedBy, usageOf } from './usage.ts'
+import { countedBy, keptBy, usageOf } from './usage.ts'
 
 const namespace = 'scale'
 const minuteMs = 60_000
@@ -57,11 +57,15 @@ export async function benchScale(percent: number): Promise<void> {
     await follower.logged('operator started')
     await measureMinute([leader, follower], memory, commands, size)
     await measureMetrics(leader)
+    line('what the leader keeps, after a collection', keptWords(await keptBy(leader, 1)))
     await measureTakeOver(leader, follower, commands)
     memory.stop()
     const after = sampleMemory(follower)
     await measureDeletion(follower, client, commands)
+    line('most memory from the take-over on', megabytes(after.takeMax()))
     after.stop()
+    await follower.kill()
+    await measureEmpty(start('operator-2'))
   }
   commands.disconnect()
   rmSync(folder, { recursive: true })
@@ -247,7 +251,19 @@ async function measureDeletion(operator: OperatorProcess, client: KubeClient, co
   for (const [kind, names] of Map.groupBy(await commands.keys('*'), kindOfKey)) line(`  ${kind}`, `${names.length}, such as ${names[0]}`)
   await sleep(10_000)
   line('memory after the deletion', megabytes(usageOf(operator.pid).rssMb))
+  line('what it keeps, after a collection', keptWords(await keptBy(operator, 1)))
 }
+
+/** What an operator keeps that has never seen any of it: the same, if nothing that is gone is kept. */
+async function measureEmpty(operator: OperatorProcess): Promise<void> {
+  await using empty = operator
+  await empty.logged('leading')
+  await sleep(20_000)
+  line('what a new operator keeps', keptWords(await keptBy(empty, 1)))
+}
+
+const keptWords = ({ heapMb, rssMb }: Awaited<ReturnType<typeof keptBy>>): string =>
+  `${megabytes(heapMb)} of heap, ${megabytes(rssMb)} in all`
 
 /** What a key is: the first part of its name that says it. */
 function kindOfKey(key: string): string {

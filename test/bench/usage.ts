@@ -1,5 +1,6 @@
 /** Cost and work of a process, read from the kernel and from its own metrics. */
 import { readFileSync } from 'node:fs'
+import type { OperatorProcess } from '../support/operator-process.ts'
 
 /** What the kernel counts of a process; it counts in hundredths of a second. */
 export function usageOf(pid: number): { readonly cpuSeconds: number; readonly rssMb: number } {
@@ -11,6 +12,13 @@ export function usageOf(pid: number): { readonly cpuSeconds: number; readonly rs
     .map(Number)
   const rssKb = Number(/^VmRSS:\s+(\d+)/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
   return { cpuSeconds: (userTicks + systemTicks) / 100, rssMb: rssKb / 1024 }
+}
+
+/** What a benched operator keeps: it collects its garbage first. `times`: how often it was asked, with this time. */
+export async function keptBy(operator: OperatorProcess, times: number): Promise<{ readonly heapMb: number; readonly rssMb: number }> {
+  operator.signal('SIGUSR2')
+  const { heapMb } = await operator.logged(`collection ${times}`)
+  return { heapMb: Number(heapMb), rssMb: usageOf(operator.pid).rssMb }
 }
 
 /** The sum over all series of a counter whose labels match. */
