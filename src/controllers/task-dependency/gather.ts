@@ -10,7 +10,7 @@ export type World = {
   readonly dependency: TaskDependency
   /** The status that was written last. */
   readonly status: TaskDependencyStatus | undefined
-  readonly understood: UnderstoodDependency
+  readonly shape: Shape
   /** What the API server says to the templates of Jobs. */
   readonly trials: Trials
   /** When the templates to which the API server has not said anything are tried again. */
@@ -20,6 +20,10 @@ export type World = {
   readonly runs: readonly TaskExecution[]
   readonly nowMs: number
 }
+
+/** What is said of a graph that was understood, without all that was compiled of it: that is made anew for each of its runs. */
+export type Shape =
+  { readonly ok: true; readonly nodes: number; readonly edges: number } | Extract<UnderstoodDependency, { readonly ok: false }>
 
 /** What the API server says to the templates of a graph's Kubernetes Jobs. */
 export type Trials = {
@@ -47,7 +51,7 @@ export type Gather = {
 }
 
 /** What is remembered of one version of a graph. */
-type Memory = { readonly version: string; readonly understood: UnderstoodDependency; trials: Trials; tryAgainAtMs?: number }
+type Memory = { readonly version: string; readonly shape: Shape; trials: Trials; tryAgainAtMs?: number }
 
 const nothingTried: Trials = { faults: [], warnings: [], isComplete: false }
 /** The pause after an attempt in which the API server said nothing to a template. */
@@ -63,7 +67,7 @@ export function createGather({ executions, taskBrokers, jobs, clock }: GatherDep
     const version = `${dependency.metadata.uid}/${dependency.metadata.generation}`
     const known = memories.get(key)
     if (known?.version === version) return known
-    const memory: Memory = { version, understood: understandDependency(dependency), trials: nothingTried }
+    const memory: Memory = { version, shape: shapeOf(understandDependency(dependency)), trials: nothingTried }
     memories.set(key, memory)
     return memory
   }
@@ -71,18 +75,18 @@ export function createGather({ executions, taskBrokers, jobs, clock }: GatherDep
   return {
     async read(key, dependency, status, { signal }) {
       const memory = remember(key, dependency)
-      const isToTry = memory.understood.ok && !memory.trials.isComplete
+      const isToTry = memory.shape.ok && !memory.trials.isComplete
       if (isToTry && clock.now() >= (memory.tryAgainAtMs ?? 0)) {
         memory.trials = await tryJobs(jobs, dependency, signal)
         memory.tryAgainAtMs = clock.now() + tryAgainMs
       }
-      const { understood, trials, tryAgainAtMs } = memory
+      const { shape, trials, tryAgainAtMs } = memory
       return {
         dependency,
         status,
-        understood,
+        shape,
         trials,
-        tryAgainAtMs: understood.ok && !trials.isComplete ? tryAgainAtMs : undefined,
+        tryAgainAtMs: shape.ok && !trials.isComplete ? tryAgainAtMs : undefined,
         hasBroker: taskBrokers.get(siblingKey(dependency, dependency.spec.brokerRef.name)) !== undefined,
         runs: executions.byIndex('byDependency', key),
         nowMs: clock.now(),
@@ -90,6 +94,12 @@ export function createGather({ executions, taskBrokers, jobs, clock }: GatherDep
     },
     forget: (key) => void memories.delete(key),
   }
+}
+
+function shapeOf(understood: UnderstoodDependency): Shape {
+  if (!understood.ok) return understood
+  const { nodes } = understood.graph
+  return { ok: true, nodes: nodes.length, edges: nodes.reduce((sum, { upstream }) => sum + upstream.length, 0) }
 }
 
 /** Makes one request for each template, which creates nothing. An expression in it is sent as it stands: it is allowed only where any text is. */

@@ -29,9 +29,9 @@ export function statusOf(world: World): TaskDependencyStatus {
   }
 }
 
-function health({ dependency, understood, trials, hasBroker }: World): readonly WantedCondition[] {
-  if (!understood.ok) {
-    const { reason, message } = summarizeFaults(understood.faults)
+function health({ dependency, shape, trials, hasBroker }: World): readonly WantedCondition[] {
+  if (!shape.ok) {
+    const { reason, message } = summarizeFaults(shape.faults)
     return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
   }
   if (hasFaults(trials.faults)) {
@@ -42,9 +42,8 @@ function health({ dependency, understood, trials, hasBroker }: World): readonly 
     const message = `TaskBroker "${dependency.spec.brokerRef.name}" does not exist in this namespace. Next: create it`
     return [dependencyCondition('Ready', 'BrokerNotFound', message), dependencyCondition('Reconciling', 'BrokerNotFound', message)]
   }
-  const { nodes } = understood.graph
-  const edges = nodes.reduce((sum, { upstream }) => sum + upstream.length, 0)
-  const words = `${count(nodes.length, 'node')}, ${edges === 1 ? '1 dependency' : `${edges} dependencies`}`
+  const { nodes, edges } = shape
+  const words = `${count(nodes, 'node')}, ${edges === 1 ? '1 dependency' : `${edges} dependencies`}`
   const warned = trials.warnings.length === 0 ? '' : `. The API server warns: ${trials.warnings.join('; ')}`
   return [dependencyCondition('Ready', 'GraphValid', `${words}${warned}`)]
 }
