@@ -31,6 +31,8 @@ export type TaskAlertDeps = {
   readonly events: EventRecorder
   readonly metrics: Metrics
   readonly clock: Clock
+  /** Calls back when what can be made again is to be dropped. */
+  readonly onMemoryShort: (handler: () => void) => void
   /** What gauges may cost, over all kinds. */
   readonly statusBudget: WriteBudget
   readonly reachPoint: KillPointHook
@@ -42,13 +44,14 @@ export function createTaskAlertController(deps: TaskAlertDeps): {
   reconcile(key: string, context: Context): Promise<{ readonly requeueAfterMs?: number }>
 } {
   const { client, alerts, notifier, events, metrics, clock } = deps
-  const { gather, forget } = createGather({
+  const { gather, forget, dropPlans } = createGather({
     ...deps,
     channelOf: (key) => deps.channels.get(key)?.spec,
     taskBroker: (key) => deps.brokers.get(key),
     taskQueues: (queue) => deps.queues.byIndex('byQueue', queue),
     now: () => clock.now(),
   })
+  deps.onMemoryShort(dropPlans)
   const statuses = createStatusWriter<TaskAlert>({
     client,
     resource: taskAlerts,

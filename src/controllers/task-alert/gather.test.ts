@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { AlertCondition, Facts } from '../../alerting/index.ts'
 import type { TaskAlert, TaskBroker, TaskQueue, WorkerPool } from '../../api/index.ts'
 import type { QueueSnapshot, RunCounts, Signals } from '../../services/signals/index.ts'
-import { gatherFacts, type FactsDeps, type Gathered } from './gather.ts'
+import { createGather, gatherFacts, type FactsDeps, type Gathered, type GatherDeps } from './gather.ts'
 import { poolTarget } from './target.ts'
 
 const now = Date.parse('2026-11-29T03:00:00Z')
@@ -44,6 +44,21 @@ function gathered(queues: Readonly<Record<string, QueueSnapshot>>, taskQueues: r
   const target = poolTarget(pool as unknown as WorkerPool)
   return gatherFacts(deps, { key: 'acme/backlog', alert, condition, target })
 }
+
+it('compiles the message of an alert once, and again when memory was short', () => {
+  const none = { unsubscribe: () => undefined }
+  const deps = { signals: none, counts: none, targetOf: () => undefined, notifier: { delivery: () => undefined }, now: () => now }
+  const { gather, dropPlans } = createGather(deps as unknown as GatherDeps)
+  const spec = { target: { kind: 'WorkerPool', name: 'email' }, severity: 'Info', queueBacklog: { above: 1 }, message: '$(value) jobs' }
+  const alert = { metadata: { namespace: 'acme', name: 'backlog', uid: 'u1', generation: 1 }, spec } as unknown as TaskAlert
+  const look = () => gather('acme/backlog', alert, undefined).understood
+  const before = look()
+  expect(before).toMatchObject({ ok: true })
+  expect(look()).toBe(before)
+  dropPlans()
+  expect(look()).not.toBe(before)
+  expect(look()).toMatchObject({ ok: true })
+})
 
 const both = { mail: read(4, now - 9_000), files: read(2, now - 5_000) }
 const words = (name: string, by: string): string => `TaskQueue "${name}" is suspended ${by}`

@@ -110,6 +110,8 @@ const countedSeconds = 86_400
 export function createGather(deps: GatherDeps): {
   gather(key: string, alert: TaskAlert, status: TaskAlertStatus | undefined): World
   forget(key: string): void
+  /** Forgets what can be compiled again. */
+  dropPlans(): void
 } {
   /** Expressions and cron schedules are compiled once. */
   const memories = new Map<string, Memory>()
@@ -150,6 +152,7 @@ export function createGather(deps: GatherDeps): {
       stopReading(deps, key)
       memories.delete(key)
     },
+    dropPlans: () => memories.clear(),
   }
 }
 
