@@ -2,11 +2,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { leases } from '../api/index.ts'
+import type { DispatchClaim } from '../broker/index.ts'
 import { systemClock } from '../clock/index.ts'
 import { taskmillError } from '../errors/index.ts'
 import { createKubeClient, type KubeClient } from '../kube/index.ts'
 import type { Tracer } from '../observability/index.ts'
-import { fenced, httpPost, traced } from './term-client.ts'
+import { fenced, httpPost, traced, withFencedClaims } from './term-client.ts'
 
 /** An API server that asks once to try again, in which moment the lease is lost if `loses` says so. */
 async function setup(loses: boolean) {
@@ -97,6 +98,24 @@ describe('an HTTP POST', () => {
     await expect(httpPost(trusted, term.signal, send)('http://a', request)).rejects.toThrow('not sent')
     expect(sent).toEqual([])
   })
+})
+
+test('a process that does not hold the Lease any more claims no dispatch lease: where a namespace has left the broker nothing refuses it', async () => {
+  const lease = { trusted: true }
+  const claimed: unknown[] = []
+  const broker = {
+    claimDispatch: async (claims: readonly DispatchClaim[]) => claims.map(() => (claimed.push(1), { kind: 'Held' as const })),
+  }
+  const claim = { dispatcher: 'default/team', epoch: 1, holder: 'h', by: 'p', patienceMs: 30_000, cluster: 'c' }
+  const term = new AbortController()
+  const { claimDispatch } = withFencedClaims(broker, { isTrusted: () => lease.trusted }, term.signal)
+  expect(await claimDispatch([claim])).toEqual([{ kind: 'Held' }])
+  lease.trusted = false
+  await expect(claimDispatch([claim])).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
+  lease.trusted = true
+  term.abort(taskmillError('TM_LEASE_LOST', 'gone'))
+  await expect(claimDispatch([claim])).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
+  expect(claimed).toHaveLength(1)
 })
 
 test('each request is a span with its verb and resource, and answers as without', async () => {

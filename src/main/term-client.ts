@@ -1,5 +1,6 @@
 /** What one term sends with: requests to the API server and notifications, fenced by the term and the lease, each request in a span. */
 import type { KubeObject, Resource } from '../api/index.ts'
+import type { Broker } from '../broker/index.ts'
 import { hasCode, taskmillError } from '../errors/index.ts'
 import type { KubeClient, KubeConnection } from '../kube/index.ts'
 import type { Tracer } from '../observability/index.ts'
@@ -36,6 +37,25 @@ export function httpPost(elector: Pick<Elector, 'isTrusted'>, term: AbortSignal,
     const answer = await send(url, { method: 'POST', redirect: 'manual', headers, body, signal })
     await answer.body?.cancel()
     return answer.status
+  }
+}
+
+/**
+ * Returns a broker that claims dispatch leases only while the term lasts. A lease is the proof of all other writes, and a claim is checked
+ * against the record in the broker; where a namespace has left the broker there is none, and a process that was frozen would begin it again.
+ * Does not: call back a claim that is under way.
+ */
+export function withFencedClaims<B extends Pick<Broker, 'claimDispatch'>>(
+  broker: B,
+  elector: Pick<Elector, 'isTrusted'>,
+  term: AbortSignal,
+): B {
+  return {
+    ...broker,
+    async claimDispatch(claims) {
+      throwIfLost(elector, term)
+      return broker.claimDispatch(claims)
+    },
   }
 }
 

@@ -51,7 +51,7 @@ import { createTracking, createWhereabouts, type Tracking, type Whereabouts } fr
 import { cacheOfKind, type Caches, type Deletions } from './caches.ts'
 import type { OperatorConfig } from './operator-config.ts'
 import type { MemoryWatch } from './memory.ts'
-import { fenced, httpPost, traced } from './term-client.ts'
+import { fenced, httpPost, traced, withFencedClaims } from './term-client.ts'
 
 /** Times that no user sets; one that is missing is the product's own. */
 export type OperatorTimes = {
@@ -186,7 +186,7 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
   const closing = createClosingNamespaces({ client: traced(ownClient, tracer), clock })
   const { client } = closing
-  const brokers = createBrokers({ connect: (endpoint) => connectBroker({ ...endpoint, log, clock }) })
+  const brokers = createBrokers({ connect: (endpoint) => withFencedClaims(connectBroker({ ...endpoint, log, clock }), elector, signal) })
   const secretCache = createSecretCache({
     readSecret: readSecretBy(client),
     clock,
