@@ -4,13 +4,14 @@
   KEYS      for each: a dispatcher's record (hash of epoch, holder (absent once released), by, aliveAtMs, closing: '1' if it was
             claimed to close the namespace), the owner markers of the
             installation (hash from name to marker)
-  ARGV      for each: epoch, holder, by, patience in ms, 'Renew' if the claimant holds it already, 'Close' if it
-            wants to close the namespace, or '', name of the dispatcher, its marker
+  ARGV      for each: epoch, holder, by, patience in ms, 'Renew' if the claimant holds it already, 'Borrow' if it
+            wants it for a moment, 'Close' if that is to close the namespace, or '', name of the dispatcher, its marker
 
   Reply: for each, { 'Held' }, or { 'HeldByOther', its holder }, or { 'Behind', the epoch that is not lower }.
   The clock is the server's. An epoch never goes down, whoever holds it. A record that is renewed and is not there was removed with all that
   its namespace had: only a higher epoch begins it again, so that what a former holder still sends has no effect.
-  Who wants to close a namespace gets what nobody holds, the claimant itself included; and loses that by the next claim, of whoever it is.
+  Who wants it for a moment gets what nobody holds, the claimant itself included. Who got it to close the namespace loses that by the next
+  claim, of whoever it is.
 ]]
 local time = redis.call('TIME')
 local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -19,7 +20,7 @@ local function claim(key, owners, epoch, holder, by, patienceMs, mode, name, mar
   local record = redis.call('HMGET', key, 'epoch', 'holder', 'by', 'aliveAtMs', 'closing')
   local known, heldBy, knownBy, aliveAtMs = tonumber(record[1] or '0'), record[2], record[3], tonumber(record[4] or '0')
   if mode == 'Renew' and not record[1] then return { 'Behind', tonumber(epoch) } end
-  if heldBy and (heldBy ~= holder or (mode == 'Close' and not record[5])) then
+  if heldBy and (heldBy ~= holder or mode == 'Borrow' or (mode == 'Close' and not record[5])) then
     -- Also when the clock went back: by more than the patience it cannot be trusted to say anything.
     if math.abs(nowMs - aliveAtMs) <= patienceMs then return { 'HeldByOther', heldBy } end
   end

@@ -15,15 +15,14 @@ export type DispatchClaim = DispatchProof & {
   /** Take over from another holder that was not heard of for this long. */
   readonly patienceMs: number
   /**
-   * The claimant held it at its last claim. Where there is no record any more it is `Behind`: the namespace has left the broker, or the
-   * broker has lost its data.
+   * `Renew`: the claimant held it at its last claim. Where there is no record any more it is `Behind`: the namespace has left the broker, or
+   * the broker has lost its data.
+   * `Borrow`: for a moment, where no TaskBroker asks for it. It is `HeldByOther` while anybody holds it, the claimant itself included, which may
+   * hold it through another address of the same server, and must not lose it when the moment is over.
+   * `Close`: the same, to close the namespace. The next claim, by whoever has a TaskBroker there again, ends the closing, although it has the
+   * same proof.
    */
-  readonly isRenewal?: boolean
-  /**
-   * To close the namespace. It is `HeldByOther` while anybody holds it, the claimant itself included; and the next claim, by whoever has a
-   * TaskBroker there again, ends the closing, although it has the same proof.
-   */
-  readonly isClosing?: boolean
+  readonly mode?: 'Renew' | 'Borrow' | 'Close' | undefined
   /** UID of kube-system, for the owner marker. */
   readonly cluster: string
 }

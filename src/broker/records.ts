@@ -41,18 +41,10 @@ export function createLedgers(
         claimScript,
         inParts(claims, keysPerCall).map((chunk) => ({
           keys: chunk.flatMap(({ dispatcher }) => [dispatcherKey(keyPrefix, dispatcher), ownersKey(keyPrefix, installationOf(dispatcher))]),
-          args: chunk.flatMap(({ dispatcher, epoch, holder, by, patienceMs, isRenewal, isClosing, cluster }) => {
+          args: chunk.flatMap(({ dispatcher, epoch, holder, by, patienceMs, mode, cluster }) => {
             const [, namespace = ''] = dispatcher.split('/')
             const marker: OwnerMarker = { v: 1, cluster, kind: 'Namespace', namespace, name: namespace, deletionPolicy: 'Delete' }
-            return [
-              epoch,
-              holder,
-              by,
-              patienceMs,
-              isClosing === true ? 'Close' : isRenewal === true ? 'Renew' : '',
-              dispatcher,
-              JSON.stringify(marker),
-            ]
+            return [epoch, holder, by, patienceMs, mode ?? '', dispatcher, JSON.stringify(marker)]
           }),
         })),
       )

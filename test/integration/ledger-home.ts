@@ -56,7 +56,7 @@ export async function lead(broker: Broker, of: DispatchProof = proof): Promise<v
 /** As the operator does before it closes a namespace: nobody holds the lease, and it is claimed for that. */
 export async function leadToClose(broker: Broker, of: DispatchProof = proof): Promise<void> {
   await broker.releaseDispatch(of)
-  const [answer] = await broker.claimDispatch([{ ...of, by: `process-${of.epoch}`, patienceMs: 30_000, cluster: 'c1', isClosing: true }])
+  const [answer] = await broker.claimDispatch([{ ...of, by: `process-${of.epoch}`, patienceMs: 30_000, cluster: 'c1', mode: 'Close' }])
   if (answer?.kind !== 'Held') throw new Error(`not held: ${JSON.stringify(answer)}`)
 }
 

@@ -67,17 +67,26 @@ describe('claiming the dispatch', () => {
   test('a renewal of a lease that is not there any more needs a higher epoch, and marks who claimed it', async () => {
     await claim({ epoch: 4 })
     expect((await broker.listOwners('default', '0')).owners.get(dispatcher)).toEqual(leaseMarker)
-    expect(await claim({ epoch: 4, isRenewal: true })).toEqual({ kind: 'Held' })
+    expect(await claim({ epoch: 4, mode: 'Renew' })).toEqual({ kind: 'Held' })
     await broker.releaseDispatch({ ...proof, epoch: 4 })
     expect(await claim({ epoch: 4, isClosing: true })).toEqual({ kind: 'Held' })
     expect(await broker.closeNamespace({ ...proof, epoch: 3 })).toBe('Fenced')
     expect(await broker.closeNamespace({ ...proof, epoch: 4 })).toBe('Done')
     expect(await client.keys('*')).toEqual([])
     // What a former holder still sends has no effect.
-    expect(await claim({ epoch: 4, isRenewal: true })).toEqual({ kind: 'Behind', epoch: 4 })
+    expect(await claim({ epoch: 4, mode: 'Renew' })).toEqual({ kind: 'Behind', epoch: 4 })
     expect((await broker.writeLedger(writeOf({ proof: { ...proof, epoch: 4 } }))).outcome).toBe('Fenced')
     expect(await client.keys('*')).toEqual([])
     expect(await claim({ epoch: 5 })).toEqual({ kind: 'Held' })
+  })
+
+  test('who wants the lease for a moment gets it where nobody holds it, himself included', async () => {
+    await claim({ epoch: 4 })
+    expect(await claim({ epoch: 4, mode: 'Borrow' })).toEqual({ kind: 'HeldByOther', holder: proof.holder })
+    await silent(31_000)
+    expect(await claim({ epoch: 4, mode: 'Borrow' })).toEqual({ kind: 'Held' })
+    await broker.releaseDispatch({ ...proof, epoch: 4 })
+    expect(await claim({ epoch: 4, mode: 'Borrow' })).toEqual({ kind: 'Held' })
   })
 
   test('a record from the future, left by a clock that went back, does not hold for ever', async () => {

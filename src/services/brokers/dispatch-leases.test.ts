@@ -16,9 +16,9 @@ function server(clock: ReturnType<typeof fakeClock>) {
       state.calls++
       state.sizes.push(claims.length)
       if (state.away) throw taskmillError('TM_BROKER_UNREACHABLE', 'away')
-      return claims.map(({ dispatcher, epoch, holder, by, patienceMs, isRenewal }) => {
+      return claims.map(({ dispatcher, epoch, holder, by, patienceMs, mode }) => {
         const record = records.get(dispatcher)
-        if (isRenewal === true && record === undefined) return { kind: 'Behind', epoch }
+        if (mode === 'Renew' && record === undefined) return { kind: 'Behind', epoch }
         const nowMs = clock.now()
         if (record && record.holder !== '' && record.holder !== holder && nowMs - record.aliveAtMs < patienceMs) {
           return { kind: 'HeldByOther', holder: record.holder }

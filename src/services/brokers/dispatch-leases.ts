@@ -136,7 +136,7 @@ export function createDispatchLeases(deps: DispatchLeasesDeps): DispatchLeases {
     const claims = wanted.map(({ wish, state }): DispatchClaim => {
       const proof = proofOf(wish)
       const isRenewal = state.kind === 'Active' && state.proof.epoch === proof.epoch
-      return { ...proof, by, patienceMs, isRenewal, cluster }
+      return { ...proof, by, patienceMs, mode: isRenewal ? 'Renew' : undefined, cluster }
     })
     try {
       const answers = await first.lease.broker.claimDispatch(claims)

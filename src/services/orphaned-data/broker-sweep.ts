@@ -181,26 +181,26 @@ async function withLease(pass: Pass, namespace: string, act: (proof: DispatchPro
   if (lease.kind === 'Held') return act(lease.proof)
   // Where another cluster dispatches, it removes this, or continues it.
   if (lease.kind !== 'Unclaimed') return lease.kind === 'Standby'
-  return withClaim(pass, namespace, { isClosing: false }, act)
+  return withClaim(pass, namespace, 'Borrow', act)
 }
 
 /** A TaskBroker may come at any moment, and its schedules then dispatch with the same proof: its claim ends the closing. */
 async function withLeaseToClose(pass: Pass, namespace: string, act: (proof: DispatchProof) => Promise<boolean>): Promise<boolean> {
   const { deps, endpoint } = pass
   if (dispatchLeaseIn(deps, namespace, endpoint).kind !== 'Unclaimed') return true
-  return withClaim(pass, namespace, { isClosing: true }, act)
+  return withClaim(pass, namespace, 'Close', act)
 }
 
 async function withClaim(
   { deps, broker, endpoint }: Pass,
   namespace: string,
-  { isClosing }: { readonly isClosing: boolean },
+  mode: 'Borrow' | 'Close',
   act: (proof: DispatchProof) => Promise<boolean>,
 ): Promise<boolean> {
   const proof = { dispatcher: dispatcherName(deps.installation, namespace), epoch: deps.epoch(), holder: deps.holder }
-  const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs, isClosing, cluster: deps.cluster }
+  const claim: DispatchClaim = { ...proof, by: deps.by, patienceMs, mode, cluster: deps.cluster }
   const [answer] = await broker.claimDispatch([claim])
-  // What this cluster itself holds is about to be given back, or to fall silent.
+  // What this cluster itself holds is about to be given back, or to fall silent; or it holds it through another address of this server.
   if (answer?.kind !== 'Held') return answer?.kind === 'HeldByOther' && answer.holder !== deps.holder
   try {
     return await act(proof)
@@ -210,7 +210,7 @@ async function withClaim(
   }
 }
 
-type WithOwner = (pass: Pass, proof: DispatchProof, owner: Owner) => Promise<boolean>
+type WithOwners = (pass: Pass, proof: DispatchProof, owners: readonly Owner[]) => Promise<boolean>
 
 /** Does the same with each of these owners, many at a time, with the dispatch lease of their namespaces. Returns whether nothing is left to do. */
 async function inNamespaces(pass: Pass, owners: readonly Owner[], act: WithOwner): Promise<boolean> {
