@@ -210,7 +210,7 @@ async function withClaim(
   }
 }
 
-type WithOwners = (pass: Pass, proof: DispatchProof, owners: readonly Owner[]) => Promise<boolean>
+type WithOwner = (pass: Pass, proof: DispatchProof, owner: Owner) => Promise<boolean>
 
 /** Does the same with each of these owners, many at a time, with the dispatch lease of their namespaces. Returns whether nothing is left to do. */
 async function inNamespaces(pass: Pass, owners: readonly Owner[], act: WithOwner): Promise<boolean> {
@@ -223,7 +223,9 @@ async function inNamespaces(pass: Pass, owners: readonly Owner[], act: WithOwner
         for (let next = left.pop(); next !== undefined && !pass.signal.aborted; next = left.pop())
           results.push(await act(pass, proof, next))
       }
-      await Promise.all(Array.from({ length: ownersAtOnce }, work))
+      // When one of them fails, the others still use the lease and the connection, which are given back at the end.
+      const ended = await Promise.allSettled(Array.from({ length: ownersAtOnce }, work))
+      for (const each of ended) if (each.status === 'rejected') throw each.reason
       return left.length === 0 && !results.includes(false)
     })
     isComplete &&= isDone

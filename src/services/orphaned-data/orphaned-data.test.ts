@@ -22,9 +22,11 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
       isAway: boolean
       passes: number
       claims: number
+      releases: number
       read: string[]
       unreadable: string[]
       heldBy?: string | undefined
+      beforeRead?: (ledger: string) => Promise<void>
     }
   >()
   const there = { cached: new Set<string>(), stored: new Set<string>(), brokers: new Set<string>(), isApiAway: false, asked: 0 }
@@ -37,6 +39,7 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
       isAway: false,
       passes: 0,
       claims: 0,
+      releases: 0,
       read: [],
       unreadable: [],
     }
@@ -55,15 +58,16 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
       async claimDispatch([claim]) {
         at.claims++
         const { heldBy } = at
-        return [claim?.isClosing === true && heldBy !== undefined ? { kind: 'HeldByOther', holder: heldBy } : { kind: 'Held' }]
+        return [claim?.mode !== undefined && heldBy !== undefined ? { kind: 'HeldByOther', holder: heldBy } : { kind: 'Held' }]
       },
-      releaseDispatch: async () => undefined,
+      releaseDispatch: async () => void at.releases++,
       async closeNamespace({ dispatcher }) {
         at.owners.delete(dispatcher)
         return 'Done'
       },
       readEnded: async () => ({ ended: [] }),
       async readLedgers(ledgers) {
+        for (const each of ledgers) await at.beforeRead?.(each)
         return {
           stored: ledgers.map((each) =>
             at.owners.has(each) ? { revision: 1, document: each.endsWith('/later') ? '{"v":2}' : emptyLedger } : undefined,
@@ -171,6 +175,44 @@ test('nothing is removed of an object that the cache does not show and the API s
   await clock.advance(0)
   expect([...server('a').owners.keys()]).toEqual([ledgerOf('new')])
   expect(there.asked).toBe(1)
+})
+
+test('the lease is given back when the last removal has ended, also after one of them failed', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there } = home
+  const slow = Promise.withResolvers<void>()
+  const after: number[] = []
+  leave('a', 'slow')
+  leave('a', 'refused')
+  server('a').beforeRead = async (ledger) => {
+    if (ledger === ledgerOf('refused')) throw taskmillError('TM_BROKER_COMMAND_FAILED', 'refused')
+    await slow.promise
+    after.push(server('a').releases)
+  }
+  start()
+  watch('a')
+  there.brokers.clear()
+  await clock.advance(0)
+  expect([server('a').claims, server('a').releases]).toEqual([1, 0])
+  slow.resolve()
+  await clock.advance(0)
+  expect(after).toEqual([0])
+  expect([[...server('a').owners.keys()], server('a').releases]).toEqual([[ledgerOf('refused')], 1])
+})
+
+test('a lease that this cluster holds through another address of the server is not taken, and not given back', async () => {
+  await using home = world()
+  const { leave, watch, start, clock, server, there } = home
+  leave('a', 'gone')
+  server('a').heldBy = 'c1/ns/lease'
+  start()
+  watch('a')
+  there.brokers.clear()
+  await clock.advance(0)
+  expect([server('a').owners.size, server('a').releases]).toEqual([1, 0])
+  server('a').heldBy = undefined
+  await clock.advance(1_000)
+  expect([server('a').owners.size, server('a').releases]).toEqual([0, 1])
 })
 
 test('while the API server does not answer nothing is removed, and no run counts as deleted', async () => {
