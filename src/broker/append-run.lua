@@ -4,7 +4,7 @@
   KEYS[1]   the dispatcher's record: hash of epoch, holder
   KEYS[2]   the log: list of entries
   KEYS[3]   the owner markers of the installation: hash from run to marker
-  KEYS[4]   what the runs of the namespace have used: set
+  KEYS[4]   the subjects of the namespace of which ends were counted: sorted set
   KEYS[5..] for each end to count: its subject's counts, without the hour
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   expected length, 0 for none

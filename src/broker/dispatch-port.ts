@@ -62,6 +62,9 @@ export type LedgerAnswer = {
   readonly brokerTimeMs: number
 }
 
+/** What a portion of a long work came to; a portion holds up other clients of the server for a millisecond or two. */
+export type Portion = { readonly outcome: 'Done' | 'More' | 'Fenced'; readonly next?: string }
+
 /** The dispatch lease, and the ledgers of schedules. Errors as those of `Broker`. */
 export type BrokerLedgers = {
   /** One answer per claim, in order; at most 50 per round trip to the server. */
@@ -69,11 +72,17 @@ export type BrokerLedgers = {
   /** Gives a claim back, so that another holder need not wait. */
   releaseDispatch(proof: DispatchProof): Promise<void>
   /**
-   * The namespace leaves the broker: removes its dispatch lease and done queue, its counts, and the ended jobs that Taskmill placed for it,
-   * with the bookkeeping of queues that are empty then. A job that still runs, or waits to run again, stays, and nobody waits for its end.
-   * Only for a namespace without any ledger, log or settings of a queue, and `Fenced` unless the lease was claimed for this. Again does what is left to do.
+   * The namespace leaves the broker: removes a portion of its dispatch lease and done queue, its counts, and the ended jobs that Taskmill placed
+   * for it, with the bookkeeping of queues that are empty then and to which nobody else has ever added a job. A job that still runs, or waits
+   * to run again, stays, and nobody waits for its end. Only for a namespace without any ledger, log or settings of a queue, and `Fenced` unless
+   * the lease was claimed for this. `More`: call again with `next`, if there is one; without it, or after a failure, what is left is found anew.
    */
-  closeNamespace(proof: DispatchProof): Promise<'Done' | 'Fenced'>
+  closeNamespace(proof: DispatchProof, next?: string): Promise<Portion>
+  /**
+   * Removes a portion of what is left of queues in which nothing was placed for eight days: jobs that ended more than a week ago, and then the
+   * bookkeeping as above. `More` as above.
+   */
+  forgetUnusedQueues(proof: DispatchProof, brokerTimeMs: number, next?: string): Promise<Portion>
   /** In the order given; undefined for those that do not exist. One round trip. */
   readLedgers(
     ledgers: readonly string[],

@@ -47,6 +47,7 @@ export type {
   DispatchAnswer,
   DispatchClaim,
   DispatchProof,
+  Portion,
   EndedJob,
   EndedNode,
   EndedSlot,

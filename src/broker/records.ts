@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import {
+  countedKey,
   type CountIncrement,
   countsKey,
   dispatcherKey,
@@ -7,7 +8,6 @@ import {
   ownersKey,
   runKey,
   type OwnerMarker,
-  usedKey,
 } from '../contract/index.ts'
 import type { BrokerLedgers, BrokerRuns, CountRequest, DispatchAnswer, LedgerAnswer, RunAnswer, StoredLedger } from './dispatch-port.ts'
 import { callScript, inParts, scriptsBeside } from './script.ts'
@@ -74,7 +74,7 @@ export function createLedgers(
             dispatcherKey(keyPrefix, proof.dispatcher),
             ledgerKey(keyPrefix, ledger),
             ownersKey(keyPrefix, installationOf(ledger)),
-            usedKey(keyPrefix, proof.dispatcher),
+            countedKey(keyPrefix, proof.dispatcher),
             ...countKeys(keyPrefix, installationOf(ledger), marker.namespace, counts),
           ],
           args: [
@@ -138,7 +138,7 @@ export function createRuns(redis: Redis, keyPrefix: string): Pick<BrokerRuns, 'r
           keys: [
             dispatcherKey(keyPrefix, proof.dispatcher),
             ...keysOf(run),
-            usedKey(keyPrefix, proof.dispatcher),
+            countedKey(keyPrefix, proof.dispatcher),
             ...countKeys(keyPrefix, installationOf(run), marker.namespace, counts),
           ],
           args: [proof.epoch, proof.holder, expectedLength, run, JSON.stringify(marker), ...countOutcomes(counts), ...entries],

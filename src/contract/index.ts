@@ -6,7 +6,18 @@
  * read the fields of records, and defines no default of any behaviour.
  */
 export { annotations, labels, workerEnv } from './names.ts'
-export { countsKey, dispatcherKey, ledgerKey, ownersKey, queueKeys, queueNamePattern, queueSettingsKey, runKey, usedKey } from './keys.ts'
+export {
+  countedKey,
+  countsKey,
+  dispatcherKey,
+  ledgerKey,
+  ownersKey,
+  queueKeys,
+  queueNamePattern,
+  queueSettingsKey,
+  queuesKey,
+  runKey,
+} from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
 export { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersion, readVersionOne } from './reader.ts'
 export {

@@ -87,11 +87,19 @@ export function queueSettingsKey(prefix: string, queue: string): string {
 }
 
 /**
- * What the runs of one namespace have used, beside their records: a set of the bases of queues and of counts. `space` is
- * `dispatcherName(installation, namespace)`.
+ * The queues that one namespace has used: a sorted set of their bases by when a job was last placed in them, or settings applied (Unix ms).
+ * `space` is `dispatcherName(installation, namespace)`.
  */
-export function usedKey(prefix: string, space: string): string {
-  return taskmillKey(prefix, 'used', space)
+export function queuesKey(prefix: string, space: string): string {
+  return taskmillKey(prefix, 'queues', space)
+}
+
+/**
+ * The subjects of one namespace of which ends were counted: a sorted set of the bases of their counts by the minute of the last end (whole
+ * minutes since 1970). Expires 26 hours after it, as the counts do.
+ */
+export function countedKey(prefix: string, space: string): string {
+  return taskmillKey(prefix, 'counted', space)
 }
 
 /** The owner markers of one installation: a hash from the name of the ledger, run, queue or dispatch lease to an `OwnerMarker`. */

@@ -69,9 +69,9 @@ describe('claiming the dispatch', () => {
     expect((await broker.listOwners('default', '0')).owners.get(dispatcher)).toEqual(leaseMarker)
     expect(await claim({ epoch: 4, mode: 'Renew' })).toEqual({ kind: 'Held' })
     await broker.releaseDispatch({ ...proof, epoch: 4 })
-    expect(await claim({ epoch: 4, isClosing: true })).toEqual({ kind: 'Held' })
-    expect(await broker.closeNamespace({ ...proof, epoch: 3 })).toBe('Fenced')
-    expect(await broker.closeNamespace({ ...proof, epoch: 4 })).toBe('Done')
+    expect(await claim({ epoch: 4, mode: 'Close' })).toEqual({ kind: 'Held' })
+    expect(await broker.closeNamespace({ ...proof, epoch: 3 })).toEqual({ outcome: 'Fenced' })
+    expect(await broker.closeNamespace({ ...proof, epoch: 4 })).toEqual({ outcome: 'Done' })
     expect(await client.keys('*')).toEqual([])
     // What a former holder still sends has no effect.
     expect(await claim({ epoch: 4, mode: 'Renew' })).toEqual({ kind: 'Behind', epoch: 4 })

@@ -6,7 +6,7 @@
   KEYS[2]   what was applied to the queue: hash of v, owner, createdAtMs, paused ('1': by us), concurrency (by us), found (before that, or '')
   KEYS[3]   the owner markers of the installation: hash from owner to marker
   KEYS[4]   base of the queue's keys, with the separator: '<prefix>:<queue>:'
-  KEYS[5]   what the runs of the namespace have used: set, to which the queue is added
+  KEYS[5]   the queues of the namespace: sorted set of their bases, by when a job was last placed or settings applied
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   owner
   ARGV[4]   'Apply', 'Release', or 'Continue' to go on with a resume that was not done in one go
@@ -129,7 +129,7 @@ if mode == 'Release' then
   redis.call('HDEL', KEYS[3], owner)
 else
   redis.call('HSET', KEYS[2], 'v', '1', 'owner', owner, 'createdAtMs', ARGV[5])
-  redis.call('SADD', KEYS[5], base)
+  redis.call('ZADD', KEYS[5], tonumber(redis.call('TIME')[1]) * 1000, base)
   if redis.call('HGET', KEYS[3], owner) ~= ARGV[6] then redis.call('HSET', KEYS[3], owner, ARGV[6]) end
 end
 return { 'Done', isPaused() and 1 or 0, (isPaused() and isOurs) and 1 or 0, left, unpack(changes) }

@@ -13,8 +13,11 @@
   A queue that BullMQ 5 paused has its waiting jobs in the list 'paused', and the resume of BullMQ 5 renames that list to 'wait': what is in
   'wait' by then is lost. So a job joins the list 'paused' where that list exists, or where BullMQ 5 was the last to open the queue.
 
+  A field 'taskmill' beside what BullMQ keeps about a queue counts the jobs that Taskmill has added: while it equals BullMQ's own counter,
+  nobody else has added any, and the counter need not outlive Taskmill's use of the queue.
+
   KEYS[1]   the dispatcher's record: hash of epoch, holder
-  KEYS[2]   what the runs of the namespace have used: set, to which the queues are added
+  KEYS[2]   the queues of the namespace: sorted set of their bases, by when a job was last placed
   KEYS[3..] for each job: base of its done queue, base of its queue ('<prefix>:<queue>:')
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   the time in ms at which all of them are added
@@ -30,13 +33,13 @@ local argsPerJob = 9
 local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
 if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then return { 'Fenced' } end
 
-redis.call('SCARD', KEYS[2])
+redis.call('ZCARD', KEYS[2])
 
 -- What a queue's keys say at the start. Reading all of them also proves that none has another type.
 local queues = {}
 local function readQueue(base)
   if queues[base] then return end
-  local meta = redis.call('HMGET', base .. 'meta', 'paused', 'concurrency', 'opts.maxLenEvents', 'version')
+  local meta = redis.call('HMGET', base .. 'meta', 'paused', 'concurrency', 'opts.maxLenEvents', 'version', 'taskmill')
   local active = redis.call('LLEN', base .. 'active')
   redis.call('LLEN', base .. 'wait')
   redis.call('XLEN', base .. 'events')
@@ -45,6 +48,7 @@ local function readQueue(base)
   local isFive = redis.call('LLEN', base .. 'paused') > 0 or string.find(meta[4] or '', '^bullmq:5%.') ~= nil
   queues[base] = {
     maxEvents = meta[3],
+    added = tonumber(meta[5] or '') or 0,
     -- Nobody can take a job now, so nobody is woken.
     isClosed = meta[1] or (meta[2] and active >= tonumber(meta[2])),
     list = base .. ((meta[1] and isFive) and 'paused' or 'wait'),
@@ -57,6 +61,7 @@ local function event(base, ...) redis.call('XADD', base .. 'events', 'MAXLEN', '
 -- nobody reads more than that there is a new one, a few instead of a megabyte.
 local function count(base, mostEvents)
   redis.call('INCR', base .. 'id')
+  queues[base].added = queues[base].added + 1
   if not queues[base].maxEvents then
     queues[base].maxEvents = mostEvents
     redis.call('HSET', base .. 'meta', 'opts.maxLenEvents', mostEvents)
@@ -137,7 +142,8 @@ local refreshed = {}
 for _, each in ipairs(plan) do
   if not refreshed[each.base] then
     refreshed[each.base] = true
-    redis.call('SADD', KEYS[2], each.base)
+    redis.call('HSET', each.base .. 'meta', 'taskmill', string.format('%.0f', queues[each.base].added))
+    redis.call('ZADD', KEYS[2], addedMs, each.base)
   end
   if not refreshed[each.doneBase] then
     refreshed[each.doneBase] = true

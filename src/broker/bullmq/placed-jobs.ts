@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, queueKeys, usedKey, type DoneData } from '../../contract/index.ts'
+import { dispatcherKey, queueKeys, queuesKey, type DoneData } from '../../contract/index.ts'
 import type { BrokerJobs, CancelAnswer, PlacedJob, PlacedRef, PlacedState } from '../dispatch-port.ts'
 import type { DispatchProof } from '../dispatch-port.ts'
 import { callScript, inParts, scriptsBeside, type Script } from '../script.ts'
@@ -43,7 +43,7 @@ export function createPlacedJobs(
       const addedMs = Math.round(brokerTimeMs)
       const keys = [
         dispatcherKey(keyPrefix, proof.dispatcher),
-        usedKey(keyPrefix, proof.dispatcher),
+        queuesKey(keyPrefix, proof.dispatcher),
         ...jobs.flatMap(({ doneQueue, queue }) => [queueKeys(keyPrefix, doneQueue).base, queueKeys(keyPrefix, queue).base]),
       ]
       const args = [proof.epoch, proof.holder, addedMs, doneQueueTtlMs, ...jobs.flatMap((job) => placingOf(job, keyPrefix, addedMs))]

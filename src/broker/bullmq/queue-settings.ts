@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, ownersKey, queueKeys, queueSettingsKey, usedKey } from '../../contract/index.ts'
+import { dispatcherKey, ownersKey, queueKeys, queueSettingsKey, queuesKey } from '../../contract/index.ts'
 import { installationOf } from '../records.ts'
 import type { BrokerQueues, CleanAnswer, QueueAnswer, QueueChange, QueueClaim } from '../broker-port.ts'
 import { callScript, scriptsBeside } from '../script.ts'
@@ -26,7 +26,7 @@ export function createQueueSettings(redis: Redis, keyPrefix: string): BrokerQueu
       queueSettingsKey(keyPrefix, queue),
       ownersKey(keyPrefix, installationOf(owner)),
       queueKeys(keyPrefix, queue).base,
-      usedKey(keyPrefix, proof.dispatcher),
+      queuesKey(keyPrefix, proof.dispatcher),
     ]
     const [reply] = await callScript(redis, applyScript, [{ keys, args: [proof.epoch, proof.holder, owner, ...args] }])
     return reply as ApplyReply

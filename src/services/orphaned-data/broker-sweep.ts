@@ -1,4 +1,4 @@
-import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof } from '../../broker/index.ts'
+import type { Broker, BrokerEndpoint, DispatchClaim, DispatchProof, Portion } from '../../broker/index.ts'
 import { dispatcherName, doneQueue, type OwnerMarker, parseOwner } from '../../contract/index.ts'
 import { type Brokers, type DispatchLeaseDeps, dispatchLeaseIn } from '../brokers/index.ts'
 import { isArchivable } from '../../graph/index.ts'
@@ -146,14 +146,15 @@ async function closeSpaces(pass: Pass): Promise<boolean> {
   let isComplete = true
   for (const [namespace, space] of spaces) {
     if (signal.aborted) return false
+    isComplete = (await forgetUnusedQueues(pass, namespace)) && isComplete
     const mayClose = space.hasLease && space.records === 0 && dispatchLeaseIn(deps, namespace, endpoint).kind === 'Unclaimed'
     if (!mayClose || (await deps.isNamed(endpoint, namespace, signal))) continue
     const isDone = await withLeaseToClose(pass, namespace, async (proof) => {
       reachPoint('before close namespace')
-      const outcome = await broker.closeNamespace(proof)
+      const isClosed = await inPortions(signal, (next) => broker.closeNamespace(proof, next))
       reachPoint('after close namespace')
-      if (outcome === 'Done') deps.log.info({ namespace, address: endpoint.address }, 'removed what a namespace without a TaskBroker had')
-      return outcome === 'Done'
+      if (isClosed) deps.log.info({ namespace, address: endpoint.address }, 'removed what a namespace without a TaskBroker had')
+      return isClosed
     })
     if (isDone) {
       spaces.delete(namespace)
@@ -163,6 +164,20 @@ async function closeSpaces(pass: Pass): Promise<boolean> {
     isComplete &&= isDone
   }
   return isComplete
+}
+
+/** Of a namespace in which this process dispatches: others look after theirs, and a closing leaves nothing. */
+async function forgetUnusedQueues({ deps, broker, endpoint, signal }: Pass, namespace: string): Promise<boolean> {
+  const lease = dispatchLeaseIn(deps, namespace, endpoint)
+  if (lease.kind !== 'Held') return true
+  return inPortions(signal, (next) => broker.forgetUnusedQueues(lease.proof, deps.brokerClock.now(broker), next))
+}
+
+/** Returns whether all of it is done. */
+async function inPortions(signal: AbortSignal, work: (next: string | undefined) => Promise<Portion>): Promise<boolean> {
+  let portion = await work(undefined)
+  while (portion.outcome === 'More' && !signal.aborted) portion = await work(portion.next)
+  return portion.outcome === 'Done'
 }
 
 /** By the cache. It may be behind, so that the API server is asked before anything is removed. */

@@ -63,8 +63,9 @@ function world(deps: Partial<OrphanedDataDeps> = {}) {
       releaseDispatch: async () => void at.releases++,
       async closeNamespace({ dispatcher }) {
         at.owners.delete(dispatcher)
-        return 'Done'
+        return { outcome: 'Done' }
       },
+      forgetUnusedQueues: async () => ({ outcome: 'Done' }),
       readEnded: async () => ({ ended: [] }),
       async readLedgers(ledgers) {
         for (const each of ledgers) await at.beforeRead?.(each)
