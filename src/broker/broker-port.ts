@@ -96,9 +96,11 @@ export type Broker = BrokerLedgers &
     /**
      * Returns those of the queues in which something may have happened since these readings; may name too many. One round trip of three
      * commands for each 100 queues, which is far less than reading them. Does not see a job that is removed, without an event, from a
-     * queue that still holds others.
+     * queue that still holds others, nor a change of the global concurrency.
      */
     findChangedQueues(readings: readonly QueueReading[]): Promise<readonly string[]>
+    /** Returns those of the queues whose global concurrency is not as read: no event announces that. One command for each, in one round trip. */
+    findChangedLimits(readings: readonly QueueReading[]): Promise<readonly string[]>
     /**
      * Waits until something happened in a queue after its cursor (a `streamId`), at most `blockMs` (which may not exceed 10 s).
      * Returns only the queues in which something happened, with the next cursor. One call at a time per broker; the others wait for their turn.

@@ -9,6 +9,7 @@ import {
   createEndedJobs,
   createPlacedJobs,
   createQueueSettings,
+  findChangedLimits,
   findChangedQueues,
   findLegacyRepeatables,
   readQueues,
@@ -93,6 +94,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
 
     readQueues: (queues) => command(() => readQueues(redis, keyPrefix, queues)),
     findChangedQueues: (readings) => command(() => findChangedQueues(redis, keyPrefix, readings)),
+    findChangedLimits: (readings) => command(() => findChangedLimits(redis, keyPrefix, readings)),
     countOrphans: (queues) => command(() => countOrphans(redis, keyPrefix, queues)),
     findLegacyRepeatables: (queues) => command(() => findLegacyRepeatables(redis, keyPrefix, queues)),
     info: () => command(() => readServerInfo(redis)),

@@ -167,6 +167,26 @@ describe('findChangedQueues', () => {
     }
   })
 
+  test('another limit is a matter of findChangedLimits, which sees it set, changed and removed', async () => {
+    const queue = openQueue('limited')
+    const other = openQueue('unlimited')
+    try {
+      const names = [queue.name, other.name, 'never-existed']
+      for (const change of [
+        () => queue.setGlobalConcurrency(3),
+        () => queue.setGlobalConcurrency(4),
+        () => queue.removeGlobalConcurrency(),
+      ]) {
+        const readings = await broker.readQueues(names)
+        expect(await broker.findChangedLimits(readings)).toEqual([])
+        await change()
+        expect(await broker.findChangedLimits(readings)).toEqual([queue.name])
+      }
+    } finally {
+      await Promise.all([queue.close(), other.close()])
+    }
+  })
+
   test('costs three commands for each hundred queues', async () => {
     const readings = await broker.readQueues(Array.from({ length: 200 }, (_, index) => `confirmed-${index}`))
     await redis.client.config('RESETSTAT')

@@ -23,7 +23,7 @@
 export { createClosing } from './closing.ts'
 export { createEndedJobs } from './ended-jobs.ts'
 export { createPlacedJobs } from './placed-jobs.ts'
-export { countOrphans, findChangedQueues, findLegacyRepeatables, readQueues, waitForEvents } from './queue-readings.ts'
+export { countOrphans, findChangedLimits, findChangedQueues, findLegacyRepeatables, readQueues, waitForEvents } from './queue-readings.ts'
 export { createQueueSettings } from './queue-settings.ts'
 export {
   createMarkerWatch,

@@ -53,6 +53,12 @@ async function findChangedIn(redis: Redis, keyPrefix: string, readings: readonly
     .map(({ queue }) => queue)
 }
 
+/** Returns the queues whose global concurrency is not as it was read. */
+export async function findChangedLimits(redis: Redis, keyPrefix: string, readings: readonly QueueReading[]): Promise<readonly string[]> {
+  const limits = await Promise.all(readings.map(({ queue }) => redis.hget(queueKeys(keyPrefix, queue).meta, 'concurrency')))
+  return readings.filter(({ concurrency }, index) => parseLimit(limits[index] ?? '') !== concurrency).map(({ queue }) => queue)
+}
+
 /** The keys of what the queue held none of. */
 function emptyKeysOf(keyPrefix: string, reading: QueueReading): readonly string[] {
   const { base, wait, paused, active, prioritized, delayed, failed } = queueKeys(keyPrefix, reading.queue)
@@ -137,6 +143,7 @@ function parseReadings(queues: readonly string[], reply: unknown): QueueReading[
   return rows.map((row, index) => {
     const [wait, legacyPaused, prioritized, delayed, dueDelayed, nextDueAtMs, active, paused, oldestReadyAtMs, streamId, ...rest] = row
     const [failed, waitingChildren, added, concurrency] = rest
+    const limit = parseLimit(concurrency)
     return {
       queue: queues[index] ?? '',
       waiting: wait + legacyPaused,
@@ -149,10 +156,14 @@ function parseReadings(queues: readonly string[], reply: unknown): QueueReading[
       waitingChildren,
       added,
       paused: paused === 1,
-      ...(/^\d+$/u.test(concurrency) ? { concurrency: Number(concurrency) } : {}),
+      ...(limit === undefined ? {} : { concurrency: limit }),
       ...(oldestReadyAtMs < 0 ? {} : { oldestReadyAtMs }),
       streamId,
       brokerTimeMs,
     }
   })
+}
+
+function parseLimit(concurrency: string): number | undefined {
+  return /^\d+$/u.test(concurrency) ? Number(concurrency) : undefined
 }

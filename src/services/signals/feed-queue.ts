@@ -20,6 +20,8 @@ export type FeedQueue = {
   changedAtMs: number
   /** When the broker last said that the queue is as the snapshot says. */
   confirmedAtMs: number
+  /** When its global concurrency was last read. */
+  limitReadAtMs: number
   /** Its stream had an event that no reading has seen yet. */
   isStirred: boolean
 }
@@ -28,10 +30,12 @@ export type FeedQueue = {
 const quietMs = 60_000
 /** Within this time a pass looks at each queue that rests: a wake-up that the stream did not announce is found by then. */
 const confirmWithinMs = 30_000
+/** Of so many queues that rest a pass reads the global concurrency: it costs a command for each, whatever their number. */
+const limitsPerPass = 20
 
 /** `nowMs`: monotonic, as all times here. */
 export function createFeedQueue(name: string, nowMs: number): FeedQueue {
-  return { name, subscribers: new Map(), watch: 'Never', changedAtMs: nowMs, confirmedAtMs: nowMs, isStirred: false }
+  return { name, subscribers: new Map(), watch: 'Never', changedAtMs: nowMs, confirmedAtMs: nowMs, limitReadAtMs: nowMs, isStirred: false }
 }
 
 export function setWatch(queue: FeedQueue, subscriber: Subscriber, watch: WatchMode | undefined): void {
@@ -76,4 +80,13 @@ export function queuesToConfirm(queues: Iterable<FeedQueue>, nowMs: number, pass
   const resting = [...queues].filter((queue) => isResting(queue, nowMs)).toSorted((a, b) => a.confirmedAtMs - b.confirmedAtMs)
   const share = Math.ceil((resting.length * passMs) / periodMs)
   return resting.filter(({ confirmedAtMs }, index) => index < share || nowMs - confirmedAtMs >= periodMs)
+}
+
+/**
+ * Of the queues that rest, those whose global concurrency was read longest ago. No event announces that another client has changed it: of
+ * 1,000 queues each has its turn within a minute.
+ */
+export function limitsToConfirm(queues: Iterable<FeedQueue>, nowMs: number): readonly FeedQueue[] {
+  const resting = [...queues].filter((queue) => isResting(queue, nowMs)).toSorted((a, b) => a.limitReadAtMs - b.limitReadAtMs)
+  return resting.slice(0, limitsPerPass)
 }

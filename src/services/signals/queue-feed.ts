@@ -2,7 +2,17 @@ import type { QueueReading } from '../../broker/index.ts'
 import { sleep, type Clock, type TimerHandle } from '../../clock/index.ts'
 import { hasCode, taskmillError, TaskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
-import { createFeedQueue, cursorOf, dueAtMs, isResting, queuesToConfirm, setWatch, type FeedQueue, type WatchMode } from './feed-queue.ts'
+import {
+  createFeedQueue,
+  cursorOf,
+  dueAtMs,
+  isResting,
+  limitsToConfirm,
+  queuesToConfirm,
+  setWatch,
+  type FeedQueue,
+  type WatchMode,
+} from './feed-queue.ts'
 import { afterFailure, afterReading, hasDemand, type QueueSnapshot, type SnapshotStep } from './queue-snapshot.ts'
 import type { Reader, ReaderContext, Subscription } from './subscriptions.ts'
 
@@ -14,7 +24,7 @@ export type QueueSubscription = Subscription & { readonly queues: readonly strin
  * stream has an event, and when its next delayed job is due.
  *
  * Guarantees: the cost follows what changes. A pass over queues that rest is three commands, however many they are: it only confirms some
- * of them, each within 30 s, in case the stream did not announce a change. When the broker cannot be asked, every queue is unreadable.
+ * of them, each within 30 s, in case the stream did not announce a change; and it reads the global concurrency of 20 in turn. When the broker cannot be asked, every queue is unreadable.
  */
 export type QueueFeed = Reader<QueueSubscription> & {
   /** Undefined until the first read has ended. The reading of a queue that rests is of this moment: nothing has happened since. */
@@ -141,15 +151,24 @@ async function readRequested(feed: Feed): Promise<void> {
 async function confirmResting(feed: Feed): Promise<readonly string[]> {
   const { clock, context, passMs, queues } = feed
   const asked = queuesToConfirm(queues.values(), clock.monotonicNow(), passMs)
-  const readings = asked.flatMap(({ snapshot }) => (snapshot?.ok === true ? [snapshot.reading] : []))
-  if (readings.length === 0) return []
+  const limited = limitsToConfirm(queues.values(), clock.monotonicNow())
+  if (limited.length === 0) return []
+  for (const queue of limited) queue.limitReadAtMs = clock.monotonicNow()
   try {
-    const changed = new Set(await context.broker.findChangedQueues(readings))
-    for (const queue of asked) if (!changed.has(queue.name)) queue.confirmedAtMs = clock.monotonicNow()
-    return [...changed]
+    const [changed, limits] = await Promise.all([
+      context.broker.findChangedQueues(readingsOf(asked)),
+      context.broker.findChangedLimits(readingsOf(limited)),
+    ])
+    const isChanged = new Set([...changed, ...limits])
+    for (const queue of asked) if (!isChanged.has(queue.name)) queue.confirmedAtMs = clock.monotonicNow()
+    return [...isChanged]
   } catch (error) {
     return hasCode(error, 'TM_BROKER_COMMAND_FAILED') ? asked.map(({ name }) => name) : [...queues.keys()]
   }
+}
+
+function readingsOf(queues: readonly FeedQueue[]): readonly QueueReading[] {
+  return queues.flatMap(({ snapshot }) => (snapshot?.ok === true ? [snapshot.reading] : []))
 }
 
 /** Returns the queues that changed. When the broker refuses the whole, each is read alone: one broken queue must not blind all others. */

@@ -11,6 +11,7 @@ function fakeBroker(now: () => number) {
   const queues = new Map<string, Partial<QueueReading>>()
   const calls: string[][] = []
   const confirmations: string[][] = []
+  const limitsRead: string[][] = []
   const counts: string[][] = []
   const watchers = new Set<(queue: string) => void>()
   const state = {
@@ -20,7 +21,7 @@ function fakeBroker(now: () => number) {
     watched: [] as string[],
     closed: false,
   }
-  const broker: Pick<Broker, 'readQueues' | 'findChangedQueues' | 'watchQueues' | 'countOrphans' | 'close'> = {
+  const broker: Pick<Broker, 'readQueues' | 'findChangedQueues' | 'findChangedLimits' | 'watchQueues' | 'countOrphans' | 'close'> = {
     async readQueues(names) {
       calls.push([...names])
       if (state.failure !== undefined) throw state.failure
@@ -45,8 +46,15 @@ function fakeBroker(now: () => number) {
       confirmations.push(readings.map(({ queue }) => queue))
       if (state.failure !== undefined) throw state.failure
       const isChanged = (reading: QueueReading) =>
-        Object.entries(queues.get(reading.queue) ?? {}).some(([field, value]) => reading[field as keyof QueueReading] !== value)
+        Object.entries(queues.get(reading.queue) ?? {}).some(
+          ([field, value]) => field !== 'concurrency' && reading[field as keyof QueueReading] !== value,
+        )
       return readings.filter(isChanged).map(({ queue }) => queue)
+    },
+    async findChangedLimits(readings) {
+      limitsRead.push(readings.map(({ queue }) => queue))
+      if (state.failure !== undefined) throw state.failure
+      return readings.filter(({ queue, concurrency }) => queues.get(queue)?.concurrency !== concurrency).map(({ queue }) => queue)
     },
     watchQueues: (cursors, _blockMs, signal) =>
       new Promise((resolve, reject) => {
@@ -76,6 +84,7 @@ function fakeBroker(now: () => number) {
     broker: broker as Broker,
     calls,
     confirmations,
+    limitsRead,
     counts,
     state,
     set: (queue: string, what: Partial<QueueReading>) => queues.set(queue, what),
@@ -356,6 +365,19 @@ test.each(['WhenEmpty', 'Never'] as const)('a job that the stream does not annou
   for (const queue of manyAtZero) set(queue, { waiting: 1, added: 1 })
   await clock.advance(30_000)
   expect(new Set(announced)).toEqual(new Set(manyAtZero.map((queue) => `ns/${queue}`)))
+  await signals.stop()
+})
+
+test('a limit that another client sets on a queue at rest is found in turn, 20 queues a pass', async () => {
+  const { clock, signals, subscribe, set, announced, limitsRead, snapshot } = world()
+  for (const queue of manyAtZero) subscribe(`ns/${queue}`, [queue], 'WhenEmpty')
+  await clock.advance(5_000)
+  announced.length = limitsRead.length = 0
+  for (const queue of manyAtZero) set(queue, { concurrency: 3 })
+  await clock.advance(15_000)
+  expect(limitsRead.map(({ length }) => length)).toEqual(Array.from({ length: 15 }, () => 20))
+  expect(new Set(announced)).toEqual(new Set(manyAtZero.map((queue) => `ns/${queue}`)))
+  expect(snapshot('ns/queue-7').get('queue-7')).toMatchObject({ reading: { concurrency: 3 } })
   await signals.stop()
 })
 
