@@ -3,6 +3,10 @@
   what is there. BullMQ 6 puts them into 'wait' all the same. As in `place-jobs`, they belong into 'paused' where that list exists, or where
   BullMQ 5 was the last to open the queue. The resume of BullMQ 6 empties that list, too.
 
+  A command of its own, because BullMQ's scripts put the jobs back, and they are called as they are. It is sent only after that: for an attempt
+  that failed and is repeated, a job that is handed back, and jobs of a worker that died. A job that ends, and a look that finds none, cost no
+  such command.
+
   KEYS[1]   base of the queue's keys, with the separator: '<prefix>:<queue>:'
   ARGV      ids of the jobs
 
