@@ -6,8 +6,8 @@
  * - `node hack/test.ts`: the checks, then every test. The node comes up when only its suite is left: until then the machine belongs to the others.
  * - `--fast`: the checks and what needs neither a node nor faults.
  * - `--changed`: the tests that the difference to `main` can break, without those on the node.
- * - `--soak`: the tests that draw at random, with many more draws and a seed by chance; then the whole load of the scale benchmark, whose
- *   operator must survive it.
+ * - `--soak`: the tests that draw at random, with many more draws and a seed by chance; then the whole load of the scale benchmark, twice: while
+ *   operators and Redis are killed, and as the benchmark, whose operator must survive it. Each has the machine for itself.
  * - paths, parts of paths, patterns: those tests.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -27,6 +27,8 @@ const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 const reports = mkdtempSync(join(tmpdir(), 'taskmill-test-'))
 const outcomes: Outcome[] = []
+/** In the long runs it puts the whole load on the machine. */
+const wholeLoad: string = 'test/fault/scale-chaos.test.ts'
 
 /** Since the branch left main, committed or not. */
 function changedFiles(): readonly string[] {
@@ -99,7 +101,10 @@ if (isWhole) {
 const chosen = isWhole ? allTestFiles() : chooseFiles()
 const bySuite = Map.groupBy(chosen, suiteOf)
 const onNode = flags.includes('--fast') ? [] : (bySuite.get('e2e') ?? [])
-const others = chosen.filter((file) => suiteOf(file) !== 'e2e' && !(flags.includes('--fast') && suiteOf(file) === 'fault'))
+const alone = flags.includes('--soak') ? chosen.filter((file) => file === wholeLoad) : []
+const others = chosen.filter(
+  (file) => suiteOf(file) !== 'e2e' && !(flags.includes('--fast') && suiteOf(file) === 'fault') && !alone.includes(file),
+)
 if (chosen.length === 0) console.log('no test can break by what has changed')
 // Before a test has to wait for them: on a new machine they are built.
 if (others.some((file) => suiteOf(file) !== 'unit')) {
@@ -111,7 +116,10 @@ const busy = others.filter((file) => !waiting.includes(file))
 if (waiting.length > 0 && busy.length > 0) await runInBackground('busy', busy, run('waiting', waiting))
 else if (others.length > 0) await run('tests', others)
 if (onNode.length > 0) await runOnNode(onNode)
-if (flags.includes('--soak') && process.env['ONLY'] === undefined) runScale()
+if (flags.includes('--soak') && process.env['ONLY'] === undefined) {
+  await run('alone', alone)
+  runScale()
+}
 rmSync(reports, { recursive: true })
 
 const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1)

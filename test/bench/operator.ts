@@ -9,11 +9,19 @@ const youngSpace = '--max-semi-space-size=4'
 const arenas = { MALLOC_ARENA_MAX: '2' }
 let isBuilt = false
 
-export function startBenchedOperator(cluster: Parameters<typeof connectionOf>[0], { identity = 'operator-0' } = {}): OperatorProcess {
+type Start = { readonly identity?: string; readonly namespaces?: readonly string[] }
+
+/** Compiled, with the memory that the chart gives it. */
+export function startShippedOperator(cluster: Parameters<typeof connectionOf>[0], start: Start = {}): OperatorProcess {
   build()
   const entry = [`--max-old-space-size=${heapMb}`, youngSpace, 'test/bench/pod-operator.mjs']
   const env = { KUBECONFIG: '', ...connectionOf(cluster), ...arenas, TASKMILL_LOG_LEVEL: 'info' }
-  const operator = startOperator({ cluster, identity, entry, env })
+  return startOperator({ cluster, ...start, entry, env })
+}
+
+/** Ends the benchmark when it ends by itself. */
+export function startBenchedOperator(cluster: Parameters<typeof connectionOf>[0], start: Start = {}): OperatorProcess {
+  const operator = startShippedOperator(cluster, start)
   let isWanted = true
   void operator.exited.then((code) => {
     if (!isWanted) return

@@ -41,7 +41,7 @@ function minutePolicyOf(index: number): MinutePolicy | undefined {
 export const forbidCount = ({ schedules }: Size): number =>
   Array.from({ length: schedules }, (_, index) => minutePolicyOf(index)).filter((policy) => policy === 'Forbid').length
 
-function scheduleSpec(index: number): object {
+function scheduleSpec(index: number, busy: object): object {
   const policy = minutePolicyOf(index)
   if (policy === undefined) {
     // Spread over the day; no two neighbours share an expression.
@@ -49,11 +49,16 @@ function scheduleSpec(index: number): object {
     return { schedules: [`${minute} ${index % 24} * * *`], task: { type: 'daily', queue: queues.allow } }
   }
   const queue = policy === 'Allow' ? queues.allow : queues.forbid
-  return { schedules: ['* * * * *'], concurrencyPolicy: policy, task: { type: 'minutely', queue, payload: { tenant: `tenant-${index}` } } }
+  return { ...busy, concurrencyPolicy: policy, task: { type: 'minutely', queue, payload: { tenant: `tenant-${index}` } } }
 }
 
-/** Creates all objects in the namespace; the TaskBroker is the caller's. */
-export async function createLoad(client: KubeClient, namespace: string, size: Size): Promise<void> {
+/** Creates all objects in the namespace; the TaskBroker is the caller's. `busy`: when those are due that are not due once a day. */
+export async function createLoad(
+  client: KubeClient,
+  namespace: string,
+  size: Size,
+  busy: object = { schedules: ['* * * * *'] },
+): Promise<void> {
   const create = <T extends KubeObject>(resource: Resource<T>, name: string, spec: object) => {
     const object = { metadata: { namespace, name }, spec } as unknown as Parameters<typeof client.create<T>>[1]
     return () => client.create(resource, object, { fieldManager: 'bench', fieldValidation: 'Strict' })
@@ -61,7 +66,7 @@ export async function createLoad(client: KubeClient, namespace: string, size: Si
   const numbered = <R>(count: number, make: (index: number) => R): readonly R[] => Array.from({ length: count }, (_, index) => make(index))
   await sendAll([
     ...numbered(size.pools, (index) => () => createPool(client, namespace, `pool-${index}`, { queues: [{ name: `pool-${index}` }] })),
-    ...numbered(size.schedules, (index) => create<TaskSchedule>(taskSchedules, `schedule-${index}`, scheduleSpec(index))),
+    ...numbered(size.schedules, (index) => create<TaskSchedule>(taskSchedules, `schedule-${index}`, scheduleSpec(index, busy))),
     ...numbered(size.runs, (index) =>
       create<TaskExecution>(taskExecutions, `run-${index}`, { task: { type: 'once', queue: queues.runs } }),
     ),

@@ -2,16 +2,17 @@
 import { readFileSync } from 'node:fs'
 import type { OperatorProcess } from '../support/operator-process.ts'
 
-/** What the kernel counts of a process; it counts in hundredths of a second. */
-export function usageOf(pid: number): { readonly cpuSeconds: number; readonly rssMb: number } {
+/** What the kernel counts of a process; it counts in hundredths of a second. `peakMb`: the most memory that it ever had. */
+export function usageOf(pid: number): { readonly cpuSeconds: number; readonly rssMb: number; readonly peakMb: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const [userTicks = 0, systemTicks = 0] = stat
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
     .slice(11, 13)
     .map(Number)
-  const rssKb = Number(/^VmRSS:\s+(\d+)/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-  return { cpuSeconds: (userTicks + systemTicks) / 100, rssMb: rssKb / 1024 }
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const megabytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'mu').exec(status)?.[1]) / 1024
+  return { cpuSeconds: (userTicks + systemTicks) / 100, rssMb: megabytes('VmRSS'), peakMb: megabytes('VmHWM') }
 }
 
 /** What a benched operator keeps: it collects its garbage first. `times`: how often it was asked, with this time. */

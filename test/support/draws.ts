@@ -7,6 +7,6 @@ const isSoak = process.env['SOAK'] !== undefined
 export const seed = Number(process.env['SEED'] ?? (isSoak ? Math.floor(Math.random() * 2 ** 31) : 20_261_130))
 
 /** The first number in the suite, the second in `make soak`. */
-export function draws(inSuite: number, inSoak: number): number {
+export function draws<T = number>(inSuite: T, inSoak: T): T {
   return isSoak ? inSoak : inSuite
 }

@@ -273,8 +273,14 @@ export async function settle(home: Home, name: string, spec: ScheduleSpec, creat
   return accountAtRest(home, name, spec, createdAt)
 }
 
-/** The same, of a schedule that was suspended already. */
-export async function accountAtRest(home: Home, name: string, spec: ScheduleSpec, createdAt: Slot): Promise<Account> {
+/** The same, of a schedule that was suspended already. `isOnce`: a job that ran again counts once; the caller judges why it did. */
+export async function accountAtRest(
+  home: Home,
+  name: string,
+  spec: Pick<ScheduleSpec, 'everySeconds' | 'dependencyRef'>,
+  createdAt: Slot,
+  { isOnce = false } = {},
+): Promise<Account> {
   const whole = `${home.namespace}/${name}`
   await untilLedger(home, name, 'at rest', ({ timing, open, active }) => timing.suspended && isFinal(open) && active.length === 0)
   const ledger = await ledgerOf(home, name)
@@ -283,7 +289,7 @@ export async function accountAtRest(home: Home, name: string, spec: ScheduleSpec
   const runs = () => (spec.dependencyRef === undefined ? runsOf(home, name) : graphRunsOf(home, name, due))
   const ran = () => new Set(runs().map(({ slot }) => slot)).size
   await until(`${ledger.dispatched} runs of ${whole}`, () => ran() >= ledger.dispatched).catch(() => undefined)
-  return accountOf(runs(), due, ledger)
+  return accountOf(isOnce ? [...new Map(runs().map((run) => [run.slot, run])).values()] : runs(), due, ledger)
 }
 
 const isFinal = (open: Ledger['open']): boolean => open.every((each) => each.state === 'Final')

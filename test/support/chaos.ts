@@ -1,0 +1,121 @@
+/**
+ * Two operators with the memory of the chart's container, and a Redis, all of which are killed again and again at seeded moments and start
+ * again, as the kubelet and an init system would do it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RedisServer } from '../../hack/cluster/redis.ts'
+import { usageOf } from '../bench/usage.ts'
+import type { OperatorProcess } from './operator-process.ts'
+
+export type Pair = AsyncDisposable & {
+  /** The process that leads; waits for one. */
+  leader(): Promise<Seat>
+  readonly seats: readonly Seat[]
+  /** Processes that ended although nobody killed them. */
+  readonly crashes: readonly string[]
+}
+
+/** One pod of the Deployment: a process under its name, and the next one when that was killed. */
+export type Seat = {
+  readonly identity: string
+  process: OperatorProcess
+  /** The most memory that any of its processes had, in MB, by the kernel's own mark. */
+  peakMb: number
+  kill(): Promise<void>
+  start(): void
+}
+
+/** More often than a process can be killed after its memory has grown. */
+const samplingMs = 100
+
+export function startPair(launch: (identity: string) => OperatorProcess): Pair {
+  const crashes: string[] = []
+  let isEnding = false
+  const seats = ['operator-0', 'operator-1'].map((identity): Seat => {
+    const begin = (): OperatorProcess => {
+      const process = launch(identity)
+      void process.exited.then((code) => {
+        const isKilled = isEnding || killed.has(process)
+        if (!isKilled) crashes.push(`${identity} ended with ${code}: ${JSON.stringify(process.lines.slice(-3))}`)
+      })
+      return process
+    }
+    const killed = new Set<OperatorProcess>()
+    const seat: Seat = {
+      identity,
+      process: begin(),
+      peakMb: 0,
+      async kill() {
+        note(seat)
+        killed.add(seat.process)
+        await seat.process.kill()
+      },
+      start: () => void (seat.process = begin()),
+    }
+    return seat
+  })
+  const sampling = setInterval(() => seats.forEach(note), samplingMs)
+  return {
+    seats,
+    crashes,
+    async leader() {
+      for (;;) {
+        const leading = seats.find(({ process }) => isAlive(process) && process.lines.some(({ msg }) => msg === 'leading'))
+        if (leading !== undefined) return leading
+        await sleep(20)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      isEnding = true
+      clearInterval(sampling)
+      await Promise.all(seats.map(({ process }) => process.kill()))
+    },
+  }
+}
+
+function note(seat: Seat): void {
+  if (isAlive(seat.process)) seat.peakMb = Math.max(seat.peakMb, usageOf(seat.process.pid).peakMb)
+}
+
+/** Its name is in the kernel's table, and its memory not yet given back. */
+function isAlive({ pid }: OperatorProcess): boolean {
+  try {
+    return usageOf(pid).peakMb > 0
+  } catch {
+    return false
+  }
+}
+
+/** Kills mostly the leader, some time after it began to lead, and starts it again: mostly at once, else after the other one has taken over. */
+export async function killOperators(pair: Pair, rng: () => number, untilMs: number): Promise<{ kills: number; takeOvers: number }> {
+  const done = { kills: 0, takeOvers: 0 }
+  while (Date.now() < untilMs) {
+    const leader = await pair.leader()
+    await sleep(rng() * 4_000)
+    const [choice, pauseMs] = [rng(), rng() * 1_000]
+    const other = pair.seats.find((seat) => seat !== leader) ?? leader
+    const victims = choice < 0.7 ? [leader] : choice < 0.85 ? [other] : [leader, other]
+    await Promise.all(victims.map((seat) => seat.kill()))
+    done.kills += victims.length
+    // The other one waits for the end of the Lease: once in a while, because that takes 15 s.
+    if (choice < 0.2) {
+      await other.process.logged('leading')
+      done.takeOvers += 1
+    } else await sleep(pauseMs)
+    for (const seat of victims) seat.start()
+  }
+  return done
+}
+
+/** Kills Redis, and starts it again with what it had written. */
+export async function killRedis(redis: RedisServer, rng: () => number, untilMs: number): Promise<number> {
+  let kills = 0
+  while (Date.now() < untilMs) {
+    await sleep(500 + rng() * 4_000)
+    await redis.kill()
+    kills += 1
+    await sleep(rng() * 1_500)
+    await redis.restart()
+  }
+  return kills
+}
