@@ -26,7 +26,7 @@ test-fast: setup ## the checks, and the tests that need neither a node nor fault
 test-changed: setup ## the tests that the difference to main can break, without those on the node
 	@node hack/test.ts --changed
 
-soak: setup ## long runs of the tests that draw at random, and the full scale; SEED=1 repeats one, ONLY=lane-2 a part of it
+soak: setup ## long runs of the tests that draw at random, and the full scale, twice; SEED=1 repeats one, ONLY=lane-2 a part of it
 	@node hack/test.ts --soak
 
 check: setup-node ## generated files, types, lint, unused code, architecture
