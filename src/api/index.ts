@@ -72,6 +72,7 @@ export {
 export {
   dependencyKeyOf,
   finalStateOf,
+  plannedStartMs,
   runSourceOf,
   type RunSourceName,
   taskExecution,

@@ -10,6 +10,10 @@ export type Arguments = {
   readonly forMs?: number
   readonly because?: string
   readonly payload?: string
+  readonly queue?: string
+  readonly broker?: string
+  readonly delay?: string
+  readonly at?: string
   /** `key=value`, in the order in which they were written. */
   readonly params: readonly string[]
   readonly slotTime?: string
@@ -30,7 +34,11 @@ const common = {
 const special = {
   for: { type: 'string' },
   because: { type: 'string' },
+  queue: { type: 'string' },
+  broker: { type: 'string' },
   payload: { type: 'string' },
+  delay: { type: 'string' },
+  at: { type: 'string' },
   param: { type: 'string', multiple: true },
   'slot-time': { type: 'string' },
   ttl: { type: 'string' },
@@ -42,7 +50,7 @@ export type Option = keyof typeof special
 /** Parses the arguments; `allowed` are the command's own options. Throws a usage error. */
 export function parseArguments(argv: readonly string[], allowed: readonly string[]): Arguments {
   const { values, positionals } = parsed(argv, allowed)
-  const { namespace, context, kubeconfig, payload, param: params = [], ttl, wait = false, help = false } = values
+  const { namespace, context, kubeconfig, queue, broker, payload, delay, at, param: params = [], ttl, wait = false, help = false } = values
   const slotTime = values['slot-time']
   const because = values.because?.trim()
   const forMs = values.for === undefined ? undefined : parseDuration(values.for)
@@ -59,7 +67,11 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(forMs === undefined ? {} : { forMs }),
     ...(because === undefined || because === '' ? {} : { because }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(broker === undefined ? {} : { broker }),
     ...(payload === undefined ? {} : { payload }),
+    ...(delay === undefined ? {} : { delay }),
+    ...(at === undefined ? {} : { at }),
     ...(slotTime === undefined ? {} : { slotTime }),
     ...(ttl === undefined ? {} : { ttl }),
   }
@@ -92,6 +104,13 @@ export function parseDuration(text: string): number | undefined {
     0,
   )
   return ms > 0 ? ms : undefined
+}
+
+/** Parses a time in RFC 3339 to Unix ms; undefined for anything else. */
+export function parseTime(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/u.test(text)) return undefined
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 /** Formats the two largest parts that are not 0: `1d12h`, `45m`. */

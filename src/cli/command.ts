@@ -55,8 +55,12 @@ export const fieldManager = 'taskmill-cli'
 const values: Readonly<Record<Option, string>> = {
   for: 'DURATION',
   because: 'REASON',
+  queue: 'QUEUE',
+  broker: 'NAME',
   payload: 'JSON|@FILE',
   param: 'KEY=VALUE',
+  delay: 'DURATION',
+  at: 'TIME',
   'slot-time': 'TIME',
   ttl: 'DURATION',
   wait: '',

@@ -2,54 +2,68 @@ import { taskExecutions, type TaskExecution, type TaskSchedule } from '../api/in
 import { errorMessage } from '../errors/index.ts'
 import { describeInexact, findInexactNumbers, isRawNumber, parseJson } from '../json/index.ts'
 import type { Written } from '../kube/index.ts'
-import { type Arguments, CommandError, usageError, parseDuration, formatDuration } from './arguments.ts'
+import { type Arguments, CommandError, usageError, parseDuration, parseTime, formatDuration } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
 import { parseReference, readObject, type Reference, formatReference } from './reference.ts'
 
 const defaultTtlMs = 86_400_000
-const maxTtlMs = 366 * 86_400_000
+const maxMs = 366 * 86_400_000
 /** The API server appends five letters, and a name has at most 63. */
 const longestPrefix = 57
 
+/** What is run: an object that exists, or a task that stands in the arguments. */
+type Source =
+  | Reference<'TaskSchedule' | 'TaskDependency'>
+  | { readonly kind: 'Task'; readonly type: string; readonly queue: string; readonly broker?: string }
+
 export const run: Command = {
-  target: 'tsch/NAME | tdep/NAME',
-  summary: 'run the task of a schedule, or a graph, once and now',
-  usage: 'tsch/NAME | tdep/NAME [--payload JSON|@FILE] [--param KEY=VALUE]… [--wait]',
+  target: 'tsch/NAME | tdep/NAME | TYPE --queue Q',
+  summary: 'run a schedule, a graph or a task once',
+  usage: 'tsch/NAME | tdep/NAME | TYPE --queue QUEUE [--payload JSON|@FILE] [--param KEY=VALUE]… [--delay DURATION | --at TIME] [--wait]',
   about:
-    'Runs the task, Job or graph of a TaskSchedule (even while it is suspended), or the graph of a TaskDependency: once, now, as a ' +
-    'TaskExecution of its own.\nThe schedule is not affected: the run is not one of its slots.',
+    'Runs the task, Job or graph of a TaskSchedule (even while it is suspended), the graph of a TaskDependency, or a task of this type: once, ' +
+    'as a TaskExecution of its own, now or at a later time.\nA schedule is not affected: the run is not one of its slots.',
   options: {
-    payload: 'tsch: fields to merge into the payload of its task; @FILE reads a file, @- standard input',
+    queue: 'TYPE: the queue in which a worker finds the task',
+    broker: 'TYPE: the TaskBroker of that queue; default: default',
+    payload: 'TYPE: its payload; tsch: fields to merge into the payload of its task; @FILE reads a file, @- standard input',
     param: 'tdep: a parameter of the graph, can be repeated; JSON keeps its type: --param days=7 --param who=all',
-    'slot-time': 'value of $(slot), such as 2026-11-29T01:00:00Z; default: now',
+    delay: 'start the run after this time, such as 10m or 1d12h',
+    at: 'start the run at this time, such as 2026-11-29T01:00:00Z',
+    'slot-time': 'value of $(slot), such as 2026-11-29T01:00:00Z; default: when the run is to start',
     ttl: 'how long the TaskExecution is kept after its end; never: for good; default: 1d',
     wait: 'wait for the end and print the progress; Ctrl-C stops the waiting, not the run',
   },
   more: `Exit code with --wait: 0 Succeeded or Skipped, ${exitCodes.Failed} Failed, ${exitCodes.TimedOut} TimedOut, ${exitCodes.Cancelled} Cancelled, ${exitCodes.left} waiting stopped. Without --wait: 0 created.`,
   prepare(args) {
     const [target, ...more] = args.positionals
-    const reference = parseReference(target, ['TaskSchedule', 'TaskDependency'])
+    const source = sourceOf(target, args)
     if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
-    if (args.payload !== undefined && reference.kind === 'TaskDependency') {
+    if (args.payload !== undefined && source.kind === 'TaskDependency') {
       throw usageError('a graph has parameters, not a payload: write --param KEY=VALUE')
     }
-    if (args.params.length > 0 && reference.kind === 'TaskSchedule') {
-      throw usageError('--param is for graphs (tdep/NAME); use --payload to change the payload of a schedule')
+    if (args.params.length > 0 && source.kind !== 'TaskDependency') {
+      throw usageError(
+        source.kind === 'Task'
+          ? '--param is for graphs (tdep/NAME); a task has a payload: write --payload'
+          : '--param is for graphs (tdep/NAME); use --payload to change the payload of a schedule',
+      )
     }
     const ttlMs = ttlOf(args)
-    const slotTime = slotTimeOf(args)
+    const slotTime = timeOf('--slot-time', args.slotTime)
+    const start = startOf(args)
     const parameters = parseParameters(args.params)
     const { payload: given } = args
     const inline = given === undefined || given.startsWith('@') ? undefined : parseObject(given, '--payload')
     return async (context) => {
       const payload = given?.startsWith('@') === true ? await fileOf(context, given.slice(1)) : inline
-      const source = await readObject(context, reference)
-      if (payload !== undefined) needTask(reference, source as TaskSchedule)
-      const created = await create(context, reference, {
-        [reference.kind === 'TaskSchedule' ? 'scheduleRef' : 'dependencyRef']: { name: reference.name },
-        ...(payload === undefined ? {} : { payload }),
+      const object = source.kind === 'Task' ? undefined : await readObject(context, source)
+      if (payload !== undefined && source.kind === 'TaskSchedule') needTask(source, object as TaskSchedule)
+      const created = await create(context, nameOf(source), {
+        ...specOf(source, payload),
         ...(parameters === undefined ? {} : { parameters }),
+        ...start,
         ...(slotTime === undefined ? {} : { slotTime }),
         ...(ttlMs === undefined ? {} : { ttlSecondsAfterFinished: Math.ceil(ttlMs / 1000) }),
       })
@@ -57,7 +71,7 @@ export const run: Command = {
       const shown = formatReference('TaskExecution', name)
       const { where, program, err } = context
       const kept = ttlMs === undefined ? 'kept until a user deletes it' : `kept for ${formatDuration(ttlMs)} after its end`
-      const words = `${shown}${where}: a run of ${reference.shown}, ${kept}.`
+      const words = `${shown}${where}: a run of ${shownAs(source)}${startWords(start)}, ${kept}.`
       if (!args.wait) {
         return `${words} Follow: kubectl get tex ${name}${where} --watch. Cancel: ${program} cancel ${shown}${where}`
       }
@@ -67,7 +81,66 @@ export const run: Command = {
   },
 }
 
-function create({ client, namespace, onWarning }: Context, { name }: Reference, spec: object): Promise<TaskExecution> {
+/** `tsch/NAME` and `tdep/NAME` are objects; with --queue it is the type of a task, which may contain a slash. */
+function sourceOf(target: string | undefined, { queue, broker }: Arguments): Source {
+  if (queue !== undefined) {
+    if (target === undefined) throw usageError('missing type of the task: run TYPE --queue QUEUE')
+    return { kind: 'Task', type: target, queue, ...(broker === undefined ? {} : { broker }) }
+  }
+  if (broker !== undefined) throw usageError('--broker goes with TYPE --queue QUEUE only: a schedule or a graph runs on its own TaskBroker')
+  if (target !== undefined && !target.includes('/')) {
+    throw usageError(`"${target}": to run a task of this type, add --queue QUEUE; to run an object, write tsch/${target} or tdep/${target}`)
+  }
+  return parseReference(target, ['TaskSchedule', 'TaskDependency'])
+}
+
+function specOf(source: Source, payload: object | undefined): object {
+  const given = payload === undefined ? {} : { payload }
+  switch (source.kind) {
+    case 'Task': {
+      const { type, queue, broker } = source
+      return { task: { type, queue, ...given }, ...(broker === undefined ? {} : { brokerRef: { name: broker } }) }
+    }
+    case 'TaskSchedule':
+      return { scheduleRef: { name: source.name }, ...given }
+    case 'TaskDependency':
+      return { dependencyRef: { name: source.name } }
+  }
+}
+
+function shownAs(source: Source): string {
+  return source.kind === 'Task' ? `task/${source.type} in ${source.queue}` : source.shown
+}
+
+/** What the name of the run begins with: the type of a task may have letters that no name has. */
+function nameOf(source: Source): string {
+  if (source.kind !== 'Task') return source.name
+  const name = source.type
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/gu, '-')
+    .replace(/^-/u, '')
+  return name === '' ? 'task' : name
+}
+
+type Start = { readonly startTime?: string; readonly delaySeconds?: number }
+
+/** When the run starts; nothing: at once. */
+function startOf({ delay, at }: Arguments): Start {
+  if (delay !== undefined && at !== undefined) throw usageError('--delay and --at both say when the run starts: leave one of them out')
+  const startTime = timeOf('--at', at)
+  if (startTime !== undefined) return { startTime }
+  if (delay === undefined) return {}
+  const ms = parseDuration(delay)
+  if (ms === undefined || ms > maxMs) throw usageError(`--delay ${delay}: write a duration such as 10m or 1d12h, at most 366d`)
+  return { delaySeconds: ms / 1000 }
+}
+
+function startWords({ startTime, delaySeconds }: Start): string {
+  if (startTime !== undefined) return ` that starts at ${startTime}`
+  return delaySeconds === undefined ? '' : ` that starts in ${formatDuration(delaySeconds * 1000)}`
+}
+
+function create({ client, namespace, onWarning }: Context, name: string, spec: object): Promise<TaskExecution> {
   const metadata = { namespace, name: '', generateName: `${name.slice(0, longestPrefix).replace(/[-.]+$/u, '')}-` }
   // No abort signal: the command must know whether the run was created.
   const object = { metadata, spec } as unknown as Written<TaskExecution>
@@ -97,15 +170,14 @@ function ttlOf({ ttl }: Arguments): number | undefined {
   if (ttl === undefined) return defaultTtlMs
   if (ttl === 'never') return undefined
   const ms = parseDuration(ttl)
-  if (ms === undefined || ms > maxTtlMs) throw usageError(`--ttl ${ttl}: write a duration such as 1h or 7d, at most 366d, or never`)
+  if (ms === undefined || ms > maxMs) throw usageError(`--ttl ${ttl}: write a duration such as 1h or 7d, at most 366d, or never`)
   return ms
 }
 
-function slotTimeOf({ slotTime }: Arguments): string | undefined {
-  if (slotTime === undefined) return undefined
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/u.test(slotTime) && !Number.isNaN(Date.parse(slotTime))
-  if (!isTime) throw usageError(`--slot-time ${slotTime}: write a time such as 2026-11-29T01:00:00Z`)
-  return slotTime
+/** Returns the time as it was written; `option` names it in the error. */
+function timeOf(option: string, text: string | undefined): string | undefined {
+  if (text !== undefined && parseTime(text) === undefined) throw usageError(`${option} ${text}: write a time such as 2026-11-29T01:00:00Z`)
+  return text
 }
 
 /** Parses a JSON object; `what` names it in the error. */

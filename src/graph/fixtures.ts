@@ -1,6 +1,18 @@
 /** Plans as the tests of this folder write them. */
 import { applyEntry, compileGraph, foldRun, nextRunStep, notePlaced, noteRemoved } from './index.ts'
-import type { Dependency, EdgeCondition, NodeEnd, PlanNode, Removal, Run, RunEntry, RunKnowledge, RunPlan, RunStep } from './index.ts'
+import type {
+  Dependency,
+  EdgeCondition,
+  Graph,
+  NodeEnd,
+  PlanNode,
+  Removal,
+  Run,
+  RunEntry,
+  RunKnowledge,
+  RunPlan,
+  RunStep,
+} from './index.ts'
 
 const task = { type: 'work', queue: 'work', retry: { maxRetries: 0, initialDelaySeconds: 0 } }
 
@@ -34,6 +46,7 @@ export function planOf(nodes: readonly PlanNode[], more: Partial<RunPlan> = {}):
 /** A run whose steps are carried out at once, by a broker in which nothing goes wrong. */
 export type Stage = {
   readonly run: Run
+  readonly graph: Graph
   /** As it is stored. */
   readonly log: readonly string[]
   /** Carries out all steps until there is only to wait; tells them in words, the wait last. */
@@ -49,6 +62,7 @@ export function stageOf(plan: RunPlan, log: string[] = []): Stage {
   const begin = { token: 'token', graph: compiled.graph }
   return {
     run,
+    graph: compiled.graph,
     log,
     play(nowMs, knowledge = {}, removals = {}) {
       const told: string[] = []

@@ -32,7 +32,7 @@ export type {
   Stopping,
 } from './log.ts'
 export { compileJobTemplate, type Effect } from './node-expressions.ts'
-export { nextRunStep, type AppendName, type RunKnowledge, type RunStep } from './next-step.ts'
+export { nextRunStep, type AppendName, type RunBeginning, type RunKnowledge, type RunStep } from './next-step.ts'
 export { archiveOf, isArchivable } from './entries.ts'
 export { applyEntry, createRun, foldRun, notePlaced, notePostponed, noteRefused, noteRemoved, tokenOfRun } from './run.ts'
 export type { FoldedRun, Postponement, Refusal, Removal, Run } from './run.ts'

@@ -75,6 +75,25 @@ describe('a run from its begin to its end', () => {
     expect(stage.play(1, { ended: [succeeded('z')] })).toContain('append end: z Succeeded, Finished Skipped')
   })
 
+  it('a run begins when its time has come, and not before', () => {
+    const plan = planOf([nodeOf('task')])
+    const stage = stageOf(plan)
+    const begin = { token: 'abc', graph: stage.graph, notBeforeMs: 60_000 }
+    expect(stage.play(0, { begin, ended: [succeeded('task')] })).toEqual(['acknowledge task', 'wait until 60000'])
+    expect(stage.play(59_999, { begin })).toEqual(['wait until 60000'])
+    expect(stage.play(60_000, { begin })).toEqual(['append begin: Begun, Started task', 'place task', 'wait'])
+    expect(stage.play(60_001, { begin: { ...begin, notBeforeMs: 90_000 } })).toEqual(['wait'])
+  })
+
+  it('a run that is cancelled before its time ends at once, and starts nothing', () => {
+    const stage = stageOf(planOf([nodeOf('a')], { finally: [nodeOf('z')] }))
+    const begin = { token: 'abc', graph: stage.graph, notBeforeMs: 60_000 }
+    expect(stage.play(0, { begin, desired: 'Cancelled' })).toEqual([
+      'append begin: Begun, Cancelling, a Omitted (RunCancelled), z Omitted (RunCancelled), Finished Cancelled',
+      'wait',
+    ])
+  })
+
   it('a run that must not begin does not, and its ends are acknowledged', () => {
     const stage = stageOf(planOf([nodeOf('a')]))
     expect(stage.play(0, { begin: undefined, ended: [succeeded('a')] })).toEqual(['acknowledge a', 'wait'])

@@ -49,7 +49,9 @@ function deleteStep(run: Run, knowledge: RunKnowledge, nowMs: number): RunStep {
 
 function beginStep(knowledge: RunKnowledge, nowMs: number): RunStep {
   if (knowledge.begin === undefined) return acknowledgeEnds(knowledge) ?? { kind: 'Wait' }
-  const { token, graph } = knowledge.begin
+  const { token, graph, notBeforeMs = -Infinity } = knowledge.begin
+  // A run that is cancelled before its time begins at once, and ends as Cancelled without a start.
+  if (nowMs < notBeforeMs && knowledge.desired === 'Running') return acknowledgeEnds(knowledge) ?? { kind: 'Wait', untilMs: notBeforeMs }
   const begun: Begun = { v: 1, kind: 'Begun', atMs: nowMs, token, plan: graph.plan }
   const run = createRun()
   beginRun(run, begun, graph)
@@ -206,8 +208,11 @@ export type RunKnowledge = {
   /** Ends that have arrived and are not acknowledged. */
   readonly ended: readonly NodeEnd[]
   /** What a run without a log starts with; undefined: the run must not start (again). */
-  readonly begin?: { readonly token: string; readonly graph: Graph } | undefined
+  readonly begin?: RunBeginning | undefined
 }
+
+/** `notBeforeMs` (Unix ms): the run waits until then; undefined: it starts at once. */
+export type RunBeginning = { readonly token: string; readonly graph: Graph; readonly notBeforeMs?: number | undefined }
 
 export type RunStep =
   /** Append to the log by compare-and-swap on `run.length`; `what` names the reason. */

@@ -42,10 +42,13 @@ describe('a run of a task', () => {
     expect(nodes).toMatchObject([{ name: 'task', dependsOn: [], required: true, task: { type: 't', queue: 'q', payload: { a: 1 } } }])
   })
 
-  it('has the moment of its creation for a slot, unless it names one', () => {
+  it('has the moment at which it is to start for a slot, unless it names one', () => {
     const slotOf = (more: object) => planOf(understandExecution(executionOf({ task: task(), ...more }), {})).slot
     expect(slotOf({})).toBe(createdAt)
     expect(slotOf({ slotTime: '2026-01-01T00:00:00Z' })).toBe('2026-01-01T00:00:00Z')
+    expect(slotOf({ delaySeconds: 57 })).toBe('2026-11-29T01:03:00Z')
+    expect(slotOf({ startTime: '2026-12-01T01:00:00+01:00' })).toBe('2026-12-01T00:00:00Z')
+    expect(slotOf({ delaySeconds: 57, slotTime: '2026-01-01T00:00:00Z' })).toBe('2026-01-01T00:00:00Z')
   })
 
   it('has no time limit but its own', () => {

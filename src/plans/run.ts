@@ -1,4 +1,12 @@
-import { runSourceOf, slotStartOf, type TaskDependency, type TaskExecution, type TaskSchedule } from '../api/index.ts'
+import {
+  kubeTime,
+  plannedStartMs,
+  runSourceOf,
+  slotStartOf,
+  type TaskDependency,
+  type TaskExecution,
+  type TaskSchedule,
+} from '../api/index.ts'
 import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type RunPlan } from '../graph/index.ts'
 import { isRawNumber } from '../json/index.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
@@ -36,7 +44,7 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
   const { metadata, spec } = execution
   const of = {
     name: metadata.name,
-    slot: spec.slotTime ?? metadata.creationTimestamp,
+    slot: slotOf(execution),
     timeoutSeconds: spec.timeoutSeconds,
     parameters: spec.parameters,
   }
@@ -51,6 +59,13 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
     case 'scheduleRef':
       return understandScheduled(execution, given(schedule), graph, of)
   }
+}
+
+/** The value of `$(slot)`. */
+function slotOf(execution: TaskExecution): string | undefined {
+  const { metadata, spec } = execution
+  const startMs = plannedStartMs(execution)
+  return spec.slotTime ?? (startMs === undefined ? metadata.creationTimestamp : kubeTime(startMs))
 }
 
 /** Compiles the template of a schedule, or its graph, with the changes of the execution. */

@@ -172,6 +172,24 @@ it('runs what a schedule runs, with another payload, and waits for it', async ()
   expect((metadata.managedFields as readonly { readonly manager: string }[]).map(({ manager }) => manager)).toContain('taskmill-cli')
 })
 
+it('runs a task of a type in a queue, now or later', async () => {
+  const consumer = home.consume('ad-hoc', async () => ({ pages: 7 }))
+  const said = await taskmill('run', 'Reports/Monthly v2', '--queue', 'ad-hoc', '--payload', '{"month": 11}', '--wait')
+  expect(runIn(said)).toMatch(/^reports-monthly-v2-[a-z0-9]{5}$/u)
+  expect(said).toMatchObject({ code: 0, out: expect.stringMatching(/: Succeeded after \d+s\. Result: \{"pages":7\}\n$/u) })
+  expect(consumer.runs.map(({ name, data }) => [name, data])).toEqual([['Reports/Monthly v2', { month: 11 }]])
+
+  const later = await taskmill('run', 'report', '--queue', 'ad-hoc', '--delay', '1h', '--broker', 'default')
+  expect(later.out).toContain(`a run of task/report in ad-hoc that starts in 1h, kept for 1d after its end.`)
+  const { spec } = await client.get(taskExecutions, namespace, runIn(later))
+  expect(spec).toMatchObject({ task: { type: 'report', queue: 'ad-hoc' }, delaySeconds: 3600, brokerRef: { name: 'default' } })
+  const at = await taskmill('run', 'tsch/nightly', '--at', '2090-01-01T00:00:00Z')
+  const run = await execution(runIn(at), ({ status }) => status?.waitingFor !== undefined)
+  expect(run?.status?.waitingFor).toBe('its start at 2090-01-01T00:00:00Z')
+  expect((await taskmill('cancel', `tex/${runIn(at)}`, '--wait')).out).toContain(': Cancelled after 0s')
+  expect(consumer.runs).toHaveLength(1)
+})
+
 it('runs a graph with parameters, and exits by how it ended', async () => {
   const consumer = home.consume('steps', () => Promise.reject(new Error('the mailbox is full')))
   const payload = { days: '$(parameters.days)', who: '$(parameters.who)' }

@@ -102,6 +102,90 @@ describe('a run of a task', () => {
   })
 })
 
+describe('a run that starts later', () => {
+  const soon = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString()
+  const far = '2090-01-01T00:00:00Z'
+  const scheduled = (run: TaskExecution) => conditionOf(run, 'Succeeded')?.reason === 'Scheduled'
+
+  it('waits for its time, whatever it runs, and says so', async () => {
+    await createSchedule(home.client, home.namespace, 'later', {
+      schedules: ['0 1 1 1 *'],
+      suspend: true,
+      task: { type: 'x', queue: 'later' },
+    })
+    await home.graph('later', { nodes: [{ name: 'a', task: task('later') }] })
+    const container = { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] }
+    await Promise.all([
+      home.execute('later-task', { task: task('later'), startTime: far }),
+      home.execute('later-job', { job: { spec: { template: { spec: container } } }, startTime: far }),
+      home.execute('later-schedule', { scheduleRef: { name: 'later' }, startTime: far }),
+      home.execute('later-graph', { dependencyRef: { name: 'later' }, startTime: far }),
+    ])
+    for (const name of ['later-task', 'later-job', 'later-schedule', 'later-graph']) {
+      const run = await home.execution(name, scheduled)
+      expect(run.status).toMatchObject({ state: 'Pending', waitingFor: `its start at ${far}` })
+      expect(run.status).not.toHaveProperty('startTime')
+      expect(conditionOf(run, 'Succeeded')).toEqual({ status: 'Unknown', reason: 'Scheduled', message: `it starts at ${far}` })
+      expect(await logOf(name)).toEqual([])
+    }
+    expect(await home.commands.llen('bull:later:wait')).toBe(0)
+    expect(await home.kubectl('get', 'jobs', '-o', 'name')).toBe('')
+  })
+
+  it('starts at its time, which may be edited until then, and never before', async () => {
+    const consumer = home.consume('at-time', async () => undefined)
+    const startTime = soon(4)
+    await home.execute('at-time', { task: task('at-time', { payload: { at: '$(slot)' } }), startTime })
+    await home.execute('moved', { task: task('at-time', { payload: { at: 'moved' } }), delaySeconds: 3600 })
+    await home.execution('moved', scheduled)
+    const patch = '[{"op": "remove", "path": "/spec/delaySeconds"}]'
+    await home.kubectl('patch', 'tex', 'moved', '--type=json', '-p', patch)
+    const [moved, run] = await Promise.all([home.execution('moved', ended), home.execution('at-time', ended)])
+    expect([moved.status?.state, run.status?.state]).toEqual(['Succeeded', 'Succeeded'])
+    expect(consumer.runs.map(({ data }) => data)).toEqual([{ at: 'moved' }, { at: `${startTime.slice(0, 19)}Z` }])
+    // The operator and Redis have the clock of this machine.
+    expect(consumer.runs[1]?.atMs).toBeGreaterThanOrEqual(Date.parse(startTime))
+    await expect(home.kubectl('patch', 'tex', 'at-time', '--type=merge', '-p', `{"spec":{"startTime":"${far}"}}`)).rejects.toThrow(
+      'a run that has started cannot be changed',
+    )
+  })
+
+  it('starts at once if its time has passed', async () => {
+    const consumer = home.consume('past', async () => undefined)
+    await home.execute('past', { task: task('past'), startTime: '2020-01-01T00:00:00Z' })
+    await consumer.ran(1)
+  })
+
+  it('ends as Cancelled, and starts nothing, if it is cancelled before its time', async () => {
+    await home.graph('cancelled-early', { nodes: [{ name: 'a', task: task('early') }], finally: [{ name: 'z', task: task('early') }] })
+    await home.execute('early', { dependencyRef: { name: 'cancelled-early' }, startTime: far })
+    await home.execution('early', scheduled)
+    await home.kubectl('patch', 'tex', 'early', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
+    const run = await home.execution('early', ended)
+    expect([run.status?.state, nodesOf(run)]).toEqual(['Cancelled', ['a Omitted', 'z Omitted']])
+    expect(await home.commands.llen('bull:early:wait')).toBe(0)
+  })
+
+  it('fails at once if its template has a fault', async () => {
+    await home.execute('faulty-later', { task: task('later', { payload: { a: '$(slott)' } }), startTime: far })
+    expect((await home.execution('faulty-later', ended)).status?.state).toBe('Failed')
+  })
+
+  it('starts once, also if the operator is killed around its time', async () => {
+    const consumer = home.consume('killed', async () => undefined)
+    const names = Array.from({ length: 20 }, (_, index) => `killed-${index}`)
+    const startTime = soon(5)
+    await Promise.all(names.map((name) => home.execute(name, { task: task('killed', { payload: { name } }), startTime })))
+    await Promise.all(names.map((name) => home.execution(name, scheduled)))
+    // In the midst of the starts: some have begun, and some have not.
+    await consumer.ran(1)
+    await home.operator.kill()
+    home.startOperator()
+    await Promise.all(names.map((name) => home.execution(name, ended)))
+    expect(consumer.runs.map(({ data }) => (data as { name: string }).name).toSorted()).toEqual(names.toSorted())
+  })
+})
+
 describe('numbers with more digits than JavaScript keeps', () => {
   const long = '1175930294816452671'
   const raw = parseJson(long)

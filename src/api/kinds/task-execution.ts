@@ -50,6 +50,11 @@ const taskExecutionConditions = {
         status: 'Unknown',
         meaning: 'Another cluster on the same broker dispatches here, or spec.dispatch of the TaskBroker is Standby.',
       },
+      Scheduled: {
+        status: 'Unknown',
+        meaning:
+          'The time at which the run is to start (spec.startTime, or spec.delaySeconds after its creation) has not come. The message says when.',
+      },
       LogUnreadable: {
         status: 'Unknown',
         meaning:
@@ -153,6 +158,11 @@ const spec = object({
       fieldPath: '.parameters',
     },
     {
+      rule: '!has(self.startTime) || !has(self.delaySeconds)',
+      message: 'startTime and delaySeconds both say when the run starts. Remove one of them',
+      fieldPath: '.delaySeconds',
+    },
+    {
       rule: "self.desiredState == 'Cancelled' || oldSelf.desiredState == 'Running'",
       message: 'a cancelled run cannot continue. Create another TaskExecution',
       fieldPath: '.desiredState',
@@ -179,7 +189,26 @@ const spec = object({
     parameters: optional(
       openObject({ description: 'Values that are merged into the parameters of the graph.', example: { retainDays: 1 }, fields: {} }),
     ),
-    slotTime: optional(dateTime({ description: 'The value of $(slot). Default: the creation time of the TaskExecution.' })),
+    startTime: optional(
+      dateTime({
+        description:
+          'The run does not start before this time, on the clock of the broker. A time in the past starts it at once. Without it and ' +
+          'delaySeconds: at once.',
+      }),
+    ),
+    delaySeconds: optional(
+      integer({
+        description: 'Instead of startTime: seconds after the creation of the TaskExecution before which the run does not start.',
+        minimum: 1,
+        maximum: maxTimeoutSeconds,
+      }),
+    ),
+    slotTime: optional(
+      dateTime({
+        description:
+          'The value of $(slot). Default: the time at which the run is to start (startTime, delaySeconds), or else its creation.',
+      }),
+    ),
     timeoutSeconds: optional(
       integer({
         description: 'Seconds from the start of the run to its end. Overrides the time limit of the graph.',
@@ -205,7 +234,7 @@ const spec = object({
 })
 
 /** What cannot be changed once a run has begun: what it was begun with. */
-const pinned = ['brokerRef', ...namesOf(runSources), 'payload', 'parameters', 'slotTime', 'timeoutSeconds']
+const pinned = ['brokerRef', ...namesOf(runSources), 'payload', 'parameters', 'startTime', 'delaySeconds', 'slotTime', 'timeoutSeconds']
 const isSame = (field: string) =>
   `(has(self.spec.${field}) ? has(oldSelf.spec.${field}) && self.spec.${field} == oldSelf.spec.${field} : !has(oldSelf.spec.${field}))`
 
@@ -315,6 +344,12 @@ export type RunSourceName = keyof typeof runSources
 /** What an execution is a run of. */
 export function runSourceOf(own: TaskExecutionSpec): Member<TaskExecutionSpec, RunSourceName> {
   return memberOf(own, namesOf(runSources))
+}
+
+/** Before this time (Unix ms) the run does not start; undefined: it starts at once. */
+export function plannedStartMs({ metadata, spec: { startTime, delaySeconds } }: TaskExecution): number | undefined {
+  if (startTime !== undefined) return Date.parse(startTime)
+  return delaySeconds === undefined ? undefined : Date.parse(metadata.creationTimestamp ?? '') + delaySeconds * 1000
 }
 
 type FinalState = Exclude<NonNullable<TaskExecutionStatus['state']>, 'Pending' | 'Running'>

@@ -48,7 +48,7 @@ function situationOf(
   { obstacle }: Decision,
 ): Acted['situation'] {
   if (situation.kind === 'Lost') return { kind: 'Hopeless', message: lostWords }
-  // There is no log, and none can begin.
+  // There is no log, and none can begin now.
   if (isWaiting === true && record?.length === 0 && obstacle !== undefined) return obstacle
   return situation
 }

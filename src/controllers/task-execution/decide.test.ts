@@ -18,6 +18,15 @@ test('a run that has not begun begins with its own token', () => {
   expect(decide(gathered())).toMatchObject({ begin: { token: 't' }, obstacle: undefined, owner: { token: 't' } })
 })
 
+test.each([
+  [{ startTime: '2026-12-01T00:00:00Z' }, Date.UTC(2026, 11, 1)],
+  [{ delaySeconds: 600 }, Date.UTC(2026, 10, 29, 4, 10)],
+])('a run with %j begins at that time, and says until then that it waits for it', (when, atMs) => {
+  const { metadata, ...rest } = executionOf({ task, ...when })
+  const execution = { ...rest, metadata: { ...metadata, creationTimestamp: '2026-11-29T04:00:00Z' } }
+  expect(decide(gathered({ execution }))).toMatchObject({ begin: { notBeforeMs: atMs }, obstacle: { kind: 'Scheduled', startMs: atMs } })
+})
+
 test.each<[string, Partial<Gathered>, object | undefined]>([
   ['has begun', { status: begun }, undefined],
   ['has begun, and its source is gone', { status: begun, source: missing }, { kind: 'NoSource', message: missing.message }],

@@ -1,17 +1,17 @@
 /** What is to become of a run now: pure, from what was gathered. */
-import { runSourceOf, type RunSourceName } from '../../api/index.ts'
-import type { Graph } from '../../graph/index.ts'
+import { plannedStartMs, runSourceOf, type RunSourceName } from '../../api/index.ts'
+import type { RunBeginning } from '../../graph/index.ts'
 import { summarizeFaults, understandExecution } from '../../plans/index.ts'
 import type { LogOwner } from '../../services/runs/index.ts'
 import type { ExecutionSituation, Gathered } from './gather.ts'
 
 /**
- * What a visit is made with. `begin`: what a run without a log begins with. `obstacle`: why it cannot begin, if there is no log and nothing to
- * begin with.
+ * What a visit is made with. `begin`: what a run without a log begins with, and not before when. `obstacle`: why a run without a log has not
+ * begun after the visit.
  */
 export type Decision = {
   readonly desired: 'Running' | 'Cancelled'
-  readonly begin: { readonly token: string; readonly graph: Graph } | undefined
+  readonly begin: RunBeginning | undefined
   readonly owner: LogOwner
   readonly obstacle: ExecutionSituation | undefined
 }
@@ -23,7 +23,11 @@ export function decide({ execution, status, source, token, deletedIn }: Gathered
   // A run that began keeps the graph that its log holds.
   if (status?.startTime !== undefined) return { desired, owner, begin: undefined, obstacle: undefined }
   const understood = understandExecution(execution, source)
-  if (understood.ok) return { desired, owner, begin: { token, graph: understood.graph }, obstacle: undefined }
+  if (understood.ok) {
+    const notBeforeMs = plannedStartMs(execution)
+    const obstacle = notBeforeMs === undefined ? undefined : ({ kind: 'Scheduled', startMs: notBeforeMs } as const)
+    return { desired, owner, begin: { token, graph: understood.graph, notBeforeMs }, obstacle }
+  }
   return { desired, owner, begin: undefined, obstacle: { kind: 'Hopeless', message: summarizeFaults(understood.faults).message } }
 }
 

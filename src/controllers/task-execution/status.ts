@@ -196,6 +196,8 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
   switch (situation.kind) {
     case 'NoSource':
       return say('SourceNotFound', situation.message)
+    case 'Scheduled':
+      return say('Scheduled', `it starts at ${kubeTime(situation.startMs)}`)
     case 'NoBroker':
     case 'NotUsable':
     case 'Unreachable':
@@ -237,6 +239,8 @@ export function waitingOf({ execution, broker, situation, run, whereabouts }: Wo
       return undefined
     case 'NoSource':
       return `${sourceOf(execution)} (not found)`
+    case 'Scheduled':
+      return `its start at ${kubeTime(situation.startMs)}`
     case 'NoBroker':
       return `tmb/${broker} (not found)`
     case 'NotUsable':

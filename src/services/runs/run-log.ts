@@ -2,7 +2,7 @@
 import type { Broker, DispatchProof, EndedJob } from '../../broker/index.ts'
 import type { CountIncrement, OwnerMarker, SubjectKind } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
-import { applyEntry, createRun, foldRun, type Graph, type Run, type RunEntry, type RunKnowledge } from '../../graph/index.ts'
+import { applyEntry, createRun, foldRun, type Run, type RunBeginning, type RunEntry, type RunKnowledge } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import type { BrokerClock } from '../brokers/index.ts'
 import type { KillPointHook, Memory } from '../engine/index.ts'
@@ -34,7 +34,7 @@ export type RunVisit = RunPlace & {
   readonly memory: RunMemory
   readonly desired: RunKnowledge['desired']
   /** What a run without a log begins with; undefined: it must not begin. */
-  readonly begin?: { readonly token: string; readonly graph: Graph } | undefined
+  readonly begin?: RunBeginning | undefined
   /** Whose log it has to be; undefined: any log is continued. */
   readonly owner?: LogOwner | undefined
   /** Reads the pending completions of this run. */

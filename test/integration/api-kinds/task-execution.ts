@@ -19,6 +19,7 @@ const full = {
       priority: 50,
       retry: { maxRetries: 3, initialDelaySeconds: 30 },
     },
+    startTime: '2026-01-01T08:00:00Z',
     slotTime: '2026-01-01T07:00:00Z',
     timeoutSeconds: 600,
     desiredState: 'Running',
@@ -72,6 +73,8 @@ const ofGraph = {
   spec: { dependencyRef: { name: 'summary' }, parameters: { retainDays: 1 } },
 }
 
+const delayed = { apiVersion, kind: 'TaskExecution', metadata: { name: 'delayed' }, spec: { task, delaySeconds: 600 } }
+
 const ofJob = { apiVersion, kind: 'TaskExecution', metadata: { name: 'of-job' }, spec: { job: jobTemplate } }
 
 const cancelled = { ...least, metadata: { name: 'cancelled' }, spec: { task, desiredState: 'Cancelled' } }
@@ -87,6 +90,7 @@ export const taskExecutionCase: KindCase = {
     { path: ['spec', 'payload'], object: ofSchedule },
     { path: ['spec', 'dependencyRef'], object: ofGraph },
     { path: ['spec', 'parameters'], object: ofGraph },
+    { path: ['spec', 'delaySeconds'], object: delayed },
   ],
   besides: [cancelled],
   least: {
@@ -130,6 +134,19 @@ export const taskExecutionCase: KindCase = {
       `,
       answer:
         'spec.brokerRef: Invalid value: "object": brokerRef goes with task and job only: a schedule or a graph runs on its own broker. Remove brokerRef',
+    },
+    {
+      title: 'a run with two times for its start',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: later }
+        spec:
+          task: { type: backup, queue: files }
+          startTime: 2026-11-29T01:00:00Z
+          delaySeconds: 600
+      `,
+      answer: 'spec.delaySeconds: Invalid value: "object": startTime and delaySeconds both say when the run starts. Remove one of them',
     },
     ...badJobManifests(
       'spec.job',
