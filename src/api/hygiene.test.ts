@@ -107,6 +107,13 @@ describe('the rules themselves', () => {
   ])('bites: %s', (word, schema) => {
     expect(schemaViolations('spec', schema).join('\n')).toContain(word)
   })
+
+  it('bites: an ordered list of objects, but not in a status', () => {
+    const items = of({ at: { description: 'A moment in time.', type: 'string', format: 'date-time', maxLength: 32 } })
+    const schema: JsonSchema = { description: 'An ordered list.', type: 'array', maxItems: 3, items, 'x-kubernetes-list-type': 'atomic' }
+    expect(schemaViolations('spec.runs', schema)).toContain('spec.runs: the list type is not map')
+    expect(schemaViolations('status.runs', schema).filter((each) => each.includes('list type'))).toEqual([])
+  })
 })
 
 function of(fields: { [name: string]: JsonSchema }, more: Partial<JsonSchema> = {}): JsonSchema {

@@ -196,7 +196,12 @@ type End = {
   readonly finishedAtMs?: number
 }
 
-export type EndedSlot = End & { readonly kind: 'Slot'; readonly slot: Slot }
+export type EndedSlot = End & {
+  readonly kind: 'Slot'
+  readonly slot: Slot
+  /** The handler's return value as JSON; absent after a failure, when there is none, and when it is larger than 256 bytes. */
+  readonly result?: string
+}
 
 export type EndedNode = End & {
   readonly kind: 'Node'

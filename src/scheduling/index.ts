@@ -40,6 +40,7 @@ export type {
 } from './ledger.ts'
 export { resolveHashes } from './cron.ts'
 export { nextStep } from './next-step.ts'
+export { recentRuns, type RecentRun } from './recent-runs.ts'
 export { findChanges, type Change } from './transitions.ts'
 export { type CalendarFault, type CalendarRules, isNeverDue, parseCalendars, withCalendars } from './calendars.ts'
 export type { Cover } from './cover.ts'

@@ -122,12 +122,23 @@ export type RunOutcome = {
   readonly succeeded: boolean
   readonly reason: RunReason
   readonly message?: string
+  /** What the task returned, as JSON; absent when that is long, or not known. */
+  readonly result?: string
   readonly attemptsMade?: number
   readonly attempts?: number
   readonly worker?: string
   readonly startedAtMs?: number
   readonly finishedAtMs: number
 }
+
+/** A run that has ended, in short (`recent-runs.ts`). The times are in ms after the slot; null: not known. */
+export type StoredRun = readonly [
+  slot: Slot,
+  reason: RunReason,
+  finishedAfterMs: number,
+  startedAfterMs: number | null,
+  attemptsMade: number | null,
+]
 
 export type MissedReason =
   | 'StartingDeadlineExceeded'
@@ -162,6 +173,8 @@ export type Ledger = {
   readonly lastRun?: RunOutcome
   readonly lastSuccess?: RunOutcome
   readonly lastFailure?: RunOutcome
+  /** The last ten, the newest end last; absent until a run has ended. */
+  readonly recent?: readonly StoredRun[]
   readonly consecutiveFailures: number
   readonly missed: Readonly<Partial<Record<MissedReason, MissedRuns>>>
   /**
@@ -309,6 +322,7 @@ function readLedger(value: unknown): Ledger {
     ...readOptional('lastRun', it['lastRun'], readOutcome),
     ...readOptional('lastSuccess', it['lastSuccess'], readOutcome),
     ...readOptional('lastFailure', it['lastFailure'], readOutcome),
+    ...readOptional('recent', it['recent'], readRecentRuns),
     consecutiveFailures: readNumber(it['consecutiveFailures'], 'consecutiveFailures'),
     missed: Object.fromEntries(
       Object.entries(readFields(it['missed'], 'missed')).map(([reason, entry]) => {
@@ -365,10 +379,26 @@ function readOutcome(value: unknown, name: string): RunOutcome {
     succeeded: it['succeeded'] === true,
     reason: readOneOf(it['reason'], runReasons, `${name}.reason`),
     ...readOptional('message', it['message'], readText),
+    ...readOptional('result', it['result'], readText),
     ...readOptional('attemptsMade', it['attemptsMade'], readNumber),
     ...readOptional('attempts', it['attempts'], readNumber),
     ...readOptional('worker', it['worker'], readText),
     ...readOptional('startedAtMs', it['startedAtMs'], readNumber),
     finishedAtMs: readNumber(it['finishedAtMs'], `${name}.finishedAtMs`),
   }
+}
+
+function readRecentRuns(value: unknown, name: string): readonly StoredRun[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} is not a list`)
+  return value.map((entry: unknown): StoredRun => {
+    if (!Array.isArray(entry)) throw new TypeError(`${name} has an entry that is not a list`)
+    const [slot, reason, finishedAfterMs, startedAfterMs, attemptsMade] = entry as readonly unknown[]
+    return [
+      readNumber(slot, `${name}.slot`),
+      readOneOf(reason, runReasons, `${name}.reason`),
+      readNumber(finishedAfterMs, `${name}.finishedAfterMs`),
+      startedAfterMs === null ? null : readNumber(startedAfterMs, `${name}.startedAfterMs`),
+      attemptsMade === null ? null : readNumber(attemptsMade, `${name}.attemptsMade`),
+    ]
+  })
 }

@@ -25,14 +25,14 @@ it.each([
   ['an intent', empty, intended, []],
   ['a job that is placed', intended, placed, []],
   ['a slot whose time has come', placed, final, [{ kind: 'Dispatched', slot: 60, atMs: 60_000 }]],
-  ['an end', final, withOutcome(final, run), [{ kind: 'RunEnded', run }]],
+  ['an end', final, withOutcome(final, run), [{ kind: 'RunEnded', run, failuresBefore: 0 }]],
   [
     'an end that makes the slot final',
     intended,
     withOutcome(withCursor(withDispatched(intended, [60], 1, 61_000), 60), run),
     [
       { kind: 'Dispatched', slot: 60, atMs: 61_000 },
-      { kind: 'RunEnded', run },
+      { kind: 'RunEnded', run, failuresBefore: 0 },
     ],
   ],
   ['a slot that is taken back', inState(placed, 'Revoking'), withoutSlots(placed, [60]), []],

@@ -13,6 +13,7 @@ import {
   type RunOutcome,
   timedBy,
 } from './ledger.ts'
+import { withRecentRun } from './recent-runs.ts'
 import type { SlotSource, Timing } from './timing.ts'
 
 export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): Ledger {
@@ -153,11 +154,13 @@ export function withEndings(
 
 /** Records the end of a run. The last run is the one whose end arrived last, whatever the order of dispatch. */
 export function withOutcome(ledger: Ledger, outcome: RunOutcome): Ledger {
+  const { result: _, ...lastRun } = outcome
   return {
     ...ledger,
     active: ledger.active.filter((run) => run.slot !== outcome.slot),
-    lastRun: outcome,
+    lastRun,
     ...(outcome.succeeded ? { lastSuccess: outcome } : { lastFailure: outcome }),
+    recent: withRecentRun(ledger.recent, outcome),
     consecutiveFailures: outcome.succeeded ? 0 : ledger.consecutiveFailures + 1,
   }
 }
@@ -171,7 +174,8 @@ export type Change =
   /** `atMs`: when the job could start; for a slot that was placed ahead, the time of the slot. */
   | { readonly kind: 'Dispatched'; readonly slot: Slot; readonly atMs: number }
   | { readonly kind: 'Missed'; readonly reason: MissedReason; readonly count: number; readonly lastSlot: Slot }
-  | { readonly kind: 'RunEnded'; readonly run: RunOutcome }
+  /** `failuresBefore`: how many runs had failed since the last one that succeeded. */
+  | { readonly kind: 'RunEnded'; readonly run: RunOutcome; readonly failuresBefore: number }
   | { readonly kind: 'Regressed' }
 
 /**
@@ -195,6 +199,6 @@ export function findChanges(before: Ledger | undefined, after: Ledger): readonly
     const added = count - (before?.missed[reason]?.count ?? 0)
     if (added > 0) changes.push({ kind: 'Missed', reason, count: added, lastSlot })
   }
-  if (ended !== undefined) changes.push({ kind: 'RunEnded', run: ended })
+  if (ended !== undefined) changes.push({ kind: 'RunEnded', run: ended, failuresBefore: before?.consecutiveFailures ?? 0 })
   return changes
 }

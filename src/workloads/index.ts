@@ -8,6 +8,7 @@ export { type ManagedFieldsEntry, planTakeover, type Takeover } from './field-ow
 export { isAcknowledged, isJobFor, isOfTemplate, buildJob, ttlSecondsOf, type WantedJob } from './job-body.ts'
 export {
   endOfJob,
+  hasPod,
   hasStartedContainer,
   hasUnreadyPods,
   type JobEnd,

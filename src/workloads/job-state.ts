@@ -40,6 +40,11 @@ export function podSelectorOfJob({ metadata }: Job): string {
   return `batch.kubernetes.io/controller-uid=${metadata.uid ?? ''}`
 }
 
+/** Whether a pod of the Job is ready, or has ended. */
+export function hasPod({ status }: Job): boolean {
+  return (status?.ready ?? 0) + (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
+}
+
 /** Whether a running Job lacks ready pods. */
 export function hasUnreadyPods(job: Job): boolean {
   if (endOfJob(job) !== undefined) return false

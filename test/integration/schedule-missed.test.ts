@@ -59,5 +59,5 @@ it('run as missedRuns says, and the others are counted with their reasons', asyn
   expect(missed['too-late']?.['StartingDeadlineExceeded']).toBeGreaterThan(0)
   await expect.poll(() => home.eventsOf('latest', 'RunMissed').then((found) => found.length), { timeout: 20_000 }).toBe(1)
   const [event] = await home.eventsOf('latest', 'RunMissed')
-  expect(event?.note).toMatch(/^\d+ slots, the newest \S+: Superseded$/u)
+  expect(event?.note).toMatch(/^\d+ slots, the newest \S+: Superseded\. Next: /u)
 })

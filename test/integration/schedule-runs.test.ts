@@ -22,7 +22,7 @@ async function metricsOf(labels: string): Promise<ReadonlyMap<string, number>> {
 
 describe('a schedule', () => {
   it('adds one job a slot, on time, with the slot in its payload, and tells of its success', async () => {
-    const consumer = home.consume('ticks', async () => 'done')
+    const consumer = home.consume('ticks', async () => ({ items: 3 }))
     await createSchedule(home.client, home.namespace, 'tick', {
       everySeconds: 2,
       task: { type: 'tick', queue: 'ticks', payload: { at: '$(slot)', deep: [{ text: 'for $(slot)' }], n: 1 } },
@@ -46,6 +46,17 @@ describe('a schedule', () => {
       reason: 'SlotScheduled',
     })
     expect(object.status).not.toHaveProperty('timeZone')
+    expect(object.status?.lastSuccessResult).toBe('{"items":3}')
+    const later = await home.schedule('tick', ({ status }) => (status?.recentRuns?.length ?? 0) >= 3)
+    const [newest, before] = later.status?.recentRuns ?? []
+    expect(newest).toEqual({
+      slotTime: newest?.slotTime,
+      result: 'Succeeded',
+      finishTime: newest?.finishTime,
+      durationSeconds: 0,
+      attempts: 1,
+    })
+    expect(Date.parse(newest?.slotTime ?? '') - Date.parse(before?.slotTime ?? '')).toBe(2_000)
     expect(object.status?.nextRuns).toHaveLength(5)
     expect(reasonOf(object, 'Ready')).toBe('SlotScheduled')
     expect(reasonOf(object, 'Late')).toBe('InTime')
@@ -74,7 +85,13 @@ describe('a schedule', () => {
     })
     const object = await home.schedule('failing', (each) => reasonOf(each, 'LastRunSucceeded') === 'AttemptsExhausted')
     expect(messageOf(object, 'LastRunSucceeded')).toMatch(/^slot \S+, 2\/2 attempts: "the mailbox is full"/u)
-    expect(object.status).toMatchObject({ lastResult: 'Failed', lastFailureMessage: 'the mailbox is full', reason: 'AttemptsExhausted' })
+    expect(object.status).toMatchObject({
+      lastResult: 'Failed',
+      lastFailureReason: 'AttemptsExhausted',
+      lastFailureMessage: 'the mailbox is full',
+      recentRuns: [{ result: 'Failed', reason: 'AttemptsExhausted', attempts: 2 }],
+      reason: 'AttemptsExhausted',
+    })
     expect(reasonOf(object, 'Ready')).toBe('SlotScheduled')
     await expect.poll(() => home.eventsOf('failing', 'RunFailed').then((found) => found.length), { timeout: 20_000 }).toBeGreaterThan(0)
     const [event] = await home.eventsOf('failing', 'RunFailed')
@@ -91,5 +108,37 @@ describe('a schedule', () => {
     expect(series.get(`taskmill_schedule_last_success_timestamp_seconds{${labels}}`)).toBeLessThan(Date.now() / 1000 + 10)
     await home.client.delete(taskSchedules, home.namespace, 'failing')
     await expect.poll(() => metricsOf(labels).then((left) => [...left.keys()]), { timeout: 20_000 }).toEqual([])
+  })
+
+  it('lists its active runs with what each waits for, tells that they overlap, and of the first success after failures', async () => {
+    const gate = Promise.withResolvers<void>()
+    let runs = 0
+    const consumer = home.consume('few', () => (runs++ === 0 ? Promise.reject(new Error('not yet')) : gate.promise), 1)
+    await createSchedule(home.client, home.namespace, 'few', { everySeconds: 2, task: { type: 'x', queue: 'few' } })
+    const object = await home.schedule(
+      'few',
+      ({ status }) =>
+        (status?.active ?? []).some(({ startedTime }) => startedTime !== undefined) &&
+        (status?.active ?? []).some(({ waitingFor }) => waitingFor !== undefined),
+    )
+    const { active = [], activeRuns = 0 } = object.status ?? {}
+    expect(activeRuns).toBeGreaterThanOrEqual(2)
+    expect(active[0]).toEqual({ slotTime: active[0]?.slotTime, startedTime: expect.stringMatching(/Z$/u) })
+    expect(active[1]).toEqual({ slotTime: active[1]?.slotTime, waitingFor: 'queued in few (no pool)' })
+    expect(reasonOf(object, 'Overlapping')).toBe('RunsOverlap')
+    await home.client.apply(
+      taskSchedules,
+      { metadata: { namespace: home.namespace, name: 'few' }, spec: { suspend: true } },
+      { fieldManager: 'test', force: true },
+    )
+    expect(reasonOf(await home.schedule('few', (each) => reasonOf(each, 'Suspended') !== undefined), 'Suspended')).toBe('BySpec')
+    gate.resolve()
+    const over = await home.schedule('few', ({ status }) => status?.activeRuns === 0)
+    expect(reasonOf(over, 'Overlapping')).toBeUndefined()
+    expect(over.status).not.toHaveProperty('active')
+    expect(over.status?.recentRuns?.map(({ slotTime }) => slotTime)).toHaveLength(Math.min(10, consumer.runs.length))
+    await expect
+      .poll(() => home.eventsOf('few', 'RunRecovered').then((found) => found.map(({ note }) => note)), { timeout: 20_000 })
+      .toEqual([expect.stringMatching(/: succeeded after 1 failure$/u)])
   })
 })

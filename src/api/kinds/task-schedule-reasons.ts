@@ -133,15 +133,46 @@ export const taskScheduleConditions = {
       },
     },
   },
+  Suspended: {
+    meaning: 'Present only while True: no slot is dispatched, because a user wants it so.',
+    reasons: {
+      BySpec: { status: 'True', meaning: '`spec.suspend` is true. Set it to false to dispatch slots again.' },
+      ByOverride: {
+        status: 'True',
+        meaning: 'An override suspends the schedule for a while. `taskmill resume tsch/NAME` ends it earlier.',
+      },
+    },
+  },
+  Overlapping: {
+    meaning: 'Present only while True: more than one run is active.',
+    reasons: {
+      RunsOverlap: {
+        status: 'True',
+        meaning:
+          'A run started before another one had ended. If that must not be, set `spec.concurrencyPolicy` to another value than Allow.',
+      },
+    },
+  },
   Late: {
-    meaning: 'Whether a slot was dispatched, or still waits, more than 30 s after it was due.',
+    meaning:
+      'Whether a slot was dispatched, or still waits for that, more than 30 s after it was due; or whether nothing has started its run within 5 ' +
+      'minutes after the dispatch.',
     reasons: {
       SlotOverdue: { status: 'True', meaning: 'A slot is due and was not dispatched. The condition Ready says why.' },
+      NotStarted: {
+        status: 'True',
+        meaning:
+          'A run was dispatched more than 5 minutes ago, and no worker, pod or node of it has started. The message says which, and what it ' +
+          'waits for.',
+      },
       DispatchedLate: {
         status: 'True',
         meaning: 'The last dispatch was late, for example after an outage. The next dispatch in time ends this condition.',
       },
-      InTime: { status: 'False', meaning: 'The last slot was dispatched in time, and none is overdue.' },
+      InTime: {
+        status: 'False',
+        meaning: 'The last slot was dispatched in time, none is overdue, and no run waits for its start for long.',
+      },
     },
   },
   Blocked: blockedScheduleCondition,
@@ -161,11 +192,17 @@ export const taskScheduleConditions = {
 } as const satisfies ConditionRegistry
 
 export const taskScheduleEvents = {
-  RunFailed: { type: 'Warning', action: 'Run', meaning: 'A run failed for good; the note says which slot and why.' },
+  RunFailed: { type: 'Warning', action: 'Run', meaning: 'A run failed for good; the note says which slot and why, and what to do next.' },
+  RunRecovered: { type: 'Normal', action: 'Run', meaning: 'A run succeeded after others had failed; the note says how many.' },
+  RunLate: {
+    type: 'Warning',
+    action: 'Dispatch',
+    meaning: 'The condition Late has become True: a slot is overdue, or a run does not start; the note says which, and what to do next.',
+  },
   RunMissed: {
     type: 'Warning',
     action: 'Dispatch',
-    meaning: 'Slots were not dispatched; the note says how many, the newest of them and why.',
+    meaning: 'Slots were not dispatched; the note says how many, the newest of them, why, and what to do next.',
   },
   LedgerRegressed: {
     type: 'Warning',

@@ -1,6 +1,19 @@
 import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
 import type { Resource } from '../object.ts'
-import { boolean, dateTime, enumeration, type Infer, integer, listMap, object, openObject, optional, set, string } from '../schema/index.ts'
+import {
+  boolean,
+  dateTime,
+  enumeration,
+  type Infer,
+  integer,
+  list,
+  listMap,
+  object,
+  openObject,
+  optional,
+  set,
+  string,
+} from '../schema/index.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { calendars } from './calendars.ts'
 import { jobTemplateOf } from './job-template.ts'
@@ -239,13 +252,51 @@ const status = object({
     next: text('The next slot, without seconds if they are zero; a column of kubectl get.', 32),
     activeRuns: count('Dispatched runs without a final outcome.'),
     waitingSlots: count('Due slots that wait for the active run, with concurrencyPolicy Queue. Missing: none.'),
+    active: optional(
+      list({
+        description: 'The oldest ten of those runs, and what each waits for.',
+        maxItems: 10,
+        items: object({
+          description: 'One of the runs.',
+          fields: {
+            slotTime: dateTime({ description: 'Slot of the run.' }),
+            run: text('The object that carries it out: tex/NAME or job/NAME. Missing for a job of a queue.', 80),
+            startedTime: moment('When its current attempt began. Missing while it has not, or while that is not known.'),
+            waitingFor: text('What it waits for: a worker of its queue, a pod, nodes of its graph. Missing while it runs.', 256),
+          },
+        }),
+      }),
+    ),
     lastScheduleTime: moment('The newest slot that was dispatched.'),
     lastSuccessTime: moment('When the last successful run ended.'),
     lastSuccessSlotTime: moment('The slot of that run.'),
+    lastSuccessResult: text(
+      'What the task of that run returned, as JSON. Missing if it is longer than 256 bytes, and for a graph and a Kubernetes Job. Everyone who ' +
+        'may read the TaskSchedule can read it.',
+      256,
+    ),
     lastFailureTime: moment('When the last failed run ended.'),
+    lastFailureReason: text('Why that run failed, in one word: the reason of LastRunSucceeded.', 64),
     lastFailureMessage: text('Message of that failed run.', 2048),
     lastResult: optional(enumeration({ description: 'Outcome of the run that ended last.', values: ['Succeeded', 'Failed'] })),
     consecutiveFailures: count('Failed runs since the last successful one.'),
+    recentRuns: optional(
+      list({
+        description: 'The ten runs that ended last, the newest end first.',
+        maxItems: 10,
+        items: object({
+          description: 'One of the runs.',
+          fields: {
+            slotTime: dateTime({ description: 'Slot of the run.' }),
+            result: enumeration({ description: 'Outcome of the run.', values: ['Succeeded', 'Failed'] }),
+            reason: text('Why, in one word: a reason of LastRunSucceeded. Missing if it is Succeeded.', 64),
+            finishTime: dateTime({ description: 'When it ended, or when Taskmill counted it as ended.' }),
+            durationSeconds: count('Seconds from the start of its last attempt (a graph or a Kubernetes Job: from its start) to its end.'),
+            attempts: count('Attempts that were made. Missing for a graph.'),
+          },
+        }),
+      }),
+    ),
     missedRuns: optional(
       listMap({
         description: 'Slots that were not dispatched, by reason, since the ledger was created.',

@@ -101,10 +101,10 @@ export function set<V extends string | number>(
   return requiredSchema({ type: 'array', ...itemBounds(options), items: options.items.json, 'x-kubernetes-list-type': 'set' }, options)
 }
 
-/** An ordered list of scalars; server-side apply replaces it as a whole. */
-export function list<V extends string | number>(
-  options: ListOptions & { readonly items: Schema<V, V, 'required'> },
-): Schema<readonly V[], readonly V[], 'required'> {
+/** An ordered list; server-side apply replaces it as a whole. */
+export function list<S extends AnySchema>(
+  options: ListOptions & { readonly items: S },
+): Schema<readonly Infer<S>[], readonly InferWritten<S>[], 'required'> {
   return requiredSchema({ type: 'array', ...itemBounds(options), items: options.items.json, 'x-kubernetes-list-type': 'atomic' }, options)
 }
 

@@ -13,6 +13,8 @@ const queuesPerCall = 5
 const endsPerCall = 100
 const messageLength = 1_024
 const mostResultBytes = 16_384
+/** Of a slot: each schedule keeps one in memory, and nothing is decided by it. */
+const mostSlotResultBytes = 256
 
 type EndedReply = readonly [
   id: string,
@@ -36,7 +38,10 @@ export function createEndedJobs(redis: Redis, keyPrefix: string): Pick<BrokerJob
       const replies = await callScript(
         redis,
         readScript,
-        parts.map((part) => ({ keys: part.map((queue) => queueKeys(keyPrefix, queue).base), args: [endsPerRead, mostResultBytes, from] })),
+        parts.map((part) => ({
+          keys: part.map((queue) => queueKeys(keyPrefix, queue).base),
+          args: [endsPerRead, mostResultBytes, from, mostSlotResultBytes],
+        })),
       )
       const rows = (replies as readonly (readonly (readonly [number, ...EndedReply[]])[])[]).flat()
       return {
@@ -75,22 +80,30 @@ function parse(reply: EndedReply, doneQueue: string): EndedJob[] {
   const of = ownerOfEnd(text)
   if (of === undefined) return []
   const { attempts } = (parseJson(opts) ?? {}) as { readonly attempts?: unknown }
-  return [
-    {
-      ...of,
-      id,
-      doneQueue,
-      outcome,
-      ...(message === '' ? {} : { message: message.slice(0, messageLength) }),
-      ...(of.kind === 'Slot' || result === '' ? {} : { result: parseJson(result) }),
-      ...(resultBytes <= mostResultBytes ? {} : { resultBytes }),
-      ...(attemptsMade === '' ? {} : { attemptsMade: Number(attemptsMade) }),
-      ...(typeof attempts === 'number' ? { attempts } : {}),
-      ...(worker === '' ? {} : { worker }),
-      ...(startedAtMs === '' ? {} : { startedAtMs: Number(startedAtMs) }),
-      ...(finishedAtMs === '' ? {} : { finishedAtMs: Number(finishedAtMs) }),
-    },
-  ]
+  const end = {
+    id,
+    doneQueue,
+    outcome,
+    ...(message === '' ? {} : { message: message.slice(0, messageLength) }),
+    ...(attemptsMade === '' ? {} : { attemptsMade: Number(attemptsMade) }),
+    ...(typeof attempts === 'number' ? { attempts } : {}),
+    ...(worker === '' ? {} : { worker }),
+    ...(startedAtMs === '' ? {} : { startedAtMs: Number(startedAtMs) }),
+    ...(finishedAtMs === '' ? {} : { finishedAtMs: Number(finishedAtMs) }),
+  }
+  return [of.kind === 'Slot' ? { ...of, ...end, ...slotResult(result) } : { ...of, ...end, ...nodeResult(result, resultBytes) }]
+}
+
+/** As text: people read it. A task that returns nothing has null. */
+function slotResult(result: string): { readonly result?: string } {
+  return result === '' || result === 'null' ? {} : { result }
+}
+
+function nodeResult(result: string, resultBytes: number): { readonly result?: unknown; readonly resultBytes?: number } {
+  return {
+    ...(result === '' ? {} : { result: parseJson(result) }),
+    ...(resultBytes <= mostResultBytes ? {} : { resultBytes }),
+  }
 }
 
 type EndOwner =

@@ -5,9 +5,10 @@
   ARGV[1]   how many to read of each
   ARGV[2]   how many bytes of a node's return value are read
   ARGV[3]   how many of each to pass over
+  ARGV[4]   how many bytes of a slot's return value are read
 
   Reply: for each queue { how many wait, ended 1, ended 2, ... }; each ended is
-    { id, data of the done job, 'Succeeded' or 'Failed' or 'Removed', error message, return value or '' (JSON; of nodes only), its bytes,
+    { id, data of the done job, 'Succeeded' or 'Failed' or 'Removed', error message, return value or '' (JSON), its bytes,
       then of the job as far as it is kept, else '': atm, pb, processedOn, finishedOn, opts }
 ]]
 local reply = {}
@@ -20,10 +21,9 @@ for i, base in ipairs(KEYS) do
       local outcome, message, result, bytes, job = 'Removed', '', '', 0, redis.call('HKEYS', done .. ':processed')[1]
       if job then
         outcome = 'Succeeded'
-        if string.find(data, '"node":', 1, true) then
-          bytes = redis.call('HSTRLEN', done .. ':processed', job)
-          if bytes <= tonumber(ARGV[2]) then result = redis.call('HGET', done .. ':processed', job) end
-        end
+        local most = tonumber(string.find(data, '"node":', 1, true) and ARGV[2] or ARGV[4])
+        bytes = redis.call('HSTRLEN', done .. ':processed', job)
+        if bytes <= most then result = redis.call('HGET', done .. ':processed', job) end
       else
         local failed = redis.call('HGETALL', done .. ':failed')
         if failed[1] then

@@ -6,7 +6,7 @@ import { silentLogger } from '../../observability/index.ts'
 import { slotObjectName } from '../../plans/index.ts'
 import { type ActiveRun, executionsPlace, generationOf, jobsPlace, type OpenSlot } from '../../scheduling/index.ts'
 import type { PodLook } from '../../services/jobs/index.ts'
-import { findBlockages } from './blockage.ts'
+import { findBlockages, startPatienceMs } from './blockage.ts'
 import type { Blockages, Memory, TaskScheduleDeps } from './gather.ts'
 
 const key = 'team/report'
@@ -31,15 +31,15 @@ type There = {
   /** What the broker says of the jobs of these slots; those that are missing were not looked at yet. */
   readonly found?: ReadonlyMap<number, Partial<PlacedState>>
   readonly trouble?: (minute: number) => PodLook
+  /** Status of the Jobs. */
+  readonly jobStatus?: object
   /** Statuses of the TaskExecutions in the cache. */
   readonly executions?: ReadonlyMap<number, object>
   readonly place?: object
   readonly isRead?: boolean
 }
 
-async function look(
-  there: There,
-): Promise<Blockages & { readonly followed: readonly string[]; readonly againAfterMs?: number | undefined }> {
+async function look(there: There): Promise<Awaited<ReturnType<typeof findBlockages>> & { readonly followed: readonly string[] }> {
   const followed: string[] = []
   const states = [...(there.found ?? [])].map(([slot, state]): [string, PlacedState] => {
     const id = slotJobId(ledger, slot)
@@ -65,7 +65,8 @@ async function look(
       },
     },
     jobs: {
-      cached: ({ id }: { readonly id: string }) => ({ metadata: { name: `job-${jobNames.get(id)}` } }) as unknown as Job,
+      cached: ({ id }: { readonly id: string }) =>
+        ({ metadata: { name: `job-${jobNames.get(id)}` }, status: there.jobStatus }) as unknown as Job,
       trouble: async ({ metadata }: Job) => there.trouble?.(Number(metadata.name.slice(4))) ?? {},
       hasStarted: async () => false,
     },
@@ -120,6 +121,52 @@ it.each<[string, Partial<PlacedState>]>([
 ])('a job that %s is known, and nothing blocks it', async (_, state) => {
   const pooled = { active: [{ ...queued(1), dispatchedAtMs: nowMs - 1_000 }], found: new Map([[slotOf(1), state]]) }
   expect(await look(pooled)).toMatchObject({ blocked: [], unknown: new Set() })
+})
+
+it('tells of jobs in a queue which a worker runs, and where the others wait', async () => {
+  const found = new Map([
+    [slotOf(1), { state: 'Active' as const, startedAtMs: 7 }],
+    [slotOf(2), {}],
+    [slotOf(3), { startedAtMs: 8 }],
+  ])
+  const { details } = await look({ active: [1, 2, 3, 4].map(queued), found })
+  expect([...details]).toEqual([
+    [slotOf(1), { isStarted: true, startedAtMs: 7 }],
+    [slotOf(2), { isStarted: false, waitingFor: 'queued in q (no pool)' }],
+    [slotOf(3), { isStarted: true, startedAtMs: 8, waitingFor: 'retrying in q (no pool)' }],
+    [slotOf(4), {}],
+  ])
+})
+
+it('tells of graphs what their TaskExecutions wait for', async () => {
+  const executions = new Map([
+    [slotOf(1), { startTime: '1970-01-02T00:00:00Z', waitingFor: 'summary queued in ai' }],
+    [slotOf(2), { waitingFor: 'tdep/morning (not found)' }],
+  ])
+  const { details } = await look({ active: [1, 2].map(ofGraph), executions })
+  expect([...details.values()]).toEqual([
+    { run: `tex/run-${slotOf(1)}`, isStarted: true, startedAtMs: 86_400_000, waitingFor: 'summary queued in ai' },
+    { run: `tex/run-${slotOf(2)}`, isStarted: false, waitingFor: 'tdep/morning (not found)' },
+  ])
+})
+
+it.each<[object, PodLook, object]>([
+  [{}, {}, { isStarted: false, waitingFor: 'a pod' }],
+  [
+    {},
+    { trouble: { unschedulable: 0, words: 'w', reason: 'ImagePullBackOff' } },
+    { isStarted: false, waitingFor: 'a pod (ImagePullBackOff)' },
+  ],
+  [{ ready: 1, startTime: '1970-01-02T00:00:00Z' }, {}, { isStarted: true, startedAtMs: 86_400_000 }],
+])('tells of a Kubernetes Job with the status %j whether a pod of it has come up', async (jobStatus, trouble, detail) => {
+  const { details } = await look({ active: [withJob(1)], jobStatus, trouble: () => trouble })
+  expect(details.get(slotOf(1))).toEqual({ run: 'job/job-1', ...detail })
+})
+
+it('looks again when a run that nothing has started becomes late, and not for one that has started', async () => {
+  const run = { ...queued(1), dispatchedAtMs: nowMs - 60_000 }
+  const again = async (state: Partial<PlacedState>) => (await look({ active: [run], found: new Map([[slotOf(1), state]]) })).againAfterMs
+  expect([await again({}), await again({ startedAtMs: 7 })]).toEqual([startPatienceMs - 60_000, undefined])
 })
 
 it('looks at no run that is not dispatched, and at a bounded number of those that are', async () => {

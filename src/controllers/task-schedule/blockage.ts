@@ -1,17 +1,28 @@
-/** What keeps active runs of a schedule from starting, running or ending: looked at for people, whatever started the run. */
-import { type BlockedScheduleReason, findCondition, type TaskExecution } from '../../api/index.ts'
+/** Where the active runs of a schedule are, and what keeps them from starting, running or ending: looked at for people, whatever started the run. */
+import { type BlockedScheduleReason, findCondition, type Job, type TaskExecution } from '../../api/index.ts'
 import type { PlacedRef } from '../../broker/index.ts'
 import { type Slot, slotJobId } from '../../contract/index.ts'
 import { slotObjectName } from '../../plans/index.ts'
 import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, queueOfGeneration } from '../../scheduling/index.ts'
 import { jobNamed } from '../../services/jobs/index.ts'
 import { describeWhereabout, queueFactsOf } from '../../services/tracking/index.ts'
-import { type Blockage, type Blockages, brokerKeyOf, type Context, type Memory, namesOf, type TaskScheduleDeps } from './gather.ts'
+import { hasPod } from '../../workloads/index.ts'
+import {
+  type Blockage,
+  type Blockages,
+  brokerKeyOf,
+  type Context,
+  type Memory,
+  namesOf,
+  type RunDetail,
+  type TaskScheduleDeps,
+} from './gather.ts'
 
 type Deps = Pick<TaskScheduleDeps, 'jobs' | 'executions' | 'engine' | 'installation' | 'directory' | 'pools' | 'queues' | 'whereabouts'>
 
-/** One run that was looked at; undefined: it is on its way. */
+/** One run that was looked at. `blockage` undefined: it is on its way. */
 type Look = {
+  readonly detail: RunDetail
   readonly blockage?: Blockage | undefined
   readonly isUnknown?: boolean | undefined
   readonly againAfterMs?: number | undefined
@@ -20,37 +31,47 @@ type Look = {
 /** So many runs of a schedule are looked at; with `Forbid` there is one. */
 const mostRuns = { jobs: 20, queued: 100 }
 
+/** A run that nothing has started so long after its dispatch is late: a pool and its nodes start in this time. */
+export const startPatienceMs = 300_000
+
 /** Looks at the runs that have been dispatched and have not ended. Costs nothing while there is none. */
 export async function findBlockages(
   deps: Deps,
   key: string,
   memory: Memory,
   context: Context,
-): Promise<Blockages & { readonly againAfterMs?: number | undefined }> {
+): Promise<Blockages & { readonly details: ReadonlyMap<Slot, RunDetail>; readonly againAfterMs?: number | undefined }> {
   const ledger = memory.record?.ledger
   const { ledger: name } = namesOf(deps.installation, key)
   if (ledger === undefined) {
     deps.whereabouts.forget(name)
-    return { blocked: [], unknown: memory.record === undefined ? 'All' : new Set() }
+    return { details: new Map(), blocked: [], unknown: memory.record === undefined ? 'All' : new Set() }
   }
-  const runs = Map.groupBy(activeRuns(ledger, deps.engine.now(memory)), ({ generation }) => placeOf(generation))
+  const nowMs = deps.engine.now(memory)
+  const active = activeRuns(ledger).filter(({ slot }) => slot * 1000 <= nowMs)
+  const runs = Map.groupBy(active, ({ generation }) => placeOf(generation))
   const graphs = (runs.get('Graph') ?? []).map((run) => lookAtExecution(deps, key, memory, run))
   const jobs = (runs.get('Job') ?? []).slice(0, mostRuns.jobs).map((run) => lookAtJob(deps, key, memory, run, context))
   const queued = lookAtQueued(deps, key, memory, (runs.get('Queue') ?? []).slice(0, mostRuns.queued))
   const looks = new Map([...graphs, ...(await Promise.all(jobs)), ...queued])
-  const waits = [...looks.values()].flatMap(({ againAfterMs }) => againAfterMs ?? [])
+  const late = active.flatMap(({ slot, dispatchedAtMs }) => {
+    const leftMs = dispatchedAtMs + startPatienceMs - nowMs
+    return looks.get(slot)?.detail.isStarted === false && leftMs > 0 ? [leftMs] : []
+  })
+  const waits = [...looks.values()].flatMap(({ againAfterMs }) => againAfterMs ?? []).concat(late)
   return {
+    details: new Map([...looks].map(([slot, { detail }]) => [slot, detail])),
     blocked: [...looks.values()].flatMap(({ blockage }) => blockage ?? []).toSorted((a, b) => a.slot - b.slot),
     unknown: new Set([...looks].flatMap(([slot, { isUnknown }]) => (isUnknown === true ? [slot] : []))),
     againAfterMs: waits.length === 0 ? undefined : Math.min(...waits),
   }
 }
 
-/** Runs whose slots are due and decided. */
-function activeRuns({ open, active }: Ledger, nowMs: number): readonly ActiveRun[] {
+/** Runs without a final outcome whose slots are dispatched for good, the oldest first. */
+export function activeRuns({ open, active }: Ledger): readonly ActiveRun[] {
   if (active.length === 0) return []
   const undecided = new Set(open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
-  return active.filter(({ slot }) => slot * 1000 <= nowMs && !undecided.has(slot))
+  return active.filter(({ slot }) => !undecided.has(slot))
 }
 
 function placeOf(generation: string): 'Graph' | 'Job' | 'Queue' {
@@ -65,13 +86,23 @@ function lookAtExecution({ executions, installation }: Deps, key: string, memory
   const { namespace = '', name } = memory.schedule.metadata
   const { ledger } = namesOf(installation, key)
   const execution = executions.get(`${namespace}/${slotObjectName(name, slotJobId(ledger, slot))}`)
-  if (execution === undefined) return [slot, { isUnknown: true }]
-  const told = blockedIn(execution)
-  if (told === undefined) return [slot, {}]
+  if (execution === undefined) return [slot, { detail: {}, isUnknown: true }]
   const named = `tex/${execution.metadata.name}`
+  const { startTime, waitingFor } = execution.status ?? {}
   // It keeps the graph that it began with.
-  const hasBegun = execution.status?.startTime !== undefined
-  return [slot, { blockage: { slot, ...told, message: `${named}: ${told.message}`, hasBegun, endedBy: `taskmill cancel ${named}` } }]
+  const hasBegun = startTime !== undefined
+  const detail: RunDetail = {
+    run: named,
+    isStarted: hasBegun,
+    ...(hasBegun ? { startedAtMs: Date.parse(startTime) } : {}),
+    ...(waitingFor === undefined ? {} : { waitingFor }),
+  }
+  const told = blockedIn(execution)
+  if (told === undefined) return [slot, { detail }]
+  return [
+    slot,
+    { detail, blockage: { slot, ...told, message: `${named}: ${told.message}`, hasBegun, endedBy: `taskmill cancel ${named}` } },
+  ]
 }
 
 function blockedIn({ status }: TaskExecution): { readonly reason: BlockedScheduleReason; readonly message: string } | undefined {
@@ -92,16 +123,25 @@ async function lookAtJob(
   const { namespace = '', name } = memory.schedule.metadata
   const { ledger } = namesOf(installation, key)
   const job = jobs.cached(jobNamed(namespace, [name], slotJobId(ledger, slot)))
-  if (job === undefined) return [slot, { isUnknown: true }]
+  if (job === undefined) return [slot, { detail: {}, isUnknown: true }]
   const { trouble, isUnknown, againAfterMs } = await jobs.trouble(job, context)
-  if (trouble?.words === undefined) return [slot, { isUnknown, againAfterMs }]
+  const detail = detailOfJob(job, trouble?.reason)
+  if (trouble?.words === undefined) return [slot, { detail, isUnknown, againAfterMs }]
   const named = `job/${job.metadata.name}`
   const message = `${named}: ${trouble.words}`
   // Asked once for what is said.
   const known = memory.blockages?.blocked.find((each) => each.slot === slot && each.message === message)?.hasBegun
   const hasBegun = known ?? (await jobs.hasStarted(job, context))
   const reason = trouble.blocked ?? 'PodFailing'
-  return [slot, { blockage: { slot, reason, message, hasBegun, endedBy: `kubectl delete ${named}` }, againAfterMs }]
+  return [slot, { detail, blockage: { slot, reason, message, hasBegun, endedBy: `kubectl delete ${named}` }, againAfterMs }]
+}
+
+/** `trouble`: what is wrong with its pods, in a word. */
+function detailOfJob(job: Job, trouble: string | undefined): RunDetail {
+  const run = `job/${job.metadata.name}`
+  if (!hasPod(job)) return { run, isStarted: false, waitingFor: trouble === undefined ? 'a pod' : `a pod (${trouble})` }
+  const startedAtMs = Date.parse(job.status?.startTime ?? '')
+  return { run, isStarted: true, ...(Number.isNaN(startedAtMs) ? {} : { startedAtMs }) }
 }
 
 /** Where the jobs of these runs are, as far as they were looked for; from now on they are. */
@@ -116,7 +156,7 @@ function lookAtQueued(
   const place = directory.get(brokerKey)
   if (runs.length === 0 || place.kind !== 'Known') {
     whereabouts.forget(ledger)
-    return runs.map(({ slot }) => [slot, { isUnknown: true }])
+    return runs.map(({ slot }) => [slot, { detail: {}, isUnknown: true }])
   }
   const refs = runs.map(({ slot, generation }): PlacedRef => {
     return { id: slotJobId(ledger, slot), doneQueue, queue: queueOfGeneration(generation) }
@@ -126,11 +166,17 @@ function lookAtQueued(
   const [allPools, allQueues] = [pools.byIndex('byBroker', brokerKey), queues.byIndex('byBroker', brokerKey)]
   return runs.map(({ slot, generation, dispatchedAtMs }): Looked => {
     const job = found.get(slotJobId(ledger, slot))
-    if (job === undefined) return [slot, { isUnknown: true }]
+    if (job === undefined) return [slot, { detail: {}, isUnknown: true }]
     const queue = queueOfGeneration(generation)
     const where = describeWhereabout(job, queue, queueFactsOf(queue, allPools, allQueues), engine.now(memory) - dispatchedAtMs)
-    if (where?.blocked === undefined) return [slot, {}]
+    if (where === undefined) return [slot, { detail: {} }]
     const hasBegun = job.startedAtMs !== undefined
-    return [slot, { blockage: { slot, reason: where.blocked, message: `its job is ${where.detail}`, hasBegun } }]
+    const detail: RunDetail = {
+      isStarted: hasBegun,
+      ...(hasBegun ? { startedAtMs: job.startedAtMs } : {}),
+      ...(job.state === 'Active' ? {} : { waitingFor: where.words }),
+    }
+    if (where.blocked === undefined) return [slot, { detail }]
+    return [slot, { detail, blockage: { slot, reason: where.blocked, message: `its job is ${where.detail}`, hasBegun } }]
   })
 }

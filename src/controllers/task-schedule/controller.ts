@@ -20,7 +20,7 @@ import {
   type World,
 } from './gather.ts'
 import { countChanges, setScheduleMetrics } from './metrics.ts'
-import { statusOf, transitionOf } from './status.ts'
+import { outcomeOf, statusOf, transitionOf } from './status.ts'
 
 type Result = { readonly requeueAfterMs?: number }
 
@@ -34,6 +34,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     fieldManager: 'taskmill-task-schedule',
     clock: deps.clock,
     transitionOf,
+    pacedTransitionOf: outcomeOf,
     budget: deps.statusBudget,
     // Only a slot or the end of a run changes them.
     gaugeIntervalMs: runningGaugeMs,
@@ -76,9 +77,9 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
 
       const acted = await act(deps, key, memory, decide(gathered), context)
       reportHappenings(deps, key, memory, acted.happened)
-      const { againAfterMs, ...blockages } = await findBlockages(deps, key, memory, context)
+      const { againAfterMs, details, ...blockages } = await findBlockages(deps, key, memory, context)
       memory.blockages = blockages
-      const world = worldOf(deps, memory, gathered, acted)
+      const world = worldOf(deps, memory, gathered, acted, details)
 
       const { endsInMs } = gathered.suspension
       if (deps.engine.isUndecided(memory) && findCondition(before?.conditions, 'Ready') !== undefined) {
@@ -108,7 +109,7 @@ function reportHappenings(deps: TaskScheduleDeps, key: string, memory: Memory, h
   }
 }
 
-function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathered, { situation }: Acted): World {
+function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathered, { situation }: Acted, details: World['details']): World {
   if (situation.kind === 'Failed') throw situation.error
   memory.shown = memory.record?.ledger ?? memory.shown
   const { schedule, status, suspension, understood } = gathered
@@ -120,6 +121,7 @@ function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathere
     situation,
     warnings: trial?.trial.kind === 'Fine' ? trial.trial.warnings : [],
     blockages: memory.blockages ?? { blocked: [], unknown: 'All' },
+    details,
     slots: understood.ok ? understood.plan.slots : undefined,
     ledger: memory.shown,
     nowMs: engine.now(memory),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { TaskScheduleStatus } from '../../api/index.ts'
+import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
 import type { Change, Ledger } from '../../scheduling/index.ts'
 import { changeEvents, transitionEvents } from './events.ts'
 import type { UnreportedMisses } from './gather.ts'
@@ -15,17 +15,20 @@ const ledger: Ledger = {
   consecutiveFailures: 0,
   missed: {},
 }
+const schedule = { metadata: { name: 'report' } } as unknown as TaskSchedule
 const missed = (count: number, lastSlot: number): Change => ({ kind: 'Missed', reason: 'Overlap', count, lastSlot })
+
+const next = 'Next: find out why the run takes longer than the interval, or let runs overlap (concurrencyPolicy: Allow)'
 
 it('tells the first missed slot of a reason at once, and the others ten minutes later in one', () => {
   const unreported: UnreportedMisses = new Map()
   const notesAt = (changes: readonly Change[], nowMs: number) =>
-    changeEvents(changes, ledger, { unreported }, nowMs).map(({ note }) => note)
-  expect(notesAt([missed(1, slot)], 0)).toEqual(['slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active'])
+    changeEvents(changes, ledger, { schedule, unreported }, nowMs).map(({ note }) => note)
+  expect(notesAt([missed(1, slot)], 0)).toEqual([`slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active. ${next}`])
   expect(notesAt([missed(1, slot + 60)], 60_000)).toEqual([])
   expect(notesAt([missed(2, slot + 180)], 599_000)).toEqual([])
   expect(notesAt([missed(1, slot + 600)], 600_000)).toEqual([
-    '4 slots, the newest 2026-11-15T00:10Z: Overlap, run 2026-11-14T23:59Z is active',
+    `4 slots, the newest 2026-11-15T00:10Z: Overlap, run 2026-11-14T23:59Z is active. ${next}`,
   ])
 })
 
@@ -37,9 +40,9 @@ it('tells what keeps the run that a slot overlaps', () => {
     hasBegun: false,
   } as const
   const blockages = { blocked: [blockage], unknown: new Set<number>() }
-  const [event] = changeEvents([missed(1, slot)], ledger, { unreported: new Map(), blockages }, 0)
+  const [event] = changeEvents([missed(1, slot)], ledger, { schedule, unreported: new Map(), blockages }, 0)
   expect(event?.note).toBe(
-    'slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active and blocked (PodFailing): job/x: pod p: ImagePullBackOff',
+    `slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active and blocked (PodFailing): job/x: pod p: ImagePullBackOff. ${next}`,
   )
 })
 
@@ -56,13 +59,37 @@ it('tells once that a run is blocked, and again when something else blocks it', 
   expect(reasons('NoPool', undefined)).toEqual([])
 })
 
-it('tells each failure and nothing of a success', () => {
+it('tells once that it is late, and again when it is late for another reason', () => {
+  const statusWith = (status: 'True' | 'False', reason: string): TaskScheduleStatus => ({
+    observedGeneration: 1,
+    conditions: [{ type: 'Late', status, reason, message: 'm', lastTransitionTime: '' }],
+  })
+  const inTime = statusWith('False', 'InTime')
+  const overdue = statusWith('True', 'SlotOverdue')
+  const events = (before: TaskScheduleStatus | undefined, after: TaskScheduleStatus) =>
+    transitionEvents(before, after).map(({ type, reason, note }) => `${type} ${reason} ${note}`)
+  expect(events(undefined, overdue)).toEqual(['Warning RunLate SlotOverdue: m'])
+  expect(events(inTime, overdue)).toEqual(['Warning RunLate SlotOverdue: m'])
+  expect(events(overdue, overdue)).toEqual([])
+  expect(events(overdue, statusWith('True', 'NotStarted'))).toEqual(['Warning RunLate NotStarted: m'])
+  expect(events(overdue, inTime)).toEqual([])
+})
+
+it('tells each failure, and of successes the first after failures', () => {
   const run = { slot, succeeded: false, reason: 'AttemptsExhausted', message: 'timeout', finishedAtMs: 0 } as const
   const changes: readonly Change[] = [
-    { kind: 'RunEnded', run },
-    { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' } },
+    { kind: 'RunEnded', run, failuresBefore: 2 },
+    { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' }, failuresBefore: 3 },
+    { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' }, failuresBefore: 0 },
     { kind: 'Dispatched', slot, atMs: 0 },
   ]
-  const events = changeEvents(changes, ledger, { unreported: new Map() }, 0)
-  expect(events).toMatchObject([{ type: 'Warning', reason: 'RunFailed', note: 'AttemptsExhausted: slot 2026-11-15T00:00Z: "timeout"' }])
+  const events = changeEvents(changes, ledger, { schedule, unreported: new Map() }, 0)
+  expect(events.map(({ type, reason, note }) => [type, reason, note])).toEqual([
+    [
+      'Warning',
+      'RunFailed',
+      'AttemptsExhausted: slot 2026-11-15T00:00Z: "timeout". Next: correct the cause; taskmill run tsch/report runs it once more',
+    ],
+    ['Normal', 'RunRecovered', 'slot 2026-11-15T00:00Z: succeeded after 3 failures'],
+  ])
 })

@@ -1,6 +1,6 @@
 import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
-import type { Change, Ledger } from '../../scheduling/index.ts'
+import type { Change, Ledger, MissedReason } from '../../scheduling/index.ts'
 import type { Blockages, Memory } from './gather.ts'
 import { describeRegression, describeRun, shortTime } from './status.ts'
 
@@ -23,7 +23,7 @@ const reportedReasons = [
 
 /** Events for the changes between two statuses. */
 export function transitionEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
-  return [...overrideEvents(before, after), ...readyEvents(before, after), ...blockedEvents(before, after)]
+  return [...overrideEvents(before, after), ...readyEvents(before, after), ...lateEvents(before, after), ...blockedEvents(before, after)]
 }
 
 function overrideEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
@@ -42,6 +42,14 @@ function readyEvents(before: TaskScheduleStatus | undefined, after: TaskSchedule
   return was === 'Suspended' && ready.status === 'True' ? [scheduleEvent('Resumed', ready.message)] : []
 }
 
+/** An Event when the schedule becomes late, and again only when it is late for another reason. */
+function lateEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
+  const was = findCondition(before?.conditions, 'Late')
+  const now = findCondition(after.conditions, 'Late')
+  const isNew = now?.status === 'True' && (was?.status !== 'True' || was.reason !== now.reason)
+  return isNew ? [scheduleEvent('RunLate', `${now.reason}: ${now.message}`)] : []
+}
+
 /** An Event when a run is blocked, and again only when something else blocks it. */
 function blockedEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
   const now = findCondition(after.conditions, 'Blocked')
@@ -51,22 +59,39 @@ function blockedEvents(before: TaskScheduleStatus | undefined, after: TaskSchedu
 
 const reportEveryMs = 600_000
 
+/** What to do about missed slots, by their reason; `name` is that of the schedule. */
+const afterMisses: Readonly<Record<MissedReason, (name: string) => string>> = {
+  Overlap: () => 'find out why the run takes longer than the interval, or let runs overlap (concurrencyPolicy: Allow)',
+  QueueFull: () => 'find out why runs take longer than the interval, or raise queueLimit',
+  Superseded: () => 'nothing, a newer slot runs instead, unless each slot has to run (missedRuns: All)',
+  Skipped: () => 'nothing, unless late slots have to run (missedRuns: Latest or All)',
+  TooManyMissed: (name) => `run those that matter by hand (taskmill run tsch/${name} --slot-time TIME), or raise missedRunsLimit`,
+  StartingDeadlineExceeded: () => 'see what kept the dispatch (kubectl describe tmb), or raise startingDeadlineSeconds',
+  Suspended: () => 'nothing, if that was meant: these slots are not made up for',
+  ScheduleChanged: () => 'nothing: an edit fires nothing late',
+  LedgerRegressed: () => 'check the persistence of the broker',
+}
+
 /**
- * An Event for each failure. For missed slots: one for the first of a reason, and then at most one in ten minutes, with their number since
+ * An Event for each failure, and for the first success after failures. For missed slots: one for the first of a reason, and then at most one in ten minutes, with their number since
  * the last: a schedule whose slots are all missed must not bury its other Events.
  */
 export function changeEvents(
   changes: readonly Change[],
   ledger: Ledger,
-  memory: Pick<Memory, 'unreported' | 'blockages'>,
+  memory: Pick<Memory, 'schedule' | 'unreported' | 'blockages'>,
   nowMs: number,
 ): readonly WantedEvent[] {
+  const { schedule } = memory
   const events: WantedEvent[] = []
   for (const change of changes) {
     if (change.kind === 'Regressed') {
       events.push(scheduleEvent('LedgerRegressed', describeRegression(ledger)))
     } else if (change.kind === 'RunEnded' && !change.run.succeeded) {
-      events.push(scheduleEvent('RunFailed', `${change.run.reason}: ${describeRun(change.run)}`))
+      events.push(scheduleEvent('RunFailed', `${change.run.reason}: ${describeRun(change.run, schedule)}`))
+    } else if (change.kind === 'RunEnded' && change.failuresBefore > 0) {
+      const failures = `${change.failuresBefore} ${change.failuresBefore === 1 ? 'failure' : 'failures'}`
+      events.push(scheduleEvent('RunRecovered', `${describeRun(change.run, schedule)}: succeeded after ${failures}`))
     } else if (change.kind === 'Missed') {
       const unreported = (memory.unreported ??= new Map())
       const entry = unreported.get(change.reason)
@@ -79,14 +104,15 @@ export function changeEvents(
   }
   for (const [reason, entry] of memory.unreported ?? []) {
     if (entry.count === 0 || (entry.reportedAtMs !== undefined && nowMs - entry.reportedAtMs < reportEveryMs)) continue
-    events.push(missedEvent(reason, entry, ledger, memory.blockages))
+    events.push(missedEvent(schedule.metadata.name, reason, entry, ledger, memory.blockages))
     memory.unreported?.set(reason, { ...entry, count: 0, reportedAtMs: nowMs })
   }
   return events
 }
 
 function missedEvent(
-  reason: string,
+  name: string,
+  reason: MissedReason,
   { count, lastSlot }: { readonly count: number; readonly lastSlot: Slot },
   ledger: Ledger,
   blockages: Blockages | undefined,
@@ -97,7 +123,7 @@ function missedEvent(
     (reason === 'Overlap' || reason === 'QueueFull') && active !== undefined
       ? `, run ${shortTime(active.slot)} is active${describeBlockage(active.slot, blockages)}`
       : ''
-  return scheduleEvent('RunMissed', `${slots}: ${reason}${overlap}`)
+  return scheduleEvent('RunMissed', `${slots}: ${reason}${overlap}. Next: ${afterMisses[reason](name)}`)
 }
 
 function describeBlockage(slot: Slot, blockages: Blockages | undefined): string {

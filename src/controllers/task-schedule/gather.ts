@@ -14,7 +14,7 @@ import { doneQueue, ledgerName, type Slot } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
 import { type ScheduleFaultReason, sampleSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
-import type { Ledger, SlotSource } from '../../scheduling/index.ts'
+import type { Ledger, MissedReason, SlotSource } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
 import type { Jobs, Trial } from '../../services/jobs/index.ts'
@@ -76,7 +76,7 @@ export type ScheduleSituation =
   | { readonly kind: 'Driven' }
 
 /** Missed slots since the last Event about them, by reason. */
-export type UnreportedMisses = Map<string, { count: number; lastSlot: Slot; reportedAtMs: number | undefined }>
+export type UnreportedMisses = Map<MissedReason, { count: number; lastSlot: Slot; reportedAtMs: number | undefined }>
 
 /** What is remembered of a schedule between two looks; all of it can be lost, at the price of a read. */
 export type Memory = ObjectMemory<LedgerRecord> &
@@ -114,6 +114,18 @@ export type Blockage = {
 /** `blocked`: the oldest run first. `unknown`: runs that were not looked at yet, or all of them, because the ledger was not read. */
 export type Blockages = { readonly blocked: readonly Blockage[]; readonly unknown: ReadonlySet<Slot> | 'All' }
 
+/** Where an active run is, as far as it is known. */
+export type RunDetail = {
+  /** The object that carries it out: `tex/NAME`, `job/NAME`. */
+  readonly run?: string
+  /** Whether something of it has run: a worker, a pod, a node. */
+  readonly isStarted?: boolean
+  /** Of the current attempt (Unix ms). */
+  readonly startedAtMs?: number
+  /** `queued in email_tasks (no pool)`; missing while a worker or a pod runs it. */
+  readonly waitingFor?: string
+}
+
 /** Everything that is decided on. */
 export type Gathered = {
   readonly schedule: TaskSchedule
@@ -140,6 +152,8 @@ export type World = {
   readonly warnings: readonly string[]
   /** What keeps active runs from going on. */
   readonly blockages: Blockages
+  /** Of active runs that were looked at. */
+  readonly details: ReadonlyMap<Slot, RunDetail>
   /** Undefined while the spec cannot be understood. */
   readonly slots: SlotSource | undefined
   /** The newest that is known; undefined: none was read. */

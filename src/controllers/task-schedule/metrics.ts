@@ -38,6 +38,7 @@ export function setScheduleMetrics(metrics: Metrics, key: string, { schedule, su
   for (const outcome of outcomes[slotStartOf(schedule.spec).kind]) ofNamespace.add('taskmill_schedule_runs_total', { outcome }, 0)
   for (const reason of Object.keys(missedReasons)) ofNamespace.add('taskmill_schedule_missed_total', { reason }, 0)
   ofNamespace.open('taskmill_schedule_dispatch_delay_seconds', {})
+  ofNamespace.open('taskmill_schedule_start_delay_seconds', {})
 
   const series = metrics.of('TaskSchedule', key)
   series.add('taskmill_schedule_unplanned_misses_total', {}, 0)
@@ -62,7 +63,13 @@ export function countChanges(metrics: Metrics, key: string, changes: readonly Ch
       ofNamespace.add('taskmill_schedule_missed_total', { reason: change.reason }, change.count)
       if (missedReasons[change.reason] === 'Planned') continue
       metrics.of('TaskSchedule', key).add('taskmill_schedule_unplanned_misses_total', {}, change.count)
-    } else if (change.kind === 'RunEnded') ofNamespace.add('taskmill_schedule_runs_total', { outcome: change.run.reason })
+    } else if (change.kind === 'RunEnded') {
+      const { slot, reason, startedAtMs, attemptsMade = 1 } = change.run
+      ofNamespace.add('taskmill_schedule_runs_total', { outcome: reason })
+      // Of a run that was tried again, only the start of the last attempt is known.
+      if (startedAtMs === undefined || attemptsMade > 1) continue
+      ofNamespace.observe('taskmill_schedule_start_delay_seconds', {}, Math.max(0, startedAtMs / 1000 - slot))
+    }
   }
 }
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { findCondition, type TaskSchedule, type TaskScheduleStatus } from '../../api/index.ts'
 import { timingOf } from '../../plans/index.ts'
 import { type Ledger, parseTiming } from '../../scheduling/index.ts'
-import { statusOf, transitionOf } from './status.ts'
+import { outcomeOf, statusOf, transitionOf } from './status.ts'
 import { transitionEvents } from './events.ts'
-import { type Blockage, suspensionOf, type World } from './gather.ts'
+import { type Blockage, type RunDetail, suspensionOf, type World } from './gather.ts'
 
 const nowMs = Date.UTC(2026, 10, 28, 12)
 const slotAt = (time: string): number => Date.parse(time) / 1000
@@ -52,6 +52,7 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
     warnings: [],
     status: undefined,
     blockages: { blocked: [], unknown: new Set<number>() },
+    details: new Map(),
   } as const
   return statusOf({ schedule, ...driven, suspension, slots: parsed.slots, ledger, nowMs, ...part })
 }
@@ -150,8 +151,16 @@ it('is Ready after a failure, which has its own condition and the REASON column'
   } as const
   const status = statusFor({ ledger: { ...ledger, lastRun: run, lastFailure: run, consecutiveFailures: 3 } })
   expect(facts(status)).toEqual(['Ready True SlotScheduled', 'LastRunSucceeded False AttemptsExhausted', 'Late False InTime'])
-  expect(messageOf(status, 'LastRunSucceeded')).toBe('slot 2026-11-22T00:00Z, 4/4 attempts: "timeout" on file-7d9c-x2')
-  expect(status).toMatchObject({ lastResult: 'Failed', lastFailureMessage: 'timeout', consecutiveFailures: 3, reason: 'AttemptsExhausted' })
+  expect(messageOf(status, 'LastRunSucceeded')).toBe(
+    'slot 2026-11-22T00:00Z, 4/4 attempts: "timeout" on file-7d9c-x2. Next: correct the cause; taskmill run tsch/bkup runs it once more',
+  )
+  expect(status).toMatchObject({
+    lastResult: 'Failed',
+    lastFailureReason: 'AttemptsExhausted',
+    lastFailureMessage: 'timeout',
+    consecutiveFailures: 3,
+    reason: 'AttemptsExhausted',
+  })
 })
 
 it.each<[World['situation'], readonly string[]]>([
@@ -180,9 +189,11 @@ it.each<[Partial<TaskSchedule['spec']>, string]>([
   expect(statusFor({}, { ...timing, ...spec }).schedule).toBe(text)
 })
 
-it('names no slot to come while it is suspended', () => {
+it('names no slot to come while it is suspended, which is a condition', () => {
   const status = statusFor({}, { suspend: true })
-  expect(facts(status)?.[0]).toBe('Ready True Suspended')
+  expect(facts(status)).toEqual(['Ready True Suspended', 'Suspended True BySpec', 'Late False InTime'])
+  expect(messageOf(status, 'Suspended')).toBe('spec.suspend is true: slots are not dispatched. Next: set it to false')
+  expect(facts(statusFor())).not.toContain('Suspended True BySpec')
   expect(status).not.toHaveProperty('next')
 })
 
@@ -191,7 +202,93 @@ it('is late when a slot is due for longer than 30 s, or was dispatched so late',
   expect(facts(statusFor({ nowMs: due + 30_000 }))).toContain('Late False InTime')
   expect(facts(statusFor({ nowMs: due + 31_000 }))).toContain('Late True SlotOverdue')
   const late = { ...ledger, lastDispatched: { slot: ledger.cursor, atMs: ledger.cursor * 1000 + 90_000 } }
-  expect(messageOf(statusFor({ ledger: late }), 'Late')).toBe('slot 2026-11-22T00:00Z was dispatched 90 s after it was due')
+  expect(messageOf(statusFor({ ledger: late }), 'Late')).toMatch(/^slot 2026-11-22T00:00Z was dispatched 90 s after it was due\. Next: /u)
+})
+
+describe('active runs', () => {
+  const generation = 'h/files'
+  const runAt = (index: number) => ({ slot: ledger.cursor + index, generation, dispatchedAtMs: (ledger.cursor + index) * 1000 })
+  const withRuns = (count: number): Ledger => ({ ...ledger, active: Array.from({ length: count }, (_, index) => runAt(index)) })
+  const [first, second] = [runAt(0), runAt(1)]
+
+  it('are listed with what each waits for, as far as it is known', () => {
+    const details = new Map<number, RunDetail>([
+      [first.slot, { run: 'tex/bkup-1a2b', isStarted: true, startedAtMs: nowMs }],
+      [second.slot, { isStarted: false, waitingFor: 'queued in files (no pool)' }],
+    ])
+    const status = statusFor({ ledger: withRuns(3), details })
+    expect(status.activeRuns).toBe(3)
+    expect(status.active).toEqual([
+      { slotTime: '2026-11-22T00:00:00Z', run: 'tex/bkup-1a2b', startedTime: '2026-11-28T12:00:00Z' },
+      { slotTime: '2026-11-22T00:00:01Z', waitingFor: 'queued in files (no pool)' },
+      { slotTime: '2026-11-22T00:00:02Z' },
+    ])
+  })
+
+  it('are counted all, and the oldest ten are listed', () => {
+    const status = statusFor({ ledger: withRuns(12) })
+    expect([status.activeRuns, status.active?.length, status.active?.[0]?.slotTime]).toEqual([12, 10, '2026-11-22T00:00:00Z'])
+    expect(statusFor()).not.toHaveProperty('active')
+  })
+
+  it('do not count before their slots are dispatched for good', () => {
+    const open = [{ slot: second.slot, state: 'Placed', generation, epoch: 1 }] as const
+    expect(statusFor({ ledger: { ...withRuns(2), open } }).active).toEqual([{ slotTime: '2026-11-22T00:00:00Z' }])
+  })
+
+  it('overlap when there is more than one', () => {
+    expect(facts(statusFor({ ledger: withRuns(1) }))).not.toContain('Overlapping True RunsOverlap')
+    const status = statusFor({ ledger: withRuns(2) })
+    expect(facts(status)).toContain('Overlapping True RunsOverlap')
+    expect(messageOf(status, 'Overlapping')).toMatch(/^2 runs are active, the oldest of slot 2026-11-22T00:00Z\./u)
+  })
+
+  it('are late when nothing has started one of them within 5 minutes', () => {
+    const waiting: RunDetail = { isStarted: false, waitingFor: 'queued in files' }
+    const at = (seconds: number, detail: RunDetail | undefined) =>
+      statusFor({
+        ledger: withRuns(1),
+        nowMs: first.dispatchedAtMs + seconds * 1000,
+        details: new Map(detail && [[first.slot, detail]]),
+      })
+    expect(facts(at(299, waiting))).toContain('Late False InTime')
+    expect(facts(at(300, waiting))).toContain('Late True NotStarted')
+    expect(messageOf(at(300, waiting), 'Late')).toBe(
+      'the run of slot 2026-11-22T00:00Z was dispatched at 2026-11-22T00:00:00Z, and nothing has started it; its job waits: queued in files. ' +
+        'Next: see whether a pool of its queue has free workers: kubectl get wp',
+    )
+    expect(messageOf(at(300, { ...waiting, run: 'job/b', waitingFor: 'a pod' }), 'Late')).toMatch(
+      /; job\/b waits: a pod\. Next: kubectl describe job\/b$/u,
+    )
+    // Started, or not known yet.
+    for (const detail of [{ isStarted: true }, {}, undefined]) expect(facts(at(300, detail))).toContain('Late False InTime')
+  })
+})
+
+it('shows the last ten runs, and what the last success returned', () => {
+  const slot = ledger.cursor
+  const lastSuccess = { slot, succeeded: true, reason: 'Succeeded', result: '{"items":3}', finishedAtMs: slot * 1000 + 91_000 } as const
+  const recent = [
+    [slot, 'Succeeded', 91_000, 400, 2],
+    [slot + 60, 'TimedOut', 39_000, null, null],
+  ] as const
+  const status = statusFor({ ledger: { ...ledger, lastSuccess, recent } })
+  expect(status.recentRuns).toEqual([
+    { slotTime: '2026-11-22T00:01:00Z', result: 'Failed', reason: 'TimedOut', finishTime: '2026-11-22T00:01:39Z' },
+    { slotTime: '2026-11-22T00:00:00Z', result: 'Succeeded', finishTime: '2026-11-22T00:01:31Z', durationSeconds: 91, attempts: 2 },
+  ])
+  expect(status.lastSuccessResult).toBe('{"items":3}')
+  expect(statusFor()).not.toHaveProperty('recentRuns')
+})
+
+it('a run that ends otherwise than the one before is an outcome, and no transition of the schedule', () => {
+  const run = { slot: ledger.cursor, finishedAtMs: nowMs } as const
+  const good = statusFor({ ledger: { ...ledger, lastRun: { ...run, succeeded: true, reason: 'Succeeded' } } })
+  const bad = statusFor({ ledger: { ...ledger, lastRun: { ...run, succeeded: false, reason: 'Failed' } } })
+  expect(transitionOf(good)).toEqual(transitionOf(bad))
+  expect(outcomeOf(good)).not.toEqual(outcomeOf(bad))
+  const suspended = statusFor({}, { suspend: true })
+  expect(transitionOf(suspended)).not.toEqual(transitionOf(statusFor()))
 })
 
 it('tells for a day that the ledger had regressed', () => {
@@ -217,7 +314,12 @@ it('does not take the passing of slots for a transition', () => {
 it('describes an override: its effect, its end, its author and its reason', () => {
   const override = { until: '2026-11-28T13:00:00Z', by: 'oncall', reason: 'the source is down' }
   const suspended = statusFor({}, { override: { ...override, suspend: true } })
-  expect(facts(suspended)).toEqual(['Ready True Suspended', 'Overridden True OverrideActive', 'Late False InTime'])
+  expect(facts(suspended)).toEqual([
+    'Ready True Suspended',
+    'Suspended True ByOverride',
+    'Overridden True OverrideActive',
+    'Late False InTime',
+  ])
   expect(messageOf(suspended, 'Overridden')).toBe('suspended until 2026-11-28T13:00:00Z by oncall: "the source is down"')
   expect(messageOf(suspended, 'Ready')).toBe(
     'spec.override: suspended until 2026-11-28T13:00:00Z by oncall: "the source is down": slots are not dispatched. ' +

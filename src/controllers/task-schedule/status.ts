@@ -10,11 +10,21 @@ import {
 } from '../../api/index.ts'
 import { type Slot, slotTime } from '../../contract/index.ts'
 import { timingOf } from '../../plans/index.ts'
-import { type Ledger, type RunOutcome, waitingSlots } from '../../scheduling/index.ts'
+import {
+  type ActiveRun,
+  type Ledger,
+  type RecentRun,
+  recentRuns,
+  type RunOutcome,
+  type RunReason,
+  waitingSlots,
+} from '../../scheduling/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
-import type { Blockage, ScheduleSituation, Suspension, World } from './gather.ts'
+import { activeRuns, startPatienceMs } from './blockage.ts'
+import type { Blockage, RunDetail, ScheduleSituation, Suspension, World } from './gather.ts'
 
 const shownRuns = 5
+const shownActive = 10
 /** A slot that is dispatched later than this is late. */
 export const lateMs = 30_000
 const regressionShownMs = 86_400_000
@@ -27,13 +37,14 @@ export function statusOf(world: World): TaskScheduleStatus {
   const wanted = [
     ready,
     ...standing,
+    ...suspendedConditions(world),
     ...overriddenConditions(world.suspension),
     ...blockedConditions(world),
-    ...(ledger === undefined ? carried(status, ['LastRunSucceeded', 'Late', 'LedgerRegressed']) : outcomes(world, ledger)),
+    ...(ledger === undefined ? carried(status, ['LastRunSucceeded', 'Late', 'Overlapping', 'LedgerRegressed']) : outcomes(world, ledger)),
   ]
   const [first] = next
   return {
-    ...(ledger === undefined ? carriedFields(status) : ledgerFields(ledger)),
+    ...(ledger === undefined ? carriedFields(status) : ledgerFields(world, ledger)),
     observedGeneration: schedule.metadata.generation ?? 0,
     schedule: scheduleText(schedule),
     ...(hasClock(schedule) ? { timeZone: schedule.spec.timeZone } : {}),
@@ -147,36 +158,77 @@ function obstructed(situation: Situation, { spec }: TaskSchedule): Health {
 function outcomes(world: World, ledger: Ledger): readonly WantedCondition[] {
   const regression = regressed(world, ledger)
   return [
-    ...(ledger.lastRun === undefined ? [] : [lastRun(ledger.lastRun)]),
+    ...(ledger.lastRun === undefined ? [] : [lastRun(ledger.lastRun, world)]),
     late(world, ledger),
+    ...overlappingConditions(ledger),
     ...(regression === undefined ? [] : [regression]),
   ]
 }
 
-function lastRun(run: RunOutcome): WantedCondition {
-  return scheduleCondition('LastRunSucceeded', run.reason, describeRun(run))
+function lastRun(run: RunOutcome, { schedule }: World): WantedCondition {
+  return scheduleCondition('LastRunSucceeded', run.reason, describeRun(run, schedule))
 }
 
-/** `4/4 attempts: "timeout" on file-7d9c-x2`, as far as it is known. */
-export function describeRun({ slot, succeeded, attemptsMade, attempts, message, worker }: RunOutcome): string {
+/** What to do about a run that failed, by its reason; `again` is the command that runs it once more. */
+const afterFailure: Readonly<Record<Exclude<RunReason, 'Succeeded' | 'Skipped'>, (again: string) => string>> = {
+  AttemptsExhausted: (again) => `correct the cause; ${again} runs it once more`,
+  Failed: (again) => `look at the object that the message names; ${again} runs it once more`,
+  TimedOut: () => 'find out what takes so long, or raise the time limit of the graph or the Job',
+  Cancelled: (again) => `nothing, if that was meant; ${again} runs it once more`,
+  JobRemoved: (again) => `nothing, if that was meant; ${again} runs it once more`,
+  ExecutionRemoved: (again) => `nothing, if that was meant; ${again} runs it once more`,
+  Refused: () => 'correct what the message names',
+  PendingDeadlineExceeded: () => 'see whether the pool of its queue has workers, or its pod can start',
+  RunDeadlineExceeded: () => 'find out why it takes so long, or raise spec.runDeadlineSeconds',
+}
+
+/** `slot 2026-11-22T00:00Z, 4/4 attempts: "timeout" on file-7d9c-x2. Next: …`, as far as it is known. */
+export function describeRun({ slot, reason, attemptsMade, attempts, message, worker }: RunOutcome, { metadata }: TaskSchedule): string {
   const tries = attemptsMade === undefined ? '' : `, ${attemptsMade}/${attempts ?? attemptsMade} attempts`
-  const said = succeeded || message === undefined ? '' : `: ${JSON.stringify(message)}`
-  return `slot ${shortTime(slot)}${tries}${said}${worker === undefined ? '' : ` on ${worker}`}`
+  const head = `slot ${shortTime(slot)}${tries}`
+  const where = worker === undefined ? '' : ` on ${worker}`
+  if (reason === 'Succeeded' || reason === 'Skipped') return `${head}${where}`
+  const said = message === undefined ? '' : `: ${JSON.stringify(message)}`
+  return `${head}${said}${where}. Next: ${afterFailure[reason](`taskmill run tsch/${metadata.name}`)}`
 }
 
-function late({ suspension, slots, nowMs }: World, { cursor, open, lastDispatched }: Ledger): WantedCondition {
+function late(world: World, ledger: Ledger): WantedCondition {
+  const { suspension, slots, nowMs, details } = world
+  const { cursor, open, lastDispatched } = ledger
   const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
   let due = slots?.next(cursor)
   while (due !== undefined && done.has(due)) due = slots?.next(due)
   if (due !== undefined && !suspension.isSuspended && due * 1000 + lateMs < nowMs) {
-    return scheduleCondition('Late', 'SlotOverdue', `slot ${shortTime(due)} is due and was not dispatched`)
+    const message = `slot ${shortTime(due)} is due and was not dispatched. Next: the condition Ready says what prevents it`
+    return scheduleCondition('Late', 'SlotOverdue', message)
   }
+  const waiting = activeRuns(ledger).find(
+    ({ slot, dispatchedAtMs }) => details.get(slot)?.isStarted === false && dispatchedAtMs + startPatienceMs <= nowMs,
+  )
+  if (waiting !== undefined) return scheduleCondition('Late', 'NotStarted', notStartedWords(waiting, details.get(waiting.slot)))
   const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - lastDispatched.slot * 1000
   if (lastDispatched !== undefined && delayMs > lateMs) {
-    const words = `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due`
+    const words =
+      `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due. ` +
+      'Next: nothing, if the operator or the broker was away; the next slot in time ends this'
     return scheduleCondition('Late', 'DispatchedLate', words)
   }
   return scheduleCondition('Late', 'InTime', 'no slot is overdue')
+}
+
+function notStartedWords({ slot, dispatchedAtMs }: ActiveRun, { run, waitingFor }: RunDetail = {}): string {
+  const what = run === undefined ? 'its job' : run
+  const where = waitingFor === undefined ? '' : `; ${what} waits: ${waitingFor}`
+  const next = run === undefined ? 'see whether a pool of its queue has free workers: kubectl get wp' : `kubectl describe ${run}`
+  return `the run of slot ${shortTime(slot)} was dispatched at ${kubeTime(dispatchedAtMs)}, and nothing has started it${where}. Next: ${next}`
+}
+
+function overlappingConditions(ledger: Ledger): readonly WantedCondition[] {
+  const runs = activeRuns(ledger)
+  const [oldest] = runs
+  if (oldest === undefined || runs.length < 2) return []
+  const message = `${runs.length} runs are active, the oldest of slot ${shortTime(oldest.slot)}. status.active says what they wait for`
+  return [scheduleCondition('Overlapping', 'RunsOverlap', message)]
 }
 
 function regressed({ nowMs }: World, ledger: Ledger): WantedCondition | undefined {
@@ -190,20 +242,25 @@ export function describeRegression({ cursor, missed }: Ledger): string {
   return `the broker lost acknowledged data: ${lost} slots are missed, and no slot up to ${shortTime(cursor)} fires again. Next: check the persistence of the broker`
 }
 
-function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
-  const { open, active, lastDispatched, lastRun: last, lastSuccess, lastFailure, consecutiveFailures, missed } = ledger
+function ledgerFields({ details }: World, ledger: Ledger): Partial<TaskScheduleStatus> {
+  const { lastDispatched, lastRun: last, lastSuccess, lastFailure, consecutiveFailures, missed } = ledger
+  const active = activeRuns(ledger)
   const waiting = waitingSlots(ledger).length
+  const recent = recentRuns(ledger.recent)
   return {
-    activeRuns: active.filter(({ slot }) => open.every((each) => each.slot !== slot || each.state === 'Final')).length,
+    activeRuns: active.length,
+    ...(active.length === 0 ? {} : { active: active.slice(0, shownActive).map((run) => activeRun(run, details.get(run.slot))) }),
     ...(waiting === 0 ? {} : { waitingSlots: waiting }),
     ...(lastDispatched === undefined ? {} : { lastScheduleTime: slotTime(lastDispatched.slot) }),
     ...(last === undefined ? {} : { lastResult: last.succeeded ? 'Succeeded' : 'Failed' }),
     ...(lastSuccess === undefined
       ? {}
       : { lastSuccessTime: kubeTime(lastSuccess.finishedAtMs), lastSuccessSlotTime: slotTime(lastSuccess.slot) }),
-    ...(lastFailure === undefined ? {} : { lastFailureTime: kubeTime(lastFailure.finishedAtMs) }),
+    ...(lastSuccess?.result === undefined ? {} : { lastSuccessResult: lastSuccess.result }),
+    ...(lastFailure === undefined ? {} : { lastFailureTime: kubeTime(lastFailure.finishedAtMs), lastFailureReason: lastFailure.reason }),
     ...(lastFailure?.message === undefined ? {} : { lastFailureMessage: lastFailure.message.slice(0, 2048) }),
     consecutiveFailures,
+    ...(recent.length === 0 ? {} : { recentRuns: recent.map(recentRun) }),
     missedRuns: Object.entries(missed)
       .map(([reason, { count, lastSlot, isLowerBound }]) => ({
         reason,
@@ -212,6 +269,30 @@ function ledgerFields(ledger: Ledger): Partial<TaskScheduleStatus> {
         lastSlotTime: slotTime(lastSlot),
       }))
       .toSorted((a, b) => (a.reason < b.reason ? -1 : 1)),
+  }
+}
+
+type Active = NonNullable<TaskScheduleStatus['active']>[number]
+
+function activeRun({ slot }: ActiveRun, { run, startedAtMs, waitingFor }: RunDetail = {}): Active {
+  return {
+    slotTime: slotTime(slot),
+    ...(run === undefined ? {} : { run }),
+    ...(startedAtMs === undefined ? {} : { startedTime: kubeTime(startedAtMs) }),
+    ...(waitingFor === undefined ? {} : { waitingFor: waitingFor.slice(0, 256) }),
+  }
+}
+
+type Recent = NonNullable<TaskScheduleStatus['recentRuns']>[number]
+
+function recentRun({ slot, succeeded, reason, startedAtMs, finishedAtMs, attemptsMade }: RecentRun): Recent {
+  return {
+    slotTime: slotTime(slot),
+    result: succeeded ? 'Succeeded' : 'Failed',
+    ...(reason === 'Succeeded' ? {} : { reason }),
+    finishTime: kubeTime(finishedAtMs),
+    ...(startedAtMs === undefined ? {} : { durationSeconds: Math.max(0, Math.round((finishedAtMs - startedAtMs) / 1000)) }),
+    ...(attemptsMade === undefined ? {} : { attempts: attemptsMade }),
   }
 }
 
@@ -250,10 +331,26 @@ function chooseReason(ready: WantedCondition, all: readonly WantedCondition[], l
   )
 }
 
-/** A status is written at once when this changes; all the rest are gauges. */
+/** Conditions that may change with each run: of a schedule that is due each second, each second. */
+const outcomeTypes = ['LastRunSucceeded', 'Late', 'Overlapping']
+
+/** A status is written at once when this changes. */
 export function transitionOf(status: TaskScheduleStatus): unknown {
-  const facts = status.conditions?.map(({ type, status: holds, reason }) => [type, holds, reason])
-  return [status.observedGeneration, status.reason, status.schedule, facts]
+  return [status.observedGeneration, status.schedule, factsOf(status, (type) => !outcomeTypes.includes(type))]
+}
+
+/** A status is written when this changes, but at most once in 5 s; all the rest are gauges. */
+export function outcomeOf(status: TaskScheduleStatus): unknown {
+  return [status.reason, factsOf(status, (type) => outcomeTypes.includes(type))]
+}
+
+function factsOf({ conditions = [] }: TaskScheduleStatus, isMeant: (type: string) => boolean): unknown {
+  return conditions.flatMap(({ type, status, reason }) => (isMeant(type) ? [[type, status, reason]] : []))
+}
+
+function suspendedConditions({ schedule, suspension }: World): readonly WantedCondition[] {
+  if (!suspension.isSuspended) return []
+  return [scheduleCondition('Suspended', suspension.override === undefined ? 'BySpec' : 'ByOverride', suspendedWords(schedule, suspension))]
 }
 
 /** The oldest run that does not go on, and how many more there are. */
@@ -299,7 +396,7 @@ function endWords({ hasBegun, endedBy }: Blockage): string {
 /** Why nothing is dispatched. */
 function suspendedWords({ metadata }: TaskSchedule, { override }: Suspension): string {
   return override === undefined
-    ? 'spec.suspend is true: slots are not dispatched'
+    ? 'spec.suspend is true: slots are not dispatched. Next: set it to false'
     : `spec.override: ${override}: slots are not dispatched. Next: taskmill resume tsch/${metadata.name} ends it earlier`
 }
 

@@ -103,6 +103,12 @@ export const runMetrics = declareMetrics({
       // From a thousandth of a second to what an outage makes of it.
       buckets: [0.005, 0.025, 0.1, 0.25, 1, 2.5, 10, 30, 120, 600, 3600],
     },
+    taskmill_schedule_start_delay_seconds: {
+      type: 'Histogram',
+      help: 'From the moment of a slot to the start of its run by a worker or a pod, counted when the run ends. Runs that were tried more than once are not counted.',
+      buckets: [0.025, 0.1, 0.25, 1, 2.5, 10, 30, 120, 600, 3600],
+      advice: 'Long, while the delay of the dispatch is short: workers are missing or busy. See the pools of the queues.',
+    },
     taskmill_dependency_nodes_total: {
       type: 'Counter',
       help: 'Nodes in runs of TaskDependencies that ended, by their outcome; counted when the run ends.',

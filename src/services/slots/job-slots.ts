@@ -10,7 +10,7 @@ import {
   queueOfGeneration,
   type RunOutcome,
 } from '../../scheduling/index.ts'
-import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
+import { endOfJob, hasPod, isAcknowledged } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
 import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef, stillAmong } from './slot-executor.ts'
@@ -79,7 +79,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
     const look = await jobs.look(refOf(slot), call)
     if (look.kind === 'Absent') return 'Absent'
-    if (look.kind === 'Ended' || (look.job !== undefined && isUp(look.job))) return 'Started'
+    if (look.kind === 'Ended' || (look.job !== undefined && hasPod(look.job))) return 'Started'
     takenBack.add(slot)
     reachPoint('before delete job')
     const answer = await jobs.remove(refOf(slot), call)
@@ -194,16 +194,11 @@ function foundJobs(looks: ReadonlyMap<Slot, JobLook>): readonly Job[] {
   return [...looks.values()].flatMap((look) => (look.kind === 'Absent' || look.job === undefined ? [] : [look.job]))
 }
 
-/** A pod of the Job runs, or has ended. */
-function isUp({ status }: Job): boolean {
-  return (status?.ready ?? 0) + (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
-}
-
 function lookedAt(look: JobLook | undefined): RunObservation {
   if (look === undefined || look.kind === 'Absent') return { state: 'Absent' }
   if (look.kind === 'Ended') return { state: 'Ended' }
   const { job } = look
-  if (job === undefined || !isUp(job)) return { state: 'Waiting' }
+  if (job === undefined || !hasPod(job)) return { state: 'Waiting' }
   const startedAtMs = Date.parse(job.status?.startTime ?? '')
   return { state: 'Active', ...(Number.isNaN(startedAtMs) ? {} : { startedAtMs }) }
 }

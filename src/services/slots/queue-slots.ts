@@ -82,13 +82,14 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
 }
 
 function outcomeOf(job: EndedSlot, nowMs: number): RunOutcome {
-  const { slot, outcome, message, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
+  const { slot, outcome, message, result, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
   const reasons = { Succeeded: 'Succeeded', Failed: 'AttemptsExhausted', Removed: 'JobRemoved' } as const
   return {
     slot,
     succeeded: outcome === 'Succeeded',
     reason: reasons[outcome],
     ...(message === undefined ? {} : { message }),
+    ...(result === undefined ? {} : { result }),
     ...(attemptsMade === undefined ? {} : { attemptsMade }),
     ...(attempts === undefined ? {} : { attempts }),
     ...(worker === undefined ? {} : { worker }),

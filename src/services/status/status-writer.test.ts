@@ -85,6 +85,32 @@ it('coalesces gauges: says when they are due, and writes the newest value then',
   ])
 })
 
+it('writes paced transitions at most once in an interval, and without the budget', async () => {
+  const { clock, client, stored } = setup()
+  const writer = createStatusWriter<Thing>({
+    client,
+    resource: things,
+    fieldManager: 't',
+    clock,
+    transitionOf: ({ conditions }) => conditions,
+    pacedTransitionOf: ({ state }) => state,
+    budget: { ...createWriteBudget({ clock, perSecond: 10 }), take: () => 60_000 },
+    gaugeIntervalMs: 5_000,
+  })
+  const waits: (number | undefined)[] = []
+  for (let second = 0; second < 12; second++) {
+    const status = { state: second % 2 === 0 ? 'good' : 'bad', gauge: second }
+    waits.push((await writer.write('n/a', thing(), status)).againAfterMs)
+    await clock.advance(1_000)
+  }
+  expect(stored).toEqual([
+    { state: 'good', gauge: 0 },
+    { state: 'bad', gauge: 5 },
+    { state: 'good', gauge: 10 },
+  ])
+  expect(waits.slice(0, 6)).toEqual([undefined, 4_000, 3_000, 2_000, 1_000, undefined])
+})
+
 it('writes gauges every 5 s while something runs, also the end of it, then every 30 s, and nothing while nothing changes', async () => {
   const { clock, client, stored } = setup()
   const writer = createStatusWriter<Thing>({

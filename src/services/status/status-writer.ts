@@ -8,7 +8,8 @@ import type { ConditionMetrics } from '../../observability/index.ts'
 /**
  * Writes the status of the objects of one kind: transitions at once, gauges together, nothing while nothing changes.
  *
- * A transition is a change of what `transitionOf` returns. Everything else in a status is a gauge: it is written with the next transition, or
+ * A transition is a change of what `transitionOf` returns. One of what `pacedTransitionOf` returns waits until its object has not been written
+ * for `gaugeIntervalMs`, so that an object whose outcome changes each second is not written each second. Everything else in a status is a gauge: it is written with the next transition, or
  * once its object has not been written for `gaugeIntervalMs` and the budget of the process allows it. The last written status is kept here
  * until the cache shows it; then the object's own counts, and only a digest is kept. A status that somebody else has edited since is written again at once. The condition
  * that alerts write to their targets belongs to them: a difference in it is no reason to write.
@@ -33,6 +34,7 @@ export type StatusWriterDeps<T extends StatusObject> = {
   readonly fieldManager: string
   readonly clock: Clock
   readonly transitionOf: (status: NonNullable<T['status']>) => unknown
+  readonly pacedTransitionOf?: (status: NonNullable<T['status']>) => unknown
   /** Shared by all writers of the process. */
   readonly budget: WriteBudget
   /** Receives the conditions of every write at once. Left out for kinds whose objects come and go by the thousand. */
@@ -111,9 +113,9 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
   }
 }
 
-/** 0: a change of gauges alone may be written now. */
+/** 0: a change that is no transition may be written now. */
 function gaugeWaitMs<T extends StatusObject>(
-  { budget, clock, gaugeIntervalMs = restingGaugeMs, resource }: StatusWriterDeps<T>,
+  { budget, clock, gaugeIntervalMs = restingGaugeMs, pacedTransitionOf, resource }: StatusWriterDeps<T>,
   key: string,
   before: Written<T> | undefined,
   status: NonNullable<T['status']>,
@@ -121,7 +123,9 @@ function gaugeWaitMs<T extends StatusObject>(
 ): number {
   const intervalMs = typeof gaugeIntervalMs === 'number' ? gaugeIntervalMs : gaugeIntervalMs(status, shown)
   const quietMs = before === undefined ? 0 : before.writtenAtMs + intervalMs - clock.monotonicNow()
-  return quietMs > 0 ? quietMs : budget.take(`${resource.plural} ${key}`)
+  if (quietMs > 0) return quietMs
+  const isPaced = pacedTransitionOf !== undefined && !isSame(pacedTransitionOf(shown), pacedTransitionOf(status))
+  return isPaced ? 0 : budget.take(`${resource.plural} ${key}`)
 }
 
 async function applyStatus<T extends StatusObject>(

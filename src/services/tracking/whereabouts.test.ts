@@ -68,6 +68,18 @@ test('after other jobs are named, the last look stays until the next', async () 
   expect(looks).toEqual([{ atMs: 22_000, ids: ['a1', 'a2'] }])
 })
 
+test('jobs that come every second do not keep an owner from being looked at', async () => {
+  const { clock, looks, follow } = world()
+  for (let second = 0; second < 5; second++) {
+    follow('a', `a${second}`, `a${second + 1}`)
+    await clock.advance(1_000)
+  }
+  expect(looks).toEqual([
+    { atMs: 2_000, ids: ['a1', 'a2'] },
+    { atMs: 4_000, ids: ['a3', 'a4'] },
+  ])
+})
+
 test('a broker that is away changes nothing and is asked again; with nothing to follow no timer stays', async () => {
   const { clock, looks, state, whereabouts, follow, of, announced } = world()
   follow('a', 'a1')

@@ -74,9 +74,10 @@ export function createWhereabouts({ brokers, clock, log }: WhereaboutsDeps): Whe
 function update({ clock, context, looks }: Lookout, before: PlacedSubscription | undefined, after: PlacedSubscription | undefined): void {
   if (after === undefined) return void (before !== undefined && looks.delete(idOf(before.subscriber)))
   const id = idOf(after.subscriber)
-  // What was known of jobs that are still there stays until they are looked at again.
-  const found = looks.get(id)?.found ?? nothing
-  looks.set(id, { found, intervalMs: 2 * firstMs, dueAtMs: clock.monotonicNow() + firstMs })
+  const known = looks.get(id)
+  // What was known of jobs that are still there stays until they are looked at again. Jobs that come every second do not postpone the look.
+  const dueAtMs = Math.min(known?.dueAtMs ?? Infinity, clock.monotonicNow() + firstMs)
+  looks.set(id, { found: known?.found ?? nothing, intervalMs: 2 * firstMs, dueAtMs })
   context.requestReadAfter(firstMs)
 }
 
