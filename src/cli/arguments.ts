@@ -14,6 +14,8 @@ export type Arguments = {
   readonly broker?: string
   readonly delay?: string
   readonly at?: string
+  readonly count?: string
+  readonly after?: string
   /** `key=value`, in the order in which they were written. */
   readonly params: readonly string[]
   readonly slotTime?: string
@@ -39,6 +41,8 @@ const special = {
   payload: { type: 'string' },
   delay: { type: 'string' },
   at: { type: 'string' },
+  count: { type: 'string' },
+  after: { type: 'string' },
   param: { type: 'string', multiple: true },
   'slot-time': { type: 'string' },
   ttl: { type: 'string' },
@@ -50,7 +54,22 @@ export type Option = keyof typeof special
 /** Parses the arguments; `allowed` are the command's own options. Throws a usage error. */
 export function parseArguments(argv: readonly string[], allowed: readonly string[]): Arguments {
   const { values, positionals } = parsed(argv, allowed)
-  const { namespace, context, kubeconfig, queue, broker, payload, delay, at, param: params = [], ttl, wait = false, help = false } = values
+  const {
+    namespace,
+    context,
+    kubeconfig,
+    queue,
+    broker,
+    payload,
+    delay,
+    at,
+    count,
+    after,
+    param: params = [],
+    ttl,
+    wait = false,
+    help = false,
+  } = values
   const slotTime = values['slot-time']
   const because = values.because?.trim()
   const forMs = values.for === undefined ? undefined : parseDuration(values.for)
@@ -72,6 +91,8 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
     ...(payload === undefined ? {} : { payload }),
     ...(delay === undefined ? {} : { delay }),
     ...(at === undefined ? {} : { at }),
+    ...(count === undefined ? {} : { count }),
+    ...(after === undefined ? {} : { after }),
     ...(slotTime === undefined ? {} : { slotTime }),
     ...(ttl === undefined ? {} : { ttl }),
   }

@@ -61,6 +61,8 @@ const values: Readonly<Record<Option, string>> = {
   param: 'KEY=VALUE',
   delay: 'DURATION',
   at: 'TIME',
+  count: 'N',
+  after: 'TIME',
   'slot-time': 'TIME',
   ttl: 'DURATION',
   wait: '',

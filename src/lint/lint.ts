@@ -1,10 +1,11 @@
-import { type Kind, withDefaults, apiGroup, apiVersion, kinds } from '../api/index.ts'
+import { type Kind, type TaskSchedule, withDefaults, apiGroup, apiVersion, kinds } from '../api/index.ts'
 import { suggestName, findNearest } from '../errors/index.ts'
+import { nextSlots } from '../plans/index.ts'
 import { parseDocuments, isObject, unrendered, valueAt, type Written } from './documents.ts'
 import { readKustomizations, slashed } from './kustomizations.ts'
 import { type Known, findReferenceFaults } from './neighbours.ts'
 import { findProblems, type Judged } from './problems.ts'
-import type { Finding, Report, Severity, Source, Unjudged } from './report.ts'
+import type { Finding, Report, Severity, Source, Unjudged, Upcoming } from './report.ts'
 import { findUnheard } from './unheard.ts'
 import { findUnreachable } from './unreachable.ts'
 
@@ -13,6 +14,8 @@ export type LintOptions = {
   readonly isComplete: boolean
   /** What was found beside the texts and not read. */
   readonly passedOver?: readonly Unjudged[]
+  /** How many next slots of each TaskSchedule are wanted, and after which moment (Unix ms). */
+  readonly next?: { readonly count: number; readonly afterMs: number } | undefined
 }
 
 /** Checks all manifests of taskmill.dev in some texts, each by itself and all of them together. */
@@ -56,7 +59,29 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
   ]) {
     findings.push(findingOf(of.written, field, message, severity))
   }
-  return { findings: findings.toSorted(inOrder), manifests, files: judged.length, unjudged: unjudged.toSorted(inOrder) }
+  const { next } = options
+  return {
+    findings: findings.toSorted(inOrder),
+    manifests,
+    files: judged.length,
+    unjudged: unjudged.toSorted(inOrder),
+    ...(next === undefined ? {} : { upcoming: known.flatMap((each) => upcomingOf(each, next)) }),
+  }
+}
+
+/** The next slots of a schedule without errors. */
+function upcomingOf(
+  { kind, object, namespace, written }: Known,
+  { count, afterMs }: NonNullable<LintOptions['next']>,
+): readonly Upcoming[] {
+  if (kind.kind !== 'TaskSchedule' || object === undefined) return []
+  const { metadata, ...rest } = object as unknown as TaskSchedule
+  const placed = namespace === undefined ? metadata : { ...metadata, namespace }
+  const next = nextSlots({ ...rest, metadata: placed }, Math.floor(afterMs / 1000), count)
+  if (next === undefined) return []
+  const isHashed = namespace === undefined && rest.spec.schedules?.some((each) => /\bH\b/u.test(each)) === true
+  const timing = isHashed ? `${next.timing} (what H stands for depends on the namespace, which the manifest does not name)` : next.timing
+  return [{ ...next, timing, path: written.source.path, object: nameOf(written) }]
 }
 
 function foreign({ source, value, at }: Written): Unjudged {

@@ -1,3 +1,6 @@
+import { slotTime } from '../contract/index.ts'
+import { type NextSlots, slotTable } from '../plans/index.ts'
+
 /** An error is refused by the API server or by a controller. A warning may be intended. */
 export type Severity = 'error' | 'warning'
 
@@ -62,26 +65,49 @@ export type Report = {
   readonly files: number
   /** Ordered by file and position. */
   readonly unjudged: readonly Unjudged[]
+  /** Of schedules without errors, in the order of the files; undefined: they were not asked for. */
+  readonly upcoming?: readonly Upcoming[]
 }
+
+/** The next slots of one TaskSchedule, for `--next`. */
+export type Upcoming = NextSlots & { readonly path: string; readonly object: string }
 
 export type Format = 'text' | 'github' | 'json'
 export const formats: readonly Format[] = ['text', 'github', 'json']
 
 const colours: Readonly<Record<Severity, number>> = { error: 31, warning: 33 }
 
-/** Renders the standard output: one line per finding, or one JSON document. */
-export function renderReport(report: Report, format: Format, options: { readonly isColoured: boolean }): string {
+/** Renders the standard output: one line per finding and the next slots, or one JSON document. */
+export function renderReport({ upcoming, ...report }: Report, format: Format, options: { readonly isColoured: boolean }): string {
+  const next = (upcoming ?? []).flatMap(upcomingLines)
   switch (format) {
     case 'text':
-      return linesOf(report.findings.map((finding) => asText(finding, options.isColoured)))
+      return linesOf([...report.findings.map((finding) => asText(finding, options.isColoured)), ...next])
     case 'github':
-      return linesOf(report.findings.map(asAnnotation))
+      return linesOf([...report.findings.map(asAnnotation), ...next])
     case 'json':
-      return `${JSON.stringify({ ...report, ...countFindings(report) }, undefined, 2)}\n`
+      return `${JSON.stringify(
+        { ...report, ...countFindings(report), ...(upcoming === undefined ? {} : { next: upcoming.map(asJson) }) },
+        undefined,
+        2,
+      )}\n`
   }
 }
 
-export function countFindings({ findings }: Report): { readonly errors: number; readonly warnings: number } {
+function upcomingLines(next: Upcoming): readonly string[] {
+  return [`${next.path} ${next.object}: ${next.timing}`, ...slotTable(next).map((line) => `  ${line}`)]
+}
+
+function asJson({ path, object, timing, slots }: Upcoming): object {
+  return {
+    path,
+    object,
+    timing,
+    slots: slots.map(({ slot, ...shown }) => ({ ...(slot === undefined ? {} : { slotTime: slotTime(slot) }), ...shown })),
+  }
+}
+
+export function countFindings({ findings }: Pick<Report, 'findings'>): { readonly errors: number; readonly warnings: number } {
   const errors = findings.filter(({ severity }) => severity === 'error').length
   return { errors, warnings: findings.length - errors }
 }

@@ -33,7 +33,7 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
     case 'lint': {
       const { lintMain } = await import('./lint.ts')
       const { stdout, env } = process
-      return lintMain({ argv: rest, write: writers(), isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' })
+      return lintMain({ argv: rest, write: writers(), isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '', nowMs: Date.now() })
     }
     case '--version':
       process.stdout.write(`${version()}\n`)

@@ -21,6 +21,9 @@ beforeAll(() => {
     'bad/deep/e.yml': bad,
     'bad/f.json': '{"apiVersion": "taskmill.dev/v1alpha1", "kind": "WorkerPol"}',
     'unsure.yaml': unsure,
+    'next/nightly.yaml': nightly,
+    'next/wrong.yaml': nightly.replace('30 2', '61 2'),
+    'next/hashed.yaml': nightly.replace(', namespace: acme', '').replace('30 2', 'H 2'),
   }
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
@@ -30,12 +33,58 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
+const nightly =
+  'apiVersion: taskmill.dev/v1alpha1\nkind: TaskSchedule\nmetadata: {name: nightly, namespace: acme}\n' +
+  'spec: {schedules: ["30 2 * * *"], timeZone: Europe/Berlin, task: {type: t, queue: q}}\n'
+
 function call(...argv: readonly string[]) {
   const said = { out: '', err: '' }
   const write = { out: (text: string) => void (said.out += text), err: (text: string) => void (said.err += text) }
   const args = argv.map((each) => (each.startsWith('-') ? each : join(folder, each)))
-  return { code: lintMain({ argv: args, write, isColoured: false }), ...said }
+  return { code: lintMain({ argv: args, write, isColoured: false, nowMs: Date.UTC(2026, 2, 28) }), ...said }
 }
+
+describe('--next', () => {
+  it('lists the next slots of each schedule, with what clock changes do to them', () => {
+    const { code, out } = call('next/nightly.yaml', '--next=2')
+    expect(code).toBe(0)
+    expect(out.split('\n').slice(-5)).toEqual([
+      `${join(folder, 'next/nightly.yaml')} TaskSchedule/nightly: 30 2 * * * in Europe/Berlin`,
+      '  SLOT                  LOCAL TIME',
+      '  2026-03-28T01:30:00Z  Sat 2026-03-28 02:30',
+      '  2026-03-29T01:00:00Z  Sun 2026-03-29 03:00  clocks skip 02:00 to 03:00: 02:30 runs at the end of the gap',
+      '',
+    ])
+    expect(call('next/nightly.yaml').out).not.toContain('SLOT')
+  })
+
+  it('says of H that it depends on a namespace which is not named', () => {
+    expect(call('next/hashed.yaml', '--next=1').out).toContain(
+      '(what H stands for depends on the namespace, which the manifest does not name)',
+    )
+  })
+
+  it('lists nothing of a schedule with an error, and is part of the JSON document', () => {
+    expect(call('next/wrong.yaml', '--next=2').out).not.toContain('SLOT')
+    const { next } = JSON.parse(call('next', '--format=json', '--next=2').out) as { readonly next: readonly { readonly object: string }[] }
+    expect(next.map(({ object }) => object)).toEqual(['TaskSchedule/nightly', 'TaskSchedule/nightly'])
+    expect(next[1]).toMatchObject({
+      timing: '30 2 * * * in Europe/Berlin',
+      slots: [
+        { slotTime: '2026-03-28T01:30:00Z', local: 'Sat 2026-03-28 02:30' },
+        { slotTime: '2026-03-29T01:00:00Z', local: 'Sun 2026-03-29 03:00', note: expect.stringContaining('clocks skip') },
+      ],
+    })
+    expect(JSON.parse(call('next', '--format=json').out)).not.toHaveProperty('next')
+  })
+
+  it.each(['0', 'x', '1001', ''])('refuses %j as a number of slots', (text) => {
+    expect(call('next', `--next=${text}`)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`--next ${text}: write a number from 1 to 1000`),
+    })
+  })
+})
 
 describe('the exit code', () => {
   it.each<[code: number, what: string, argv: readonly string[]]>([

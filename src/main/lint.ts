@@ -13,6 +13,7 @@ const usage = `taskmill lint [FILE | FOLDER | -]…
   --format text|github|json  text (default), GitHub workflow annotations, or one JSON document
   --complete                 these are all manifests of the cluster: a reference to a missing object is an error
   --strict                   warnings count as errors
+  --next N                   list the next N slots of each TaskSchedule (at most 1000), with what clock changes do to them
 `
 
 export type LintMain = {
@@ -20,21 +21,27 @@ export type LintMain = {
   readonly argv: readonly string[]
   readonly write: { out(text: string): void; err(text: string): void }
   readonly isColoured: boolean
+  /** Unix ms. */
+  readonly nowMs: number
 }
 
 class WrongCall extends Error {}
 
 /** Returns the exit code: 0 nothing to correct, 1 errors (or warnings, with --strict), 2 wrong usage. */
-export function lintMain({ argv, write, isColoured }: LintMain): number {
+export function lintMain({ argv, write, isColoured, nowMs }: LintMain): number {
   try {
-    const { paths, format, isComplete, isStrict, isHelp } = parse(argv)
+    const { paths, format, isComplete, isStrict, isHelp, next } = parse(argv)
     if (isHelp) {
       write.out(usage)
       return 0
     }
     const found = paths.map(filesAt)
     const sources = found.flatMap((each) => each.sources)
-    const report = lint(onceEach(sources), { isComplete, passedOver: found.flatMap(({ passedOver }) => passedOver) })
+    const report = lint(onceEach(sources), {
+      isComplete,
+      passedOver: found.flatMap(({ passedOver }) => passedOver),
+      next: next === undefined ? undefined : { count: next, afterMs: nowMs },
+    })
     write.out(renderReport(report, format, { isColoured }))
     if (format !== 'json') write.err(summarizeReport(report))
     const { errors, warnings } = countFindings(report)
@@ -52,6 +59,8 @@ type Call = {
   readonly isComplete: boolean
   readonly isStrict: boolean
   readonly isHelp: boolean
+  /** How many slots of each schedule to list. */
+  readonly next: number | undefined
 }
 
 function parse(argv: readonly string[]): Call {
@@ -59,7 +68,16 @@ function parse(argv: readonly string[]): Call {
   const format = formats.find((each) => each === values.format)
   if (format === undefined) throw new WrongCall(`unknown format ${JSON.stringify(values.format)}; write one of ${formats.join(', ')}`)
   const paths = [...new Set(positionals.length === 0 ? ['.'] : positionals.map((path) => (path === '-' ? path : normalize(path))))]
-  return { paths, format, isComplete: values.complete, isStrict: values.strict, isHelp: values.help }
+  return { paths, format, isComplete: values.complete, isStrict: values.strict, isHelp: values.help, next: nextOf(values.next) }
+}
+
+const mostNext = 1_000
+
+function nextOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const count = /^\d{1,4}$/u.test(text) ? Number(text) : 0
+  if (count < 1 || count > mostNext) throw new WrongCall(`--next ${text}: write a number from 1 to ${mostNext}`)
+  return count
 }
 
 function parsed(argv: readonly string[]) {
@@ -71,6 +89,7 @@ function parsed(argv: readonly string[]) {
         format: { type: 'string', default: 'text' },
         complete: { type: 'boolean', default: false },
         strict: { type: 'boolean', default: false },
+        next: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })

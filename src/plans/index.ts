@@ -10,6 +10,7 @@
  */
 export { type Fault, type Faults, hasFaults, summarizeFaults, type Understood } from './fault.ts'
 export { findFaults } from './faults-of.ts'
+export { type NextSlots, nextSlots, slotTable } from './next-slots.ts'
 export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectName, parseSlotRun } from './slot-run.ts'
 export {
   type ScheduleFaultReason,

@@ -39,6 +39,7 @@ export type {
   WriteName,
 } from './ledger.ts'
 export { resolveHashes } from './cron.ts'
+export { showSlots, type ShownSlot } from './clock-notes.ts'
 export { nextStep } from './next-step.ts'
 export { recentRuns, type RecentRun } from './recent-runs.ts'
 export { findChanges, type Change } from './transitions.ts'

@@ -149,6 +149,31 @@ it('suspends and resumes schedules, and leaves to the manifest what is the manif
   expect((await taskmill('resume', 'tsch/resting')).out).toContain('It stays suspended: spec.suspend is true in tsch/resting itself.')
 })
 
+it('lists the next slots of a schedule, with what a clock change does to them', async () => {
+  await createSchedule(client, namespace, 'early', {
+    schedules: ['30 2 * * *'],
+    timeZone: 'Europe/Berlin',
+    suspend: true,
+    task: { type: 'x', queue: 'email' },
+  })
+  const said = await taskmill('next', 'tsch/early', '--after', '2026-03-28T00:00:00Z', '--count', '2')
+  expect(said).toEqual({
+    code: 0,
+    err: '',
+    out: [
+      'tsch/early -n default: 30 2 * * * in Europe/Berlin',
+      'spec.suspend is true: no slot is dispatched until it is false',
+      'SLOT                  LOCAL TIME',
+      '2026-03-28T01:30:00Z  Sat 2026-03-28 02:30',
+      '2026-03-29T01:00:00Z  Sun 2026-03-29 03:00  clocks skip 02:00 to 03:00: 02:30 runs at the end of the gap',
+      '',
+    ].join('\n'),
+  })
+  const { status } = (await observe(client, taskSchedules, { namespace, name: 'backup' }, (object) => object?.status !== undefined)) ?? {}
+  expect(status).toBeDefined()
+  expect((await taskmill('next', 'tsch/backup')).out.split('\n')).toHaveLength(8)
+})
+
 it('runs what a schedule runs, with another payload, and waits for it', async () => {
   const consumer = home.consume('backups', async () => ({ saved: 3 }))
   await createSchedule(client, namespace, 'nightly', {

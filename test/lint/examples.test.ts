@@ -5,7 +5,7 @@ import { lintMain } from '../../src/main/lint.ts'
 function lintAt(path: string) {
   const said = { out: '', err: '' }
   const write = { out: (text: string) => void (said.out += text), err: (text: string) => void (said.err += text) }
-  return { code: lintMain({ argv: ['--strict', path], write, isColoured: false }), ...said }
+  return { code: lintMain({ argv: ['--strict', path], write, isColoured: false, nowMs: 0 }), ...said }
 }
 
 it.each(globSync('examples/*'))('%s has nothing to correct', (path) => {

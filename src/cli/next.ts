@@ -1,0 +1,56 @@
+import { overrideAt, overrideOrigin, type TaskSchedule } from '../api/index.ts'
+import { nextSlots, slotTable } from '../plans/index.ts'
+import { type Arguments, CommandError, parseTime, usageError } from './arguments.ts'
+import type { Command } from './command.ts'
+import { parseReference, readObject } from './reference.ts'
+
+const [defaultCount, mostCount] = [5, 1_000]
+
+export const next: Command = {
+  target: 'tsch/NAME',
+  summary: 'list the next slots of a schedule',
+  usage: 'tsch/NAME [--count N] [--after TIME]',
+  about:
+    'Lists the next slots of a TaskSchedule: in UTC, as the clocks of its time zone show them, and what a clock change does to them. Nothing ' +
+    'is changed.',
+  options: {
+    count: `how many slots, 1 to ${mostCount}; default: ${defaultCount}`,
+    after: 'list those after this time, such as 2026-03-28T00:00:00Z; default: now',
+  },
+  more: '`taskmill lint --next 5` lists those of manifests that are not applied yet.',
+  prepare(args) {
+    const [target, ...more] = args.positionals
+    const reference = parseReference(target, ['TaskSchedule'])
+    if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
+    const count = countOf(args)
+    const afterMs = afterOf(args)
+    return async (context) => {
+      const schedule = await readObject(context, reference)
+      const found = nextSlots(schedule, Math.floor((afterMs ?? context.clock.now()) / 1000), count)
+      const head = `${reference.shown}${context.where}`
+      if (found === undefined) {
+        throw new CommandError(`the spec of ${head} cannot be understood. Next: kubectl describe ${reference.shown}${context.where}`)
+      }
+      return [`${head}: ${found.timing}`, ...suspendedWords(schedule, context.clock.now()), ...slotTable(found)].join('\n')
+    }
+  },
+}
+
+function suspendedWords({ spec }: TaskSchedule, nowMs: number): readonly string[] {
+  const override = overrideAt(spec.override, nowMs)?.override
+  if (override?.suspend === true) return [`suspended ${overrideOrigin(override)}: no slot is dispatched until then`]
+  return spec.suspend && override === undefined ? ['spec.suspend is true: no slot is dispatched until it is false'] : []
+}
+
+function countOf({ count }: Arguments): number {
+  if (count === undefined) return defaultCount
+  const slots = /^\d{1,4}$/u.test(count) ? Number(count) : 0
+  if (slots < 1 || slots > mostCount) throw usageError(`--count ${count}: write a number from 1 to ${mostCount}`)
+  return slots
+}
+
+function afterOf({ after }: Arguments): number | undefined {
+  const ms = after === undefined ? undefined : parseTime(after)
+  if (after !== undefined && ms === undefined) throw usageError(`--after ${after}: write a time such as 2026-03-28T00:00:00Z`)
+  return ms
+}

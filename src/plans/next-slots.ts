@@ -1,0 +1,59 @@
+import type { TaskSchedule } from '../api/index.ts'
+import { type Slot, slotTime } from '../contract/index.ts'
+import { type ShownSlot, showSlots } from '../scheduling/index.ts'
+import { slotsOf, timingOf } from './task-schedule.ts'
+
+/** The slots of a schedule after a moment, as people see them. */
+export type NextSlots = {
+  /** `0 8 * * MON-FRI in Europe/Berlin`. */
+  readonly timing: string
+  /** Ascending; between them times that clocks skip and for which nothing runs. */
+  readonly slots: readonly ShownSlot[]
+  /** There are no more slots than these. */
+  readonly isAll: boolean
+}
+
+/** Returns the next `count` slots after `after`; undefined if the spec cannot be understood. */
+export function nextSlots(schedule: TaskSchedule, after: Slot, count: number): NextSlots | undefined {
+  const source = slotsOf(schedule)
+  if (source === undefined) return undefined
+  const slots: Slot[] = []
+  let next = source.next(after)
+  for (; next !== undefined && slots.length < count; next = source.next(next)) slots.push(next)
+  const timing = timingOf(schedule)
+  const { timeZone } = schedule.spec
+  return {
+    timing: timingWords(timing, timeZone),
+    slots: showSlots(slots, after, timeZone, expressionsOf(timing)),
+    isAll: next === undefined,
+  }
+}
+
+type Timing = ReturnType<typeof timingOf>
+
+function expressionsOf(timing: Timing): readonly string[] {
+  return 'schedules' in timing ? timing.schedules : []
+}
+
+function timingWords(timing: Timing, timeZone: string): string {
+  if ('schedules' in timing) return `${timing.schedules.join('; ')} in ${timeZone}`
+  return 'everySeconds' in timing ? `every ${timing.everySeconds}s${timing.offsetSeconds ? ` + ${timing.offsetSeconds}s` : ''}` : timeZone
+}
+
+const header = ['SLOT', 'LOCAL TIME', ''] as const
+
+/** Lines of a table: the slot, what the clocks of the zone show, and what a clock change does to it. */
+export function slotTable({ slots, isAll }: NextSlots): readonly string[] {
+  const rows = slots.map(({ slot, local, note = '' }) => [slot === undefined ? '-' : slotTime(slot), local, note] as const)
+  const widths = [0, 1].map((column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)))
+  const lines =
+    rows.length === 0
+      ? []
+      : [header, ...rows].map((row) =>
+          row
+            .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+            .join('  ')
+            .trimEnd(),
+        )
+  return isAll ? [...lines, rows.length === 0 ? 'there is no slot' : 'there is no slot after these'] : lines
+}
