@@ -4,7 +4,7 @@ import { retryMs } from '../../services/engine/index.ts'
 import type { JobsProgress, RunHappening } from '../../services/runs/index.ts'
 import { closingMs, createStatusWriter, type StatusWriter } from '../../services/status/index.ts'
 import { act, expire, followEnds, lostWords, nothingDone, remove } from './act.ts'
-import { decide, hasPlace, isPlaceToBeNoted, mayHaveLateEnds } from './decide.ts'
+import { decide, hasPlace, isPlaceToBeNoted } from './decide.ts'
 import { blockedEvents, continuedWords, entryEvents } from './events.ts'
 import { type Context, gather, type Gathered, type Memory, namesOf, remember, type TaskExecutionDeps, worldOf } from './gather.ts'
 import { countRun, openRun } from './metrics.ts'
@@ -57,9 +57,11 @@ async function reconcileObject(state: State, key: string, execution: TaskExecuti
 /** A run that has ended costs nothing, unless late ends arrive or Jobs have to be tidied up. */
 async function reconcileFinal({ deps, writer }: State, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Result> {
   const { run } = namesOf(deps.installation, key)
-  if (mayHaveLateEnds(gathered) || deps.tracking.hasUnclaimed(run)) followEnds(deps, key, memory)
+  if (deps.tracking.hasUnclaimed(run)) followEnds(deps, key, memory)
   if (deps.tracking.ended(run).length === 0 && !memory.jobs.hasUntidy()) {
     deps.whereabouts.forget(run)
+    // Jobs of stopped nodes that end later, and those that a restored broker brings back, are announced all the same.
+    deps.tracking.untrack(run)
     await memory.connection.release()
   } else if (hasPlace(gathered)) {
     const { happened, situation } = await act(deps, key, memory, decide(gathered), context)

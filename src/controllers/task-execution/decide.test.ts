@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { TaskExecutionStatus } from '../../api/index.ts'
-import { decide, hasPlace, isPlaceToBeNoted, mayHaveLateEnds } from './decide.ts'
+import { decide, hasPlace, isPlaceToBeNoted } from './decide.ts'
 import { executionOf } from './fixtures.ts'
 import type { Gathered } from './gather.ts'
 
@@ -51,9 +51,4 @@ test('the broker of a graph is noted in the status before the run begins; a task
     false,
     false,
   ])
-})
-
-test('ends may come late if a node was stopped', () => {
-  const withNode = (state: string) => ({ status: { ...begun, nodes: [{ name: 'a', state }] } as TaskExecutionStatus })
-  expect(['Succeeded', 'TimedOut', 'Cancelled'].map((state) => mayHaveLateEnds(gathered(withNode(state))))).toEqual([false, true, true])
 })

@@ -46,11 +46,3 @@ const refersToOther: Readonly<Record<RunSourceName, boolean>> = { task: false, j
 export function isPlaceToBeNoted({ source, status, execution: { spec } }: Gathered): boolean {
   return status?.broker === undefined && source.ok && refersToOther[runSourceOf(spec).kind]
 }
-
-/**
- * Whether ends may still come after its own: jobs that ran when their node was stopped end at some time, and a broker that was restored brings
- * jobs back.
- */
-export function mayHaveLateEnds({ status }: Gathered): boolean {
-  return status?.nodes?.some(({ state }) => state === 'TimedOut' || state === 'Cancelled') === true
-}

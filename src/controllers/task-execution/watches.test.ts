@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
 import type { KubeObject } from '../../api/index.ts'
+import { annotations, runName } from '../../contract/index.ts'
+import type { Starter } from '../../services/jobs/index.ts'
 import { type TaskExecutionSources, taskExecutionWatches } from './watches.ts'
 
 type Handler = (key: string, current?: KubeObject, previous?: KubeObject) => void
@@ -28,7 +30,10 @@ const indexes: Readonly<Record<string, readonly object[]>> = {
     run('waits'),
     run('started', '2026-11-23T03:00:00Z'),
     ended('over', { state: 'Succeeded' }),
+    ended('stopped', { state: 'TimedOut' }),
     ended('late', { state: 'TimedOut' }),
+    ended('restored', { state: 'Succeeded' }),
+    ended('tidy', { state: 'Succeeded', job: 'tidy-build' }),
     ended('untidy', { state: 'Succeeded', job: 'untidy-build' }),
   ],
   'byBroker acme/returned': [run('started', '2026-11-23T03:00:00Z'), { ...run('ended'), status: { state: 'Succeeded' } }],
@@ -48,7 +53,17 @@ function setup() {
     caches: { ...caches, executions: { ...executions, byIndex, get: (key: string) => (key === 'acme/a' ? {} : undefined) } },
     directory: sources.directory,
     dispatchLeases: { ...createSource(), onReturn: sources.returns.onChange },
-    tracking: { changesOf: (kind: string) => (kind === 'TaskExecution' ? sources.ends : createSource()) },
+    tracking: {
+      changesOf: (kind: string) => (kind === 'TaskExecution' ? sources.ends : createSource()),
+      hasUnclaimed: (owner: string) => owner === runName('default', 'acme', 'late'),
+      ended: (owner: string) => (owner === runName('default', 'acme', 'restored') ? [{}] : []),
+    },
+    jobs: {
+      startedBy: ({ name }: Starter) => [
+        { metadata: { name: `${name}-build`, annotations: name === 'tidy' ? { [annotations.recorded]: 'true' } : {} } },
+      ],
+    },
+    installation: 'default',
     whereabouts: { changesOf: () => createSource() },
   } as unknown as TaskExecutionSources)
   const got: string[] = []
@@ -61,7 +76,7 @@ const jobOf = (labels: Readonly<Record<string, string>>) =>
   ({ metadata: { namespace: 'acme', name: 'j', labels } }) as unknown as KubeObject
 const object = { metadata: { namespace: 'acme', name: 'x' } } as unknown as KubeObject
 
-const open = ['acme/waits', 'acme/started', 'acme/late', 'acme/untidy']
+const open = ['acme/waits', 'acme/started', 'acme/late', 'acme/restored', 'acme/untidy']
 
 it.each<{ name: string; source: string; change: Parameters<Handler>; want: readonly string[] }>([
   { name: 'a run itself', source: 'executions', change: ['acme/a', object], want: ['acme/a'] },

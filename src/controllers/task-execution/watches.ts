@@ -7,11 +7,13 @@ import {
   type TaskExecution,
   type TaskSchedule,
 } from '../../api/index.ts'
+import { runName } from '../../contract/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
-import { starterOf } from '../../services/jobs/index.ts'
+import { type Jobs, starterOf } from '../../services/jobs/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
+import { isAcknowledged } from '../../workloads/index.ts'
 
 export type TaskExecutionSources = {
   readonly caches: {
@@ -26,13 +28,16 @@ export type TaskExecutionSources = {
   }
   readonly directory: Pick<BrokerDirectory, 'onChange'>
   readonly dispatchLeases: Pick<DispatchLeases, 'onChange' | 'onReturn'>
-  readonly tracking: Pick<Tracking, 'changesOf'>
+  readonly tracking: Pick<Tracking, 'changesOf' | 'ended' | 'hasUnclaimed'>
+  readonly jobs: Pick<Jobs, 'startedBy'>
+  readonly installation: string
   readonly whereabouts: Pick<Whereabouts, 'changesOf'>
 }
 
-export function taskExecutionWatches({ caches, tracking, whereabouts, directory, dispatchLeases }: TaskExecutionSources): readonly Watch[] {
+export function taskExecutionWatches(sources: TaskExecutionSources): readonly Watch[] {
+  const { caches, tracking, whereabouts, directory, dispatchLeases } = sources
   const { executions, schedules, dependencies, jobs, taskBrokers } = caches
-  const ofBroker = (broker: string) => keysOf(executions.byIndex('byBroker', broker).filter(isOpen))
+  const ofBroker = (broker: string) => keysOf(executions.byIndex('byBroker', broker).filter((run) => isOpen(sources, run)))
   return [
     watch('TaskExecutions', executions, (key) => [key]),
     watch('Jobs', jobs, (_, current, previous) => {
@@ -59,11 +64,17 @@ export function taskExecutionWatches({ caches, tracking, whereabouts, directory,
   ]
 }
 
-/** Whether something is left to do at the broker: a run that has ended may wait for late ends of its jobs, and for the tidying of its Jobs. */
-function isOpen(run: TaskExecution): boolean {
-  const isLate = ({ state, job }: { readonly state: string; readonly job?: string | undefined }) =>
-    state === 'TimedOut' || state === 'Cancelled' || job !== undefined
-  return finalStateOf(run) === undefined || run.status?.nodes?.some(isLate) === true
+/**
+ * Whether something is left to do at the broker. A run that has ended costs nothing, unless a job of a stopped node has ended since, or one of
+ * its Jobs is not tidied up.
+ */
+function isOpen({ tracking, jobs, installation }: TaskExecutionSources, execution: TaskExecution): boolean {
+  if (finalStateOf(execution) === undefined) return true
+  const { namespace = '', name } = execution.metadata
+  const run = runName(installation, namespace, name)
+  if (tracking.hasUnclaimed(run) || tracking.ended(run).length > 0) return true
+  const isOfJobs = execution.status?.nodes?.some(({ job }) => job !== undefined) === true
+  return isOfJobs && jobs.startedBy({ kind: 'TaskExecution', namespace, name }).some((job) => !isAcknowledged(job))
 }
 
 /** Only a run that has not started depends on changes of what it refers to. */
