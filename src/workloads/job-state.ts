@@ -72,7 +72,7 @@ export function describeJobTrouble(pods: readonly Pod[], nowMs: number): PodTrou
   const current = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
   if (current.length === 0) {
     const last = describeLastFailure(pods)
-    return { unschedulable: 0, ...(last === undefined ? noPods : { ...last, blocked: 'PodFailing' }) }
+    return { unschedulable: 0, ...(last === undefined ? noPods : { ...last, blocked: 'PodFailing', isRetried: true }) }
   }
   const { unschedulable: _, unschedulableWords: __, ...trouble } = describePodTrouble(current)
   return { unschedulable: 0, ...(trouble.words === undefined ? describeLeftContainer(current, nowMs) : trouble) }

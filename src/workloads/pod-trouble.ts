@@ -12,6 +12,8 @@ export type PodTrouble = {
   readonly reason?: string
   /** The same as the reason of the condition Blocked. */
   readonly blocked?: BlockedReason
+  /** A container has failed and is started again, or another pod is: between two failures all looks well for a while. */
+  readonly isRetried?: true
 }
 
 type Failure = {
@@ -21,6 +23,7 @@ type Failure = {
   readonly reason: string
   readonly words: string
   readonly next: string
+  readonly isRetried?: true
 }
 
 /** Longest quotation of a container or the scheduler in a message. */
@@ -43,7 +46,12 @@ export function describePodTrouble(all: readonly Pod[], advice: PodAdvice = plai
     ...(why === undefined ? {} : { unschedulableWords: `${waiting.length} of ${pods.length} pods Pending: ${why}` }),
     ...(first === undefined
       ? {}
-      : { reason: first.reason, blocked: first.blocked, words: `${othersWords(failures.length)}${first.words}. Next: ${first.next}` }),
+      : {
+          reason: first.reason,
+          blocked: first.blocked,
+          words: `${othersWords(failures.length)}${first.words}. Next: ${first.next}`,
+          ...(first.isRetried === true ? { isRetried: true } : {}),
+        }),
   }
 }
 
@@ -65,7 +73,8 @@ function failureOf(pod: Pod, advice: PodAdvice): Failure | undefined {
   if (worst !== undefined) return worst
   if (status?.phase === 'Failed') {
     const words = `pod ${name}: ${status.reason ?? 'Failed'}${colon(status.message)}`
-    return { pod: name, blocked: 'PodFailing', rank: 4, reason: status.reason ?? 'Failed', words, next: `kubectl describe pod ${name}` }
+    const next = `kubectl describe pod ${name}`
+    return { pod: name, blocked: 'PodFailing', rank: 4, reason: status.reason ?? 'Failed', words, next, isRetried: true }
   }
   const unschedulable = unschedulableWords(pod)
   if (unschedulable === undefined) return undefined
@@ -97,6 +106,7 @@ function containerFailure(
       reason: isOutOfMemory ? 'OOMKilled' : (told[0] ?? ''),
       words: `${subject}: ${words}${colon(ended?.message)}`,
       next,
+      isRetried: true,
     }
   }
   if (reason === undefined || harmless.includes(reason)) return undefined

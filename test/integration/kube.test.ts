@@ -17,6 +17,7 @@ import {
 } from '../../src/kube/index.ts'
 import { silentLogger as log } from '../../src/observability/index.ts'
 import { createElector } from '../../src/runtime/index.ts'
+import { createStatusWriter, createWriteBudget } from '../../src/services/status/index.ts'
 
 type ConfigMap = KubeObject & { readonly data?: Readonly<Record<string, string>> }
 const configMaps: Resource<ConfigMap> = { group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true }
@@ -322,6 +323,56 @@ test('of two electors one leads; when it stops, the other does', async () => {
   b.stop.abort()
   await b.run
   expect((await client.get(leases, namespace, 'elected')).spec).toMatchObject({ holderIdentity: '', leaseTransitions: 1 })
+})
+
+test('a status of what went with its namespace shows that the namespace goes; one of what went alone shows nothing', async () => {
+  const [place, going] = [namespace, 'kube-test-going']
+  await client.create(namespaces, { metadata: { name: going } }, by)
+  const scaling = { minReplicas: 0, maxReplicas: 2 }
+  const poolIn = (where: string) => ({ ...pool('gone', scaling), metadata: { namespace: where, name: 'gone' } })
+  const [alone, withIt] = await Promise.all([place, going].map((where) => client.create(workerPools, poolIn(where) as never, by)))
+  // Keeps the namespace from being gone before its pool is.
+  const held = { metadata: { namespace: going, name: 'held', finalizers: ['acme.dev/held'] } }
+  await client.create(configMaps, held, by)
+  await client.delete(workerPools, place, 'gone')
+  await client.delete(namespaces, undefined, going)
+  const isGone = async (where: string) => (await client.list(workerPools, { namespace: where })).items.length === 0
+  await eventually(async () => (await isGone(place)) && (await isGone(going)))
+
+  const closing = createClosingNamespaces({ client, clock })
+  const answers: unknown[] = []
+  const asking = createClosingNamespaces({
+    clock,
+    client: {
+      ...client,
+      async create(...request) {
+        const answer = await client.create(...request).catch((error: unknown) => error)
+        answers.push(answer)
+        if (answer instanceof Error) throw answer
+        return answer as never
+      },
+    },
+  })
+  for (const each of [alone, withIt]) {
+    const writer = createStatusWriter<WorkerPool>({
+      client: asking.client,
+      resource: workerPools,
+      fieldManager: 'kube-test',
+      clock,
+      transitionOf: () => undefined,
+      budget: createWriteBudget({ clock, perSecond: 10, closing: asking }),
+    })
+    expect(await writer.write('gone', each as WorkerPool, { observedGeneration: 1, conditions: [] })).toEqual({})
+  }
+  await eventually(() => answers.length === 2)
+  await sleep(clock, 0)
+  expect([asking.isClosing({ namespace: place }), asking.isClosing({ namespace: going })]).toEqual([false, true])
+  expect((await client.list(events, { namespace: place, fieldSelector: 'metadata.name=taskmill-trial' })).items).toEqual([])
+  // And a refused write by itself.
+  const late = { metadata: { namespace: going, name: 'late' } }
+  await expect(closing.client.create(configMaps, late, by)).rejects.toThrow('being terminated')
+  expect(closing.isClosing({ namespace: going })).toBe(true)
+  await client.patch(configMaps, { metadata: { namespace: going, name: 'held', finalizers: [] } } as never, by)
 })
 
 test('an event about an object is recorded, and its repetition counted', async () => {

@@ -19,7 +19,8 @@ export const blockedCondition = {
     PodFailing: {
       status: 'True',
       meaning:
-        'A pod of the Kubernetes Job does not start or keeps failing: its image, its configuration, its command. The message quotes it.',
+        'A pod of the Kubernetes Job does not start or keeps failing: its image, its configuration, its command. The message quotes it. A failure ' +
+        'counts until a retry has run for a minute.',
     },
     PodUnschedulable: { status: 'True', meaning: 'No node has room for a pod of the Kubernetes Job. Add a node or lower the requests.' },
     NoPod: {

@@ -108,11 +108,13 @@ type State = JobsDeps & {
 const fieldManager = 'taskmill-jobs'
 /** Answers that are nobody's refusal: the API server failed or has too much to do, or the namespace is being deleted. */
 const passing: ReadonlySet<RefusalKind> = new Set(['Unavailable', 'Overloaded', 'NamespaceGone'])
+/** A Job whose pods fail is tried again and again: it fails until a try has run for so long. */
+const calmMs = 60_000
 /** How long the cache may lag behind a creation of this process before the API server is asked. */
 const cacheLagMs = 10_000
 
 export function createJobs(deps: JobsDeps): Jobs {
-  const podWatch = createPodWatch({ client: deps.client, clock: deps.clock, describe: describeJobTrouble })
+  const podWatch = createPodWatch({ client: deps.client, clock: deps.clock, describe: describeJobTrouble, calmMs })
   const state: State = { ...deps, createdAtMs: new Map(), podWatch }
   return {
     create: (wanted, call) => createJob(state, wanted, call),

@@ -4,7 +4,7 @@ import { silentLogger } from '../../observability/index.ts'
 import { describePodTrouble } from '../../workloads/index.ts'
 import { createPodWatch } from './pod-watch.ts'
 
-function setup(ageMs = 0) {
+function setup(ageMs = 0, calmMs = 0) {
   const clock = fakeClock(Date.UTC(2026, 10, 23, 3))
   const asked: string[] = []
   const server = { failure: undefined as Error | undefined, status: {} }
@@ -15,7 +15,7 @@ function setup(ageMs = 0) {
       return { items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: {}, status: server.status }], resourceVersion: '1' }
     },
   }
-  const watch = createPodWatch({ client: client as never, clock, describe: (pods) => describePodTrouble(pods) })
+  const watch = createPodWatch({ client: client as never, clock, describe: (pods) => describePodTrouble(pods), calmMs })
   const creationTimestamp = new Date(clock.now() - ageMs).toISOString()
   const wanting = { namespace: 'acme', name: 'email', labelSelector: 'taskmill.dev/pool=email', creationTimestamp }
   const look = (isAsWanted = false) =>
@@ -75,4 +75,46 @@ it('a process that starts looks at once at the pods of what is older than its pa
   await look(true)
   expect(await look()).toEqual({ isUnknown: true, againAfterMs: 3_000 })
   expect(asked).toHaveLength(1)
+})
+
+const failed = { phase: 'Failed', reason: 'Error' }
+const pulling = { containerStatuses: [{ name: 'main', state: { waiting: { reason: 'ImagePullBackOff' } } }] }
+
+it('a failure that is retried stays until a try has run well for a minute', async () => {
+  const { clock, server, look } = setup(0, 60_000)
+  const words = async (isAsWanted = false) => (await look(isAsWanted)).trouble?.words
+  server.status = failed
+  await look()
+  await clock.advance(3_000)
+  const said = await words()
+  expect(said).toContain('pod p: Error')
+  // The next pod starts, runs, fails, and so on.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    server.status = { phase: 'Running' }
+    await clock.advance(10_000)
+    expect([await words(), await words(true)]).toEqual([said, said])
+    server.status = failed
+    await clock.advance(40_000)
+    expect(await words()).toBe(said)
+  }
+  await clock.advance(59_999)
+  expect(await look(true)).toEqual({ trouble: expect.objectContaining({ words: said }), againAfterMs: 1 })
+  await clock.advance(1)
+  expect(await look(true)).toEqual({})
+})
+
+it('a pod that could not start is forgotten as soon as it runs, and another trouble takes the place of a failure at once', async () => {
+  const { clock, server, look } = setup(0, 60_000)
+  server.status = pulling
+  await look()
+  await clock.advance(3_000)
+  expect((await look()).trouble?.reason).toBe('ImagePullBackOff')
+  expect(await look(true)).toEqual({})
+  server.status = failed
+  await look()
+  await clock.advance(3_000)
+  expect((await look()).trouble?.reason).toBe('Error')
+  server.status = pulling
+  await clock.advance(5_000)
+  expect((await look()).trouble?.reason).toBe('ImagePullBackOff')
 })

@@ -38,9 +38,14 @@ export type PodWatchDeps = {
   readonly clock: Clock
   /** Returns what is wrong with these pods. Unschedulable pods are looked at every 5 s, however long that lasts. */
   readonly describe: (pods: readonly Pod[], nowMs: number) => PodTrouble
+  /**
+   * So long a failure that is retried stays after it was seen last: the pods look well while they are tried again, which is not the end of it.
+   * Default 0.
+   */
+  readonly calmMs?: number
 }
 
-type Memory = { readonly sinceMs: number; listedAtMs?: number; trouble?: PodTrouble }
+type Memory = { readonly sinceMs: number; listedAtMs?: number; trouble?: PodTrouble; failedAtMs?: number }
 
 /** Of a Deployment or Job whose pods were all there when it was looked at last. */
 const allThere = 'AllThere'
@@ -56,11 +61,14 @@ export function createPodWatch(deps: PodWatchDeps): PodWatch {
   return {
     async look(key, wanting, { signal, log }) {
       const known = memories.get(key)
+      const troubled = known === allThere ? undefined : known
       if (wanting === undefined) {
+        const leftMs = troubled === undefined ? 0 : calmLeftMs(deps, troubled)
+        if (troubled?.trouble !== undefined && leftMs > 0) return { trouble: troubled.trouble, againAfterMs: leftMs }
         memories.set(key, allThere)
         return {}
       }
-      const memory: Memory = known === undefined || known === allThere ? { sinceMs: clock.now() } : known
+      const memory: Memory = troubled ?? { sinceMs: clock.now() }
       memories.set(key, memory)
       const isOld = known === undefined && clock.now() - Date.parse(wanting.creationTimestamp ?? '') > patienceMs
       if (isOld || clock.now() >= dueAtMs(memory, clock.now())) await listPods(deps, memory, wanting, log, signal)
@@ -72,17 +80,26 @@ export function createPodWatch(deps: PodWatchDeps): PodWatch {
   }
 }
 
+/** How long the failure that was seen last stays. */
+function calmLeftMs({ clock, calmMs = 0 }: PodWatchDeps, { failedAtMs = -Infinity }: Memory): number {
+  return Math.max(0, failedAtMs + calmMs - clock.now())
+}
+
 async function listPods(
-  { client, clock, describe }: PodWatchDeps,
+  deps: PodWatchDeps,
   memory: Memory,
   { name, namespace, labelSelector }: WantingPods,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const { client, clock, describe } = deps
   memory.listedAtMs = clock.now()
   try {
     const page = await client.list(pods, { namespace, labelSelector, limit: 500, resourceVersion: '0', signal })
-    memory.trouble = describe(page.items, clock.now())
+    const found = describe(page.items, clock.now())
+    if (found.isRetried === true) memory.failedAtMs = clock.now()
+    else if (found.words === undefined && calmLeftMs(deps, memory) > 0) return
+    memory.trouble = found
   } catch (error) {
     if (signal.aborted) throw error
     // Only words depend on it, and how quickly a pool that waits for nodes grows. What was found last stays.
