@@ -1,9 +1,18 @@
 /** Schedules while something is away: the broker, the ledger, the namespace, the dispatch lease; of the operator see schedule-missed. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { taskBrokers, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
+import {
+  type Condition,
+  findCondition,
+  taskBrokers,
+  type TaskExecution,
+  taskExecutions,
+  taskSchedules,
+  type TaskSchedule,
+} from '../../src/api/index.ts'
 import { namespaces, observe } from '../support/cluster-client.ts'
-import { createBroker, createSchedule } from '../support/manifests.ts'
+import { createBroker, createExecution, createSchedule } from '../support/manifests.ts'
 import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from './schedule-home.ts'
 
 let home: ScheduleHome
@@ -46,6 +55,49 @@ describe('a broker that is away', () => {
     const slots = slotsOf(consumer).filter((slot) => slot !== interrupted)
     expect(new Set(slots).size).toBe(slots.length)
     await remove('away')
+  })
+})
+
+describe('what is said of a run that is blocked', () => {
+  const overlaps = ({ status }: TaskSchedule) => status?.missedRuns?.find(({ reason }) => reason === 'Overlap')?.count ?? 0
+  const blockedIn = (object: TaskSchedule | TaskExecution) => findCondition<Condition>(object.status?.conditions, 'Blocked')
+  const observeRun = (holds: (object: TaskExecution) => boolean) =>
+    observe(home.client, taskExecutions, { namespace: home.namespace, name: 'held' }, (object) => object !== undefined && holds(object))
+
+  it('stays through a restart of the operator and an outage of the broker, and is told once', async () => {
+    const queue = new Queue('held', { connection: { host: home.redis.host, port: home.redis.port } })
+    queue.on('error', () => undefined)
+    await queue.pause()
+    const task = { type: 'x', queue: 'held' }
+    await create('held', { everySeconds: 2, concurrencyPolicy: 'Forbid', task })
+    await createExecution(home.client, home.namespace, 'held', { task })
+    const before = blockedIn(await home.schedule('held', (each) => reasonOf(each, 'Blocked') === 'QueuePaused'))
+    const ofRun = await observeRun((run) => blockedIn(run)?.reason === 'QueuePaused')
+
+    /** The schedule, after the operator has looked at some slots more. */
+    const later = async (slots: number): Promise<TaskSchedule> => {
+      const count = overlaps(await home.schedule('held', () => true))
+      return home.schedule('held', (each) => overlaps(each) >= count + slots && reasonOf(each, 'Ready') === 'SlotScheduled')
+    }
+    await restartOperator(async () => undefined)
+    expect(blockedIn(await later(4))).toEqual(before)
+
+    await home.redis.kill()
+    const away = await home.schedule('held', (each) => reasonOf(each, 'Ready') === 'BrokerUnreachable')
+    expect(blockedIn(away)).toEqual(before)
+    await home.redis.restart()
+    expect(blockedIn(await later(4))).toEqual(before)
+    const run = await observeRun(() => true)
+    expect(run && blockedIn(run)).toEqual(ofRun && blockedIn(ofRun))
+    const told = (await home.eventsOf('held', 'RunBlocked')).map(({ regarding, series }) => `${regarding.kind} ${series?.count ?? 1}`)
+    expect(told.toSorted()).toEqual(['TaskExecution 1', 'TaskSchedule 1'])
+
+    await queue.resume()
+    const consumer = home.consume('held', async () => undefined)
+    await consumer.ran(2)
+    await home.schedule('held', (each) => reasonOf(each, 'Blocked') === undefined)
+    await queue.close()
+    await remove('held')
   })
 })
 

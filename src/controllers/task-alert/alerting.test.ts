@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Condition, TaskAlert, TaskAlertStatus, WorkerPool } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
+import { taskmillError } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
 import { createWriteBudget } from '../../services/status/index.ts'
 import { alertingOf, createAlertingController } from './alerting.ts'
@@ -10,10 +11,11 @@ const key = 'WorkerPool/acme/email'
 
 function home() {
   const clock = fakeClock(Date.parse('2026-11-29T03:00:00Z'))
-  const world = { alerts: [] as TaskAlert[], conditions: [] as Condition[], uid: 'u1' }
+  const world = { alerts: [] as TaskAlert[], conditions: [] as Condition[], uid: 'u1', isClosing: false, isGone: false, gone: 0 }
   const writes: { readonly conditions: readonly Condition[]; readonly fieldManager: string }[] = []
   const client = {
     async applyStatus(_: unknown, body: { status: { conditions: Condition[] } }, { fieldManager }: { fieldManager: string }) {
+      if (world.isGone) throw taskmillError('TM_KUBE_NOT_FOUND', 'workerpools.taskmill.dev "email" not found')
       writes.push({ conditions: body.status.conditions, fieldManager })
     },
   } as unknown as KubeClient
@@ -30,7 +32,11 @@ function home() {
       alertsOf: () => world.alerts,
       targetOf: () => poolTarget(pool()),
       clock,
-      statusBudget: createWriteBudget({ clock, perSecond: 10 }),
+      statusBudget: createWriteBudget({
+        clock,
+        perSecond: 10,
+        closing: { isClosing: () => world.isClosing, noteGone: () => void world.gone++ },
+      }),
     })
   let controller = controllerNow()
   return {
@@ -68,6 +74,18 @@ it('shows on the target what fires, takes it back, and goes with the last alert'
   await look()
   await look()
   expect(writes.slice(2)).toMatchObject([{ conditions: [] }])
+})
+
+it('writes nothing while the namespace of the target is being deleted, and says of a target that is gone that its namespace may go', async () => {
+  const { world, writes, look } = home()
+  world.alerts = [alertOf('Firing', '23% > 10%')]
+  Object.assign(world, { isGone: true })
+  expect(await look()).toEqual({})
+  expect(world.gone).toBe(1)
+  Object.assign(world, { isGone: false, isClosing: true })
+  world.alerts = []
+  expect(await look()).toEqual({ requeueAfterMs: 60_000 })
+  expect(writes).toEqual([])
 })
 
 it('writes values at most every 30 s, and keeps the time of the transition', async () => {

@@ -9,7 +9,7 @@ import type { UnknownReason } from '../../alerting/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { hasCode } from '../../errors/index.ts'
 import type { KubeClient } from '../../kube/index.ts'
-import { runningGaugeMs, type WriteBudget } from '../../services/status/index.ts'
+import { closingMs, runningGaugeMs, type WriteBudget } from '../../services/status/index.ts'
 import { type Target, type TargetKind, targetResources } from './target.ts'
 
 export type AlertingDeps = {
@@ -48,6 +48,8 @@ export function createAlertingController({ client, alertsOf, targetOf, clock, st
         return {}
       }
       const { metadata, status } = target.object
+      // Its alerts go with it, each by itself.
+      if (statusBudget.isClosing(metadata)) return { requeueAfterMs: closingMs }
       const last = written.get(key)
       const before = last?.uid === metadata.uid && last !== undefined ? last : undefined
       const current = before === undefined ? findCondition(status?.conditions, alertingType) : before.condition
@@ -68,6 +70,7 @@ export function createAlertingController({ client, alertsOf, targetOf, clock, st
       } catch (error) {
         // The target was deleted a moment ago.
         if (!hasCode(error, 'TM_KUBE_NOT_FOUND')) throw error
+        statusBudget.noteGone(metadata)
       }
       written.set(key, { uid: metadata.uid, condition: conditions[0], firing, atMs: clock.monotonicNow() })
       return {}

@@ -16,7 +16,7 @@ const terminating = { ...schedule, metadata: { ...schedule.metadata, deletionTim
 
 /** A schedule whose data in the broker is removed at the first try after `failures`. */
 function setup(failures = 0) {
-  const there: { object: TaskSchedule | undefined } = { object: schedule }
+  const there: { object: TaskSchedule | undefined; isClosing: boolean } = { object: schedule, isClosing: false }
   const count = { removals: 0, sweeps: 0 }
   const memories: { record?: unknown; shown?: unknown; understood?: { readonly ok: boolean } }[] = []
   const short: { handler?: () => void } = {}
@@ -42,10 +42,12 @@ function setup(failures = 0) {
     metrics: createMetrics({ now: () => 0 }),
     clock: fakeClock(),
     onMemoryShort: (handler: () => void) => (short.handler = handler),
+    statusBudget: { isClosing: () => there.isClosing },
     installation: 'default',
   } as unknown as TaskScheduleDeps)
   return {
     count,
+    there,
     memories,
     runShortOfMemory: () => short.handler?.(),
     async see(object: TaskSchedule | undefined) {
@@ -75,6 +77,15 @@ test('a schedule that was deleted before this process knew where its ledger is l
   const { see, count } = setup()
   await see(undefined)
   expect(count).toEqual({ removals: 0, sweeps: 1 })
+})
+
+test('a schedule in a namespace that is being deleted waits for its own deletion', async () => {
+  const { see, there, count, memories } = setup()
+  there.isClosing = true
+  expect(await see(schedule)).toEqual({ requeueAfterMs: 60_000 })
+  expect([count.removals, memories]).toEqual([0, []])
+  await see(terminating)
+  expect(count).toEqual({ removals: 1, sweeps: 0 })
 })
 
 test('when memory is short, ledgers and plans are dropped: they can be read and compiled again', async () => {
