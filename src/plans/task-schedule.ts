@@ -75,7 +75,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
 function pendingDeadlineOf(spec: TaskSchedule['spec']): Pick<StaticPlan, 'pendingDeadlineSeconds' | 'isPendingDefault'> {
   const { pendingDeadlineSeconds, concurrencyPolicy } = spec
   if (pendingDeadlineSeconds !== undefined) return { pendingDeadlineSeconds }
-  const isHeldUp = concurrencyPolicy !== 'Allow' && slotStartOf(spec).kind === 'job'
+  const isHeldUp = (concurrencyPolicy === 'Forbid' || concurrencyPolicy === 'Queue') && slotStartOf(spec).kind === 'job'
   return isHeldUp ? { pendingDeadlineSeconds: defaultPendingSeconds, isPendingDefault: true } : {}
 }
 

@@ -189,3 +189,106 @@ describe('Queue', () => {
     expect(world.missed('LedgerRegressed')).toEqual({ count: 1, lastSlot: slot(3) })
   })
 })
+
+describe('Replace', () => {
+  const replace = { concurrencyPolicy: 'Replace' } as const
+
+  /** The run of the first slot is active, as `begun` says. */
+  function running(begun = true) {
+    const world = home()
+    world.lead(start, planOf(replace))
+    world.lead(slot(1), planOf(replace))
+    if (begun) world.begin(slot(1))
+    return world
+  }
+
+  it('cancels the active run when the next slot is due, records it as replaced, and starts the slot', () => {
+    const world = running()
+    expect(world.lead(slot(2), planOf(replace))).toEqual(['Look', 'cancel', 'Cancel', 'free', 'intend', 'Place', 'placed'])
+    expect(world.placed).toEqual([slot(2)])
+    expect(world.ledger).toMatchObject({ dispatched: 2, missed: {}, active: [{ slot: slot(2) }] })
+    expect(world.ledger?.lastRun).toEqual({
+      slot: slot(1),
+      succeeded: false,
+      reason: 'Replaced',
+      message: 'replaced by the run of slot 1970-01-07T22:42:00Z',
+      startedAtMs: slot(1) * 1000,
+      finishedAtMs: slot(2) * 1000,
+    })
+  })
+
+  it('counts a replaced run neither as failed nor as succeeded', () => {
+    const world = running()
+    world.end(slot(1), false)
+    world.lead(slot(1) + 5, planOf(replace))
+    world.lead(slot(2), planOf(replace))
+    world.lead(slot(3), planOf(replace))
+    expect(world.ledger).toMatchObject({
+      consecutiveFailures: 1,
+      lastFailure: { slot: slot(1) },
+      lastRun: { slot: slot(2), reason: 'Replaced' },
+    })
+  })
+
+  it('removes a run that has not started', () => {
+    const world = running(false)
+    world.lead(slot(2), planOf(replace))
+    expect(world.placed).toEqual([slot(2)])
+  })
+
+  it('says of a job that a worker runs that it continues, and only acknowledges its end', () => {
+    const world = running()
+    world.isStoppable = false
+    world.lead(slot(2), planOf(replace))
+    expect(world.ledger?.lastRun?.message).toMatch(
+      /^replaced by the run of slot \S+; its job is active in a worker, which Taskmill cannot stop/u,
+    )
+    expect(world.ledger).toMatchObject({ active: [{ slot: slot(2) }] })
+    world.end(slot(1), false)
+    expect(world.lead(slot(2) + 5, planOf(replace))).toEqual(['Acknowledge'])
+    expect(world.ledger).toMatchObject({ consecutiveFailures: 0, lastRun: { reason: 'Replaced' } })
+  })
+
+  it('waits for the end of a run that ended before it could be cancelled, and keeps its outcome', () => {
+    const world = running()
+    world.jobs.set(slot(1), { state: 'Ended' })
+    expect(world.lead(slot(2), planOf(replace))).toEqual(['Look', 'cancel', 'Cancel'])
+    expect(world.untilMs).toBe(slot(2) * 1000 + 1000)
+    world.end(slot(1))
+    world.lead(slot(2) + 1, planOf(replace))
+    expect(world.ledger).toMatchObject({ lastSuccess: { slot: slot(1) }, active: [{ slot: slot(2) }], dispatched: 2 })
+  })
+
+  it('replaces nothing while the schedule is suspended or held', () => {
+    for (const change of [{ suspended: true }, { isHeld: true }]) {
+      const world = running()
+      expect(world.lead(slot(2), planOf({ ...replace, ...change }))).not.toContain('cancel')
+      expect(world.placed).toEqual([slot(1)])
+    }
+  })
+
+  it('replaces all runs that Allow has left, once', () => {
+    const world = home()
+    for (const index of [0, 1, 2]) world.lead(slot(index))
+    for (const each of [slot(1), slot(2)]) world.begin(each)
+    world.lead(slot(2) + 5, planOf(replace))
+    const steps = world.lead(slot(3), planOf(replace))
+    expect(steps.filter((step) => step === 'cancel')).toHaveLength(1)
+    expect(world.placed).toEqual([slot(3)])
+  })
+
+  it('starts only the newest of the slots of an outage', () => {
+    const world = running()
+    world.lead(slot(5), planOf(replace))
+    expect(world.placed).toEqual([slot(5)])
+    expect(world.missed('Superseded')).toEqual({ count: 3, lastSlot: slot(4) })
+  })
+
+  it('does not cancel for a slot that is past its starting deadline', () => {
+    const world = running()
+    const plan = planOf({ ...replace, startingDeadlineSeconds: 20 })
+    world.lead(slot(2) + 30, plan)
+    expect(world.placed).toEqual([slot(1)])
+    expect(world.missed('StartingDeadlineExceeded')?.count).toBe(1)
+  })
+})

@@ -89,7 +89,12 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
       miss('Overlap', fire.slice(isFree ? 1 : 0))
       fire = fire.slice(0, isFree ? 1 : 0)
       break
-    // The same, and the others wait behind it, the newest of them only while there is room.
+    // The newest, which ends the run before it.
+    case 'Replace':
+      miss('Superseded', fire.slice(0, -1))
+      fire = fire.slice(-1)
+      break
+    // At most one, and the others wait behind it, the newest of them only while there is room.
     case 'Queue': {
       const line = [...patient, ...fire]
       const limit = plan.queueLimit ?? defaultQueueLimit

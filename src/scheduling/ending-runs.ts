@@ -1,5 +1,5 @@
 /**
- * How the schedule itself ends runs: by their deadlines. A run that is cancelled is marked first, then cancelled, then
+ * How the schedule itself ends runs: by their deadlines, or to replace them. A run that is cancelled is marked first, then cancelled, then
  * recorded, so that its outcome is the same whichever process finishes.
  */
 import type { Slot } from '../contract/index.ts'

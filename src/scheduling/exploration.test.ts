@@ -289,11 +289,12 @@ function successors(world: World, scenario: Scenario, mutation: Mutation): World
   return next
 }
 
-/** Under all its plans no run may begin before the one before it has ended. */
+/** Under all its plans no run may begin before the one before it has ended, or was stopped where that is possible. */
 function isOneAtATime({ plans }: Scenario): boolean {
-  return plans.every(
-    ({ concurrencyPolicy = 'Allow', runDeadlineSeconds }) => concurrencyPolicy !== 'Allow' && runDeadlineSeconds === undefined,
-  )
+  return plans.every(({ concurrencyPolicy = 'Allow', runDeadlineSeconds, generation = '' }) => {
+    const isStoppable = concurrencyPolicy !== 'Replace' || generation.endsWith('/.job')
+    return concurrencyPolicy !== 'Allow' && isStoppable && runDeadlineSeconds === undefined
+  })
 }
 
 function broken(world: World, scenario: Scenario): string | undefined {
@@ -509,6 +510,49 @@ const scenarios: readonly Scenario[] = [
     crashes: 1,
     plans: [{ concurrencyPolicy: 'Forbid', runDeadlineSeconds: tick, onDeadline: 'Cancel' }],
   },
+  {
+    name: 'a Kubernetes Job that the next one replaces',
+    until: 4,
+    crashes: 1,
+    plans: [{ concurrencyPolicy: 'Replace', missedRuns: 'Latest', generation: 'a/.job' }],
+  },
+  {
+    name: 'a job that the next one replaces, unless a worker has it',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Replace', missedRuns: 'Latest' }],
+  },
+  {
+    name: 'suspended while a run is replaced',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [
+      { concurrencyPolicy: 'Replace', missedRuns: 'Latest', generation: 'a/.job' },
+      { concurrencyPolicy: 'Replace', missedRuns: 'Latest', generation: 'a/.job', suspended: true },
+    ],
+  },
+  {
+    name: 'edited while a run is replaced',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [
+      { concurrencyPolicy: 'Replace', missedRuns: 'Latest', generation: 'a/.job' },
+      { concurrencyPolicy: 'Replace', missedRuns: 'Latest', generation: 'b/.job' },
+    ],
+  },
+  {
+    name: 'another policy while a run is replaced',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [
+      { concurrencyPolicy: 'Replace', missedRuns: 'Latest', generation: 'a/.job' },
+      { concurrencyPolicy: 'Forbid', missedRuns: 'Latest', generation: 'a/.job' },
+    ],
+  },
   { name: 'slots that wait in order', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Queue' }] },
   { name: 'more slots than may wait', until: 6, crashes: 1, isAlone: true, plans: [{ concurrencyPolicy: 'Queue', queueLimit: 1 }] },
   {
@@ -645,6 +689,24 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /dispatched, .* ran/u,
     among: /while its template is edited/u,
+  },
+  'a run starts before the one that it replaces is cancelled': {
+    mutation: {
+      step: (step, ledger, world) =>
+        step.kind === 'Write' && step.what === 'cancel' && ledger !== undefined
+          ? {
+              kind: 'Write',
+              what: 'intend',
+              ledger: {
+                ...ledger,
+                open: [...ledger.open, { slot: world.nowSlot, state: 'Intended', generation: 'a/.job', epoch: world.epoch }],
+                active: [...ledger.active, { slot: world.nowSlot, generation: 'a/.job', dispatchedAtMs: 0 }],
+              },
+            }
+          : step,
+    },
+    found: /at the same time/u,
+    among: /Job that the next one replaces/u,
   },
   'a slot overtakes one that waits': {
     mutation: {

@@ -29,7 +29,7 @@ export type SchedulePlan = {
    * policy applies. Running runs are followed meanwhile.
    */
   readonly isHeld?: boolean | undefined
-  readonly concurrencyPolicy: 'Allow' | 'Forbid' | 'Queue'
+  readonly concurrencyPolicy: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
   /** With `Queue`: how many slots may wait. */
   readonly queueLimit?: number | undefined
   readonly missedRuns: 'Latest' | 'Skip' | 'All'
@@ -92,7 +92,7 @@ export type ActiveRun = {
 /** Written before the effect, so that the process that continues after a crash records the same outcome. */
 export type Ending = { readonly reason: EndingReason; readonly message: string }
 
-const endingReasons = ['RunDeadlineExceeded'] as const
+const endingReasons = ['RunDeadlineExceeded', 'Replaced'] as const
 
 export type EndingReason = (typeof endingReasons)[number]
 
@@ -112,6 +112,7 @@ const runReasons = [
   'Refused',
   'PendingDeadlineExceeded',
   'RunDeadlineExceeded',
+  'Replaced',
 ] as const
 
 export type RunReason = (typeof runReasons)[number]

@@ -3,11 +3,12 @@
  * carries out the step and asks again, until the answer is to wait. `nextStep` reads from top to bottom: what was
  * started is finished before anything new starts.
  */
-import type { Slot } from '../contract/index.ts'
+import { type Slot, slotTime } from '../contract/index.ts'
 import { decideDueSlots, findNextWake, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
 import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import {
   jobsPlace,
+  type Ending,
   type Knowledge,
   type Ledger,
   type MissedReason,
@@ -28,6 +29,7 @@ import {
   missedRunsOf,
   withCursor,
   withDispatched,
+  withEndings,
   withIntents,
   withMissed,
   withOutcome,
@@ -52,6 +54,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     restartUnstarted(ledger, plan, knowledge) ??
     endOverdueRuns(ledger, plan, knowledge, nowMs) ??
     observeOverlaps(ledger, plan, knowledge, nowMs) ??
+    replaceRuns(ledger, plan, knowledge, nowMs) ??
     dispatchDue(ledger, plan, nowMs) ?? { kind: 'Wait', untilMs: findNextWake(ledger, plan, knowledge.looked, nowMs) }
   )
 }
@@ -293,16 +296,48 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
 }
 
 /**
- * Before a slot is missed because of an active run (Overlap), or waits for it, check whether that run still exists. If it does not, the
+ * Before a slot is missed because of an active run (Overlap), waits for it or replaces it, check whether that run still exists. If it does not, the
  * next step ends it, and the slot can fire.
  */
 function observeOverlaps(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
   const unknown = ledger.active.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
   if (plan.concurrencyPolicy === 'Allow' || unknown.length === 0) return undefined
-  const { wait, missed } = decideDueSlots(ledger, plan, nowMs)
+  const { fire, wait, missed } = decideDueSlots(ledger, plan, nowMs)
   const before = new Set(waitingSlots(ledger))
-  const overlaps = missed.some(({ reason }) => reason === 'Overlap' || reason === 'QueueFull') || wait.some((slot) => !before.has(slot))
+  const overlaps =
+    missed.some(({ reason }) => reason === 'Overlap' || reason === 'QueueFull') ||
+    wait.some((slot) => !before.has(slot)) ||
+    (plan.concurrencyPolicy === 'Replace' && fire.length > 0)
   return overlaps ? { kind: 'Look', slots: unknown } : undefined
+}
+
+/** How long to wait for an end that is on its way, if no event announces it. */
+const endPatienceMs = 1_000
+
+/**
+ * Under `Replace`, cancels the runs that are active when a slot is due. The slot is dispatched once they have their
+ * outcomes.
+ */
+function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
+  if (plan.concurrencyPolicy !== 'Replace') return undefined
+  const undecided = new Set(ledger.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
+  const running = ledger.active.filter(({ slot }) => !undecided.has(slot))
+  const [next] = decideDueSlots(ledger, plan, nowMs).fire
+  if (next === undefined || running.length === 0) return undefined
+  const unmarked = running.filter(({ ending }) => ending === undefined).map(({ slot }) => slot)
+  // Those that ended before they could be cancelled.
+  if (unmarked.length === 0) return { kind: 'Wait', untilMs: nowMs + endPatienceMs }
+  const ending: Ending = { reason: 'Replaced', message: `replaced by the run of slot ${slotTime(next)}` }
+  return {
+    kind: 'Write',
+    what: 'cancel',
+    ledger: withEndings(
+      ledger,
+      unmarked.map((slot) => ({ slot, ending, startedAtMs: looked.get(slot)?.startedAtMs })),
+    ),
+    ...notBefore([next]),
+    ...inTime([next], plan),
+  }
 }
 
 /** Dispatches the placed slots that are due, decides the other due slots, and places the jobs of the next 90 s. */

@@ -152,15 +152,22 @@ export function withEndings(
   return { ...ledger, active }
 }
 
-/** Records the end of a run. The last run is the one whose end arrived last, whatever the order of dispatch. */
-export function withOutcome(ledger: Ledger, outcome: RunOutcome): Ledger {
+/**
+ * Records the end of a run. The last run is the one whose end arrived last, whatever the order of dispatch. A run that was
+ * replaced has neither succeeded nor failed.
+ */
+export function withOutcome(before: Ledger, outcome: RunOutcome): Ledger {
   const { result: _, ...lastRun } = outcome
+  const ledger: Ledger = {
+    ...before,
+    active: before.active.filter((run) => run.slot !== outcome.slot),
+    lastRun,
+    recent: withRecentRun(before.recent, outcome),
+  }
+  if (outcome.reason === 'Replaced') return ledger
   return {
     ...ledger,
-    active: ledger.active.filter((run) => run.slot !== outcome.slot),
-    lastRun,
     ...(outcome.succeeded ? { lastSuccess: outcome } : { lastFailure: outcome }),
-    recent: withRecentRun(ledger.recent, outcome),
     consecutiveFailures: outcome.succeeded ? 0 : ledger.consecutiveFailures + 1,
   }
 }

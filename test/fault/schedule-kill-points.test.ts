@@ -111,6 +111,11 @@ const unbegun = graphOneAtATime(2, 'nowhere', { pendingDeadlineSeconds: 1 })
 /** Its runs begin and never end: they are cancelled. */
 const unending = graphOneAtATime(2, 'endless', { runDeadlineSeconds: 1, onDeadline: 'Cancel' })
 
+/** No worker takes its jobs, and each slot replaces the one before. */
+const replacing = oneAtATime(2, { concurrencyPolicy: 'Replace', missedRuns: 'Latest', task: { type: 'record', queue: idleQueue } })
+/** Some of its slots wait for the run before. */
+const queued = oneAtATime(1, { concurrencyPolicy: 'Queue' })
+
 /** Each slot a Kubernetes Job, whose pods this test ends like a kubelet. */
 const job = jobOneAtATime(2)
 /** No pod of these ever comes up. */
@@ -154,7 +159,7 @@ const isOfRuns = (point: string): boolean => / append |^(?:before|after) (?:dele
  * is lost, a deletion. Resolves with what went wrong. Slots go on falling due for as long as `meanwhile` takes.
  */
 async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonly string[]> {
-  const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, failing, graph, job }
+  const specs: Readonly<Record<string, ScheduleSpec>> = { ahead, alone, queued, failing, graph, job }
   const names = Object.keys(specs)
   await Promise.all([
     createGraph(home, 'sound'),
@@ -165,16 +170,17 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     await Promise.all(Object.entries(specs).map(async ([name, spec]) => [name, await applySchedule(home, name, spec)] as const)),
   )
   const misplacedAt = await applySchedule(home, 'misplaced', misplaced)
-  const others = { doomed: ahead, stuck, unbegun, unending, unready, unworked, forgotten: alone }
+  const others = { doomed: ahead, stuck, unbegun, unending, replacing, unready, unworked, forgotten: alone }
   await Promise.all(Object.entries(others).map(([name, spec]) => applySchedule(home, name, spec)))
   await Promise.all([
-    ...['ahead', 'alone', 'doomed', 'forgotten'].map((name) => untilMoreRan(home, name, 2)),
+    ...['ahead', 'alone', 'queued', 'doomed', 'forgotten'].map((name) => untilMoreRan(home, name, 2)),
     ...['graph', 'job'].map((name) =>
       untilLedger(home, name, 'a success', (ledger) => ledger.lastSuccess !== undefined && ledger.dispatched > 1),
     ),
     ...['failing', 'stuck', 'unbegun', 'unending', 'unready'].map((name) =>
       untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0),
     ),
+    untilLedger(home, 'replacing', 'a run that was replaced', ({ lastRun }) => lastRun?.reason === 'Replaced'),
     untilLedger(home, 'misplaced', 'a run that waits', (ledger) => ledger.active.length > 0 && isDecided(ledger)),
     untilLedger(home, 'unworked', 'two slots of which nobody ran the job', (ledger) => ledger.active.length >= 2),
     observe(client, taskSchedules, { ...home, name: 'forgotten' }, (object) => object?.status?.lastScheduleTime !== undefined),
@@ -215,7 +221,9 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     await untilMarked(home, 'alone', deletionPolicy)
   }
   await Promise.all(
-    [...names, 'misplaced', 'stuck', 'unbegun', 'unending', 'unready', 'unworked', 'forgotten'].map((name) => deleteSchedule(home, name)),
+    [...names, 'misplaced', 'stuck', 'unbegun', 'unending', 'replacing', 'unready', 'unworked', 'forgotten'].map((name) =>
+      deleteSchedule(home, name),
+    ),
   )
   await untilLedgersAreGone(home, ['graph', 'unbegun', 'unending', 'job', 'unready'])
   await deleteExecutions(home)
@@ -226,7 +234,7 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
       ...('LedgerRegressed' in missed ? [`${name}: the ledger is said to have regressed`] : []),
     ]),
     ...doubled.map((name) => `${name}: a slot ran twice`),
-    ...['stuck', 'unready', 'unworked'].flatMap((name) =>
+    ...['stuck', 'replacing', 'unready', 'unworked'].flatMap((name) =>
       slotsRun(home, name).size > 0 ? [`${name}: ran, though nobody works on its queue`] : [],
     ),
     ...(await untilNothingRemains(home).then(

@@ -1,4 +1,4 @@
-/** What a schedule does to runs that are in its way: deadlines that cancel, slots that wait, on each executor, with plain BullMQ workers and a real Job controller. */
+/** What a schedule does to runs that are in its way: deadlines that cancel, slots that replace or wait for them, on each executor, with plain BullMQ workers and a real Job controller. */
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Job, jobs, taskExecutions, type TaskExecution, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
@@ -103,6 +103,59 @@ describe('onDeadline: Cancel', () => {
     gate.resolve()
     await home.schedule('cancelled-active', (each) => reasonOf(each, 'LastRunSucceeded') === 'Succeeded')
     await remove('cancelled-active')
+  })
+})
+
+describe('Replace', () => {
+  const isReplaced = (each: TaskSchedule) => reasonOf(each, 'LastRunSucceeded') === 'Replaced'
+  const notesOf = (name: string) => home.eventsOf(name, 'RunReplaced').then((found) => found.map(({ note }) => note))
+
+  it('deletes a Kubernetes Job that runs, and creates the next, with one Event', async () => {
+    await create('replaced-job', { everySeconds: 5, concurrencyPolicy: 'Replace', job })
+    const at = await runningJob('replaced-job')
+    const object = await home.schedule('replaced-job', isReplaced)
+    expect(object.status).toMatchObject({ lastResult: 'Replaced', consecutiveFailures: 0 })
+    await observeJob(home.client, at, (each) => each === undefined)
+    await expect.poll(() => jobsOf('replaced-job').then((all) => all.length), { timeout: 20_000 }).toBe(1)
+    await remove('replaced-job')
+    const first = /^slot (\S+): "replaced by the run of slot /u.exec((await notesOf('replaced-job'))[0] ?? '')?.[1]
+    expect(first).toBeDefined()
+    expect((await notesOf('replaced-job')).filter((note) => note?.startsWith(`slot ${first}:`))).toHaveLength(1)
+    expect(await home.eventsOf('replaced-job', 'RunFailed')).toEqual([])
+  })
+
+  it('cancels a graph', async () => {
+    await home.graph('replaced', { nodes: [{ name: 'wait', task: task('nobody-replaced') }] })
+    await create('replaced-graph', { everySeconds: 3, concurrencyPolicy: 'Replace', dependencyRef: { name: 'replaced' } })
+    await home.schedule('replaced-graph', isReplaced)
+    const [first] = await runsOf('replaced-graph')
+    await home.execution(first?.metadata.name ?? '', ({ status, metadata }) => {
+      return status?.state === 'Cancelled' && metadata.annotations?.['taskmill.dev/recorded'] === 'true'
+    })
+    await remove('replaced-graph')
+  })
+
+  it('removes a job that waits in its queue, so that there is one', async () => {
+    const queue = new Queue('unworked', { connection: { host: home.redis.host, port: home.redis.port } })
+    await create('replaced-waiting', { everySeconds: 2, concurrencyPolicy: 'Replace', task: task('unworked') })
+    await home.schedule('replaced-waiting', isReplaced)
+    await home.kubectl('patch', 'tsch', 'replaced-waiting', '--type=merge', '-p', '{"spec":{"suspend":true}}')
+    await home.schedule('replaced-waiting', ({ status }) => status?.reason === 'Suspended' && status.activeRuns === 1)
+    expect(await queue.getJobCounts('wait', 'delayed', 'active', 'prioritized')).toEqual({ wait: 1, delayed: 0, active: 0, prioritized: 0 })
+    await remove('replaced-waiting')
+    await queue.close()
+  })
+
+  it('says that a job in a worker continues, and its end changes nothing', async () => {
+    const gate = Promise.withResolvers<void>()
+    const consumer = home.consume('busy', () => gate.promise)
+    await create('replaced-active', { everySeconds: 3, concurrencyPolicy: 'Replace', task: task('busy') })
+    await consumer.ran(2)
+    const object = await home.schedule('replaced-active', isReplaced)
+    expect(messageOf(object, 'LastRunSucceeded')).toContain('which Taskmill cannot stop: it continues there')
+    gate.reject(new Error('too late'))
+    await home.schedule('replaced-active', (each) => reasonOf(each, 'LastRunSucceeded') === 'AttemptsExhausted')
+    await remove('replaced-active')
   })
 })
 

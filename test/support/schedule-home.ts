@@ -42,7 +42,7 @@ const prefix = 'bull'
 export type ScheduleSpec = {
   readonly everySeconds: number
   readonly suspend?: boolean
-  readonly concurrencyPolicy?: 'Allow' | 'Forbid'
+  readonly concurrencyPolicy?: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
   readonly missedRuns?: 'Latest' | 'Skip' | 'All'
   readonly missedRunsLimit?: number
   readonly deletionPolicy?: 'Delete' | 'Orphan'

@@ -126,6 +126,10 @@ export const taskScheduleConditions = {
         status: 'False',
         meaning: 'No worker started it within pendingDeadlineSeconds. Check the pool of its queue.',
       },
+      Replaced: {
+        status: 'Unknown',
+        meaning: 'With concurrencyPolicy Replace, the next slot was due before it ended. It has neither succeeded nor failed.',
+      },
       RunDeadlineExceeded: {
         status: 'False',
         meaning:
@@ -194,6 +198,11 @@ export const taskScheduleConditions = {
 export const taskScheduleEvents = {
   RunFailed: { type: 'Warning', action: 'Run', meaning: 'A run failed for good; the note says which slot and why, and what to do next.' },
   RunRecovered: { type: 'Normal', action: 'Run', meaning: 'A run succeeded after others had failed; the note says how many.' },
+  RunReplaced: {
+    type: 'Normal',
+    action: 'Run',
+    meaning: 'With concurrencyPolicy Replace, a run was cancelled because the next slot was due; the note says which slots.',
+  },
   RunLate: {
     type: 'Warning',
     action: 'Dispatch',

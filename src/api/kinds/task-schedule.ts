@@ -119,6 +119,13 @@ const spec = object({
       fieldPath: '.queueLimit',
     },
     {
+      rule: "self.concurrencyPolicy != 'Replace' || self.missedRuns != 'All'",
+      message:
+        'with concurrencyPolicy Replace only the newest slot runs, so missedRuns All has no effect. Set missedRuns: Latest, or concurrencyPolicy: ' +
+        'Queue to run them all',
+      fieldPath: '.missedRuns',
+    },
+    {
       rule: '!has(self.onDeadline) || has(self.runDeadlineSeconds)',
       message: 'onDeadline says what runDeadlineSeconds does to a run, and that is not set. Set runDeadlineSeconds, or remove onDeadline',
       fieldPath: '.onDeadline',
@@ -156,9 +163,11 @@ const spec = object({
     concurrencyPolicy: enumeration({
       description:
         'Whether a slot is dispatched while a run of this schedule is active. A run is active from its dispatch to its final outcome, ' +
-        'including retries. Allow: it is. Forbid: the slot is missed (Overlap). Queue: the slot waits until no run is active, behind earlier ' +
+        'including retries. Allow: it is. Forbid: the slot is missed (Overlap). Replace: the active run is ' +
+        'cancelled as far as possible (see onDeadline), and the slot is dispatched; the replaced run has neither succeeded nor failed. Queue: ' +
+        'the slot waits until no run is active, behind earlier ' +
         'slots, at most queueLimit of them.',
-      values: ['Allow', 'Forbid', 'Queue'],
+      values: ['Allow', 'Forbid', 'Replace', 'Queue'],
       default: 'Allow',
     }),
     queueLimit: optional(
@@ -278,7 +287,7 @@ const status = object({
     lastFailureTime: moment('When the last failed run ended.'),
     lastFailureReason: text('Why that run failed, in one word: the reason of LastRunSucceeded.', 64),
     lastFailureMessage: text('Message of that failed run.', 2048),
-    lastResult: optional(enumeration({ description: 'Outcome of the run that ended last.', values: ['Succeeded', 'Failed'] })),
+    lastResult: optional(enumeration({ description: 'Outcome of the run that ended last.', values: ['Succeeded', 'Failed', 'Replaced'] })),
     consecutiveFailures: count('Failed runs since the last successful one.'),
     recentRuns: optional(
       list({
@@ -288,7 +297,7 @@ const status = object({
           description: 'One of the runs.',
           fields: {
             slotTime: dateTime({ description: 'Slot of the run.' }),
-            result: enumeration({ description: 'Outcome of the run.', values: ['Succeeded', 'Failed'] }),
+            result: enumeration({ description: 'Outcome of the run.', values: ['Succeeded', 'Failed', 'Replaced'] }),
             reason: text('Why, in one word: a reason of LastRunSucceeded. Missing if it is Succeeded.', 64),
             finishTime: dateTime({ description: 'When it ended, or when Taskmill counted it as ended.' }),
             durationSeconds: count('Seconds from the start of its last attempt (a graph or a Kubernetes Job: from its start) to its end.'),

@@ -18,7 +18,8 @@ const ledger: Ledger = {
 const schedule = { metadata: { name: 'report' } } as unknown as TaskSchedule
 const missed = (count: number, lastSlot: number): Change => ({ kind: 'Missed', reason: 'Overlap', count, lastSlot })
 
-const next = 'Next: find out why the run takes longer than the interval, or let runs overlap (concurrencyPolicy: Allow)'
+const next =
+  'Next: find out why the run takes longer than the interval, or let slots wait (concurrencyPolicy: Queue), end the run (Replace) or overlap (Allow)'
 
 it('tells the first missed slot of a reason at once, and the others ten minutes later in one', () => {
   const unreported: UnreportedMisses = new Map()
@@ -91,5 +92,23 @@ it('tells each failure, and of successes the first after failures', () => {
       'AttemptsExhausted: slot 2026-11-15T00:00Z: "timeout". Next: correct the cause; taskmill run tsch/report runs it once more',
     ],
     ['Normal', 'RunRecovered', 'slot 2026-11-15T00:00Z: succeeded after 3 failures'],
+  ])
+})
+
+it('tells of a run that was replaced once, and not as a failure', () => {
+  const run = {
+    slot,
+    succeeded: false,
+    reason: 'Replaced',
+    message: 'replaced by the run of slot 2026-11-15T00:01:00Z',
+    finishedAtMs: 0,
+  } as const
+  const events = changeEvents([{ kind: 'RunEnded', run, failuresBefore: 1 }], ledger, { schedule }, 0)
+  expect(events).toMatchObject([
+    {
+      type: 'Normal',
+      reason: 'RunReplaced',
+      note: 'slot 2026-11-15T00:00Z: "replaced by the run of slot 2026-11-15T00:01:00Z". Next: nothing, unless no run ever succeeds: then runs take longer than the interval',
+    },
   ])
 })

@@ -61,7 +61,8 @@ const reportEveryMs = 600_000
 
 /** What to do about missed slots, by their reason; `name` is that of the schedule. */
 const afterMisses: Readonly<Record<MissedReason, (name: string) => string>> = {
-  Overlap: () => 'find out why the run takes longer than the interval, or let runs overlap (concurrencyPolicy: Allow)',
+  Overlap: () =>
+    'find out why the run takes longer than the interval, or let slots wait (concurrencyPolicy: Queue), end the run (Replace) or overlap (Allow)',
   QueueFull: () => 'find out why runs take longer than the interval, or raise queueLimit',
   Superseded: () => 'nothing, a newer slot runs instead, unless each slot has to run (missedRuns: All)',
   Skipped: () => 'nothing, unless late slots have to run (missedRuns: Latest or All)',
@@ -87,6 +88,8 @@ export function changeEvents(
   for (const change of changes) {
     if (change.kind === 'Regressed') {
       events.push(scheduleEvent('LedgerRegressed', describeRegression(ledger)))
+    } else if (change.kind === 'RunEnded' && change.run.reason === 'Replaced') {
+      events.push(scheduleEvent('RunReplaced', describeRun(change.run, schedule)))
     } else if (change.kind === 'RunEnded' && !change.run.succeeded) {
       events.push(scheduleEvent('RunFailed', `${change.run.reason}: ${describeRun(change.run, schedule)}`))
     } else if (change.kind === 'RunEnded' && change.failuresBefore > 0) {

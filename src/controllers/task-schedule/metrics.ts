@@ -5,8 +5,8 @@ import type { World } from './gather.ts'
 
 /** All outcomes of a run: series that stay at 0 exist too. */
 const outcomes = {
-  task: ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
-  job: ['Succeeded', 'Failed', 'TimedOut', 'JobRemoved', 'Refused', 'PendingDeadlineExceeded', 'RunDeadlineExceeded'],
+  task: ['Succeeded', 'AttemptsExhausted', 'JobRemoved', 'PendingDeadlineExceeded', 'RunDeadlineExceeded', 'Replaced'],
+  job: ['Succeeded', 'Failed', 'TimedOut', 'JobRemoved', 'Refused', 'PendingDeadlineExceeded', 'RunDeadlineExceeded', 'Replaced'],
   dependencyRef: [
     'Succeeded',
     'Skipped',
@@ -17,6 +17,7 @@ const outcomes = {
     'Refused',
     'PendingDeadlineExceeded',
     'RunDeadlineExceeded',
+    'Replaced',
   ],
 } as const satisfies Record<SlotStartName, readonly RunReason[]>
 /** All reasons, and whether somebody wanted it so. */

@@ -373,3 +373,11 @@ it('says where the number of missed slots is a minimum', () => {
     { reason: 'Superseded', count: 99, lowerBound: true, lastSlotTime: '2026-11-22T00:00:00Z' },
   ])
 })
+
+it('a replaced run is neither a success nor a failure', () => {
+  const run = { slot: ledger.cursor, succeeded: false, reason: 'Replaced', message: 'replaced by …', finishedAtMs: nowMs } as const
+  const status = statusFor({ ledger: { ...ledger, lastRun: run } })
+  expect(facts(status)).toContain('LastRunSucceeded Unknown Replaced')
+  expect(status).toMatchObject({ lastResult: 'Replaced', consecutiveFailures: 0 })
+  expect(status).not.toHaveProperty('lastFailureTime')
+})

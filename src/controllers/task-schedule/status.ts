@@ -169,7 +169,7 @@ function lastRun(run: RunOutcome, { schedule }: World): WantedCondition {
   return scheduleCondition('LastRunSucceeded', run.reason, describeRun(run, schedule))
 }
 
-/** What to do about a run that failed, by its reason; `again` is the command that runs it once more. */
+/** What to do about a run that did not succeed, by its reason; `again` is the command that runs it once more. */
 const afterFailure: Readonly<Record<Exclude<RunReason, 'Succeeded' | 'Skipped'>, (again: string) => string>> = {
   AttemptsExhausted: (again) => `correct the cause; ${again} runs it once more`,
   Failed: (again) => `look at the object that the message names; ${again} runs it once more`,
@@ -179,6 +179,7 @@ const afterFailure: Readonly<Record<Exclude<RunReason, 'Succeeded' | 'Skipped'>,
   ExecutionRemoved: (again) => `nothing, if that was meant; ${again} runs it once more`,
   Refused: () => 'correct what the message names',
   PendingDeadlineExceeded: () => 'see whether the pool of its queue has workers, or its pod can start',
+  Replaced: () => 'nothing, unless no run ever succeeds: then runs take longer than the interval',
   RunDeadlineExceeded: () => 'find out why it takes so long, or raise spec.runDeadlineSeconds',
 }
 
@@ -193,7 +194,7 @@ export function describeRun({ slot, reason, attemptsMade, attempts, message, wor
 }
 
 function late(world: World, ledger: Ledger): WantedCondition {
-  const { suspension, slots, nowMs, details } = world
+  const { schedule, suspension, slots, nowMs, details } = world
   const { cursor, open, lastDispatched } = ledger
   const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
   let due = slots?.next(cursor)
@@ -208,10 +209,12 @@ function late(world: World, ledger: Ledger): WantedCondition {
   if (waiting !== undefined) return scheduleCondition('Late', 'NotStarted', notStartedWords(waiting, details.get(waiting.slot)))
   const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - lastDispatched.slot * 1000
   if (lastDispatched !== undefined && delayMs > lateMs) {
-    const words =
-      `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due. ` +
-      'Next: nothing, if the operator or the broker was away; the next slot in time ends this'
-    return scheduleCondition('Late', 'DispatchedLate', words)
+    const words = `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due`
+    const why =
+      schedule.spec.concurrencyPolicy === 'Queue'
+        ? ', and may have waited for the run before it. Next: find out why runs take longer than the interval'
+        : '. Next: nothing, if the operator or the broker was away; the next slot in time ends this'
+    return scheduleCondition('Late', 'DispatchedLate', `${words}${why}`)
   }
   return scheduleCondition('Late', 'InTime', 'no slot is overdue')
 }
@@ -252,7 +255,7 @@ function ledgerFields({ details }: World, ledger: Ledger): Partial<TaskScheduleS
     ...(active.length === 0 ? {} : { active: active.slice(0, shownActive).map((run) => activeRun(run, details.get(run.slot))) }),
     ...(waiting === 0 ? {} : { waitingSlots: waiting }),
     ...(lastDispatched === undefined ? {} : { lastScheduleTime: slotTime(lastDispatched.slot) }),
-    ...(last === undefined ? {} : { lastResult: last.succeeded ? 'Succeeded' : 'Failed' }),
+    ...(last === undefined ? {} : { lastResult: resultOf(last) }),
     ...(lastSuccess === undefined
       ? {}
       : { lastSuccessTime: kubeTime(lastSuccess.finishedAtMs), lastSuccessSlotTime: slotTime(lastSuccess.slot) }),
@@ -288,12 +291,17 @@ type Recent = NonNullable<TaskScheduleStatus['recentRuns']>[number]
 function recentRun({ slot, succeeded, reason, startedAtMs, finishedAtMs, attemptsMade }: RecentRun): Recent {
   return {
     slotTime: slotTime(slot),
-    result: succeeded ? 'Succeeded' : 'Failed',
+    result: resultOf({ succeeded, reason }),
     ...(reason === 'Succeeded' ? {} : { reason }),
     finishTime: kubeTime(finishedAtMs),
     ...(startedAtMs === undefined ? {} : { durationSeconds: Math.max(0, Math.round((finishedAtMs - startedAtMs) / 1000)) }),
     ...(attemptsMade === undefined ? {} : { attempts: attemptsMade }),
   }
+}
+
+function resultOf({ succeeded, reason }: Pick<RunOutcome, 'succeeded' | 'reason'>): NonNullable<TaskScheduleStatus['lastResult']> {
+  if (reason === 'Replaced') return 'Replaced'
+  return succeeded ? 'Succeeded' : 'Failed'
 }
 
 /** Fields that stay as they were while no ledger can be read. */
@@ -363,10 +371,7 @@ function blockedConditions(world: World): readonly WantedCondition[] {
   const more = blockages.blocked.length - 1
   const others = more === 0 ? '' : ` and ${more} more ${more === 1 ? 'run' : 'runs'}`
   const { concurrencyPolicy } = schedule.spec
-  const held =
-    concurrencyPolicy === 'Allow'
-      ? ''
-      : `. With ${concurrencyPolicy}, ${heldWords[concurrencyPolicy]} until that run ends; ${endWords(first)}`
+  const held = concurrencyPolicy === 'Allow' ? '' : `. With ${concurrencyPolicy}, ${heldWords[concurrencyPolicy]}; ${endWords(first)}`
   return [scheduleCondition('Blocked', first.reason, `${runWords(first.slot)}${others}: ${first.message}${held}`)]
 }
 
@@ -385,7 +390,11 @@ function keptBlocked({ status, situation, blockages: { unknown } }: World): Want
   return unknown === 'All' || [...unknown].some(isAbout) ? former : undefined
 }
 
-const heldWords = { Forbid: 'slots are missed', Queue: 'slots wait' } as const
+const heldWords = {
+  Forbid: 'slots are missed until that run ends',
+  Queue: 'slots wait until that run ends',
+  Replace: 'the next slot replaces that run',
+} as const
 
 /** How people can end what holds up the slots. */
 function endWords({ hasBegun, endedBy }: Blockage): string {

@@ -48,7 +48,7 @@ export const scheduleMetrics = declareMetrics({
 })
 
 /** How many values their labels have; the values are those of `graph` and `scheduling`. */
-const [sources, runOutcomes, scheduleOutcomes, missedReasons] = [4, 5, 11, 9]
+const [sources, runOutcomes, scheduleOutcomes, missedReasons] = [4, 5, 12, 9]
 
 /** 5 ms to a day. */
 const runBuckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 30, 120, 600, 1800, 3600, 14_400, 86_400]
@@ -85,7 +85,7 @@ export const runMetrics = declareMetrics({
     },
     taskmill_schedule_runs_total: {
       type: 'Counter',
-      help: 'Runs of TaskSchedules that ended, by outcome: Succeeded, or why they failed.',
+      help: 'Runs of TaskSchedules that ended, by outcome: Succeeded, Replaced, or why they failed.',
       labels: ['outcome'],
       most: scheduleOutcomes,
     },

@@ -164,13 +164,13 @@ export function generationIn(ledger: Ledger | undefined, slot: Slot): string | u
 /** Slots that people suspended or edited away are no misses of the schedule's. */
 const meantByPeople: readonly MissedReason[] = ['Suspended', 'ScheduleChanged']
 
-/** Every run whose end a write records: one of its schedule, and of what its executor names; and every slot that it gives up. */
+/** Every run whose end a write records, but those that were replaced: one of its schedule, and of what its executor names; and every slot that it gives up. */
 function countsOf({ marker, executors }: SlotContext, before: Ledger | undefined, changes: readonly Change[]): readonly CountIncrement[] {
   return changes.flatMap((change): readonly CountIncrement[] => {
     if (change.kind === 'Missed' && !meantByPeople.includes(change.reason)) {
       return [{ subjectKind: 'TaskSchedule', subject: marker.name, outcome: 'Missed', count: change.count }]
     }
-    if (change.kind !== 'RunEnded') return []
+    if (change.kind !== 'RunEnded' || change.run.reason === 'Replaced') return []
     const { slot, succeeded } = change.run
     const generation = generationIn(before, slot)
     const others = generation === undefined ? [] : (executors.find((each) => each.isFor(generation))?.subjects(generation) ?? [])

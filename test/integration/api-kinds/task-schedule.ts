@@ -224,6 +224,21 @@ export const taskScheduleCase: KindCase = {
         'spec.offsetSeconds: Invalid value: "object": offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
     },
     {
+      title: 'runs that replace each other, and are all to run',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          concurrencyPolicy: Replace
+          missedRuns: All
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.missedRuns: Invalid value: "object": with concurrencyPolicy Replace only the newest slot runs, so missedRuns All has no effect. Set missedRuns: Latest, or concurrencyPolicy: Queue to run them all',
+    },
+    {
       title: 'a limit for slots that do not wait',
       manifest: `
         apiVersion: taskmill.dev/v1alpha1
@@ -351,7 +366,7 @@ export const taskScheduleCase: KindCase = {
           concurrencyPolicy: Enqueue
           task: { type: backup, queue: files }
       `,
-      answer: 'spec.concurrencyPolicy: Unsupported value: "Enqueue": supported values: "Allow", "Forbid"',
+      answer: 'spec.concurrencyPolicy: Unsupported value: "Enqueue": supported values: "Allow", "Forbid", "Replace", "Queue"',
     },
     {
       title: 'runs to catch up with in other words',
