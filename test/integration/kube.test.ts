@@ -336,7 +336,10 @@ test('a status of what went with its namespace shows that the namespace goes; on
   await client.create(configMaps, held, by)
   await client.delete(workerPools, place, 'gone')
   await client.delete(namespaces, undefined, going)
-  const isGone = async (where: string) => (await client.list(workerPools, { namespace: where })).items.length === 0
+  const isGone = async (where: string) => {
+    const { items } = await client.list(workerPools, { namespace: where, fieldSelector: 'metadata.name=gone' })
+    return items.length === 0
+  }
   await eventually(async () => (await isGone(place)) && (await isGone(going)))
 
   const closing = createClosingNamespaces({ client, clock })
