@@ -197,6 +197,7 @@ function measureNoSuccess(
   nowMs: number,
 ): Measurement {
   const runsSinceMs = Math.max(createdAtMs, lastSuccessAtMs ?? 0)
+  if (nextSlotMs === Infinity) return { known: true, holds: false, text: 'no slot is left, so no success is expected', amount: '0' }
   const sinceMs = Math.max(runsSinceMs, resumedAtMs)
   const expectedByMs = nextSlotMs === undefined ? 0 : nextSlotMs + patienceSeconds(windowSeconds, longestRunSeconds) * 1000
   const windowEndMs = sinceMs + windowSeconds * 1000

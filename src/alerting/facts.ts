@@ -43,7 +43,7 @@ export type Facts =
       readonly lastSuccessAtMs?: number | undefined
       /** How long after its slot the newest success came. */
       readonly lastRunSeconds?: number | undefined
-      /** The first slot after the newest of these moments; undefined: there is none. */
+      /** The first slot after the newest of these moments; Infinity: there is none; undefined: nobody knows. */
       readonly nextSlotMs?: number | undefined
       /** The longest that a success lately came after its slot; undefined: none was seen. */
       readonly longestRunSeconds?: number | undefined

@@ -5,7 +5,7 @@ import { renderReport } from './report.ts'
 type Files = Readonly<Record<string, string>>
 
 /** Findings as people read them. Files are named by a person, unless they are in a folder. */
-export function said(files: string | Files, options: { readonly isComplete?: boolean } = {}): readonly string[] {
+export function said(files: string | Files, options: { readonly isComplete?: boolean; readonly nowMs?: number } = {}): readonly string[] {
   const all = typeof files === 'string' ? { 'a.yaml': files } : files
   const sources = Object.entries(all).map(([path, text]) => ({ path, text, isNamed: !path.includes('/') }))
   const lines = renderReport(lint(sources, { isComplete: false, ...options }), 'text', { isColoured: false })

@@ -32,7 +32,7 @@ describe('one manifest', () => {
       'with a rule of the schema that is broken',
       schedule(`  everySeconds: 60\n  timeZone: Europe/Berlin\n${task}`),
       [
-        'a.yaml:6:3 error TaskSchedule/nightly spec.timeZone: timeZone goes with schedules only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
+        'a.yaml:6:3 error TaskSchedule/nightly spec.timeZone: timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone, and each time in at has its own offset. Remove timeZone',
       ],
     ],
     [
@@ -367,5 +367,27 @@ it('renders annotations of GitHub, and colours for people', () => {
     errors: 1,
     warnings: 0,
     findings: [{ line: 5, column: 15 }],
+  })
+})
+
+describe('a time that has passed', () => {
+  const nowMs = Date.parse('2026-11-30T00:00:00Z')
+  const when = (spec: string) => said(schedule(`${spec}${task}`), { nowMs })
+  it('is a warning at that time: it never fires', () => {
+    expect(when('  at: ["2026-11-30T01:00:00+01:00", "2026-12-24T18:00:00Z"]\n')).toEqual([
+      expect.stringMatching(
+        /^a\.yaml:5:\d+ warning TaskSchedule\/nightly spec\.at\[0\]: 2026-11-30T01:00:00\+01:00 has passed: a schedule that is created now never fires it\. Next: write a later time, or remove it$/u,
+      ),
+    ])
+    expect(when('  everySeconds: 60\n  endTime: 2026-01-01T00:00:00Z\n')).toEqual([
+      expect.stringContaining(
+        'spec.endTime: 2026-01-01T00:00:00Z has passed: a schedule that is created now is Completed at once. Next: write a later time',
+      ),
+    ])
+  })
+
+  it('is none where it is still to come, or where nobody knows the time', () => {
+    expect(when('  everySeconds: 60\n  startTime: 2026-01-01T00:00:00Z\n  endTime: 2026-12-01T00:00:00Z\n')).toEqual([])
+    expect(said(schedule(`  at: ["2020-01-01T00:00:00Z"]\n${task}`))).toEqual([])
   })
 })

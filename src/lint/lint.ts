@@ -4,6 +4,7 @@ import { nextSlots } from '../plans/index.ts'
 import { parseDocuments, isObject, unrendered, valueAt, type Written } from './documents.ts'
 import { readKustomizations, slashed } from './kustomizations.ts'
 import { type Known, findReferenceFaults } from './neighbours.ts'
+import { findPastTimes } from './past.ts'
 import { findProblems, type Judged } from './problems.ts'
 import type { Finding, Report, Severity, Source, Unjudged, Upcoming } from './report.ts'
 import { findUnheard } from './unheard.ts'
@@ -16,6 +17,8 @@ export type LintOptions = {
   readonly passedOver?: readonly Unjudged[]
   /** How many next slots of each TaskSchedule are wanted, and after which moment (Unix ms). */
   readonly next?: { readonly count: number; readonly afterMs: number } | undefined
+  /** The present time (Unix ms). Without it, no time counts as past. */
+  readonly nowMs?: number
 }
 
 /** Checks all manifests of taskmill.dev in some texts, each by itself and all of them together. */
@@ -56,6 +59,7 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
     ...findReferenceFaults(known, options),
     ...findUnreachable(known),
     ...findUnheard(known),
+    ...findPastTimes(known, options.nowMs ?? -Infinity),
   ]) {
     findings.push(findingOf(of.written, field, message, severity))
   }

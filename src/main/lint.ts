@@ -21,7 +21,7 @@ export type LintMain = {
   readonly argv: readonly string[]
   readonly write: { out(text: string): void; err(text: string): void }
   readonly isColoured: boolean
-  /** Unix ms. */
+  /** The present time (Unix ms). */
   readonly nowMs: number
 }
 
@@ -39,6 +39,7 @@ export function lintMain({ argv, write, isColoured, nowMs }: LintMain): number {
     const sources = found.flatMap((each) => each.sources)
     const report = lint(onceEach(sources), {
       isComplete,
+      nowMs,
       passedOver: found.flatMap(({ passedOver }) => passedOver),
       next: next === undefined ? undefined : { count: next, afterMs: nowMs },
     })

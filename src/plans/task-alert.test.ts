@@ -107,6 +107,12 @@ it.each<[Partial<TaskAlert['spec']>, Partial<TaskSchedule['spec']>, string | und
   // After an outage up to 100 are counted at once, those of an interval all.
   [missed(99, 3_600), { schedules: ['@hourly'] }, undefined],
   [missed(250, 3_600), { everySeconds: 60 }, undefined],
+  // Whenever it is due.
+  [rate(20, 300), { everySeconds: 10, startTime: '2040-01-01T00:00:00Z', endTime: '2040-01-02T00:00:00Z' }, undefined],
+  [rate(20, 300), { everySeconds: 10, endTime: '2020-01-02T00:00:00Z' }, undefined],
+  [rate(20, 3_600), { everySeconds: 10, endTime: '2020-01-02T00:00:00Z', maxRuns: 4 }, 'starts at most 4 runs'],
+  [failures(1, 300), { at: ['2020-01-01T00:00:00Z', '2020-01-01T00:01:00Z'] }, undefined],
+  [rate(5, 300), { at: ['2020-01-01T00:00:00Z', '2021-01-01T00:01:00Z'] }, 'starts at most 1 run in'],
   [{ noSuccess: {}, windowSeconds: 60 }, { schedules: ['0 1 * * 0'] }, undefined],
   // What is wrong with the schedule is said there.
   [rate(20, 300), { schedules: ['nonsense'] }, undefined],

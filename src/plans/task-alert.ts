@@ -3,7 +3,7 @@ import { alertConditionNames, type AlertConditionName, memberOf, type TaskAlert,
 import type { Slot } from '../contract/index.ts'
 import { errorMessage } from '../errors/index.ts'
 import { compileTemplate } from '../expressions/index.ts'
-import { parseTiming, type SlotSource } from '../scheduling/index.ts'
+import { parseTiming, type SlotSource, type Timing } from '../scheduling/index.ts'
 import type { Fault, Understood } from './fault.ts'
 import { timingOf } from './task-schedule.ts'
 
@@ -87,11 +87,13 @@ export function unreachableIn({ spec }: TaskAlert, starts: readonly CountedStart
   let most = 0
   let possible = counts === 'runs' ? 1 : mostMissedAtOnce
   for (const { schedule, runs } of starts) {
-    const parsed = parseTiming(timingOf(schedule))
+    const timing = timingOf(schedule)
+    const parsed = parseTiming(timing)
     if (!parsed.ok || (counts === 'missed slots' && parsed.slots.count !== undefined)) return undefined
     // The present minute belongs to the window.
-    const slots = mostSlotsWithin(parsed.slots, windowSeconds + 60, needed)
-    if (slots === undefined) return undefined
+    const within = mostSlotsWithin(parsed.slots, { from: trialStart(timing), seconds: windowSeconds + 60, enough: needed })
+    if (within === undefined) return undefined
+    const slots = counts === 'runs' ? Math.min(within, timing.maxRuns ?? Infinity) : within
     const madeUpFor = schedule.spec.missedRuns === 'All' ? schedule.spec.missedRunsLimit : 0
     most += runs * slots
     possible += runs * (2 * slots + madeUpFor)
@@ -110,21 +112,31 @@ export function unreachableIn({ spec }: TaskAlert, starts: readonly CountedStart
 const slotsLookedAt = 12_000
 const daySeconds = 86_400
 
+/** A moment from which on, for a year, a schedule is due as often as it ever is. */
+function trialStart(timing: Timing): Slot {
+  if ('at' in timing) return Math.min(...timing.at) - 1
+  const { startTime = -Infinity, endTime = Infinity } = timing
+  return Math.min(Math.max(trialSlot, startTime - 1), endTime - 366 * daySeconds)
+}
+
 /**
  * The most slots within any time of this length, or `enough` if there are so many: of a year, or of as many slots as are
  * looked at. undefined: these cover too short a time to tell.
  */
-function mostSlotsWithin(slots: SlotSource, seconds: number, enough: number): number | undefined {
+function mostSlotsWithin(
+  slots: SlotSource,
+  { from, seconds, enough }: { readonly from: Slot; readonly seconds: number; readonly enough: number },
+): number | undefined {
   const looked: Slot[] = []
   let first = 0
   let most = 0
-  for (let slot = slots.next(trialSlot); slot !== undefined && slot <= trialSlot + 366 * daySeconds; slot = slots.next(slot)) {
+  for (let slot = slots.next(from); slot !== undefined && slot <= from + 366 * daySeconds; slot = slots.next(slot)) {
     looked.push(slot)
     while (slot - (looked[first] ?? slot) >= seconds) first++
     most = Math.max(most, looked.length - first)
     if (most >= enough) return most
     if (looked.length < slotsLookedAt) continue
-    return slot - trialSlot >= (seconds <= 3600 ? 1 : 8) * daySeconds ? most : undefined
+    return slot - from >= (seconds <= 3600 ? 1 : 8) * daySeconds ? most : undefined
   }
   return most
 }

@@ -168,14 +168,26 @@ function hashSeedOf({ metadata: { namespace = '', name } }: TaskSchedule): strin
 
 /** When a schedule is due, each `H` resolved: a ledger that keeps it says by itself when its slots were due. */
 export function timingOf(schedule: TaskSchedule): Timing {
+  const { startTime, endTime, maxRuns, calendars, timeZone } = schedule.spec
+  return {
+    ...timingMember(schedule),
+    ...(startTime === undefined ? {} : { startTime: Math.ceil(Date.parse(startTime) / 1000) }),
+    ...(endTime === undefined ? {} : { endTime: Math.floor(Date.parse(endTime) / 1000) }),
+    ...(maxRuns === undefined ? {} : { maxRuns }),
+    ...(calendars === undefined ? {} : { calendars: { rules: hashOf([calendars, timeZone]) } }),
+  }
+}
+
+function timingMember(schedule: TaskSchedule): Timing {
   const { spec } = schedule
   const timing = timingMemberOf(spec)
-  const calendars = spec.calendars === undefined ? {} : { calendars: { rules: hashOf([spec.calendars, spec.timeZone]) } }
   switch (timing.kind) {
     case 'schedules':
-      return { schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))), timeZone: spec.timeZone, ...calendars }
+      return { schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))), timeZone: spec.timeZone }
     case 'everySeconds':
-      return { everySeconds: timing.value, ...(spec.offsetSeconds ? { offsetSeconds: spec.offsetSeconds } : {}), ...calendars }
+      return { everySeconds: timing.value, ...(spec.offsetSeconds ? { offsetSeconds: spec.offsetSeconds } : {}) }
+    case 'at':
+      return { at: timing.value.map((time) => Math.ceil(Date.parse(time) / 1000)) }
   }
 }
 
@@ -218,14 +230,14 @@ function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultRea
     unusedTimings.register(parsed.slots, text)
     return { timing, slots: parsed.slots }
   }
-  if (!('schedules' in timing) || parsed.field === 'timeZone' || timing.schedules.length === 0) {
+  if (!('schedules' in timing) || !parsed.field.startsWith('schedules[')) {
     const reason = parsed.field === 'timeZone' ? 'InvalidTimeZone' : 'InvalidSchedule'
     faults.push({ reason, field: `spec.${parsed.field}`, message: parsed.message })
     return undefined
   }
   // As they are written, so that the message quotes what the author sees.
   for (const [index, expression] of (schedule.spec.schedules ?? []).entries()) {
-    const one = parseTiming({ ...timing, schedules: [expression] }, hashSeedOf(schedule))
+    const one = parseTiming({ schedules: [expression], timeZone: timing.timeZone }, hashSeedOf(schedule))
     if (!one.ok) faults.push({ reason: 'InvalidSchedule', field: `spec.schedules[${index}]`, message: one.message })
   }
   return undefined

@@ -9,6 +9,7 @@ import {
   type SchedulePlan,
   waitingSlots,
 } from './ledger.ts'
+import type { Timing } from './timing.ts'
 import { addMissed, countOlder, maxWalkedSlots, missedRunsOf } from './transitions.ts'
 
 /** A slot that is found at most this late counts as on time: no catch-up policy applies. */
@@ -37,7 +38,9 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   if (plan.suspended || plan.isHeld === true) return { fire: [], wait: waiting, missed: [] }
   const { open, cursor } = ledger
   const handled = new Set(open.map(({ slot }) => slot))
-  const newest = plan.slots.between(cursor, Math.floor(nowMs / 1000), maxWalkedSlots)
+  // After maxRuns no slot is due, so that none is missed either.
+  const left = runsLeft(ledger, plan.timing)
+  const newest = left === 0 ? [] : plan.slots.between(cursor, Math.floor(nowMs / 1000), maxWalkedSlots)
   const due = newest.filter((slot) => !handled.has(slot))
   const missed = new Map<MissedReason, MissedRuns>()
   const miss = (reason: MissedReason, slots: readonly Slot[] | MissedRuns): void => {
@@ -72,6 +75,8 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
     fire = punctual.length > 0 ? punctual : rest.slice(-1)
     miss('Superseded', rest.slice(0, rest.length - fire.length))
   }
+
+  fire = fire.slice(0, left)
 
   // Last the concurrency policy.
   const isFree = ledger.active.length === 0
@@ -115,6 +120,12 @@ const olderReason = {
   All: 'TooManyMissed',
 } as const satisfies Record<SchedulePlan['missedRuns'], MissedReason>
 
+/** Returns how many slots may still be dispatched by `maxRuns`, besides those that are dispatched, under way or wait; Infinity: any number. */
+export function runsLeft({ dispatched, open }: Ledger, { maxRuns = Infinity }: Timing): number {
+  const underWay = open.filter(({ state, restarts }) => state !== 'Final' && restarts !== true).length
+  return Math.max(0, maxRuns - dispatched - underWay)
+}
+
 /**
  * With `Allow`, the jobs of this much time ahead are in the queue as delayed jobs, so that they run even while no
  * operator does.
@@ -138,12 +149,13 @@ export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number
   const now = Math.floor(nowMs / 1000)
   const waiting = ledger.open.filter(({ slot }) => slot > now)
   const first = plan.slots.next(Math.max(now, ledger.cursor, ...waiting.map(({ slot }) => slot)))
+  const most = Math.min(mostAhead, waiting.length + runsLeft(ledger, plan.timing))
   if (first === undefined || waiting.length >= mostAhead / 2) return []
   if (first > now + (waiting.length === 0 ? aheadSeconds : refillSeconds)) return []
   const slots: Slot[] = []
   for (
     let slot: Slot | undefined = first;
-    slot !== undefined && slot <= now + aheadSeconds && waiting.length + slots.length < mostAhead;
+    slot !== undefined && slot <= now + aheadSeconds && waiting.length + slots.length < most;
     slot = plan.slots.next(slot)
   )
     slots.push(slot)
@@ -159,7 +171,8 @@ export function findNextWake(
 ): number | undefined {
   const now = Math.floor(nowMs / 1000)
   const waiting = ledger.open.filter(({ slot }) => slot > now).map(({ slot }) => slot)
-  const next = plan.suspended || plan.isHeld === true ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))
+  const isIdle = plan.suspended || plan.isHeld === true || runsLeft(ledger, plan.timing) === 0
+  const next = isIdle ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))
   const refill = (): number | undefined => {
     if (next === undefined) return undefined
     if (!canPlaceAhead(plan)) return next * 1000

@@ -299,6 +299,9 @@ function isOneAtATime({ plans }: Scenario): boolean {
 
 function broken(world: World, scenario: Scenario): string | undefined {
   for (const [slot, { runs }] of world.jobs) if (runs > 1) return `slot ${slot} ran ${runs} times`
+  const most = Math.max(...scenario.plans.map(({ timing }) => timing?.maxRuns ?? Infinity))
+  const begun = world.jobs.filter(([, { runs }]) => runs > 0).length
+  if (begun > most) return `${begun} slots have run, but maxRuns is ${most}`
   for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
   const live = world.jobs.filter(([, { state }]) => state === 'Ready' || state === 'Running').map(([slot]) => slot)
   if (isOneAtATime(scenario) && live.length > 1) return `slots ${live.join(' and ')} have jobs at the same time`
@@ -363,7 +366,7 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
   if (ledger.open.some(({ slot, state }) => slot <= world.nowSlot && state !== 'Final')) return 'a due slot is open'
   const missed = Object.values(ledger.missed).reduce((sum, { count }) => sum + count, 0)
   const isEdited = scenario.plans.length > 1 && !scenario.plans.some(({ isHeld }) => isHeld)
-  const due = Math.floor(world.nowSlot / (2 * tick))
+  const due = Math.min(Math.floor(world.nowSlot / (2 * tick)), last?.timing?.maxRuns ?? Infinity)
   if (!isEdited && ran + refused + missed !== due) return `${due} due, ${ran} ran, ${refused} refused, ${missed} missed`
   return undefined
 }
@@ -445,6 +448,22 @@ const scenarios: readonly Scenario[] = [
   { name: 'suspended, racing with the start', until: 2, crashes: 1, plans: [{}, { suspended: true }] },
   { name: 'suspended and resumed', until: 3, crashes: 0, plans: [{}, { suspended: true }, {}] },
   { name: 'another timing', until: 2, crashes: 0, plans: [{}, { timing: { everySeconds: 3 * tick } }] },
+  { name: 'one run at most', until: 4, crashes: 1, plans: [{ timing: { ...everyTwo, maxRuns: 1 } }] },
+  {
+    name: 'one run at most, then two',
+    until: 4,
+    crashes: 0,
+    plans: [
+      { timing: { ...everyTwo, maxRuns: 1 }, generation: 'a/.job' },
+      { timing: { ...everyTwo, maxRuns: 2 }, generation: 'a/.job' },
+    ],
+  },
+  {
+    name: 'two runs at most, of which one waits',
+    until: 6,
+    crashes: 0,
+    plans: [{ timing: { ...everyTwo, maxRuns: 2 }, concurrencyPolicy: 'Queue' }],
+  },
   {
     name: 'a template that makes nothing of one slot',
     until: 3,
@@ -759,6 +778,20 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /counts as removed by someone/u,
     among: /is cancelled at its deadline/u,
+  },
+  'jobs that are placed ahead do not count for maxRuns': {
+    mutation: {
+      step: (step, ledger) => {
+        const slots = ledger?.open.map(({ slot }) => slot) ?? []
+        if (step.kind !== 'Wait' || ledger === undefined || slots.length === 0) return step
+        const ahead = { slot: Math.max(...slots) + 2 * tick, state: 'Intended', generation: 'a', epoch: 1 } as const
+        if (ahead.slot > 4 * tick) return step
+        const active = { slot: ahead.slot, generation: 'a', dispatchedAtMs: ahead.slot * 1000 }
+        return { kind: 'Write', what: 'intend', ledger: { ...ledger, open: [...ledger.open, ahead], active: [...ledger.active, active] } }
+      },
+    },
+    found: /maxRuns is 1/u,
+    among: /one run at most$/u,
   },
   'a started job counts as taken back': {
     mutation: {

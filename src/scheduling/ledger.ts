@@ -51,6 +51,8 @@ export type SchedulePlan = {
    * a regressed ledger.
    */
   readonly statusSlot?: Slot | undefined
+  /** How many slots the same source knows to be dispatched: `maxRuns` counts them, also if the ledger has lost them. */
+  readonly statusDispatched?: number | undefined
   /** Set when the schedule was deleted: remove what has not started, or leave everything. */
   readonly deletion?: 'Delete' | 'Orphan' | undefined
 }
@@ -347,21 +349,26 @@ export function timedBy(timing: Timing, suspended: boolean): Pick<Ledger, 'v' | 
 }
 
 function readTiming(it: Fields): Timing {
-  const calendars = readOptional('calendars', it['calendars'], readCalendars)
-  if (it['everySeconds'] !== undefined) {
+  return {
+    ...readTimingMember(it),
+    ...readOptional('startTime', it['startTime'], readNumber),
+    ...readOptional('endTime', it['endTime'], readNumber),
+    ...readOptional('maxRuns', it['maxRuns'], readNumber),
+    ...readOptional('calendars', it['calendars'], readCalendars),
+  }
+}
+
+function readTimingMember(it: Fields): Timing {
+  const { everySeconds, at, schedules } = it
+  if (everySeconds !== undefined) {
     return {
-      everySeconds: readNumber(it['everySeconds'], 'timing.everySeconds'),
+      everySeconds: readNumber(everySeconds, 'timing.everySeconds'),
       ...readOptional('offsetSeconds', it['offsetSeconds'], readNumber),
-      ...calendars,
     }
   }
-  const { schedules } = it
+  if (Array.isArray(at)) return { at: at.map((each) => readNumber(each, 'timing.at')) }
   if (!Array.isArray(schedules)) throw new TypeError('timing.schedules is not a list')
-  return {
-    schedules: schedules.map((each) => readText(each, 'timing.schedules')),
-    timeZone: readText(it['timeZone'], 'timing.timeZone'),
-    ...calendars,
-  }
+  return { schedules: schedules.map((each) => readText(each, 'timing.schedules')), timeZone: readText(it['timeZone'], 'timing.timeZone') }
 }
 
 function readCalendars(value: unknown, name: string): CalendarsVersion {

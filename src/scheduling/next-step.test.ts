@@ -492,3 +492,101 @@ describe('an edit of the template', () => {
     expect(world.placed).toEqual([])
   })
 })
+
+describe('maxRuns', () => {
+  const most = (maxRuns: number, change: Partial<SchedulePlan> = {}) => planOf({ ...change, timing: { ...everyMinute, maxRuns } })
+
+  it('dispatches so many slots, and then waits for nothing', () => {
+    for (const policy of [{}, forbid]) {
+      const world = home()
+      for (let index = 0; index <= 5; index++) {
+        world.lead(slot(index), most(2, policy))
+        for (const placed of world.placed) if (placed <= slot(index)) world.end(placed)
+      }
+      expect(world.placed).toEqual([slot(1), slot(2)])
+      expect(world.ledger).toMatchObject({ dispatched: 2, missed: {}, active: [] })
+      expect(world.untilMs).toBeUndefined()
+    }
+  })
+
+  it('never places more ahead than are left', () => {
+    const world = home()
+    world.lead(start, planOf({ timing: { everySeconds: 1, maxRuns: 3 } }))
+    expect(world.placed).toEqual([start + 1, start + 2, start + 3])
+  })
+
+  it('a higher one continues from now on, and no slot of the meantime fires or is missed', () => {
+    const world = home()
+    for (const index of [0, 1, 5]) world.lead(slot(index), most(1))
+    world.lead(slot(5) + 1, most(2))
+    expect(world.placed).toEqual([slot(1), slot(6)])
+    expect(world.ledger).toMatchObject({ dispatched: 1, missed: {} })
+  })
+
+  it('a lower one than were dispatched ends the schedule, and takes back what is placed', () => {
+    const world = home()
+    for (const index of [0, 1, 2]) world.lead(slot(index), planOf())
+    expect(world.placed).toEqual([slot(1), slot(2), slot(3)])
+    world.lead(slot(2) + 1, most(1))
+    expect(world.placed).toEqual([slot(1), slot(2)])
+    expect(world.ledger).toMatchObject({ dispatched: 2, open: [] })
+  })
+
+  it('counts no missed slot, and after an outage the slots that the policy picks', () => {
+    const world = home()
+    world.lead(start, most(2, { ...forbid }))
+    world.lead(slot(4), most(2, { ...forbid }))
+    expect(world.missed('Superseded')).toMatchObject({ count: 3 })
+    expect(world.ledger).toMatchObject({ dispatched: 1 })
+    const all = home()
+    all.lead(start, most(2, { missedRuns: 'All', generation: 'a/.execution' }))
+    all.lead(slot(4), most(2, { missedRuns: 'All', generation: 'a/.execution' }))
+    expect(all.placed).toEqual([slot(1), slot(2)])
+    expect(all.ledger).toMatchObject({ dispatched: 2, missed: {} })
+  })
+
+  it('counts slots that wait with Queue', () => {
+    const world = home()
+    const plan = most(2, { concurrencyPolicy: 'Queue' })
+    for (const index of [0, 1, 2, 3, 4]) world.lead(slot(index), plan)
+    expect(world.placed).toEqual([slot(1)])
+    expect(world.ledger).toMatchObject({ dispatched: 1, missed: {}, open: [{ slot: slot(2), state: 'Waiting' }] })
+    world.end(slot(1))
+    world.lead(slot(5), plan)
+    world.end(slot(2))
+    world.lead(slot(6), plan)
+    expect(world.placed).toEqual([slot(1), slot(2)])
+    expect(world.ledger).toMatchObject({ dispatched: 2, missed: {}, open: [] })
+    expect(world.untilMs).toBeUndefined()
+  })
+
+  it('knows by the status what a lost ledger had dispatched', () => {
+    const world = home()
+    world.lead(slot(9), most(5, { statusSlot: slot(8), statusDispatched: 5 }))
+    expect(world.placed).toEqual([])
+    expect(world.ledger).toMatchObject({ dispatched: 5, regressedAtMs: slot(9) * 1000 })
+  })
+})
+
+it('after endTime nothing is due, and an edit that moves it continues from now on', () => {
+  const world = home()
+  const until = (endTime: Slot) => planOf({ timing: { ...everyMinute, endTime } })
+  world.lead(start, until(slot(1)))
+  world.lead(slot(1), until(slot(1)))
+  world.lead(slot(4), until(slot(1)))
+  expect(world.untilMs).toBeUndefined()
+  world.lead(slot(4), until(slot(5)))
+  expect(world.placed).toEqual([slot(1), slot(5)])
+  expect(world.ledger?.missed).toEqual({})
+})
+
+it('single times in the past never fire, neither at the creation nor by an edit', () => {
+  const world = home()
+  world.lead(start, planOf({ timing: { at: [start - 60, slot(2)] } }))
+  expect(world.untilMs).toBe((slot(2) - 90) * 1000)
+  world.lead(slot(1), planOf({ timing: { at: [start - 60, slot(1) - 5, slot(1), slot(2)] } }))
+  world.lead(slot(2), planOf({ timing: { at: [start - 60, slot(1) - 5, slot(1), slot(2)] } }))
+  expect(world.placed).toEqual([slot(2)])
+  expect(world.ledger).toMatchObject({ dispatched: 1, missed: {} })
+  expect(world.untilMs).toBeUndefined()
+})

@@ -4,7 +4,7 @@
  * started is finished before anything new starts.
  */
 import { type Slot, slotTime } from '../contract/index.ts'
-import { decideDueSlots, findNextWake, canPlaceAhead, findSlotsAhead } from './due-slots.ts'
+import { decideDueSlots, findNextWake, canPlaceAhead, findSlotsAhead, runsLeft } from './due-slots.ts'
 import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import {
   jobsPlace,
@@ -125,7 +125,8 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
     return { ...rest, state: 'Revoking', epoch: plan.epoch }
   })
   const next = withMissed(withCursor(revoking, Math.max(known, now)), 'LedgerRegressed', lost)
-  return { ...next, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
+  const dispatched = Math.max(ledger.dispatched, plan.statusDispatched ?? 0)
+  return { ...next, dispatched, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
 }
 
 /**
@@ -224,7 +225,8 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   const now = slotAt(nowMs)
   const old = parseTiming(ledger.timing)
   const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
-  const due = oldSlots === undefined ? [] : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
+  const undecided = oldSlots === undefined ? missedRunsOf([]) : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
+  const due = { ...undecided, count: Math.min(undecided.count, runsLeft(ledger, ledger.timing)) }
   const waiting = waitingSlots(ledger)
   const placed = slotsIn(ledger, 'Placed')
   const revoked = withStates(withWaiting(ledger, [], plan), (open) =>
@@ -348,8 +350,10 @@ function dispatchDue(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   const due = decideDueSlots(next, plan, nowMs)
   for (const { reason, slots } of due.missed) next = withMissed(next, reason, slots)
   next = withWaiting(next, due.wait, { generation: plan.generation, epoch: plan.epoch })
+  const by = { generation: plan.generation, epoch: plan.epoch, nowMs }
+  next = withIntents(next, due.fire, by)
   const ahead = findSlotsAhead(next, plan, nowMs)
-  next = withIntents(next, [...due.fire, ...ahead], { generation: plan.generation, epoch: plan.epoch, nowMs })
+  next = withIntents(next, ahead, by)
   const before = new Set(waitingSlots(ledger))
   const passed = [
     ...dispatched,

@@ -271,13 +271,48 @@ describe('everySeconds', () => {
   })
 })
 
+describe('single times', () => {
+  const [noon, evening] = [at('2026-12-24T12:00:00Z'), at('2026-12-24T18:00:00Z')]
+  it('are due in order, each once', () => {
+    const slots = slotsOf({ at: [evening, noon, evening] })
+    expect(forwards(slots, 0, 5)).toEqual([noon, evening])
+    expect(slots.between(0, evening, 5)).toEqual([noon, evening])
+    expect(slots.between(0, evening, 1)).toEqual([evening])
+    expect(slots.between(noon, evening - 1, 5)).toEqual([])
+    expect(slots.next(evening)).toBeUndefined()
+  })
+})
+
+describe('startTime and endTime', () => {
+  const hourly = { schedules: ['0 * * * *'], timeZone: 'UTC' }
+  const [start, end] = [at('2026-11-24T02:00:00Z'), at('2026-11-24T04:00:00Z')]
+  const inside = ['2026-11-24T02:00:00Z', '2026-11-24T03:00:00Z', '2026-11-24T04:00:00Z']
+  it.each<Timing>([hourly, { everySeconds: 3600 }])('are the first and the last moment at which %j can be due', (timing) => {
+    const slots = slotsOf({ ...timing, startTime: start, endTime: end })
+    expect(times(forwards(slots, 0, 10))).toEqual(inside)
+    expect(times(slots.between(0, at('2027-01-01T00:00:00Z'), 10))).toEqual(inside)
+    expect(slots.between(end, end + 86_400, 10)).toEqual([])
+    expect(slots.next(end)).toBeUndefined()
+    expect(times(forwards(slotsOf({ ...timing, startTime: start }), 0, 1))).toEqual(inside.slice(0, 1))
+    expect(slotsOf({ ...timing, endTime: end }).next(end)).toBeUndefined()
+  })
+
+  it('between which no slot lies are refused', () => {
+    const message = 'no slot is due from startTime to endTime; write a later time'
+    expect(parseTiming({ ...hourly, startTime: start + 1, endTime: start + 60 })).toEqual({ ok: false, field: 'endTime', message })
+  })
+})
+
 it('between and next find the same slots', () => {
   const timing = constantFrom<Timing>(
     { everySeconds: 7 },
     { everySeconds: 3600, offsetSeconds: 3599 },
+    { everySeconds: 3600, startTime: at('2026-06-01T00:00:01Z'), endTime: at('2026-09-01T00:00:00Z') },
     { schedules: ['*/5 * * * * *'], timeZone: 'UTC' },
     { schedules: ['*/7 * * * *', '30 2 * * *'], timeZone: 'Europe/Berlin' },
     { schedules: ['0 */2 * * *'], timeZone: 'America/New_York' },
+    { schedules: ['*/7 * * * *'], timeZone: 'UTC', startTime: at('2026-06-01T00:00:01Z'), endTime: at('2026-09-01T00:00:01Z') },
+    { at: [1, 5, 9, 40].map((day) => at('2026-06-01T00:00:00Z') + day * 80_000) },
     { schedules: ['15 1 * * 0', '45 1 1 * *'], timeZone: 'Australia/Lord_Howe' },
   )
   // Around the changes of clocks of 2026, among others.
@@ -291,6 +326,7 @@ it('between and next find the same slots', () => {
       const until = ahead.length === 40 ? (ahead.at(-1) ?? 0) : after + span
       expect(times(slots.between(after, until, 40))).toEqual(times(ahead))
       expect(times(slots.between(after, until, 3))).toEqual(times(ahead.slice(-3)))
+      if (slots.count !== undefined) expect(slots.count(after, until)).toBe(ahead.length)
     }),
     { numRuns: 150 },
   )

@@ -4,13 +4,22 @@ import { type CronExpression, parseCron } from './cron.ts'
 import { type Zone, zoneOf } from './time-zone.ts'
 import { nextReading } from './wall-clock.ts'
 
-/**
- * When a schedule is due: cron expressions in a time zone, or an interval counted from `offsetSeconds` after 1970-01-01T00:00:00Z. What
- * calendars leave out is not known from it.
- */
-export type Timing = (
-  { readonly schedules: readonly string[]; readonly timeZone: string } | { readonly everySeconds: number; readonly offsetSeconds?: number }
-) & { readonly calendars?: CalendarsVersion }
+/** When a schedule is due, but for what calendars leave out. Moments are slots, which are whole seconds. */
+export type Timing = Bounds &
+  (
+    | { readonly schedules: readonly string[]; readonly timeZone: string }
+    /** Counted from `offsetSeconds` after 1970-01-01T00:00:00Z. */
+    | { readonly everySeconds: number; readonly offsetSeconds?: number }
+    | { readonly at: readonly Slot[] }
+  ) & { readonly calendars?: CalendarsVersion }
+
+/** What ends a schedule, or keeps it from beginning. */
+type Bounds = {
+  readonly startTime?: Slot
+  readonly endTime?: Slot
+  /** After so many dispatched slots no other is due. No matter of a `SlotSource`, which does not know what was dispatched. */
+  readonly maxRuns?: number
+}
 
 /** Tells calendars that leave other slots from those before, without all of their dates. */
 export type CalendarsVersion = {
@@ -42,14 +51,17 @@ export type ParsedTiming =
  * a timing whose expressions are resolved needs none.
  */
 export function parseTiming(timing: Timing, seed?: string): ParsedTiming {
-  if ('everySeconds' in timing) {
-    const { everySeconds, offsetSeconds = 0 } = timing
-    if (!Number.isSafeInteger(everySeconds) || everySeconds < 1)
-      return { ok: false, field: 'everySeconds', message: `${everySeconds} is not a whole number of seconds; write 1 or more` }
-    if (!Number.isSafeInteger(offsetSeconds) || offsetSeconds < 0 || offsetSeconds >= everySeconds)
-      return { ok: false, field: 'offsetSeconds', message: `${offsetSeconds} is not below everySeconds; write 0 to ${everySeconds - 1}` }
-    return { ok: true, slots: everySlots(everySeconds, offsetSeconds) }
-  }
+  const parsed = parseMember(timing, seed)
+  const { startTime, endTime } = timing
+  if (!parsed.ok || (startTime === undefined && endTime === undefined)) return parsed
+  const slots = slotsWithin(parsed.slots, { startTime, endTime })
+  if (startTime === undefined || slots.next(startTime - 1) !== undefined) return { ok: true, slots }
+  return { ok: false, field: 'endTime', message: 'no slot is due from startTime to endTime; write a later time' }
+}
+
+function parseMember(timing: Timing, seed: string | undefined): ParsedTiming {
+  if ('everySeconds' in timing) return parseInterval(timing)
+  if ('at' in timing) return { ok: true, slots: singleSlots(timing.at) }
   const { schedules, timeZone } = timing
   const zone = zoneOf(timeZone)
   if (typeof zone === 'string') return { ok: false, field: 'timeZone', message: zone }
@@ -61,6 +73,14 @@ export function parseTiming(timing: Timing, seed?: string): ParsedTiming {
     expressions.push(parsed)
   }
   return { ok: true, slots: cronSlots(expressions, zone) }
+}
+
+function parseInterval({ everySeconds, offsetSeconds = 0 }: Extract<Timing, { readonly everySeconds: number }>): ParsedTiming {
+  if (!Number.isSafeInteger(everySeconds) || everySeconds < 1)
+    return { ok: false, field: 'everySeconds', message: `${everySeconds} is not a whole number of seconds; write 1 or more` }
+  if (!Number.isSafeInteger(offsetSeconds) || offsetSeconds < 0 || offsetSeconds >= everySeconds)
+    return { ok: false, field: 'offsetSeconds', message: `${offsetSeconds} is not below everySeconds; write 0 to ${everySeconds - 1}` }
+  return { ok: true, slots: everySlots(everySeconds, offsetSeconds) }
 }
 
 /** Returns the expression, or what is wrong with it and what to write. */
@@ -80,6 +100,41 @@ function everySlots(seconds: number, offset: number): SlotSource {
       return Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, index) => (oldest + index) * seconds + offset)
     },
     count: (after, until) => Math.max(0, countUpTo(until) - countUpTo(after)),
+  }
+}
+
+/** Single times, in any order; the same time twice is one slot. */
+function singleSlots(times: readonly Slot[]): SlotSource {
+  const slots = [...new Set(times)].toSorted((a, b) => a - b)
+  return {
+    next: (after) => slots.find((slot) => slot > after),
+    between: (after, until, limit) => slots.filter((slot) => slot > after && slot <= until).slice(-limit),
+    count: (after, until) => slots.filter((slot) => slot > after && slot <= until).length,
+  }
+}
+
+/** Returns the slots of a source from `startTime` to `endTime`, both included. */
+export function slotsWithin(
+  slots: SlotSource,
+  { startTime = -Infinity, endTime = Infinity }: { readonly startTime?: Slot | undefined; readonly endTime?: Slot | undefined },
+): SlotSource {
+  const { count } = slots
+  const cut = (after: Slot, until: Slot) => [Math.max(after, startTime - 1), Math.min(until, endTime)] as const
+  return {
+    next(after) {
+      const slot = slots.next(Math.max(after, startTime - 1))
+      return slot === undefined || slot > endTime ? undefined : slot
+    },
+    between(after, until, limit) {
+      const [first, last] = cut(after, until)
+      return first < last ? slots.between(first, last, limit) : []
+    },
+    ...(count && {
+      count(after, until) {
+        const [first, last] = cut(after, until)
+        return first < last ? count(first, last) : 0
+      },
+    }),
   }
 }
 

@@ -18,6 +18,12 @@ const task = 'task: {type: t, queue: q}'
 
 export const misunderstood: readonly Misunderstood[] = [
   schedule('InvalidSchedule', 'spec.schedules[0]', '{schedules: ["0 0 30 2 *"], task: {type: t, queue: q}}'),
+  schedule(
+    'InvalidSchedule',
+    'spec.endTime',
+    '{schedules: ["@yearly"], startTime: "2026-02-01T00:00:00Z", endTime: "2026-12-31T00:00:00Z", task: {type: t, queue: q}}',
+  ),
+  schedule('InvalidSchedule', 'spec.schedules[0]', '{schedules: ["H(0-59)/70 0 * * *"], task: {type: t, queue: q}}'),
   schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
   schedule(
     'InvalidCalendar',

@@ -28,6 +28,7 @@ export const taskScheduleConditions = {
     meaning: 'Whether future slots will be dispatched. It does not depend on how runs end.',
     reasons: {
       SlotScheduled: { status: 'True', meaning: 'The next slot is known and will be dispatched; the message says when.' },
+      Completed: { status: 'True', meaning: 'No slot is left by endTime, maxRuns or at. The condition Completed says which.' },
       NoSlotLeft: { status: 'True', meaning: 'There is no future slot: the calendars leave only times in the past.' },
       Suspended: {
         status: 'True',
@@ -179,6 +180,14 @@ export const taskScheduleConditions = {
       },
     },
   },
+  Completed: {
+    meaning: 'Present only while True: no slot will be due any more by this spec. Runs that were dispatched continue.',
+    reasons: {
+      EndTimePassed: { status: 'True', meaning: 'No slot is left up to endTime. A later endTime continues the schedule from now on.' },
+      MaxRunsReached: { status: 'True', meaning: 'As many slots as maxRuns were dispatched. A higher value continues from now on.' },
+      LastTimePassed: { status: 'True', meaning: 'All times of at have passed. Times that had passed when it was created did not run.' },
+    },
+  },
   Blocked: blockedScheduleCondition,
   Overridden: overriddenCondition,
   LedgerRegressed: {
@@ -223,6 +232,7 @@ export const taskScheduleEvents = {
     action: 'Suspend',
     meaning: 'Slots are no longer dispatched, because spec.suspend is true or an override suspends the schedule.',
   },
+  Completed: { type: 'Normal', action: 'Dispatch', meaning: 'No slot is left by endTime, maxRuns or at; the note says why.' },
   Resumed: { type: 'Normal', action: 'Resume', meaning: 'Slots are dispatched again.' },
   ...overrideEvents,
   ...blockedEvents,

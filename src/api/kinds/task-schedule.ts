@@ -70,6 +70,16 @@ const timings = {
       maximum: yearSeconds,
     }),
   ),
+  at: optional(
+    set({
+      description:
+        'Single times, instead of a rule: each of them is one slot, and after the last one the schedule is Completed. A time that has passed ' +
+        'when it is applied never fires.',
+      minItems: 1,
+      maxItems: 100,
+      items: dateTime({ description: 'One time, to the second.', example: '2026-12-24T18:00:00+01:00' }),
+    }),
+  ),
 } as const
 
 /** What a slot starts: one of them is set. */
@@ -96,9 +106,10 @@ const spec = object({
   rules: [
     exactlyOneOf(timings, '.schedules'),
     {
-      rule: "!has(self.everySeconds) || has(self.calendars) || self.timeZone == 'UTC'",
+      rule: "has(self.schedules) || has(self.calendars) || self.timeZone == 'UTC'",
       message:
-        'timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
+        'timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone, and each time in at ' +
+        'has its own offset. Remove timeZone',
       fieldPath: '.timeZone',
     },
     {
@@ -110,6 +121,21 @@ const spec = object({
       rule: '!has(self.offsetSeconds) || !has(self.everySeconds) || self.offsetSeconds < self.everySeconds',
       message: 'offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
       fieldPath: '.offsetSeconds',
+    },
+    {
+      rule: '!has(self.startTime) || !has(self.at)',
+      message: 'startTime does not go with at: leave out the times before it instead. Remove startTime',
+      fieldPath: '.startTime',
+    },
+    {
+      rule: '!has(self.endTime) || !has(self.at)',
+      message: 'endTime does not go with at: leave out the times after it instead. Remove endTime',
+      fieldPath: '.endTime',
+    },
+    {
+      rule: '!has(self.startTime) || !has(self.endTime) || timestamp(self.startTime) < timestamp(self.endTime)',
+      message: 'endTime must be after startTime, because slots are due between them. Write a later endTime, or an earlier startTime',
+      fieldPath: '.endTime',
     },
     exactlyOneOf(slotStarts, '.task'),
     {
@@ -156,6 +182,25 @@ const spec = object({
       example: 'Europe/Berlin',
     }),
     calendars: optional(calendars),
+    startTime: optional(
+      dateTime({ description: 'The first moment at which a slot can be due. Earlier ones are not due, and do not count as missed.' }),
+    ),
+    endTime: optional(
+      dateTime({
+        description:
+          'The last moment at which a slot can be due. After the last slot the schedule is Completed: nothing more is dispatched, and the ' +
+          'object stays. A later endTime continues it from now on.',
+      }),
+    ),
+    maxRuns: optional(
+      integer({
+        description:
+          'After so many dispatched slots the schedule is Completed. status.dispatchedRuns counts them since the ledger was created, however ' +
+          'their runs end; missed slots and runs by hand do not count. A higher value continues the schedule from now on.',
+        minimum: 1,
+        maximum: 2 ** 31 - 1,
+      }),
+    ),
     suspend: boolean({
       description: 'True: no slot is dispatched. Slots that are due meanwhile count as missed (Suspended) and are never caught up.',
       default: false,
@@ -253,8 +298,11 @@ const status = object({
   fields: {
     conditions: optional(conditionList),
     observedGeneration,
-    schedule: text('The expressions, with a value for each H, or the interval, as one text; a column of kubectl get.', 4608),
-    timeZone: text('The time zone of the schedules and the calendars. Missing with everySeconds without calendars.', 64),
+    schedule: text(
+      'The expressions, with a value for each H, the interval or the single times, as one text; a column of kubectl get.',
+      4608,
+    ),
+    timeZone: text('The time zone of the schedules and the calendars. Missing with everySeconds and at without calendars.', 64),
     nextRuns: optional(
       set({ description: 'The next slots, at most five.', maxItems: 5, items: dateTime({ description: 'A future slot.' }) }),
     ),
@@ -276,6 +324,7 @@ const status = object({
         }),
       }),
     ),
+    dispatchedRuns: count('Slots that were dispatched since the ledger was created. With maxRuns, this is what counts.'),
     lastScheduleTime: moment('The newest slot that was dispatched.'),
     lastSuccessTime: moment('When the last successful run ended.'),
     lastSuccessSlotTime: moment('The slot of that run.'),

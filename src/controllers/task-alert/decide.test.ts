@@ -433,6 +433,16 @@ describe('missing successes', () => {
     expect(plans[4]?.status.timing).toEqual({ hash: 'hourly', changeTime: '2026-11-29T03:00:00Z' })
   })
 
+  it('nothing is missing after the last slot, if that one succeeded', () => {
+    const end = created + 9 * day
+    const slots = slotsOf({ everySeconds: day, endTime: end })
+    const runs = runsOf(slots, created + 120 * day, () => 60)
+    expect(runs).toHaveLength(9)
+    expect(states(slots, 3600, runs, created + 120 * day).map(({ state }) => state)).toEqual(['Inactive'])
+    const [, fired, ...more] = states(slots, 3600, runs.slice(0, -1), created + 120 * day)
+    expect([fired?.at, more]).toEqual([new Date((end + 3601) * 1000).toISOString(), []])
+  })
+
   it('the text says until when the next success is expected', () => {
     const slots = slotsOf(berlin('0 9-17 * * MON-FRI'))
     const friday = Date.parse('2026-03-06T16:00:00Z') / 1000

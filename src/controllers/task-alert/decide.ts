@@ -96,7 +96,7 @@ function withExpectation(facts: Facts, record: AlertRecord, slots: World['slots'
   return {
     ...facts,
     resumedAtMs: resumed === 0 ? undefined : resumed,
-    nextSlotMs: next === undefined ? undefined : next * 1000,
+    nextSlotMs: slots === undefined ? undefined : (next ?? Infinity) * 1000,
     longestRunSeconds: longestRunSeconds(record),
   }
 }

@@ -32,7 +32,7 @@ import {
   type UnderstoodAlert,
   unreachableIn,
 } from '../../plans/index.ts'
-import type { SlotSource } from '../../scheduling/index.ts'
+import { type SlotSource, slotsWithin } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { Delivery, Notifier } from '../../services/notifications/index.ts'
 import type { QueueSnapshot, RunCounts, Signals, Subscriber } from '../../services/signals/index.ts'
@@ -139,7 +139,7 @@ export function createGather(deps: GatherDeps): {
         condition,
         understood,
         facts,
-        slots,
+        slots: slots && slotsUntilCompletion(slots, target?.schedule),
         timingHash,
         suspension,
         faults: [...(fault === undefined ? [] : [fault]), ...(understood.ok ? [] : understood.faults)],
@@ -161,6 +161,14 @@ function understandTarget(memory: Memory, alert: TaskAlert, schedule: TaskSchedu
   if (memory.schedule?.version === version) return memory.schedule
   const fault = unreachableIn(alert, [{ schedule, runs: 1 }])
   return (memory.schedule = { version, slots: slotsOf(schedule), timingHash: timingHashOf(schedule), fault })
+}
+
+/** What `maxRuns` ends has no slot after the last one that was dispatched. */
+function slotsUntilCompletion(slots: SlotSource, schedule: TaskSchedule | undefined): SlotSource {
+  const { conditions, lastScheduleTime } = schedule?.status ?? {}
+  const endTime = timeOf(lastScheduleTime)
+  const isCompleted = findCondition(conditions, 'Completed')?.status === 'True' && endTime !== undefined
+  return isCompleted ? slotsWithin(slots, { endTime: endTime / 1000 }) : slots
 }
 
 function versionOf({ metadata }: KubeObject): string {

@@ -29,6 +29,7 @@ export function decide(gathered: Gathered): Decision {
     suspended: suspension.isSuspended,
     isHeld: heldBy !== undefined,
     ...(statusSlot === undefined ? {} : { statusSlot }),
+    statusDispatched: Math.max(status?.dispatchedRuns ?? 0, shown?.dispatched ?? 0),
   }
   return { kind: 'Plan', plan, start: understood.start, heldBy }
 }

@@ -112,3 +112,22 @@ it('tells of a run that was replaced once, and not as a failure', () => {
     },
   ])
 })
+
+it('tells once that a schedule is completed, and why', () => {
+  const completed: TaskScheduleStatus = {
+    observedGeneration: 1,
+    conditions: [
+      {
+        type: 'Ready',
+        status: 'True',
+        reason: 'Completed',
+        message: 'all 9 runs of maxRuns were dispatched',
+        lastTransitionTime: '2026-11-15T00:00:00Z',
+      },
+    ],
+  }
+  expect(transitionEvents(undefined, completed)).toMatchObject([
+    { type: 'Normal', reason: 'Completed', note: 'all 9 runs of maxRuns were dispatched' },
+  ])
+  expect(transitionEvents(completed, completed)).toEqual([])
+})

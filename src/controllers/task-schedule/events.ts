@@ -19,6 +19,7 @@ const reportedReasons = [
   'TemplateInvalid',
   'StartPostponed',
   'Suspended',
+  'Completed',
 ] as const
 
 /** Events for the changes between two statuses. */

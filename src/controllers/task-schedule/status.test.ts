@@ -184,9 +184,76 @@ it.each<[Partial<TaskSchedule['spec']>, string]>([
   [{ schedules: ['H 2 * * *', '0 3 * * THU'] }, '14 2 * * *; 0 3 * * THU'],
   [{ everySeconds: 900 }, 'every 900s'],
   [{ everySeconds: 900, offsetSeconds: 60 }, 'every 900s + 60s'],
+  [{ at: ['2026-12-24T18:00:00+01:00'] }, 'at 2026-12-24T17:00Z'],
 ])('shows what %j means as %s', (spec, text) => {
-  const timing = spec.everySeconds === undefined ? {} : { schedules: undefined as never }
+  const timing = spec.schedules === undefined ? { schedules: undefined as never } : {}
   expect(statusFor({}, { ...timing, ...spec }).schedule).toBe(text)
+})
+
+const without = { schedules: undefined as never, timeZone: 'UTC' }
+const completed = (status: TaskScheduleStatus) => {
+  const { nextRuns, next, reason } = status
+  return {
+    facts: facts(status)?.slice(0, 2),
+    message: messageOf(status, 'Completed'),
+    ready: messageOf(status, 'Ready'),
+    nextRuns,
+    next,
+    reason,
+  }
+}
+
+it.each<[string, Partial<TaskSchedule['spec']>, string, string]>([
+  [
+    'endTime',
+    { endTime: '2026-11-28T00:00:00Z' },
+    'EndTimePassed',
+    'no slot is left up to endTime 2026-11-28T00:00:00Z. Next: set a later one to continue, or delete this TaskSchedule',
+  ],
+  [
+    'maxRuns',
+    { maxRuns: 9 },
+    'MaxRunsReached',
+    'all 9 runs of maxRuns were dispatched. Next: raise it to continue, or delete this TaskSchedule',
+  ],
+  [
+    'a maxRuns that is lower than what was dispatched',
+    { maxRuns: 1 },
+    'MaxRunsReached',
+    'the one run of maxRuns was dispatched. Next: raise it to continue, or delete this TaskSchedule',
+  ],
+  [
+    'at',
+    { ...without, at: ['2026-11-27T18:00:00+01:00', '2026-11-20T00:00:00Z'] },
+    'LastTimePassed',
+    'the last time of at, 2026-11-27T18:00:00+01:00, has passed; 1 of 2 times had passed when this TaskSchedule was created, and did not run. ' +
+      'Next: add later ones to continue, or delete this TaskSchedule',
+  ],
+])('is Completed by %s', (_, spec, reason, message) => {
+  const metadata = { ...scheduleOf().metadata, creationTimestamp: '2026-11-21T00:00:00Z' }
+  const schedule = { ...scheduleOf(spec), metadata }
+  const status = statusFor({ schedule, ledger: { ...ledger, cursor: nowMs / 1000 } }, spec)
+  expect(completed(status)).toEqual({
+    facts: ['Ready True Completed', `Completed True ${reason}`],
+    message,
+    ready: message,
+    reason: 'Completed',
+  })
+  expect(facts(status)).toContain('Late False InTime')
+})
+
+it('says how many runs and times are left', () => {
+  const counted = statusFor({}, { maxRuns: 11 })
+  expect(counted.nextRuns).toEqual(['2026-11-29T00:00:00Z', '2026-12-06T00:00:00Z'])
+  expect(messageOf(counted, 'Ready')).toBe('next 2026-11-29T00:00Z (01:00 Europe/Berlin); 9 of 11 runs dispatched')
+  expect(counted).toMatchObject({ dispatchedRuns: 9 })
+  const metadata = { ...scheduleOf().metadata, creationTimestamp: '2026-11-21T00:00:00Z' }
+  const spec = { ...without, at: ['2026-12-24T17:00:00Z', '2026-11-20T00:00:00Z', '2026-11-29T03:00:00+01:00'] }
+  const single = statusFor({ schedule: { ...scheduleOf(spec), metadata } }, spec)
+  expect(single).toMatchObject({ next: '2026-11-29T02:00Z', schedule: 'at 2026-11-20T00:00Z and 2 more' })
+  expect(single).not.toHaveProperty('timeZone')
+  const words = 'next 2026-11-29T02:00Z; 1 of 3 times had passed when this TaskSchedule was created, and did not run'
+  expect(messageOf(single, 'Ready')).toBe(words)
 })
 
 it('names no slot to come while it is suspended, which is a condition', () => {

@@ -17,6 +17,7 @@ import {
   recentRuns,
   type RunOutcome,
   type RunReason,
+  runsLeft,
   waitingSlots,
 } from '../../scheduling/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
@@ -56,22 +57,28 @@ export function statusOf(world: World): TaskScheduleStatus {
 
 /** Whether it depends on the clocks of a place when it is due. */
 function hasClock({ spec }: TaskSchedule): boolean {
-  return spec.everySeconds === undefined || spec.calendars !== undefined
+  return spec.schedules !== undefined || spec.calendars !== undefined
 }
 
 function scheduleText(schedule: TaskSchedule): string {
   const timing = timingOf(schedule)
   if ('schedules' in timing) return timing.schedules.join('; ')
+  if ('at' in timing) {
+    const [first = 0, ...others] = timing.at.toSorted((a, b) => a - b)
+    return `at ${shortTime(first)}${others.length === 0 ? '' : ` and ${others.length} more`}`
+  }
   return `every ${timing.everySeconds}s${timing.offsetSeconds === undefined ? '' : ` + ${timing.offsetSeconds}s`}`
 }
 
 const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Invalid']
 
 /** The next slots; none while no slot would be dispatched. */
-function nextSlots({ slots, situation, suspension, nowMs }: World): readonly number[] {
+function nextSlots(world: World): readonly number[] {
+  const { slots, situation, suspension, nowMs } = world
   if (slots === undefined || suspension.isSuspended || idle.includes(situation.kind)) return []
   const next: number[] = []
-  for (let after = Math.floor(nowMs / 1000); next.length < shownRuns;) {
+  const most = Math.min(shownRuns, futureRuns(world))
+  for (let after = Math.floor(nowMs / 1000); next.length < most;) {
     const slot = slots.next(after)
     if (slot === undefined) break
     next.push(slot)
@@ -80,10 +87,52 @@ function nextSlots({ slots, situation, suspension, nowMs }: World): readonly num
   return next
 }
 
+function dispatchedRuns({ ledger, status }: World): number {
+  return ledger?.dispatched ?? status?.dispatchedRuns ?? 0
+}
+
+/** How many future slots `maxRuns` admits, with those whose jobs are placed ahead. */
+function futureRuns(world: World): number {
+  const { schedule, ledger, nowMs } = world
+  const { maxRuns } = schedule.spec
+  if (maxRuns === undefined) return Infinity
+  if (ledger === undefined) return maxRuns - dispatchedRuns(world)
+  return runsLeft(ledger, timingOf(schedule)) + ledger.open.filter(({ slot }) => slot * 1000 > nowMs).length
+}
+
+/** Why no other slot will ever be due by this spec; undefined: it does not end. */
+function completionOf(world: World): WantedCondition | undefined {
+  const { maxRuns, at, endTime } = world.schedule.spec
+  const next = 'to continue, or delete this TaskSchedule'
+  if (maxRuns !== undefined && futureRuns(world) <= 0) {
+    const waiting = describeWaiting(world.ledger)
+    const runs = maxRuns === 1 ? 'the one run of maxRuns was' : `all ${maxRuns} runs of maxRuns were`
+    const words = waiting === '' ? `${runs} dispatched` : `maxRuns ${maxRuns} is reached${waiting}`
+    return scheduleCondition('Completed', 'MaxRunsReached', `${words}. Next: raise it ${next}`)
+  }
+  if (at !== undefined) {
+    const last = at.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1) ?? ''
+    return scheduleCondition(
+      'Completed',
+      'LastTimePassed',
+      `the last time of at, ${last}, has passed${passedTimes(world.schedule)}. Next: add later ones ${next}`,
+    )
+  }
+  if (endTime === undefined) return undefined
+  return scheduleCondition('Completed', 'EndTimePassed', `no slot is left up to endTime ${endTime}. Next: set a later one ${next}`)
+}
+
+/** `; 1 of 3 had passed when this TaskSchedule was created, and did not run`; nothing if all were in the future. */
+function passedTimes({ metadata, spec: { at = [] } }: TaskSchedule): string {
+  const createdAtMs = Date.parse(metadata.creationTimestamp ?? '')
+  const passed = at.filter((time) => Date.parse(time) <= createdAtMs).length
+  return passed === 0 ? '' : `; ${passed} of ${at.length} times had passed when this TaskSchedule was created, and did not run`
+}
+
 type Health = { readonly ready: WantedCondition; readonly standing: readonly WantedCondition[] }
 
 function health(world: World, [next]: readonly number[]): Health {
-  const { schedule, situation, warnings } = world
+  const { schedule, situation, suspension, warnings } = world
   switch (situation.kind) {
     case 'Invalid': {
       const { reason, message } = situation.fault
@@ -111,18 +160,22 @@ function health(world: World, [next]: readonly number[]): Health {
     case 'Standby':
       return obstructed(situation, schedule)
     case 'Driven': {
-      const ready = driven(world, next)
+      const completed = next === undefined && !suspension.isSuspended ? completionOf(world) : undefined
+      const ready = completed === undefined ? driven(world, next) : scheduleCondition('Ready', 'Completed', completed.message)
       const warned = warnings.length === 0 ? ready : { ...ready, message: `${ready.message}. The API server warns: ${warnings.join('; ')}` }
-      return { ready: warned, standing: [] }
+      return { ready: warned, standing: completed === undefined ? [] : [completed] }
     }
   }
 }
 
-function driven({ schedule, suspension, ledger }: World, next: number | undefined): WantedCondition {
+function driven(world: World, next: number | undefined): WantedCondition {
+  const { schedule, suspension, ledger } = world
+  const { maxRuns, timeZone } = schedule.spec
   if (suspension.isSuspended) return scheduleCondition('Ready', 'Suspended', suspendedWords(schedule, suspension))
   if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'there is no future slot')
-  const words = `next ${shortTime(next)}${localTime(next, schedule.spec.timeZone)}`
-  return scheduleCondition('Ready', 'SlotScheduled', `${words}${describeWaiting(ledger)}`)
+  const counted = maxRuns === undefined ? '' : `; ${dispatchedRuns(world)} of ${maxRuns} runs dispatched`
+  const words = `next ${shortTime(next)}${localTime(next, timeZone)}${counted}${passedTimes(schedule)}${describeWaiting(ledger)}`
+  return scheduleCondition('Ready', 'SlotScheduled', words)
 }
 
 /** `; 3 slots wait for run 2026-11-29T00:00Z, the first is 2026-11-29T01:00Z`. */
@@ -197,7 +250,7 @@ function late(world: World, ledger: Ledger): WantedCondition {
   const { schedule, suspension, slots, nowMs, details } = world
   const { cursor, open, lastDispatched } = ledger
   const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
-  let due = slots?.next(cursor)
+  let due = runsLeft(ledger, timingOf(schedule)) === 0 ? undefined : slots?.next(cursor)
   while (due !== undefined && done.has(due)) due = slots?.next(due)
   if (due !== undefined && !suspension.isSuspended && due * 1000 + lateMs < nowMs) {
     const message = `slot ${shortTime(due)} is due and was not dispatched. Next: the condition Ready says what prevents it`
@@ -246,11 +299,12 @@ export function describeRegression({ cursor, missed }: Ledger): string {
 }
 
 function ledgerFields({ details }: World, ledger: Ledger): Partial<TaskScheduleStatus> {
-  const { lastDispatched, lastRun: last, lastSuccess, lastFailure, consecutiveFailures, missed } = ledger
+  const { dispatched, lastDispatched, lastRun: last, lastSuccess, lastFailure, consecutiveFailures, missed } = ledger
   const active = activeRuns(ledger)
   const waiting = waitingSlots(ledger).length
   const recent = recentRuns(ledger.recent)
   return {
+    dispatchedRuns: dispatched,
     activeRuns: active.length,
     ...(active.length === 0 ? {} : { active: active.slice(0, shownActive).map((run) => activeRun(run, details.get(run.slot))) }),
     ...(waiting === 0 ? {} : { waitingSlots: waiting }),

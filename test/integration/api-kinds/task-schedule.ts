@@ -22,6 +22,12 @@ const graph = {
 
 const shifted = { ...least, metadata: { name: 'shifted' }, spec: { ...least.spec, offsetSeconds: 60 } }
 
+const single = {
+  ...least,
+  metadata: { name: 'single' },
+  spec: { at: ['2026-12-24T18:00:00+01:00', '2026-12-31T23:00:00Z'], task: least.spec.task },
+}
+
 const ofJob = { ...least, metadata: { name: 'of-job' }, spec: { everySeconds: 900, job: jobTemplate } }
 
 /** Of schedules and everySeconds there is only one, and of what it starts. */
@@ -39,6 +45,9 @@ const full = {
       ],
       include: [{ name: 'days', windows: [{ from: '00:00', to: '24:00' }] }],
     },
+    startTime: '2026-01-01T00:00:00+01:00',
+    endTime: '2027-12-31T23:59:59Z',
+    maxRuns: 100,
     suspend: false,
     concurrencyPolicy: 'Queue',
     queueLimit: 5,
@@ -69,6 +78,7 @@ const full = {
     activeRuns: 1,
     active: [{ slotTime: '2026-01-01T08:00:00Z', run: 'job/full-1a2b3c4d', startedTime: '2026-01-01T08:00:01Z', waitingFor: 'a pod' }],
     waitingSlots: 2,
+    dispatchedRuns: 12,
     lastScheduleTime: '2026-01-01T08:00:00Z',
     lastSuccessTime: '2026-01-01T07:00:05Z',
     lastSuccessSlotTime: '2026-01-01T07:00:00Z',
@@ -99,6 +109,7 @@ export const taskScheduleCase: KindCase = {
   alternatives: [
     { path: ['spec', 'everySeconds'], object: least },
     { path: ['spec', 'offsetSeconds'], object: shifted },
+    { path: ['spec', 'at'], object: single },
     { path: ['spec', 'job'], object: ofJob },
     { path: ['spec', 'dependencyRef'], object: graph },
     { path: ['spec', 'parameters'], object: graph },
@@ -119,7 +130,13 @@ export const taskScheduleCase: KindCase = {
     },
   },
   words: [
-    { field: 'spec', values: [{ schedules: ['0 1 * * *'], everySeconds: 900, task: least.spec.task }] },
+    {
+      field: 'spec',
+      values: [
+        { schedules: ['0 1 * * *'], everySeconds: 900, task: least.spec.task },
+        { everySeconds: 900, at: ['2026-12-24T18:00:00Z'], task: least.spec.task },
+      ],
+    },
     { field: 'spec.calendars', values: [{}] },
     { field: 'spec.calendars.exclude[0]', values: [{ name: 'nothing' }] },
     { field: 'spec.calendars.exclude[0].name', values: ['Nights', 'at night', '-a'] },
@@ -153,7 +170,7 @@ export const taskScheduleCase: KindCase = {
           everySeconds: 900
           task: { type: backup, queue: files }
       `,
-      answer: 'spec.schedules: Invalid value: "object": exactly one of schedules, everySeconds must be set',
+      answer: 'spec.schedules: Invalid value: "object": exactly one of schedules, everySeconds, at must be set',
     },
     {
       title: 'an interval in a time zone',
@@ -167,7 +184,7 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
       `,
       answer:
-        'spec.timeZone: Invalid value: "object": timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone. Remove timeZone',
+        'spec.timeZone: Invalid value: "object": timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone, and each time in at has its own offset. Remove timeZone',
     },
     {
       title: 'an entry of a calendar that names nothing',
@@ -194,6 +211,87 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
       `,
       answer: 'spec.calendars: Invalid value: "object": exclude or include must be set',
+    },
+    {
+      title: 'a time zone of single times',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          at: ["2026-12-24T18:00:00Z"]
+          timeZone: Europe/Berlin
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.timeZone: Invalid value: "object": timeZone goes with schedules and calendars only: everySeconds counts from 1970-01-01T00:00:00Z in every time zone, and each time in at has its own offset. Remove timeZone',
+    },
+    {
+      title: 'a start of single times',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          at: ["2026-12-24T18:00:00Z"]
+          startTime: "2026-12-01T00:00:00Z"
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.startTime: Invalid value: "object": startTime does not go with at: leave out the times before it instead. Remove startTime',
+    },
+    {
+      title: 'an end of single times',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          at: ["2026-12-24T18:00:00Z"]
+          endTime: "2026-12-31T00:00:00Z"
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.endTime: Invalid value: "object": endTime does not go with at: leave out the times after it instead. Remove endTime',
+    },
+    {
+      title: 'an end before the start',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          startTime: "2026-12-24T18:00:00Z"
+          endTime: "2026-12-24T18:30:00+01:00"
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.endTime: Invalid value: "object": endTime must be after startTime, because slots are due between them. Write a later endTime, or an earlier startTime',
+    },
+    {
+      title: 'a single time without an offset',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          at: ["2026-12-24T18:00:00"]
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.at[0]: Invalid value: "2026-12-24T18:00:00": spec.at[0] in body must be of type date-time: "2026-12-24T18:00:00"',
+    },
+    {
+      title: 'a schedule that never runs',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          maxRuns: 0
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.maxRuns: Invalid value: 0: spec.maxRuns in body should be greater than or equal to 1',
     },
     {
       title: 'an offset of cron expressions',
