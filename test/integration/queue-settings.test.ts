@@ -139,6 +139,39 @@ describe('a pause and a resume are those of BullMQ', () => {
   })
 })
 
+describe('a resume that a kill has interrupted', () => {
+  /** As after the first of several calls: the queue is resumed, and most of its jobs are still where BullMQ 5 had moved them. */
+  async function interrupted(): Promise<void> {
+    await apply('long', { suspend: true })
+    const many = Array.from({ length: 15_000 }, (_, index) => `old${index}`)
+    await redis.client.rpush('bull:long:paused', ...many)
+    await redis.client.hdel('bull:long:meta', 'paused')
+    await redis.client.hdel(queueSettingsKey('bull', 'long'), 'paused')
+  }
+  const jobsIn = async () => [await redis.client.llen('bull:long:wait'), await redis.client.llen('bull:long:paused')]
+
+  it('is finished when the settings are applied again', async () => {
+    await interrupted()
+    expect(await changesOf(apply('long', { suspend: false }))).toEqual([])
+    expect(await jobsIn()).toEqual([15_000, 0])
+    expect(await redis.client.exists('bull:long:marker')).toBe(1)
+  })
+
+  it('is finished when the settings are taken back, and the record stays until then', async () => {
+    await interrupted()
+    expect(await broker.releaseQueue(claimOf('long'))).toMatchObject({ outcome: 'Done', paused: false })
+    expect(await jobsIn()).toEqual([15_000, 0])
+    expect([await recordOf('long'), await ownersOf()]).toEqual([{}, []])
+  })
+
+  it('leaves the jobs of a queue that somebody else has paused', async () => {
+    await redis.client.hset('bull:long:meta', 'paused', 1)
+    await redis.client.rpush('bull:long:paused', 'a')
+    await apply('long', { suspend: false })
+    expect(await jobsIn()).toEqual([0, 1])
+  })
+})
+
 describe('plain workers', () => {
   it('end what they run and begin nothing in a suspended queue, and go on at once after it', async () => {
     await using queue = plainQueue(redis.port, 'held')

@@ -1,5 +1,6 @@
 --[[
-  Makes the settings of a queue hold, or takes back what was applied to it. A pause and a resume do what BullMQ's `pause-7.lua` does; the
+  Makes the settings of a queue hold, or takes back what was applied to it. A resume of many jobs takes several calls; until the last one the
+  record stays, so that another process finishes it. A pause and a resume do what BullMQ's `pause-7.lua` does; the
   limit is the field that its `setGlobalConcurrency` writes.
 
   KEYS[1]   the dispatcher's record: hash of epoch, holder
@@ -9,7 +10,7 @@
   KEYS[5]   the queues of the namespace: sorted set of their bases, by when a job was last placed or settings applied
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   owner
-  ARGV[4]   'Apply', 'Release', or 'Continue' to go on with a resume that was not done in one go
+  ARGV[4]   'Apply' or 'Release'
   ARGV[5]   createdAtMs of the owner, ARGV[6] its marker
   ARGV[7]   '1': suspended, ARGV[8] concurrency, or '' for no limit
   ARGV[9]   an owner that is known to be gone, or ''
@@ -83,12 +84,6 @@ if record[2] and record[2] ~= owner then
   redis.call('HDEL', KEYS[3], record[2])
 end
 
-if mode == 'Continue' then
-  local left = isPaused() and 0 or resumeLegacy()
-  if not isPaused() then wake() end
-  return { 'Done', isPaused() and 1 or 0, record[4] and 1 or 0, left }
-end
-
 local isOurs, left = record[4] == '1', 0
 if ARGV[7] == '1' then
   if not isPaused() then
@@ -104,6 +99,10 @@ elseif isOurs then
   end
   isOurs = false
   redis.call('HDEL', KEYS[2], 'paused')
+elseif not isPaused() and redis.call('EXISTS', base .. 'paused') == 1 then
+  -- A resume that has not come to its end.
+  left = resumeLegacy()
+  wake()
 end
 
 local wanted, applied, limit = ARGV[8], record[5], redis.call('HGET', meta, 'concurrency') or ''
@@ -124,10 +123,10 @@ elseif applied then
   redis.call('HDEL', KEYS[2], 'concurrency', 'found')
 end
 
-if mode == 'Release' then
+if mode == 'Release' and left == 0 then
   redis.call('DEL', KEYS[2])
   redis.call('HDEL', KEYS[3], owner)
-else
+elseif mode == 'Apply' then
   redis.call('HSET', KEYS[2], 'v', '1', 'owner', owner, 'createdAtMs', ARGV[5])
   redis.call('ZADD', KEYS[5], tonumber(redis.call('TIME')[1]) * 1000, base)
   if redis.call('HGET', KEYS[3], owner) ~= ARGV[6] then redis.call('HSET', KEYS[3], owner, ARGV[6]) end

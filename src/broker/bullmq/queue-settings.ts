@@ -32,13 +32,15 @@ export function createQueueSettings(redis: Redis, keyPrefix: string): BrokerQueu
     return reply as ApplyReply
   }
 
-  /** Continues a resume until all jobs are back; one script moves at most 7,000. */
-  async function finish(claim: QueueClaim, reply: ApplyReply): Promise<QueueAnswer> {
+  /** Repeats the call until all jobs of a resume are back; one script moves at most 7,000. */
+  async function callToEnd(claim: QueueClaim, args: readonly (string | number)[]): Promise<QueueAnswer> {
+    const reply = await call(claim, args)
     if (reply[0] === 'Conflict') return { outcome: 'Conflict', owner: reply[1] }
     if (reply[0] !== 'Done') return { outcome: reply[0] }
     const [, paused, byUs, left, ...changes] = reply
     for (let more = left; more > 0;) {
-      const next = await call(claim, ['Continue', 0, '', '', '', ''])
+      const next = await call(claim, args)
+      if (next[0] === 'Fenced') return { outcome: 'Fenced' }
       more = next[0] === 'Done' ? next[3] : 0
     }
     return { outcome: 'Done', paused: paused === 1, pausedByUs: byUs === 1, changes: changes.map(changeOf) }
@@ -48,10 +50,10 @@ export function createQueueSettings(redis: Redis, keyPrefix: string): BrokerQueu
     async applyQueue(apply) {
       const { settings, createdAtMs, marker, gone = '' } = apply
       const { suspend, maxConcurrency = '' } = settings
-      return finish(apply, await call(apply, ['Apply', createdAtMs, JSON.stringify(marker), suspend ? '1' : '', maxConcurrency, gone]))
+      return callToEnd(apply, ['Apply', createdAtMs, JSON.stringify(marker), suspend ? '1' : '', maxConcurrency, gone])
     },
 
-    releaseQueue: async (claim) => finish(claim, await call(claim, ['Release', 0, '', '', '', ''])),
+    releaseQueue: (claim) => callToEnd(claim, ['Release', 0, '', '', '', '']),
 
     async cleanQueue({ queue, owner, proof, retention }): Promise<CleanAnswer> {
       const keys = [dispatcherKey(keyPrefix, proof.dispatcher), queueSettingsKey(keyPrefix, queue), queueKeys(keyPrefix, queue).base]
