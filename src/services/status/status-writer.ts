@@ -53,9 +53,9 @@ type WithConditions = { readonly conditions?: readonly { readonly type: string; 
 type Written<T extends StatusObject> = {
   readonly uid: string | undefined
   /** Undefined as soon as the cache shows it: statuses are the largest part of many objects. */
-  status: NonNullable<T['status']> | undefined
+  readonly status: NonNullable<T['status']> | undefined
   /** Of the status as the cache showed it. */
-  digest?: string
+  readonly digest?: string
   readonly writtenAtMs: number
   /** Versions of the object: the one that was seen, those that writes have left since, and those on which they were made. */
   readonly versions: readonly (string | undefined)[]
@@ -79,11 +79,10 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
   const remembered = (key: string, object: T): Written<T> | undefined => {
     const entry = written.get(key)
     if (entry === undefined || entry.uid !== object.metadata.uid) return undefined
-    if (entry.status !== undefined && isShown(entry, object)) {
-      entry.status = undefined
-      entry.digest = digestOf(object.status)
-    }
-    return entry
+    if (entry.status === undefined || !isShown(entry, object)) return entry
+    const kept = keptOf(entry, object)
+    written.set(key, kept)
+    return kept
   }
 
   return {
@@ -111,6 +110,11 @@ export function createStatusWriter<T extends StatusObject>(deps: StatusWriterDep
       return {}
     },
   }
+}
+
+/** As little as possible, because thousands of objects rest: the object's own texts, and no version that the cache has left behind. */
+function keptOf<T extends StatusObject>({ writtenAtMs }: Written<T>, { metadata, status }: T): Written<T> {
+  return { uid: metadata.uid, status: undefined, digest: digestOf(status), writtenAtMs, versions: [metadata.resourceVersion] }
 }
 
 /** 0: a change that is no transition may be written now. */
