@@ -49,6 +49,12 @@ it('no object has more than ten series, and a histogram belongs to a namespace o
   expect(offenders((each) => each.metric.type !== 'Histogram' || !isOfObject(each))).toEqual([])
 })
 
+it('a series of an object is of no other one, unless the group says of what it is', () => {
+  const isItsOwn = ({ group: { owners = [], each }, labels }: Declared) =>
+    each !== undefined || owners.length < 2 || labels.includes('kind')
+  expect(offenders(isItsOwn)).toEqual([])
+})
+
 it('what several objects share is put together in a way that is declared', () => {
   expect(offenders(({ group, metric }) => metric.together === undefined || group.detail !== undefined)).toEqual([])
   expect(offenders(({ metric }) => metric.omitsZero === undefined || metric.type === 'Gauge')).toEqual([])

@@ -3,16 +3,16 @@ import { labelNamesOf } from './declaration.ts'
 
 export type Labels = Readonly<Record<string, string>>
 
-/** One series. 50,000 of them are normal, so that it holds numbers only, and the text of its labels is the key under which it is kept. */
+/** One series. 50,000 of them are normal. */
 export type Sample = {
   /** The value; of a histogram the sum of what was observed; of an `Age` since when, in Unix milliseconds. */
   value: number
   /** Of a histogram: how many values each bucket has, and in the last place those above all bounds. */
   counts?: number[]
-  /** The object whose series it is, or all that share it. */
+  /** The objects that share it; undefined for a series that can only be of one. */
   owner: object | Set<object> | undefined
   readonly family: Family
-  /** The text of its labels. */
+  /** The text of its labels, under which it is found; empty for a series that can only be of one object, which has it. */
   readonly id: string
   /** The labels that it has besides those of the object. */
   readonly extra: Labels
@@ -30,6 +30,8 @@ export type Family = {
   readonly labelNames: readonly string[]
   /** Labels that are given and left out, so that objects share a series from the start. */
   readonly leftOut: readonly string[]
+  /** Whether several objects can have one series; otherwise each object has its own, and they are in no map here. */
+  readonly isShared: boolean
   /** Labels that are left out when the series are read. */
   readonly summedOver: readonly string[]
   readonly samples: Map<string, Sample>
@@ -55,6 +57,7 @@ export function createFamily(name: string, metric: MetricDeclaration, group: Met
     group,
     labelNames: all.filter((label) => !leftOut.includes(label)),
     leftOut,
+    isShared: group.owners === undefined || group.each !== undefined || leftOut.length > 0,
     summedOver,
     samples: new Map(),
   }
@@ -65,15 +68,21 @@ export function createFamily(name: string, metric: MetricDeclaration, group: Met
 
 /** The series with these labels; it begins at 0. */
 export function sampleOf(family: Family, id: string, extra: Labels = noLabels): Sample {
-  const { samples, metric } = family
-  const known = samples.get(id)
+  const known = family.samples.get(id)
   if (known !== undefined) return known
+  const sample = newSample(family, id, extra)
+  family.samples.set(id, sample)
+  return sample
+}
+
+/** A series at 0, which its caller keeps. */
+export function newSample(family: Family, id: string, extra: Labels): Sample {
+  const { metric } = family
   const sample: Sample = { value: 0, owner: undefined, family, id, extra: Object.keys(extra).length === 0 ? noLabels : extra }
   if (metric.type === 'Histogram')
     sample.counts = bucketsOf(metric)
       .map(() => 0)
       .concat(0)
-  samples.set(id, sample)
   return sample
 }
 
@@ -89,6 +98,16 @@ export function labelText({ name, labelNames, leftOut }: Family, labels: Labels)
       return `${label}="${escaped(value)}"`
     })
     .join(',')
+}
+
+/** The same for a series of one object with that key, whose labels are known to be right. */
+export function labelTextOf({ group, metric: { labels } }: Family, key: string, extra: Labels): string {
+  const [first = '', second] = group.object ?? []
+  const slash = key.indexOf('/')
+  let text = slash < 0 ? `${first}="${escaped(key)}"` : `${first}="${escaped(key.slice(0, slash))}"`
+  if (second !== undefined) text += `,${second}="${escaped(key.slice(slash + 1))}"`
+  if (labels !== undefined) for (const label of labels) text += `,${label}="${escaped(extra[label] ?? '')}"`
+  return text
 }
 
 /** The same text without some of the labels; values never hold a bare quotation mark. */

@@ -1,8 +1,8 @@
 import type { MetricDeclaration } from './declaration.ts'
-import { type Family, type Labels, labelText, observe, type Sample, sampleOf } from './family.ts'
+import { type Family, type Labels, labelText, labelTextOf, newSample, observe, type Sample, sampleOf } from './family.ts'
 
 /**
- * An object with its series: remembers which it has set, so that they go with it. A series that several objects share goes with the last.
+ * An object with its series, which go with it. One that several objects share is found in its family, and goes with the last of them.
  *
  * A class, because there is one for each of 10,000 objects, and functions on a prototype cost them nothing.
  */
@@ -53,6 +53,11 @@ export class Owner {
     this.#onForgotten(this)
   }
 
+  /** Calls back with its own series of a metric that objects do not share, each with the text of its labels. */
+  forEachOf(family: Family, visit: (id: string, sample: Sample) => void): void {
+    for (const claim of this.#claims) if (claim.family === family) visit(labelTextOf(family, this.key, claim.extra), claim)
+  }
+
   #family(name: string, type?: MetricDeclaration['type']): Family {
     return familyOf(this.#families, name, type)
   }
@@ -71,6 +76,23 @@ export class Owner {
 
   /** Makes the series one of this object's. */
   #claim(family: Family, extra: Labels): Sample {
+    return family.isShared ? this.#join(family, extra) : (this.#own(family, extra) ?? this.#begin(family, extra))
+  }
+
+  /** Of these an object has at most ten. */
+  #own(family: Family, extra: Labels): Sample | undefined {
+    return this.#claims.find((claim) => claim.family === family && isSame(claim.extra, extra))
+  }
+
+  #begin(family: Family, extra: Labels): Sample {
+    // Throws if the labels are not those of the metric.
+    this.#idOf(family, extra)
+    const sample = newSample(family, '', extra)
+    this.#claims = [...this.#claims, sample]
+    return sample
+  }
+
+  #join(family: Family, extra: Labels): Sample {
     const id = this.#idOf(family, extra)
     const sample = sampleOf(family, id, extra)
     const { owner } = sample
@@ -83,8 +105,7 @@ export class Owner {
   }
 
   #drop(family: Family, extra: Labels): void {
-    const id = this.#idOf(family, extra)
-    this.#release((claim) => claim.family === family && claim.id === id)
+    this.#release((claim) => claim.family === family && isSame(claim.extra, extra))
   }
 
   #release(isOver: (claim: Sample) => boolean): void {
@@ -92,10 +113,17 @@ export class Owner {
     const [over, kept] = [this.#claims.filter(isOver), this.#claims.filter((claim) => !isOver(claim))]
     this.#claims = kept
     for (const { family, id, owner } of over) {
+      if (!family.isShared) continue
       if (owner instanceof Set && owner.delete(this) && owner.size > 0) continue
       family.samples.delete(id)
     }
   }
+}
+
+function isSame(a: Labels, b: Labels): boolean {
+  if (a === b) return true
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
 }
 
 /** The metric of that name, and of that type if one is given. */

@@ -22,6 +22,7 @@ const shelfMetrics = declareMetrics({
   title: 'Shelves',
   about: '',
   owners: ['Thing', 'Box'],
+  each: 'shelf',
   object: ['namespace'],
   metrics: { shelf_things: { type: 'Gauge', help: 'Things.', labels: ['shelf'] } },
 })

@@ -95,7 +95,7 @@ export function createMetricRegistry<G extends MetricGroup>(
     }
     for (const refresh of refreshes) refresh()
     yield await ofProcess.metrics()
-    yield* expose(families.values(), now())
+    yield* expose(families.values(), owners, now())
   }
 
   const facade = {
