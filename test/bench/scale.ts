@@ -21,6 +21,7 @@ import { connectCluster, installCrds, namespaces, observe } from '../support/clu
 import { createBroker } from '../support/manifests.ts'
 import type { OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker } from '../support/plain-worker.ts'
+import { memoryOfCronJobs } from './cron-memory.ts'
 import { startBenchedOperator } from './operator.ts'
 import { createLoad, forbidCount, queues, sizeOf, type Size } from './scale-load.ts'
 import { percentiles } from './table.ts'
@@ -66,6 +67,8 @@ export async function benchScale(percent: number): Promise<void> {
     after.stop()
     await follower.kill()
     await measureEmpty(start('operator-2'))
+    const { emptyMb, fullMb } = await memoryOfCronJobs({ client, kubeconfig: controlPlane.kubeconfig, folder }, size.schedules)
+    line('the CronJob controller: without and with as many', `${megabytes(emptyMb)}, ${megabytes(fullMb)}`)
   }
   commands.disconnect()
   rmSync(folder, { recursive: true })
