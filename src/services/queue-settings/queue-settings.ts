@@ -146,11 +146,10 @@ async function clean(
   { record, nowMs }: ObservedSettings,
   retention: QueueRetention,
 ): Promise<SettingsActed> {
-  const answer = await broker.cleanQueue({ queue, owner, proof, retention })
+  const answer = await brokerClock.timed(broker, () => broker.cleanQueue({ queue, owner, proof, retention }))
   if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
   const cleanAt = (atMs: number): SettingsActed => ({ outcome: 'Done', record: { ...record, clean: { retention, atMs } } })
   if (answer.outcome !== 'Done') return cleanAt(nowMs + cleanGapMs.retry)
-  brokerClock.set(broker, answer.brokerTimeMs)
   const dueInMs = answer.nextAtMs - answer.brokerTimeMs
   const pauseMs = dueInMs <= 0 ? cleanGapMs.more : Math.max(dueInMs, cleanGapMs.next)
   return cleanAt(answer.brokerTimeMs + pauseMs)

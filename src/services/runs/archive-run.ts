@@ -22,8 +22,7 @@ export async function archiveRun(
 ): Promise<boolean> {
   const run = createRun()
   for (let length = Infinity; run.length < length;) {
-    const stored = await broker.readRun(name, run.length)
-    brokerClock.set(broker, stored.brokerTimeMs)
+    const stored = await brokerClock.timed(broker, () => broker.readRun(name, run.length))
     const folded = foldRun(stored.entries, run)
     if (!folded.ok) {
       log.debug({ run: name, error: folded.message }, 'the log of a run cannot be archived')

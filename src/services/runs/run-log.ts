@@ -1,5 +1,5 @@
 /** A run's log in the broker: what is remembered of it, how it is read and appended to, and what an append counts. */
-import type { Broker, DispatchProof, EndedJob } from '../../broker/index.ts'
+import type { Broker, DispatchProof, EndedJob, RunAppend } from '../../broker/index.ts'
 import type { CountIncrement, OwnerMarker, SubjectKind } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import { applyEntry, createRun, foldRun, type Run, type RunBeginning, type RunEntry, type RunKnowledge } from '../../graph/index.ts'
@@ -55,8 +55,7 @@ export async function readLog(context: RunContext): Promise<Run> {
   const { broker, brokerClock, memory, owner, proof } = context
   const run = createRun()
   for (;;) {
-    const { entries, length, marker, brokerTimeMs } = await broker.readRun(context.run, run.length)
-    brokerClock.set(broker, brokerTimeMs)
+    const { entries, length, marker } = await brokerClock.timed(broker, () => broker.readRun(context.run, run.length))
     const folded = foldRun(entries, run)
     if (!folded.ok) throw taskmillError('TM_LEDGER_UNREADABLE', folded.message)
     if (run.length < length && entries.length > 0) continue
@@ -89,7 +88,7 @@ export async function appendLog(
   const increments = countsOf(context, run, entries)
   const finished = entries.find(({ kind }) => kind === 'Finished')
   reachPoint(`before append ${what}`)
-  const answer = await broker.appendRun({
+  const append: RunAppend = {
     run: context.run,
     expectedLength: run.length,
     entries: entries.map((entry) => JSON.stringify(entry)),
@@ -97,9 +96,9 @@ export async function appendLog(
     marker: finished === undefined ? marker : { ...marker, endedAtMs: finished.atMs },
     proof,
     counts: increments,
-  })
+  }
+  const answer = await brokerClock.timed(broker, () => broker.appendRun(append))
   reachPoint(`after append ${what}`)
-  brokerClock.set(broker, answer.brokerTimeMs)
   if (answer.outcome === 'Fenced') return 'Fenced'
   if (answer.outcome === 'Conflict') {
     log.debug({ run: context.run, append: what }, 'an append to a run was refused, reading again')

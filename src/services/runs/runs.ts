@@ -233,9 +233,8 @@ async function deleteLog(context: Context, { record, verdict }: ObservedRun): Pr
   }
   if (record.length > 0) {
     reachPoint('before delete')
-    const { outcome, brokerTimeMs } = await broker.deleteRun(context.run, record.length, proof)
+    const { outcome } = await brokerClock.timed(broker, () => broker.deleteRun(context.run, record.length, proof))
     reachPoint('after delete')
-    brokerClock.set(broker, brokerTimeMs)
     if (outcome === 'Fenced') return { outcome: 'Fenced' }
     if (outcome !== 'Written') return { outcome: 'Done' }
     noteStored(context, 0)

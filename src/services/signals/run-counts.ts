@@ -236,8 +236,7 @@ async function readCounts(counter: Counter, ids: readonly string[]): Promise<voi
     .flatMap(({ id }) => counts.get(id)?.answer ?? [])
     .filter(({ asked: { fromMinute }, sums }) => isLess(nothing, sums) && fromMinute > keptFromMinute)
   const requests = [...asked.map(({ request }) => request), ...repeated.map((answer) => answer.asked)]
-  const { counts: sums, brokerTimeMs } = await context.broker.readCounts(installation, requests)
-  brokerClock.set(context.broker, brokerTimeMs)
+  const { counts: sums } = await brokerClock.timed(context.broker, () => context.broker.readCounts(installation, requests))
   if (repeated.some((answer, index) => isLess(sums[asked.length + index] ?? answer.sums, answer.sums))) {
     counter.lostAtMs = clock.now()
     log.error({ broker: context.endpoint.address }, 'the broker has lost its counts of runs')

@@ -1,5 +1,5 @@
 /** A ledger in the broker: what is remembered of it, how it is read and written, and what a write counts. */
-import type { Broker, DispatchProof, StoredLedger } from '../../broker/index.ts'
+import type { Broker, DispatchProof, LedgerWrite, StoredLedger } from '../../broker/index.ts'
 import type { CountIncrement, OwnerMarker, Slot } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
@@ -87,8 +87,7 @@ export const effectsOf = (memory: SlotMemory): Effects => (memory.effects ??= em
 
 /** Between two terms, and after doubt, another process may also have acted: what was learned of effects is forgotten with the record. */
 export async function readLedger({ broker, brokerClock, ledger, memory }: SlotContext): Promise<LedgerRecord> {
-  const { stored, brokerTimeMs } = await broker.readLedgers([ledger])
-  brokerClock.set(broker, brokerTimeMs)
+  const { stored } = await brokerClock.timed(broker, () => broker.readLedgers([ledger]))
   forgetEffects(memory)
   return recordOf(stored[0])
 }
@@ -106,7 +105,7 @@ export async function storeLedger(
   const { deletionPolicy } = marker
   const increments = countsOf(context, record.ledger, step.changes)
   reachPoint(`before write ${step.what}`)
-  const answer = await broker.writeLedger({
+  const write: LedgerWrite = {
     ledger: context.ledger,
     expectedRevision: record.revision,
     document: step.ledger === undefined ? undefined : JSON.stringify({ ...step.ledger, deletionPolicy }),
@@ -115,9 +114,9 @@ export async function storeLedger(
     notBeforeMs: step.notBeforeMs,
     beforeMs: step.beforeMs,
     counts: increments,
-  })
+  }
+  const answer = await brokerClock.timed(broker, () => broker.writeLedger(write))
   reachPoint(`after write ${step.what}`)
-  brokerClock.set(broker, answer.brokerTimeMs)
   if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
   const stored = recordOf(answer.stored)
   if (answer.outcome === 'Written') {
