@@ -18,5 +18,5 @@ local nowMs, length, refused = checkLog(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV
 if refused then return { refused, nowMs, length } end
 for i = 6 + #KEYS - 4, #ARGV do length = redis.call('RPUSH', KEYS[2], ARGV[i]) end
 if redis.call('HGET', KEYS[3], ARGV[4]) ~= ARGV[5] then redis.call('HSET', KEYS[3], ARGV[4], ARGV[5]) end
-countEnds(nowMs, KEYS[4], KEYS, 5, ARGV, 6)
+countEnds(nowMs, KEYS[4], KEYS, 5, #KEYS, ARGV, 6)
 return { 'Written', nowMs, length }

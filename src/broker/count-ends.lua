@@ -2,13 +2,13 @@
   Part of scripts that record ends: counts each of them in its subject's hash of the current hour, by minute and outcome.
 
   counted       the subjects of the namespace: sorted set of the bases of their counts, by the minute of the last end
-  keys, from    keys[from] and what follows: '<...>:counts:<...>:', to which the hour is added, one for each end
+  keys          keys[from] to keys[last]: '<...>:counts:<...>:', to which the hour is added, one for each end
   args, first   args[first] and what follows: 'Succeeded', 'Failed' or 'Missed' for each of these, and behind a space how many if not one
 ]]
-local function countEnds(nowMs, counted, keys, from, args, first)
+local function countEnds(nowMs, counted, keys, from, last, args, first)
   local keptSeconds = 93600
   local minutes = math.floor(nowMs / 60000)
-  for i = from, #keys do
+  for i = from, last do
     local key = keys[i] .. string.format('%d', math.floor(minutes / 60))
     local outcome, count = string.match(args[first + i - from], '^(%a+) ?(%d*)$')
     count = count == '' and 1 or tonumber(count)

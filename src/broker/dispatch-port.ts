@@ -52,6 +52,8 @@ export type LedgerWrite = {
   readonly beforeMs?: number | undefined
   /** Ends that the write records, counted in the same moment, in the namespace of the marker. */
   readonly counts?: readonly CountIncrement[]
+  /** Jobs that are placed in the same moment, as `placeJobs` does; if they cannot be placed, nothing is written. */
+  readonly places?: { readonly jobs: readonly PlacedJob[]; readonly brokerTimeMs: number } | undefined
 }
 
 /** `Conflict`: another revision is there, see `stored`. `Fenced`: the proof does not hold. Only `Written` changed anything. */

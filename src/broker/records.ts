@@ -4,11 +4,13 @@ import {
   type CountIncrement,
   countsKey,
   dispatcherKey,
+  installationOf,
   ledgerKey,
   ownersKey,
   runKey,
   type OwnerMarker,
 } from '../contract/index.ts'
+import { hasOtherParent, placingOf } from './bullmq/index.ts'
 import type { BrokerLedgers, BrokerRuns, CountRequest, DispatchAnswer, LedgerAnswer, RunAnswer, StoredLedger } from './dispatch-port.ts'
 import { callScript, inParts, scriptsBeside } from './script.ts'
 
@@ -16,7 +18,7 @@ const loadScript = scriptsBeside(import.meta.url)
 const claimScript = loadScript('claim-dispatch')
 const releaseScript = loadScript('release-dispatch')
 const readLedgersScript = loadScript('read-ledgers')
-const writeLedgerScript = loadScript('write-ledger', 'count-ends')
+const writeLedgerScript = loadScript('write-ledger', 'bullmq/placing', 'count-ends')
 const readRunScript = loadScript('read-run')
 const appendRunScript = loadScript('append-run', 'check-log', 'count-ends')
 const deleteRunScript = loadScript('delete-run', 'check-log')
@@ -67,7 +69,9 @@ export function createLedgers(
       return { stored, brokerTimeMs: (replies.at(-1) as readonly [number])[0] }
     },
 
-    async writeLedger({ ledger, expectedRevision, document, marker, proof, notBeforeMs, beforeMs, counts = [] }): Promise<LedgerAnswer> {
+    async writeLedger({ ledger, expectedRevision, document, marker, proof, notBeforeMs, beforeMs, counts = [], places }) {
+      const placing =
+        places === undefined ? { keys: [], args: [] } : placingOf(places.jobs, keyPrefix, proof.dispatcher, places.brokerTimeMs)
       const [reply] = await callScript(redis, writeLedgerScript, [
         {
           keys: [
@@ -76,6 +80,7 @@ export function createLedgers(
             ownersKey(keyPrefix, installationOf(ledger)),
             countedKey(keyPrefix, proof.dispatcher),
             ...countKeys(keyPrefix, installationOf(ledger), marker.namespace, counts),
+            ...placing.keys,
           ],
           args: [
             proof.epoch,
@@ -87,11 +92,15 @@ export function createLedgers(
             JSON.stringify(marker),
             notBeforeMs === undefined ? '' : Math.ceil(notBeforeMs),
             beforeMs === undefined ? '' : Math.ceil(beforeMs),
+            counts.length,
             ...countOutcomes(counts),
+            ...placing.args,
           ],
         },
       ])
-      const [outcome, brokerTimeMs, ...found] = reply as readonly [LedgerAnswer['outcome'], number, ...([number, string] | [])]
+      const answer = reply as WriteReply
+      if (answer[0] === 'OtherParent') throw hasOtherParent(answer[2])
+      const [outcome, brokerTimeMs, ...found] = answer
       if (outcome !== 'Written') return { outcome, brokerTimeMs, stored: parseStored(found) }
       return { outcome, brokerTimeMs, stored: document === undefined ? undefined : { revision: expectedRevision + 1, document } }
     },
@@ -110,6 +119,8 @@ export function createLedgers(
     },
   }
 }
+
+type WriteReply = readonly [LedgerAnswer['outcome'], number, ...([number, string] | [])] | readonly ['OtherParent', number, string]
 
 type ClaimReply = readonly ['Held'] | readonly ['HeldByOther', string] | readonly ['Behind', number]
 
@@ -233,9 +244,4 @@ function parseMarker(text: string): OwnerMarker | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Returns the installation in the name of a ledger, a run or a queue's owner. */
-export function installationOf(owner: string): string {
-  return owner.slice(0, owner.indexOf('/'))
 }

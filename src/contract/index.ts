@@ -23,6 +23,7 @@ export { type Fields, readFields, readList, readNumber, readOneOf, readOptional,
 export {
   dispatcherName,
   doneQueue,
+  installationOf,
   installationPattern,
   jobIdsOf,
   jobName,

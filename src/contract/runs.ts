@@ -85,6 +85,11 @@ export function queueOwner(installation: string, namespace: string, name: string
   return `${installation}/${namespace}/queue/${name}`
 }
 
+/** Returns the installation in the name of a ledger, a run, a dispatch lease or the owner of a queue's settings. */
+export function installationOf(owner: string): string {
+  return owner.slice(0, owner.indexOf('/'))
+}
+
 /** Returns the object to which a ledger, a run or the settings of a queue belong, by its name. */
 export function parseOwner(owner: string): {
   readonly kind: Exclude<OwnerMarker['kind'], 'Namespace'>

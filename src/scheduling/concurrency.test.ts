@@ -1,6 +1,6 @@
 /** Policies about the run before: what waits for it, and what ends it. */
 import { describe, expect, it } from 'vitest'
-import { forbid, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
+import { forbid, graph, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
 import type { RunOutcome } from './ledger.ts'
 import { nextStep } from './next-step.ts'
 
@@ -17,10 +17,10 @@ describe('a run that exceeds runDeadlineSeconds, with onDeadline: Cancel', () =>
 
   it('is marked, cancelled, and recorded', () => {
     const world = exceeded()
-    expect(world.lead(slot(1) + 20, plan)).toEqual(['Look', 'cancel', 'Cancel', 'free'])
-    expect(world.placed).toEqual([])
+    expect(world.lead(slot(1) + 20, plan)).toEqual(['Look', 'cancel', 'Cancel', 'free', 'dispatch'])
+    expect(world.placed).toEqual([slot(2)])
     expect(world.ledger).toMatchObject({
-      active: [],
+      active: [{ slot: slot(2) }],
       consecutiveFailures: 1,
       lastFailure: { slot: slot(1), reason: 'RunDeadlineExceeded', message: 'not ended within 20 s', startedAtMs: slot(1) * 1000 },
     })
@@ -47,8 +47,8 @@ describe('a run that exceeds runDeadlineSeconds, with onDeadline: Cancel', () =>
     world.jobs.set(slot(1), { state: 'Ended' })
     expect(world.lead(slot(1) + 20, plan)).toEqual(['Cancel'])
     world.end(slot(1))
-    expect(world.lead(slot(1) + 21, plan)).toEqual(['record', 'Acknowledge'])
-    expect(world.ledger).toMatchObject({ active: [], lastSuccess: { slot: slot(1) } })
+    expect(world.lead(slot(1) + 21, plan)).toEqual(['record', 'Acknowledge', 'dispatch'])
+    expect(world.ledger).toMatchObject({ active: [{ slot: slot(2) }], lastSuccess: { slot: slot(1) } })
   })
 
   it('has the same outcome if the leader died after it was cancelled', () => {
@@ -81,7 +81,7 @@ describe('Queue', () => {
     expect(world.placed).toEqual([slot(1)])
     expect(world.ledger).toMatchObject({ cursor: slot(3), dispatched: 1, missed: {} })
     world.end(slot(1))
-    expect(world.lead(slot(3) + 5, planOf(queue))).toEqual(['record', 'Acknowledge', 'intend', 'Place', 'placed'])
+    expect(world.lead(slot(3) + 5, planOf(queue))).toEqual(['record', 'Acknowledge', 'dispatch'])
     expect(waits(world)).toEqual([slot(3)])
     expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(2), dispatchedAtMs: (slot(3) + 5) * 1000 }] })
     expect(world.ledger?.lastDispatched).toEqual({ slot: slot(2), atMs: (slot(3) + 5) * 1000 })
@@ -122,7 +122,7 @@ describe('Queue', () => {
 
   it('lets the slots of an outage wait behind each other, as missedRuns picks them', () => {
     const world = home()
-    const plan = planOf({ ...queue, missedRuns: 'All', missedRunsLimit: 3 })
+    const plan = planOf({ ...queue, ...graph, missedRuns: 'All', missedRunsLimit: 3 })
     world.lead(start, plan)
     world.lead(slot(60) + 10, plan)
     expect(world.placed).toEqual([slot(58)])
@@ -167,7 +167,7 @@ describe('Queue', () => {
   it('continues after a run that disappeared', () => {
     const world = waiting()
     world.jobs.delete(slot(1))
-    expect(world.lead(slot(4), planOf(queue))).toEqual(['Look', 'free', 'intend', 'Place', 'placed'])
+    expect(world.lead(slot(4), planOf(queue))).toEqual(['Look', 'free', 'dispatch'])
     expect(world.ledger).toMatchObject({ active: [{ slot: slot(2) }], lastFailure: { slot: slot(1), reason: 'JobRemoved' } })
   })
 
@@ -204,7 +204,7 @@ describe('Replace', () => {
 
   it('cancels the active run when the next slot is due, records it as replaced, and starts the slot', () => {
     const world = running()
-    expect(world.lead(slot(2), planOf(replace))).toEqual(['Look', 'cancel', 'Cancel', 'free', 'intend', 'Place', 'placed'])
+    expect(world.lead(slot(2), planOf(replace))).toEqual(['Look', 'cancel', 'Cancel', 'free', 'dispatch'])
     expect(world.placed).toEqual([slot(2)])
     expect(world.ledger).toMatchObject({ dispatched: 2, missed: {}, active: [{ slot: slot(2) }] })
     expect(world.ledger?.lastRun).toEqual({

@@ -78,6 +78,8 @@ type Mutation = {
   readonly unfenced?: true
   readonly blindWrites?: true
   readonly noWindow?: true
+  readonly plan?: Partial<SchedulePlan>
+  readonly placesAnyway?: true
 }
 
 /** Seconds of one step of the model's time: a slot every other step, so that the 90 s ahead hold one or two of them. */
@@ -116,9 +118,9 @@ const ended = (world: World): readonly RunOutcome[] =>
     .filter(([, { state, hasDone }]) => state === 'Ended' && hasDone)
     .map(([slot]) => ({ slot, succeeded: true, reason: 'Succeeded', finishedAtMs: slot * 1000 }))
 
-const refusedEnds = (world: World, { refused = [] }: LeaderModel): readonly RunOutcome[] =>
+const refusedEnds = (world: World, { refused = [], seen }: LeaderModel): readonly RunOutcome[] =>
   refused
-    .filter((slot) => slot <= world.nowSlot)
+    .filter((slot) => slot <= world.nowSlot && seen?.ledger?.open.some((open) => open.slot === slot))
     .map((slot) => ({ slot, succeeded: false, reason: 'Refused', finishedAtMs: world.nowSlot * 1000 }))
 
 /** A Kubernetes Job that is gone is seen as that by every process but the one that deleted it. */
@@ -133,8 +135,19 @@ const vanishedEnds = (world: World, { seen, cancelled = [] }: LeaderModel): read
 const isRefused = ({ refuses }: Scenario, slot: Slot, generation: string): boolean =>
   refuses?.slot === slot && refuses.generation === generation
 
-/** Everything that one decision of a leader may depend on. */
+/** Everything that one decision of a leader may depend on. A write that would place a refused slot is asked for again, knowing that. */
 function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation: Mutation): Step {
+  const step = decideKnowing(world, leader, scenario, mutation)
+  const refused = refusedIn(step, scenario, world)
+  return refused.length === 0 ? step : decide(world, { ...leader, refused: [...(leader.refused ?? []), ...refused] }, scenario, mutation)
+}
+
+const placesOf = (step: Step): readonly Slot[] => (step.kind === 'Write' ? (step.places ?? []) : [])
+
+const refusedIn = (step: Step, scenario: Scenario, { edits }: World): readonly Slot[] =>
+  placesOf(step).filter((slot) => isRefused(scenario, slot, scenario.plans[edits]?.generation ?? 'a'))
+
+function decideKnowing(world: World, leader: LeaderModel, scenario: Scenario, mutation: Mutation): Step {
   const knowledge: Knowledge = {
     placed: new Set(leader.placed),
     refused: new Set(leader.refused),
@@ -143,10 +156,12 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
     ended: [...refusedEnds(world, leader), ...ended(world), ...vanishedEnds(world, leader)],
     looked: new Map(leader.looked),
   }
-  const plan = planOf(scenario, world.edits, leader.epoch)
+  const plan = { ...planOf(scenario, world.edits, leader.epoch), ...mutation.plan }
   const step = nextStep(leader.seen?.ledger, plan, knowledge, world.nowSlot * 1000)
-  const placed = step.kind === 'Place' ? step.slots : []
-  const isStale = placed.some((slot) => leader.seen?.ledger?.open.some((open) => open.slot === slot && open.generation !== plan.generation))
+  const placed = step.kind === 'Place' ? step.slots : placesOf(step)
+  const isStale = placed.some((slot) =>
+    leader.seen?.ledger?.open.some((open) => open.slot === slot && open.state === 'Intended' && open.generation !== plan.generation),
+  )
   if (isStale) throw new Error('a slot is to be placed by another template than it was intended by')
   return mutation.step?.(step, leader.seen?.ledger, world) ?? step
 }
@@ -180,28 +195,31 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
   switch (step.kind) {
     case 'Write':
     case 'Delete': {
-      if (isFenced) return withLeader(world, ignorant)
-      if (leader.seen?.revision !== world.stored.revision && mutation.blindWrites !== true) return withLeader(world, ignorant)
+      // What a queue would hold if placing were not a part of the write.
+      const refusedWorld =
+        mutation.placesAnyway === true ? withPlaced(world, placesOf(step), (slot) => writtenGeneration(step, slot)) : world
+      if (isFenced) return withLeader(refusedWorld, ignorant)
+      if (leader.seen?.revision !== world.stored.revision && mutation.blindWrites !== true) return withLeader(refusedWorld, ignorant)
       if (step.kind === 'Write' && mutation.noWindow !== true) {
         const nowMs = world.nowSlot * 1000
         if (nowMs < (step.notBeforeMs ?? -Infinity) || nowMs >= (step.beforeMs ?? Infinity)) return withLeader(world, idle)
       }
       const stored = { revision: world.stored.revision + 1, ledger: step.kind === 'Write' ? step.ledger : undefined }
-      return withLeader({ ...world, stored }, { ...idle, seen: stored })
+      const places = placesOf(step)
+      const next = withPlaced({ ...world, stored }, places, (slot) => generationIn(stored.ledger, slot))
+      // What was intended although the template makes nothing of it.
+      const intended =
+        stored.ledger?.open.filter((open) => open.state === 'Intended' && isRefused(scenario, open.slot, open.generation)) ?? []
+      const refused = [...new Set([...(idle.refused ?? []), ...intended.map(({ slot }) => slot)])].toSorted((a, b) => a - b)
+      const removed = idle.removed.filter(([slot]) => !places.includes(slot))
+      return withLeader(next, { ...idle, seen: stored, removed, ...(refused.length > 0 && { refused }) })
     }
     case 'Place': {
       if (isFenced) return withLeader(world, ignorant)
-      let next = world
       const generationOf = (slot: Slot) => leader.seen?.ledger?.open.find((open) => open.slot === slot)?.generation ?? ''
       const refused = step.slots.filter((slot) => isRefused(scenario, slot, generationOf(slot)))
       const accepted = step.slots.filter((slot) => !refused.includes(slot))
-      for (const slot of accepted) {
-        const job = jobOf(next, slot)
-        const generation = generationOf(slot)
-        if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, generation })
-        else if (job.state === 'Cancelled' || !hasSameExecutor(job.generation, generation))
-          next = withJob(next, slot, { ...job, isDoubled: true })
-      }
+      const next = withPlaced(world, accepted, generationOf)
       const removed = leader.removed.filter(([slot]) => !step.slots.includes(slot))
       const placed = [...new Set([...leader.placed, ...accepted])].toSorted((a, b) => a - b)
       return withLeader(next, { ...idle, placed, removed, ...(refused.length > 0 && { refused }) })
@@ -248,6 +266,24 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
       return withLeader(world, idle)
   }
 }
+
+function withPlaced(world: World, slots: readonly Slot[], generationOf: (slot: Slot) => string): World {
+  let next = world
+  for (const slot of slots) {
+    const job = jobOf(next, slot)
+    const generation = generationOf(slot)
+    if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, generation })
+    else if (job.state === 'Cancelled' || !hasSameExecutor(job.generation, generation)) {
+      next = withJob(next, slot, { ...job, isDoubled: true })
+    }
+  }
+  return next
+}
+
+const writtenGeneration = (step: Step, slot: Slot): string => generationIn(step.kind === 'Write' ? step.ledger : undefined, slot)
+
+const generationIn = (ledger: Ledger | undefined, slot: Slot): string =>
+  [...(ledger?.open ?? []), ...(ledger?.active ?? [])].find((each) => each.slot === slot)?.generation ?? ''
 
 /** The leader, which forgets that these slots were refused. */
 function without({ refused, ...leader }: LeaderModel, slots: readonly Slot[]): LeaderModel {
@@ -303,6 +339,7 @@ function broken(world: World, scenario: Scenario): string | undefined {
   const begun = world.jobs.filter(([, { runs }]) => runs > 0).length
   if (begun > most) return `${begun} slots have run, but maxRuns is ${most}`
   for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
+  // Whatever is in the queue may start as soon as it is due, without anybody who decides.
   const live = world.jobs.filter(([, { state }]) => state === 'Ready' || state === 'Running').map(([slot]) => slot)
   if (isOneAtATime(scenario) && live.length > 1) return `slots ${live.join(' and ')} have jobs at the same time`
   const { ledger } = world.stored
@@ -432,8 +469,14 @@ function restProblem(world: World, scenario: Scenario, mutation: Mutation, settl
 
 const scenarios: readonly Scenario[] = [
   { name: 'one slot placed ahead', until: 3, crashes: 2, plans: [{}] },
-  { name: 'one slot decided when it is due', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
+  { name: 'one slot placed ahead where runs must not overlap', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
   { name: 'two slots, of which the second may overlap', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Forbid' }] },
+  {
+    name: 'placed ahead, then no overlap is allowed, racing with the start',
+    until: 3,
+    crashes: 0,
+    plans: [{}, { concurrencyPolicy: 'Forbid' }],
+  },
   { name: 'revoked by an edit of the template, racing with the start', until: 2, crashes: 1, plans: [{}, { generation: 'b' }] },
   { name: 'a graph, decided when it is due', until: 3, crashes: 2, plans: [{ generation: 'a/.execution' }] },
   { name: 'placed ahead as a job, then a graph', until: 2, crashes: 1, plans: [{}, { generation: 'b/.execution' }] },
@@ -661,7 +704,23 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
             }
           : step,
     },
+    found: /dispatched, .* ran/u,
+  },
+  'a dispatch is written without its jobs': {
+    mutation: {
+      step: (step) => {
+        if (step.kind !== 'Write') return step
+        const { places: _, ...write } = step
+        return write
+      },
+    },
     found: /has no job/u,
+    among: /placed ahead/u,
+  },
+  'jobs are placed although the write is refused': {
+    mutation: { placesAnyway: true },
+    found: /./u,
+    among: /placed ahead/u,
   },
   'the cursor moves before the slot is final': {
     mutation: { step: (step) => asWritten(step, (ledger) => ({ ...ledger, cursor: ledger.cursor + 2 * tick })) },
@@ -729,18 +788,18 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
   },
   'a slot overtakes one that waits': {
     mutation: {
-      step: (step) =>
-        asWritten(step, (ledger) => {
-          const next = ledger.open.find(({ state }) => state === 'Intended')
-          const waiting = ledger.open.find(({ state }) => state === 'Waiting')
-          if (next === undefined || waiting === undefined) return ledger
-          const swap = <T extends { readonly slot: Slot }>(each: T): T => {
-            if (each.slot === next.slot) return { ...each, slot: waiting.slot }
-            return each.slot === waiting.slot ? { ...each, slot: next.slot } : each
-          }
-          const inOrder = <T extends { readonly slot: Slot }>(list: readonly T[]) => list.map(swap).toSorted((a, b) => a.slot - b.slot)
-          return { ...ledger, open: inOrder(ledger.open), active: inOrder(ledger.active) }
-        }),
+      step: (step) => {
+        const [next] = placesOf(step)
+        const waiting = step.kind === 'Write' ? step.ledger.open.find(({ state }) => state === 'Waiting')?.slot : undefined
+        if (next === undefined || waiting === undefined) return step
+        const swap = <T extends { readonly slot: Slot }>(each: T): T => {
+          if (each.slot === next) return { ...each, slot: waiting }
+          return each.slot === waiting ? { ...each, slot: next } : each
+        }
+        const inOrder = <T extends { readonly slot: Slot }>(list: readonly T[]) => list.map(swap).toSorted((a, b) => a.slot - b.slot)
+        const swapped = asWritten(step, (ledger) => ({ ...ledger, open: inOrder(ledger.open), active: inOrder(ledger.active) }))
+        return { ...swapped, places: [waiting] }
+      },
     },
     found: /before it waits/u,
     among: /are too late/u,
@@ -792,6 +851,11 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /maxRuns is 1/u,
     among: /one run at most$/u,
+  },
+  'Forbid places ahead as many as Allow': {
+    mutation: { plan: { concurrencyPolicy: 'Allow' } },
+    found: /at the same time/u,
+    among: /must not overlap|may overlap/u,
   },
   'a started job counts as taken back': {
     mutation: {

@@ -33,7 +33,9 @@ export function home() {
   /** Slots of which the present template makes nothing. */
   const refused = new Set<Slot>()
   const refusedEnds = (seen: ReadonlySet<Slot>, at: number): readonly RunOutcome[] =>
-    [...seen].filter((each) => each <= at).map((each) => ({ slot: each, succeeded: false, reason: 'Refused', finishedAtMs: at * 1000 }))
+    [...seen]
+      .filter((each) => each <= at && world.ledger?.open.some((open) => open.slot === each))
+      .map((each) => ({ slot: each, succeeded: false, reason: 'Refused', finishedAtMs: at * 1000 }))
   const world = {
     refused,
     ledger: undefined as Ledger | undefined,
@@ -54,11 +56,19 @@ export function home() {
         const step = nextStep(world.ledger, plan, knowledge, at * 1000)
         world.untilMs = step.kind === 'Wait' ? step.untilMs : undefined
         if (step.kind === 'Wait') return done
+        const refusing = step.kind === 'Write' ? (step.places ?? []).filter((each) => refused.has(each)) : []
+        for (const each of refusing) seen.add(each)
+        // Nothing was written: the step is asked for again.
+        if (refusing.length > 0) continue
         done.push(step.kind === 'Write' ? step.what : step.kind)
         if (step.kind === 'Write') {
           const isInWindow = at * 1000 >= (step.notBeforeMs ?? 0) && at * 1000 < (step.beforeMs ?? Infinity)
           if (!isInWindow) throw new Error(`the broker would refuse the write "${step.what}"`)
           world.ledger = step.ledger
+          for (const each of step.places ?? []) {
+            removed.delete(each)
+            if (!jobs.has(each)) jobs.set(each, { state: 'Waiting', isUntouched: true })
+          }
         } else if (step.kind === 'Delete') {
           world.ledger = undefined
           return done
@@ -108,6 +118,8 @@ export function home() {
 }
 
 export const forbid = { concurrencyPolicy: 'Forbid' } as const
+/** No queue keeps it and no write starts it: each slot is decided when it is due, and intended first. */
+export const graph = { generation: 'a/.execution' }
 export const nothingKnown: Knowledge = {
   placed: new Set(),
   refused: new Set(),

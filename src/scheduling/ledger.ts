@@ -61,7 +61,7 @@ const openStates = ['Intended', 'Placed', 'Revoking', 'Final', 'Waiting'] as con
 
 /**
  * A slot between its intent and its end as an entry of the ledger.
- * - `Intended`: its job may exist.
+ * - `Intended`: its run may exist. Only what cannot be started by the write itself: a Kubernetes Job, a TaskExecution, a run that starts anew.
  * - `Placed`: its job exists and waits for its time.
  * - `Revoking`: its job is being removed; it may be gone, or may have started.
  * - `Final`: dispatched; the cursor has not passed it yet.
@@ -205,7 +205,7 @@ export function waitingSlots({ open }: Pick<Ledger, 'open'>): readonly Slot[] {
  * What this process has learned since it read the ledger. It is lost with the process; then the effects are repeated.
  */
 export type Knowledge = {
-  /** Slots whose jobs are, or have been, in the queue. */
+  /** Slots that are intended, and whose runs exist or have existed. */
   readonly placed: ReadonlySet<Slot>
   /** Slots of which the present template makes nothing. Their ends are among `ended` once they are due: until then an edit can help them. */
   readonly refused: ReadonlySet<Slot>
@@ -244,16 +244,35 @@ export const defaultPendingSeconds = 900
 export type Step =
   /**
    * Write the ledger by compare-and-swap; `what` names the reason. The broker must refuse it before `notBeforeMs` and
-   * from `beforeMs` on, by its own clock.
+   * from `beforeMs` on, by its own clock. `places`: the jobs of these slots are placed in the same moment, or nothing is done.
    */
-  | { readonly kind: 'Write'; readonly what: WriteName; readonly ledger: Ledger; readonly notBeforeMs?: number; readonly beforeMs?: number }
+  | {
+      readonly kind: 'Write'
+      readonly what: WriteName
+      readonly ledger: Ledger
+      readonly notBeforeMs?: number
+      readonly beforeMs?: number
+      readonly places?: readonly Slot[]
+    }
   | { readonly kind: 'Place' | 'Remove' | 'Cancel' | 'Look' | 'Acknowledge'; readonly slots: readonly Slot[] }
   /** Delete the ledger itself. */
   | { readonly kind: 'Delete' }
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
 
 export type WriteName =
-  'adopt' | 'regressed' | 'retime' | 'record' | 'placed' | 'taken back' | 'revoke' | 'restart' | 'cancel' | 'free' | 'intend' | 'final'
+  | 'adopt'
+  | 'regressed'
+  | 'retime'
+  | 'record'
+  | 'placed'
+  | 'taken back'
+  | 'revoke'
+  | 'restart'
+  | 'cancel'
+  | 'free'
+  | 'intend'
+  | 'dispatch'
+  | 'final'
 
 /** Used in place of a queue name, for runs that are objects of the API server. No queue name starts with a dot. */
 export const executionsPlace = '.execution'

@@ -1,25 +1,37 @@
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
 import { joined, not, within } from './cover.ts'
-import { everyMinute, forbid, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
+import { everyMinute, forbid, graph, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
 import type { Knowledge, Ledger, RunObservation, SchedulePlan } from './ledger.ts'
 import { nextStep } from './next-step.ts'
 
 describe('a slot', () => {
-  it('is placed ahead (intent, job, placed) and dispatched when it is due', () => {
+  it('is placed ahead by the write that decides it, and final when it is due', () => {
     const world = home()
-    expect(world.lead(start)).toEqual(['adopt', 'intend', 'Place', 'placed'])
+    expect(world.lead(start)).toEqual(['adopt', 'dispatch'])
     expect(world.placed).toEqual([slot(1)])
     expect(world.ledger).toMatchObject({ dispatched: 0, open: [{ slot: slot(1), state: 'Placed' }] })
     world.lead(slot(1))
     expect(world.ledger).toMatchObject({ dispatched: 1, cursor: slot(1), lastDispatched: { slot: slot(1) } })
   })
 
-  it('is decided when it is due if runs must not overlap', () => {
+  it('is placed ahead where runs must not overlap once the run before has ended', () => {
     const world = home()
-    expect(world.lead(start, planOf(forbid))).toEqual(['adopt'])
+    expect(world.lead(start, planOf(forbid))).toEqual(['adopt', 'dispatch'])
     expect(world.untilMs).toBe(slot(1) * 1000)
-    expect(world.lead(slot(1), planOf(forbid))).toEqual(['intend', 'Place', 'placed'])
+    expect(world.lead(slot(1), planOf(forbid))).toEqual(['final'])
+    expect(world.untilMs).toBe(slot(2) * 1000)
+    expect(world.placed).toEqual([slot(1)])
+    world.end(slot(1))
+    expect(world.lead(slot(1) + 10, planOf(forbid))).toEqual(['record', 'Acknowledge', 'dispatch'])
+    expect(world.ledger).toMatchObject({ dispatched: 1, open: [{ slot: slot(2), state: 'Placed' }], active: [{ slot: slot(2) }] })
+  })
+
+  it('is decided when it is due if no queue keeps it', () => {
+    const world = home()
+    expect(world.lead(start, planOf(graph))).toEqual(['adopt'])
+    expect(world.untilMs).toBe(slot(1) * 1000)
+    expect(world.lead(slot(1), planOf(graph))).toEqual(['intend', 'Place', 'placed'])
     expect(world.ledger).toMatchObject({ dispatched: 1, open: [], active: [{ slot: slot(1) }] })
   })
 
@@ -42,8 +54,12 @@ describe('the end of a run', () => {
     world.lead(start, planOf(forbid))
     world.lead(slot(1), planOf(forbid))
     world.end(slot(1), false)
-    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['record', 'Acknowledge'])
-    expect(world.ledger).toMatchObject({ active: [], consecutiveFailures: 1, lastFailure: { slot: slot(1), message: 'timeout' } })
+    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['record', 'Acknowledge', 'dispatch'])
+    expect(world.ledger).toMatchObject({
+      active: [{ slot: slot(2) }],
+      consecutiveFailures: 1,
+      lastFailure: { slot: slot(1), message: 'timeout' },
+    })
   })
 
   it('counts failures in a row', () => {
@@ -59,18 +75,18 @@ describe('the end of a run', () => {
 
   it('makes a slot final if the leader died after the job was placed', () => {
     const world = home()
-    world.lead(start, planOf(forbid))
-    const intend = nextStep(world.ledger, planOf(forbid), nothingKnown, slot(1) * 1000)
+    world.lead(start, planOf(graph))
+    const intend = nextStep(world.ledger, planOf(graph), nothingKnown, slot(1) * 1000)
     if (intend.kind !== 'Write') throw new Error(intend.kind)
     world.ledger = intend.ledger
     world.end(slot(1))
-    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['record', 'Acknowledge'])
+    expect(world.lead(slot(1) + 5, planOf(graph))).toEqual(['record', 'Acknowledge'])
     expect(world.ledger).toMatchObject({ dispatched: 1, active: [], open: [], lastSuccess: { slot: slot(1) } })
   })
 
   it('of a run that a deadline already ended is only acknowledged', () => {
     const world = home()
-    const plan = planOf({ ...forbid, runDeadlineSeconds: 20 })
+    const plan = planOf({ ...graph, runDeadlineSeconds: 20 })
     world.lead(start, plan)
     world.lead(slot(1), plan)
     world.begin(slot(1))
@@ -124,12 +140,35 @@ describe('Forbid', () => {
     expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(3) }] })
   })
 
-  it('revokes slots that Allow had placed ahead', () => {
+  it('decides a slot when it is due while the run before has not ended', () => {
+    const world = home()
+    for (const index of [0, 1]) world.lead(slot(index), planOf(forbid))
+    expect(world.lead(slot(2) - 1, planOf(forbid))).toEqual([])
+    world.end(slot(1))
+    expect(world.lead(slot(2), planOf(forbid))).toEqual(['record', 'Acknowledge', 'dispatch'])
+    expect(world.ledger).toMatchObject({ dispatched: 2, open: [], active: [{ slot: slot(2) }], missed: {} })
+  })
+
+  it('takes back what Allow had placed ahead, up to the next slot', () => {
+    const timing = { everySeconds: 20 }
+    const world = home()
+    world.lead(start, planOf({ timing }))
+    expect(world.placed).toEqual([20, 40, 60, 80].map((seconds) => start + seconds))
+    const steps = world.lead(start + 5, planOf({ ...forbid, timing }))
+    expect(steps).toEqual(['revoke', 'Remove', 'taken back', 'dispatch'])
+    expect(world.placed).toEqual([start + 20])
+    expect(world.ledger).toMatchObject({ active: [{ slot: start + 20 }], open: [{ slot: start + 20, state: 'Placed' }] })
+  })
+
+  it('takes back the next slot, too, while a run is active that Allow had dispatched', () => {
     const world = home()
     world.lead(start)
-    expect(world.lead(start + 5, planOf(forbid))).toEqual(['revoke', 'Remove', 'taken back'])
-    expect(world.placed).toEqual([])
-    expect(world.ledger).toMatchObject({ active: [], open: [] })
+    world.lead(slot(1))
+    world.begin(slot(1))
+    expect(world.placed).toEqual([slot(1), slot(2)])
+    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['revoke', 'Remove', 'taken back'])
+    expect(world.placed).toEqual([slot(1)])
+    expect(world.ledger).toMatchObject({ active: [{ slot: slot(1) }], open: [] })
   })
 })
 
@@ -137,7 +176,7 @@ describe('an edit', () => {
   it('of the template revokes the slots that are not due and places them again', () => {
     const world = home()
     world.lead(start)
-    expect(world.lead(start + 5, planOf({ generation: 'b' }))).toEqual(['revoke', 'Remove', 'taken back', 'intend', 'Place', 'placed'])
+    expect(world.lead(start + 5, planOf({ generation: 'b' }))).toEqual(['revoke', 'Remove', 'taken back', 'dispatch'])
     expect(world.ledger?.open).toMatchObject([{ slot: slot(1), state: 'Placed', generation: 'b' }])
   })
 
@@ -153,8 +192,8 @@ describe('an edit', () => {
 
   it('of the timing never fires slots of the past', () => {
     const world = home()
-    world.lead(start, planOf(forbid))
-    world.lead(slot(3) + 5, planOf({ ...forbid, timing: { everySeconds: 7 } }))
+    world.lead(start, planOf(graph))
+    world.lead(slot(3) + 5, planOf({ ...graph, timing: { everySeconds: 7 } }))
     expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(3) + 5 })
     expect(world.missed('ScheduleChanged')).toEqual({ count: 3, lastSlot: slot(3) })
   })
@@ -184,8 +223,8 @@ describe('calendars', () => {
 
   it('that change fire nothing of the past, and what was due by the former ones is missed', () => {
     const world = home()
-    world.lead(start, planOf(without(1, 2)))
-    expect(world.lead(slot(4) + 5, planOf(without(2)))).toEqual(['retime'])
+    world.lead(start, planOf({ ...without(1, 2), ...graph }))
+    expect(world.lead(slot(4) + 5, planOf({ ...without(2), ...graph }))).toEqual(['retime'])
     expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(4) + 5 })
     // Slot 1 was left out then; which were is not stored, so those of now stand for them.
     expect(world.missed('ScheduleChanged')).toEqual({ count: 3, lastSlot: slot(4) })
@@ -193,8 +232,8 @@ describe('calendars', () => {
 
   it('that are added leave all that was due before to be missed', () => {
     const world = home()
-    world.lead(start, planOf(forbid))
-    world.lead(slot(2) + 5, planOf(without(1, 2)))
+    world.lead(start, planOf(graph))
+    world.lead(slot(2) + 5, planOf({ ...without(1, 2), ...graph }))
     expect(world.missed('ScheduleChanged')).toEqual({ count: 2, lastSlot: slot(2) })
   })
 
@@ -231,7 +270,7 @@ describe('a slot of which the template makes nothing', () => {
     world.refused.add(slot(1))
     world.lead(start)
     expect(world.placed).toEqual([])
-    expect(world.lead(start + 5)).toEqual(['Place'])
+    expect(world.lead(start + 5)).toEqual([])
     expect(world.untilMs).toBe(slot(1) * 1000)
     world.refused.clear()
     world.lead(start + 10, planOf({ generation: 'b' }))
@@ -250,23 +289,23 @@ describe('a slot of which the template makes nothing', () => {
 })
 
 describe('an intent whose effect was not made', () => {
-  /** The leader died right after it wrote the intent of the first slot. */
+  /** The leader died right after it wrote the intent of the first slot, which no write can start. */
   function interrupted() {
     const world = home()
-    world.lead(start, planOf(forbid))
-    const intend = nextStep(world.ledger, planOf(forbid), nothingKnown, slot(1) * 1000)
+    world.lead(start, planOf(graph))
+    const intend = nextStep(world.ledger, planOf(graph), nothingKnown, slot(1) * 1000)
     if (intend.kind !== 'Write') throw new Error(intend.kind)
     world.ledger = intend.ledger
     return world
   }
 
   it.each<[string, Partial<SchedulePlan>, keyof Ledger['missed']]>([
-    ['the template', { generation: 'b' }, 'ScheduleChanged'],
+    ['the template', { generation: 'b/.execution' }, 'ScheduleChanged'],
     ['the timing', { timing: { everySeconds: 7200 } }, 'ScheduleChanged'],
     ['suspend', { suspended: true }, 'Suspended'],
   ])('does not fire late after an edit of %s', (_, change, reason) => {
     const world = interrupted()
-    world.lead(slot(1) + 20, planOf({ ...forbid, ...change }))
+    world.lead(slot(1) + 20, planOf({ ...graph, ...change }))
     expect(world.placed).toEqual([])
     expect(world.missed(reason)).toEqual({ count: 1, lastSlot: slot(1) })
     expect(world.ledger).toMatchObject({ dispatched: 0, active: [], open: [] })
@@ -275,13 +314,13 @@ describe('an intent whose effect was not made', () => {
   it('counts as dispatched after an edit if its job has started', () => {
     const world = interrupted()
     world.begin(slot(1))
-    world.lead(slot(1) + 20, planOf({ ...forbid, generation: 'b' }))
-    expect(world.ledger).toMatchObject({ dispatched: 1, missed: {}, active: [{ slot: slot(1), generation: 'a' }] })
+    world.lead(slot(1) + 20, planOf({ generation: 'b/.execution' }))
+    expect(world.ledger).toMatchObject({ dispatched: 1, missed: {}, active: [{ slot: slot(1), ...graph }] })
   })
 
   it('is made without an edit', () => {
     const world = interrupted()
-    world.lead(slot(1) + 20, planOf(forbid))
+    world.lead(slot(1) + 20, planOf(graph))
     expect(world.placed).toEqual([slot(1)])
   })
 })
@@ -325,7 +364,7 @@ describe('a lost ledger', () => {
   it('fires no past slot', () => {
     const world = home()
     world.lead(slot(3) + 5, planOf({ ...forbid, statusSlot: slot(2) }))
-    expect(world.placed).toEqual([])
+    expect(world.placed).toEqual([slot(4)])
     expect(world.missed('LedgerRegressed')).toEqual({ count: 1, lastSlot: slot(3) })
     world.lead(slot(4), planOf({ ...forbid, statusSlot: slot(2) }))
     expect(world.placed).toEqual([slot(4)])
@@ -408,7 +447,8 @@ describe('regressions', () => {
   it('an intent that lands after the starting deadline is refused', () => {
     const plan = planOf({ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: 20 })
     expect(nextStep(empty, plan, nothingKnown, slot(1) * 1000 + 10_000)).toMatchObject({
-      what: 'intend',
+      what: 'dispatch',
+      places: [slot(1)],
       beforeMs: (slot(1) + 20) * 1000 + 1,
     })
   })
@@ -430,10 +470,10 @@ describe('an edit of the template', () => {
   it('starts a run anew that nothing has started, once, and the next slots are free when it ends', () => {
     const world = home()
     world.lead(slot(0), planOf(forbid))
-    expect(world.lead(slot(1), planOf(forbid))).toEqual(['intend', 'Place', 'placed'])
+    expect(world.lead(slot(1), planOf(forbid))).toEqual(['final'])
     expect(world.lead(slot(2), planOf(forbid))).toEqual(['Look', 'final'])
     expect(world.missed('Overlap')).toMatchObject({ count: 1 })
-    expect(world.lead(slot(2) + 1, forbidB)).toEqual(['Look', 'restart', 'Remove', 'taken back', 'Place', 'placed'])
+    expect(world.lead(slot(2) + 1, forbidB)).toEqual(['Look', 'restart', 'Remove', 'taken back', 'placed'])
     expect(world.ledger).toMatchObject({
       dispatched: 1,
       lastDispatched: { slot: slot(1), atMs: slot(1) * 1000 },
@@ -443,7 +483,8 @@ describe('an edit of the template', () => {
     expect(world.lead(slot(2) + 2, forbidB)).toEqual([])
     world.end(slot(1))
     world.lead(slot(2) + 3, forbidB)
-    expect(world.lead(slot(3), forbidB)).toEqual(['intend', 'Place', 'placed'])
+    expect(world.lead(slot(3), forbidB)).toEqual(['final'])
+    expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(3) }] })
   })
 
   it.each<[string, Partial<SchedulePlan>, RunObservation]>([
@@ -488,8 +529,8 @@ describe('an edit of the template', () => {
     const { ledger } = world
     world.ledger = { ...ledger!, open: [{ slot: slot(1), state: 'Revoking', generation: 'a', epoch: 1, restarts: true }] }
     const later = slot(9) + 5
-    expect(world.lead(later, planOf({ ...forbid, generation: 'b', statusSlot: slot(9) }))).not.toContain('Place')
-    expect(world.placed).toEqual([])
+    world.lead(later, planOf({ ...forbid, generation: 'b', statusSlot: slot(9) }))
+    expect(world.placed).toEqual([slot(10)])
   })
 })
 
@@ -534,8 +575,8 @@ describe('maxRuns', () => {
 
   it('counts no missed slot, and after an outage the slots that the policy picks', () => {
     const world = home()
-    world.lead(start, most(2, { ...forbid }))
-    world.lead(slot(4), most(2, { ...forbid }))
+    world.lead(start, most(2, { ...forbid, ...graph }))
+    world.lead(slot(4), most(2, { ...forbid, ...graph }))
     expect(world.missed('Superseded')).toMatchObject({ count: 3 })
     expect(world.ledger).toMatchObject({ dispatched: 1 })
     const all = home()

@@ -4,9 +4,10 @@
  * started is finished before anything new starts.
  */
 import { type Slot, slotTime } from '../contract/index.ts'
-import { decideDueSlots, findNextWake, canPlaceAhead, findSlotsAhead, runsLeft } from './due-slots.ts'
+import { decideDueSlots, findNextWake, findSlotsAhead, mayBeAhead, runsLeft } from './due-slots.ts'
 import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import {
+  isQueueGeneration,
   jobsPlace,
   type Ending,
   type Knowledge,
@@ -55,7 +56,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     endOverdueRuns(ledger, plan, knowledge, nowMs) ??
     observeOverlaps(ledger, plan, knowledge, nowMs) ??
     replaceRuns(ledger, plan, knowledge, nowMs) ??
-    dispatchDue(ledger, plan, nowMs) ?? { kind: 'Wait', untilMs: findNextWake(ledger, plan, knowledge.looked, nowMs) }
+    dispatchDue(ledger, plan, knowledge, nowMs) ?? { kind: 'Wait', untilMs: findNextWake(ledger, plan, knowledge.looked, nowMs) }
   )
 }
 
@@ -168,14 +169,21 @@ function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed, refused }: 
     return { kind: 'Write', what: 'revoke', ledger: next }
   }
   const missing = intended.filter((slot) => !placed.has(slot) && !refused.has(slot))
-  if (missing.length > 0) return { kind: 'Place', slots: missing }
-  const settled = intended.filter((slot) => placed.has(slot))
+  const places = isQueueGeneration(plan.generation) ? missing : []
+  if (missing.length > places.length) return { kind: 'Place', slots: missing }
+  const settled = intended.filter((slot) => placed.has(slot) || places.includes(slot))
   if (settled.length === 0) return undefined
+  const next = withPlaced(ledger, settled, epoch, nowMs)
   const due = settled.filter((slot) => slot <= slotAt(nowMs))
-  const next = withStates(withDispatched(ledger, due, epoch, nowMs), (open) =>
-    open.state === 'Intended' && placed.has(open.slot) ? { ...open, state: 'Placed', epoch } : open,
+  return { kind: 'Write', what: 'placed', ledger: withCursor(next, next.cursor), ...notBefore(due), ...placing(places) }
+}
+
+/** The slots are dispatched if they are due; the jobs of the others wait for their time. */
+function withPlaced(ledger: Ledger, slots: readonly Slot[], epoch: number, nowMs: number): Ledger {
+  const due = slots.filter((slot) => slot <= slotAt(nowMs))
+  return withStates(withDispatched(ledger, due, epoch, nowMs), (open) =>
+    open.state === 'Intended' && slots.includes(open.slot) ? { ...open, state: 'Placed', epoch } : open,
   )
-  return { kind: 'Write', what: 'placed', ledger: withCursor(next, next.cursor), ...notBefore(due) }
 }
 
 function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowledge, nowMs: number): Step | undefined {
@@ -258,8 +266,8 @@ function leftBy(slots: SlotSource, { timing }: Ledger, { calendars }: SchedulePl
  * may have started.
  */
 function revokeStale(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
-  const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || !canPlaceAhead(plan)
-  const stale = ledger.open.filter((open) => open.state === 'Placed' && open.slot > slotAt(nowMs) && isStale(open)).map(({ slot }) => slot)
+  const ahead = ledger.open.filter(({ slot, state }) => state === 'Placed' && slot > slotAt(nowMs))
+  const stale = ahead.filter((open) => !mayBeAhead(ledger, open, plan)).map(({ slot }) => slot)
   if (stale.length === 0) return undefined
   const next = withStates(ledger, (open) => (stale.includes(open.slot) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))
   return { kind: 'Write', what: 'revoke', ledger: next, ...window([], stale) }
@@ -342,18 +350,23 @@ function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, 
   }
 }
 
-/** Dispatches the placed slots that are due, decides the other due slots, and places the jobs of the next 90 s. */
-function dispatchDue(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
+/**
+ * Dispatches the placed slots that are due, decides the other due slots, and places the jobs of the next 90 s. A job of a queue is placed by the
+ * write that decides its slot: queue and ledger are at one broker. Everything else is intended first.
+ */
+function dispatchDue(ledger: Ledger, plan: SchedulePlan, { refused }: Knowledge, nowMs: number): Step | undefined {
   const now = slotAt(nowMs)
   const dispatched = slotsIn(ledger, 'Placed').filter((slot) => slot <= now)
   let next = withDispatched(ledger, dispatched, plan.epoch, nowMs)
   const due = decideDueSlots(next, plan, nowMs)
   for (const { reason, slots } of due.missed) next = withMissed(next, reason, slots)
-  next = withWaiting(next, due.wait, { generation: plan.generation, epoch: plan.epoch })
   const by = { generation: plan.generation, epoch: plan.epoch, nowMs }
-  next = withIntents(next, due.fire, by)
+  next = withIntents(withWaiting(next, due.wait, by), due.fire, by)
   const ahead = findSlotsAhead(next, plan, nowMs)
   next = withIntents(next, ahead, by)
+  const begun = [...due.fire, ...ahead]
+  const places = isQueueGeneration(plan.generation) ? begun.filter((slot) => !refused.has(slot)) : []
+  next = withPlaced(next, places, plan.epoch, nowMs)
   const before = new Set(waitingSlots(ledger))
   const passed = [
     ...dispatched,
@@ -365,14 +378,19 @@ function dispatchDue(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   if (passed.length === 0 && ahead.length === 0) return undefined
   return {
     kind: 'Write',
-    what: due.fire.length + ahead.length > 0 ? 'intend' : 'final',
+    what: places.length > 0 ? 'dispatch' : begun.length > 0 ? 'intend' : 'final',
     ledger: next,
     ...notBefore(passed),
     ...inTime(due.fire, plan),
+    ...placing(places),
   }
 }
 
-/** The broker refuses an intent that arrives after the starting deadline of its oldest slot. */
+function placing(places: readonly Slot[]): { readonly places?: readonly Slot[] } {
+  return places.length === 0 ? {} : { places }
+}
+
+/** The broker refuses a dispatch or an intent that arrives after the starting deadline of its oldest slot. */
 function inTime(fire: readonly Slot[], { startingDeadlineSeconds }: SchedulePlan): { readonly beforeMs?: number } {
   if (fire.length === 0 || startingDeadlineSeconds === undefined) return {}
   return { beforeMs: (Math.min(...fire) + startingDeadlineSeconds) * 1000 + 1 }

@@ -24,6 +24,13 @@ const final = withCursor(withDispatched(placed, [60], 1, 60_000), 60)
 it.each([
   ['an intent', empty, intended, []],
   ['a job that is placed', intended, placed, []],
+  ['a job that is placed ahead by the write that decides its slot', empty, placed, []],
+  [
+    'a slot that is dispatched by the write that decides it',
+    empty,
+    withCursor(withDispatched(intended, [60], 1, 60_250), 60),
+    [{ kind: 'Dispatched', slot: 60, atMs: 60_250 }],
+  ],
   ['a slot whose time has come', placed, final, [{ kind: 'Dispatched', slot: 60, atMs: 60_000 }]],
   ['an end', final, withOutcome(final, run), [{ kind: 'RunEnded', run, failuresBefore: 0 }]],
   [

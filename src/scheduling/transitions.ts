@@ -185,6 +185,17 @@ export type Change =
   | { readonly kind: 'RunEnded'; readonly run: RunOutcome; readonly failuresBefore: number }
   | { readonly kind: 'Regressed' }
 
+/** Slots that were undecided before the write, and are dispatched by it. */
+function dispatchedAtOnce(before: Ledger | undefined, after: Ledger): readonly Change[] {
+  if (after.active.length === 0) return []
+  const known = new Set(
+    [...(before?.open ?? []), ...(before?.active ?? []), ...after.open.filter(({ state }) => state !== 'Final')].map(({ slot }) => slot),
+  )
+  return after.active
+    .filter(({ slot }) => !known.has(slot))
+    .map(({ slot }) => ({ kind: 'Dispatched', slot, atMs: Math.max(slot * 1000, after.lastDispatched?.atMs ?? 0) }))
+}
+
 /**
  * Compares a ledger before and after a write, so that every step gets its Events from one place. A slot that was
  * revoked is not reported as dispatched.
@@ -199,9 +210,10 @@ export function findChanges(before: Ledger | undefined, after: Ledger): readonly
     const isSettled = state !== 'Final' && (now === undefined || now.state === 'Final')
     const isTakenBack = ended?.slot !== slot && !after.active.some((run) => run.slot === slot)
     if (!isSettled || isTakenBack) continue
-    const atMs = state === 'Intended' ? Math.max(slot * 1000, after.lastDispatched?.atMs ?? 0) : slot * 1000
+    const atMs = state === 'Intended' || state === 'Waiting' ? Math.max(slot * 1000, after.lastDispatched?.atMs ?? 0) : slot * 1000
     changes.push({ kind: 'Dispatched', slot, atMs })
   }
+  changes.push(...dispatchedAtOnce(before, after))
   for (const [reason, { count, lastSlot }] of Object.entries(after.missed) as [MissedReason, { count: number; lastSlot: Slot }][]) {
     const added = count - (before?.missed[reason]?.count ?? 0)
     if (added > 0) changes.push({ kind: 'Missed', reason, count: added, lastSlot })

@@ -126,6 +126,7 @@ const writes = {
   adopt: true,
   retime: true,
   intend: true,
+  dispatch: true,
   placed: true,
   final: true,
   record: true,

@@ -182,6 +182,8 @@ it.concurrent(
 
 /** Where the leader is frozen, and what it does then when it wakes up as if nothing had happened. */
 const frozenAt = [
+  { point: 'before write dispatch', name: 'frozen-dispatch' },
+  { point: 'after write dispatch', name: 'frozen-dispatched' },
   { point: 'before write intend', name: 'frozen-intend' },
   { point: 'before place', name: 'frozen-place' },
   { point: 'after place', name: 'frozen-placed' },
@@ -190,6 +192,9 @@ const frozenAt = [
   { point: 'before create execution', name: 'frozen-execution' },
   { point: 'before create job', name: 'frozen-job' },
 ]
+
+/** Only what no write to the ledger can start is intended first. */
+const ofGraphs = new Set(['before write intend', 'before place', 'after place', 'before create execution'])
 
 it.concurrent.each(frozenAt)(
   'two that believe to lead: one is frozen $point, beyond its Lease',
@@ -207,7 +212,7 @@ it.concurrent.each(frozenAt)(
     const second = launch(namespace, { identity: 'operator-1' })
     await createGraph(home, 'sound')
     const specs: Record<string, ScheduleSpec> = { ahead: placedAhead(2), alone: oneAtATime(2) }
-    if (point === 'before create execution') specs['graph'] = graphOneAtATime(2, 'sound')
+    if (ofGraphs.has(point)) specs['graph'] = graphOneAtATime(2, 'sound')
     if (point === 'before create job') specs['job'] = jobOneAtATime(2)
     const createdAt = await createAll(home, specs)
     if (point === 'before remove') {

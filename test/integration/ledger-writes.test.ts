@@ -2,7 +2,21 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import type { Broker, DispatchClaim } from '../../src/broker/index.ts'
 import { dispatcherKey, ledgerKey, ownersKey, type OwnerMarker } from '../../src/contract/index.ts'
-import { clientOf, dispatcher, eventually, lead, leaseMarker, ledger, marker, open, proof, writeOf } from './ledger-home.ts'
+import {
+  clientOf,
+  dispatcher,
+  done,
+  eventually,
+  firstSlot,
+  jobOf,
+  lead,
+  leaseMarker,
+  ledger,
+  marker,
+  open,
+  proof,
+  writeOf,
+} from './ledger-home.ts'
 
 let redis: RedisServer
 let broker: Broker & AsyncDisposable
@@ -168,6 +182,55 @@ describe('writing a ledger', () => {
       expect(answer).toMatchObject({ outcome: 'Fenced', stored: { revision: 1, document: 'kept' } })
     }
     expect((await broker.readLedgers([ledger])).stored).toEqual([{ revision: 1, document: 'kept' }])
+  })
+
+  test('places the jobs of its slots in the same moment, or neither writes nor places', async () => {
+    const jobs = [jobOf('work', firstSlot), jobOf('work', firstSlot + 60)]
+    const places = { jobs, brokerTimeMs: Date.now() }
+    const placed = () => Promise.all(jobs.map(({ id }) => client.exists(`bull:work:${id}`, `bull:${done}:${id}`)))
+    const { brokerTimeMs: nowMs } = await broker.readLedgers([])
+    const refusals = [
+      ['Fenced', { proof: { ...proof, epoch: 0 } }],
+      ['Conflict', { expectedRevision: 3 }],
+      ['TooEarly', { notBeforeMs: nowMs + 60_000 }],
+      ['TooLate', { beforeMs: nowMs }],
+    ] as const
+    for (const [outcome, wrong] of refusals) {
+      expect(await broker.writeLedger(writeOf({ places, ...wrong }))).toMatchObject({ outcome, stored: undefined })
+      expect(await placed()).toEqual([0, 0])
+    }
+    const counts = [{ subjectKind: 'TaskSchedule', subject: 'report', outcome: 'Missed', count: 3 }] as const
+    expect(await broker.writeLedger(writeOf({ places, counts, document: '1' }))).toMatchObject({
+      outcome: 'Written',
+      stored: { revision: 1 },
+    })
+    expect(await placed()).toEqual([2, 2])
+    const minute = Math.floor(Date.now() / 60_000)
+    const window = {
+      namespace: 'team',
+      subjectKind: 'TaskSchedule',
+      subject: 'report',
+      fromMinute: minute - 1,
+      toMinute: minute + 1,
+    } as const
+    expect((await broker.readCounts('default', [window])).counts).toEqual([{ succeeded: 0, failed: 0, missed: 3 }])
+  })
+
+  test('writes nothing if one of its jobs is the child of another flow', async () => {
+    const [mine, foreign] = [jobOf('work', firstSlot), jobOf('work', firstSlot + 60)]
+    await client.hset('bull:elsewhere:parent', 'name', 'theirs')
+    await client.hset(`bull:work:${foreign.id}`, 'name', 'theirs', 'parentKey', 'bull:elsewhere:parent')
+    const write = broker.writeLedger(writeOf({ places: { jobs: [mine, foreign], brokerTimeMs: Date.now() } }))
+    await expect(write).rejects.toThrow(foreign.id)
+    expect((await broker.readLedgers([ledger])).stored).toEqual([undefined])
+    expect(await client.exists(`bull:work:${mine.id}`)).toBe(0)
+  })
+
+  test('writes nothing if a key of a queue has another type', async () => {
+    await client.set('bull:work:delayed', 'no sorted set')
+    const write = broker.writeLedger(writeOf({ places: { jobs: [jobOf('work', firstSlot)], brokerTimeMs: Date.now() } }))
+    await expect(write).rejects.toThrow('WRONGTYPE')
+    expect((await broker.readLedgers([ledger])).stored).toEqual([undefined])
   })
 
   test("only within the window, by the broker's clock", async () => {

@@ -32,14 +32,17 @@ function failingSlots(ran: Slot[]): SlotExecutor {
   const begun = new Set<Slot>()
   return {
     isFor: (generation) => generation.endsWith('/.own'),
-    async place(slots) {
-      for (const { slot } of slots) {
-        if (begun.has(slot)) continue
-        begun.add(slot)
-        ran.push(slot)
-        ended.set(slot, Date.now())
-      }
-      return { outcome: 'Done', refused: new Map() }
+    starting: {
+      kind: 'AfterIntent',
+      async place(slots) {
+        for (const { slot } of slots) {
+          if (begun.has(slot)) continue
+          begun.add(slot)
+          ran.push(slot)
+          ended.set(slot, Date.now())
+        }
+        return { outcome: 'Done', refused: new Map() }
+      },
     },
     remove: (slots) => Promise.resolve(slots.map(({ slot }) => (begun.has(slot) ? 'Started' : 'Absent'))),
     cancel: (slots) => Promise.resolve(slots.map(({ slot }) => (ended.has(slot) ? 'Ended' : 'Absent'))),
@@ -117,8 +120,7 @@ async function live(namespace: string, place: string, killAt: number) {
     try {
       ended = (await broker.readEnded([done])).ended
       const pendingCompletions = () => ended
-      const now = () => brokerClock.now(broker)
-      const slots = createQueueSlots({ broker, proof, ledger, doneQueue: done, start, pendingCompletions, now, reachPoint })
+      const slots = createQueueSlots({ broker, proof, ledger, doneQueue: done, start, pendingCompletions, reachPoint })
       const kind = createSlotKind(deps, { broker, proof, marker, ledger, plan, memory, executors: [slots, own] })
       const { result, happened } = await visitRecord(kind, memory, { proof, signal: new AbortController().signal })
       const gone = happened.flatMap((each) => (each.kind === 'Acknowledged' ? each.ids : []))
@@ -164,11 +166,18 @@ test('as a job of a queue: counted for its schedule and its queue, and announced
     points.push(struck)
   }
   expect(points).toEqual(
-    expect.arrayContaining(['before place', 'after place', 'before write record', 'after write record', 'after acknowledge']),
+    expect.arrayContaining([
+      'before write dispatch',
+      'after write dispatch',
+      'before write record',
+      'after write record',
+      'after acknowledge',
+    ]),
   )
 })
 
 test('by another executor: what its generation says is its, and counts for the schedule alone', async () => {
+  const points: string[] = []
   for (let killAt = 0; ; killAt++) {
     const { struck, counts, ran } = await live(`o-${killAt}`, '.own', killAt)
     const where = `killed at ${struck} (${killAt})`
@@ -178,5 +187,7 @@ test('by another executor: what its generation says is its, and counts for the s
       { succeeded: 0, failed: 0, missed: 0 },
     ])
     if (struck === undefined) break
+    points.push(struck)
   }
+  expect(points).toEqual(expect.arrayContaining(['before write intend', 'before place', 'after place', 'before write record']))
 })

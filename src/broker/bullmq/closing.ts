@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis'
-import { countedKey, dispatcherKey, doneQueue, jobIdsOf, ownersKey, queueKeys, queuesKey } from '../../contract/index.ts'
+import { countedKey, dispatcherKey, doneQueue, installationOf, jobIdsOf, ownersKey, queueKeys, queuesKey } from '../../contract/index.ts'
 import type { BrokerLedgers, DispatchProof } from '../dispatch-port.ts'
-import { installationOf } from '../records.ts'
 import { callScript, scriptsBeside } from '../script.ts'
 
 const loadScript = scriptsBeside(import.meta.url)

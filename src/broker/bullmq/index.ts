@@ -5,7 +5,7 @@
  * What is relied on, and by which file. `test/integration/broker-bullmq-*.test.ts` hold all of it against the BullMQ that is pinned here and
  * against the newest BullMQ 5, with workers and producers of both beside ours.
  *   - The keys of a queue, their types and scores, and the fields of a job: all `.lua` files; the names in `contract/keys.ts`.
- *     place-jobs    writes what addParentJob, addStandardJob, addDelayedJob and addPrioritizedJob write
+ *     placing       writes what addParentJob, addStandardJob, addDelayedJob and addPrioritizedJob write
  *     apply-queue   does what pause does, and writes the field of setGlobalConcurrency
  *     clean-queue, remove-placed, cancel-placed, acknowledge-ended, forget-queue, close-namespace    remove what cleanJobsInSet and removeJob remove
  *     read-ended    reads where moveToFinished leaves result and error of a child: `<parent>:processed`, `<parent>:failed`
@@ -22,7 +22,7 @@
  */
 export { createClosing } from './closing.ts'
 export { createEndedJobs } from './ended-jobs.ts'
-export { createPlacedJobs } from './placed-jobs.ts'
+export { createPlacedJobs, hasOtherParent, placingOf } from './placed-jobs.ts'
 export { countOrphans, findChangedLimits, findChangedQueues, findLegacyRepeatables, readQueues, waitForEvents } from './queue-readings.ts'
 export { createQueueSettings } from './queue-settings.ts'
 export {

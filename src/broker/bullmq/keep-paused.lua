@@ -1,6 +1,6 @@
 --[[
   Keeps jobs that went back to 'wait' from being lost in a queue that BullMQ 5 has paused: its resume renames the list 'paused' to 'wait', over
-  what is there. BullMQ 6 puts them into 'wait' all the same. As in `place-jobs`, they belong into 'paused' where that list exists, or where
+  what is there. BullMQ 6 puts them into 'wait' all the same. As in `placing`, they belong into 'paused' where that list exists, or where
   BullMQ 5 was the last to open the queue. The resume of BullMQ 6 empties that list, too.
 
   A command of its own, because BullMQ's scripts put the jobs back, and they are called as they are. It is sent only after that: for an attempt

@@ -2,10 +2,10 @@ import type { Redis } from 'ioredis'
 import { dispatcherKey, queueKeys, queuesKey, type DoneData } from '../../contract/index.ts'
 import type { BrokerJobs, CancelAnswer, PlacedJob, PlacedRef, PlacedState } from '../dispatch-port.ts'
 import type { DispatchProof } from '../dispatch-port.ts'
-import { callScript, inParts, scriptsBeside, type Script } from '../script.ts'
+import { callScript, inParts, type ScriptCall, scriptsBeside, type Script } from '../script.ts'
 
 const loadScript = scriptsBeside(import.meta.url)
-const placeScript = loadScript('place-jobs')
+const placeScript = loadScript('place-jobs', 'placing')
 const removeScript = loadScript('remove-placed')
 const cancelScript = loadScript('cancel-placed')
 const lookScript = loadScript('look-at-placed')
@@ -40,16 +40,11 @@ export function createPlacedJobs(
   return {
     async placeJobs(jobs, brokerTimeMs, proof) {
       if (jobs.length === 0) return 'Placed'
-      const addedMs = Math.round(brokerTimeMs)
-      const keys = [
-        dispatcherKey(keyPrefix, proof.dispatcher),
-        queuesKey(keyPrefix, proof.dispatcher),
-        ...jobs.flatMap(({ doneQueue, queue }) => [queueKeys(keyPrefix, doneQueue).base, queueKeys(keyPrefix, queue).base]),
-      ]
-      const args = [proof.epoch, proof.holder, addedMs, doneQueueTtlMs, ...jobs.flatMap((job) => placingOf(job, keyPrefix, addedMs))]
-      const [reply] = await callScript(redis, placeScript, [{ keys, args }])
+      const placing = placingOf(jobs, keyPrefix, proof.dispatcher, brokerTimeMs)
+      const keys = [dispatcherKey(keyPrefix, proof.dispatcher), ...placing.keys]
+      const [reply] = await callScript(redis, placeScript, [{ keys, args: [proof.epoch, proof.holder, ...placing.args] }])
       const [outcome, id] = reply as readonly ['Placed' | 'Fenced'] | readonly ['OtherParent', string]
-      if (outcome === 'OtherParent') throw new Error(`the job ${id} is already the child of another flow`)
+      if (outcome === 'OtherParent') throw hasOtherParent(id)
       return outcome
     },
 
@@ -84,8 +79,24 @@ export function createPlacedJobs(
   }
 }
 
-/** Returns the arguments of `place-jobs.lua` for one job. `timestamp` plus `delay` is exactly the time at which it is due, on the broker's clock. */
-function placingOf(job: PlacedJob, keyPrefix: string, addedMs: number): readonly (string | number)[] {
+/** Returns what `planPlacing` of `placing.lua` is given. `brokerTimeMs`: when the jobs are added. */
+export function placingOf(jobs: readonly PlacedJob[], keyPrefix: string, dispatcher: string, brokerTimeMs: number): ScriptCall {
+  const addedMs = Math.round(brokerTimeMs)
+  return {
+    keys: [
+      queuesKey(keyPrefix, dispatcher),
+      ...jobs.flatMap(({ doneQueue, queue }) => [queueKeys(keyPrefix, doneQueue).base, queueKeys(keyPrefix, queue).base]),
+    ],
+    args: [addedMs, doneQueueTtlMs, ...jobs.flatMap((job) => jobArgs(job, keyPrefix, addedMs))],
+  }
+}
+
+export function hasOtherParent(id: string): Error {
+  return new Error(`the job ${id} is already the child of another flow`)
+}
+
+/** Returns the arguments of one job. `timestamp` plus `delay` is exactly the time at which it is due, on the broker's clock. */
+function jobArgs(job: PlacedJob, keyPrefix: string, addedMs: number): readonly (string | number)[] {
   const { id, doneQueue, done, name, data = {}, dueAtMs, attempts, backoffMs, bullPriority = 0 } = job
   const delay = Math.max(Math.round(dueAtMs) - addedMs, 0)
   const doneBase = queueKeys(keyPrefix, doneQueue).base.slice(0, -1)

@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, ownersKey, queueKeys, queueSettingsKey, queuesKey } from '../../contract/index.ts'
-import { installationOf } from '../records.ts'
+import { dispatcherKey, installationOf, ownersKey, queueKeys, queueSettingsKey, queuesKey } from '../../contract/index.ts'
 import type { BrokerQueues, CleanAnswer, QueueAnswer, QueueChange, QueueClaim } from '../broker-port.ts'
 import { callScript, scriptsBeside } from '../script.ts'
 

@@ -50,7 +50,6 @@ async function removeLedger(deps: RemovalDeps, orphan: Orphan): Promise<RemovedO
     doneQueue: doneQueue(deps.installation, marker.namespace),
     start: undefined,
     pendingCompletions: () => [],
-    now: () => deps.brokerClock.now(broker),
   })
   const plan = deletionPlan('Delete', proof.epoch)
   const executors = [queueSlots, goneWithSchedule]
@@ -120,8 +119,11 @@ function isStillGone({ exists }: RemovalDeps, { kind, namespace, name }: Orphan[
 const goneWithSchedule: SlotExecutor = {
   isFor: (generation) => !isQueueGeneration(generation),
   observe: () => Promise.resolve({ ends: [] }),
-  place() {
-    throw new TypeError('orphaned data is removed, nothing is placed')
+  starting: {
+    kind: 'AfterIntent',
+    place() {
+      throw new TypeError('orphaned data is removed, nothing is placed')
+    },
   },
   remove: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),
   cancel: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),

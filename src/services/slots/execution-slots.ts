@@ -171,15 +171,18 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
       // Changes of them come by the cache.
       return { ends: endsOf(waitedFor, nowMs) }
     },
-    async place(slots) {
-      if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
-      const { made, refused } = makeOfSlots('spec.parameters', slots, (slot) => start.executionOf(ledger, slot))
-      reachPoint('before create execution')
-      const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
-      reachPoint('after create execution')
-      for (const { slot, answer } of answers) if (answer.kind === 'Refused') refused.set(slot, answer.message)
-      const postponed = answers.map(({ answer }) => answer).find(({ kind }) => kind === 'Postponed')
-      return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
+    starting: {
+      kind: 'AfterIntent',
+      async place(slots) {
+        if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
+        const { made, refused } = makeOfSlots('spec.parameters', slots, (slot) => start.executionOf(ledger, slot))
+        reachPoint('before create execution')
+        const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
+        reachPoint('after create execution')
+        for (const { slot, answer } of answers) if (answer.kind === 'Refused') refused.set(slot, answer.message)
+        const postponed = answers.map(({ answer }) => answer).find(({ kind }) => kind === 'Postponed')
+        return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
+      },
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
     cancel: (slots) => Promise.all(slots.map(({ slot }) => cancel(slot))),

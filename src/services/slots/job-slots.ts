@@ -157,15 +157,18 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
       const waits = [...looks.values()].map((look) => (look.kind === 'Running' ? (look.againAfterMs ?? Infinity) : Infinity))
       return { ends: endsOf(nowMs), againAfterMs: Math.min(Infinity, ...waits) }
     },
-    async place(slots) {
-      if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
-      const { made, refused } = makeOfSlots('spec.job', slots, (slot) => start.templateOf(slot))
-      reachPoint('before create job')
-      const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
-      reachPoint('after create job')
-      for (const { slot, answer } of answers) if (answer.kind === 'Refused') refused.set(slot, answer.message)
-      const postponed = answers.map(({ answer }) => answer).find(({ kind }) => kind === 'Postponed')
-      return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
+    starting: {
+      kind: 'AfterIntent',
+      async place(slots) {
+        if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
+        const { made, refused } = makeOfSlots('spec.job', slots, (slot) => start.templateOf(slot))
+        reachPoint('before create job')
+        const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
+        reachPoint('after create job')
+        for (const { slot, answer } of answers) if (answer.kind === 'Refused') refused.set(slot, answer.message)
+        const postponed = answers.map(({ answer }) => answer).find(({ kind }) => kind === 'Postponed')
+        return { outcome: postponed?.kind === 'Postponed' ? { postponed: postponed.message } : 'Done', refused }
+      },
     },
     remove: (slots) => Promise.all(slots.map(({ slot }) => takeBack(slot))),
     cancel: (slots) => Promise.all(slots.map(({ slot }) => cancel(slot))),

@@ -1,5 +1,5 @@
 /** A ledger in the broker: what is remembered of it, how it is read and written, and what a write counts. */
-import type { Broker, DispatchProof, LedgerWrite, StoredLedger } from '../../broker/index.ts'
+import type { Broker, DispatchProof, LedgerWrite, PlacedJob, StoredLedger } from '../../broker/index.ts'
 import type { CountIncrement, OwnerMarker, Slot } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import type { Logger } from '../../observability/index.ts'
@@ -65,8 +65,19 @@ export type SlotVisit = {
 
 export type SlotContext = SlotDeps & SlotVisit
 
-/** A write is refused while the broker's clock is before `notBeforeMs`, or at `beforeMs` or later. */
-export type WriteWindow = { readonly notBeforeMs?: number | undefined; readonly beforeMs?: number | undefined }
+/**
+ * One write. It is refused while the broker's clock is before `notBeforeMs`, or at `beforeMs` or later. The jobs are placed with it, or nothing
+ * is done.
+ */
+export type LedgerStep = {
+  readonly what: string
+  /** Undefined deletes it. */
+  readonly ledger: Ledger | undefined
+  readonly changes: readonly Change[]
+  readonly notBeforeMs?: number | undefined
+  readonly beforeMs?: number | undefined
+  readonly jobs?: readonly PlacedJob[]
+}
 
 export function emptySlotMemory(): SlotMemory {
   return { record: undefined }
@@ -99,10 +110,11 @@ export async function readLedger({ broker, brokerClock, ledger, memory }: SlotCo
 export async function storeLedger(
   context: SlotContext,
   { record }: { readonly record: LedgerRecord },
-  step: { readonly what: string; readonly ledger: Ledger | undefined; readonly changes: readonly Change[] } & WriteWindow,
-): Promise<{ readonly outcome: 'Written' | 'Refused' | 'Fenced'; readonly record?: LedgerRecord }> {
+  step: LedgerStep,
+): Promise<{ readonly outcome: 'Written' | 'Refused' | 'Fenced'; readonly record?: LedgerRecord; readonly brokerTimeMs: number }> {
   const { broker, brokerClock, memory, marker, proof, log, counts, reachPoint = () => undefined } = context
   const { deletionPolicy } = marker
+  const { jobs = [] } = step
   const increments = countsOf(context, record.ledger, step.changes)
   reachPoint(`before write ${step.what}`)
   const write: LedgerWrite = {
@@ -114,18 +126,20 @@ export async function storeLedger(
     notBeforeMs: step.notBeforeMs,
     beforeMs: step.beforeMs,
     counts: increments,
+    places: jobs.length === 0 ? undefined : { jobs, brokerTimeMs: brokerClock.now(broker) },
   }
   const answer = await brokerClock.timed(broker, () => broker.writeLedger(write))
   reachPoint(`after write ${step.what}`)
-  if (answer.outcome === 'Fenced') return { outcome: 'Fenced' }
+  const { brokerTimeMs } = answer
+  if (answer.outcome === 'Fenced') return { outcome: 'Fenced', brokerTimeMs }
   const stored = recordOf(answer.stored)
   if (answer.outcome === 'Written') {
     counts?.recorded(marker.namespace, increments)
-    return { outcome: 'Written', record: stored }
+    return { outcome: 'Written', record: stored, brokerTimeMs }
   }
   if (answer.outcome === 'Conflict') forgetEffects(memory)
   log.debug({ ledger: context.ledger, write: step.what, outcome: answer.outcome }, 'a write to a ledger was refused, reading again')
-  return { outcome: 'Refused', record: stored }
+  return { outcome: 'Refused', record: stored, brokerTimeMs }
 }
 
 function recordOf(stored: StoredLedger | undefined): LedgerRecord {

@@ -15,14 +15,12 @@ export type QueueSlotsDeps = {
   readonly start: SlotStart | undefined
   /** Reads the pending completions of this ledger. */
   readonly pendingCompletions: () => readonly EndedJob[]
-  /** The broker's clock. */
-  readonly now: () => number
   readonly reachPoint?: KillPointHook | undefined
 }
 
-/** Runs of slots as jobs of a queue, for one visit. All calls of one kind share a round trip; observing costs none. */
+/** Runs of slots as jobs of a queue at the ledger's broker, for one visit. All calls of one kind share a round trip; observing costs none. */
 export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
-  const { broker, proof, ledger, doneQueue, start, pendingCompletions, now, reachPoint = () => undefined } = deps
+  const { broker, proof, ledger, doneQueue, start, pendingCompletions, reachPoint = () => undefined } = deps
   /** The tracking may not know yet that these are gone. */
   const acknowledged = new Set<string>()
   const refOf = ({ slot, generation }: SlotRef): PlacedRef => ({
@@ -44,11 +42,12 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
       const pending = pendingCompletions().filter(({ id }) => !acknowledged.has(id))
       return { ends: pending.flatMap((job) => (job.kind === 'Slot' ? [outcomeOf(job, nowMs)] : [])) }
     },
-    async place(slots) {
-      if (start?.kind !== 'Task') throw new TypeError('there is no task to place')
-      const { made, refused } = makeOfSlots('spec.task.payload', slots, (slot) => start.jobOf(ledger, doneQueue, slot))
-      const jobs = made.map(({ what }) => what)
-      return { outcome: (await broker.placeJobs(jobs, now(), proof)) === 'Fenced' ? 'Fenced' : 'Done', refused }
+    starting: {
+      kind: 'WithWrite',
+      make(slots) {
+        if (start?.kind !== 'Task') throw new TypeError('there is no task to place')
+        return makeOfSlots('spec.task.payload', slots, (slot) => start.jobOf(ledger, doneQueue, slot))
+      },
     },
     remove: (slots) => Promise.all(slots.map((ref) => broker.removePlaced(refOf(ref), proof))),
     cancel: (slots) =>

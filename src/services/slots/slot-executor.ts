@@ -3,6 +3,7 @@
  * wants, and returns what it saw.
  */
 import type { KubeObject } from '../../api/index.ts'
+import type { PlacedJob } from '../../broker/index.ts'
 import type { Slot, SubjectKind } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { CancelResult, RunObservation, RunOutcome } from '../../scheduling/index.ts'
@@ -18,6 +19,20 @@ export type Placing = {
   readonly outcome: 'Done' | 'Fenced' | { readonly postponed: string }
   readonly refused: ReadonlyMap<Slot, string>
 }
+
+/** What slots start; `refused` as above. */
+export type MadeOfSlots<T> = {
+  readonly made: readonly { readonly slot: Slot; readonly what: T }[]
+  readonly refused: ReadonlyMap<Slot, string>
+}
+
+/**
+ * How runs start. `WithWrite`: as jobs of a queue, which the write to the ledger places. `AfterIntent`: by an effect of its own, once the
+ * intent is written.
+ */
+export type Starting =
+  | { readonly kind: 'WithWrite'; readonly make: (slots: readonly SlotRef[]) => MadeOfSlots<PlacedJob> }
+  | { readonly kind: 'AfterIntent'; readonly place: (slots: readonly SlotRef[]) => Promise<Placing> }
 
 /** `ids`: the done jobs that were removed. */
 export type Acknowledged = 'Fenced' | { readonly ids: readonly string[] }
@@ -38,8 +53,7 @@ export type SlotExecutor = {
   readonly isFor: (generation: string) => boolean
   /** Before each step, with its runs that the ledger waits for. Costs a round trip only for what is not known yet. */
   readonly observe: (begun: readonly SlotRef[], nowMs: number) => Promise<ObservedRuns>
-  /** The intent is written. */
-  readonly place: (slots: readonly SlotRef[]) => Promise<Placing>
+  readonly starting: Starting
   /** Takes back what has not started; one answer for each, in order. `Absent`: there is nothing, and no end will come. */
   readonly remove: (slots: readonly SlotRef[]) => Promise<readonly ('Removed' | 'Started' | 'Absent' | 'Fenced')[]>
   /** Cancels runs, also started ones, as far as that is possible; one answer for each, in order. */
@@ -62,7 +76,7 @@ export function makeOfSlots<T>(
   field: string,
   slots: readonly SlotRef[],
   make: (slot: Slot) => T,
-): { readonly made: readonly { readonly slot: Slot; readonly what: T }[]; readonly refused: Map<Slot, string> } {
+): MadeOfSlots<T> & { readonly refused: Map<Slot, string> } {
   const made: { slot: Slot; what: T }[] = []
   const refused = new Map<Slot, string>()
   for (const { slot } of slots) {

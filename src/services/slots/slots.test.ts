@@ -24,14 +24,11 @@ function setup(jobOf: (slot: Slot) => PlacedJob) {
   const current = () => (stored.revision === 0 ? undefined : { ...stored })
   const broker = {
     readLedgers: async () => ({ stored: [current()], brokerTimeMs: clock.now() }),
-    async writeLedger({ expectedRevision, document = '' }: LedgerWrite) {
+    async writeLedger({ expectedRevision, document = '', places }: LedgerWrite) {
       if (expectedRevision !== stored.revision) return { outcome: 'Conflict', stored: current(), brokerTimeMs: clock.now() }
+      placed.push(...(places?.jobs ?? []).map(({ id }) => id))
       Object.assign(stored, { revision: expectedRevision + 1, document })
       return { outcome: 'Written', stored: current(), brokerTimeMs: clock.now() }
-    },
-    async placeJobs(jobs: readonly PlacedJob[]) {
-      placed.push(...jobs.map(({ id }) => id))
-      return 'Placed'
     },
     acknowledgeEnded: async () => 'Done',
   } as Partial<Broker> as Broker
@@ -52,7 +49,7 @@ function setup(jobOf: (slot: Slot) => PlacedJob) {
   const memory = emptySlotMemory()
   const start: SlotStart = { kind: 'Task', jobOf: (_ledger, _doneQueue, slot) => jobOf(slot) }
   const visit = () => {
-    const slots = createQueueSlots({ broker, proof, ledger, doneQueue: 'done', start, pendingCompletions: () => [], now: clock.now })
+    const slots = createQueueSlots({ broker, proof, ledger, doneQueue: 'done', start, pendingCompletions: () => [] })
     const deps = { brokerClock: createBrokerClock(clock), log: silentLogger }
     const kind = createSlotKind(deps, { broker, proof, marker, ledger, plan, memory, executors: [slots] })
     return visitRecord(kind, memory, { proof, signal: new AbortController().signal })

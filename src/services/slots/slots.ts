@@ -1,3 +1,4 @@
+import type { PlacedJob } from '../../broker/index.ts'
 import type { OwnerMarker, Slot } from '../../contract/index.ts'
 import {
   type Change,
@@ -16,15 +17,15 @@ import {
   generationIn,
   knownEffects,
   type LedgerRecord,
+  type LedgerStep,
   pruneEffects,
   readLedger,
   type SlotContext,
   type SlotDeps,
   type SlotVisit,
   storeLedger,
-  type WriteWindow,
 } from './ledger-record.ts'
-import type { ObservedRuns, SlotExecutor, SlotRef } from './slot-executor.ts'
+import type { MadeOfSlots, ObservedRuns, Placing, SlotExecutor, SlotRef } from './slot-executor.ts'
 
 /** What took place: a write that was stored, or done jobs that were removed. */
 export type SlotHappening =
@@ -44,8 +45,17 @@ export type ObservedSlots = {
   readonly nowMs: number
 }
 
-/** `Mark`: the deletion policy was edited, and the owner marker has to say so. */
-export type SlotAction = Exclude<SlotStep, { readonly kind: 'Wait' }> | { readonly kind: 'Mark' }
+type SlotWrite = Extract<SlotStep, { readonly kind: 'Write' }>
+
+/**
+ * `Write`: with the jobs that it places. `Refuse`: nothing can be started for these slots. `Mark`: the deletion policy was edited, and the owner
+ * marker has to say so.
+ */
+export type SlotAction =
+  | Exclude<SlotStep, { readonly kind: 'Wait' | 'Write' }>
+  | (SlotWrite & { readonly jobs: readonly PlacedJob[] })
+  | { readonly kind: 'Refuse'; readonly refused: ReadonlyMap<Slot, string> }
+  | { readonly kind: 'Mark' }
 
 type SlotActed = Acted<LedgerRecord, SlotHappening, SlotPostponed>
 
@@ -79,7 +89,7 @@ export function createSlotKind(
   pruneEffects(visit.memory)
   return {
     observe: (known) => observe(context, known),
-    step: nextSlotStep,
+    step: (observed) => nextSlotStep(context, observed),
     act: (observed, action) => act(context, observed, action),
   }
 }
@@ -100,19 +110,22 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
     })),
   )
   const { placed, refused, removed, cancelled, looked } = knownEffects(memory)
-  const ended = [...refusedEnds(refused, nowMs), ...runs.flatMap(({ ends }) => ends)]
+  const ended = [...refusedEnds(refused, record.ledger, nowMs), ...runs.flatMap(({ ends }) => ends)]
   const knowledge = { placed, refused: new Set(refused.keys()), removed, cancelled, looked, ended }
   return { record, plan, deletionPolicy: marker.deletionPolicy, knowledge, runs, nowMs: brokerClock.now(broker) }
 }
 
-/** A slot that is not due yet can still be helped by an edit. */
-function refusedEnds(refused: ReadonlyMap<Slot, string>, nowMs: number): readonly RunOutcome[] {
-  return [...refused].flatMap(([slot, message]) =>
-    slot * 1000 > nowMs ? [] : [{ slot, succeeded: false, reason: 'Refused' as const, message, finishedAtMs: nowMs }],
-  )
+/** Of slots that are intended. One that is not due yet can still be helped by an edit. */
+function refusedEnds(refused: ReadonlyMap<Slot, string>, ledger: Ledger | undefined, nowMs: number): readonly RunOutcome[] {
+  if (refused.size === 0) return []
+  const due = ledger?.open.filter(({ slot }) => slot * 1000 <= nowMs) ?? []
+  return due.flatMap(({ slot }) => {
+    const message = refused.get(slot)
+    return message === undefined ? [] : [{ slot, succeeded: false, reason: 'Refused' as const, message, finishedAtMs: nowMs }]
+  })
 }
 
-function nextSlotStep(observed: ObservedSlots): Step<SlotAction> {
+function nextSlotStep(context: SlotContext, observed: ObservedSlots): Step<SlotAction> {
   const { record, plan, knowledge, runs, nowMs, deletionPolicy } = observed
   const action = nextStep(record.ledger, plan, knowledge, nowMs)
   switch (action.kind) {
@@ -124,6 +137,7 @@ function nextSlotStep(observed: ObservedSlots): Step<SlotAction> {
       return { kind: 'Wait', untilMs: untilMs === Infinity ? undefined : untilMs }
     }
     case 'Write':
+      return withJobs(context, observed, action)
     case 'Delete':
       return { kind: 'Act', changes: 'Record', action }
     case 'Acknowledge':
@@ -136,12 +150,30 @@ function nextSlotStep(observed: ObservedSlots): Step<SlotAction> {
   }
 }
 
+/** The write with the jobs that it places; or, if nothing can be started for some of its slots, that this is so: then another write follows. */
+function withJobs(context: SlotContext, { plan }: ObservedSlots, step: SlotWrite): Step<SlotAction> {
+  const { made, refused } = step.places === undefined ? nothingPlaced : makeJobs(context, plan, step.places)
+  if (refused.size > 0) return { kind: 'Act', changes: 'Effects', action: { kind: 'Refuse', refused } }
+  return { kind: 'Act', changes: 'Record', action: { ...step, jobs: made.map(({ what }) => what) } }
+}
+
+const nothingPlaced: MadeOfSlots<PlacedJob> = { made: [], refused: new Map() }
+
+/** A write places only by the present template. */
+function makeJobs({ executors }: SlotContext, { generation }: SchedulePlan, slots: readonly Slot[]) {
+  const starting = executorOf(executors, generation).starting
+  if (starting.kind !== 'WithWrite') throw new TypeError(`no write starts slots of the generation ${generation}`)
+  return starting.make(slots.map((slot) => ({ slot, generation })))
+}
+
 function act(context: SlotContext, observed: ObservedSlots, action: SlotAction): Promise<SlotActed> {
   switch (action.kind) {
     case 'Write':
       return write(context, observed, action)
     case 'Mark':
       return write(context, observed, { what: 'marker', ledger: observed.record.ledger })
+    case 'Refuse':
+      return refuse(context, action.refused)
     case 'Delete':
       return deleteLedger(context, observed)
     case 'Place':
@@ -160,14 +192,22 @@ function act(context: SlotContext, observed: ObservedSlots, action: SlotAction):
 async function write(
   context: SlotContext,
   observed: ObservedSlots,
-  step: { readonly what: string; readonly ledger: Ledger | undefined } & WriteWindow,
+  step: Pick<SlotWrite, 'places'> & Omit<LedgerStep, 'changes'>,
 ): Promise<SlotActed> {
+  const { places = [] } = step
   const changes = step.ledger === undefined ? [] : findChanges(observed.record.ledger, step.ledger)
-  const { outcome, record } = await storeLedger(context, observed, { ...step, changes })
+  const { outcome, record, brokerTimeMs } = await storeLedger(context, observed, { ...step, changes })
   if (outcome === 'Fenced') return { outcome }
-  const happened: readonly SlotHappening[] =
-    outcome === 'Written' && step.ledger !== undefined ? [{ kind: 'Recorded', changes, ledger: step.ledger }] : []
-  return { outcome: 'Done', record, happened }
+  if (outcome !== 'Written' || step.ledger === undefined) return { outcome: 'Done', record }
+  for (const slot of places) context.memory.effects?.removed.delete(slot)
+  const told =
+    places.length === 0 ? changes : changes.map((change) => (change.kind === 'Dispatched' ? placedAt(change, brokerTimeMs) : change))
+  return { outcome: 'Done', record, happened: [{ kind: 'Recorded', changes: told, ledger: step.ledger }] }
+}
+
+/** A slot that was decided at its time could start when the write was carried out. */
+function placedAt<T extends { readonly slot: Slot; readonly atMs: number }>(change: T, writtenAtMs: number): T {
+  return change.atMs <= change.slot * 1000 ? change : { ...change, atMs: Math.max(change.atMs, writtenAtMs) }
 }
 
 /** Removes the ends that will never be recorded before the ledger: a process that dies in between begins again. */
@@ -181,10 +221,15 @@ async function deleteLedger(context: SlotContext, observed: ObservedSlots): Prom
   return { outcome: outcome === 'Written' ? 'Deleted' : 'Done', record, happened }
 }
 
+function refuse({ memory }: SlotContext, refused: ReadonlyMap<Slot, string>): Promise<SlotActed> {
+  for (const [slot, message] of refused) effectsOf(memory).refused.set(slot, message)
+  return Promise.resolve({ outcome: 'Done' })
+}
+
 async function place(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
   const { memory, reachPoint = () => undefined } = context
   reachPoint('before place')
-  const answers = await Promise.all(byExecutor(context, observed, slots).map(([executor, refs]) => executor.place(refs)))
+  const answers = await Promise.all(byExecutor(context, observed, slots).map(([executor, refs]) => placeWith(executor, refs)))
   reachPoint('after place')
   const outcomes = answers.map(({ outcome }) => outcome)
   if (outcomes.includes('Fenced')) return { outcome: 'Fenced' }
@@ -200,6 +245,11 @@ async function place(context: SlotContext, observed: ObservedSlots, slots: reado
     effects.removed.delete(slot)
   }
   return { outcome: 'Done' }
+}
+
+function placeWith({ starting }: SlotExecutor, refs: readonly SlotRef[]): Promise<Placing> {
+  if (starting.kind !== 'AfterIntent') throw new TypeError('jobs of a queue are placed by the write to their ledger')
+  return starting.place(refs)
 }
 
 async function remove(context: SlotContext, observed: ObservedSlots, slots: readonly Slot[]): Promise<SlotActed> {
@@ -275,11 +325,15 @@ function byExecutor(
 ): readonly (readonly [SlotExecutor, readonly SlotRef[]])[] {
   const refs = slots.map((slot) => ({ slot, generation: generationIn(record.ledger, slot) ?? plan.generation }))
   const groups = Map.groupBy(refs, ({ generation }) => {
-    const executor = executors.find((each) => each.isFor(generation))
-    if (executor === undefined) throw new TypeError(`nothing runs slots of the generation ${generation}`)
-    return executor
+    return executorOf(executors, generation)
   })
   return [...groups]
+}
+
+function executorOf(executors: readonly SlotExecutor[], generation: string): SlotExecutor {
+  const executor = executors.find((each) => each.isFor(generation))
+  if (executor === undefined) throw new TypeError(`nothing runs slots of the generation ${generation}`)
+  return executor
 }
 
 async function askExecutors<T>(
