@@ -89,6 +89,12 @@ export function findCondition<C extends { readonly type: string }>(conditions: r
   return conditions?.find((condition) => condition.type === type)
 }
 
+/** Returns the condition of a type as it stands, to be wanted again: what is not known now stays as it was said last. */
+export function keepCondition(conditions: readonly Condition[] | undefined, type: string): WantedCondition | undefined {
+  const condition = findCondition(conditions, type)
+  return condition && { type, status: condition.status, reason: condition.reason, message: condition.message }
+}
+
 function clip(message: string): string {
   return message.length <= maxConditionMessageLength ? message : `${message.slice(0, maxConditionMessageLength - 1)}…`
 }

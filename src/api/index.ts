@@ -27,7 +27,7 @@ export {
   secrets,
   type Secret,
 } from './builtin.ts'
-export { findCondition, setConditions, type WantedCondition, type WantedEvent } from './conditions.ts'
+export { findCondition, keepCondition, setConditions, type WantedCondition, type WantedEvent } from './conditions.ts'
 export { buildCrd, maxCrdBytes, describeBounds, describeDefault } from './crd.ts'
 export {
   alertChannel,

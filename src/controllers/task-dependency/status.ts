@@ -2,6 +2,7 @@
 import {
   dependencyCondition,
   findCondition,
+  keepCondition,
   setConditions,
   type TaskDependencyStatus,
   type TaskExecution,
@@ -29,7 +30,8 @@ export function statusOf(world: World): TaskDependencyStatus {
   }
 }
 
-function health({ dependency, shape, trials, hasBroker }: World): readonly WantedCondition[] {
+function health(world: World): readonly WantedCondition[] {
+  const { dependency, shape, trials, hasBroker } = world
   if (!shape.ok) {
     const { reason, message } = summarizeFaults(shape.faults)
     return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
@@ -38,6 +40,8 @@ function health({ dependency, shape, trials, hasBroker }: World): readonly Wante
     const { reason, message } = summarizeFaults(trials.faults)
     return [dependencyCondition('Ready', reason, message), dependencyCondition('Stalled', reason, message)]
   }
+  if (!trials.isComplete && isKnownAsRefused(world))
+    return ['Ready', 'Stalled'].flatMap((type) => keepCondition(world.status?.conditions, type) ?? [])
   if (!hasBroker) {
     const message = `TaskBroker "${dependency.spec.brokerRef.name}" does not exist in this namespace. Next: create it`
     return [dependencyCondition('Ready', 'BrokerNotFound', message), dependencyCondition('Reconciling', 'BrokerNotFound', message)]
@@ -48,6 +52,12 @@ function health({ dependency, shape, trials, hasBroker }: World): readonly Wante
   return [dependencyCondition('Ready', 'GraphValid', `${words}${warned}`)]
 }
 
+/** The status says of this very graph that the API server refuses a template; a process that starts has no answer yet, or gets none for now. */
+function isKnownAsRefused({ status, dependency }: World): boolean {
+  if (status?.observedGeneration !== dependency.metadata.generation) return false
+  return findCondition(status?.conditions, 'Stalled')?.reason === 'TemplateInvalid'
+}
+
 /** Runs are deleted some time after their end: what was said of the last one stays. */
 function outcome({ status }: World, last: TaskExecution | undefined): readonly WantedCondition[] {
   const result = resultOf(last)
@@ -55,8 +65,8 @@ function outcome({ status }: World, last: TaskExecution | undefined): readonly W
     const message = findCondition(last.status?.conditions, 'Succeeded')?.message ?? ''
     return [dependencyCondition('LastRunSucceeded', result, `${last.metadata.name}: ${message}`)]
   }
-  const before = findCondition(status?.conditions, 'LastRunSucceeded')
-  return before === undefined ? [] : [{ type: before.type, status: before.status, reason: before.reason, message: before.message }]
+  const kept = keepCondition(status?.conditions, 'LastRunSucceeded')
+  return kept === undefined ? [] : [kept]
 }
 
 function resultOf(run: TaskExecution | undefined): TaskDependencyStatus['lastResult'] {

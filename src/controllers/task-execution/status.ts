@@ -1,7 +1,7 @@
 /** What people read about a run: pure, from a world to a status. */
 import {
   executionCondition,
-  findCondition,
+  keepCondition,
   kubeTime,
   runSourceOf,
   setConditions,
@@ -177,12 +177,10 @@ function blocked(world: World): readonly WantedCondition[] {
  * still holds. A cluster on standby knows nothing of the run any more.
  */
 function keptBlocked({ status, situation, run, notLookedAt }: World): WantedCondition | undefined {
-  const former = findCondition(status?.conditions, 'Blocked')
+  const former = keepCondition(status?.conditions, 'Blocked')
   if (former === undefined || situation.kind === 'Standby') return undefined
   const isAbout = (node: string) => former.message.startsWith(`${node}: `) || former.message.startsWith(`${node} and `)
-  if (run !== undefined && ![...notLookedAt].some(isAbout)) return undefined
-  const { type, status: holds, reason, message } = former
-  return { type, status: holds, reason, message }
+  return run === undefined || [...notLookedAt].some(isAbout) ? former : undefined
 }
 
 function progressWords(view: RunView | undefined): string {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { findCondition, type TaskQueue, type TaskQueueStatus } from '../../api/index.ts'
 import type { QueueReading } from '../../broker/index.ts'
+import { transitionEvents } from './events.ts'
 import { statusOf, transitionOf } from './status.ts'
 import type { QueueSituation, World } from './gather.ts'
 
@@ -158,4 +159,20 @@ it('numbers that move are no reason to write at once, and a limit or a pause is'
   expect(of({ waiting: 9_999, active: 5, failed: 7, oldestReadyAtMs: 1 })).toEqual(of({}))
   expect(of({ concurrency: 4 })).not.toEqual(of({}))
   expect(of({ paused: true })).not.toEqual(of({}))
+})
+
+it('a pause by others stays, and is told once, while the broker is away; another cluster or TaskQueue decides about it otherwise', () => {
+  const paused = statusFor({ situation: { kind: 'Applied', paused: true, pausedByUs: false } })
+  const drifted = (status: TaskQueueStatus) => findCondition(status.conditions, 'Drifted')
+  const later = (situation: QueueSituation) => statusFor({ situation, status: paused, reading: undefined })
+  for (const situation of [{ kind: 'Unreachable', message: 'away' }, { kind: 'Pending' }, { kind: 'NoBroker' }] as const) {
+    expect(drifted(later(situation))).toEqual(drifted(paused))
+    expect(transitionEvents(later(situation), paused).filter(({ reason }) => reason === 'PausedByOthers')).toEqual([])
+  }
+  for (const situation of [
+    { kind: 'Standby', heldBy: 'b' },
+    { kind: 'Conflict', owner: 'tq/b' },
+  ] as const)
+    expect(drifted(later(situation))).toBeUndefined()
+  expect(drifted(statusFor({ status: paused }))?.reason).toBe('AsDeclared')
 })

@@ -1,5 +1,13 @@
 /** What people read about a queue: pure, from a world to a status. */
-import { kubeTime, queueCondition, setConditions, type TaskQueue, type TaskQueueStatus, type WantedCondition } from '../../api/index.ts'
+import {
+  keepCondition,
+  kubeTime,
+  queueCondition,
+  setConditions,
+  type TaskQueue,
+  type TaskQueueStatus,
+  type WantedCondition,
+} from '../../api/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
 import type { World } from './gather.ts'
 
@@ -80,8 +88,10 @@ function obstructed(situation: Situation, { spec }: TaskQueue): readonly WantedC
   return [ready, queueCondition('Reconciling', meanwhile, message)]
 }
 
-function drift({ queue, situation }: World): readonly WantedCondition[] {
-  if (situation.kind !== 'Applied') return []
+function drift({ queue, situation, status }: World): readonly WantedCondition[] {
+  // Nobody here declares anything for it.
+  if (situation.kind === 'Standby' || situation.kind === 'Conflict') return []
+  if (situation.kind !== 'Applied') return [keepCondition(status?.conditions, 'Drifted')].filter((kept) => kept !== undefined)
   if (!situation.paused || situation.pausedByUs) return [queueCondition('Drifted', 'AsDeclared', 'the queue has the declared state')]
   const message = `someone paused queue "${queue.spec.queueName}" by other means; the operator leaves it paused. Next: resume it where it was paused`
   return [queueCondition('Drifted', 'PausedByOthers', message)]

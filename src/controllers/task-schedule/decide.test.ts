@@ -57,6 +57,21 @@ test.each<[string, Partial<Gathered>, object]>([
   expect(decide(gathered(graph, facts))).toMatchObject({ kind: 'Plan', heldBy, plan: { isHeld: true } })
 })
 
+test.each<[string, number, string | undefined]>([
+  ['of this very template', 3, 'TemplateInvalid'],
+  ['of another template', 2, undefined],
+])('while the API server has not answered to the template, a refusal that the status knows %s decides', (_, generation, reason) => {
+  const schedule = scheduleOf(graph)
+  const status = {
+    observedGeneration: generation,
+    conditions: [{ type: 'Stalled', status: 'True' as const, reason: 'TemplateInvalid', message: 'correct it', lastTransitionTime: '' }],
+  }
+  const facts = { schedule: { ...schedule, metadata: { ...schedule.metadata, generation: 3 } }, status }
+  const heldBy = reason && { kind: 'Invalid', fault: { reason, message: 'correct it' } }
+  expect(decide(gathered(graph, { ...facts, trial: { kind: 'Unknown', warnings: [] } }))).toMatchObject({ heldBy })
+  expect(decide(gathered(graph, { ...facts, trial: { kind: 'Fine', warnings: [] } }))).toMatchObject({ heldBy: undefined })
+})
+
 test('the newest slot that is known, by the status or by what this process saw, goes into the plan', () => {
   const status = { observedGeneration: 1, lastScheduleTime: '2026-11-28T01:00:00Z' }
   const bySlot = (slot: number) => ({ lastDispatched: { slot, atMs: 0 } }) as Gathered['shown']

@@ -1,5 +1,5 @@
 /** What a schedule asks for now: pure, from what was gathered to a plan, or to what prevents one. */
-import type { TaskScheduleStatus } from '../../api/index.ts'
+import { findCondition, type TaskScheduleStatus } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
 import { describeRefusal, placeRefusal } from '../../errors/index.ts'
 import { type SlotStart, summarizeFaults } from '../../plans/index.ts'
@@ -39,7 +39,14 @@ function missingDependency({ understood, hasDependency }: Gathered): ScheduleSit
   return isMissing ? { kind: 'NoDependency', name: understood.start.dependency } : undefined
 }
 
-function refusedTemplate({ trial }: Gathered): ScheduleSituation | undefined {
+function refusedTemplate({ trial, schedule, status }: Gathered): ScheduleSituation | undefined {
+  if (trial?.kind === 'Unknown' && status !== undefined && status.observedGeneration === schedule.metadata.generation) {
+    // A process that starts has no answer yet, or gets none for now: what was said of this very template stays.
+    const stalled = findCondition(status.conditions, 'Stalled')
+    return stalled?.reason === 'TemplateInvalid'
+      ? { kind: 'Invalid', fault: { reason: stalled.reason, message: stalled.message } }
+      : undefined
+  }
   if (trial?.kind !== 'Invalid') return undefined
   const refusal = placeRefusal(trial.refusal, (field) => `spec.job.${field}`)
   return { kind: 'Invalid', fault: { reason: 'TemplateInvalid', message: describeRefusal(refusal) } }

@@ -1,6 +1,6 @@
 /** What people read about a schedule: pure, from a world to a status. */
 import {
-  findCondition,
+  keepCondition,
   kubeTime,
   scheduleCondition,
   setConditions,
@@ -372,10 +372,7 @@ function carriedFields(status: TaskScheduleStatus | undefined): Partial<TaskSche
 }
 
 function carried(status: TaskScheduleStatus | undefined, types: readonly string[]): readonly WantedCondition[] {
-  return types.flatMap((type) => {
-    const condition = findCondition(status?.conditions, type)
-    return condition === undefined ? [] : [{ type, status: condition.status, reason: condition.reason, message: condition.message }]
-  })
+  return types.flatMap((type) => keepCondition(status?.conditions, type) ?? [])
 }
 
 /** The REASON column: the first fault, or why there is none. */
@@ -438,7 +435,7 @@ function runWords(slot: Slot): string {
  * cluster on standby knows nothing of the runs any more.
  */
 function keptBlocked({ status, situation, blockages: { unknown } }: World): WantedCondition | undefined {
-  const [former] = carried(status, ['Blocked'])
+  const former = keepCondition(status?.conditions, 'Blocked')
   if (former === undefined || situation.kind === 'Standby') return undefined
   const isAbout = (slot: Slot) => [': ', ' and '].some((next) => former.message.startsWith(`${runWords(slot)}${next}`))
   return unknown === 'All' || [...unknown].some(isAbout) ? former : undefined
