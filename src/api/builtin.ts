@@ -166,6 +166,11 @@ export type Namespace = KubeObject
 
 export const namespaces: Resource<Namespace> = { group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false }
 
+/** A ConfigMap. Taskmill watches it only by its name. */
+export type ConfigMap = KubeObject & { readonly data?: { readonly [key: string]: string } }
+
+export const configMaps: Resource<ConfigMap> = { group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true }
+
 /** A Secret. Taskmill reads it only by its name; its content goes only to a broker. */
 export type Secret = KubeObject & {
   readonly type?: string

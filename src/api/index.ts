@@ -24,6 +24,8 @@ export {
   type ContainerState,
   type ContainerStatus,
   type Pod,
+  configMaps,
+  type ConfigMap,
   secrets,
   type Secret,
 } from './builtin.ts'

@@ -1,7 +1,8 @@
-import { overrideAt, overrideOrigin, type TaskSchedule } from '../api/index.ts'
-import { nextSlots, slotTable } from '../plans/index.ts'
+import { configMaps, overrideAt, overrideOrigin, type TaskSchedule } from '../api/index.ts'
+import { hasCode } from '../errors/index.ts'
+import { configMapsOf, type ConfigMapReading, nextSlots, slotsLeftOf, slotTable } from '../plans/index.ts'
 import { type Arguments, CommandError, parseTime, usageError } from './arguments.ts'
-import type { Command } from './command.ts'
+import type { Command, Context } from './command.ts'
 import { parseReference, readObject } from './reference.ts'
 
 const [defaultCount, mostCount] = [5, 1_000]
@@ -26,14 +27,32 @@ export const next: Command = {
     const afterMs = afterOf(args)
     return async (context) => {
       const schedule = await readObject(context, reference)
-      const found = nextSlots(schedule, Math.floor((afterMs ?? context.clock.now()) / 1000), count)
+      const files = await readCalendars(context, schedule)
+      const found = nextSlots(schedule, Math.floor((afterMs ?? context.clock.now()) / 1000), count, files)
       const head = `${reference.shown}${context.where}`
       if (found === undefined) {
+        const left = slotsLeftOf(schedule, files)
+        if (left?.kind === 'Unusable') throw new CommandError(`${head}: ${left.field}: ${left.message}`)
         throw new CommandError(`the spec of ${head} cannot be understood. Next: kubectl describe ${reference.shown}${context.where}`)
       }
       return [`${head}: ${found.timing}`, ...suspendedWords(schedule, context.clock.now()), ...slotTable(found)].join('\n')
     }
   },
+}
+
+/** The ConfigMaps that its calendars name, as they are now. */
+async function readCalendars({ client, stop: signal }: Context, schedule: TaskSchedule): Promise<ReadonlyMap<string, ConfigMapReading>> {
+  const { namespace } = schedule.metadata
+  const read = async (name: string): Promise<ConfigMapReading> => {
+    try {
+      return { kind: 'Data', data: (await client.get(configMaps, namespace, name, { signal })).data ?? {} }
+    } catch (error) {
+      if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return { kind: 'Missing' }
+      throw error
+    }
+  }
+  const names = new Set(configMapsOf(schedule).map(({ name }) => name))
+  return new Map(await Promise.all(Array.from(names, async (name) => [name, await read(name)] as const)))
 }
 
 function suspendedWords({ spec }: TaskSchedule, nowMs: number): readonly string[] {

@@ -21,6 +21,7 @@ export type ReflectorDeps<T> = {
   readonly resource: Resource<T>
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
   readonly clock: Clock
   readonly log: Logger
   readonly rng: () => number
@@ -31,6 +32,8 @@ export type ReflectorDeps<T> = {
   readonly transform?: (object: T) => T
   /** Whether the server may stream the first list (WatchList); default true. */
   readonly streamLists?: boolean
+  /** Gets each error of a list or a watch, before it is tried again. */
+  readonly onFailure?: (error: unknown) => void
 }
 
 /**
@@ -61,7 +64,7 @@ export async function reflect<T extends KubeObject>(
   target: ReflectorTarget<T>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, resource, namespace, labelSelector, clock, log, rng } = deps
+  const { client, resource, namespace, labelSelector, fieldSelector, clock, log, rng } = deps
   const transform = deps.transform ?? compact
   const backoff = createBackoff(clock, rng)
   let streams = deps.streamLists ?? true
@@ -73,7 +76,7 @@ export async function reflect<T extends KubeObject>(
     let next: string | undefined
     let page: ListPage<T>
     do {
-      page = await client.list(resource, { namespace, labelSelector, limit: pageSize, signal, continue: next })
+      page = await client.list(resource, { namespace, labelSelector, fieldSelector, limit: pageSize, signal, continue: next })
       // Parsing a page takes milliseconds. Other work runs before the objects are added, and before the next page.
       await nextTurn()
       signal.throwIfAborted()
@@ -93,7 +96,14 @@ export async function reflect<T extends KubeObject>(
     const timeoutSeconds = Math.round(watchSeconds.min + rng() * (watchSeconds.max - watchSeconds.min))
     let initial = resourceVersion === undefined ? new Map<string, T>() : undefined
     let events = 0
-    for await (const event of client.watch(resource, { namespace, labelSelector, resourceVersion, timeoutSeconds, signal })) {
+    for await (const event of client.watch(resource, {
+      namespace,
+      labelSelector,
+      fieldSelector,
+      resourceVersion,
+      timeoutSeconds,
+      signal,
+    })) {
       signal.throwIfAborted()
       events++
       const { type, object } = event
@@ -142,6 +152,7 @@ export async function reflect<T extends KubeObject>(
       else await follow(state.phase === 'watch' ? state.from : undefined)
     } catch (error) {
       if (signal.aborted) return
+      deps.onFailure?.(error)
       // An older API server answers Invalid to a streamed list. It does so at once, so no pause is needed.
       const unoffered = state.phase === 'stream' && hasCode(error, 'TM_KUBE_INVALID')
       state = afterFailure(error)

@@ -32,7 +32,10 @@ const speaksOfTaskmill = new RegExp(
   'mu',
 )
 
-export function parseDocuments(source: Source): Documents {
+const isConfigMap = /^kind\s*:\s*["']?ConfigMap\b/mu
+
+/** `withConfigMaps`: reads ConfigMaps too, where that is possible; what cannot be read of them is as without it. */
+export function parseDocuments(source: Source, withConfigMaps = false): Documents {
   const isOurs = speaksOfTaskmill.test(source.text)
   if (source.fault !== undefined) {
     const finding = { path: source.path, line: 1, column: 1, severity: 'error' as const, message: source.fault }
@@ -40,7 +43,7 @@ export function parseDocuments(source: Source): Documents {
       ? { written: [], findings: [finding], unjudged: [] }
       : { written: [], findings: [], unjudged: [{ reason: 'Unreadable', path: source.path }] }
   }
-  const all = splitText(source.text).map((part) => readPart(source, part, isOurs))
+  const all = splitText(source.text).map((part) => readPart(source, part, { isOurs, withConfigMaps }))
   return {
     written: all.flatMap(({ written }) => written),
     findings: all.flatMap(({ findings }) => findings),
@@ -49,7 +52,11 @@ export function parseDocuments(source: Source): Documents {
 }
 
 /** `isOurs`: the file has something of Taskmill. kubectl stops at what it cannot read, so that it is an error there. */
-function readPart(source: Source, part: Part, isOurs: boolean): Documents {
+function readPart(
+  source: Source,
+  part: Part,
+  { isOurs, withConfigMaps }: { readonly isOurs: boolean; readonly withConfigMaps: boolean },
+): Documents {
   const positionAt = (offset: number) => positionIn(source.text, part.offset + offset)
   const leftOut = (reason: Unjudged['reason'], offset = 0): Documents => {
     const kind = /^kind\s*:\s*["']?(\w+)/mu.exec(part.text)?.[1]
@@ -62,7 +69,11 @@ function readPart(source: Source, part: Part, isOurs: boolean): Documents {
     severity,
     message,
   })
-  if (!mentionsTaskmill.test(part.text)) return part.fault === undefined || !isOurs ? leftOut('OtherKind') : broken(0, part.fault)
+  if (!mentionsTaskmill.test(part.text)) {
+    const configMaps = withConfigMaps && isConfigMap.test(part.text) ? readQuietly(source, part, positionAt) : []
+    if (configMaps.length > 0) return { written: configMaps, findings: [], unjudged: [] }
+    return part.fault === undefined || !isOurs ? leftOut('OtherKind') : broken(0, part.fault)
+  }
 
   const documents = parseYaml(part.text)
   const fault = faultOf(part, documents)
@@ -101,6 +112,15 @@ function readPart(source: Source, part: Part, isOurs: boolean): Documents {
     const severity = source.isNamed ? 'error' : 'warning'
     return { written: [], findings: [finding(offset, unrendered, severity)], unjudged: [] }
   }
+}
+
+/** The objects of a document of others; none where it cannot be read. */
+function readQuietly(source: Source, part: Part, positionAt: (offset: number) => Position): readonly Written[] {
+  const documents = parseYaml(part.text)
+  const [document] = documents
+  if (faultOf(part, documents) !== undefined || document === undefined || document.contents === null) return []
+  const read = valueOf(document)
+  return read.ok ? objectsIn(source, document, read.value, positionAt) : []
 }
 
 export const unrendered = 'is a template; only its rendered output can be checked. Next: helm template CHART | taskmill lint -'

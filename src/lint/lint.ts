@@ -1,6 +1,7 @@
 import { type Kind, type TaskSchedule, withDefaults, apiGroup, apiVersion, kinds } from '../api/index.ts'
 import { suggestName, findNearest } from '../errors/index.ts'
 import { nextSlots } from '../plans/index.ts'
+import { configMapOf, judgeCalendars, type WrittenConfigMap } from './calendars.ts'
 import { parseDocuments, isObject, unrendered, valueAt, type Written } from './documents.ts'
 import { readKustomizations, slashed } from './kustomizations.ts'
 import { type Known, findReferenceFaults } from './neighbours.ts'
@@ -28,17 +29,22 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
   const judged = sources.filter((source) => !isPatch(source))
   const findings: Finding[] = []
   const known: Known[] = []
+  const others: Written[] = []
+  const configMaps: WrittenConfigMap[] = []
   const patchFiles = sources.filter(isPatch).map(({ path }): Unjudged => ({ reason: 'Patch', path }))
   const unjudged: Unjudged[] = [...(options.passedOver ?? []), ...patchFiles]
   let manifests = 0
+  const hasCalendars = judged.some(({ text }) => text.includes('configMapRef'))
   for (const source of judged) {
-    const documents = parseDocuments(source)
+    const documents = parseDocuments(source, hasCalendars)
     findings.push(...documents.findings)
     unjudged.push(...documents.unjudged)
     for (const written of documents.written) {
       const identity = identify(written.value)
       if (identity.kind === 'Foreign') {
-        unjudged.push(foreign(written))
+        others.push(written)
+        const configMap = configMapOf(written, namespaces.get(slashed(source.path)))
+        if (configMap !== undefined) configMaps.push(configMap)
         continue
       }
       manifests += 1
@@ -55,11 +61,14 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
       if (reference !== undefined) known.push(reference)
     }
   }
+  const calendars = judgeCalendars(known, configMaps, options)
+  unjudged.push(...others.filter((written) => !calendars.judged.has(written)).map(foreign), ...calendars.unjudged)
   for (const { known: of, severity, field, message } of [
     ...findReferenceFaults(known, options),
     ...findUnreachable(known),
     ...findUnheard(known),
     ...findPastTimes(known, options.nowMs ?? -Infinity),
+    ...calendars.noticed,
   ]) {
     findings.push(findingOf(of.written, field, message, severity))
   }
@@ -69,7 +78,7 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
     manifests,
     files: judged.length,
     unjudged: unjudged.toSorted(inOrder),
-    ...(next === undefined ? {} : { upcoming: known.flatMap((each) => upcomingOf(each, next)) }),
+    ...(next === undefined ? {} : { upcoming: known.flatMap((each) => upcomingOf(each, next, calendars.filesOf.get(each) ?? new Map())) }),
   }
 }
 
@@ -77,11 +86,12 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
 function upcomingOf(
   { kind, object, namespace, written }: Known,
   { count, afterMs }: NonNullable<LintOptions['next']>,
+  files: Parameters<typeof nextSlots>[3],
 ): readonly Upcoming[] {
   if (kind.kind !== 'TaskSchedule' || object === undefined) return []
   const { metadata, ...rest } = object as unknown as TaskSchedule
   const placed = namespace === undefined ? metadata : { ...metadata, namespace }
-  const next = nextSlots({ ...rest, metadata: placed }, Math.floor(afterMs / 1000), count)
+  const next = nextSlots({ ...rest, metadata: placed }, Math.floor(afterMs / 1000), count, files)
   if (next === undefined) return []
   const isHashed = namespace === undefined && rest.spec.schedules?.some((each) => /\bH\b/u.test(each)) === true
   const timing = isHashed ? `${next.timing} (what H stands for depends on the namespace, which the manifest does not name)` : next.timing

@@ -137,12 +137,12 @@ function nameIn(value: unknown): readonly string[] {
 }
 
 /** An object without a namespace may be meant for any. */
-export function canShareNamespace(a: Known, b: Known): boolean {
+export function canShareNamespace(a: Pick<Known, 'namespace'>, b: Pick<Known, 'namespace'>): boolean {
   return a.namespace === undefined || b.namespace === undefined || a.namespace === b.namespace
 }
 
 /** Whether two objects belong together: same namespace, or same folder. */
-export function isBeside(a: Known, b: Known): boolean {
+export function isBeside(a: Pick<Known, 'namespace' | 'written'>, b: Pick<Known, 'namespace' | 'written'>): boolean {
   return (a.namespace !== undefined && a.namespace === b.namespace) || folderOf(a.written) === folderOf(b.written)
 }
 

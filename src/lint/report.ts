@@ -38,7 +38,7 @@ export type Unjudged = {
   readonly reason: keyof typeof reasons
   readonly path: string
   readonly line?: number
-  /** The kind of the object, if it says one. */
+  /** The kind of the object, if it says one; of a calendar, the name of its ConfigMap. */
   readonly kind?: string
 }
 
@@ -53,6 +53,7 @@ const reasons = {
     'patches of kustomize (to check the result: kubectl kustomize FOLDER | taskmill lint -)',
   ],
   OtherName: ['file that kubectl ignores by its name', 'files that kubectl ignores by their names'],
+  Calendar: ['calendar in a ConfigMap that is not here', 'calendars in ConfigMaps that are not here'],
   Hidden: ['hidden or installed file or folder', 'hidden or installed files and folders'],
 } as const
 
@@ -132,7 +133,7 @@ const mostNames = 5
 
 /** What tells a reader most: the kind of an object, the ending of a file that kubectl ignores, else the path. */
 function nameOf({ reason, kind, path }: Unjudged): string {
-  if (reason === 'OtherKind' && kind !== undefined) return kind
+  if ((reason === 'OtherKind' || reason === 'Calendar') && kind !== undefined) return kind
   const ending = reason === 'OtherName' ? /[^/](\.[^./]+)$/u.exec(path)?.[1] : undefined
   return ending === undefined ? path : `*${ending}`
 }

@@ -3,6 +3,7 @@
  * term can be sent in a new one. The caches and the metrics live as long as the process.
  */
 import {
+  configMaps as configMapsResource,
   type KubeObject,
   namespaceOf,
   type Resource,
@@ -21,6 +22,7 @@ import {
   type ClosingNamespaces,
   createClosingNamespaces,
   createEventRecorder,
+  createInformer,
   createKubeClient,
   type EventRecorder,
   type KubeClient,
@@ -44,6 +46,7 @@ import { createEngine, type Engine, type KillPointHook } from '../services/engin
 import { createJobs, type Jobs } from '../services/jobs/index.ts'
 import { countAttempt, createDelivery, createNotifier, type Notifier } from '../services/notifications/index.ts'
 import { createOrphanedData, type OrphanedData, type OrphanedDataDeps, type OwnedKind } from '../services/orphaned-data/index.ts'
+import { type ConfigMaps, createConfigMaps } from '../services/config-maps/index.ts'
 import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
 import { createRunCounts, createSignals, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
@@ -96,6 +99,8 @@ export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer'
   readonly directory: BrokerDirectory
   /** By their names only. */
   readonly secrets: SecretCache
+  /** By their names only. */
+  readonly configMaps: ConfigMaps
   readonly dispatchLeases: DispatchLeases
   readonly signals: Signals
   /** Kubernetes Jobs as what carries out nodes and slots. */
@@ -170,7 +175,17 @@ export function partsOfTerm(
 
 type Connections = Pick<
   Term,
-  'client' | 'events' | 'brokers' | 'secrets' | 'directory' | 'dispatchLeases' | 'signals' | 'jobs' | 'installation' | 'cluster'
+  | 'client'
+  | 'events'
+  | 'brokers'
+  | 'secrets'
+  | 'configMaps'
+  | 'directory'
+  | 'dispatchLeases'
+  | 'signals'
+  | 'jobs'
+  | 'installation'
+  | 'cluster'
 > & {
   readonly closing: ClosingNamespaces
   /** In whose name dispatch leases are claimed: cluster and Lease, and this process. */
@@ -180,7 +195,7 @@ type Connections = Pick<
 
 /** The ways to the API server and to the brokers. */
 function openConnections(process: Process, signal: AbortSignal): Connections {
-  const { config, caches, elector, tracer, clock, log, times } = process
+  const { config, caches, elector, tracer, clock, log, rng, times } = process
   const { installation, lease, identity } = config
   const cluster = process.cluster()
   const ownClient = createKubeClient({ ...process.connection, ...fenced(process.connection, elector, signal) })
@@ -202,6 +217,22 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
     events: createEventRecorder({ client, closing, clock, log, component: 'taskmill.dev/operator', instance: identity }),
     brokers,
     secrets: secretCache,
+    configMaps: createConfigMaps({
+      signal,
+      informerOf: (namespace, name, onFailure) =>
+        createInformer({
+          client,
+          resource: configMapsResource,
+          namespace,
+          fieldSelector: `metadata.name=${name}`,
+          // One object is no list to stream.
+          streamLists: false,
+          clock,
+          log,
+          rng,
+          onFailure,
+        }),
+    }),
     directory: createBrokerDirectory({ secrets: secretCache }),
     dispatchLeases: createDispatchLeases({ brokers, clock, log, installation, cluster, ...claimant, outbid: elector.outbid }),
     signals: createSignals({ brokers, clock, log }),

@@ -8,13 +8,14 @@
  * Assumes: the schema admits the object, and its defaults are filled in.
  * Does not: follow references, or read a clock.
  */
+export { type CalendarFiles, configMapsOf, type ConfigMapReading, type LeftByFiles } from './calendars.ts'
 export { type Fault, type Faults, hasFaults, summarizeFaults, type Understood } from './fault.ts'
 export { findFaults } from './faults-of.ts'
 export { type NextSlots, nextSlots, slotTable } from './next-slots.ts'
 export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectName, parseSlotRun } from './slot-run.ts'
 export {
   type ScheduleFaultReason,
-  slotsOf,
+  slotsLeftOf,
   type SlotStart,
   timingHashOf,
   timingOf,

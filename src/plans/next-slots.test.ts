@@ -11,7 +11,7 @@ const scheduleOf = (spec: object): TaskSchedule =>
   })
 const after = Date.parse('2026-03-28T00:00:00Z') / 1000
 const tableOf = (spec: object, count: number) => {
-  const next = nextSlots(scheduleOf(spec), after, count)
+  const next = nextSlots(scheduleOf(spec), after, count, new Map())
   return next && [next.timing, ...slotTable(next)]
 }
 

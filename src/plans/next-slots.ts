@@ -1,7 +1,8 @@
 import type { TaskSchedule } from '../api/index.ts'
 import { type Slot, slotTime } from '../contract/index.ts'
 import { type ShownSlot, showSlots } from '../scheduling/index.ts'
-import { slotsOf, timingOf } from './task-schedule.ts'
+import type { CalendarFiles } from './calendars.ts'
+import { slotsLeftOf, timingOf } from './task-schedule.ts'
 
 /** The slots of a schedule after a moment, as people see them. */
 export type NextSlots = {
@@ -13,10 +14,14 @@ export type NextSlots = {
   readonly isAll: boolean
 }
 
-/** Returns the next `count` slots after `after`; undefined if the spec cannot be understood. */
-export function nextSlots(schedule: TaskSchedule, after: Slot, count: number): NextSlots | undefined {
-  const source = slotsOf(schedule)
-  if (source === undefined) return undefined
+/**
+ * Returns the next `count` slots after `after`, by calendars as far as `files` has them; undefined if the spec or a file cannot be understood, or is
+ * not there.
+ */
+export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, files: CalendarFiles): NextSlots | undefined {
+  const left = slotsLeftOf(schedule, files)
+  if (left?.kind !== 'Left') return undefined
+  const source = left.plan.slots
   const slots: Slot[] = []
   let next = source.next(after)
   for (; next !== undefined && slots.length < count; next = source.next(next)) slots.push(next)

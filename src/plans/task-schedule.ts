@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
 import { type JobTemplate, maxPayloadBytes, slotStartOf, type TaskSchedule, type TaskTemplate, timingMemberOf } from '../api/index.ts'
 import type { PlacedJob } from '../broker/index.ts'
 import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
 import { compileDocument, type CompiledDocument, describeError } from '../expressions/index.ts'
 import { compileJobTemplate } from '../graph/index.ts'
-import { isRawNumber } from '../json/index.ts'
 import {
   defaultPendingSeconds,
   generationOf,
@@ -17,7 +15,17 @@ import {
   type Timing,
 } from '../scheduling/index.ts'
 import { type Fault, hasFaults, type PushFaults, type Understood } from './fault.ts'
-import { leaveOut } from './calendars.ts'
+import {
+  type CalendarFiles,
+  calendarRulesOf,
+  configMapsOf,
+  type Due,
+  findCalendarFaults,
+  leaveByFiles,
+  type Left,
+  type LeftByFiles,
+} from './calendars.ts'
+import { hashOf } from './hash.ts'
 import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
 /** The part of a plan that depends only on the object. */
@@ -32,7 +40,16 @@ export type SlotStart =
   | { readonly kind: 'Job'; readonly templateOf: (slot: Slot) => JobTemplate }
   | { readonly kind: 'Graph'; readonly dependency: string; readonly executionOf: (ledger: string, slot: Slot) => NewExecution }
 
-export type UnderstoodSchedule = Understood<{ readonly plan: StaticPlan; readonly start: SlotStart }, ScheduleFaultReason>
+export type UnderstoodSchedule = Understood<
+  {
+    /** Its slots are those without calendars as long as these name files. */
+    readonly plan: StaticPlan
+    readonly start: SlotStart
+    /** Missing unless its calendars name ConfigMaps. */
+    readonly leaveByFiles?: (files: CalendarFiles) => LeftByFiles
+  },
+  ScheduleFaultReason
+>
 
 /** Collects the faults of a payload. */
 export type PayloadFaults = PushFaults<'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'>
@@ -43,18 +60,19 @@ export const sampleSlot: Slot = Date.UTC(2026, 10, 29) / 1000
 export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const faults: Fault<ScheduleFaultReason>[] = []
   const due = understandTiming(schedule, faults)
-  const calendars = leaveOut(schedule, due?.slots, faults)
+  findCalendarFaults(schedule, due?.slots, faults)
   const start = understandStart(schedule, faults)
   if (hasFaults(faults)) return { ok: false, faults }
   if (due === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
 
   const { spec, metadata } = schedule
+  const leave = (files: CalendarFiles): LeftByFiles => leaveByFiles(schedule, due, files)
+  const hasFiles = configMapsOf(schedule).length > 0
   const { concurrencyPolicy, queueLimit, missedRuns, missedRunsLimit, startingDeadlineSeconds, runDeadlineSeconds, onDeadline } = spec
   return {
     ok: true,
     plan: {
-      ...due,
-      ...calendars,
+      ...(hasFiles ? due : leftWithoutFiles(leave)),
       suspended: spec.suspend,
       concurrencyPolicy,
       ...(queueLimit === undefined ? {} : { queueLimit }),
@@ -68,6 +86,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
       createdAtMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
     },
     start,
+    ...(hasFiles ? { leaveByFiles: leave } : {}),
   }
 }
 
@@ -77,6 +96,12 @@ function pendingDeadlineOf(spec: TaskSchedule['spec']): Pick<StaticPlan, 'pendin
   if (pendingDeadlineSeconds !== undefined) return { pendingDeadlineSeconds }
   const isHeldUp = (concurrencyPolicy === 'Forbid' || concurrencyPolicy === 'Queue') && slotStartOf(spec).kind === 'job'
   return isHeldUp ? { pendingDeadlineSeconds: defaultPendingSeconds, isPendingDefault: true } : {}
+}
+
+function leftWithoutFiles(leave: (files: CalendarFiles) => LeftByFiles): Left {
+  const left = leave(new Map())
+  if (left.kind !== 'Left') throw new TypeError('calendars without files and without faults leave nothing')
+  return left.plan
 }
 
 function generationFor({ spec }: TaskSchedule): string {
@@ -174,7 +199,7 @@ export function timingOf(schedule: TaskSchedule): Timing {
     ...(startTime === undefined ? {} : { startTime: Math.ceil(Date.parse(startTime) / 1000) }),
     ...(endTime === undefined ? {} : { endTime: Math.floor(Date.parse(endTime) / 1000) }),
     ...(maxRuns === undefined ? {} : { maxRuns }),
-    ...(calendars === undefined ? {} : { calendars: { rules: hashOf([calendars, timeZone]) } }),
+    ...(calendars === undefined ? {} : { calendars: { rules: hashOf([calendarRulesOf(calendars), timeZone]) } }),
   }
 }
 
@@ -191,21 +216,20 @@ function timingMember(schedule: TaskSchedule): Timing {
   }
 }
 
-/** The slots of a schedule, without those that its calendars leave out; undefined if the spec cannot be understood. */
-export function slotsOf(schedule: TaskSchedule): SlotSource | undefined {
-  const due = understandTiming(schedule, [])
+/** What the calendars leave of the slots of a schedule, for who only looks at it; undefined if the spec has faults. */
+export function slotsLeftOf(schedule: TaskSchedule, files: CalendarFiles): LeftByFiles | undefined {
   const faults: Fault<ScheduleFaultReason>[] = []
-  const calendars = leaveOut(schedule, due?.slots, faults)
-  return hasFaults(faults) ? undefined : (calendars?.slots ?? due?.slots)
+  const due = understandTiming(schedule, faults)
+  findCalendarFaults(schedule, due?.slots, faults)
+  return due === undefined || hasFaults(faults) ? undefined : leaveByFiles(schedule, due, files)
 }
 
 /** The same text as long as a schedule is due at the same times. */
-export function timingHashOf(schedule: TaskSchedule): string {
-  return hashOf(timingOf(schedule))
+export function timingHashOf(timing: Timing): string {
+  return hashOf(timing)
 }
 
 /** A timing, compiled. */
-type Due = Pick<StaticPlan, 'timing' | 'slots'>
 
 /**
  * What was compiled, by the text of the timing, as long as a plan has it: thousands of schedules are due at the same few times, and a compiled
@@ -259,19 +283,4 @@ function understandPayload(value: Readonly<Record<string, unknown>>, field: stri
     faults.push({ reason: 'InvalidExpression', field, message: describeError(error) })
   }
   return undefined
-}
-
-/** Returns the same hash for the same template, whatever the order of its fields. */
-function hashOf(template: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(template)))
-    .digest('hex')
-    .slice(0, 16)
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value
-  const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(fields.map(([name, own]) => [name, sorted(own)]))
 }

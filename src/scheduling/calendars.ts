@@ -6,6 +6,7 @@
  * day on which it begins.
  */
 import type { Slot } from '../contract/index.ts'
+import { fileInZone } from './calendar-file.ts'
 import {
   allOf,
   always,
@@ -14,6 +15,7 @@ import {
   daily,
   daySeconds,
   daysAsReadings,
+  type FileCover,
   inZone,
   type Interval,
   joined,
@@ -28,8 +30,9 @@ import { type Zone, zoneOf } from './time-zone.ts'
 /** Times of day, as `22:00` and `06:00`; `to` may be 24:00. */
 export type Window = { readonly from: string; readonly to: string }
 
-/** At least one part. */
+/** At least one part, or a file alone. */
 export type CalendarEntry = {
+  readonly file?: FileCover | undefined
   readonly dates?: readonly string[] | undefined
   readonly weekdays?: readonly Weekday[] | undefined
   readonly windows?: readonly Window[] | undefined
@@ -59,7 +62,8 @@ export function parseCalendars(rules: CalendarRules, timeZone: string): ParsedCa
   return { ok: true, cover: allOf(parts) }
 }
 
-function coverOf({ dates, weekdays, windows }: CalendarEntry, zone: Zone | string, at: string, faults: CalendarFault[]): Cover {
+function coverOf({ file, dates, weekdays, windows }: CalendarEntry, zone: Zone | string, at: string, faults: CalendarFault[]): Cover {
+  if (file !== undefined) return typeof zone === 'string' ? always : fileInZone(file, zone)
   const days = allOf([
     ...(dates === undefined ? [] : [anyOf(onDates(parseAll(dates, parseDates, `${at}.dates`, faults)))]),
     ...(weekdays === undefined ? [] : [onWeekdays(weekdays)]),

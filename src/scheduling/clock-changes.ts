@@ -47,7 +47,7 @@ function furthestReading(zone: Zone, moment: Slot): Reading {
 }
 
 /** The first moment at which clocks show this reading or a later one. */
-function firstReached(zone: Zone, reading: Reading): Slot {
+export function firstReached(zone: Zone, reading: Reading): Slot {
   let period = zone.periodAt(reading - farthestShift)
   while (reading >= period.end + period.offset) period = zone.periodAt(period.end)
   return Math.max(period.start, reading - period.offset)

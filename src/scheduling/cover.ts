@@ -11,6 +11,9 @@ export type Stretch = { readonly holds: boolean; readonly start: number; readonl
 
 export type Cover = (time: number) => Stretch
 
+/** What a file covers: times on the clocks of whoever uses it, and moments. */
+export type FileCover = { readonly readings: readonly Cover[]; readonly moments: readonly Cover[] }
+
 /** From `start` to before `end`. */
 export type Interval = { readonly start: number; readonly end: number }
 

@@ -52,6 +52,7 @@ describe('a stored ledger', () => {
     [{ everySeconds: 60 }, 1],
     [{ everySeconds: 60, offsetSeconds: 5 }, 2],
     [{ everySeconds: 60, calendars: { rules: '12ab' } }, 2],
+    [{ everySeconds: 60, calendars: { rules: '12ab', files: '34cd' } }, 2],
     [{ schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', calendars: { rules: '12ab' } }, 2],
     [{ at: [100, 200] }, 2],
     [{ everySeconds: 60, startTime: 100, endTime: 200, maxRuns: 3 }, 2],

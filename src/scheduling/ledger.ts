@@ -391,7 +391,8 @@ function readTimingMember(it: Fields): Timing {
 }
 
 function readCalendars(value: unknown, name: string): CalendarsVersion {
-  return { rules: readText(readFields(value, name)['rules'], `${name}.rules`) }
+  const { rules, files } = readFields(value, name)
+  return { rules: readText(rules, `${name}.rules`), ...readOptional('files', files, readText) }
 }
 
 function readEnding(value: unknown, name: string): Ending {

@@ -244,6 +244,56 @@ describe('calendars', () => {
     expect(world.placed).not.toContain(slot(1))
   })
 
+  describe('in files', () => {
+    const inFile = (files?: string): SchedulePlan =>
+      planOf({
+        ...forbid,
+        timing: { ...everyMinute, calendars: { rules: 'a', ...(files === undefined ? {} : { files }) } },
+        isHeld: files === undefined,
+      })
+
+    it('that cannot be read yet hold the slots, and the catch-up policy decides them then', () => {
+      const world = home()
+      expect(world.lead(start, inFile())).toEqual(['adopt'])
+      expect(world.lead(slot(2) + 20, inFile())).toEqual([])
+      expect(world.lead(slot(2) + 20, inFile('b'))).toEqual(['adopt', 'intend', 'Place', 'placed'])
+      expect(world.ledger).toMatchObject({
+        dispatched: 1,
+        lastDispatched: { slot: slot(2) },
+        timing: { calendars: { rules: 'a', files: 'b' } },
+      })
+      expect(world.missed('Superseded')).toEqual({ count: 1, lastSlot: slot(1) })
+    })
+
+    it('that come back as they were let the catch-up policy decide', () => {
+      const world = home()
+      world.lead(start, inFile('b'))
+      expect(world.lead(slot(1) + 20, inFile())).toEqual([])
+      world.lead(slot(2) + 20, inFile('b'))
+      expect(world.ledger).toMatchObject({ dispatched: 1, lastDispatched: { slot: slot(2) } })
+      expect(world.missed('ScheduleChanged')).toBeUndefined()
+    })
+
+    it('that come back with other dates fire nothing of the past', () => {
+      const world = home()
+      world.lead(start, inFile('b'))
+      world.lead(slot(1) + 20, inFile())
+      expect(world.lead(slot(2) + 20, inFile('c'))).toEqual(['retime'])
+      expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(2) + 20, timing: { calendars: { files: 'c' } } })
+      expect(world.missed('ScheduleChanged')).toEqual({ count: 2, lastSlot: slot(2) })
+    })
+
+    it('are known by their former content through a suspension without them', () => {
+      const world = home()
+      world.lead(start, inFile('b'))
+      world.lead(slot(1) + 20, { ...inFile(), suspended: true })
+      world.lead(slot(2) + 20, inFile())
+      expect(world.ledger?.timing).toMatchObject({ suspended: false, calendars: { rules: 'a', files: 'b' } })
+      world.lead(slot(3) + 20, inFile('c'))
+      expect(world.ledger).toMatchObject({ dispatched: 0 })
+    })
+  })
+
   it('that stay the same change nothing', () => {
     const world = home()
     world.lead(start, planOf(without(2)))

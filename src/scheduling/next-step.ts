@@ -22,7 +22,7 @@ import {
   waitingSlots,
 } from './ledger.ts'
 import { withCalendars } from './calendars.ts'
-import { parseTiming, type SlotSource } from './timing.ts'
+import { parseTiming, type SlotSource, type Timing } from './timing.ts'
 import {
   addMissed,
   countUndecided,
@@ -51,6 +51,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     finishIntents(ledger, plan, knowledge, nowMs) ??
     finishRemovals(ledger, plan, knowledge, nowMs) ??
     adoptTiming(ledger, plan, nowMs) ??
+    adoptFiles(ledger, plan) ??
     revokeStale(ledger, plan, nowMs) ??
     restartUnstarted(ledger, plan, knowledge) ??
     endOverdueRuns(ledger, plan, knowledge, nowMs) ??
@@ -244,7 +245,7 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   const settled = withDispatched(revoked, dispatched, plan.epoch, nowMs)
   const reason = editReason(ledger, plan)
   const missed = withMissed(withMissed(settled, reason, due), reason, waiting)
-  const next = { ...withCursor(missed, now), ...timedBy(plan.timing, plan.suspended) }
+  const next = { ...withCursor(missed, now), ...timedBy(timingFor(ledger, plan), plan.suspended) }
   return {
     kind: 'Write',
     what: 'retime',
@@ -254,6 +255,15 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
       placed.filter((slot) => slot > now),
     ),
   }
+}
+
+/**
+ * Records the files of the calendars once they can be read. What fell due since the timing was adopted was not decided, and the catch-up policy
+ * decides it now.
+ */
+function adoptFiles(ledger: Ledger, plan: SchedulePlan): Step | undefined {
+  if (plan.timing.calendars?.files === ledger.timing.calendars?.files || plan.timing.calendars?.files === undefined) return undefined
+  return { kind: 'Write', what: 'adopt', ledger: { ...ledger, ...timedBy(plan.timing, plan.suspended) } }
 }
 
 /** What former calendars left out is not stored. Those of now stand for them in the count, which thus never counts what both left out. */
@@ -405,8 +415,22 @@ function slotAt(nowMs: number): Slot {
 }
 
 /** Whether the spec has another timing than the one by which slots were decided so far. */
-function isRetimed({ timing }: Ledger, plan: SchedulePlan): boolean {
-  return !isSame({ ...plan.timing, suspended: plan.suspended }, timing)
+function isRetimed(ledger: Ledger, plan: SchedulePlan): boolean {
+  const { calendars } = ledger.timing
+  // Files that no slot was decided by yet are not others than those before.
+  const known = calendars?.files === undefined ? withoutFiles(timingFor(ledger, plan)) : timingFor(ledger, plan)
+  return !isSame({ ...known, suspended: plan.suspended }, ledger.timing)
+}
+
+/** The timing of the plan. While the files of its calendars cannot be read, nothing says that they are others than before. */
+function timingFor({ timing }: Ledger, plan: SchedulePlan): Timing {
+  const [before, now] = [timing.calendars, plan.timing.calendars]
+  if (now === undefined || now.files !== undefined || before?.files === undefined || before.rules !== now.rules) return plan.timing
+  return { ...plan.timing, calendars: before }
+}
+
+function withoutFiles(timing: Timing): Timing {
+  return timing.calendars === undefined ? timing : { ...timing, calendars: { rules: timing.calendars.rules } }
 }
 
 /** Why a slot that an edit left undecided is missed. */

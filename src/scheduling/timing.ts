@@ -25,6 +25,8 @@ type Bounds = {
 export type CalendarsVersion = {
   /** Of what the spec says. */
   readonly rules: string
+  /** Of the contents of the files that it names; missing until they can be read. */
+  readonly files?: string
 }
 
 /** The slots of a timing. Each time is one slot, even if several expressions name it. */

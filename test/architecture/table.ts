@@ -17,6 +17,7 @@ const ports = ['kube', 'broker']
 const services = [
   'brokers',
   'secrets',
+  'config-maps',
   'signals',
   'tracking',
   'jobs',
@@ -43,6 +44,7 @@ export const table: Readonly<Record<string, Row>> = {
   observability: { packages: ['pino', 'prom-client', '@opentelemetry/api'] },
   api: { pure: true },
   ...Object.fromEntries(pureRules.map((folder) => [folder, { types: ['api'], pure: true } satisfies Row])),
+  scheduling: { types: ['api'], pure: true, packages: ['ical.js'] },
   kube: { types: ['api'], packages: ['undici', '@kubernetes/client-node'] },
   broker: { types: ['api'], packages: ['bullmq', 'ioredis'] },
   // Not `pure`: it hashes with node:crypto. Time, chance and environment are kept out of it like everywhere.
@@ -50,6 +52,7 @@ export const table: Readonly<Record<string, Row>> = {
   lint: { values: ['api', 'plans'], packages: ['yaml'] },
   runtime: { values: ['retry'] },
   'services/secrets': service(),
+  'services/config-maps': service(),
   'services/brokers': service('secrets'),
   'services/signals': service('brokers'),
   'services/tracking': service('brokers', 'signals'),

@@ -113,6 +113,18 @@ it('a schedule starts runs, marks them when they have ended, and takes back one 
   await inNamespace('delete', 'taskbroker/runs')
 })
 
+it('a calendar is read from the ConfigMap that it names', async () => {
+  const apiVersion = 'taskmill.dev/v1alpha1'
+  await create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'holidays' }, data: { dates: '2035-01-01' } })
+  const calendars = { exclude: [{ name: 'holidays', configMapRef: { name: 'holidays', key: 'dates' } }] }
+  const spec = { everySeconds: 3600, calendars, task: { type: 'none', queue: 'none' } }
+  const address = `taskmill-redis.${release.namespace}.svc:6379`
+  await create({ apiVersion, kind: 'TaskBroker', metadata: { name: 'calendars' }, spec: { standalone: { address } } })
+  await create({ apiVersion, kind: 'TaskSchedule', metadata: { name: 'dated' }, spec: { ...spec, brokerRef: { name: 'calendars' } } })
+  await inNamespace('wait', '--for=jsonpath={.status.reason}=SlotScheduled', 'taskschedule/dated', '--timeout=60s')
+  await inNamespace('delete', 'taskschedule/dated', 'taskbroker/calendars', 'configmap/holidays')
+})
+
 it('an alert tells a channel what it finds of each kind that it may watch', async () => {
   const address = `taskmill-redis.${release.namespace}.svc:6379`
   const apiVersion = 'taskmill.dev/v1alpha1'

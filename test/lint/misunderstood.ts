@@ -102,6 +102,7 @@ export const needCluster: readonly string[] = [
   'TaskExecution TimedOut',
   'TaskQueue PolicyConflict',
   'TaskQueue SettingsUnreadable',
+  'TaskSchedule CalendarNotFound',
   'TaskSchedule DependencyNotFound',
   'TaskSchedule TemplateInvalid',
   'TaskSchedule LedgerUnreadable',

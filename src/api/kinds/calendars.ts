@@ -5,13 +5,16 @@ const datePattern = '(19[7-9][0-9]|20[0-9][0-9])-[0-9]{2}-[0-9]{2}'
 const yearlyPattern = '[0-9]{2}-[0-9]{2}'
 const timeOfDay = (description: string, pattern: string) => string({ description, maxLength: 5, pattern })
 
+/** Whether an entry names times itself. */
+const named = '(has(self.dates) || has(self.weekdays) || has(self.windows))'
+
 const entry = (verb: string) =>
   object({
     description: `Times that are ${verb}: those at which all of its fields hold.`,
     rules: [
       {
-        rule: 'has(self.dates) || has(self.weekdays) || has(self.windows)',
-        message: 'at least one of dates, weekdays and windows must be set',
+        rule: `has(self.configMapRef) ? !(${named}) : ${named}`,
+        message: 'set configMapRef alone, or at least one of dates, weekdays and windows',
       },
     ],
     fields: {
@@ -62,6 +65,29 @@ const entry = (verb: string) =>
               ),
             },
           }),
+        }),
+      ),
+      configMapRef: optional(
+        object({
+          description:
+            'A key of a ConfigMap, in the same namespace, that holds dates as of `dates`, one in a line (a # begins a comment), or an iCalendar ' +
+            'file. Its events name their whole days or times, with their recurrences. The operator watches the ConfigMap. Until it can read ' +
+            'it, no slot is dispatched; then missedRuns decides about those that fell due.',
+          fields: {
+            name: string({
+              description: 'Name of the ConfigMap.',
+              minLength: 1,
+              maxLength: 253,
+              pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+            }),
+            key: string({
+              description: 'Key of the ConfigMap.',
+              minLength: 1,
+              maxLength: 253,
+              pattern: '^[-._a-zA-Z0-9]+$',
+              example: 'holidays.ics',
+            }),
+          },
         }),
       ),
     },

@@ -6,7 +6,11 @@ import { alertingCondition } from './alerting-condition.ts'
 const invalidSchedule = 'A cron expression is not valid, or is never due. The message names the field and says what to write.'
 const invalidTimeZone = 'The value of spec.timeZone is not an IANA time zone. Write one such as Europe/Berlin.'
 const invalidCalendar =
-  'A date or a window of spec.calendars is not valid, or the calendars leave no slot. The message names the field and says what to write.'
+  'A date, a window or a file of spec.calendars is not valid, or the calendars leave no slot. The message names the field, or the ConfigMap ' +
+  'with its key and line, and says what to write.'
+const calendarNotFound =
+  'A ConfigMap of spec.calendars, or its key, does not exist or cannot be read, so no slot is dispatched. Create it; the schedule then ' +
+  'continues by itself, as after an outage.'
 const invalidExpression =
   'An expression $(…) in the payload, the parameters or the job does not compile. The message names the field and the known names.'
 const invalidNumber =
@@ -59,6 +63,7 @@ export const taskScheduleConditions = {
       InvalidSchedule: { status: 'False', meaning: invalidSchedule },
       InvalidTimeZone: { status: 'False', meaning: invalidTimeZone },
       InvalidCalendar: { status: 'False', meaning: invalidCalendar },
+      CalendarNotFound: { status: 'False', meaning: calendarNotFound },
       InvalidExpression: { status: 'False', meaning: invalidExpression },
       InvalidNumber: { status: 'False', meaning: invalidNumber },
       PayloadTooLarge: { status: 'False', meaning: payloadTooLarge },
@@ -93,6 +98,7 @@ export const taskScheduleConditions = {
       InvalidSchedule: { status: 'True', meaning: invalidSchedule },
       InvalidTimeZone: { status: 'True', meaning: invalidTimeZone },
       InvalidCalendar: { status: 'True', meaning: invalidCalendar },
+      CalendarNotFound: { status: 'True', meaning: calendarNotFound },
       InvalidExpression: { status: 'True', meaning: invalidExpression },
       InvalidNumber: { status: 'True', meaning: invalidNumber },
       PayloadTooLarge: { status: 'True', meaning: payloadTooLarge },
@@ -246,6 +252,7 @@ export const taskScheduleEvents = {
   InvalidSchedule: { type: 'Warning', action: 'Validate', meaning: invalidSchedule },
   InvalidTimeZone: { type: 'Warning', action: 'Validate', meaning: invalidTimeZone },
   InvalidCalendar: { type: 'Warning', action: 'Validate', meaning: invalidCalendar },
+  CalendarNotFound: { type: 'Warning', action: 'Dispatch', meaning: calendarNotFound },
   InvalidExpression: { type: 'Warning', action: 'Validate', meaning: invalidExpression },
   InvalidNumber: { type: 'Warning', action: 'Validate', meaning: invalidNumber },
   PayloadTooLarge: { type: 'Warning', action: 'Validate', meaning: payloadTooLarge },

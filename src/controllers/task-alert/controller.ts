@@ -5,6 +5,7 @@ import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import { createConditionMetrics, type Logger, type Metrics } from '../../observability/index.ts'
 import { soonest } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { KillPointHook } from '../../services/engine/index.ts'
 import type { Notifier } from '../../services/notifications/index.ts'
 import type { RunCounts, Signals } from '../../services/signals/index.ts'
@@ -28,6 +29,7 @@ export type TaskAlertDeps = {
   readonly signals: Signals
   readonly counts: RunCounts
   readonly notifier: Notifier
+  readonly configMaps: Pick<ConfigMaps, 'follow'>
   readonly events: EventRecorder
   readonly metrics: Metrics
   readonly clock: Clock

@@ -47,7 +47,14 @@ function gathered(queues: Readonly<Record<string, QueueSnapshot>>, taskQueues: r
 
 it('compiles the message of an alert once, and again when memory was short', () => {
   const none = { unsubscribe: () => undefined }
-  const deps = { signals: none, counts: none, targetOf: () => undefined, notifier: { delivery: () => undefined }, now: () => now }
+  const deps = {
+    signals: none,
+    counts: none,
+    targetOf: () => undefined,
+    configMaps: { follow: () => new Map() },
+    notifier: { delivery: () => undefined },
+    now: () => now,
+  }
   const { gather, dropPlans } = createGather(deps as unknown as GatherDeps)
   const spec = { target: { kind: 'WorkerPool', name: 'email' }, severity: 'Info', queueBacklog: { above: 1 }, message: '$(value) jobs' }
   const alert = { metadata: { namespace: 'acme', name: 'backlog', uid: 'u1', generation: 1 }, spec } as unknown as TaskAlert

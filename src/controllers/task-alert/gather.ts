@@ -26,7 +26,10 @@ import {
   alertConditionOf,
   type AlertFaultReason,
   type Fault,
-  slotsOf,
+  configMapsOf,
+  type ConfigMapReading,
+  type LeftByFiles,
+  slotsLeftOf,
   timingHashOf,
   understandAlert,
   type UnderstoodAlert,
@@ -34,6 +37,7 @@ import {
 } from '../../plans/index.ts'
 import { type SlotSource, slotsWithin } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Delivery, Notifier } from '../../services/notifications/index.ts'
 import type { QueueSnapshot, RunCounts, Signals, Subscriber } from '../../services/signals/index.ts'
 import { type Suspension, suspensionOf, type Target, type TargetKind } from './target.ts'
@@ -77,6 +81,7 @@ export type GatherDeps = FactsDeps & {
   /** By `namespace/name`. */
   readonly channelOf: (key: string) => ChannelRules
   readonly notifier: Pick<Notifier, 'delivery'>
+  readonly configMaps: Pick<ConfigMaps, 'follow'>
 }
 
 /** What was read for an alert, and whether a user has suspended its target. */
@@ -98,8 +103,9 @@ type Memory = {
   readonly understood: UnderstoodAlert
   schedule?: {
     readonly version: string
-    readonly slots: SlotSource | undefined
-    readonly timingHash: string
+    /** Of the ConfigMaps that its calendars name. */
+    readonly readings: readonly ConfigMapReading[]
+    readonly left: LeftByFiles | undefined
     readonly fault: Fault<'UnreachableThreshold'> | undefined
   }
 }
@@ -131,16 +137,16 @@ export function createGather(deps: GatherDeps): {
       const target = deps.targetOf(alert.spec.target.kind, namespace, alert.spec.target.name)
       const memory = memoryOf(key, alert)
       const { understood } = memory
-      const { slots, timingHash, fault } = target?.schedule === undefined ? {} : understandTarget(memory, alert, target.schedule)
+      const { left, fault } = understandTarget(deps, memory, key, alert, target?.schedule)
       const { facts, suspension } = gatherFacts(deps, { key, alert, condition, target })
       return {
         alert,
         status,
         condition,
         understood,
-        facts,
-        slots: slots && slotsUntilCompletion(slots, target?.schedule),
-        timingHash,
+        facts: left?.kind === 'Unread' && facts.kind === 'Successes' ? calendarsUnread : facts,
+        slots: left?.kind === 'Left' ? slotsUntilCompletion(left.plan.slots, target?.schedule) : undefined,
+        timingHash: left?.kind === 'Left' ? timingHashOf(left.plan.timing) : undefined,
         suspension,
         faults: [...(fault === undefined ? [] : [fault]), ...(understood.ok ? [] : understood.faults)],
         channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, deps.channelOf(`${namespace}/${name}`)])),
@@ -150,17 +156,29 @@ export function createGather(deps: GatherDeps): {
     },
     forget(key) {
       stopReading(deps, key)
+      deps.configMaps.follow(subscriberOf(key), [])
       memories.delete(key)
     },
     dropPlans: () => memories.clear(),
   }
 }
 
-function understandTarget(memory: Memory, alert: TaskAlert, schedule: TaskSchedule): NonNullable<Memory['schedule']> {
+function understandTarget(
+  { configMaps }: Pick<GatherDeps, 'configMaps'>,
+  memory: Memory,
+  key: string,
+  alert: TaskAlert,
+  schedule: TaskSchedule | undefined,
+): Partial<Pick<NonNullable<Memory['schedule']>, 'left' | 'fault'>> {
+  const files = configMaps.follow(subscriberOf(key), schedule === undefined ? [] : configMapsOf(schedule).map(({ name }) => name))
+  if (schedule === undefined) return {}
   const version = versionOf(schedule)
-  if (memory.schedule?.version === version) return memory.schedule
+  const readings = [...files.values()]
+  const known = memory.schedule
+  if (known?.version === version && readings.every((reading, index) => reading === known.readings[index])) return known
   const fault = unreachableIn(alert, [{ schedule, runs: 1 }])
-  return (memory.schedule = { version, slots: slotsOf(schedule), timingHash: timingHashOf(schedule), fault })
+  memory.schedule = { version, readings, left: slotsLeftOf(schedule, files), fault }
+  return memory.schedule
 }
 
 /** What `maxRuns` ends has no slot after the last one that was dispatched. */
@@ -213,7 +231,7 @@ function stopReading(deps: Pick<FactsDeps, 'signals' | 'counts'>, key: string, k
   for (const source of ['signals', 'counts'] as const) if (source !== kept) deps[source].unsubscribe(subscriberOf(key))
 }
 
-function subscriberOf(key: string): Subscriber {
+function subscriberOf(key: string): Subscriber & { readonly kind: 'TaskAlert' } {
   return { kind: 'TaskAlert', key }
 }
 
@@ -344,6 +362,8 @@ function sum(a: Waiting, b: Waiting): Waiting {
   const oldest = Math.min(a.oldestReadyAtMs ?? Infinity, b.oldestReadyAtMs ?? Infinity)
   return { jobs: a.jobs + b.jobs, oldestReadyAtMs: oldest === Infinity ? undefined : oldest }
 }
+
+const calendarsUnread = unknown('NotReadYet', 'the ConfigMaps of the calendars of the schedule are being read for the first time')
 
 function unreachable(message: string, brokerKey: string): Unknown {
   const name = brokerKey.slice(brokerKey.indexOf('/') + 1)

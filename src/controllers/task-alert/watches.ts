@@ -15,6 +15,7 @@ import type { ChannelRules } from '../../alerting/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Notifier } from '../../services/notifications/index.ts'
 import type { RunCounts, Signals } from '../../services/signals/index.ts'
 import {
@@ -44,16 +45,18 @@ export type TaskAlertSources = {
   readonly counts: Pick<RunCounts, 'changesOf'>
   readonly notifier: Pick<Notifier, 'onOutcome'>
   readonly directory: Pick<BrokerDirectory, 'onChange'>
+  readonly configMaps: Pick<ConfigMaps, 'changesOf'>
 }
 
 /** Of each alert: for what it judges and whom it notifies. */
-export function taskAlertWatches({ caches, signals, counts, notifier, directory }: TaskAlertSources): readonly Watch[] {
+export function taskAlertWatches({ caches, signals, counts, notifier, directory, configMaps }: TaskAlertSources): readonly Watch[] {
   const { alerts, channels, queues, taskBrokers } = caches
   const ofNamespace = (key: string) => keysOf(alerts.list(namespaceOf(key)))
   return [
     watch('TaskAlerts', alerts, (key) => [key]),
     watch('channels', channels, (key) => keysOf(alerts.byIndex('byChannel', key))),
     watch('queues', signals.changesOf('TaskAlert'), (key) => [key]),
+    watch('ConfigMaps of calendars', configMaps.changesOf('TaskAlert'), (key) => [key]),
     watch('counts of runs', counts.changesOf('TaskAlert'), (key) => [key]),
     // Also while the operator stops: an outcome that is not recorded is a notification that the next leader sends again.
     watch('outcomes of notifications', { onChange: notifier.onOutcome }, (key) => [key], { throughStop: true }),

@@ -37,6 +37,7 @@ function setup(failures = 0) {
     engine,
     schedules: { get: () => there.object },
     tracking: { untrack: () => undefined },
+    configMaps: { follow: () => new Map() },
     whereabouts: { forget: () => undefined },
     orphanedData: { lookAgain: () => void count.sweeps++ },
     metrics: createMetrics({ now: () => 0 }),

@@ -10,6 +10,7 @@ import { decide } from './decide.ts'
 import { changeEvents, transitionEvents } from './events.ts'
 import {
   type Context,
+  forgetCalendars,
   gather,
   type Gathered,
   type Memory,
@@ -60,6 +61,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const { ledger } = namesOf(deps.installation, key)
       deps.tracking.untrack(ledger)
       deps.whereabouts.forget(ledger)
+      forgetCalendars(deps.configMaps, key)
       status.forget(key)
       if (terminating === undefined) memories.delete(key)
     }
@@ -73,7 +75,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       if (deps.statusBudget.isClosing(schedule.metadata)) return { requeueAfterMs: closingMs }
       const memory = remember(memories, deps.engine, key, schedule)
       const before = status.latest(key, schedule)
-      const gathered = await gather(deps, memory, before, context)
+      const gathered = await gather(deps, key, memory, before, context)
 
       const acted = await act(deps, key, memory, decide(gathered), context)
       reportHappenings(deps, key, memory, acted.happened)
@@ -82,6 +84,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const world = worldOf(deps, memory, gathered, acted, details)
 
       const { endsInMs } = gathered.suspension
+      // The read of its calendars announces itself; what is said of them until then would be wrong.
+      if (gathered.left?.kind === 'Unread') return soonest([acted.againAfterMs, againAfterMs, endsInMs])
       if (deps.engine.isUndecided(memory) && findCondition(before?.conditions, 'Ready') !== undefined) {
         return soonest([acted.againAfterMs ?? retryMs.undecided, endsInMs])
       }
@@ -109,10 +113,17 @@ function reportHappenings(deps: TaskScheduleDeps, key: string, memory: Memory, h
   }
 }
 
+/** Undefined while they are not known. */
+function slotsLeft({ understood, left }: Gathered): World['slots'] {
+  if (!understood.ok) return undefined
+  if (left === undefined) return understood.plan.slots
+  return left.kind === 'Left' ? left.plan.slots : undefined
+}
+
 function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathered, { situation }: Acted, details: World['details']): World {
   if (situation.kind === 'Failed') throw situation.error
   memory.shown = memory.record?.ledger ?? memory.shown
-  const { schedule, status, suspension, understood } = gathered
+  const { schedule, status, suspension } = gathered
   const { trial } = memory
   return {
     schedule,
@@ -122,7 +133,7 @@ function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathere
     warnings: trial?.trial.kind === 'Fine' ? trial.trial.warnings : [],
     blockages: memory.blockages ?? { blocked: [], unknown: 'All' },
     details,
-    slots: understood.ok ? understood.plan.slots : undefined,
+    slots: slotsLeft(gathered),
     ledger: memory.shown,
     nowMs: engine.now(memory),
   }

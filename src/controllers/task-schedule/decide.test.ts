@@ -31,7 +31,14 @@ const graph = { dependencyRef: { name: 'summary' } }
 function gathered(spec: object, more: Partial<Gathered> = {}): Gathered {
   const schedule = scheduleOf(spec)
   const understood = understandSchedule(schedule)
-  const facts = { status: undefined, suspension: { isSuspended: false }, shown: undefined, hasDependency: true, trial: undefined }
+  const facts = {
+    status: undefined,
+    suspension: { isSuspended: false },
+    shown: undefined,
+    hasDependency: true,
+    left: undefined,
+    trial: undefined,
+  }
   return { schedule, understood, ...facts, ...more }
 }
 
@@ -44,6 +51,18 @@ it('a spec that cannot be understood is driven by nothing', () => {
 })
 
 test.each<[string, Partial<Gathered>, object]>([
+  [
+    'calendars whose ConfigMap is missing',
+    {
+      left: {
+        kind: 'Unusable',
+        reason: 'CalendarNotFound',
+        field: 'spec.calendars.exclude[0]',
+        message: 'ConfigMap "holidays" does not exist',
+      },
+    },
+    { kind: 'Unusable', reason: 'CalendarNotFound' },
+  ],
   ['a graph that is missing', { hasDependency: false }, { kind: 'NoDependency', name: 'summary' }],
   [
     'a template that the API server refuses',
@@ -70,6 +89,17 @@ test.each<[string, number, string | undefined]>([
   const heldBy = reason && { kind: 'Invalid', fault: { reason, message: 'correct it' } }
   expect(decide(gathered(graph, { ...facts, trial: { kind: 'Unknown', warnings: [] } }))).toMatchObject({ heldBy })
   expect(decide(gathered(graph, { ...facts, trial: { kind: 'Fine', warnings: [] } }))).toMatchObject({ heldBy: undefined })
+})
+
+test('while calendars are being read, no slot is decided, and nothing is said', () => {
+  expect(decide(gathered(graph, { left: { kind: 'Unread' } }))).toMatchObject({ kind: 'Plan', heldBy: undefined, plan: { isHeld: true } })
+})
+
+test('calendars that are read leave the slots of the plan', () => {
+  const slots = { next: () => 7, between: () => [7] }
+  const timing = { everySeconds: 60, calendars: { rules: 'a', files: 'b' } }
+  const decided = decide(gathered(graph, { left: { kind: 'Left', plan: { timing, slots } } }))
+  expect(decided).toMatchObject({ kind: 'Plan', plan: { timing, slots, isHeld: false } })
 })
 
 test('the newest slot that is known, by the status or by what this process saw, goes into the plan', () => {

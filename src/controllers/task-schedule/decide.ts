@@ -22,12 +22,14 @@ export type Decision =
 export function decide(gathered: Gathered): Decision {
   const { understood, suspension, status, shown } = gathered
   if (!understood.ok) return { kind: 'Invalid', fault: summarizeFaults(understood.faults) }
-  const heldBy = missingDependency(gathered) ?? refusedTemplate(gathered)
+  const { left } = gathered
+  const heldBy = missingDependency(gathered) ?? (left?.kind === 'Unusable' ? left : undefined) ?? refusedTemplate(gathered)
   const statusSlot = lastKnownSlot(status, shown)
   const plan = {
     ...understood.plan,
+    ...(left?.kind === 'Left' ? left.plan : {}),
     suspended: suspension.isSuspended,
-    isHeld: heldBy !== undefined,
+    isHeld: heldBy !== undefined || left?.kind === 'Unread',
     ...(statusSlot === undefined ? {} : { statusSlot }),
     statusDispatched: Math.max(status?.dispatchedRuns ?? 0, shown?.dispatched ?? 0),
   }

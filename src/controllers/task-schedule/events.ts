@@ -12,6 +12,7 @@ const reportedReasons = [
   'InvalidSchedule',
   'InvalidTimeZone',
   'InvalidCalendar',
+  'CalendarNotFound',
   'InvalidExpression',
   'InvalidNumber',
   'PayloadTooLarge',

@@ -27,7 +27,7 @@ function setup() {
   const lease = { kind: 'Held' }
   const deps = { clock, jobs, engine: { leaseAt: () => lease } } as unknown as TaskScheduleDeps
   const memory = { schedule, understood: understandSchedule(schedule) } as unknown as Memory
-  const look = () => gather(deps, memory, undefined, { signal: new AbortController().signal, log: silentLogger })
+  const look = () => gather(deps, 'team/nightly', memory, undefined, { signal: new AbortController().signal, log: silentLogger })
   return { clock, asked, lease, memory, look }
 }
 

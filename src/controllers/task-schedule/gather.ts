@@ -13,9 +13,18 @@ import { type Clock, sleep } from '../../clock/index.ts'
 import { doneQueue, ledgerName, type Slot } from '../../contract/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
-import { type ScheduleFaultReason, sampleSlot, understandSchedule, type UnderstoodSchedule } from '../../plans/index.ts'
+import {
+  configMapsOf,
+  type ConfigMapReading,
+  type LeftByFiles,
+  type ScheduleFaultReason,
+  sampleSlot,
+  understandSchedule,
+  type UnderstoodSchedule,
+} from '../../plans/index.ts'
 import type { Ledger, MissedReason, SlotSource } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
 import type { Jobs, Trial } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
@@ -43,6 +52,7 @@ export type TaskScheduleDeps = SlotDeps & {
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
   readonly jobs: Jobs
+  readonly configMaps: Pick<ConfigMaps, 'follow'>
   readonly orphanedData: Pick<OrphanedData, 'lookAgain'>
   readonly events: EventRecorder
   readonly metrics: Metrics
@@ -73,6 +83,7 @@ export type ScheduleSituation =
   | { readonly kind: 'Invalid'; readonly fault: { readonly reason: ScheduleFaultReason | 'TemplateInvalid'; readonly message: string } }
   /** Active runs are followed, and no slot is decided. */
   | { readonly kind: 'NoDependency'; readonly name: string }
+  | Extract<LeftByFiles, { readonly kind: 'Unusable' }>
   | { readonly kind: 'Driven' }
 
 /** Missed slots since the last Event about them, by reason. */
@@ -87,6 +98,8 @@ export type Memory = ObjectMemory<LedgerRecord> &
     schedule: TaskSchedule
     /** Undefined until it is needed: see `understoodOf`. */
     understood: UnderstoodSchedule | undefined
+    /** What its calendars leave, as long as their ConfigMaps are the same. */
+    left?: LeftMemory | undefined
     /** What the API server says to the template of a Job, and for which version of the schedule. */
     trial?: TrialMemory | undefined
     /** The newest ledger that was read, for people to read while none can be. */
@@ -96,6 +109,8 @@ export type Memory = ObjectMemory<LedgerRecord> &
     /** Undefined: none. There are thousands of schedules, and few of them miss anything. */
     unreported?: UnreportedMisses | undefined
   }
+
+type LeftMemory = { readonly understood: UnderstoodSchedule; readonly readings: readonly ConfigMapReading[]; readonly left: LeftByFiles }
 
 /** `trial` is Unknown until there is an answer. */
 type TrialMemory = { readonly version: string; trial: Trial; readonly tryAgainAtMs: number }
@@ -135,6 +150,8 @@ export type Gathered = {
   readonly suspension: Suspension
   /** The newest ledger that this process saw. */
   readonly shown: Ledger | undefined
+  /** What its calendars leave; undefined unless they name ConfigMaps. */
+  readonly left: LeftByFiles | undefined
   /** Whether the graph that its slots start is there. */
   readonly hasDependency: boolean
   /** Undefined: it creates no Jobs, or no cluster holds the dispatch lease. */
@@ -186,7 +203,8 @@ export function remember(memories: Map<string, Memory>, engine: Engine, key: str
 
 /** Reads the caches, and asks the API server once for each version of a template. */
 export async function gather(
-  deps: Pick<TaskScheduleDeps, 'engine' | 'jobs' | 'dependencies' | 'clock'>,
+  deps: Pick<TaskScheduleDeps, 'engine' | 'jobs' | 'dependencies' | 'configMaps' | 'clock'>,
+  key: string,
   memory: Memory,
   status: TaskScheduleStatus | undefined,
   { signal }: Context,
@@ -198,7 +216,36 @@ export async function gather(
   const trial = isHeld ? await dryRunTemplate(deps, memory, signal) : undefined
   // Nothing asks again without the dispatch lease, so nothing waits for an answer either.
   if (!isHeld && memory.trial?.trial.kind === 'Unknown') memory.trial = undefined
-  return { schedule, understood: understoodOf(memory), status, suspension, shown, hasDependency: hasDependency(deps, memory), trial }
+  const understood = understoodOf(memory)
+  const left = readCalendars(deps, key, memory, understood)
+  return { schedule, understood, status, suspension, shown, left, hasDependency: hasDependency(deps, memory), trial }
+}
+
+/** Reads the calendars of a schedule from the ConfigMaps that they name, again only if one of these is another. */
+function readCalendars(
+  { configMaps }: Pick<TaskScheduleDeps, 'configMaps'>,
+  key: string,
+  memory: Memory,
+  understood: UnderstoodSchedule,
+): LeftByFiles | undefined {
+  const { schedule, left: known } = memory
+  const leaveByFiles = understood.ok ? understood.leaveByFiles : undefined
+  if (leaveByFiles === undefined) {
+    if (known !== undefined) forgetCalendars(configMaps, key)
+    return (memory.left = undefined)
+  }
+  const files = configMaps.follow(
+    { kind: 'TaskSchedule', key },
+    configMapsOf(schedule).map(({ name }) => name),
+  )
+  const readings = [...files.values()]
+  const isSame = known?.understood === understood && readings.every((reading, index) => reading === known.readings[index])
+  if (!isSame) memory.left = { understood, readings, left: leaveByFiles(files) }
+  return memory.left?.left
+}
+
+export function forgetCalendars(configMaps: Pick<ConfigMaps, 'follow'>, key: string): void {
+  configMaps.follow({ kind: 'TaskSchedule', key }, [])
 }
 
 export function suspensionOf({ spec }: TaskSchedule, nowMs: number): Suspension {

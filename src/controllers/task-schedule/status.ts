@@ -70,7 +70,7 @@ function scheduleText(schedule: TaskSchedule): string {
   return `every ${timing.everySeconds}s${timing.offsetSeconds === undefined ? '' : ` + ${timing.offsetSeconds}s`}`
 }
 
-const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Invalid']
+const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Unusable', 'Invalid']
 
 /** The next slots; none while no slot would be dispatched. */
 function nextSlots(world: World): readonly number[] {
@@ -144,6 +144,11 @@ function health(world: World, [next]: readonly number[]): Health {
         ready: scheduleCondition('Ready', 'DependencyNotFound', message),
         standing: [scheduleCondition('Stalled', 'DependencyNotFound', message)],
       }
+    }
+    case 'Unusable': {
+      const { reason } = situation
+      const message = `${situation.field}: ${situation.message}`
+      return { ready: scheduleCondition('Ready', reason, message), standing: [scheduleCondition('Stalled', reason, message)] }
     }
     case 'Postponed': {
       const message = `a due slot waits: ${situation.message}`

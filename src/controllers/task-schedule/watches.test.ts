@@ -28,6 +28,7 @@ function setup(hasSchedule = true) {
     directory: createSource(),
     dispatchLeases: createSource(),
     tracking: { changesOf: () => createSource() },
+    configMaps: { changesOf: () => createSource() },
     whereabouts: { changesOf: () => createSource() },
   } as unknown as TaskScheduleSources)
   const got: string[] = []

@@ -14,6 +14,7 @@ import { isRecorded, parseSlotRun } from '../../plans/index.ts'
 import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
 import { starterOf } from '../../services/jobs/index.ts'
+import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 
@@ -28,10 +29,18 @@ export type TaskScheduleSources = {
   readonly directory: Pick<BrokerDirectory, 'onChange'>
   readonly dispatchLeases: Pick<DispatchLeases, 'onChange'>
   readonly tracking: Pick<Tracking, 'changesOf'>
+  readonly configMaps: Pick<ConfigMaps, 'changesOf'>
   readonly whereabouts: Pick<Whereabouts, 'changesOf'>
 }
 
-export function taskScheduleWatches({ caches, directory, dispatchLeases, tracking, whereabouts }: TaskScheduleSources): readonly Watch[] {
+export function taskScheduleWatches({
+  caches,
+  directory,
+  dispatchLeases,
+  tracking,
+  configMaps,
+  whereabouts,
+}: TaskScheduleSources): readonly Watch[] {
   const { schedules, dependencies, executions, jobs, taskBrokers } = caches
   const ofBroker = (broker: string) => keysOf(schedules.byIndex('byBroker', broker))
   // What a schedule started goes after it: that tells a schedule which is gone nothing.
@@ -44,6 +53,7 @@ export function taskScheduleWatches({ caches, directory, dispatchLeases, trackin
     watchSpecs('TaskBrokers', taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
     watch('dispatch leases', dispatchLeases, ofBroker),
+    watch('ConfigMaps of calendars', configMaps.changesOf('TaskSchedule'), (key) => [key]),
     watch('ends of jobs', tracking.changesOf('TaskSchedule'), (key) => [key]),
     watch('whereabouts of jobs', whereabouts.changesOf('TaskSchedule'), (key) => [key]),
   ]

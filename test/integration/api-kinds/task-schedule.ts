@@ -43,7 +43,10 @@ const full = {
       exclude: [
         { name: 'nights', dates: ['2026-12-25', '12-24/01-02'], weekdays: ['SAT', 'SUN'], windows: [{ from: '22:00', to: '06:00' }] },
       ],
-      include: [{ name: 'days', windows: [{ from: '00:00', to: '24:00' }] }],
+      include: [
+        { name: 'days', windows: [{ from: '00:00', to: '24:00' }] },
+        { name: 'file', configMapRef: { name: 'holidays', key: 'de.ics' } },
+      ],
     },
     startTime: '2026-01-01T00:00:00+01:00',
     endTime: '2027-12-31T23:59:59Z',
@@ -138,12 +141,17 @@ export const taskScheduleCase: KindCase = {
       ],
     },
     { field: 'spec.calendars', values: [{}] },
-    { field: 'spec.calendars.exclude[0]', values: [{ name: 'nothing' }] },
+    {
+      field: 'spec.calendars.exclude[0]',
+      values: [{ name: 'nothing' }, { name: 'both', weekdays: ['MON'], configMapRef: { name: 'a', key: 'b' } }],
+    },
     { field: 'spec.calendars.exclude[0].name', values: ['Nights', 'at night', '-a'] },
     {
       field: 'spec.calendars.exclude[0].dates[0]',
       values: ['2026-12', '25.12.2026', '2026-12-25/12-31', '1926-12-25', '12-24/01-02/01-03'],
     },
+    { field: 'spec.calendars.include[1].configMapRef.name', values: ['Holidays', '-a'] },
+    { field: 'spec.calendars.include[1].configMapRef.key', values: ['a b', 'a/b'] },
     { field: 'spec.calendars.exclude[0].windows[0].from', values: ['24:00', '7:00', '22:60', '22:00:00'] },
     { field: 'spec.calendars.exclude[0].windows[0].to', values: ['24:01', '7:00'] },
     { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: ['Graph', '-a'].map((name) => ({ name })) },
@@ -197,7 +205,7 @@ export const taskScheduleCase: KindCase = {
           calendars: { exclude: [{ name: nights }] }
           task: { type: backup, queue: files }
       `,
-      answer: 'spec.calendars.exclude[0]: Invalid value: "object": at least one of dates, weekdays and windows must be set',
+      answer: 'spec.calendars.exclude[0]: Invalid value: "object": set configMapRef alone, or at least one of dates, weekdays and windows',
     },
     {
       title: 'calendars without a list',
