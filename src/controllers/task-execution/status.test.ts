@@ -97,6 +97,19 @@ describe('a run that is blocked', () => {
     expect(blockedEvents(former, status)).toEqual([])
   })
 
+  it('says the same as before until its nodes were looked at, and then what is new', () => {
+    const nodes = new Set(['a', 'b', 'c'])
+    expect(statusOf(worldOf({ run, status: former, notLookedAt: nodes }))).toEqual(former)
+    const away = statusOf(worldOf({ run, status: former, notLookedAt: nodes, situation: { kind: 'Unreachable', message: 'away' } }))
+    expect([away.waitingFor, away.nodes]).toEqual(['tmb/default (unreachable)', former.nodes])
+    const later = statusOf(worldOf({ run, status: former, whereabouts: new Map([...nodes].map((name) => [name, onItsWay])) }))
+    expect(later).toMatchObject({ waitingFor: 'a, b, c running', nodes: [{ message: 'a worker runs it' }, {}, {}] })
+    const more = runOf([nodeOf('a'), nodeOf('b'), nodeOf('c')], [started('a'), started('b'), started('c'), ended('b', 'Succeeded', 5_000)])
+    const ending = statusOf(worldOf({ run: more, status: former, notLookedAt: new Set(['a', 'c']) }))
+    expect(ending).toMatchObject({ progress: '1/3', waitingFor: 'a, c' })
+    expect(ending.nodes?.[0]).not.toHaveProperty('message')
+  })
+
   it.each<[string, Partial<World>]>([
     ['the node goes on', { whereabouts: new Map([['a', onItsWay]]) }],
     ['only nodes that began since were not looked at', { whereabouts: new Map([['a', onItsWay]]), notLookedAt: new Set(['c']) }],

@@ -24,7 +24,8 @@ export function statusOf(world: World): TaskExecutionStatus {
   const view = run === undefined ? undefined : viewRun(run)
   const { waitingFor: _, ...told } = run === undefined || view === undefined ? keepFormer(world) : describeRun(run, view, world)
   const state = told.state ?? 'Pending'
-  const waitingFor = isFinal(state) ? undefined : waitingOf(world)
+  const keepsWaitingFor = situation.kind === 'Driven' && keepsWords(world)
+  const waitingFor = isFinal(state) ? undefined : keepsWaitingFor ? status?.waitingFor : waitingOf(world)
   const schedule = scheduleOf(execution)
   const hopeless = situation.kind === 'Hopeless' ? { state: 'Failed' as const, ...hopelessFields(status, situation.message, nowMs) } : {}
   const wanted = conditionsOf(world, view, situation.kind === 'Hopeless' ? 'Failed' : state)
@@ -40,6 +41,16 @@ export function statusOf(world: World): TaskExecutionStatus {
     ...hopeless,
     conditions: setConditions(status?.conditions, wanted, nowMs, execution.metadata.generation),
   }
+}
+
+/**
+ * Nothing new is known of the nodes that have begun: a process that starts would take its words back, and write them again a moment later.
+ */
+function keepsWords({ run, status, notLookedAt }: World): boolean {
+  if (run === undefined || notLookedAt.size === 0) return false
+  const activeIn = (nodes: readonly { readonly name: string; readonly state: string }[]) =>
+    nodes.flatMap(({ name, state }) => (state === 'Running' || state === 'Stopping' ? [`${name} ${state}`] : [])).join('\n')
+  return activeIn(viewNodes(run)) === activeIn(status?.nodes ?? [])
 }
 
 /** Nothing can be read: the former status stays. */
@@ -66,7 +77,8 @@ function describeRun(run: Run, view: RunView, world: World): Partial<TaskExecuti
   const attempts = ends.reduce((sum, { attemptsMade = 0 }) => sum + attemptsMade, 0)
   const firstStartMs = Math.min(...ends.map(({ startedAtMs = Infinity }) => startedAtMs))
   const result = nodes.length === 1 ? resultOf(ends[0]?.result) : undefined
-  const table = nodes.map((node) => nodeStatus(node, world))
+  const former = new Map((keepsWords(world) ? (world.status?.nodes ?? []) : []).map(({ name, message }) => [name, message]))
+  const table = nodes.map((node) => nodeStatus(node, world, former))
   return {
     state: finished?.outcome ?? 'Running',
     progress: progressOf(view),
@@ -105,9 +117,15 @@ export function progressOf({ final, nodes, failed }: RunView): string {
   return `${final}/${nodes}${failed === 0 ? '' : `, ${failed} failed`}`
 }
 
-function nodeStatus({ name, state, startedAtMs, ended, waitsFor }: NodeView, { whereabouts, jobOf }: World): NodeStatus {
+/** `former`: messages of nodes of which nothing new is known. */
+function nodeStatus(
+  { name, state, startedAtMs, ended, waitsFor }: NodeView,
+  { whereabouts, jobOf }: World,
+  former: ReadonlyMap<string, string | undefined>,
+): NodeStatus {
   const job = startedAtMs === undefined ? undefined : jobOf(name)
-  const waiting = waitsFor.length === 0 ? whereabouts.get(name)?.detail : `needs ${listed(waitsFor)}`
+  const where = whereabouts.get(name)?.detail ?? former.get(name)
+  const waiting = waitsFor.length === 0 ? where : `needs ${listed(waitsFor)}`
   const message = (ended === undefined ? waiting : ended.message)?.slice(0, nodeMessageLength)
   const attempt = ended?.attemptsMade
   const { worker, reason } = ended ?? {}
@@ -210,6 +228,8 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
       break
   }
   if (view?.isCancelling === true) return say('Cancelling', 'its jobs are being removed; finally nodes still run')
+  const told = keepsWords(world) ? keepCondition(world.status?.conditions, 'Succeeded') : undefined
+  if (told?.reason === 'Running') return told
   const waiting = run === undefined ? undefined : activeNodes(viewNodes(run), whereabouts)
   const [stuck] = [...whereabouts].filter(([, { blocked: reason }]) => reason !== undefined)
   const obstacle = stuck === undefined ? '' : `. ${stuck[0]}: ${stuck[1].detail}`
