@@ -11,10 +11,10 @@ function setup() {
   const metrics = createMetrics({ now: clock.now })
   const warnings: unknown[] = []
   const log = { warn: (fields: unknown, message: string) => warnings.push([fields, message]) } as unknown as Logger
-  let [usedMib, garbageMib, collections] = [0, 0, 0]
+  let [usedMib, garbageMib, heapMib, collections] = [0, 0, 100, 0]
   const read = (): readonly MemoryUse[] => [
     { limit: 'container', usedBytes: (usedMib + garbageMib) * mib, limitBytes: 512 * mib },
-    { limit: 'heap', usedBytes: 100 * mib, limitBytes: 358 * mib },
+    { limit: 'heap', usedBytes: heapMib * mib, limitBytes: 358 * mib },
   ]
   const collect = () => {
     collections += 1
@@ -32,8 +32,8 @@ function setup() {
     watch,
     calls: () => calls,
     collections: () => collections,
-    async pass(containerMib: number, { seconds = 5, garbage = 0 } = {}) {
-      ;[usedMib, garbageMib] = [containerMib - garbage, garbage]
+    async pass(containerMib: number, { seconds = 5, garbage = 0, heap = 100 } = {}) {
+      ;[usedMib, garbageMib, heapMib] = [containerMib - garbage, garbage, heap]
       await clock.advance(seconds * 1_000)
     },
     ratios: async () => (await metrics.render()).split('\n').filter((line) => line.startsWith('taskmill_memory_used_ratio')),
@@ -68,6 +68,13 @@ it('garbage that nobody has collected is no shortage: it is collected', async ()
   expect([collections(), calls()]).toEqual([2, 0])
   await pass(480, { garbage: 50, seconds: 60 })
   expect([collections(), calls()]).toEqual([3, 1])
+})
+
+it('a heap that is full of what is needed is not collected once more', async () => {
+  const { pass, calls, collections, warnings } = setup()
+  await pass(380, { heap: 300 })
+  expect([collections(), calls()]).toEqual([0, 1])
+  expect(warnings).toMatchObject([[{ heap: '300 of 358 MiB' }, 'memory is running short, dropping what can be read again']])
 })
 
 it('repeats itself every minute while memory is short, and begins anew after it was below 70 %', async () => {

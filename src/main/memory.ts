@@ -15,7 +15,7 @@ export type MemoryUse = {
 /**
  * Watches how much memory is left, and acts and speaks up before the process dies of it.
  *
- * The container counts as the kernel counts, which ends the process by it: with garbage that nobody has collected yet. So at 80 % of a limit the
+ * The container counts as the kernel counts, which ends the process by it: with garbage that nobody has collected yet. So at 80 % of its limit the
  * garbage is collected first. If the use is still as high without it, there is a warning in the log, and the handlers are called. All of that happens
  * once and then every minute, until all limits are below 70 % again. The metric is set at each look, after a collection to what it left.
  * Whoever keeps what can be read or computed again drops it when called; nothing that a decision needs is lost by that.
@@ -40,18 +40,21 @@ export function createMemoryWatch(deps: {
 }): MemoryWatch {
   const { memory, metrics, clock, log } = deps
   const handlers = new Set<() => void>()
-  let collectedAtMs: number | undefined
+  let actedAtMs: number | undefined
 
   function look(): void {
     let uses = memory.read()
-    const isRepeated = collectedAtMs !== undefined && clock.monotonicNow() - collectedAtMs < repeatMs
+    const isRepeated = actedAtMs !== undefined && clock.monotonicNow() - actedAtMs < repeatMs
     if (uses.some(isShort) && !isRepeated) {
-      collectedAtMs = clock.monotonicNow()
-      memory.collect()
-      uses = memory.read()
+      actedAtMs = clock.monotonicNow()
+      // The heap is read as a collection left it.
+      if (uses.some((use) => use.limit === 'container' && isShort(use))) {
+        memory.collect()
+        uses = memory.read()
+      }
       if (uses.some(isShort)) giveWay(uses.filter(isShort))
     }
-    if (uses.every((use) => shareOf(use) < calmShare)) collectedAtMs = undefined
+    if (uses.every((use) => shareOf(use) < calmShare)) actedAtMs = undefined
     for (const { limit, usedBytes, limitBytes } of uses) metrics.set('taskmill_memory_used_ratio', { limit }, usedBytes / limitBytes)
   }
 
