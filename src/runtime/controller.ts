@@ -122,15 +122,22 @@ export function createController(deps: ControllerDeps): Controller {
   }
 
   async function work(stop: AbortSignal): Promise<void> {
-    for (let item = await queue.next(stop); item && !stop.aborted; item = await queue.next(stop)) {
-      hooks.onActive?.(++active)
-      try {
-        await attempt(item.key, item.priority, stop)
-      } finally {
-        hooks.onActive?.(--active)
-        item.done()
-      }
+    let isOver = false
+    while (!isOver) isOver = await workOnce(stop)
+  }
+
+  /** On its own, so that a worker which waits for its next key holds nothing of the last one. Returns whether it is over. */
+  async function workOnce(stop: AbortSignal): Promise<boolean> {
+    const item = await queue.next(stop)
+    if (item === undefined || stop.aborted) return true
+    hooks.onActive?.(++active)
+    try {
+      await attempt(item.key, item.priority, stop)
+    } finally {
+      hooks.onActive?.(--active)
+      item.done()
     }
+    return false
   }
 
   /** Spread over a tenth of the time, so that many keys make no wave. */
