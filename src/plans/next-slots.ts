@@ -29,20 +29,17 @@ export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, fi
   const { timeZone } = schedule.spec
   return {
     timing: timingWords(timing, timeZone),
-    slots: showSlots(slots, after, timeZone, expressionsOf(timing)),
+    slots: showSlots(slots, after, 'schedules' in timing ? timing : { timeZone, schedules: [] }),
     isAll: next === undefined,
   }
 }
 
 type Timing = ReturnType<typeof timingOf>
 
-function expressionsOf(timing: Timing): readonly string[] {
-  return 'schedules' in timing ? timing.schedules : []
-}
-
 function timingWords(timing: Timing, timeZone: string): string {
   if ('schedules' in timing) return `${timing.schedules.join('; ')} in ${timeZone}`
-  return 'everySeconds' in timing ? `every ${timing.everySeconds}s${timing.offsetSeconds ? ` + ${timing.offsetSeconds}s` : ''}` : timeZone
+  if ('at' in timing) return `${timing.at.length} single ${timing.at.length === 1 ? 'time' : 'times'}`
+  return `every ${timing.everySeconds}s${timing.offsetSeconds === undefined ? '' : ` + ${timing.offsetSeconds}s`}`
 }
 
 const header = ['SLOT', 'LOCAL TIME', ''] as const

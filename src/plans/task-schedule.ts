@@ -4,6 +4,7 @@ import { type Slot, slotJobId, slotTime } from '../contract/index.ts'
 import { compileDocument, type CompiledDocument, describeError } from '../expressions/index.ts'
 import { compileJobTemplate } from '../graph/index.ts'
 import {
+  defaultClockRule,
   defaultPendingSeconds,
   generationOf,
   parseTiming,
@@ -203,12 +204,21 @@ export function timingOf(schedule: TaskSchedule): Timing {
   }
 }
 
+function isDefaultRule({ gap, overlap }: NonNullable<TaskSchedule['spec']['dst']>): boolean {
+  return gap === defaultClockRule.gap && overlap === defaultClockRule.overlap
+}
+
 function timingMember(schedule: TaskSchedule): Timing {
   const { spec } = schedule
   const timing = timingMemberOf(spec)
   switch (timing.kind) {
     case 'schedules':
-      return { schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))), timeZone: spec.timeZone }
+      return {
+        schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))),
+        timeZone: spec.timeZone,
+        // The same slots have the same timing, so that a default that is written out changes nothing.
+        ...(spec.dst === undefined || isDefaultRule(spec.dst) ? {} : { dst: spec.dst }),
+      }
     case 'everySeconds':
       return { everySeconds: timing.value, ...(spec.offsetSeconds ? { offsetSeconds: spec.offsetSeconds } : {}) }
     case 'at':
@@ -261,7 +271,10 @@ function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultRea
   }
   // As they are written, so that the message quotes what the author sees.
   for (const [index, expression] of (schedule.spec.schedules ?? []).entries()) {
-    const one = parseTiming({ schedules: [expression], timeZone: timing.timeZone }, hashSeedOf(schedule))
+    const one = parseTiming(
+      { schedules: [expression], timeZone: timing.timeZone, ...(timing.dst && { dst: timing.dst }) },
+      hashSeedOf(schedule),
+    )
     if (!one.ok) faults.push({ reason: 'InvalidSchedule', field: `spec.schedules[${index}]`, message: one.message })
   }
   return undefined

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { random } from '../../test/support/random.ts'
 import { type ClockChange, clockChangesOf, offsetsOf } from '../../test/support/time-zones.ts'
 import type { Slot } from '../contract/index.ts'
+import type { ClockRule } from './clock-changes.ts'
 import { parseTiming, type SlotSource } from './timing.ts'
 
 const at = (text: string): Slot => Date.parse(text) / 1000
 
-function slotsOf(schedules: readonly string[], timeZone: string): SlotSource {
-  const parsed = parseTiming({ schedules, timeZone })
+function slotsOf(schedules: readonly string[], timeZone: string, dst?: ClockRule): SlotSource {
+  const parsed = parseTiming({ schedules, timeZone, ...(dst && { dst }) })
   if (!parsed.ok) throw new Error(parsed.message)
   return parsed.slots
 }
@@ -20,10 +21,14 @@ function forwards(slots: SlotSource, after: Slot, until: Slot): readonly Slot[] 
 
 /** The local times at which a schedule is due on one day in Berlin, where the clocks change in March and October. */
 function onDay(day: string, ...schedules: readonly string[]): readonly string[] {
+  return onDayBy(undefined, day, ...schedules)
+}
+
+function onDayBy(dst: ClockRule | undefined, day: string, ...schedules: readonly string[]): readonly string[] {
   const local = new Intl.DateTimeFormat('en-GB', { timeZone: 'Europe/Berlin', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' })
   const [from, until] = [at(`${day}T00:00:00Z`) - 3 * 3600, at(`${day}T23:00:00Z`)]
   const isThatDay = (slot: Slot): boolean => new Date((slot + offsetsOf('Europe/Berlin')(slot)) * 1000).toISOString().startsWith(day)
-  return forwards(slotsOf(schedules, 'Europe/Berlin'), from, until)
+  return forwards(slotsOf(schedules, 'Europe/Berlin', dst), from, until)
     .filter(isThatDay)
     .map((slot) =>
       local
@@ -48,6 +53,25 @@ describe('the table of docs/schedules.md', () => {
   ])('%s', (expression, march, october) => {
     expect(onDay('2026-03-29', expression)).toEqual(march)
     expect(onDay('2026-10-25', expression)).toEqual(october)
+  })
+
+  it.each<[string, ClockRule, readonly string[], readonly string[]]>([
+    ['30 2 * * *', { gap: 'RunAfterGap', overlap: 'First' }, summer('03:00'), summer('02:30')],
+    ['30 2 * * *', { gap: 'Skip', overlap: 'First' }, [], summer('02:30')],
+    ['30 2 * * *', { gap: 'RunAfterGap', overlap: 'Both' }, summer('03:00'), [...summer('02:30'), ...winter('02:30')]],
+    ['30 2 * * *', { gap: 'Skip', overlap: 'Both' }, [], [...summer('02:30'), ...winter('02:30')]],
+    ['0 2-4 * * *', { gap: 'Skip', overlap: 'Both' }, summer('03:00', '04:00'), [...summer('02:00'), ...winter('02:00', '03:00', '04:00')]],
+    ['0,30 1,2 * * *', { gap: 'Skip', overlap: 'First' }, winter('01:00', '01:30'), summer('01:00', '01:30', '02:00', '02:30')],
+  ])('%s with %j', (expression, dst, march, october) => {
+    expect(onDayBy(dst, '2026-03-29', expression)).toEqual(march)
+    expect(onDayBy(dst, '2026-10-25', expression)).toEqual(october)
+  })
+
+  it('a pace is a pace by each rule', () => {
+    for (const gap of ['Skip', 'RunAfterGap'] as const)
+      for (const overlap of ['First', 'Both'] as const)
+        for (const day of ['2026-03-29', '2026-10-25'])
+          expect(onDayBy({ gap, overlap }, day, '*/30 * * * *')).toEqual(onDay(day, '*/30 * * * *'))
   })
 
   it.each(['*/30 * * * *', '*/30 0-23 * * *', '*/30 */1 * * *', '0/30 0/1 * * *'])('%s keeps its pace', (expression) => {
@@ -100,10 +124,11 @@ describe(`all ${zones.length} time zones, ${fromYear} to ${toYear - 1}`, () => {
         const hour = Math.floor(((((change.at + Math.min(change.before, change.after)) % day) + day) % day) / 3600)
         const hours = pickHours(hour, below)
         const minutes = below(3) === 0 ? [0, 15, 30, 45] : [below(60)]
-        const slots = slotsOf([`${minutes.join()} ${hours.join()} * * *`], name)
-        const expected = minuteByMinute(change, hours, minutes)
+        const dst = rules[below(rules.length)] ?? { gap: 'RunAfterGap', overlap: 'First' }
+        const slots = slotsOf([`${minutes.join()} ${hours.join()} * * *`], name, dst)
+        const expected = minuteByMinute(change, { hours, minutes, dst })
         const [after, until] = [change.at - day / 2, change.at + day / 2]
-        const where = `${minutes.join()} ${hours.join()} in ${name}, ${new Date(change.at * 1000).toISOString()}`
+        const where = `${dst.gap}, ${dst.overlap}: ${minutes.join()} ${hours.join()} in ${name}, ${new Date(change.at * 1000).toISOString()}`
         expect(forwards(slots, after, until), where).toEqual(expected)
         expect(slots.between(after, until, 5_000), where).toEqual(expected)
         judged++
@@ -113,6 +138,10 @@ describe(`all ${zones.length} time zones, ${fromYear} to ${toYear - 1}`, () => {
     expect(judged).toBeGreaterThan(2_000)
   })
 })
+
+const rules = (['RunAfterGap', 'Skip'] as const).flatMap((gap) =>
+  (['First', 'Both'] as const).map((overlap): ClockRule => ({ gap, overlap })),
+)
 
 /** The hour of a change with others, or every hour. */
 function pickHours(hour: number, below: (limit: number) => number): readonly number[] {
@@ -129,8 +158,10 @@ function pickHours(hour: number, below: (limit: number) => number): readonly num
   }
 }
 
+type Named = { readonly hours: readonly number[]; readonly minutes: readonly number[]; readonly dst: ClockRule }
+
 /** The slots within half a day of a change, by looking at the clock each minute. */
-function minuteByMinute({ at: change, before, after }: ClockChange, hours: readonly number[], minutes: readonly number[]): readonly Slot[] {
+function minuteByMinute({ at: change, before, after }: ClockChange, { hours, minutes, dst }: Named): readonly Slot[] {
   const isNamed = (reading: number): boolean =>
     reading % minute === 0 && hours.includes(Math.floor((reading % day) / 3600)) && minutes.includes(Math.floor((reading % 3600) / minute))
   const everyHour = hours.length === 24
@@ -138,11 +169,40 @@ function minuteByMinute({ at: change, before, after }: ClockChange, hours: reado
   let furthest = change - day + before
   for (let now = change - day + minute; now <= change + day / 2; now += minute) {
     const reading = now + (now < change ? before : after)
-    // The times that clocks reach or pass for the first time in this minute.
-    let isDue = everyHour && isNamed(reading)
-    if (!everyHour) for (let each = furthest + minute; each <= reading; each += minute) isDue ||= isNamed(each)
+    const isShown = isNamed(reading) && (everyHour || dst.overlap === 'Both' || reading > furthest)
+    // The times that clocks pass without showing them.
+    let isPassed = false
+    for (let each = furthest + minute; each < reading; each += minute) isPassed ||= isNamed(each)
     furthest = Math.max(furthest, reading)
+    const isDue = isShown || (isPassed && !everyHour && dst.gap === 'RunAfterGap')
     if (isDue && now > change - day / 2) slots.push(now)
   }
   return slots
 }
+
+describe('a time that clocks skip each year', () => {
+  const never = { schedules: ['30 2 * 3 SUN#L'], timeZone: 'Europe/Berlin' }
+  it('is refused with Skip, and due at the end of the gap without', () => {
+    const message =
+      '"30 2 * 3 SUN#L" is never due, because clocks in Europe/Berlin skip it each time; write another time, or set dst.gap to RunAfterGap'
+    for (const overlap of ['First', 'Both'] as const) {
+      expect(parseTiming({ ...never, dst: { gap: 'Skip', overlap } })).toEqual({ ok: false, field: 'schedules[0]', message })
+      expect(parseTiming({ ...never, dst: { gap: 'RunAfterGap', overlap } })).toMatchObject({ ok: true })
+    }
+  })
+
+  it('does not keep the other times from being due', () => {
+    const slots = slotsOf(['30 1,2 * 3 SUN#L', '15 2 29 3 *'], 'Europe/Berlin', { gap: 'Skip', overlap: 'First' })
+    const due = forwards(slots, at('2026-01-01T00:00:00Z'), at('2029-01-01T00:00:00Z'))
+    // In 2026 the 29th is the Sunday on which clocks change.
+    const expected = [
+      '2026-03-29T00:30:00Z',
+      '2027-03-28T00:30:00Z',
+      '2027-03-29T00:15:00Z',
+      '2028-03-26T00:30:00Z',
+      '2028-03-29T00:15:00Z',
+    ]
+    expect(due).toEqual(expected.map(at))
+    expect(slots.between(at('2026-01-01T00:00:00Z'), at('2029-01-01T00:00:00Z'), 100)).toEqual(due)
+  })
+})

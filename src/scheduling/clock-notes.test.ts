@@ -1,16 +1,21 @@
 import { expect, it } from 'vitest'
+import { type ClockRule, defaultClockRule } from './clock-changes.ts'
 import { type ShownSlot, showSlots } from './clock-notes.ts'
 import { parseTiming } from './timing.ts'
 
 const slotAt = (time: string): number => Date.parse(time) / 1000
 
 function shown(after: string, count: number, timeZone: string, ...schedules: readonly string[]): readonly string[] {
-  const parsed = parseTiming({ schedules, timeZone })
+  return shownBy(defaultClockRule, after, count, timeZone, ...schedules)
+}
+
+function shownBy(dst: ClockRule, after: string, count: number, timeZone: string, ...schedules: readonly string[]): readonly string[] {
+  const parsed = parseTiming({ schedules, timeZone, dst })
   if (!parsed.ok) throw new Error(parsed.message)
   const slots: number[] = []
   for (let slot = parsed.slots.next(slotAt(after)); slot !== undefined && slots.length < count; slot = parsed.slots.next(slot))
     slots.push(slot)
-  return showSlots(slots, slotAt(after), timeZone, schedules).map(inWords)
+  return showSlots(slots, slotAt(after), { timeZone, schedules, dst }).map(inWords)
 }
 
 function inWords({ slot, local, note }: ShownSlot): string {
@@ -72,7 +77,7 @@ it.each<[string, readonly [after: string, count: number, zone: string, ...schedu
 
 it('a skipped time for which nothing runs stands between the slots', () => {
   const slots = [slotAt('2026-03-28T01:30:00Z'), slotAt('2026-03-30T00:30:00Z')]
-  expect(showSlots(slots, slotAt('2026-03-28T00:00:00Z'), 'Europe/Berlin', ['30 2 * * *']).map(inWords)).toEqual([
+  expect(showSlots(slots, slotAt('2026-03-28T00:00:00Z'), { timeZone: 'Europe/Berlin', schedules: ['30 2 * * *'] }).map(inWords)).toEqual([
     '03-28T01:30 | Sat 2026-03-28 02:30',
     '- | Sun 2026-03-29 02:30 | does not exist, clocks skip 02:00 to 03:00: nothing runs',
     '03-30T00:30 | Mon 2026-03-30 02:30',
@@ -81,8 +86,20 @@ it('a skipped time for which nothing runs stands between the slots', () => {
 
 it('an interval is shown in local time, and clock changes do nothing to it', () => {
   const slots = [slotAt('2026-10-25T00:30:00Z'), slotAt('2026-10-25T01:30:00Z')]
-  expect(showSlots(slots, slots[0]! - 1, 'Europe/Berlin', []).map(inWords)).toEqual([
+  expect(showSlots(slots, slots[0]! - 1, { timeZone: 'Europe/Berlin', schedules: [] }).map(inWords)).toEqual([
     '10-25T00:30 | Sun 2026-10-25 02:30',
     '10-25T01:30 | Sun 2026-10-25 02:30',
+  ])
+})
+
+it('a time that clocks skip for good is named, and one that runs twice says so', () => {
+  const rule = { gap: 'Skip', overlap: 'Both' } as const
+  expect(shownBy(rule, '2026-03-28T12:00:00Z', 1, 'Europe/Berlin', '30 2 * * *', '0 3 * * *')).toEqual([
+    '- | Sun 2026-03-29 02:30 | does not exist, clocks skip 02:00 to 03:00: nothing runs',
+    '03-29T01:00 | Sun 2026-03-29 03:00',
+  ])
+  expect(shownBy(rule, '2026-10-24T12:00:00Z', 2, 'Europe/Berlin', '30 2 * * *')).toEqual([
+    '10-25T00:30 | Sun 2026-10-25 02:30 | exists twice: the first',
+    '10-25T01:30 | Sun 2026-10-25 02:30 | exists twice: the second',
   ])
 })

@@ -3,7 +3,7 @@
  * only: which slots there are follows from the timing alone.
  */
 import type { Slot } from '../contract/index.ts'
-import { clockRuleOf } from './clock-changes.ts'
+import { type ClockRule, defaultClockRule, isPace } from './clock-changes.ts'
 import { type CronExpression, parseCron } from './cron.ts'
 import { farthestShift, type Period, type Zone, zoneOf } from './time-zone.ts'
 import { nextReading, type Reading } from './wall-clock.ts'
@@ -20,23 +20,32 @@ export type ShownSlot = {
 /** A change of the clocks at the moment `at`, from one distance to UTC to another. */
 type ClockChange = { readonly at: Slot; readonly before: number; readonly after: number }
 
+/** Where slots come from: no expressions for an interval. `dst` undefined: the default. */
+export type ShownTiming = { readonly timeZone: string; readonly schedules: readonly string[]; readonly dst?: ClockRule | undefined }
+
 /**
- * Shows slots in ascending order, all after `after`. `schedules`: the expressions that they come from, none for an
- * interval. Between them stand the times that an expression names and clocks skip, if nothing runs for them.
+ * Shows slots in ascending order, all after `after`. Between them stand the times that an expression names and clocks
+ * skip, if nothing runs for them.
  */
-export function showSlots(slots: readonly Slot[], after: Slot, timeZone: string, schedules: readonly string[]): readonly ShownSlot[] {
+export function showSlots(
+  slots: readonly Slot[],
+  after: Slot,
+  { timeZone, schedules, dst = defaultClockRule }: ShownTiming,
+): readonly ShownSlot[] {
   const zone = zoneOf(timeZone)
   if (typeof zone === 'string') return []
   const expressions = schedules.flatMap((text) => {
     const parsed = parseCron(text)
     return typeof parsed === 'string' ? [] : [parsed]
   })
-  const timesOfDay = expressions.filter((each) => clockRuleOf(each) === 'Once')
+  const timesOfDay = expressions.filter((each) => !isPace(each))
+  const runsAfterGap = dst.gap === 'RunAfterGap'
   const shown: ShownSlot[] = []
   let last = after
   for (const slot of slots) {
-    for (const change of changesIn(zone, last, slot - 1)) shown.push(...skippedTimes(change, timesOfDay))
-    const note = expressions.length === 0 ? undefined : noteOn(slot, zone, timesOfDay)
+    // At the end of a gap, a slot stands for the times that it skips, unless they are skipped for good.
+    for (const change of changesIn(zone, last, runsAfterGap ? slot - 1 : slot)) shown.push(...skippedTimes(change, timesOfDay))
+    const note = expressions.length === 0 ? undefined : noteOn(slot, zone, runsAfterGap ? timesOfDay : [])
     shown.push({ slot, local: formatReading(slot + zone.periodAt(slot).offset), ...(note === undefined ? {} : { note }) })
     last = slot
   }

@@ -139,7 +139,7 @@ function ours({ expression: text, zone: name, after, count: most }: (typeof ques
   const zone = zoneOf(name)
   if (typeof parsed === 'string' || typeof zone === 'string') throw new TypeError('understood and refused')
   // CronJob has one rule for all expressions: it runs whenever the clocks show the time.
-  const slots = cronSlots([parsed], zone, 'WheneverShown')
+  const slots = cronSlots([parsed], zone, { gap: 'Skip', overlap: 'Both' })
   const found: number[] = []
   for (let slot = slots.next(after); slot !== undefined && found.length < most; slot = slots.next(slot)) found.push(slot)
   return found

@@ -38,6 +38,7 @@ export type {
   Step,
   WriteName,
 } from './ledger.ts'
+export { defaultClockRule } from './clock-changes.ts'
 export { resolveHashes } from './cron.ts'
 export { showSlots, type ShownSlot } from './clock-notes.ts'
 export { runsLeft } from './due-slots.ts'

@@ -55,6 +55,7 @@ describe('a stored ledger', () => {
     [{ everySeconds: 60, calendars: { rules: '12ab', files: '34cd' } }, 2],
     [{ schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', calendars: { rules: '12ab' } }, 2],
     [{ at: [100, 200] }, 2],
+    [{ schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', dst: { gap: 'Skip', overlap: 'Both' } }, 2],
     [{ everySeconds: 60, startTime: 100, endTime: 200, maxRuns: 3 }, 2],
   ])('with the timing %j has the version %i, and is read as it was written', (timing, v) => {
     const ledger = { ...full, ...timedBy(timing, true) }

@@ -14,6 +14,7 @@ import {
   type Slot,
 } from '../contract/index.ts'
 import type { Cover } from './cover.ts'
+import type { ClockRule } from './clock-changes.ts'
 import type { CalendarsVersion, SlotSource, Timing } from './timing.ts'
 
 /** What the schedule's spec asks for now, compiled. */
@@ -387,7 +388,16 @@ function readTimingMember(it: Fields): Timing {
   }
   if (Array.isArray(at)) return { at: at.map((each) => readNumber(each, 'timing.at')) }
   if (!Array.isArray(schedules)) throw new TypeError('timing.schedules is not a list')
-  return { schedules: schedules.map((each) => readText(each, 'timing.schedules')), timeZone: readText(it['timeZone'], 'timing.timeZone') }
+  return {
+    schedules: schedules.map((each) => readText(each, 'timing.schedules')),
+    timeZone: readText(it['timeZone'], 'timing.timeZone'),
+    ...readOptional('dst', it['dst'], readClockRule),
+  }
+}
+
+function readClockRule(value: unknown, name: string): ClockRule {
+  const { gap, overlap } = readFields(value, name)
+  return { gap: readOneOf(gap, ['Skip', 'RunAfterGap'], `${name}.gap`), overlap: readOneOf(overlap, ['First', 'Both'], `${name}.overlap`) }
 }
 
 function readCalendars(value: unknown, name: string): CalendarsVersion {

@@ -1,13 +1,14 @@
 import type { Slot } from '../contract/index.ts'
-import { type ClockRule, clockRuleOf, slotAfter, slotUpTo } from './clock-changes.ts'
+import { type ClockRule, clockRuleOf, defaultClockRule, slotAfter, slotUpTo } from './clock-changes.ts'
 import { type CronExpression, parseCron } from './cron.ts'
 import { type Zone, zoneOf } from './time-zone.ts'
 import { nextReading } from './wall-clock.ts'
 
 /** When a schedule is due, but for what calendars leave out. Moments are slots, which are whole seconds. */
 export type Timing = Bounds &
+  /** `dst`: for times of day, if it is not the default. */
   (
-    | { readonly schedules: readonly string[]; readonly timeZone: string }
+    | { readonly schedules: readonly string[]; readonly timeZone: string; readonly dst?: ClockRule }
     /** Counted from `offsetSeconds` after 1970-01-01T00:00:00Z. */
     | { readonly everySeconds: number; readonly offsetSeconds?: number }
     | { readonly at: readonly Slot[] }
@@ -61,10 +62,13 @@ export function parseTiming(timing: Timing, seed?: string): ParsedTiming {
   return { ok: false, field: 'endTime', message: 'no slot is due from startTime to endTime; write a later time' }
 }
 
+/** Whether a time is ever due is looked for from here on. */
+const referenceSlot = Date.UTC(2026, 0) / 1000
+
 function parseMember(timing: Timing, seed: string | undefined): ParsedTiming {
   if ('everySeconds' in timing) return parseInterval(timing)
   if ('at' in timing) return { ok: true, slots: singleSlots(timing.at) }
-  const { schedules, timeZone } = timing
+  const { schedules, timeZone, dst = defaultClockRule } = timing
   const zone = zoneOf(timeZone)
   if (typeof zone === 'string') return { ok: false, field: 'timeZone', message: zone }
   if (schedules.length === 0) return { ok: false, field: 'schedules', message: 'is empty; write one expression or more' }
@@ -72,9 +76,13 @@ function parseMember(timing: Timing, seed: string | undefined): ParsedTiming {
   for (const [index, text] of schedules.entries()) {
     const parsed = parseExpression(text, seed)
     if (typeof parsed === 'string') return { ok: false, field: `schedules[${index}]`, message: parsed }
+    if (dst.gap === 'Skip' && slotAfter(parsed, zone, clockRuleOf(parsed, dst), referenceSlot) === undefined) {
+      const message = `${JSON.stringify(text)} is never due, because clocks in ${timeZone} skip it each time; write another time, or set dst.gap to RunAfterGap`
+      return { ok: false, field: `schedules[${index}]`, message }
+    }
     expressions.push(parsed)
   }
-  return { ok: true, slots: cronSlots(expressions, zone) }
+  return { ok: true, slots: cronSlots(expressions, zone, dst) }
 }
 
 function parseInterval({ everySeconds, offsetSeconds = 0 }: Extract<Timing, { readonly everySeconds: number }>): ParsedTiming {
@@ -140,17 +148,17 @@ export function slotsWithin(
   }
 }
 
-/** Returns the slots of all expressions. `rule`: instead of the one that each expression has. */
-export function cronSlots(expressions: readonly CronExpression[], zone: Zone, rule?: ClockRule): SlotSource {
+/** Returns the slots of all expressions; `dst` is the rule for times of day. */
+export function cronSlots(expressions: readonly CronExpression[], zone: Zone, dst: ClockRule): SlotSource {
   const upTo = (until: Slot): Slot => {
     let newest = -Infinity
-    for (const each of expressions) newest = Math.max(newest, slotUpTo(each, zone, rule ?? clockRuleOf(each), until) ?? -Infinity)
+    for (const each of expressions) newest = Math.max(newest, slotUpTo(each, zone, clockRuleOf(each, dst), until) ?? -Infinity)
     return newest
   }
   return {
     next(after) {
       let first = Infinity
-      for (const each of expressions) first = Math.min(first, slotAfter(each, zone, rule ?? clockRuleOf(each), after) ?? Infinity)
+      for (const each of expressions) first = Math.min(first, slotAfter(each, zone, clockRuleOf(each, dst), after) ?? Infinity)
       return first === Infinity ? undefined : first
     },
     between(after, until, limit) {

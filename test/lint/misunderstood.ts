@@ -23,6 +23,11 @@ export const misunderstood: readonly Misunderstood[] = [
     'spec.endTime',
     '{schedules: ["@yearly"], startTime: "2026-02-01T00:00:00Z", endTime: "2026-12-31T00:00:00Z", task: {type: t, queue: q}}',
   ),
+  schedule(
+    'InvalidSchedule',
+    'spec.schedules[0]',
+    '{schedules: ["30 2 * 3 SUN#L"], timeZone: Europe/Berlin, dst: {gap: Skip}, task: {type: t, queue: q}}',
+  ),
   schedule('InvalidSchedule', 'spec.schedules[0]', '{schedules: ["H(0-59)/70 0 * * *"], task: {type: t, queue: q}}'),
   schedule('InvalidTimeZone', 'spec.timeZone', '{schedules: ["@daily"], timeZone: Mars/Base, task: {type: t, queue: q}}'),
   schedule(

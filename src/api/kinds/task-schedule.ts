@@ -123,6 +123,11 @@ const spec = object({
       fieldPath: '.offsetSeconds',
     },
     {
+      rule: '!has(self.dst) || has(self.schedules)',
+      message: 'dst goes with schedules only: no change of clocks moves everySeconds and at. Remove dst',
+      fieldPath: '.dst',
+    },
+    {
       rule: '!has(self.startTime) || !has(self.at)',
       message: 'startTime does not go with at: leave out the times before it instead. Remove startTime',
       fieldPath: '.startTime',
@@ -182,6 +187,25 @@ const spec = object({
       example: 'Europe/Berlin',
     }),
     calendars: optional(calendars),
+    dst: optional(
+      object({
+        description:
+          'What happens to times of day on days on which the clocks of timeZone change. For schedules that name some hours. An expression that ' +
+          'names every hour keeps its pace in real time, whatever this says.',
+        fields: {
+          gap: enumeration({
+            description: 'A time that clocks skip. RunAfterGap: it is due at the end of the gap. Skip: it is not due on that day.',
+            values: ['RunAfterGap', 'Skip'],
+            default: 'RunAfterGap',
+          }),
+          overlap: enumeration({
+            description: 'A time that clocks show twice. First: it is due the first time only. Both: it is due both times.',
+            values: ['First', 'Both'],
+            default: 'First',
+          }),
+        },
+      }),
+    ),
     startTime: optional(
       dateTime({ description: 'The first moment at which a slot can be due. Earlier ones are not due, and do not count as missed.' }),
     ),

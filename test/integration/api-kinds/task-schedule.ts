@@ -48,6 +48,7 @@ const full = {
         { name: 'file', configMapRef: { name: 'holidays', key: 'de.ics' } },
       ],
     },
+    dst: { gap: 'Skip', overlap: 'Both' },
     startTime: '2026-01-01T00:00:00+01:00',
     endTime: '2027-12-31T23:59:59Z',
     maxRuns: 100,
@@ -219,6 +220,58 @@ export const taskScheduleCase: KindCase = {
           task: { type: backup, queue: files }
       `,
       answer: 'spec.calendars: Invalid value: "object": exclude or include must be set',
+    },
+    {
+      title: 'a change of clocks for an interval',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 3600
+          dst: { gap: Skip }
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.dst: Invalid value: "object": dst goes with schedules only: no change of clocks moves everySeconds and at. Remove dst',
+    },
+    {
+      title: 'a change of clocks for single times',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          at: ["2026-12-24T18:00:00Z"]
+          dst: {}
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.dst: Invalid value: "object": dst goes with schedules only: no change of clocks moves everySeconds and at. Remove dst',
+    },
+    {
+      title: 'a gap in other words',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["30 2 * * *"]
+          dst: { gap: Run }
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.dst.gap: Unsupported value: "Run": supported values: "RunAfterGap", "Skip"',
+    },
+    {
+      title: 'an overlap in other words',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["30 2 * * *"]
+          dst: { overlap: Twice }
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.dst.overlap: Unsupported value: "Twice": supported values: "First", "Both"',
     },
     {
       title: 'a time zone of single times',
