@@ -69,7 +69,16 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const { spec, metadata } = schedule
   const leave = (files: CalendarFiles): LeftByFiles => leaveByFiles(schedule, due, files)
   const hasFiles = configMapsOf(schedule).length > 0
-  const { concurrencyPolicy, queueLimit, missedRuns, missedRunsLimit, startingDeadlineSeconds, runDeadlineSeconds, onDeadline } = spec
+  const {
+    concurrencyPolicy,
+    queueLimit,
+    dependsOnPast,
+    missedRuns,
+    missedRunsLimit,
+    startingDeadlineSeconds,
+    runDeadlineSeconds,
+    onDeadline,
+  } = spec
   return {
     ok: true,
     plan: {
@@ -77,6 +86,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
       suspended: spec.suspend,
       concurrencyPolicy,
       ...(queueLimit === undefined ? {} : { queueLimit }),
+      ...(dependsOnPast === undefined ? {} : { dependsOnPast }),
       missedRuns,
       missedRunsLimit,
       ...(startingDeadlineSeconds === undefined ? {} : { startingDeadlineSeconds }),

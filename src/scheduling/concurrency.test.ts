@@ -292,3 +292,85 @@ describe('Replace', () => {
     expect(world.missed('StartingDeadlineExceeded')?.count).toBe(1)
   })
 })
+
+describe('dependsOnPast', () => {
+  const chained = { concurrencyPolicy: 'Queue', dependsOnPast: true } as const
+
+  /** The first run has failed 5 s after its slot, and the next two slots wait. */
+  function failed() {
+    const world = home()
+    world.lead(start, planOf(chained))
+    world.lead(slot(1), planOf(chained))
+    world.end(slot(1), false)
+    world.lead(slot(1) + 5, planOf(chained))
+    for (const index of [2, 3]) world.lead(slot(index), planOf(chained))
+    return world
+  }
+  const waits = ({ ledger }: ReturnType<typeof home>) => ledger?.open.filter(({ state }) => state === 'Waiting').map((open) => open.slot)
+
+  it('starts a slot after a success, and the first one', () => {
+    const world = home()
+    world.lead(start, planOf(chained))
+    world.lead(slot(1), planOf(chained))
+    world.end(slot(1))
+    world.lead(slot(2), planOf(chained))
+    expect(world.placed).toEqual([slot(1), slot(2)])
+  })
+
+  it('lets slots wait after a failure', () => {
+    const world = failed()
+    expect(waits(world)).toEqual([slot(2), slot(3)])
+    expect(world.placed).toEqual([slot(1)])
+    expect(world.untilMs).toBe(slot(4) * 1000)
+  })
+
+  it('continues after a run by hand that succeeded later, also when its object is gone', () => {
+    const world = failed()
+    const settled = planOf({ ...chained, succeededByHandAtMs: slot(3) * 1000 })
+    expect(world.lead(slot(3) + 5, settled)).toEqual(['settle', 'dispatch'])
+    world.end(slot(2))
+    world.lead(slot(3) + 10, planOf(chained))
+    expect(world.placed).toEqual([slot(1), slot(2), slot(3)])
+  })
+
+  it('remembers a run by hand although no slot waits yet', () => {
+    const world = home()
+    world.lead(start, planOf(chained))
+    world.lead(slot(1), planOf(chained))
+    world.end(slot(1), false)
+    world.lead(slot(1) + 5, planOf({ ...chained, succeededByHandAtMs: (slot(1) + 4) * 1000 }))
+    world.lead(slot(2), planOf(chained))
+    expect(world.placed).toEqual([slot(1), slot(2)])
+  })
+
+  it('does not take a run by hand before the failure for an answer to it', () => {
+    const world = failed()
+    expect(world.lead(slot(3) + 5, planOf({ ...chained, succeededByHandAtMs: (slot(1) - 10) * 1000 }))).toEqual([])
+  })
+
+  it('waits again after the next failure', () => {
+    const world = failed()
+    const settled = planOf({ ...chained, succeededByHandAtMs: (slot(1) + 30) * 1000 })
+    world.lead(slot(3) + 5, settled)
+    world.end(slot(2), false)
+    world.lead(slot(3) + 10, settled)
+    expect(world.ledger?.consecutiveFailures).toBe(2)
+    expect(world.placed).toEqual([slot(1), slot(2)])
+    expect(waits(world)).toEqual([slot(3)])
+  })
+
+  it('is bounded by startingDeadlineSeconds and queueLimit', () => {
+    const world = failed()
+    world.lead(slot(3) + 5, planOf({ ...chained, startingDeadlineSeconds: 30 }))
+    expect(waits(world)).toEqual([slot(3)])
+    expect(world.missed('StartingDeadlineExceeded')).toEqual({ count: 1, lastSlot: slot(2) })
+    world.lead(slot(4), planOf({ ...chained, queueLimit: 1 }))
+    expect(world.missed('QueueFull')).toEqual({ count: 1, lastSlot: slot(4) })
+  })
+
+  it('lets the slots continue in order when it is set to false', () => {
+    const world = failed()
+    world.lead(slot(3) + 5, planOf({ ...chained, dependsOnPast: false }))
+    expect(world.ledger?.active).toMatchObject([{ slot: slot(2) }])
+  })
+})

@@ -8,6 +8,7 @@ import {
   type OpenSlot,
   type RunObservation,
   type SchedulePlan,
+  unsettledRun,
   waitingSlots,
 } from './ledger.ts'
 import type { Timing } from './timing.ts'
@@ -104,7 +105,8 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
     case 'Queue': {
       const line = [...patient, ...fire]
       const limit = plan.queueLimit ?? defaultQueueLimit
-      fire = line.slice(0, isFree ? 1 : 0)
+      const isPastSettled = plan.dependsOnPast !== true || unsettledRun(ledger) === undefined
+      fire = line.slice(0, isFree && isPastSettled ? 1 : 0)
       wait = line.slice(fire.length, fire.length + limit)
       miss('QueueFull', line.slice(fire.length + limit))
     }

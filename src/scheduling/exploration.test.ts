@@ -69,12 +69,14 @@ type Scenario = {
   /** The plan after each edit; the first holds at the start. */
   readonly plans: readonly Partial<SchedulePlan>[]
   /** Of this slot the template of this generation makes nothing. */
+  /** The run of this slot fails. */
+  readonly fails?: Slot
   readonly refuses?: { readonly slot: Slot; readonly generation: string }
 }
 
 /** What a broken product would do otherwise; each has to be found. */
 type Mutation = {
-  readonly step?: (step: Step, ledger: Ledger | undefined, world: World) => Step
+  readonly step?: (step: Step, ledger: Ledger | undefined, world: World, scenario: Scenario) => Step
   readonly unfenced?: true
   readonly blindWrites?: true
   readonly noWindow?: true
@@ -113,10 +115,13 @@ function withJob(world: World, slot: Slot, job: JobModel | undefined): World {
   return { ...world, jobs: jobs.toSorted(([a], [b]) => a - b) }
 }
 
-const ended = (world: World): readonly RunOutcome[] =>
+const ended = (world: World, { fails }: Scenario): readonly RunOutcome[] =>
   world.jobs
     .filter(([, { state, hasDone }]) => state === 'Ended' && hasDone)
-    .map(([slot]) => ({ slot, succeeded: true, reason: 'Succeeded', finishedAtMs: slot * 1000 }))
+    .map(([slot]) => {
+      const succeeded = slot !== fails
+      return { slot, succeeded, reason: succeeded ? 'Succeeded' : 'AttemptsExhausted', finishedAtMs: slot * 1000 }
+    })
 
 const refusedEnds = (world: World, { refused = [], seen }: LeaderModel): readonly RunOutcome[] =>
   refused
@@ -153,7 +158,7 @@ function decideKnowing(world: World, leader: LeaderModel, scenario: Scenario, mu
     refused: new Set(leader.refused),
     removed: new Map(leader.removed),
     cancelled: new Map(leader.cancelled),
-    ended: [...refusedEnds(world, leader), ...ended(world), ...vanishedEnds(world, leader)],
+    ended: [...refusedEnds(world, leader), ...ended(world, scenario), ...vanishedEnds(world, leader)],
     looked: new Map(leader.looked),
   }
   const plan = { ...planOf(scenario, world.edits, leader.epoch), ...mutation.plan }
@@ -163,7 +168,7 @@ function decideKnowing(world: World, leader: LeaderModel, scenario: Scenario, mu
     leader.seen?.ledger?.open.some((open) => open.slot === slot && open.state === 'Intended' && open.generation !== plan.generation),
   )
   if (isStale) throw new Error('a slot is to be placed by another template than it was intended by')
-  return mutation.step?.(step, leader.seen?.ledger, world) ?? step
+  return mutation.step?.(step, leader.seen?.ledger, world, scenario) ?? step
 }
 
 function lookedAt(job: JobModel | undefined): RunObservation {
@@ -342,6 +347,9 @@ function broken(world: World, scenario: Scenario): string | undefined {
   // Whatever is in the queue may start as soon as it is due, without anybody who decides.
   const live = world.jobs.filter(([, { state }]) => state === 'Ready' || state === 'Running').map(([slot]) => slot)
   if (isOneAtATime(scenario) && live.length > 1) return `slots ${live.join(' and ')} have jobs at the same time`
+  const { fails } = scenario
+  const isUnsettled = fails !== undefined && scenario.plans[world.edits]?.succeededByHandAtMs === undefined
+  if (isUnsettled && world.jobs.some(([slot]) => slot > fails)) return `a slot has a job although slot ${fails} before it failed`
   const { ledger } = world.stored
   if (ledger === undefined) return undefined
   const firstWaiting = ledger.open.find(({ state }) => state === 'Waiting')?.slot ?? Infinity
@@ -615,7 +623,24 @@ const scenarios: readonly Scenario[] = [
       { concurrencyPolicy: 'Forbid', missedRuns: 'Latest', generation: 'a/.job' },
     ],
   },
+  {
+    name: 'slots that wait for the success of the one before',
+    until: 6,
+    crashes: 1,
+    isAlone: true,
+    fails: 2 * tick,
+    plans: [
+      { concurrencyPolicy: 'Queue', dependsOnPast: true },
+      { concurrencyPolicy: 'Queue', dependsOnPast: true, succeededByHandAtMs: 3 * tick * 1000 },
+    ],
+  },
   { name: 'slots that wait in order', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Queue' }] },
+  {
+    name: 'Kubernetes Jobs that wait in order',
+    until: 4,
+    crashes: 1,
+    plans: [{ concurrencyPolicy: 'Queue', generation: 'a/.job' }],
+  },
   { name: 'more slots than may wait', until: 6, crashes: 1, isAlone: true, plans: [{ concurrencyPolicy: 'Queue', queueLimit: 1 }] },
   {
     name: 'slots that wait, and are too late',
@@ -735,8 +760,10 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
   },
   'an end is acknowledged before it is recorded': {
     mutation: {
-      step: (step, _, world) =>
-        step.kind === 'Write' && step.what === 'record' ? { kind: 'Acknowledge', slots: ended(world).map(({ slot }) => slot) } : step,
+      step: (step, _, world, scenario) =>
+        step.kind === 'Write' && step.what === 'record'
+          ? { kind: 'Acknowledge', slots: ended(world, scenario).map(({ slot }) => slot) }
+          : step,
     },
     found: /counts as active|due/u,
   },
@@ -803,6 +830,11 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /before it waits/u,
     among: /are too late/u,
+  },
+  'a slot starts after a failure': {
+    mutation: { step: (step) => asWritten(step, (ledger) => ({ ...ledger, settledAtMs: Infinity })) },
+    found: /before it failed/u,
+    among: /success of the one before/u,
   },
   'a slot that waits is forgotten': {
     mutation: {

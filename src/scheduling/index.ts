@@ -20,6 +20,7 @@ export {
   jobsPlace,
   parseLedger,
   queueOfGeneration,
+  unsettledRun,
   waitingSlots,
 } from './ledger.ts'
 export type {

@@ -31,6 +31,7 @@ const full: Ledger = {
   lastFailure: { slot: 0, succeeded: false, reason: 'AttemptsExhausted', finishedAtMs: 9 },
   consecutiveFailures: 1,
   missed: { Overlap: { count: 2, lastSlot: 50 }, Superseded: { count: 99, lastSlot: 40, isLowerBound: true } },
+  settledAtMs: 41_000,
   regressedAtMs: 40_000,
 }
 

@@ -33,6 +33,10 @@ export type SchedulePlan = {
   readonly concurrencyPolicy: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
   /** With `Queue`: how many slots may wait. */
   readonly queueLimit?: number | undefined
+  /** With `Queue`: a slot waits until the run before it has succeeded, or a later run by hand has. */
+  readonly dependsOnPast?: boolean | undefined
+  /** When the newest run by hand that succeeded ended (Unix ms). */
+  readonly succeededByHandAtMs?: number | undefined
   readonly missedRuns: 'Latest' | 'Skip' | 'All'
   readonly missedRunsLimit: number
   readonly startingDeadlineSeconds?: number | undefined
@@ -180,6 +184,8 @@ export type Ledger = {
   /** The last ten, the newest end last; absent until a run has ended. */
   readonly recent?: readonly StoredRun[]
   readonly consecutiveFailures: number
+  /** With `dependsOnPast`: when a run by hand made up for the failures before it (Unix ms). The object of that run may be gone. */
+  readonly settledAtMs?: number
   readonly missed: Readonly<Partial<Record<MissedReason, MissedRuns>>>
   /**
    * When the operator found (Unix ms) that the broker had lost acknowledged data, because it was restored from an older
@@ -195,6 +201,16 @@ export function newestDecidedSlot({ cursor, open, lastDispatched }: Ledger): Slo
   const firstWaiting = open.find(({ state }) => state === 'Waiting')?.slot
   // Slots start in order: none behind it was dispatched, unless the ledger says so.
   return firstWaiting === undefined ? newest : Math.max(lastDispatched?.slot ?? -Infinity, Math.min(newest, firstWaiting - 1))
+}
+
+/** Returns the failed run that keeps slots waiting with `dependsOnPast`; undefined: none does. */
+export function unsettledRun({ lastRun, settledAtMs = 0 }: Pick<Ledger, 'lastRun' | 'settledAtMs'>): RunOutcome | undefined {
+  return lastRun === undefined || lastRun.succeeded || settledAtMs >= wholeSeconds(lastRun.finishedAtMs) ? undefined : lastRun
+}
+
+/** Objects of the API server know the time to the second. */
+function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1000) * 1000
 }
 
 /** Slots that are due and wait for the run before them, in order. */
@@ -271,6 +287,7 @@ export type WriteName =
   | 'restart'
   | 'cancel'
   | 'free'
+  | 'settle'
   | 'intend'
   | 'dispatch'
   | 'final'
@@ -355,6 +372,7 @@ function readLedger(value: unknown): Ledger {
         return [reason, isLowerBound === true ? { ...read, isLowerBound } : read]
       }),
     ),
+    ...readOptional('settledAtMs', it['settledAtMs'], readNumber),
     ...readOptional('regressedAtMs', it['regressedAtMs'], readNumber),
   }
 }

@@ -19,6 +19,7 @@ import {
   type SchedulePlan,
   type Step,
   timedBy,
+  unsettledRun,
   waitingSlots,
 } from './ledger.ts'
 import { withCalendars } from './calendars.ts'
@@ -57,6 +58,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     endOverdueRuns(ledger, plan, knowledge, nowMs) ??
     observeOverlaps(ledger, plan, knowledge, nowMs) ??
     replaceRuns(ledger, plan, knowledge, nowMs) ??
+    settlePast(ledger, plan) ??
     dispatchDue(ledger, plan, knowledge, nowMs) ?? { kind: 'Wait', untilMs: findNextWake(ledger, plan, knowledge.looked, nowMs) }
   )
 }
@@ -358,6 +360,13 @@ function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, 
     ...notBefore([next]),
     ...inTime([next], plan),
   }
+}
+
+/** Records that a run by hand has made up for the failed run before the next slot: later, its object may be gone. */
+function settlePast(ledger: Ledger, { dependsOnPast, succeededByHandAtMs }: SchedulePlan): Step | undefined {
+  if (dependsOnPast !== true || succeededByHandAtMs === undefined || unsettledRun(ledger) === undefined) return undefined
+  const settled = { ...ledger, settledAtMs: succeededByHandAtMs }
+  return unsettledRun(settled) === undefined ? { kind: 'Write', what: 'settle', ledger: settled } : undefined
 }
 
 /**

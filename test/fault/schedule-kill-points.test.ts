@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
-import { taskSchedules } from '../../src/api/index.ts'
+import { taskExecutions, taskSchedules } from '../../src/api/index.ts'
 import type { WriteName } from '../../src/scheduling/index.ts'
 import { openCluster, type TestCluster } from '../support/cluster.ts'
 import { observe } from '../support/cluster-client.ts'
@@ -116,6 +116,10 @@ const replacing = oneAtATime(2, { concurrencyPolicy: 'Replace', missedRuns: 'Lat
 /** Some of its slots wait for the run before. */
 const queued = oneAtATime(1, { concurrencyPolicy: 'Queue' })
 
+/** Its runs fail, so that its slots wait until a run by hand has succeeded. */
+const chained = oneAtATime(2, { concurrencyPolicy: 'Queue', dependsOnPast: true, task: { type: 'fail' } })
+const mended: ScheduleSpec = { ...chained, task: { type: 'record' } }
+
 /** Each slot a Kubernetes Job, whose pods this test ends like a kubelet. */
 const job = jobOneAtATime(2)
 /** No pod of these ever comes up. */
@@ -133,6 +137,7 @@ const writes = {
   revoke: true,
   restart: true,
   cancel: true,
+  settle: true,
   'taken back': true,
   free: true,
   regressed: true,
@@ -171,7 +176,7 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     await Promise.all(Object.entries(specs).map(async ([name, spec]) => [name, await applySchedule(home, name, spec)] as const)),
   )
   const misplacedAt = await applySchedule(home, 'misplaced', misplaced)
-  const others = { doomed: ahead, stuck, unbegun, unending, replacing, unready, unworked, forgotten: alone }
+  const others = { doomed: ahead, stuck, unbegun, unending, replacing, chained, unready, unworked, forgotten: alone }
   await Promise.all(Object.entries(others).map(([name, spec]) => applySchedule(home, name, spec)))
   await Promise.all([
     ...['ahead', 'alone', 'queued', 'doomed', 'forgotten'].map((name) => untilMoreRan(home, name, 2)),
@@ -181,6 +186,9 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     ...['failing', 'stuck', 'unbegun', 'unending', 'unready'].map((name) =>
       untilLedger(home, name, 'a failure', (ledger) => ledger.consecutiveFailures > 0),
     ),
+    untilLedger(home, 'chained', 'slots that wait after a failure', ({ open, lastFailure }) => {
+      return lastFailure !== undefined && open.some(({ state }) => state === 'Waiting')
+    }),
     untilLedger(home, 'replacing', 'a run that was replaced', ({ lastRun }) => lastRun?.reason === 'Replaced'),
     untilLedger(home, 'misplaced', 'a run that waits', (ledger) => ledger.active.length > 0 && isDecided(ledger)),
     untilLedger(home, 'unworked', 'two slots of which nobody ran the job', (ledger) => ledger.active.length >= 2),
@@ -191,7 +199,16 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
   const generations = new Set(before?.open.map((open) => open.generation))
   const edited: ScheduleSpec = { ...ahead, task: { type: 'record', payload: { edited: true } } }
   const corrected = oneAtATime(2)
+  const createByHand = async () => {
+    await applySchedule(home, 'chained', mended)
+    await client.create(
+      taskExecutions,
+      { metadata: { namespace: home.namespace, name: 'by-hand' }, spec: { scheduleRef: { name: 'chained' } } } as never,
+      { fieldManager: 'test' },
+    )
+  }
   await Promise.all([
+    createByHand(),
     applySchedule(home, 'ahead', edited),
     applySchedule(home, 'misplaced', corrected),
     deleteSchedule(home, 'doomed'),
@@ -202,7 +219,7 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     return placed.length > 3 && placed.every((each) => !generations.has(each.generation))
   })
   await untilLedger(home, 'forgotten', 'said to have regressed', ({ regressedAtMs }) => regressedAtMs !== undefined)
-  await Promise.all(['ahead', 'alone', 'forgotten', 'misplaced'].map((name) => untilMoreRan(home, name, 1)))
+  await Promise.all(['ahead', 'alone', 'chained', 'forgotten', 'misplaced'].map((name) => untilMoreRan(home, name, 1)))
   await meanwhile()
 
   const edits: Readonly<Record<string, ScheduleSpec>> = { ahead: edited, misplaced: corrected }
@@ -222,13 +239,13 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     await untilMarked(home, 'alone', deletionPolicy)
   }
   await Promise.all(
-    [...names, 'misplaced', 'stuck', 'unbegun', 'unending', 'replacing', 'unready', 'unworked', 'forgotten'].map((name) =>
+    [...names, 'misplaced', 'stuck', 'unbegun', 'unending', 'replacing', 'chained', 'unready', 'unworked', 'forgotten'].map((name) =>
       deleteSchedule(home, name),
     ),
   )
   await untilLedgersAreGone(home, ['graph', 'unbegun', 'unending', 'job', 'unready'])
   await deleteExecutions(home)
-  const doubled = ['doomed', 'forgotten'].filter((name) => runsOf(home, name).length > slotsRun(home, name).size)
+  const doubled = ['doomed', 'chained', 'forgotten'].filter((name) => runsOf(home, name).length > slotsRun(home, name).size)
   return [
     ...accounts.flatMap(({ name, wrong, missed }) => [
       ...wrong.map((each) => `${name}: ${each}`),

@@ -59,7 +59,7 @@ describe('onDeadline: Cancel', () => {
     await create('cancelled-job', { ...cancelling, everySeconds: 30, job })
     const at = await runningJob('cancelled-job')
     const object = await home.schedule('cancelled-job', isOverdue)
-    expect(messageOf(object, 'LastRunSucceeded')).toMatch(/^slot \S+: "not ended within 1 s"$/u)
+    expect(messageOf(object, 'LastRunSucceeded')).toMatch(/^slot \S+: "not ended within 1 s"\. Next: /u)
     await observeJob(home.client, at, (each) => each === undefined)
     await remove('cancelled-job')
   })
@@ -197,4 +197,25 @@ describe('Queue', () => {
     await remove('halted')
     await expect.poll(() => home.commands.keys(`*${home.namespace}/halted*`), { timeout: 20_000 }).toEqual([])
   })
+})
+
+it('dependsOnPast: after a failure slots wait, and say why, until a run by hand succeeds', async () => {
+  let isBroken = true
+  const consumer = home.consume('chained', async () => {
+    if (isBroken) throw new Error('the source is empty')
+  })
+  await create('chained', { everySeconds: 2, concurrencyPolicy: 'Queue', dependsOnPast: true, task: task('chained') })
+  const waiting = await home.schedule('chained', (each) => {
+    return (each.status?.waitingSlots ?? 0) >= 2 && reasonOf(each, 'Blocked') === 'PreviousRunFailed'
+  })
+  expect(consumer.runs).toHaveLength(1)
+  expect(messageOf(waiting, 'Blocked')).toMatch(/^run of slot \S+: it did not succeed \(AttemptsExhausted\).* taskmill run tsch\/chained;/u)
+  expect(messageOf(waiting, 'Ready')).toMatch(/slots wait for run \S+, which failed, the first is \S+$/u)
+  isBroken = false
+  await home.execute('by-hand', { scheduleRef: { name: 'chained' } })
+  await consumer.ran(4)
+  await home.schedule('chained', (each) => reasonOf(each, 'Blocked') === undefined && each.status?.lastResult === 'Succeeded')
+  const slots = slotsOf(consumer).filter((each) => !Number.isNaN(each))
+  expect(slots).toEqual(slots.map((_, index) => (slots[0] ?? 0) + 2 * index))
+  await remove('chained')
 })

@@ -43,6 +43,7 @@ export type ScheduleSpec = {
   readonly everySeconds: number
   readonly suspend?: boolean
   readonly concurrencyPolicy?: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
+  readonly dependsOnPast?: boolean
   readonly missedRuns?: 'Latest' | 'Skip' | 'All'
   readonly missedRunsLimit?: number
   readonly deletionPolicy?: 'Delete' | 'Orphan'

@@ -50,6 +50,12 @@ export const blockedScheduleCondition = {
       status: 'True',
       meaning: 'The TaskExecution of the slot has not started: its broker or what it refers to is missing. The message quotes it.',
     },
+    PreviousRunFailed: {
+      status: 'True',
+      meaning:
+        'With dependsOnPast, no slot starts because the run before did not succeed. The slots continue when a run by hand succeeds ' +
+        '(`taskmill run tsch/NAME`), or when dependsOnPast is set to false.',
+    },
   },
 } as const satisfies ConditionRegistry[string]
 

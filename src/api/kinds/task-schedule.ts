@@ -150,6 +150,13 @@ const spec = object({
       fieldPath: '.queueLimit',
     },
     {
+      rule: "!has(self.dependsOnPast) || !self.dependsOnPast || self.concurrencyPolicy == 'Queue'",
+      message:
+        'with dependsOnPast slots wait for the run before them, which they do with concurrencyPolicy Queue only. Set concurrencyPolicy: Queue, or ' +
+        'remove dependsOnPast',
+      fieldPath: '.dependsOnPast',
+    },
+    {
       rule: "self.concurrencyPolicy != 'Replace' || self.missedRuns != 'All'",
       message:
         'with concurrencyPolicy Replace only the newest slot runs, so missedRuns All has no effect. Set missedRuns: Latest, or concurrencyPolicy: ' +
@@ -245,6 +252,13 @@ const spec = object({
           'With concurrencyPolicy Queue: how many slots may wait. A slot that is due when so many wait is missed (QueueFull). Default: 10.',
         minimum: 1,
         maximum: 100,
+      }),
+    ),
+    dependsOnPast: optional(
+      boolean({
+        description:
+          'With concurrencyPolicy Queue. True: a slot also waits until the run before it has succeeded. After a failure, the slots continue ' +
+          'when a run by hand succeeds (taskmill run tsch/NAME), or when dependsOnPast is set to false.',
       }),
     ),
     missedRuns: enumeration({

@@ -38,6 +38,7 @@ function gathered(spec: object, more: Partial<Gathered> = {}): Gathered {
     hasDependency: true,
     left: undefined,
     trial: undefined,
+    succeededByHandAtMs: undefined,
   }
   return { schedule, understood, ...facts, ...more }
 }

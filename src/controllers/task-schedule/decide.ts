@@ -20,7 +20,7 @@ export type Decision =
   | Extract<ScheduleSituation, { readonly kind: 'Invalid' }>
 
 export function decide(gathered: Gathered): Decision {
-  const { understood, suspension, status, shown } = gathered
+  const { understood, suspension, status, shown, succeededByHandAtMs } = gathered
   if (!understood.ok) return { kind: 'Invalid', fault: summarizeFaults(understood.faults) }
   const { left } = gathered
   const heldBy = missingDependency(gathered) ?? (left?.kind === 'Unusable' ? left : undefined) ?? refusedTemplate(gathered)
@@ -32,6 +32,7 @@ export function decide(gathered: Gathered): Decision {
     isHeld: heldBy !== undefined || left?.kind === 'Unread',
     ...(statusSlot === undefined ? {} : { statusSlot }),
     statusDispatched: Math.max(status?.dispatchedRuns ?? 0, shown?.dispatched ?? 0),
+    ...(succeededByHandAtMs === undefined ? {} : { succeededByHandAtMs }),
   }
   return { kind: 'Plan', plan, start: understood.start, heldBy }
 }

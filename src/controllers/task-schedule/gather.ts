@@ -1,4 +1,5 @@
 import {
+  finalStateOf,
   type BlockedScheduleReason,
   overrideAt,
   overrideOrigin,
@@ -44,7 +45,7 @@ export type TaskScheduleDeps = SlotDeps & {
   readonly client: KubeClient
   readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
   readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
-  readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot'>, 'get' | 'byIndex'>
+  readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot' | 'bySchedule'>, 'get' | 'byIndex'>
   readonly pools: Pick<Informer<WorkerPool, 'byBroker'>, 'byIndex'>
   readonly queues: Pick<Informer<TaskQueue, 'byBroker'>, 'byIndex'>
   readonly directory: Pick<BrokerDirectory, 'get'>
@@ -156,6 +157,8 @@ export type Gathered = {
   readonly hasDependency: boolean
   /** Undefined: it creates no Jobs, or no cluster holds the dispatch lease. */
   readonly trial: Trial | undefined
+  /** When the newest successful run by hand ended (Unix ms). Undefined: there is none, or it does not matter. */
+  readonly succeededByHandAtMs: number | undefined
 }
 
 /** Everything that the status of a schedule says. */
@@ -203,7 +206,7 @@ export function remember(memories: Map<string, Memory>, engine: Engine, key: str
 
 /** Reads the caches, and asks the API server once for each version of a template. */
 export async function gather(
-  deps: Pick<TaskScheduleDeps, 'engine' | 'jobs' | 'dependencies' | 'configMaps' | 'clock'>,
+  deps: Pick<TaskScheduleDeps, 'engine' | 'jobs' | 'dependencies' | 'executions' | 'configMaps' | 'clock'>,
   key: string,
   memory: Memory,
   status: TaskScheduleStatus | undefined,
@@ -218,7 +221,17 @@ export async function gather(
   if (!isHeld && memory.trial?.trial.kind === 'Unknown') memory.trial = undefined
   const understood = understoodOf(memory)
   const left = readCalendars(deps, key, memory, understood)
-  return { schedule, understood, status, suspension, shown, left, hasDependency: hasDependency(deps, memory), trial }
+  return {
+    schedule,
+    understood,
+    status,
+    suspension,
+    shown,
+    left,
+    hasDependency: hasDependency(deps, memory),
+    trial,
+    succeededByHandAtMs: succeededByHandAtMs(deps, schedule),
+  }
 }
 
 /** Reads the calendars of a schedule from the ConfigMaps that they name, again only if one of these is another. */
@@ -246,6 +259,17 @@ function readCalendars(
 
 export function forgetCalendars(configMaps: Pick<ConfigMaps, 'follow'>, key: string): void {
   configMaps.follow({ kind: 'TaskSchedule', key }, [])
+}
+
+/** With `dependsOnPast`, a run by hand that succeeds makes up for a failed one. */
+function succeededByHandAtMs({ executions }: Pick<TaskScheduleDeps, 'executions'>, { metadata, spec }: TaskSchedule): number | undefined {
+  if (spec.dependsOnPast !== true) return undefined
+  const succeeded = executions
+    .byIndex('bySchedule', `${metadata.namespace ?? ''}/${metadata.name}`)
+    .filter((run) => finalStateOf(run) === 'Succeeded')
+    .map(({ status }) => Date.parse(status?.finishTime ?? ''))
+    .filter((ms) => !Number.isNaN(ms))
+  return succeeded.length === 0 ? undefined : Math.max(...succeeded)
 }
 
 export function suspensionOf({ spec }: TaskSchedule, nowMs: number): Suspension {

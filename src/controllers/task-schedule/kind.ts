@@ -28,7 +28,7 @@ const schedules: InformerDeclaration<TaskSchedule, 'byBroker' | 'byDependency'> 
 type Caches = {
   readonly schedules: Informer<TaskSchedule, 'byBroker' | 'byDependency'>
   readonly dependencies: Informer<TaskDependency>
-  readonly executions: Informer<TaskExecution, 'byUnrecordedSlot'>
+  readonly executions: Informer<TaskExecution, 'byUnrecordedSlot' | 'bySchedule'>
   readonly pools: Informer<WorkerPool, 'byBroker'>
   readonly queues: Informer<TaskQueue, 'byBroker'>
 }

@@ -448,3 +448,20 @@ it('a replaced run is neither a success nor a failure', () => {
   expect(status).toMatchObject({ lastResult: 'Replaced', consecutiveFailures: 0 })
   expect(status).not.toHaveProperty('lastFailureTime')
 })
+
+it('says which failed run keeps slots waiting with dependsOnPast, and how they continue', () => {
+  const run = { slot: ledger.cursor, succeeded: false, reason: 'AttemptsExhausted', finishedAtMs: nowMs - 60_000 } as const
+  const open: Ledger['open'] = [{ slot: slotAt('2026-11-23T00:00:00Z'), state: 'Waiting', generation: 'a/files', epoch: 1 }]
+  const failed = { ...ledger, open, lastRun: run, lastFailure: run, consecutiveFailures: 1 }
+  const spec = { concurrencyPolicy: 'Queue', dependsOnPast: true } as const
+  const status = statusFor({ ledger: failed }, spec)
+  expect(messageOf(status, 'Blocked')).toBe(
+    'run of slot 2026-11-22T00:00Z: it did not succeed (AttemptsExhausted), and with dependsOnPast no later slot starts. Next: correct the cause, ' +
+      'then taskmill run tsch/bkup; when that run has succeeded, the slots continue. Or set dependsOnPast: false',
+  )
+  expect(messageOf(status, 'Ready')).toMatch(/; slot 2026-11-23T00:00Z waits for run 2026-11-22T00:00Z, which failed$/u)
+  const typesOf = (change: Partial<Ledger>) => statusFor({ ledger: { ...failed, ...change } }, spec).conditions?.map(({ type }) => type)
+  expect(typesOf({ settledAtMs: nowMs })).not.toContain('Blocked')
+  expect(typesOf({ lastRun: { ...run, succeeded: true, reason: 'Succeeded' } })).not.toContain('Blocked')
+  expect(statusFor({ ledger: failed }, { concurrencyPolicy: 'Queue' }).conditions?.map(({ type }) => type)).not.toContain('Blocked')
+})

@@ -18,6 +18,7 @@ import {
   type RunOutcome,
   type RunReason,
   runsLeft,
+  unsettledRun,
   waitingSlots,
 } from '../../scheduling/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
@@ -105,7 +106,7 @@ function completionOf(world: World): WantedCondition | undefined {
   const { maxRuns, at, endTime } = world.schedule.spec
   const next = 'to continue, or delete this TaskSchedule'
   if (maxRuns !== undefined && futureRuns(world) <= 0) {
-    const waiting = describeWaiting(world.ledger)
+    const waiting = describeWaiting(world.schedule, world.ledger)
     const runs = maxRuns === 1 ? 'the one run of maxRuns was' : `all ${maxRuns} runs of maxRuns were`
     const words = waiting === '' ? `${runs} dispatched` : `maxRuns ${maxRuns} is reached${waiting}`
     return scheduleCondition('Completed', 'MaxRunsReached', `${words}. Next: raise it ${next}`)
@@ -179,16 +180,17 @@ function driven(world: World, next: number | undefined): WantedCondition {
   if (suspension.isSuspended) return scheduleCondition('Ready', 'Suspended', suspendedWords(schedule, suspension))
   if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'there is no future slot')
   const counted = maxRuns === undefined ? '' : `; ${dispatchedRuns(world)} of ${maxRuns} runs dispatched`
-  const words = `next ${shortTime(next)}${localTime(next, timeZone)}${counted}${passedTimes(schedule)}${describeWaiting(ledger)}`
+  const words = `next ${shortTime(next)}${localTime(next, timeZone)}${counted}${passedTimes(schedule)}${describeWaiting(schedule, ledger)}`
   return scheduleCondition('Ready', 'SlotScheduled', words)
 }
 
 /** `; 3 slots wait for run 2026-11-29T00:00Z, the first is 2026-11-29T01:00Z`. */
-function describeWaiting(ledger: Ledger | undefined): string {
+function describeWaiting({ spec }: TaskSchedule, ledger: Ledger | undefined): string {
   const [first, ...more] = ledger === undefined ? [] : waitingSlots(ledger)
   if (ledger === undefined || first === undefined) return ''
   const [active] = ledger.active
-  const run = active === undefined ? '' : ` for run ${shortTime(active.slot)}`
+  const awaited = active ?? (spec.dependsOnPast === true ? unsettledRun(ledger) : undefined)
+  const run = awaited === undefined ? '' : ` for run ${shortTime(awaited.slot)}${active === undefined ? ', which failed' : ''}`
   return more.length === 0
     ? `; slot ${shortTime(first)} waits${run}`
     : `; ${more.length + 1} slots wait${run}, the first is ${shortTime(first)}`
@@ -423,12 +425,23 @@ function blockedConditions(world: World): readonly WantedCondition[] {
   const kept = keptBlocked(world)
   if (kept !== undefined) return [kept]
   const [first] = blockages.blocked
-  if (first === undefined) return []
+  if (first === undefined) return unsettledConditions(world)
   const more = blockages.blocked.length - 1
   const others = more === 0 ? '' : ` and ${more} more ${more === 1 ? 'run' : 'runs'}`
   const { concurrencyPolicy } = schedule.spec
   const held = concurrencyPolicy === 'Allow' ? '' : `. With ${concurrencyPolicy}, ${heldWords[concurrencyPolicy]}; ${endWords(first)}`
   return [scheduleCondition('Blocked', first.reason, `${runWords(first.slot)}${others}: ${first.message}${held}`)]
+}
+
+/** With `dependsOnPast`, what keeps the slots after a failed run from starting, and how they continue. */
+function unsettledConditions({ schedule, ledger, situation }: World): readonly WantedCondition[] {
+  const { metadata, spec } = schedule
+  const failed = ledger === undefined || spec.dependsOnPast !== true ? undefined : unsettledRun(ledger)
+  if (failed === undefined || ledger === undefined || ledger.active.length > 0 || situation.kind !== 'Driven') return []
+  const message =
+    `${runWords(failed.slot)}: it did not succeed (${failed.reason}), and with dependsOnPast no later slot starts. Next: correct the cause, then ` +
+    `taskmill run tsch/${metadata.name}; when that run has succeeded, the slots continue. Or set dependsOnPast: false`
+  return [scheduleCondition('Blocked', 'PreviousRunFailed', message)]
 }
 
 function runWords(slot: Slot): string {

@@ -43,6 +43,16 @@ function runOf(state: string, metadata: object = {}): TaskExecution {
   const labels = { 'taskmill.dev/schedule': 'nightly' }
   return {
     metadata: { namespace: 'acme', name: slotObjectName('nightly', id), labels, annotations, ...metadata },
+    spec: {},
+    status: { state },
+  } as unknown as TaskExecution
+}
+
+/** A run by hand of the template of the schedule. */
+function byHand(state: string): TaskExecution {
+  return {
+    metadata: { namespace: 'acme', name: 'by-hand' },
+    spec: { scheduleRef: { name: 'nightly' } },
     status: { state },
   } as unknown as TaskExecution
 }
@@ -59,6 +69,8 @@ it.each<{ name: string; change: readonly [TaskExecution | undefined, TaskExecuti
     want: ['acme/nightly'],
   },
   { name: 'a run of a slot that is gone', change: [undefined, runOf('Running')], want: ['acme/nightly'] },
+  { name: 'a run by hand that has succeeded', change: [byHand('Succeeded')], want: ['acme/nightly'] },
+  { name: 'a run by hand that has failed', change: [byHand('Failed')], want: [] },
   { name: 'a run that no slot started', change: [runOf('Failed', { annotations: {} })], want: [] },
 ])('$name', ({ change: [current, previous], want }) => {
   const { got, executions } = setup()

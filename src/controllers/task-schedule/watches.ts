@@ -48,7 +48,9 @@ export function taskScheduleWatches({
   return [
     watch('TaskSchedules', schedules, (key) => [key]),
     watch('TaskDependencies', dependencies, (key) => keysOf(schedules.byIndex('byDependency', key))),
-    watch('TaskExecutions', executions, (_, current, previous) => there(scheduleOfEndedRun(current, previous))),
+    watch('TaskExecutions', executions, (_, current, previous) =>
+      there([...scheduleOfEndedRun(current, previous), ...scheduleOfRunByHand(current)]),
+    ),
     watch('Jobs', jobs, (_, current, previous) => there(scheduleOfEndedJob(current, previous))),
     watchSpecs('TaskBrokers', taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
@@ -67,6 +69,12 @@ function scheduleOfEndedRun(current: TaskExecution | undefined, previous: TaskEx
   const isDeleted = current === undefined || current.metadata.deletionTimestamp !== undefined
   const isNews = isDeleted || (finalStateOf(current) !== undefined && !isRecorded(current)) || blockedBy(current) !== blockedBy(previous)
   return isNews ? [siblingKey(object, run.schedule)] : []
+}
+
+/** The schedule whose template a successful run by hand ran: with `dependsOnPast` its slots may continue. */
+function scheduleOfRunByHand(current: TaskExecution | undefined): readonly string[] {
+  const name = current?.spec.scheduleRef?.name
+  return current === undefined || name === undefined || finalStateOf(current) !== 'Succeeded' ? [] : [siblingKey(current, name)]
 }
 
 function blockedBy(run: TaskExecution | undefined): string | undefined {

@@ -55,6 +55,7 @@ const full = {
     suspend: false,
     concurrencyPolicy: 'Queue',
     queueLimit: 5,
+    dependsOnPast: true,
     missedRuns: 'All',
     missedRunsLimit: 5,
     startingDeadlineSeconds: 21_600,
@@ -396,6 +397,21 @@ export const taskScheduleCase: KindCase = {
       `,
       answer:
         'spec.missedRuns: Invalid value: "object": with concurrencyPolicy Replace only the newest slot runs, so missedRuns All has no effect. Set missedRuns: Latest, or concurrencyPolicy: Queue to run them all',
+    },
+    {
+      title: 'slots that wait for a success, and do not wait',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          concurrencyPolicy: Allow
+          dependsOnPast: true
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.dependsOnPast: Invalid value: "object": with dependsOnPast slots wait for the run before them, which they do with concurrencyPolicy Queue only. Set concurrencyPolicy: Queue, or remove dependsOnPast',
     },
     {
       title: 'a limit for slots that do not wait',
