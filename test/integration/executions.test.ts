@@ -136,13 +136,13 @@ describe('a run that starts later', () => {
     const consumer = home.consume('at-time', async () => undefined)
     const startTime = soon(4)
     await home.execute('at-time', { task: task('at-time', { payload: { at: '$(slot)' } }), startTime })
-    await home.execute('moved', { task: task('at-time', { payload: { at: 'moved' } }), delaySeconds: 3600 })
-    await home.execution('moved', scheduled)
+    await home.execute('put-off', { task: task('at-time', { payload: { at: 'put-off' } }), delaySeconds: 3600 })
+    await home.execution('put-off', scheduled)
     const patch = '[{"op": "remove", "path": "/spec/delaySeconds"}]'
-    await home.kubectl('patch', 'tex', 'moved', '--type=json', '-p', patch)
-    const [moved, run] = await Promise.all([home.execution('moved', ended), home.execution('at-time', ended)])
+    await home.kubectl('patch', 'tex', 'put-off', '--type=json', '-p', patch)
+    const [moved, run] = await Promise.all([home.execution('put-off', ended), home.execution('at-time', ended)])
     expect([moved.status?.state, run.status?.state]).toEqual(['Succeeded', 'Succeeded'])
-    expect(consumer.runs.map(({ data }) => data)).toEqual([{ at: 'moved' }, { at: `${startTime.slice(0, 19)}Z` }])
+    expect(consumer.runs.map(({ data }) => data)).toEqual([{ at: 'put-off' }, { at: `${startTime.slice(0, 19)}Z` }])
     // The operator and Redis have the clock of this machine.
     expect(consumer.runs[1]?.atMs).toBeGreaterThanOrEqual(Date.parse(startTime))
     await expect(home.kubectl('patch', 'tex', 'at-time', '--type=merge', '-p', `{"spec":{"startTime":"${far}"}}`)).rejects.toThrow(
@@ -158,10 +158,10 @@ describe('a run that starts later', () => {
 
   it('ends as Cancelled, and starts nothing, if it is cancelled before its time', async () => {
     await home.graph('cancelled-early', { nodes: [{ name: 'a', task: task('early') }], finally: [{ name: 'z', task: task('early') }] })
-    await home.execute('early', { dependencyRef: { name: 'cancelled-early' }, startTime: far })
-    await home.execution('early', scheduled)
-    await home.kubectl('patch', 'tex', 'early', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
-    const run = await home.execution('early', ended)
+    await home.execute('ended-early', { dependencyRef: { name: 'cancelled-early' }, startTime: far })
+    await home.execution('ended-early', scheduled)
+    await home.kubectl('patch', 'tex', 'ended-early', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
+    const run = await home.execution('ended-early', ended)
     expect([run.status?.state, nodesOf(run)]).toEqual(['Cancelled', ['a Omitted', 'z Omitted']])
     expect(await home.commands.llen('bull:early:wait')).toBe(0)
   })
