@@ -241,6 +241,25 @@ test('a write that is refused until its time is over says so, and not that nobod
   await again.closed
 })
 
+test('a write that never gets its turn, because the server refuses others, says so', async () => {
+  const create = (name: string) => client.create(pools, { metadata: { namespace: 'shop', name } }, { fieldManager: 'me' })
+  const refused = Array.from({ length: 32 }, (_, index) => failureOf(create(`r${index}`)))
+  for (let index = 0; index < 32; index++) {
+    ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '40' })
+  }
+  await Promise.all(refused)
+  const late = failureOf(create('late'))
+  const later = failureOf(create('later'))
+  await clock.advance(1_000)
+  const request = await server.next()
+  await clock.advance(28_500)
+  request.json(429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '40' })
+  expect(await late).toMatchObject({ code: 'TM_KUBE_TOO_MANY_REQUESTS', message: 'slow down' })
+  await clock.advance(500)
+  expect(await later).toMatchObject({ code: 'TM_KUBE_TOO_MANY_REQUESTS', message: expect.stringContaining('was not sent within 30 s') })
+  expect(responses).toHaveLength(33)
+})
+
 test('a request that is asked to wait beyond its limit fails', async () => {
   const failure = failureOf(client.get(pools, 'shop', 'mail'))
   ;(await server.next()).json(429, status(429, 'TooManyRequests', 'slow down', { retryAfterSeconds: 40 }))

@@ -14,6 +14,8 @@ export type Gate = {
   refused(waitMs: number): void
   /** The server answered one that was inside. */
   answered(): void
+  /** Whether fewer enter at a time than could, because the server refused some. */
+  isNarrow(): boolean
   /** Ends the pause. */
   close(): void
 }
@@ -79,6 +81,7 @@ export function createGate({ clock, atOnce }: { readonly clock: Clock; readonly 
       width = Math.min(atOnce, width + 1)
       admitWaiting()
     },
+    isNarrow: () => width < atOnce,
     close: endPause,
   }
 }

@@ -129,13 +129,20 @@ export function createTransport(options: TransportOptions): Transport {
   async function send(request: Outgoing): Promise<Incoming> {
     const label = `${request.method} ${request.path}`
     const startedMs = clock.monotonicNow()
-    const limit = deadline(clock, requestTimeoutMs, {
-      signal: request.signal,
-      reason: () => refused ?? taskmillError('TM_KUBE_UNAVAILABLE', `no complete answer to ${label} within ${requestTimeoutMs / 1000} s`),
-    })
     const gate = gatedMethods.has(request.method) ? writes : undefined
     let leave: (() => void) | undefined
     let refused: TaskmillError | undefined
+    const seconds = requestTimeoutMs / 1000
+    const limit = deadline(clock, requestTimeoutMs, {
+      signal: request.signal,
+      reason() {
+        if (refused !== undefined) return refused
+        const isWaiting = leave === undefined && gate?.isNarrow() === true
+        if (!isWaiting) return taskmillError('TM_KUBE_UNAVAILABLE', `no complete answer to ${label} within ${seconds} s`)
+        const message = `the API server asks to slow down, and ${label} was not sent within ${seconds} s`
+        return taskmillError('TM_KUBE_TOO_MANY_REQUESTS', message)
+      },
+    })
     const end = (): void => {
       limit[Symbol.dispose]()
       leave?.()
