@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest'
 import { parse } from 'yaml'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments, workerPools } from '../../src/api/index.ts'
@@ -24,8 +24,8 @@ import { random } from '../support/random.ts'
 import { accountForSchedules, faultsOfRuns, findPlacedTwice, listAll, pendingEnds } from '../support/scale-account.ts'
 import { connectRedis, createHome, until, type Home } from '../support/schedule-home.ts'
 
-/** Of the full size, in percent. */
-const share = draws(5, 100)
+/** Of the full size, in percent; SCALE_PERCENT chooses another share, as for the benchmark. */
+const share = Number(process.env['SCALE_PERCENT'] ?? draws(5, 100))
 const killingMs = draws(25_000, 75_000)
 /** Graphs that begin while everything is killed. */
 const graphs = draws(20, 100)
@@ -61,10 +61,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-it('nothing is lost or doubled while operators and Redis are killed under the load', { timeout: 1_200_000 }, async () => {
+it('nothing is lost or doubled while operators and Redis are killed under the load', { timeout: 3_600_000 }, async () => {
   const { namespace, recordFile } = home
   await using _worker = startPlainWorker({ redis, queues: Object.values(queues), recordFile })
   await using pair = startPair((identity) => startShippedOperator(cluster, { identity, namespaces: [namespace] }))
+  onTestFailed(() => console.log(pair.describe()))
   await pair.leader()
   const untilMs = Date.now() + killingMs
   const rngs = [1, 2, 3].map((index) => random(seed + index))

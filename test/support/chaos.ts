@@ -11,8 +11,10 @@ export type Pair = AsyncDisposable & {
   /** The process that leads; waits for one. */
   leader(): Promise<Seat>
   readonly seats: readonly Seat[]
-  /** Processes that ended although nobody killed them. */
+  /** Processes that ended although nobody killed them; they were started again. */
   readonly crashes: readonly string[]
+  /** What the present processes have logged, for a test that failed: each message with its count, and the newest lines. */
+  describe(): string
 }
 
 /** One pod of the Deployment: a process under its name, and the next one when that was killed. */
@@ -35,8 +37,9 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
     const begin = (): OperatorProcess => {
       const process = launch(identity)
       void process.exited.then((code) => {
-        const isKilled = isEnding || killed.has(process)
-        if (!isKilled) crashes.push(`${identity} ended with ${code}: ${JSON.stringify(process.lines.slice(-3))}`)
+        if (isEnding || killed.has(process)) return
+        crashes.push(`${identity} ended with ${code}: ${JSON.stringify(process.lines.slice(-3))}`)
+        if (seat.process === process) seat.start()
       })
       return process
     }
@@ -58,6 +61,7 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
   return {
     seats,
     crashes,
+    describe: () => [...crashes, ...seats.map(describeSeat)].join('\n'),
     async leader() {
       for (;;) {
         const leading = seats.find(({ process }) => isAlive(process) && process.lines.some(({ msg }) => msg === 'leading'))
@@ -71,6 +75,15 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
       await Promise.all(seats.map(({ process }) => process.kill()))
     },
   }
+}
+
+function describeSeat({ identity, process: { lines } }: Seat): string {
+  const counts = Map.groupBy(lines, ({ msg }) => msg)
+  const messages = [...counts].map(([msg, all]) => `${all.length} x ${msg}`).join('; ')
+  return `${identity}: ${messages}\n${lines
+    .slice(-10)
+    .map((line) => JSON.stringify(line))
+    .join('\n')}`
 }
 
 function note(seat: Seat): void {

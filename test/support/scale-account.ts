@@ -82,12 +82,13 @@ async function accountForSlot(home: Home, name: string, slot: number): Promise<A
 export async function faultsOfRuns(home: Home): Promise<{ readonly runs: number; readonly faults: readonly string[] }> {
   const { commands, namespace } = home
   const isFinal = (state: string | undefined): boolean => state !== undefined && state !== 'Pending' && state !== 'Running'
-  let left = 0
+  let states: readonly (string | undefined)[] = []
   await until('the end of all runs', async () => {
-    left = (await listAll(home, taskExecutions)).filter(({ status }) => !isFinal(status?.state)).length
-    return left === 0
-  }).catch((cause: unknown) => {
-    throw new Error(`${left} runs have not ended`, { cause })
+    states = (await listAll(home, taskExecutions)).map(({ status }) => status?.state)
+    return states.every(isFinal)
+  }).catch(async (cause: unknown) => {
+    const counts = [...Map.groupBy(states, (state) => state)].map(([state, all]) => `${all.length} ${state}`)
+    throw new Error(`not all runs have ended: ${counts.join(', ')}; handlers ran ${timesRun(home).size} jobs`, { cause })
   })
   const executions = await listAll(home, taskExecutions)
   const jobsOf = new Map<string, string[]>()
