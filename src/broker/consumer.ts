@@ -154,9 +154,10 @@ class QueueConsumer implements Consumer {
 
   /** Says whether the reply to the end of a run should bring the next job of its queue: not when another queue has too few slots. */
   #wantsNext({ source }: JobRun): boolean {
-    const nowMs = this.#options.clock.now()
-    if (this.#stopped.signal.aborted || !this.#plan.canKeepSlot(source.name, nowMs, this.#running) || this.#plan.isPeekDue(nowMs, true))
-      return false
+    if (this.#stopped.signal.aborted) return false
+    // Here, too: while all slots go from job to job, nothing else looks.
+    this.#fetcher.lookIfDue()
+    if (!this.#plan.canKeepSlot(source.name, this.#options.clock.now(), this.#running)) return false
     this.#plan.markAsked(source.name)
     return true
   }

@@ -47,7 +47,7 @@ export type FetchPlan = {
    * have something has a slot, and at most one slot fewer than this one. `running`: the jobs of each queue that run, this one included.
    */
   canKeepSlot(queue: string, nowMs: number, running: ReadonlyMap<string, number>): boolean
-  /** Says whether to look at all queues before fetching again. */
+  /** Says whether it is time to look at all queues. `isBusy`: nobody waits for their markers. */
   isPeekDue(nowMs: number, isBusy: boolean): boolean
   /** Records that the look happened, or that markers of all queues were watched until now. */
   recordLook(nowMs: number, atMarkersOnly: boolean): void

@@ -71,13 +71,9 @@ export class Fetcher {
   pump(): void {
     const { plan, sources, stopped, clock } = this.#deps
     this.#lookedMs = clock.monotonicNow()
-    if (stopped.aborted || this.#isDown || this.#isPeeking) return
+    if (stopped.aborted || this.#isDown || this.#freeSlots() <= 0) return
+    this.lookIfDue()
     const nowMs = clock.now()
-    if (this.#freeSlots() <= 0) return
-    if (plan.isPeekDue(nowMs, !this.#isWatching)) {
-      this.#isPeeking = true
-      return this.#spawn(this.#peek())
-    }
     while (this.#freeSlots() > 0) {
       const queue = plan.takeQueue(nowMs)
       const source = queue === undefined ? undefined : sources.get(queue)
@@ -89,6 +85,14 @@ export class Fetcher {
       this.#isWatching = true
       this.#spawn(this.#watchMarkers())
     }
+  }
+
+  /** Looks at all queues, if it is time for that. It takes no job, so that no slot waits for it. */
+  lookIfDue(): void {
+    const { plan, stopped, clock } = this.#deps
+    if (stopped.aborted || this.#isDown || this.#isPeeking || !plan.isPeekDue(clock.now(), !this.#isWatching)) return
+    this.#isPeeking = true
+    this.#spawn(this.#peek())
   }
 
   /** Tells that the reply to a fetch with that token was lost. */
