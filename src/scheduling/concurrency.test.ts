@@ -1,6 +1,6 @@
 /** Policies about the run before: what waits for it, and what ends it. */
 import { describe, expect, it } from 'vitest'
-import { forbid, graph, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
+import { forbid, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
 import type { RunOutcome } from './ledger.ts'
 import { nextStep } from './next-step.ts'
 
@@ -17,10 +17,10 @@ describe('a run that exceeds runDeadlineSeconds, with onDeadline: Cancel', () =>
 
   it('is marked, cancelled, and recorded', () => {
     const world = exceeded()
-    expect(world.lead(slot(1) + 20, plan)).toEqual(['Look', 'cancel', 'Cancel', 'free', 'dispatch'])
-    expect(world.placed).toEqual([slot(2)])
+    expect(world.lead(slot(1) + 20, plan)).toEqual(['Look', 'cancel', 'Cancel', 'free'])
+    expect(world.placed).toEqual([])
     expect(world.ledger).toMatchObject({
-      active: [{ slot: slot(2) }],
+      active: [],
       consecutiveFailures: 1,
       lastFailure: { slot: slot(1), reason: 'RunDeadlineExceeded', message: 'not ended within 20 s', startedAtMs: slot(1) * 1000 },
     })
@@ -47,8 +47,8 @@ describe('a run that exceeds runDeadlineSeconds, with onDeadline: Cancel', () =>
     world.jobs.set(slot(1), { state: 'Ended' })
     expect(world.lead(slot(1) + 20, plan)).toEqual(['Cancel'])
     world.end(slot(1))
-    expect(world.lead(slot(1) + 21, plan)).toEqual(['record', 'Acknowledge', 'dispatch'])
-    expect(world.ledger).toMatchObject({ active: [{ slot: slot(2) }], lastSuccess: { slot: slot(1) } })
+    expect(world.lead(slot(1) + 21, plan)).toEqual(['record', 'Acknowledge'])
+    expect(world.ledger).toMatchObject({ active: [], lastSuccess: { slot: slot(1) } })
   })
 
   it('has the same outcome if the leader died after it was cancelled', () => {
@@ -122,7 +122,7 @@ describe('Queue', () => {
 
   it('lets the slots of an outage wait behind each other, as missedRuns picks them', () => {
     const world = home()
-    const plan = planOf({ ...queue, ...graph, missedRuns: 'All', missedRunsLimit: 3 })
+    const plan = planOf({ ...queue, missedRuns: 'All', missedRunsLimit: 3 })
     world.lead(start, plan)
     world.lead(slot(60) + 10, plan)
     expect(world.placed).toEqual([slot(58)])

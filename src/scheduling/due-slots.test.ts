@@ -1,6 +1,6 @@
 import { assert, integer, property, uniqueArray } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decideDueSlots, findNextWake, findSlotsAhead, mayBeAhead } from './due-slots.ts'
+import { decideDueSlots, findNextWake, findSlotsAhead } from './due-slots.ts'
 import type { Ledger, MissedRuns, OpenSlot, SchedulePlan } from './ledger.ts'
 import { parseTiming, type Timing } from './timing.ts'
 import { countUndecided, emptyLedger } from './transitions.ts'
@@ -215,38 +215,17 @@ describe('placing ahead', () => {
     ['none that is further away', 91, {}, [], []],
     ['no more while half of them are waiting', 1, {}, range(1, 40), []],
     ['up to 64 when fewer are', 1, {}, range(1, 31), range(32, 64)],
-    ['the next one alone where runs may not overlap', 40, forbid, [], [40]],
-    ['no other one while it waits', 40, forbid, [40], []],
-    ['none of what no queue keeps', 40, { generation: 'a/.execution' }, [], []],
+    ['none where runs may not overlap', 40, { concurrencyPolicy: 'Forbid' }, [], []],
     ['none while suspended', 40, { suspended: true }, [], []],
   ] as const)('%s', (_, everySeconds, change, waiting, expected) => {
     expect(findSlotsAhead(ledgerOf({ open: waiting.map(placed) }), planOf(everySeconds, change), 0)).toEqual(expected)
-  })
-
-  it('depends on the run before where runs may not overlap', () => {
-    expect(findSlotsAhead(ledgerOf(running), planOf(40, forbid), 60_000)).toEqual([])
-    expect(findSlotsAhead(ledgerOf(), planOf(40, forbid), 60_000)).toEqual([80])
-  })
-
-  it.each([
-    ['a slot as it would be placed now', {}, {}, true],
-    ['another template', { generation: 'b' }, {}, false],
-    ['a run that became active, with Allow', {}, running, true],
-    ['a run that became active, with Forbid', forbid, running, false],
-    ['a slot alone, with Forbid', forbid, {}, true],
-    ['an edit to what no queue keeps', { generation: 'a/.execution' }, {}, false],
-  ] as const)('stays or is taken back: %s', (_, change, ledger, expected) => {
-    const own = { slot: 200, generation: 'a', dispatchedAtMs: 200_000 }
-    const { active } = ledgerOf(ledger)
-    expect(mayBeAhead({ active: [...active, own] }, placed(200), planOf(100, change))).toBe(expected)
   })
 })
 
 describe('waking up', () => {
   it.each([
     ['90 s before the next slot', 3600, {}, {}, 3_510_000],
-    ['90 s before it, too, where runs may not overlap', 3600, forbid, {}, 3_510_000],
-    ['at the next slot while a run is active that it may not overlap', 3600, forbid, running, 3_600_000],
+    ['at the next slot where runs may not overlap', 3600, { concurrencyPolicy: 'Forbid' }, {}, 3_600_000],
     ['when a placed slot is due', 3600, {}, { open: [placed(50)] }, 50_000],
     ['never while suspended', 3600, { suspended: true }, {}, undefined],
     [

@@ -5,7 +5,6 @@ import {
   type Ledger,
   type MissedReason,
   type MissedRuns,
-  type OpenSlot,
   type RunObservation,
   type SchedulePlan,
   unsettledRun,
@@ -129,44 +128,37 @@ export function runsLeft({ dispatched, open }: Ledger, { maxRuns = Infinity }: T
   return Math.max(0, maxRuns - dispatched - underWay)
 }
 
-/** The jobs of this much time ahead are in the queue as delayed jobs, so that they run even while no operator does. */
+/**
+ * With `Allow`, the jobs of this much time ahead are in the queue as delayed jobs, so that they run even while no
+ * operator does.
+ */
 const aheadSeconds = 90
 /** When less than this is covered, the next jobs are added together instead of one by one. */
 const refillSeconds = 45
 const mostAhead = 64
 
 /**
- * How many slots may be in the queue before they are due. Only a queue keeps a job until its time.
- *
- * With `Forbid` it is the next slot alone, and only while no run is active: until that slot is due no other run can begin, so that the slot is
- * decided as it would be at its time. Any other slot depends on a run that has not ended, and is decided when it is due. So is every slot with
- * `Queue`: one that an edit did not take back in time could overtake a slot that waits.
+ * Only a queue keeps a job until its time. With another policy than `Allow`, a slot is decided when it is due, because
+ * it depends on the run before it. That holds while no run is active, too: a broker that is restored from an older
+ * state brings back the jobs that were placed ahead then, and with these policies none may run twice.
  */
-function countAhead({ active }: Pick<Ledger, 'active'>, { concurrencyPolicy, generation }: SchedulePlan): number {
-  if (!isQueueGeneration(generation)) return 0
-  if (concurrencyPolicy === 'Allow') return mostAhead
-  return concurrencyPolicy === 'Forbid' && active.length === 0 ? 1 : 0
+export function canPlaceAhead({ concurrencyPolicy, generation }: Pick<SchedulePlan, 'concurrencyPolicy' | 'generation'>): boolean {
+  return concurrencyPolicy === 'Allow' && isQueueGeneration(generation)
 }
 
-/** Whether the plan, as it is now, would place this slot ahead; else a job that was placed ahead has to be taken back. */
-export function mayBeAhead({ active }: Pick<Ledger, 'active'>, { slot, generation }: OpenSlot, plan: SchedulePlan): boolean {
-  return generation === plan.generation && countAhead({ active: active.filter((run) => run.slot !== slot) }, plan) > 0
-}
-
-/** Returns the slots to place ahead now; none while enough are placed. Runs that are about to be dispatched are active already. */
+/** Returns the slots to place ahead now; none while enough are placed. */
 export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): readonly Slot[] {
-  const most = countAhead(ledger, plan)
-  if (plan.suspended || plan.isHeld === true || most === 0) return []
+  if (plan.suspended || plan.isHeld === true || !canPlaceAhead(plan)) return []
   const now = Math.floor(nowMs / 1000)
   const waiting = ledger.open.filter(({ slot }) => slot > now)
   const first = plan.slots.next(Math.max(now, ledger.cursor, ...waiting.map(({ slot }) => slot)))
-  if (first === undefined || waiting.length >= most / 2) return []
+  const most = Math.min(mostAhead, waiting.length + runsLeft(ledger, plan.timing))
+  if (first === undefined || waiting.length >= mostAhead / 2) return []
   if (first > now + (waiting.length === 0 ? aheadSeconds : refillSeconds)) return []
-  const left = runsLeft(ledger, plan.timing)
   const slots: Slot[] = []
   for (
     let slot: Slot | undefined = first;
-    slot !== undefined && slot <= now + aheadSeconds && waiting.length + slots.length < most && slots.length < left;
+    slot !== undefined && slot <= now + aheadSeconds && waiting.length + slots.length < most;
     slot = plan.slots.next(slot)
   )
     slots.push(slot)
@@ -186,7 +178,7 @@ export function findNextWake(
   const next = isIdle ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))
   const refill = (): number | undefined => {
     if (next === undefined) return undefined
-    if (countAhead(ledger, plan) === 0) return next * 1000
+    if (!canPlaceAhead(plan)) return next * 1000
     return Math.max(now + 1, next - (waiting.length === 0 ? aheadSeconds : refillSeconds)) * 1000
   }
   // A slot that waits is missed after its starting deadline, also without any event.

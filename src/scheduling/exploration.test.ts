@@ -80,7 +80,6 @@ type Mutation = {
   readonly unfenced?: true
   readonly blindWrites?: true
   readonly noWindow?: true
-  readonly plan?: Partial<SchedulePlan>
   readonly placesAnyway?: true
 }
 
@@ -161,7 +160,7 @@ function decideKnowing(world: World, leader: LeaderModel, scenario: Scenario, mu
     ended: [...refusedEnds(world, leader), ...ended(world, scenario), ...vanishedEnds(world, leader)],
     looked: new Map(leader.looked),
   }
-  const plan = { ...planOf(scenario, world.edits, leader.epoch), ...mutation.plan }
+  const plan = planOf(scenario, world.edits, leader.epoch)
   const step = nextStep(leader.seen?.ledger, plan, knowledge, world.nowSlot * 1000)
   const placed = step.kind === 'Place' ? step.slots : placesOf(step)
   const isStale = placed.some((slot) =>
@@ -344,7 +343,6 @@ function broken(world: World, scenario: Scenario): string | undefined {
   const begun = world.jobs.filter(([, { runs }]) => runs > 0).length
   if (begun > most) return `${begun} slots have run, but maxRuns is ${most}`
   for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
-  // Whatever is in the queue may start as soon as it is due, without anybody who decides.
   const live = world.jobs.filter(([, { state }]) => state === 'Ready' || state === 'Running').map(([slot]) => slot)
   if (isOneAtATime(scenario) && live.length > 1) return `slots ${live.join(' and ')} have jobs at the same time`
   const { fails } = scenario
@@ -477,14 +475,8 @@ function restProblem(world: World, scenario: Scenario, mutation: Mutation, settl
 
 const scenarios: readonly Scenario[] = [
   { name: 'one slot placed ahead', until: 3, crashes: 2, plans: [{}] },
-  { name: 'one slot placed ahead where runs must not overlap', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
+  { name: 'one slot decided when it is due', until: 3, crashes: 2, plans: [{ concurrencyPolicy: 'Forbid' }] },
   { name: 'two slots, of which the second may overlap', until: 4, crashes: 1, plans: [{ concurrencyPolicy: 'Forbid' }] },
-  {
-    name: 'placed ahead, then no overlap is allowed, racing with the start',
-    until: 3,
-    crashes: 0,
-    plans: [{}, { concurrencyPolicy: 'Forbid' }],
-  },
   { name: 'revoked by an edit of the template, racing with the start', until: 2, crashes: 1, plans: [{}, { generation: 'b' }] },
   { name: 'a graph, decided when it is due', until: 3, crashes: 2, plans: [{ generation: 'a/.execution' }] },
   { name: 'placed ahead as a job, then a graph', until: 2, crashes: 1, plans: [{}, { generation: 'b/.execution' }] },
@@ -883,11 +875,6 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /maxRuns is 1/u,
     among: /one run at most$/u,
-  },
-  'Forbid places ahead as many as Allow': {
-    mutation: { plan: { concurrencyPolicy: 'Allow' } },
-    found: /at the same time/u,
-    among: /must not overlap|may overlap/u,
   },
   'a started job counts as taken back': {
     mutation: {

@@ -15,19 +15,16 @@ describe('a slot', () => {
     expect(world.ledger).toMatchObject({ dispatched: 1, cursor: slot(1), lastDispatched: { slot: slot(1) } })
   })
 
-  it('is placed ahead where runs must not overlap once the run before has ended', () => {
+  it('is decided when it is due if runs must not overlap', () => {
     const world = home()
-    expect(world.lead(start, planOf(forbid))).toEqual(['adopt', 'dispatch'])
+    expect(world.lead(start, planOf(forbid))).toEqual(['adopt'])
     expect(world.untilMs).toBe(slot(1) * 1000)
-    expect(world.lead(slot(1), planOf(forbid))).toEqual(['final'])
-    expect(world.untilMs).toBe(slot(2) * 1000)
+    expect(world.lead(slot(1), planOf(forbid))).toEqual(['dispatch'])
     expect(world.placed).toEqual([slot(1)])
-    world.end(slot(1))
-    expect(world.lead(slot(1) + 10, planOf(forbid))).toEqual(['record', 'Acknowledge', 'dispatch'])
-    expect(world.ledger).toMatchObject({ dispatched: 1, open: [{ slot: slot(2), state: 'Placed' }], active: [{ slot: slot(2) }] })
+    expect(world.ledger).toMatchObject({ dispatched: 1, open: [], active: [{ slot: slot(1) }] })
   })
 
-  it('is decided when it is due if no queue keeps it', () => {
+  it('is decided when it is due, and intended first, if no write can start it', () => {
     const world = home()
     expect(world.lead(start, planOf(graph))).toEqual(['adopt'])
     expect(world.untilMs).toBe(slot(1) * 1000)
@@ -54,9 +51,9 @@ describe('the end of a run', () => {
     world.lead(start, planOf(forbid))
     world.lead(slot(1), planOf(forbid))
     world.end(slot(1), false)
-    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['record', 'Acknowledge', 'dispatch'])
+    expect(world.lead(slot(1) + 5, planOf(forbid))).toEqual(['record', 'Acknowledge'])
     expect(world.ledger).toMatchObject({
-      active: [{ slot: slot(2) }],
+      active: [],
       consecutiveFailures: 1,
       lastFailure: { slot: slot(1), message: 'timeout' },
     })
@@ -149,18 +146,15 @@ describe('Forbid', () => {
     expect(world.ledger).toMatchObject({ dispatched: 2, open: [], active: [{ slot: slot(2) }], missed: {} })
   })
 
-  it('takes back what Allow had placed ahead, up to the next slot', () => {
-    const timing = { everySeconds: 20 }
+  it('takes back what Allow had placed ahead', () => {
     const world = home()
-    world.lead(start, planOf({ timing }))
-    expect(world.placed).toEqual([20, 40, 60, 80].map((seconds) => start + seconds))
-    const steps = world.lead(start + 5, planOf({ ...forbid, timing }))
-    expect(steps).toEqual(['revoke', 'Remove', 'taken back', 'dispatch'])
-    expect(world.placed).toEqual([start + 20])
-    expect(world.ledger).toMatchObject({ active: [{ slot: start + 20 }], open: [{ slot: start + 20, state: 'Placed' }] })
+    world.lead(start)
+    expect(world.lead(start + 5, planOf(forbid))).toEqual(['revoke', 'Remove', 'taken back'])
+    expect(world.placed).toEqual([])
+    expect(world.ledger).toMatchObject({ active: [], open: [] })
   })
 
-  it('takes back the next slot, too, while a run is active that Allow had dispatched', () => {
+  it('takes back the next slot, and no run, after an edit from Allow', () => {
     const world = home()
     world.lead(start)
     world.lead(slot(1))
@@ -414,7 +408,7 @@ describe('a lost ledger', () => {
   it('fires no past slot', () => {
     const world = home()
     world.lead(slot(3) + 5, planOf({ ...forbid, statusSlot: slot(2) }))
-    expect(world.placed).toEqual([slot(4)])
+    expect(world.placed).toEqual([])
     expect(world.missed('LedgerRegressed')).toEqual({ count: 1, lastSlot: slot(3) })
     world.lead(slot(4), planOf({ ...forbid, statusSlot: slot(2) }))
     expect(world.placed).toEqual([slot(4)])
@@ -520,7 +514,7 @@ describe('an edit of the template', () => {
   it('starts a run anew that nothing has started, once, and the next slots are free when it ends', () => {
     const world = home()
     world.lead(slot(0), planOf(forbid))
-    expect(world.lead(slot(1), planOf(forbid))).toEqual(['final'])
+    expect(world.lead(slot(1), planOf(forbid))).toEqual(['dispatch'])
     expect(world.lead(slot(2), planOf(forbid))).toEqual(['Look', 'final'])
     expect(world.missed('Overlap')).toMatchObject({ count: 1 })
     expect(world.lead(slot(2) + 1, forbidB)).toEqual(['Look', 'restart', 'Remove', 'taken back', 'placed'])
@@ -533,7 +527,7 @@ describe('an edit of the template', () => {
     expect(world.lead(slot(2) + 2, forbidB)).toEqual([])
     world.end(slot(1))
     world.lead(slot(2) + 3, forbidB)
-    expect(world.lead(slot(3), forbidB)).toEqual(['final'])
+    expect(world.lead(slot(3), forbidB)).toEqual(['dispatch'])
     expect(world.ledger).toMatchObject({ dispatched: 2, active: [{ slot: slot(3) }] })
   })
 
@@ -580,7 +574,7 @@ describe('an edit of the template', () => {
     world.ledger = { ...ledger!, open: [{ slot: slot(1), state: 'Revoking', generation: 'a', epoch: 1, restarts: true }] }
     const later = slot(9) + 5
     world.lead(later, planOf({ ...forbid, generation: 'b', statusSlot: slot(9) }))
-    expect(world.placed).toEqual([slot(10)])
+    expect(world.placed).toEqual([])
   })
 })
 

@@ -4,7 +4,7 @@
  * started is finished before anything new starts.
  */
 import { type Slot, slotTime } from '../contract/index.ts'
-import { decideDueSlots, findNextWake, findSlotsAhead, mayBeAhead, runsLeft } from './due-slots.ts'
+import { decideDueSlots, findNextWake, canPlaceAhead, findSlotsAhead, runsLeft } from './due-slots.ts'
 import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import {
   isQueueGeneration,
@@ -278,8 +278,8 @@ function leftBy(slots: SlotSource, { timing }: Ledger, { calendars }: SchedulePl
  * may have started.
  */
 function revokeStale(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
-  const ahead = ledger.open.filter(({ slot, state }) => state === 'Placed' && slot > slotAt(nowMs))
-  const stale = ahead.filter((open) => !mayBeAhead(ledger, open, plan)).map(({ slot }) => slot)
+  const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || !canPlaceAhead(plan)
+  const stale = ledger.open.filter((open) => open.state === 'Placed' && open.slot > slotAt(nowMs) && isStale(open)).map(({ slot }) => slot)
   if (stale.length === 0) return undefined
   const next = withStates(ledger, (open) => (stale.includes(open.slot) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))
   return { kind: 'Write', what: 'revoke', ledger: next, ...window([], stale) }

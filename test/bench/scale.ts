@@ -190,15 +190,15 @@ async function measureMinute(
   line('processor of the leader for the minute', `${(after.cpuSeconds - before.cpuSeconds).toFixed(1)} s of a core`)
   const late = await latenessOf(commands, slotMs)
   const { p50, p99, count } = percentiles(late)
-  line('slots with Forbid: job ready after', `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, ${count} of ${forbidCount(size)}`)
+  line('slots with Forbid: job added after', `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, ${count} of ${forbidCount(size)}`)
 }
 
-/** By how much the jobs of one slot could be fetched late, from the entries of the queue's own stream. */
+/** By how much the jobs of one slot came late, from the entries of the queue's own stream. */
 async function latenessOf(commands: Redis, slotMs: number): Promise<readonly number[]> {
   const late: number[] = []
   for (const [entry, fields] of await commands.xrange(queueKeys('bull', queues.forbid).events, `${slotMs}`, '+')) {
     const of = (name: string): string => fields[fields.indexOf(name) + 1] ?? ''
-    if (of('event') === 'waiting' && of('jobId').endsWith(`/${slotName(slotMs / 1_000)}`)) late.push(Number(entry.split('-')[0]) - slotMs)
+    if (of('event') === 'added' && of('jobId').endsWith(`/${slotName(slotMs / 1_000)}`)) late.push(Number(entry.split('-')[0]) - slotMs)
   }
   return late
 }

@@ -1,6 +1,6 @@
 /**
  * Slot lateness: 1,000 TaskSchedules that are all due in the same second, against 1,000 CronJobs of the same second in the same cluster.
- * Twice, a minute apart: schedules whose runs may overlap (Allow), and schedules whose runs may not (Forbid).
+ * Twice, a minute apart: schedules whose jobs are placed ahead (Allow), and schedules that decide at the slot (Forbid).
  *
  * Late is how long after the slot a run could start: for us when a plain BullMQ worker, a process of its own, has the job; for a CronJob
  * when a watch sees its Job. The Jobs are suspended, so that no pod costs anything. The CronJobs have it better than in most clusters: the
@@ -41,8 +41,8 @@ const cronJobs: Resource<Spec> = { group: 'batch', version: 'v1', kind: 'CronJob
 const jobs: Resource<Spec> = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true }
 
 const phases = [
-  { policy: 'Allow', title: 'with Allow' },
-  { policy: 'Forbid', title: 'with Forbid' },
+  { policy: 'Allow', title: 'placed ahead (Allow)' },
+  { policy: 'Forbid', title: 'decided at the slot (Forbid)' },
 ] as const
 type Phase = (typeof phases)[number]
 
