@@ -4,8 +4,9 @@ import { runInNewContext } from 'node:vm'
 import { assert, constantFrom, integer, property, record, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
-import { resolveHashes } from './cron.ts'
-import { parseTiming, type SlotSource, type Timing } from './timing.ts'
+import { parseCron, resolveHashes } from './cron.ts'
+import { zoneOf } from './time-zone.ts'
+import { cronSlots, parseTiming, type SlotSource, type Timing } from './timing.ts'
 
 const at = (text: string): Slot => Date.parse(text) / 1000
 const times = (slots: readonly Slot[]): readonly string[] => slots.map((slot) => new Date(slot * 1000).toISOString().replace('.000Z', 'Z'))
@@ -333,6 +334,22 @@ it('between and next find the same slots', () => {
     }),
     { numRuns: 150 },
   )
+})
+
+it('the next 1,000 slots cost a few looks at the zone each, however many expressions name them', () => {
+  const looksFor = (texts: readonly string[]): number => {
+    const zone = zoneOf('Australia/Lord_Howe')
+    if (typeof zone === 'string') throw new Error(zone)
+    let looks = 0
+    const counting = { periodAt: (moment: Slot) => (looks++, zone.periodAt(moment)) }
+    const expressions = texts.map((text) => parseCron(text)).filter((each) => typeof each !== 'string')
+    expect(expressions).toHaveLength(texts.length)
+    const slots = cronSlots(expressions, counting, { gap: 'RunAfterGap', overlap: 'First' })
+    expect(forwards(slots, at('2026-11-24T00:00:00Z'), 1_000)).toHaveLength(1_000)
+    return looks
+  }
+  const many = Array.from({ length: 16 }, (_, each) => `${each} ${each} * * *`)
+  for (const texts of [['*/5 * * * *'], ['30 2 * * *'], many]) expect(looksFor(texts)).toBeLessThan(1_000 * 6)
 })
 
 it('a schedule of one expression takes less than 1 KB', () => {

@@ -155,10 +155,17 @@ export function cronSlots(expressions: readonly CronExpression[], zone: Zone, ds
     for (const each of expressions) newest = Math.max(newest, slotUpTo(each, zone, clockRuleOf(each, dst), until) ?? -Infinity)
     return newest
   }
+  // Of each expression, the stretch without a slot that was found last: whoever walks over the slots of several asks for most of them again.
+  const known = expressions.map(() => ({ after: Infinity, slot: -Infinity }))
   return {
     next(after) {
       let first = Infinity
-      for (const each of expressions) first = Math.min(first, slotAfter(each, zone, clockRuleOf(each, dst), after) ?? Infinity)
+      for (const [index, each] of expressions.entries()) {
+        const last = known[index]
+        if (last === undefined || after < last.after || after >= last.slot)
+          known[index] = { after, slot: slotAfter(each, zone, clockRuleOf(each, dst), after) ?? Infinity }
+        first = Math.min(first, known[index]?.slot ?? Infinity)
+      }
       return first === Infinity ? undefined : first
     },
     between(after, until, limit) {
