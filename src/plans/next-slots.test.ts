@@ -44,3 +44,22 @@ it('says that there are no more', () => {
   expect(slotTable(all).at(-1)).toBe('there is no slot after these')
   expect(slotTable({ ...all, slots: [] })).toEqual(['there is no slot'])
 })
+
+it('shows no more than maxRuns admits, and single times that are to come', () => {
+  const last = 'there is no slot after these'
+  const two = ['2026-03-28T00:15:00Z  Sat 2026-03-28 00:15', '2026-03-28T00:30:00Z  Sat 2026-03-28 00:30']
+  expect(tableOf({ everySeconds: 900, maxRuns: 2 }, 5)?.slice(2)).toEqual([...two, last])
+  expect(tableOf({ everySeconds: 900, maxRuns: 3 }, 2)?.slice(2)).toEqual(two)
+  const schedule = { ...scheduleOf({ everySeconds: 900, maxRuns: 7 }), status: { observedGeneration: 1, dispatchedRuns: 5 } }
+  expect(nextSlots(schedule, after, 5, new Map())).toMatchObject({ slots: [{}, {}], isAll: true })
+  expect(nextSlots({ ...schedule, status: { ...schedule.status, dispatchedRuns: 9 } }, after, 5, new Map())).toMatchObject({
+    slots: [],
+    isAll: true,
+  })
+  expect(tableOf({ at: ['2026-03-01T00:00:00Z', '2026-03-28T00:15:00Z'] }, 5)).toEqual([
+    '2 single times',
+    'SLOT                  LOCAL TIME',
+    ...two.slice(0, 1),
+    last,
+  ])
+})

@@ -15,7 +15,7 @@ export type NextSlots = {
 }
 
 /**
- * Returns the next `count` slots after `after`, by calendars as far as `files` has them; undefined if the spec or a file cannot be understood, or is
+ * Returns the next `count` slots after `after`, as far as `maxRuns` admits them, by calendars as far as `files` has them; undefined if the spec or a file cannot be understood, or is
  * not there.
  */
 export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, files: CalendarFiles): NextSlots | undefined {
@@ -23,14 +23,16 @@ export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, fi
   if (left?.kind !== 'Left') return undefined
   const source = left.plan.slots
   const slots: Slot[] = []
+  const runsLeft = Math.max(0, (schedule.spec.maxRuns ?? Infinity) - (schedule.status?.dispatchedRuns ?? 0))
+  const most = Math.min(count, runsLeft)
   let next = source.next(after)
-  for (; next !== undefined && slots.length < count; next = source.next(next)) slots.push(next)
+  for (; next !== undefined && slots.length < most; next = source.next(next)) slots.push(next)
   const timing = timingOf(schedule)
   const { timeZone } = schedule.spec
   return {
     timing: timingWords(timing, timeZone),
     slots: showSlots(slots, after, 'schedules' in timing ? timing : { timeZone, schedules: [] }),
-    isAll: next === undefined,
+    isAll: next === undefined || slots.length === runsLeft,
   }
 }
 
