@@ -242,6 +242,7 @@ describe('calendars', () => {
     const inFile = (files?: string): SchedulePlan =>
       planOf({
         ...forbid,
+        ...graph,
         timing: { ...everyMinute, calendars: { rules: 'a', ...(files === undefined ? {} : { files }) } },
         isHeld: files === undefined,
       })
