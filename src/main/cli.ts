@@ -7,6 +7,7 @@ const ownCommands = [
   ['operator', 'run the operator (in the cluster; the chart does this)'],
   ['worker --tasks FILE', 'run the tasks of a JavaScript module as a worker of a WorkerPool'],
   ['lint [FILE | FOLDER | -]…', 'check manifests without a cluster'],
+  ['import KIND FILE | -', 'write TaskSchedules for CronJobs, Celery beat or BullMQ'],
 ] as const
 
 async function usage(): Promise<string> {
@@ -34,6 +35,10 @@ async function main(argv: readonly string[], stop: AbortSignal): Promise<number>
       const { lintMain } = await import('./lint.ts')
       const { stdout, env } = process
       return lintMain({ argv: rest, write: writers(), isColoured: stdout.isTTY && (env['NO_COLOR'] ?? '') === '', nowMs: Date.now() })
+    }
+    case 'import': {
+      const { importMain } = await import('./import.ts')
+      return importMain({ argv: rest, env: process.env, write: writers(), stdin: process.stdin, stop })
     }
     case '--version':
       process.stdout.write(`${version()}\n`)

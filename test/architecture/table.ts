@@ -50,6 +50,7 @@ export const table: Readonly<Record<string, Row>> = {
   // Not `pure`: it hashes with node:crypto. Time, chance and environment are kept out of it like everywhere.
   plans: { values: ['api', ...pureRules], types: ['broker'] },
   lint: { values: ['api', 'plans'], packages: ['yaml'] },
+  import: { values: ['lint'], packages: ['yaml'] },
   runtime: { values: ['retry'] },
   'services/secrets': service(),
   'services/config-maps': service(),

@@ -1,0 +1,274 @@
+import { describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { lint } from '../lint/index.ts'
+import { importJobSchedulers } from './bullmq.ts'
+import { importBeatSchedule } from './celery-beat.ts'
+import { importCronJobs } from './cron-job.ts'
+import { type Draft, renderDrafts } from './draft.ts'
+
+/** The manifests, which pass lint, and the comments. */
+function rendered(drafts: readonly Draft[]) {
+  const { text, converted } = renderDrafts(drafts)
+  const { findings, manifests } = lint([{ path: 'out.yaml', text, isNamed: true }], { isComplete: false })
+  expect(findings.filter(({ severity }) => severity === 'error')).toEqual([])
+  expect(manifests).toBe(converted)
+  const objects = parseAllDocuments(text).map(
+    (document) => document.toJS() as { readonly metadata: object; readonly spec: Readonly<Record<string, unknown>> } | null,
+  )
+  const notes = text.split('\n').filter((line) => line.startsWith('# '))
+  return {
+    text,
+    converted,
+    specs: objects.flatMap((object) => (object === null ? [] : [object.spec])),
+    names: objects.flatMap((object) => (object === null ? [] : [object.metadata])),
+    notes,
+  }
+}
+
+const pods =
+  '{ spec: { restartPolicy: OnFailure, containers: [{ name: main, image: "acme:1", args: ["--home=$(HOME)", "$$(X)"], env: [{ name: A, value: "$(B)" }, { name: C, valueFrom: { fieldRef: { fieldPath: metadata.name } } }] }] } }'
+const cronJob = (spec: string, name = 'nightly') => `
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: ${name}, namespace: team, labels: { a: b } }
+spec: { ${spec}, jobTemplate: { spec: { backoffLimit: 2, ttlSecondsAfterFinished: 60, template: ${pods} } } }
+---
+`
+
+describe('CronJobs', () => {
+  it('become schedules that start the same Job', () => {
+    const text = cronJob(
+      'schedule: "30 2 * * *", timeZone: Europe/Berlin, concurrencyPolicy: Forbid, startingDeadlineSeconds: 300, suspend: true, successfulJobsHistoryLimit: 1',
+    )
+    const { specs, names, notes } = rendered(importCronJobs(text))
+    expect(names).toEqual([{ name: 'nightly', namespace: 'team' }])
+    expect(specs).toEqual([
+      {
+        schedules: ['30 2 * * *'],
+        timeZone: 'Europe/Berlin',
+        concurrencyPolicy: 'Forbid',
+        startingDeadlineSeconds: 300,
+        suspend: true,
+        job: {
+          spec: {
+            backoffLimit: 2,
+            ttlSecondsAfterFinished: 600,
+            template: {
+              spec: {
+                restartPolicy: 'OnFailure',
+                containers: [
+                  {
+                    name: 'main',
+                    image: 'acme:1',
+                    args: ['--home=$$(HOME)', '$$$(X)'],
+                    env: [
+                      { name: 'A', value: '$$(B)' },
+                      { name: 'C', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+                    ],
+                  },
+                ],
+              },
+            },
+          },
+        },
+      },
+    ])
+    const all = notes.join('\n')
+    expect(all).toContain('From CronJob team/nightly.')
+    for (const note of [
+      'a CronJob leaves a skipped time out',
+      'successfulJobsHistoryLimit has no counterpart',
+      'was 60; at least 600',
+      'Labels and annotations',
+      'TaskBroker',
+    ])
+      expect(all).toContain(note)
+  })
+
+  it.each<[string, object, string]>([
+    ['schedule: "@every 1h30m"', { everySeconds: 5400 }, 'counts "@every 1h30m" from its last run'],
+    [
+      'schedule: "CRON_TZ=Asia/Tokyo 0 9 * * *"',
+      { schedules: ['0 9 * * *'], timeZone: 'Asia/Tokyo' },
+      'a CronJob leaves a skipped time out',
+    ],
+    ['schedule: "*/90 * * * *"', { schedules: ['0 * * * *'], timeZone: 'UTC' }, 'has a step that is longer than its field'],
+    ['schedule: "@hourly"', { schedules: ['@hourly'] }, 'has no timeZone'],
+    ['schedule: "0 1 * * *", concurrencyPolicy: Replace', { concurrencyPolicy: 'Replace' }, 'otherwise both run'],
+    ['schedule: "0 1 * * *", startingDeadlineSeconds: 0', { schedules: ['0 1 * * *'] }, 'otherwise both run'],
+  ])('%s', (spec, want, note) => {
+    const { specs, notes } = rendered(importCronJobs(cronJob(spec)))
+    expect(specs).toMatchObject([want])
+    expect(notes.join('\n')).toContain(note)
+  })
+
+  it('one that is never due, or whose interval is too short, is a comment with the reason', () => {
+    const { converted, notes } = rendered(importCronJobs(cronJob('schedule: "0 0 30 2 *"') + cronJob('schedule: "@every 100ms"', 'fast')))
+    expect(converted).toBe(0)
+    expect(notes.join('\n')).toContain('From CronJob team/nightly: cannot be converted.')
+    expect(notes.join('\n')).toContain('is never due, because there is no such day')
+    expect(notes.join('\n')).toContain('From CronJob team/fast: cannot be converted.')
+  })
+
+  it('are found in lists, and objects of other kinds are passed over', () => {
+    const item = parseAllDocuments(cronJob('schedule: "@daily"'))[0]?.toJS() as object
+    const list = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [item, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }],
+    })
+    expect(importCronJobs(list).map(({ origin }) => origin)).toEqual(['CronJob team/nightly'])
+    expect(() => importCronJobs('a: [')).toThrow('is not YAML: ')
+  })
+})
+
+describe('a schedule of Celery beat', () => {
+  const exported = (entries: object, more: object = {}) =>
+    JSON.stringify({ timezone: 'Europe/Berlin', default_queue: 'celery', entries, ...more })
+
+  it('becomes one schedule for each entry', () => {
+    const { specs, names, notes } = rendered(
+      importBeatSchedule(
+        exported({
+          'Send report!': {
+            task: 'reports.send',
+            args: [],
+            kwargs: { to: 'all', text: '$(x)' },
+            options: { queue: 'mail', expires: 600, priority: 3 },
+            schedule: { crontab: ['30', '2', '*', '*', 'mon-fri'] },
+          },
+          poll: { task: 'poll', args: [1, 'a'], kwargs: { b: 2 }, options: {}, schedule: { seconds: 30 } },
+          'first-monday': { task: 'bill', args: [], kwargs: {}, options: null, schedule: { crontab: ['0', '6', '1-7', '*', 'monday'] } },
+        }),
+      ),
+    )
+    expect(names).toEqual([{ name: 'send-report' }, { name: 'poll' }, { name: 'first-monday' }])
+    expect(specs).toEqual([
+      {
+        schedules: ['30 2 * * MON-FRI'],
+        timeZone: 'Europe/Berlin',
+        startingDeadlineSeconds: 600,
+        task: { type: 'reports.send', queue: 'mail', payload: { to: 'all', text: '$$(x)' } },
+      },
+      { everySeconds: 30, task: { type: 'poll', queue: 'celery', payload: { args: [1, 'a'], kwargs: { b: 2 } } } },
+      {
+        schedules: ['0 6 1-7 * *'],
+        timeZone: 'Europe/Berlin',
+        calendars: { include: [{ name: 'weekdays', weekdays: ['MON'] }] },
+        task: { type: 'bill', queue: 'celery' },
+      },
+    ])
+    for (const note of [
+      'Named send-report',
+      'beat may leave a time out',
+      'options.priority (3) has no counterpart',
+      'became startingDeadlineSeconds',
+      'from its own start',
+      'positional arguments',
+      'at once, a cron expression one of them',
+    ])
+      expect(notes.join('\n')).toContain(note)
+  })
+
+  it('what has no counterpart is a comment', () => {
+    const { converted, notes } = rendered(
+      importBeatSchedule(
+        exported({
+          dusk: { task: 'lamps', schedule: { solar: ['sunset', 52.5, 13.4] } },
+          often: { task: 'poll', schedule: { seconds: 0.5 } },
+          odd: { task: 'poll', schedule: {} },
+        }),
+      ),
+    )
+    expect(converted).toBe(0)
+    for (const note of ['solar (["sunset",52.5,13.4]) has no counterpart', 'spec.everySeconds', 'of a kind that is not known'])
+      expect(notes.join('\n')).toContain(note)
+  })
+
+  it.each([
+    ['{', 'is not JSON: '],
+    ['[]', 'is not a JSON object'],
+    ['{}', 'has no entries: write the JSON that the snippet'],
+  ])('%j is refused', (text, message) => {
+    expect(() => importBeatSchedule(text)).toThrow(message)
+  })
+})
+
+describe('job schedulers of BullMQ', () => {
+  const exported = (...schedulers: readonly object[]) => JSON.stringify([{ queue: 'email_tasks', schedulers }])
+
+  it('become schedules of the same job in the same queue', () => {
+    const { specs, notes } = rendered(
+      importJobSchedulers(
+        exported(
+          {
+            key: 'digest',
+            name: 'send-digest',
+            pattern: '0 30 2 * * *',
+            tz: 'Europe/Berlin',
+            endDate: Date.UTC(2030, 0),
+            limit: 10,
+            iterationCount: 4,
+            template: {
+              data: { a: 1 },
+              opts: { attempts: 3, backoff: { type: 'fixed', delay: 1500 }, priority: 1, removeOnComplete: true },
+            },
+          },
+          { key: 'poll', name: 'poll', every: 60_000, offset: 5000, template: {} },
+        ),
+      ),
+    )
+    expect(specs).toEqual([
+      {
+        schedules: ['0 30 2 * * *'],
+        timeZone: 'Europe/Berlin',
+        endTime: '2030-01-01T00:00:00Z',
+        maxRuns: 6,
+        task: {
+          type: 'send-digest',
+          queue: 'email_tasks',
+          payload: { a: 1 },
+          retry: { maxRetries: 2, initialDelaySeconds: 2 },
+          priority: 100,
+        },
+      },
+      { everySeconds: 60, offsetSeconds: 5, task: { type: 'poll', queue: 'email_tasks' } },
+    ])
+    for (const note of [
+      'BullMQ runs it an hour later',
+      'limit 10 became maxRuns 6',
+      'removeOnComplete (true)',
+      'that of BullMQ was fixed',
+      'queue.removeJobScheduler("digest")',
+    ])
+      expect(notes.join('\n')).toContain(note)
+  })
+
+  it('what has no counterpart is a comment', () => {
+    const { converted, notes } = rendered(
+      importJobSchedulers(
+        exported(
+          { key: 'fast', name: 'fast', every: 500 },
+          { key: 'done', name: 'done', every: 1000, limit: 2, iterationCount: 2 },
+          { key: 'none', name: 'none' },
+        ),
+      ),
+    )
+    expect(converted).toBe(0)
+    for (const note of ['every 500 ms: slots are whole seconds', 'It has had all of its runs', 'neither pattern nor every'])
+      expect(notes.join('\n')).toContain(note)
+  })
+
+  it.each([
+    ['nothing', 'is not JSON: '],
+    ['[{"queue": 1}]', 'is not a list of queues with their schedulers'],
+  ])('%j is refused', (text, message) => {
+    expect(() => importJobSchedulers(text)).toThrow(message)
+  })
+})
+
+it('names that are alike get numbers', () => {
+  const draft = (name: string): Draft => ({ origin: name, name, notes: [], spec: { everySeconds: 60, task: { type: 't', queue: 'q' } } })
+  const { names } = rendered(['a b', 'a_b', 'ä', '', 'x'.repeat(200)].map(draft))
+  expect(names).toEqual([{ name: 'a-b' }, { name: 'a-b-2' }, { name: 'schedule' }, { name: 'schedule-2' }, { name: 'x'.repeat(55) }])
+})
