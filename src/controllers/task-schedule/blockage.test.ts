@@ -30,13 +30,15 @@ type There = {
   readonly open?: readonly OpenSlot[]
   /** What the broker says of the jobs of these slots; those that are missing were not looked at yet. */
   readonly found?: ReadonlyMap<number, Partial<PlacedState>>
-  readonly trouble?: (minute: number) => PodLook
+  /** Undefined: all its pods run. */
+  readonly trouble?: (minute: number) => PodLook | undefined
   /** Status of the Jobs. */
   readonly jobStatus?: object
   /** Statuses of the TaskExecutions in the cache. */
   readonly executions?: ReadonlyMap<number, object>
   readonly place?: object
   readonly isRead?: boolean
+  readonly isApiAway?: boolean
 }
 
 async function look(there: There): Promise<Awaited<ReturnType<typeof findBlockages>> & { readonly followed: readonly string[] }> {
@@ -65,10 +67,13 @@ async function look(there: There): Promise<Awaited<ReturnType<typeof findBlockag
       },
     },
     jobs: {
-      cached: ({ id }: { readonly id: string }) =>
-        ({ metadata: { name: `job-${jobNames.get(id)}` }, status: there.jobStatus }) as unknown as Job,
+      cached({ id }: { readonly id: string }) {
+        const minute = jobNames.get(id) ?? 0
+        const status = there.jobStatus ?? { active: 1, ready: there.trouble?.(minute) === undefined ? 1 : 0 }
+        return { metadata: { name: `job-${minute}` }, status } as unknown as Job
+      },
       trouble: async ({ metadata }: Job) => there.trouble?.(Number(metadata.name.slice(4))) ?? {},
-      hasStarted: async () => false,
+      hasStarted: async () => (there.isApiAway === true ? Promise.reject(new Error('no answer')) : false),
     },
   } as unknown as TaskScheduleDeps
   const record = there.isRead === false ? undefined : { revision: 1, ledger: { open: there.open ?? [], active: there.active } }
@@ -89,10 +94,20 @@ it('of runs in a queue finds all that are blocked, whichever of them was dispatc
   expect([looked.unknown, looked.followed.length]).toEqual([new Set(), 3])
 })
 
+const noPod: PodLook = { trouble: { unschedulable: 0, words: 'no pod', blocked: 'NoPod' }, againAfterMs: 5_000 }
+
+it('no number of Jobs that run hides one that does not, and the pods of a bounded number are listed', async () => {
+  const active = [...Array.from({ length: 150 }).keys()].map(withJob)
+  expect(told(await look({ active, trouble: (minute) => (minute === 149 ? noPod : undefined) }))).toEqual(['149 NoPod'])
+  let listed = 0
+  await look({ active, trouble: () => (listed++, noPod) })
+  expect(listed - active.length).toBe(20)
+})
+
 it('of Jobs and graphs finds them alike, the oldest first', async () => {
   const looked = await look({
     active: [withJob(1), withJob(2), ofGraph(3), ofGraph(4), queued(5)],
-    trouble: (minute) => (minute === 2 ? { trouble: { unschedulable: 0, words: 'no pod', blocked: 'NoPod' }, againAfterMs: 5_000 } : {}),
+    trouble: (minute) => (minute === 2 ? noPod : undefined),
     executions: new Map([
       [slotOf(3), { startTime: 't', conditions: [{ type: 'Blocked', status: 'True', reason: 'NoPool', message: 'm' }] }],
       [slotOf(4), { startTime: 't', conditions: [] }],
@@ -108,6 +123,11 @@ it.each<[string, There, Blockages['unknown']]>([
   ['a job was not looked at yet', { active: [queued(1)] }, new Set([slotOf(1)])],
   ['the endpoint of the broker is unknown', { active: [queued(1)], place: { kind: 'Blocked' } }, new Set([slotOf(1)])],
   ['the pods of a Job were not looked at yet', { active: [withJob(1)], trouble: () => ({ isUnknown: true }) }, new Set([slotOf(1)])],
+  [
+    'the API server does not say whether a Job has started',
+    { active: [withJob(1)], trouble: () => noPod, isApiAway: true },
+    new Set([slotOf(1)]),
+  ],
   ['the cache does not show the run of a graph', { active: [ofGraph(1)] }, new Set([slotOf(1)])],
 ])('says that it does not know while %s', async (_, there, unknown) => {
   expect(await look(there)).toMatchObject({ blocked: [], unknown })

@@ -2,11 +2,12 @@
 import { type BlockedScheduleReason, findCondition, type Job, type TaskExecution } from '../../api/index.ts'
 import type { PlacedRef } from '../../broker/index.ts'
 import { type Slot, slotJobId } from '../../contract/index.ts'
+import { errorMessage } from '../../errors/index.ts'
 import { slotObjectName } from '../../plans/index.ts'
 import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, queueOfGeneration } from '../../scheduling/index.ts'
 import { jobNamed } from '../../services/jobs/index.ts'
 import { describeWhereabout, queueFactsOf } from '../../services/tracking/index.ts'
-import { hasPod } from '../../workloads/index.ts'
+import { hasPod, hasUnreadyPods } from '../../workloads/index.ts'
 import {
   type Blockage,
   type Blockages,
@@ -28,8 +29,8 @@ type Look = {
   readonly againAfterMs?: number | undefined
 }
 
-/** So many runs of a schedule are looked at; with `Forbid` there is one. */
-const mostRuns = { jobs: 20, queued: 100 }
+/** So many runs of a schedule are looked at, and the pods of so many Jobs; with `Forbid` there is one. */
+const mostRuns = { jobs: 200, unready: 20, queued: 100 }
 
 /** A run that nothing has started so long after its dispatch is late: a pool and its nodes start in this time. */
 export const startPatienceMs = 300_000
@@ -51,9 +52,9 @@ export async function findBlockages(
   const active = activeRuns(ledger).filter(({ slot }) => slot * 1000 <= nowMs)
   const runs = Map.groupBy(active, ({ generation }) => placeOf(generation))
   const graphs = (runs.get('Graph') ?? []).map((run) => lookAtExecution(deps, key, memory, run))
-  const jobs = (runs.get('Job') ?? []).slice(0, mostRuns.jobs).map((run) => lookAtJob(deps, key, memory, run, context))
+  const jobs = lookAtJobs(deps, key, memory, runs.get('Job') ?? [], context)
   const queued = lookAtQueued(deps, key, memory, (runs.get('Queue') ?? []).slice(0, mostRuns.queued))
-  const looks = new Map([...graphs, ...(await Promise.all(jobs)), ...queued])
+  const looks = new Map([...graphs, ...(await jobs), ...queued])
   const late = active.flatMap(({ slot, dispatchedAtMs }) => {
     const leftMs = dispatchedAtMs + startPatienceMs - nowMs
     return looks.get(slot)?.detail.isStarted === false && leftMs > 0 ? [leftMs] : []
@@ -113,17 +114,23 @@ function blockedIn({ status }: TaskExecution): { readonly reason: BlockedSchedul
   return isWaiting ? { reason: 'NotStarted', message: succeeded.message } : undefined
 }
 
-async function lookAtJob(
-  { jobs, installation }: Deps,
-  key: string,
-  memory: Memory,
-  { slot }: ActiveRun,
-  context: Context,
-): Promise<Looked> {
+/** Jobs that run cost nothing, so that none of them hides one whose pods have to be listed; of others, the pods of the oldest are. */
+function lookAtJobs(deps: Deps, key: string, memory: Memory, runs: readonly ActiveRun[], context: Context): Promise<readonly Looked[]> {
   const { namespace = '', name } = memory.schedule.metadata
-  const { ledger } = namesOf(installation, key)
-  const job = jobs.cached(jobNamed(namespace, [name], slotJobId(ledger, slot)))
-  if (job === undefined) return [slot, { detail: {}, isUnknown: true }]
+  const { ledger } = namesOf(deps.installation, key)
+  let unready = 0
+  const looks = runs.slice(0, mostRuns.jobs).map(async ({ slot }): Promise<Looked> => {
+    const job = deps.jobs.cached(jobNamed(namespace, [name], slotJobId(ledger, slot)))
+    if (job === undefined) return [slot, { detail: {}, isUnknown: true }]
+    if (hasUnreadyPods(job)) unready += 1
+    return hasUnreadyPods(job) && unready > mostRuns.unready
+      ? [slot, { detail: detailOfJob(job, undefined) }]
+      : lookAtJob(deps, memory, slot, job, context)
+  })
+  return Promise.all(looks)
+}
+
+async function lookAtJob({ jobs }: Deps, memory: Memory, slot: Slot, job: Job, context: Context): Promise<Looked> {
   const { trouble, isUnknown, againAfterMs } = await jobs.trouble(job, context)
   const detail = detailOfJob(job, trouble?.reason)
   if (trouble?.words === undefined) return [slot, { detail, isUnknown, againAfterMs }]
@@ -131,9 +138,21 @@ async function lookAtJob(
   const message = `${named}: ${trouble.words}`
   // Asked once for what is said.
   const known = memory.blockages?.blocked.find((each) => each.slot === slot && each.message === message)?.hasBegun
-  const hasBegun = known ?? (await jobs.hasStarted(job, context))
+  const hasBegun = known ?? (await hasStarted(jobs, job, context))
+  if (hasBegun === undefined) return [slot, { detail, isUnknown: true, againAfterMs }]
   const reason = trouble.blocked ?? 'PodFailing'
   return [slot, { detail, blockage: { slot, reason, message, hasBegun, endedBy: `kubectl delete ${named}` }, againAfterMs }]
+}
+
+/** Undefined: the API server does not say. What is only told stops nothing else. */
+async function hasStarted(jobs: Deps['jobs'], job: Job, context: Context): Promise<boolean | undefined> {
+  try {
+    return await jobs.hasStarted(job, context)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    context.log.debug({ job: job.metadata.name, error: errorMessage(error) }, 'cannot find out whether a Job has started, retrying later')
+    return undefined
+  }
 }
 
 /** `trouble`: what is wrong with its pods, in a word. */
