@@ -68,6 +68,9 @@ function* arrayViolations(schema: JsonSchema, isWrittenByOne: boolean): Iterable
   for (const key of keys) if (!schema.items?.required?.includes(key)) yield `the list key ${key} is not required in its items`
 }
 
+/** Names of moments that say themselves that they are one. */
+const prepositions = ['until', 'from', 'to']
+
 function* objectViolations(schema: JsonSchema): Iterable<string> {
   const fields = schema.properties ?? {}
   if (schema.properties !== undefined && schema.additionalProperties !== undefined) yield 'has both properties and additionalProperties'
@@ -78,7 +81,7 @@ function* objectViolations(schema: JsonSchema): Iterable<string> {
   }
   for (const [name, field] of Object.entries(fields)) {
     if (!/^[a-z][A-Za-z0-9]*$/u.test(name)) yield `${name} is not camelCase`
-    if (field.format === 'date-time' && !name.endsWith('Time') && name !== 'until') yield `${name} is a moment: …Time`
+    if (field.format === 'date-time' && !name.endsWith('Time') && !prepositions.includes(name)) yield `${name} is a moment: …Time`
     // Kubernetes' own name of it.
     if (name === 'ttlSecondsAfterFinished') continue
     if (field.type === 'integer' && /timeout|window|delay(?!ed)|period|interval|deadline|ttl/iu.test(name) && !name.endsWith('Seconds')) {

@@ -16,6 +16,12 @@ export type Arguments = {
   readonly at?: string
   readonly count?: string
   readonly after?: string
+  readonly from?: string
+  readonly to?: string
+  readonly order?: string
+  readonly parallelism?: string
+  readonly maxRuns?: string
+  readonly dryRun: boolean
   /** `key=value`, in the order in which they were written. */
   readonly params: readonly string[]
   readonly slotTime?: string
@@ -43,6 +49,12 @@ const special = {
   at: { type: 'string' },
   count: { type: 'string' },
   after: { type: 'string' },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  order: { type: 'string' },
+  parallelism: { type: 'string' },
+  'max-runs': { type: 'string' },
+  'dry-run': { type: 'boolean' },
   param: { type: 'string', multiple: true },
   'slot-time': { type: 'string' },
   ttl: { type: 'string' },
@@ -70,7 +82,7 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
     wait = false,
     help = false,
   } = values
-  const slotTime = values['slot-time']
+  const { from, to, order, parallelism, 'max-runs': maxRuns, 'dry-run': dryRun = false, 'slot-time': slotTime } = values
   const because = values.because?.trim()
   const forMs = values.for === undefined ? undefined : parseDuration(values.for)
   if (values.for !== undefined && forMs === undefined) {
@@ -80,6 +92,7 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
     positionals,
     params,
     wait,
+    dryRun,
     help,
     ...(namespace === undefined ? {} : { namespace }),
     ...(context === undefined ? {} : { context }),
@@ -93,6 +106,11 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
     ...(at === undefined ? {} : { at }),
     ...(count === undefined ? {} : { count }),
     ...(after === undefined ? {} : { after }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    ...(order === undefined ? {} : { order }),
+    ...(parallelism === undefined ? {} : { parallelism }),
+    ...(maxRuns === undefined ? {} : { maxRuns }),
     ...(slotTime === undefined ? {} : { slotTime }),
     ...(ttl === undefined ? {} : { ttl }),
   }

@@ -4,11 +4,12 @@ import { cancel } from './cancel.ts'
 import { type Command, type CommandDeps, renderHelp } from './command.ts'
 import { resume, scale, suspend } from './suspend.ts'
 import { ack, silence, unack } from './acknowledge.ts'
+import { backfill } from './backfill.ts'
 import { next } from './next.ts'
 import { run } from './run.ts'
 
 /** Every command, in the order of `taskmill --help`. A new command is one file and its entry here. */
-const commands: Readonly<Record<string, Command>> = { run, cancel, next, scale, suspend, resume, ack, silence, unack }
+const commands: Readonly<Record<string, Command>> = { run, backfill, cancel, next, scale, suspend, resume, ack, silence, unack }
 
 export const commandNames: readonly string[] = Object.keys(commands)
 

@@ -60,7 +60,7 @@ export const run: Command = {
       const payload = given?.startsWith('@') === true ? await fileOf(context, given.slice(1)) : inline
       const object = source.kind === 'Task' ? undefined : await readObject(context, source)
       if (payload !== undefined && source.kind === 'TaskSchedule') needTask(source, object as TaskSchedule)
-      const created = await create(context, nameOf(source), {
+      const created = await createRun(context, nameOf(source), {
         ...specOf(source, payload),
         ...(parameters === undefined ? {} : { parameters }),
         ...start,
@@ -140,7 +140,8 @@ function startWords({ startTime, delaySeconds }: Start): string {
   return delaySeconds === undefined ? '' : ` that starts in ${formatDuration(delaySeconds * 1000)}`
 }
 
-function create({ client, namespace, onWarning }: Context, name: string, spec: object): Promise<TaskExecution> {
+/** Creates a TaskExecution, whose name begins with this one. */
+export function createRun({ client, namespace, onWarning }: Context, name: string, spec: object): Promise<TaskExecution> {
   const metadata = { namespace, name: '', generateName: `${name.slice(0, longestPrefix).replace(/[-.]+$/u, '')}-` }
   // No abort signal: the command must know whether the run was created.
   const object = { metadata, spec } as unknown as Written<TaskExecution>
@@ -166,7 +167,7 @@ async function fileOf({ readText }: Context, path: string): Promise<object> {
 }
 
 /** Returns undefined for `never`. */
-function ttlOf({ ttl }: Arguments): number | undefined {
+export function ttlOf({ ttl }: Arguments): number | undefined {
   if (ttl === undefined) return defaultTtlMs
   if (ttl === 'never') return undefined
   const ms = parseDuration(ttl)

@@ -19,7 +19,7 @@ export {
   runKey,
 } from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
-export { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersion, readVersionOne } from './reader.ts'
+export { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersion } from './reader.ts'
 export {
   dispatcherName,
   doneQueue,

@@ -36,17 +36,12 @@ export function readOptional<K extends string, V>(
   return (value === undefined ? {} : { [key]: read(value, key) }) as { readonly [P in K]?: V }
 }
 
-/** Throws unless it is a record of version 1: a later version may have written it. */
-export function readVersionOne(value: unknown, name: string): Fields {
-  return readVersion(value, name, 1)
-}
-
 /** Throws unless it is a record of version 1 to `newest`: a later version may have written it. */
 export function readVersion(value: unknown, name: string, newest: number): Fields {
   const it = readFields(value, name)
   const v = it['v']
   const isKnown = typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= newest
   const known = Array.from({ length: newest }, (_, index) => index + 1).join(' and ')
-  if (!isKnown) throw new TypeError(`v is ${JSON.stringify(v)}, but only ${known} ${newest === 1 ? 'is' : 'are'} supported`)
+  if (!isKnown) throw new TypeError(`v is ${JSON.stringify(v)}, but only ${known} are supported`)
   return it
 }

@@ -88,7 +88,7 @@ function variablesOf(state: RunState, begun: Begun, index: number): Readonly<Rec
       outcome: of?.isFinally === true ? state.totals.nodesOutcome : undefined,
     },
     parameters: plan.parameters,
-    slot: plan.slot,
+    slot: of?.spec.slot ?? plan.slot,
   }
 }
 

@@ -21,7 +21,7 @@ import {
   type RunStep,
 } from './index.ts'
 
-type Desired = 'Running' | 'Cancelled' | 'Deleted'
+type Desired = 'Running' | 'Paused' | 'Cancelled' | 'Deleted'
 
 /** `Ready` waits in the queue; a removed job is not there. `runs` counts how often a worker has taken it. */
 type JobModel = { readonly state: 'Ready' | 'Running' | 'Ended'; readonly runs: number; readonly hasDone: boolean }
@@ -403,6 +403,8 @@ const scenarios: readonly Scenario[] = [
     desired: ['Running'],
   },
   { name: 'cancelled, racing with starts and ends', plan: chain, crashes: 1, desired: ['Running', 'Cancelled'] },
+  { name: 'paused and continued, racing with starts and ends', plan: chain, crashes: 1, desired: ['Running', 'Paused', 'Running'] },
+  { name: 'paused from the begin, then cancelled', plan: chain, crashes: 0, desired: ['Paused', 'Cancelled'] },
   {
     name: 'cancelled, with finally',
     plan: planOf([nodeOf('a')], { finally: [nodeOf('z')] }),

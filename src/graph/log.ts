@@ -3,7 +3,7 @@
  * TaskDependency does not affect a run that has started.
  */
 import type { NodeExecutorName, TaskDependency } from '../api/index.ts'
-import { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersionOne } from '../contract/index.ts'
+import { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersion } from '../contract/index.ts'
 import { parseJson } from '../json/index.ts'
 
 /**
@@ -30,6 +30,8 @@ export type PlanNode = { readonly [K in NodeExecutorName]?: Templates[K] | undef
   readonly timeoutSeconds?: number | undefined
   /** Whether the run fails when this node fails. */
   readonly required: boolean
+  /** The slot of the node, in RFC 3339, in place of that of the run. */
+  readonly slot?: string | undefined
 }
 
 /** What runs a node, and its template. */
@@ -91,7 +93,8 @@ export type NodeReport = {
 /** The end of a node's effect, as it was delivered. */
 export type NodeEnd = NodeReport & { readonly node: string; readonly outcome: 'Succeeded' | 'Failed' }
 
-export type Begun = { readonly v: 1; readonly kind: 'Begun'; readonly atMs: number; readonly token: string; readonly plan: RunPlan }
+/** `v` is 2 if a node has a slot of its own: an operator that does not know such nodes would run them without it, so it must refuse the log. */
+export type Begun = { readonly v: 1 | 2; readonly kind: 'Begun'; readonly atMs: number; readonly token: string; readonly plan: RunPlan }
 
 /** The intent to run a node. From here on its job may be in the queue, or its Kubernetes Job may exist. */
 export type Started = { readonly v: 1; readonly kind: 'Started'; readonly atMs: number; readonly node: string }
@@ -157,13 +160,13 @@ export type LaterEntry = Exclude<RunEntry, { readonly kind: 'Begun' | 'Archived'
 
 /** Reads one entry of a log and drops unknown fields. Throws on what this version does not understand. */
 export function parseEntry(document: string): RunEntry {
-  const it = readVersionOne(parseJson(document), 'the entry')
+  const it = readVersion(parseJson(document), 'the entry', 2)
   const kinds = ['Begun', 'Started', 'Placed', 'Stopping', 'Ended', 'Cancelling', 'TimedOut', 'Finished', 'Deleting', 'Archived'] as const
   const kind = readOneOf(it['kind'], kinds, 'kind')
   const atMs = readNumber(it['atMs'], 'atMs')
   switch (kind) {
     case 'Begun':
-      return { v: 1, kind, atMs, token: readText(it['token'], 'token'), plan: readPlan(it['plan']) }
+      return begunWith(readText(it['token'], 'token'), readPlan(it['plan']), atMs)
     case 'Started':
     case 'Placed':
       return { v: 1, kind, atMs, node: readText(it['node'], 'node') }
@@ -180,6 +183,11 @@ export function parseEntry(document: string): RunEntry {
     case 'Archived':
       return { v: 1, kind, atMs, token: readText(it['token'], 'token'), ...readOutcome(it) }
   }
+}
+
+export function begunWith(token: string, plan: RunPlan, atMs: number): Begun {
+  const hasSlots = [...plan.nodes, ...plan.finally].some(({ slot }) => slot !== undefined)
+  return { v: hasSlots ? 2 : 1, kind: 'Begun', atMs, token, plan }
 }
 
 function readOutcome(it: Fields): Pick<Finished, 'outcome' | 'reason' | 'message'> {
@@ -233,6 +241,7 @@ function readNode(it: Fields): PlanNode {
     ...readOptional('when', it['when'], readText),
     ...readOptional('timeoutSeconds', it['timeoutSeconds'], readNumber),
     required: it['required'] === true,
+    ...readOptional('slot', it['slot'], readText),
     ...Object.fromEntries(templates),
   }
   executorOf(node)

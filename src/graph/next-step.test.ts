@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { failed, jobOf, nodeOf, payloadOf, planOf, stageOf, succeeded } from './fixtures.ts'
-import { nextRunStep, viewNodes, notePlaced, notePostponed, noteRefused, viewRun, type Ended, type RunEntry } from './index.ts'
+import {
+  nextRunStep,
+  viewNodes,
+  notePlaced,
+  notePostponed,
+  noteRefused,
+  viewRun,
+  type Ended,
+  type PlanNode,
+  type RunEntry,
+} from './index.ts'
 
 const entriesOf = (log: readonly string[]): readonly RunEntry[] => log.map((document) => JSON.parse(document) as RunEntry)
 const endOf = (log: readonly string[], node: string): Ended | undefined =>
@@ -83,6 +93,57 @@ describe('a run from its begin to its end', () => {
     expect(stage.play(59_999, { begin })).toEqual(['wait until 60000'])
     expect(stage.play(60_000, { begin })).toEqual(['append begin: Begun, Started task', 'place task', 'wait'])
     expect(stage.play(60_001, { begin: { ...begin, notBeforeMs: 90_000 } })).toEqual(['wait'])
+  })
+
+  it('a run that is paused starts nothing, records ends, and goes on later', () => {
+    const plan = planOf([nodeOf('a'), nodeOf('b', ['a']), nodeOf('c')], { finally: [nodeOf('z')] })
+    const stage = stageOf(plan)
+    const paused = { desired: 'Paused' } as const
+    expect(stage.play(0, paused)).toEqual(['wait'])
+    stage.play(1)
+    expect(stage.play(2, { ...paused, ended: [succeeded('a')] })).toEqual(['append end: a Succeeded', 'acknowledge a', 'wait'])
+    expect(stage.play(3, { ...paused, ended: [failed('c')] })).toEqual([
+      'append end: c Failed (AttemptsExhausted)',
+      'acknowledge c',
+      'wait',
+    ])
+    expect(stage.play(4)[0]).toMatch(/^append advance: b Omitted \(RunStopped\), Started z/u)
+    // The last node of a paused run ends it.
+    expect(stage.play(5, { ...paused, ended: [succeeded('z')] })).toEqual([
+      'append end: z Succeeded, Finished Failed',
+      'acknowledge z',
+      'wait',
+    ])
+  })
+
+  it('a paused run is cancelled, and its time limit passes', () => {
+    const cancelled = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a'])]))
+    cancelled.play(0)
+    cancelled.play(1, { desired: 'Paused' })
+    expect(cancelled.play(2, { desired: 'Cancelled' }).at(-2)).toContain('Finished Cancelled')
+    const limited = stageOf(planOf([nodeOf('a'), nodeOf('b', ['a'])], { timeoutSeconds: 1 }))
+    limited.play(0)
+    expect(limited.play(1_000, { desired: 'Paused' }).at(-2)).toContain('Finished TimedOut')
+  })
+
+  it('a node with a slot of its own has it in its expressions, also in another process', () => {
+    const slotted = (day: string) => nodeOf(`d${day}`, [], { ...payloadOf({ at: '$(slot)' }), slot: `2026-11-${day}T00:00:00Z` })
+    const plan = planOf([slotted('01'), slotted('02'), nodeOf('run', [], payloadOf({ at: '$(slot)' }))], { slot: '2026-11-29T00:00:00Z' })
+    const stage = stageOf(plan)
+    stage.play(0)
+    const other = stageOf(plan, [...stage.log])
+    const step = nextRunStep(other.run, { desired: 'Running', ended: [] }, 1)
+    const payloads = step.kind === 'Place' ? step.nodes.map((node) => ('task' in node ? node.task.payload : undefined)) : []
+    expect(payloads).toEqual(['01', '02', '29'].map((day) => ({ at: `2026-11-${day}T00:00:00Z` })))
+  })
+
+  it('the log of a run with such nodes is of a version that older operators refuse', () => {
+    const versionOf = (node: PlanNode) => {
+      const stage = stageOf(planOf([node]))
+      stage.play(0)
+      return (JSON.parse(stage.log[0] ?? '') as { readonly v: number }).v
+    }
+    expect([versionOf(nodeOf('a')), versionOf(nodeOf('a', [], { slot: '2026-11-29T00:00:00Z' }))]).toEqual([1, 2])
   })
 
   it('a run that is cancelled before its time ends at once, and starts nothing', () => {

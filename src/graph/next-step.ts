@@ -6,7 +6,7 @@
 import { errorMessage } from '../errors/index.ts'
 import type { Graph } from './compile.ts'
 import { decideNode, effectOf, endStoppedNode, toEndedEntry, toFinishedEntry } from './entries.ts'
-import type { Begun, Ended, LaterEntry, StopReason, NodeEnd, RunEntry } from './log.ts'
+import { type Begun, begunWith, type Ended, type LaterEntry, type NodeEnd, type RunEntry, type StopReason } from './log.ts'
 import type { Effect } from './node-expressions.ts'
 import { beginRun, createRun, type Run } from './run.ts'
 import { type RunState, applyEntryTo, type NodeState } from './transitions.ts'
@@ -51,8 +51,9 @@ function beginStep(knowledge: RunKnowledge, nowMs: number): RunStep {
   if (knowledge.begin === undefined) return acknowledgeEnds(knowledge) ?? { kind: 'Wait' }
   const { token, graph, notBeforeMs = -Infinity } = knowledge.begin
   // A run that is cancelled before its time begins at once, and ends as Cancelled without a start.
+  if (knowledge.desired === 'Paused') return acknowledgeEnds(knowledge) ?? { kind: 'Wait' }
   if (nowMs < notBeforeMs && knowledge.desired === 'Running') return acknowledgeEnds(knowledge) ?? { kind: 'Wait', untilMs: notBeforeMs }
-  const begun: Begun = { v: 1, kind: 'Begun', atMs: nowMs, token, plan: graph.plan }
+  const begun = begunWith(token, graph.plan, nowMs)
   const run = createRun()
   beginRun(run, begun, graph)
   const entries = run.state === undefined ? [] : draftFor(run, run.state, begun, { ...knowledge, ended: [] }, nowMs).entries
@@ -73,7 +74,7 @@ function draftFor(run: Run, state: RunState, begun: Begun, knowledge: RunKnowled
   endStopped(draft, run, nowMs)
   stopRun(draft, begun, knowledge, nowMs)
   stopNodes(draft, run, nowMs)
-  advance(draft, begun, nowMs)
+  advance(draft, begun, knowledge, nowMs)
   return draft
 }
 
@@ -133,9 +134,11 @@ function stopNodes(draft: Draft, run: Run, nowMs: number): void {
   else for (const { node } of run.deadlines.passed(nowMs)) stop(node, 'TimedOut')
 }
 
-/** Decides every node that can be decided, up to the end of the run. */
-function advance(draft: Draft, begun: Begun, nowMs: number): void {
-  for (const index of draft.ready) {
+/** Decides every node that can be decided, up to the end of the run; while it is paused, only the end. */
+function advance(draft: Draft, begun: Begun, { desired }: RunKnowledge, nowMs: number): void {
+  // A run that is being cancelled or out of time goes on to its end.
+  const isPaused = desired === 'Paused' && draft.totals.cancellingAtMs === undefined && draft.totals.timedOutAtMs === undefined
+  for (const index of isPaused ? [] : draft.ready) {
     if (draft.isFull) return
     if (draft.node(index).phase === 'Pending') draft.add('advance', decideNode(draft, begun, index, nowMs))
   }
@@ -201,10 +204,10 @@ function endedAs(outcome: 'Failed', node: string, atMs: number): Pick<Ended, 'v'
 /** What is known when a step is decided, beside the run itself. */
 export type RunKnowledge = {
   /**
-   * `Deleted`: remove what was started and delete the log. A deletion that has begun in the log continues, whatever is
-   * desired.
+   * `Paused`: nothing new starts. `Deleted`: remove what was started and delete the log. A deletion that has begun in the
+   * log continues, whatever is desired.
    */
-  readonly desired: 'Running' | 'Cancelled' | 'Deleted'
+  readonly desired: 'Running' | 'Paused' | 'Cancelled' | 'Deleted'
   /** Ends that have arrived and are not acknowledged. */
   readonly ended: readonly NodeEnd[]
   /** What a run without a log starts with; undefined: the run must not start (again). */

@@ -11,7 +11,8 @@
 export { type CalendarFiles, configMapsOf, type ConfigMapReading, type LeftByFiles } from './calendars.ts'
 export { type Fault, type Faults, hasFaults, summarizeFaults, type Understood } from './fault.ts'
 export { findFaults } from './faults-of.ts'
-export { type NextSlots, nextSlots, slotTable } from './next-slots.ts'
+export { type BackfillRange } from './backfill.ts'
+export { type NextSlots, nextSlots, slotsToBackfill, slotTable } from './next-slots.ts'
 export { isRecorded, type NewExecution, ownerOfSlots, type SlotRun, slotObjectName, parseSlotRun } from './slot-run.ts'
 export {
   type ScheduleFaultReason,

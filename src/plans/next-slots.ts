@@ -1,7 +1,9 @@
 import type { TaskSchedule } from '../api/index.ts'
 import { type Slot, slotTime } from '../contract/index.ts'
 import { type ShownSlot, showSlots } from '../scheduling/index.ts'
+import { type BackfillRange, slotsInRange } from './backfill.ts'
 import type { CalendarFiles } from './calendars.ts'
+import type { Fault } from './fault.ts'
 import { slotsLeftOf, timingOf } from './task-schedule.ts'
 
 /** The slots of a schedule after a moment, as people see them. */
@@ -31,12 +33,31 @@ export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, fi
   const { timeZone } = schedule.spec
   return {
     timing: timingWords(timing, timeZone),
-    slots: showSlots(slots, after, 'schedules' in timing ? timing : { timeZone, schedules: [] }),
+    slots: showSlots(slots, after, shownTimingOf(timing, timeZone)),
     isAll: next === undefined || slots.length === runsLeft,
   }
 }
 
+/** Returns the slots that a backfill would run, in its order, or why it cannot; `createdAt`: when its TaskExecution is created. */
+export function slotsToBackfill(schedule: TaskSchedule, range: BackfillRange, createdAt: string): NextSlots | Fault {
+  const slots = slotsInRange(schedule, range, createdAt)
+  if ('reason' in slots) return slots
+  const timing = timingOf(schedule)
+  const { timeZone } = schedule.spec
+  const ascending = slots.toSorted((a, b) => a - b)
+  const shown = showSlots(ascending, (ascending[0] ?? 0) - 1, shownTimingOf(timing, timeZone)).filter(({ slot }) => slot !== undefined)
+  return {
+    timing: timingWords(timing, timeZone),
+    slots: range.order === 'OldestFirst' ? shown : shown.toReversed(),
+    isAll: false,
+  }
+}
+
 type Timing = ReturnType<typeof timingOf>
+
+function shownTimingOf(timing: Timing, timeZone: string): Parameters<typeof showSlots>[2] {
+  return 'schedules' in timing ? timing : { timeZone, schedules: [] }
+}
 
 function timingWords(timing: Timing, timeZone: string): string {
   if ('schedules' in timing) return `${timing.schedules.join('; ')} in ${timeZone}`

@@ -9,10 +9,11 @@ import {
 } from '../api/index.ts'
 import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type RunPlan } from '../graph/index.ts'
 import { isRawNumber } from '../json/index.ts'
+import { backfillNodes, type BackfillFaultReason, slotsInRange } from './backfill.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
 import { understandParameters } from './task-schedule.ts'
 
-export type RunFaultReason = GraphFaultReason | 'PayloadTooLarge' | 'PayloadWithoutTask'
+export type RunFaultReason = GraphFaultReason | BackfillFaultReason | 'PayloadTooLarge' | 'PayloadWithoutTask'
 
 export type UnderstoodRun = Understood<{ readonly graph: Graph }, RunFaultReason>
 export type UnderstoodDependency = Understood<{ readonly graph: Graph }, GraphFaultReason>
@@ -69,22 +70,50 @@ function slotOf(execution: TaskExecution): string | undefined {
 }
 
 /** Compiles the template of a schedule, or its graph, with the changes of the execution. */
-function understandScheduled({ spec }: TaskExecution, schedule: TaskSchedule, graph: TaskDependency | undefined, of: OfRun): UnderstoodRun {
+function understandScheduled(
+  execution: TaskExecution,
+  schedule: TaskSchedule,
+  graph: TaskDependency | undefined,
+  of: OfRun,
+): UnderstoodRun {
+  const { spec } = execution
   const start = slotStartOf(schedule.spec)
   switch (start.kind) {
     case 'task': {
       const { payload } = start.value
       const changed = spec.payload === undefined ? payload : (merged(payload ?? {}, spec.payload) as typeof spec.payload)
       const task = { ...start.value, ...(changed === undefined ? {} : { payload: changed }) }
-      return understandSingle(of, single('task', { task }))
+      return understandTemplate(execution, schedule, of, 'task', { task })
     }
     case 'job':
       if (spec.payload !== undefined) return payloadOf(schedule, 'creates a Kubernetes Job', 'job')
-      return understandSingle(of, single('job', { job: start.value }))
+      return understandTemplate(execution, schedule, of, 'job', { job: start.value })
     case 'dependencyRef':
       if (spec.payload !== undefined) return payloadOf(schedule, 'starts a graph', 'dependencyRef and parameters')
+      if (spec.range !== undefined) return rangeOfGraphs(schedule)
       return asScheduled(schedule, given(graph), of)
   }
+}
+
+/** Runs the template of a schedule once, or once for each slot of a range. */
+function understandTemplate(
+  { metadata, spec: { range } }: TaskExecution,
+  schedule: TaskSchedule,
+  of: OfRun,
+  name: 'task' | 'job',
+  what: Pick<PlanNode, 'task' | 'job'>,
+): UnderstoodRun {
+  const once = understandSingle(of, single(name, what))
+  if (range === undefined || !once.ok) return once
+  const slots = slotsInRange(schedule, range, metadata.creationTimestamp)
+  if ('reason' in slots) return { ok: false, faults: [slots] }
+  const nodes = backfillNodes(slots, range.parallelism, what)
+  return 'reason' in nodes ? { ok: false, faults: [nodes] } : understandNodes(of, nodes)
+}
+
+function rangeOfGraphs({ metadata }: TaskSchedule): UnderstoodRun {
+  const message = `tsch/${metadata.name} starts graphs, which cannot run over a range. Next: create a TaskExecution with slotTime for each slot`
+  return { ok: false, faults: [{ reason: 'RangeInvalid', field: 'spec.range', message }] }
 }
 
 /** The caller has already looked up the referenced objects. */
@@ -94,11 +123,15 @@ function given<T>(referred: T | undefined): T {
 }
 
 /** A run of one node. */
-function understandSingle({ name, timeoutSeconds, slot }: OfRun, node: PlanNode): UnderstoodRun {
+function understandSingle(of: OfRun, node: PlanNode): UnderstoodRun {
+  return understandNodes(of, [node])
+}
+
+function understandNodes({ name, timeoutSeconds, slot }: OfRun, nodes: readonly PlanNode[]): UnderstoodRun {
   return understood(
     {
       name,
-      nodes: [node],
+      nodes,
       finally: [],
       onNodeFailure: 'Stop',
       parameters: {},

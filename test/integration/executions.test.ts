@@ -108,27 +108,27 @@ describe('a run that starts later', () => {
   const scheduled = (run: TaskExecution) => conditionOf(run, 'Succeeded')?.reason === 'Scheduled'
 
   it('waits for its time, whatever it runs, and says so', async () => {
-    await createSchedule(home.client, home.namespace, 'later', {
+    await createSchedule(home.client, home.namespace, 'eta', {
       schedules: ['0 1 1 1 *'],
       suspend: true,
-      task: { type: 'x', queue: 'later' },
+      task: { type: 'x', queue: 'eta' },
     })
-    await home.graph('later', { nodes: [{ name: 'a', task: task('later') }] })
+    await home.graph('eta', { nodes: [{ name: 'a', task: task('eta') }] })
     const container = { restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] }
     await Promise.all([
-      home.execute('later-task', { task: task('later'), startTime: far }),
-      home.execute('later-job', { job: { spec: { template: { spec: container } } }, startTime: far }),
-      home.execute('later-schedule', { scheduleRef: { name: 'later' }, startTime: far }),
-      home.execute('later-graph', { dependencyRef: { name: 'later' }, startTime: far }),
+      home.execute('eta-task', { task: task('eta'), startTime: far }),
+      home.execute('eta-job', { job: { spec: { template: { spec: container } } }, startTime: far }),
+      home.execute('eta-schedule', { scheduleRef: { name: 'eta' }, startTime: far }),
+      home.execute('eta-graph', { dependencyRef: { name: 'eta' }, startTime: far }),
     ])
-    for (const name of ['later-task', 'later-job', 'later-schedule', 'later-graph']) {
+    for (const name of ['eta-task', 'eta-job', 'eta-schedule', 'eta-graph']) {
       const run = await home.execution(name, scheduled)
       expect(run.status).toMatchObject({ state: 'Pending', waitingFor: `its start at ${far}` })
       expect(run.status).not.toHaveProperty('startTime')
       expect(conditionOf(run, 'Succeeded')).toEqual({ status: 'Unknown', reason: 'Scheduled', message: `it starts at ${far}` })
       expect(await logOf(name)).toEqual([])
     }
-    expect(await home.commands.llen('bull:later:wait')).toBe(0)
+    expect(await home.commands.llen('bull:eta:wait')).toBe(0)
     expect(await home.kubectl('get', 'jobs', '-o', 'name')).toBe('')
   })
 
@@ -136,13 +136,13 @@ describe('a run that starts later', () => {
     const consumer = home.consume('at-time', async () => undefined)
     const startTime = soon(4)
     await home.execute('at-time', { task: task('at-time', { payload: { at: '$(slot)' } }), startTime })
-    await home.execute('put-off', { task: task('at-time', { payload: { at: 'put-off' } }), delaySeconds: 3600 })
-    await home.execution('put-off', scheduled)
+    await home.execute('eta-moved', { task: task('at-time', { payload: { at: 'eta-moved' } }), delaySeconds: 3600 })
+    await home.execution('eta-moved', scheduled)
     const patch = '[{"op": "remove", "path": "/spec/delaySeconds"}]'
-    await home.kubectl('patch', 'tex', 'put-off', '--type=json', '-p', patch)
-    const [moved, run] = await Promise.all([home.execution('put-off', ended), home.execution('at-time', ended)])
+    await home.kubectl('patch', 'tex', 'eta-moved', '--type=json', '-p', patch)
+    const [moved, run] = await Promise.all([home.execution('eta-moved', ended), home.execution('at-time', ended)])
     expect([moved.status?.state, run.status?.state]).toEqual(['Succeeded', 'Succeeded'])
-    expect(consumer.runs.map(({ data }) => data)).toEqual([{ at: 'put-off' }, { at: `${startTime.slice(0, 19)}Z` }])
+    expect(consumer.runs.map(({ data }) => data)).toEqual([{ at: 'eta-moved' }, { at: `${startTime.slice(0, 19)}Z` }])
     // The operator and Redis have the clock of this machine.
     expect(consumer.runs[1]?.atMs).toBeGreaterThanOrEqual(Date.parse(startTime))
     await expect(home.kubectl('patch', 'tex', 'at-time', '--type=merge', '-p', `{"spec":{"startTime":"${far}"}}`)).rejects.toThrow(
@@ -157,18 +157,21 @@ describe('a run that starts later', () => {
   })
 
   it('ends as Cancelled, and starts nothing, if it is cancelled before its time', async () => {
-    await home.graph('cancelled-early', { nodes: [{ name: 'a', task: task('early') }], finally: [{ name: 'z', task: task('early') }] })
-    await home.execute('ended-early', { dependencyRef: { name: 'cancelled-early' }, startTime: far })
-    await home.execution('ended-early', scheduled)
-    await home.kubectl('patch', 'tex', 'ended-early', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
-    const run = await home.execution('ended-early', ended)
+    await home.graph('cancelled-early', {
+      nodes: [{ name: 'a', task: task('eta-early') }],
+      finally: [{ name: 'z', task: task('eta-early') }],
+    })
+    await home.execute('eta-early', { dependencyRef: { name: 'cancelled-early' }, startTime: far })
+    await home.execution('eta-early', scheduled)
+    await home.kubectl('patch', 'tex', 'eta-early', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
+    const run = await home.execution('eta-early', ended)
     expect([run.status?.state, nodesOf(run)]).toEqual(['Cancelled', ['a Omitted', 'z Omitted']])
-    expect(await home.commands.llen('bull:early:wait')).toBe(0)
+    expect(await home.commands.llen('bull:eta-early:wait')).toBe(0)
   })
 
   it('fails at once if its template has a fault', async () => {
-    await home.execute('faulty-later', { task: task('later', { payload: { a: '$(slott)' } }), startTime: far })
-    expect((await home.execution('faulty-later', ended)).status?.state).toBe('Failed')
+    await home.execute('eta-faulty', { task: task('eta', { payload: { a: '$(slott)' } }), startTime: far })
+    expect((await home.execution('eta-faulty', ended)).status?.state).toBe('Failed')
   })
 
   it('starts once, also if the operator is killed around its time', async () => {
@@ -183,6 +186,59 @@ describe('a run that starts later', () => {
     home.startOperator()
     await Promise.all(names.map((name) => home.execution(name, ended)))
     expect(consumer.runs.map(({ data }) => (data as { name: string }).name).toSorted()).toEqual(names.toSorted())
+  })
+})
+
+describe('a backfill', () => {
+  const range = { from: '2026-01-01T00:00:00Z', to: '2026-01-05T23:59:59Z' }
+  const create = (name: string) =>
+    createSchedule(home.client, home.namespace, name, {
+      schedules: ['0 1 * * *'],
+      suspend: true,
+      task: { type: 'x', queue: name, payload: { slot: '$(slot)' } },
+    })
+  const slotsRun = (runs: readonly { readonly data: unknown }[]) => runs.map(({ data }) => (data as { slot: string }).slot.slice(8, 10))
+
+  it('runs each slot of its range once, in order, past a failure, and touches nothing of the schedule', async () => {
+    const consumer = home.consume('refill', ({ data }) =>
+      (data as { slot: string }).slot.includes('-03T') ? Promise.reject(new Error('bad day')) : Promise.resolve(),
+    )
+    await create('refill')
+    await home.execute('refill', { scheduleRef: { name: 'refill' }, range: { ...range, order: 'NewestFirst' } })
+    const run = await home.execution('refill', ended)
+    expect(slotsRun(consumer.runs)).toEqual(['05', '04', '03', '02', '01'])
+    expect(run.status).toMatchObject({ state: 'Failed', progress: '5/5, 1 failed', source: 'tsch/refill', schedule: 'refill' })
+    expect(run.status?.failureMessage).toBe('slot-20260103t010000z: AttemptsExhausted, bad day')
+    const schedule = await home.schedule('refill', () => true)
+    for (const field of ['lastScheduleTime', 'recentRuns', 'active']) expect(schedule.status).not.toHaveProperty(field)
+  })
+
+  it('is refused with its number of slots when they are more than its bound', async () => {
+    await create('bounded')
+    await home.execute('bounded', { scheduleRef: { name: 'bounded' }, range: { ...range, maxRuns: 4 } })
+    const run = await home.execution('bounded', ended)
+    expect(run.status?.failureMessage).toContain('spec.range: it has 5 slots, but at most 4 (maxRuns) may run')
+    expect(await home.commands.llen('bull:bounded:wait')).toBe(0)
+  })
+
+  it('pauses and goes on, and each slot still runs once when the operator is killed meanwhile', async () => {
+    const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>())
+    let begun = 0
+    const consumer = home.consume('paused', () => gates[begun++]?.promise ?? Promise.resolve())
+    await create('paused')
+    await home.execute('paused', { scheduleRef: { name: 'paused' }, range: { ...range, parallelism: 2 } })
+    await consumer.ran(2)
+    const desire = (state: string) => home.kubectl('patch', 'tex', 'paused', '--type=merge', '-p', `{"spec":{"desiredState":"${state}"}}`)
+    await desire('Paused')
+    await home.execution('paused', (run) => conditionOf(run, 'Succeeded')?.reason === 'Paused')
+    for (const gate of gates) gate.resolve()
+    const paused = await home.execution('paused', ({ status }) => status?.progress === '2/5')
+    expect(conditionOf(paused, 'Succeeded')?.message).toContain('nothing new starts. Next: set spec.desiredState to Running')
+    await home.operator.kill()
+    home.startOperator()
+    await desire('Running')
+    expect((await home.execution('paused', ended)).status).toMatchObject({ state: 'Succeeded', progress: '5/5' })
+    expect(slotsRun(consumer.runs).toSorted()).toEqual(['01', '02', '03', '04', '05'])
   })
 })
 

@@ -50,6 +50,10 @@ const taskExecutionConditions = {
         status: 'Unknown',
         meaning: 'Another cluster on the same broker dispatches here, or spec.dispatch of the TaskBroker is Standby.',
       },
+      Paused: {
+        status: 'Unknown',
+        meaning: '`spec.desiredState` is Paused: what runs continues, and nothing new starts. Set it to Running to go on.',
+      },
       Scheduled: {
         status: 'Unknown',
         meaning:
@@ -137,6 +141,36 @@ const runSources = {
   ),
 } as const
 
+/** At most as many as a graph has nodes. */
+const maxBackfillRuns = 500
+
+const range = object({
+  description:
+    'Backfill: runs the task or Job of the schedule once for each of its slots in this range, by the times that the schedule names now. Each run ' +
+    'is a node of this TaskExecution. They are not slots of the schedule: its ledger, its policies and its status know nothing of them.',
+  fields: {
+    from: dateTime({ description: 'The first moment of the range.' }),
+    to: dateTime({ description: 'The last moment of the range; at most the creation of the TaskExecution.' }),
+    order: enumeration({
+      description: 'Which slots run first.',
+      values: ['OldestFirst', 'NewestFirst'],
+      default: 'OldestFirst',
+    }),
+    parallelism: integer({
+      description: 'How many slots run at once. A slot that fails does not stop the others.',
+      minimum: 1,
+      maximum: 100,
+      default: 1,
+    }),
+    maxRuns: integer({
+      description: 'A range with more slots than this is refused, and the message says how many it has.',
+      minimum: 1,
+      maximum: maxBackfillRuns,
+      default: 100,
+    }),
+  },
+})
+
 const spec = object({
   description: 'What to run, once. After the run has started, only desiredState and ttlSecondsAfterFinished can be changed.',
   rules: [
@@ -158,12 +192,22 @@ const spec = object({
       fieldPath: '.parameters',
     },
     {
+      rule: '!has(self.range) || has(self.scheduleRef)',
+      message: 'range goes with scheduleRef only: its slots are those of a schedule. Set scheduleRef, or remove range',
+      fieldPath: '.range',
+    },
+    {
+      rule: '!has(self.range) || !has(self.slotTime)',
+      message: 'with range, each run has a slot of its own. Remove slotTime',
+      fieldPath: '.slotTime',
+    },
+    {
       rule: '!has(self.startTime) || !has(self.delaySeconds)',
       message: 'startTime and delaySeconds both say when the run starts. Remove one of them',
       fieldPath: '.delaySeconds',
     },
     {
-      rule: "self.desiredState == 'Cancelled' || oldSelf.desiredState == 'Running'",
+      rule: "self.desiredState == 'Cancelled' || oldSelf.desiredState != 'Cancelled'",
       message: 'a cancelled run cannot continue. Create another TaskExecution',
       fieldPath: '.desiredState',
       reason: 'FieldValueForbidden',
@@ -186,6 +230,7 @@ const spec = object({
         fields: {},
       }),
     ),
+    range: optional(range),
     parameters: optional(
       openObject({ description: 'Values that are merged into the parameters of the graph.', example: { retainDays: 1 }, fields: {} }),
     ),
@@ -218,9 +263,9 @@ const spec = object({
     ),
     desiredState: enumeration({
       description:
-        'Cancelled: Taskmill removes the jobs that wait, deletes running Kubernetes Jobs with their pods, and starts nothing more except ' +
+        'Paused: nothing new starts, and what runs continues; the time limit of the run continues too. Cancelled: Taskmill removes the jobs that wait, deletes running Kubernetes Jobs with their pods, and starts nothing more except ' +
         'the nodes of finally; then the run ends as Cancelled. A job that a worker already runs continues, but its end no longer counts.',
-      values: ['Running', 'Cancelled'],
+      values: ['Running', 'Paused', 'Cancelled'],
       default: 'Running',
     }),
     ttlSecondsAfterFinished: optional(
@@ -234,7 +279,17 @@ const spec = object({
 })
 
 /** What cannot be changed once a run has begun: what it was begun with. */
-const pinned = ['brokerRef', ...namesOf(runSources), 'payload', 'parameters', 'startTime', 'delaySeconds', 'slotTime', 'timeoutSeconds']
+const pinned = [
+  'brokerRef',
+  ...namesOf(runSources),
+  'payload',
+  'range',
+  'parameters',
+  'startTime',
+  'delaySeconds',
+  'slotTime',
+  'timeoutSeconds',
+]
 const isSame = (field: string) =>
   `(has(self.spec.${field}) ? has(oldSelf.spec.${field}) && self.spec.${field} == oldSelf.spec.${field} : !has(oldSelf.spec.${field}))`
 

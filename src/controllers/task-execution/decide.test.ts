@@ -27,6 +27,11 @@ test.each([
   expect(decide(gathered({ execution }))).toMatchObject({ begin: { notBeforeMs: atMs }, obstacle: { kind: 'Scheduled', startMs: atMs } })
 })
 
+test('a run that is paused before it begins waits for that, and not for its time', () => {
+  const execution = executionOf({ task, startTime: '2026-12-01T00:00:00Z', desiredState: 'Paused' })
+  expect(decide(gathered({ execution }))).toMatchObject({ desired: 'Paused', obstacle: { kind: 'Paused' } })
+})
+
 test.each<[string, Partial<Gathered>, object | undefined]>([
   ['has begun', { status: begun }, undefined],
   ['has begun, and its source is gone', { status: begun, source: missing }, { kind: 'NoSource', message: missing.message }],

@@ -10,7 +10,7 @@ import type { ExecutionSituation, Gathered } from './gather.ts'
  * begun after the visit.
  */
 export type Decision = {
-  readonly desired: 'Running' | 'Cancelled'
+  readonly desired: 'Running' | 'Paused' | 'Cancelled'
   readonly begin: RunBeginning | undefined
   readonly owner: LogOwner
   readonly obstacle: ExecutionSituation | undefined
@@ -25,10 +25,16 @@ export function decide({ execution, status, source, token, deletedIn }: Gathered
   const understood = understandExecution(execution, source)
   if (understood.ok) {
     const notBeforeMs = plannedStartMs(execution)
-    const obstacle = notBeforeMs === undefined ? undefined : ({ kind: 'Scheduled', startMs: notBeforeMs } as const)
+    const obstacle = beginObstacle(desired, notBeforeMs)
     return { desired, owner, begin: { token, graph: understood.graph, notBeforeMs }, obstacle }
   }
   return { desired, owner, begin: undefined, obstacle: { kind: 'Hopeless', message: summarizeFaults(understood.faults).message } }
+}
+
+/** What a run without a log waits for. */
+function beginObstacle(desired: Decision['desired'], notBeforeMs: number | undefined): ExecutionSituation | undefined {
+  if (desired === 'Paused') return { kind: 'Paused' }
+  return notBeforeMs === undefined ? undefined : { kind: 'Scheduled', startMs: notBeforeMs }
 }
 
 /** Whether it is known where its log is: without that, and without its source, there is nowhere to look. */

@@ -50,6 +50,8 @@ export type ExecutionSituation =
   /** It can never begin: its graph or template has a fault; or its log was lost. */
   | { readonly kind: 'Hopeless'; readonly message: string }
   | { readonly kind: 'NoSource'; readonly message: string }
+  /** It has not begun, because it is paused. */
+  | { readonly kind: 'Paused' }
   /** It has not begun, because its time (Unix ms) has not come. */
   | { readonly kind: 'Scheduled'; readonly startMs: number }
   | { readonly kind: 'Driven' }

@@ -50,6 +50,13 @@ describe('a run that is on its way', () => {
     expect(statusOf(worldOf({ run: failing })).progress).toBe('1/2, 1 failed')
   })
 
+  it('is paused while that is wanted, and says what still runs', () => {
+    const execution = executionOf({ dependencyRef: { name: 'morning' }, desiredState: 'Paused' })
+    const paused = statusOf(worldOf({ run, execution }))
+    expect(facts(paused)).toEqual(['Succeeded Unknown Paused', 'Reconciling True InProgress'])
+    expect(wordsOf(paused)).toBe('1 of 2 nodes are final; waiting for send; nothing new starts. Next: set spec.desiredState to Running')
+  })
+
   it('is being cancelled once that is recorded', () => {
     const cancelling = runOf(chain, [started('fetch'), { kind: 'Cancelling', atMs: begunAtMs }])
     expect(facts(statusOf(worldOf({ run: cancelling })))).toEqual(['Succeeded Unknown Cancelling', 'Reconciling True InProgress'])

@@ -206,12 +206,14 @@ function progressWords(view: RunView | undefined): string {
 }
 
 function pending(world: World, view: RunView | undefined): WantedCondition {
-  const { situation, broker, run, whereabouts } = world
+  const { execution, situation, broker, run, whereabouts } = world
   const say = (reason: Parameters<typeof executionCondition<'Succeeded'>>[1], message: string) =>
     executionCondition('Succeeded', reason, message)
   switch (situation.kind) {
     case 'NoSource':
       return say('SourceNotFound', situation.message)
+    case 'Paused':
+      return say('Paused', `it has not started. ${continueWords}`)
     case 'Scheduled':
       return say('Scheduled', `it starts at ${kubeTime(situation.startMs)}`)
     case 'NoBroker':
@@ -233,8 +235,11 @@ function pending(world: World, view: RunView | undefined): WantedCondition {
   const waiting = run === undefined ? undefined : activeNodes(viewNodes(run), whereabouts)
   const [stuck] = [...whereabouts].filter(([, { blocked: reason }]) => reason !== undefined)
   const obstacle = stuck === undefined ? '' : `. ${stuck[0]}: ${stuck[1].detail}`
-  return say('Running', `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}${obstacle}`)
+  const words = `${progressWords(view)}${waiting === undefined ? '' : `; waiting for ${waiting}`}${obstacle}`
+  return execution.spec.desiredState === 'Paused' ? say('Paused', `${words}; nothing new starts. ${continueWords}`) : say('Running', words)
 }
+
+const continueWords = 'Next: set spec.desiredState to Running'
 
 const recordWords: RecordWords<'LogUnreadable'> = {
   verb: 'dispatch',
@@ -257,6 +262,8 @@ export function waitingOf({ execution, broker, situation, run, whereabouts }: Wo
       return undefined
     case 'NoSource':
       return `${sourceOf(execution)} (not found)`
+    case 'Paused':
+      return 'spec.desiredState (Paused)'
     case 'Scheduled':
       return `its start at ${kubeTime(situation.startMs)}`
     case 'NoBroker':

@@ -56,6 +56,7 @@ it('says of the nodes that have begun where they are and until when, and of many
 
 test.each<[ExecutionSituation, string | undefined]>([
   [{ kind: 'NoSource', message: 'x' }, 'tdep/morning (not found)'],
+  [{ kind: 'Paused' }, 'spec.desiredState (Paused)'],
   [{ kind: 'Scheduled', startMs: Date.UTC(2026, 11, 1) }, 'its start at 2026-12-01T00:00:00Z'],
   [{ kind: 'NoBroker' }, 'tmb/default (not found)'],
   [{ kind: 'NotUsable', message: 'x' }, 'tmb/default (not usable)'],

@@ -66,6 +66,16 @@ const ofSchedule = {
   spec: { scheduleRef: { name: 'nightly' }, payload: { retainDays: 1 } },
 }
 
+const ofRange = {
+  apiVersion,
+  kind: 'TaskExecution',
+  metadata: { name: 'of-range' },
+  spec: {
+    scheduleRef: { name: 'nightly' },
+    range: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', order: 'NewestFirst', parallelism: 2, maxRuns: 10 },
+  },
+}
+
 const ofGraph = {
   apiVersion,
   kind: 'TaskExecution',
@@ -91,6 +101,7 @@ export const taskExecutionCase: KindCase = {
     { path: ['spec', 'dependencyRef'], object: ofGraph },
     { path: ['spec', 'parameters'], object: ofGraph },
     { path: ['spec', 'delaySeconds'], object: delayed },
+    { path: ['spec', 'range'], object: ofRange },
   ],
   besides: [cancelled],
   least: {
@@ -134,6 +145,32 @@ export const taskExecutionCase: KindCase = {
       `,
       answer:
         'spec.brokerRef: Invalid value: "object": brokerRef goes with task and job only: a schedule or a graph runs on its own broker. Remove brokerRef',
+    },
+    {
+      title: 'a range of a task that has no slots',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: again }
+        spec:
+          task: { type: backup, queue: files }
+          range: { from: 2026-11-01T00:00:00Z, to: 2026-11-02T00:00:00Z }
+      `,
+      answer:
+        'spec.range: Invalid value: "object": range goes with scheduleRef only: its slots are those of a schedule. Set scheduleRef, or remove range',
+    },
+    {
+      title: 'a range with one slot for all runs',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: again }
+        spec:
+          scheduleRef: { name: nightly }
+          range: { from: 2026-11-01T00:00:00Z, to: 2026-11-02T00:00:00Z }
+          slotTime: 2026-11-01T00:00:00Z
+      `,
+      answer: 'spec.slotTime: Invalid value: "object": with range, each run has a slot of its own. Remove slotTime',
     },
     {
       title: 'a run with two times for its start',
