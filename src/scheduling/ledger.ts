@@ -139,15 +139,6 @@ export type RunOutcome = {
   readonly finishedAtMs: number
 }
 
-/** A run that has ended, in short (`recent-runs.ts`). The times are in ms after the slot; null: not known. */
-export type StoredRun = readonly [
-  slot: Slot,
-  reason: RunReason,
-  finishedAfterMs: number,
-  startedAfterMs: number | null,
-  attemptsMade: number | null,
-]
-
 export type MissedReason =
   | 'StartingDeadlineExceeded'
   | 'Superseded'
@@ -181,8 +172,8 @@ export type Ledger = {
   readonly lastRun?: RunOutcome
   readonly lastSuccess?: RunOutcome
   readonly lastFailure?: RunOutcome
-  /** The last ten, the newest end last; absent until a run has ended. */
-  readonly recent?: readonly StoredRun[]
+  /** The last ten runs, as `recent-runs.ts` writes them; absent until a run has ended. */
+  readonly recent?: string
   readonly consecutiveFailures: number
   /** With `dependsOnPast`: when a run by hand made up for the failures before it (Unix ms). The object of that run may be gone. */
   readonly settledAtMs?: number
@@ -444,17 +435,12 @@ function readOutcome(value: unknown, name: string): RunOutcome {
   }
 }
 
-function readRecentRuns(value: unknown, name: string): readonly StoredRun[] {
-  if (!Array.isArray(value)) throw new TypeError(`${name} is not a list`)
-  return value.map((entry: unknown): StoredRun => {
-    if (!Array.isArray(entry)) throw new TypeError(`${name} has an entry that is not a list`)
-    const [slot, reason, finishedAfterMs, startedAfterMs, attemptsMade] = entry as readonly unknown[]
-    return [
-      readNumber(slot, `${name}.slot`),
-      readOneOf(reason, runReasons, `${name}.reason`),
-      readNumber(finishedAfterMs, `${name}.finishedAfterMs`),
-      startedAfterMs === null ? null : readNumber(startedAfterMs, `${name}.startedAfterMs`),
-      attemptsMade === null ? null : readNumber(attemptsMade, `${name}.attemptsMade`),
-    ]
-  })
+function readRecentRuns(value: unknown, name: string): string {
+  const text = readText(value, name)
+  for (const entry of text.split(';')) {
+    const reason = /^\d+ (?<reason>[A-Za-z]+) -?\d+ (?:-|-?\d+) (?:-|\d+)$/u.exec(entry)?.groups?.['reason']
+    if (reason === undefined) throw new TypeError(`${name} has the entry ${JSON.stringify(entry)}`)
+    readOneOf(reason, runReasons, `${name}.reason`)
+  }
+  return text
 }

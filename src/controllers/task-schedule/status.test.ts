@@ -335,10 +335,7 @@ describe('active runs', () => {
 it('shows the last ten runs, and what the last success returned', () => {
   const slot = ledger.cursor
   const lastSuccess = { slot, succeeded: true, reason: 'Succeeded', result: '{"items":3}', finishedAtMs: slot * 1000 + 91_000 } as const
-  const recent = [
-    [slot, 'Succeeded', 91_000, 400, 2],
-    [slot + 60, 'TimedOut', 39_000, null, null],
-  ] as const
+  const recent = `${slot} Succeeded 91000 400 2;${slot + 60} TimedOut 39000 - -`
   const status = statusFor({ ledger: { ...ledger, lastSuccess, recent } })
   expect(status.recentRuns).toEqual([
     { slotTime: '2026-11-22T00:01:00Z', result: 'Failed', reason: 'TimedOut', finishTime: '2026-11-22T00:01:39Z' },
