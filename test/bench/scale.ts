@@ -15,9 +15,10 @@ import { startRedis } from '../../hack/cluster/redis.ts'
 import { findCondition, taskSchedules, type Condition, type KubeObject } from '../../src/api/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import { queueKeys, slotName } from '../../src/contract/index.ts'
+import { hasCode } from '../../src/errors/index.ts'
 import { createInformer, type KubeClient } from '../../src/kube/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
-import { connectCluster, installCrds, namespaces, observe } from '../support/cluster-client.ts'
+import { connectCluster, installCrds, namespaces } from '../support/cluster-client.ts'
 import { createBroker } from '../support/manifests.ts'
 import type { OperatorProcess } from '../support/operator-process.ts'
 import { startPlainWorker } from '../support/plain-worker.ts'
@@ -239,10 +240,9 @@ async function measureDeletion(operator: OperatorProcess, client: KubeClient, co
   const requests = () =>
     Promise.all(['PATCH', 'POST', 'GET'].map((method) => countedBy(port, 'rest_client_requests_total', `method="${method}"`)))
   const before = await requests()
-  const gone = observe(client, namespaces, { name: namespace }, (object) => object === undefined)
   const startedMs = Date.now()
   await client.delete(namespaces, undefined, namespace)
-  line('deletion of the namespace', await timedWait(gone))
+  line('deletion of the namespace', await timedWait(untilGone(client)))
   const [patches = 0, posts = 0, gets = 0] = (await requests()).map((count, index) => count - (before[index] ?? 0))
   line('requests of the operator meanwhile', `${patches} PATCH (status), ${posts} POST (Events, and the Lease), ${gets} GET`)
   const isOwn = (key: string): boolean => key.includes('.taskmill') || key.includes(':taskmill:')
@@ -267,6 +267,15 @@ async function measureEmpty(operator: OperatorProcess): Promise<void> {
 
 const keptWords = ({ heapMb, rssMb }: Awaited<ReturnType<typeof keptBy>>): string =>
   `${megabytes(heapMb)} of heap, ${megabytes(rssMb)} in all`
+
+async function untilGone(client: KubeClient): Promise<void> {
+  const isThere = (): Promise<boolean> =>
+    client.get(namespaces, undefined, namespace).then(
+      () => true,
+      (error: unknown) => !hasCode(error, 'TM_KUBE_NOT_FOUND'),
+    )
+  for (const endMs = Date.now() + mostWaitMs; Date.now() < endMs && (await isThere());) await sleep(250)
+}
 
 /** What a key is: the first part of its name that says it. */
 function kindOfKey(key: string): string {
