@@ -238,10 +238,10 @@ export const taskExecutionCase: KindCase = {
         kind: TaskExecution
         metadata: { name: now }
         spec:
-          desiredState: Paused
+          desiredState: Suspended
           task: { type: backup, queue: files }
       `,
-      answer: 'spec.desiredState: Unsupported value: "Paused": supported values: "Running", "Cancelled"',
+      answer: 'spec.desiredState: Unsupported value: "Suspended": supported values: "Running", "Paused", "Cancelled"',
     },
     {
       title: 'another task for a run that has begun',
