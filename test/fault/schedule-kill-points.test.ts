@@ -230,7 +230,7 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
     }),
   )
   await until(`${home.namespace}: marks of what is recorded`, async () => {
-    const left = await Promise.all([unmarkedExecutions(home), unacknowledgedJobs(home, 'job')])
+    const left = await Promise.all([unmarkedExecutions(home, 'graph'), unacknowledgedJobs(home, 'job')])
     return left.flat().length === 0
   })
   // At rest, so that there is nothing else to write than whether it is to stay after its deletion.

@@ -148,9 +148,9 @@ export async function deleteExecutions(home: Home): Promise<void> {
   await Promise.all(items.map(({ metadata }) => client.delete(taskExecutions, namespace, metadata.name).catch(gone)))
 }
 
-/** The runs that slots have started, and that have ended and are not marked as recorded. */
-export async function unmarkedExecutions({ client, namespace }: Home): Promise<readonly string[]> {
-  const { items } = await client.list(taskExecutions, { namespace })
+/** The runs that slots of a schedule have started, and that have ended and are not marked as recorded. */
+export async function unmarkedExecutions({ client, namespace }: Home, schedule: string): Promise<readonly string[]> {
+  const { items } = await client.list(taskExecutions, { namespace, labelSelector: `${labels.schedule}=${schedule}` })
   const unmarked = items.filter(
     (each) => finalStateOf(each) !== undefined && each.metadata.annotations?.[annotations.recorded] === undefined,
   )
