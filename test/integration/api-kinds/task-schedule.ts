@@ -30,6 +30,39 @@ const single = {
 
 const ofJob = { ...least, metadata: { name: 'of-job' }, spec: { everySeconds: 900, job: jobTemplate } }
 
+const calendar = {
+  name: 'nights',
+  dates: ['2026-12-25', '12-24/01-02'],
+  weekdays: ['SAT', 'SUN'],
+  windows: [{ from: '22:00', to: '06:00' }],
+}
+const file = { name: 'file', configMapRef: { name: 'holidays', key: 'de.ics' } }
+
+const byFiles = {
+  ...least,
+  metadata: { name: 'by-files' },
+  spec: { ...least.spec, calendars: { exclude: [file], include: [file] } },
+}
+
+/** Words that no entry of such a list of calendars may have. */
+const calendarWords = (list: string): KindCase['words'] => [
+  { field: list, values: [{ name: 'nothing' }, { name: 'both', weekdays: ['MON'], configMapRef: { name: 'a', key: 'b' } }] },
+  { field: `${list}.name`, values: ['Nights', 'at night', '-a'] },
+  { field: `${list}.dates[0]`, values: ['2026-12', '25.12.2026', '2026-12-25/12-31', '1926-12-25', '12-24/01-02/01-03'] },
+  {
+    field: `${list}.configMapRef.name`,
+    at: list,
+    values: ['Holidays', '-a'].map((name) => ({ ...file, configMapRef: { name, key: 'de.ics' } })),
+  },
+  {
+    field: `${list}.configMapRef.key`,
+    at: list,
+    values: ['a b', 'a/b'].map((key) => ({ ...file, configMapRef: { name: 'holidays', key } })),
+  },
+  { field: `${list}.windows[0].from`, values: ['24:00', '7:00', '22:60', '22:00:00'] },
+  { field: `${list}.windows[0].to`, values: ['24:01', '7:00'] },
+]
+
 /** Of schedules and everySeconds there is only one, and of what it starts. */
 const full = {
   apiVersion,
@@ -40,13 +73,8 @@ const full = {
     schedules: ['0 1 * * 0', '@daily'],
     timeZone: 'Europe/Berlin',
     calendars: {
-      exclude: [
-        { name: 'nights', dates: ['2026-12-25', '12-24/01-02'], weekdays: ['SAT', 'SUN'], windows: [{ from: '22:00', to: '06:00' }] },
-      ],
-      include: [
-        { name: 'days', windows: [{ from: '00:00', to: '24:00' }] },
-        { name: 'file', configMapRef: { name: 'holidays', key: 'de.ics' } },
-      ],
+      exclude: [calendar],
+      include: [{ ...calendar, name: 'days', windows: [{ from: '00:00', to: '24:00' }] }],
     },
     dst: { gap: 'Skip', overlap: 'Both' },
     startTime: '2026-01-01T00:00:00+01:00',
@@ -115,6 +143,7 @@ export const taskScheduleCase: KindCase = {
     { path: ['spec', 'everySeconds'], object: least },
     { path: ['spec', 'offsetSeconds'], object: shifted },
     { path: ['spec', 'at'], object: single },
+    ...['exclude', 'include'].map((list) => ({ path: ['spec', 'calendars', list, 0, 'configMapRef'], object: byFiles })),
     { path: ['spec', 'job'], object: ofJob },
     { path: ['spec', 'dependencyRef'], object: graph },
     { path: ['spec', 'parameters'], object: graph },
@@ -143,19 +172,7 @@ export const taskScheduleCase: KindCase = {
       ],
     },
     { field: 'spec.calendars', values: [{}] },
-    {
-      field: 'spec.calendars.exclude[0]',
-      values: [{ name: 'nothing' }, { name: 'both', weekdays: ['MON'], configMapRef: { name: 'a', key: 'b' } }],
-    },
-    { field: 'spec.calendars.exclude[0].name', values: ['Nights', 'at night', '-a'] },
-    {
-      field: 'spec.calendars.exclude[0].dates[0]',
-      values: ['2026-12', '25.12.2026', '2026-12-25/12-31', '1926-12-25', '12-24/01-02/01-03'],
-    },
-    { field: 'spec.calendars.include[1].configMapRef.name', values: ['Holidays', '-a'] },
-    { field: 'spec.calendars.include[1].configMapRef.key', values: ['a b', 'a/b'] },
-    { field: 'spec.calendars.exclude[0].windows[0].from', values: ['24:00', '7:00', '22:60', '22:00:00'] },
-    { field: 'spec.calendars.exclude[0].windows[0].to', values: ['24:01', '7:00'] },
+    ...['spec.calendars.exclude[0]', 'spec.calendars.include[0]'].flatMap(calendarWords),
     { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: ['Graph', '-a'].map((name) => ({ name })) },
     ...jobWords('spec.job', 'spec.job', (job) => job),
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
