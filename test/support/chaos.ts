@@ -27,13 +27,14 @@ export type Seat = {
   start(): void
 }
 
-/** More often than a process can be killed after its memory has grown. */
+/** The kernel keeps the mark while the process lives; it is read before each kill, too. */
 const samplingMs = 100
 
 export function startPair(launch: (identity: string) => OperatorProcess): Pair {
   const crashes: string[] = []
   let isEnding = false
   const seats = ['operator-0', 'operator-1'].map((identity): Seat => {
+    const killed = new Set<OperatorProcess>()
     const begin = (): OperatorProcess => {
       const process = launch(identity)
       void process.exited.then((code) => {
@@ -43,7 +44,6 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
       })
       return process
     }
-    const killed = new Set<OperatorProcess>()
     const seat: Seat = {
       identity,
       process: begin(),
@@ -64,7 +64,7 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
     describe: () => [...crashes, ...seats.map(describeSeat)].join('\n'),
     async leader() {
       for (;;) {
-        const leading = seats.find(({ process }) => isAlive(process) && process.lines.some(({ msg }) => msg === 'leading'))
+        const leading = seats.find(({ process }) => peakOf(process) > 0 && process.lines.some(({ msg }) => msg === 'leading'))
         if (leading !== undefined) return leading
         await sleep(20)
       }
@@ -87,15 +87,15 @@ function describeSeat({ identity, process: { lines } }: Seat): string {
 }
 
 function note(seat: Seat): void {
-  if (isAlive(seat.process)) seat.peakMb = Math.max(seat.peakMb, usageOf(seat.process.pid).peakMb)
+  seat.peakMb = Math.max(seat.peakMb, peakOf(seat.process))
 }
 
-/** Its name is in the kernel's table, and its memory not yet given back. */
-function isAlive({ pid }: OperatorProcess): boolean {
+/** In MB; 0 of a process that has ended. */
+function peakOf({ pid }: OperatorProcess): number {
   try {
-    return usageOf(pid).peakMb > 0
+    return usageOf(pid).peakMb || 0
   } catch {
-    return false
+    return 0
   }
 }
 
