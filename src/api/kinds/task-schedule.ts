@@ -406,8 +406,8 @@ const status = object({
             lowerBound: optional(
               boolean({
                 description:
-                  'True: there were more. After a long outage at most 100 slots of cron expressions are counted; slots of everySeconds are all ' +
-                  'counted.',
+                  'True: there were more. After a long outage at most 100 slots of cron expressions, or with calendars, are counted; those of an ' +
+                  'interval are all counted.',
               }),
             ),
             lastSlotTime: dateTime({ description: 'The newest of them.' }),

@@ -91,7 +91,7 @@ export const runMetrics = declareMetrics({
     },
     taskmill_schedule_missed_total: {
       type: 'Counter',
-      help: 'Slots of TaskSchedules that were not dispatched, by reason. After a long outage at most 100 slots of cron expressions are counted; those of everySeconds all are.',
+      help: 'Slots of TaskSchedules that were not dispatched, by reason. After a long outage at most 100 slots of cron expressions, or with calendars, are counted; those of an interval all are.',
       labels: ['reason'],
       most: missedReasons,
       advice:
