@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest'
 import type { AlertCondition, Facts } from '../../alerting/index.ts'
-import type { TaskAlert, TaskBroker, TaskQueue, WorkerPool } from '../../api/index.ts'
+import type { TaskAlert, TaskBroker, TaskQueue, TaskSchedule, WorkerPool } from '../../api/index.ts'
+import type { ConfigMapReading } from '../../plans/index.ts'
 import type { QueueSnapshot, RunCounts, Signals } from '../../services/signals/index.ts'
 import { createGather, gatherFacts, type FactsDeps, type Gathered, type GatherDeps } from './gather.ts'
-import { poolTarget } from './target.ts'
+import { poolTarget, scheduleTarget } from './target.ts'
 
 const now = Date.parse('2026-11-29T03:00:00Z')
 const later = '2026-11-29T04:00:00Z'
@@ -111,4 +112,39 @@ it('is to be looked at again when an override of the target, or of one of its qu
     changesAtMs: endsAtMs,
   })
   expect(gathered(both, []).suspension).toEqual({})
+})
+
+it('while the calendars of a schedule are being read, noSuccess keeps its state', () => {
+  let reading: ConfigMapReading = { kind: 'Unread' }
+  const calendars = { exclude: [{ name: 'holidays', configMapRef: { name: 'holidays', key: 'dates' } }] }
+  const task = { type: 'backup', queue: 'files' }
+  const object = {
+    kind: 'TaskSchedule',
+    metadata: { namespace: 'acme', name: 'nightly', uid: 'u', generation: 1, creationTimestamp: '2026-11-01T00:00:00Z' },
+    spec: { brokerRef, schedules: ['0 1 * * *'], timeZone: 'UTC', suspend: false, calendars, task },
+  } as unknown as TaskSchedule
+  const none = {
+    subscribe: () => undefined,
+    unsubscribe: () => undefined,
+    snapshot: () => ({ kind: 'Read', succeeded: 0, failed: 0, missed: 0 }),
+  }
+  const deps = {
+    signals: none,
+    counts: none,
+    taskBroker: () => ({}),
+    directory: { get: () => ({ kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }) },
+    targetOf: () => scheduleTarget(object),
+    channelOf: () => undefined,
+    configMaps: { follow: () => new Map([['holidays', reading]]) },
+    notifier: { delivery: () => undefined },
+    now: () => now,
+  }
+  const { gather } = createGather(deps as unknown as GatherDeps)
+  const spec = { target: { kind: 'TaskSchedule', name: 'nightly' }, severity: 'Info', noSuccess: {}, windowSeconds: 3600 }
+  const alert = { metadata: { namespace: 'acme', name: 'quiet', uid: 'u1', generation: 1 }, spec } as unknown as TaskAlert
+  expect(gather('acme/quiet', alert, undefined)).toMatchObject({ facts: { kind: 'Unknown', reason: 'NotReadYet' }, slots: undefined })
+  reading = { kind: 'Data', data: { dates: '11-30/12-31' } }
+  const world = gather('acme/quiet', alert, undefined)
+  expect(world.facts.kind).toBe('Successes')
+  expect(world.slots?.next(now / 1000)).toBe(Date.parse('2027-01-01T01:00:00Z') / 1000)
 })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { fakeClock } from '../../clock/index.ts'
 import { silentLogger } from '../../observability/index.ts'
-import { understandSchedule } from '../../plans/index.ts'
+import { type ConfigMapReading, understandSchedule } from '../../plans/index.ts'
 import type { Trial } from '../../services/jobs/index.ts'
 import { gather, type Memory, type TaskScheduleDeps, trialAgainAfterMs } from './gather.ts'
 
@@ -28,7 +28,7 @@ function setup() {
   const deps = { clock, jobs, engine: { leaseAt: () => lease } } as unknown as TaskScheduleDeps
   const memory = { schedule, understood: understandSchedule(schedule) } as unknown as Memory
   const look = () => gather(deps, 'team/nightly', memory, undefined, { signal: new AbortController().signal, log: silentLogger })
-  return { clock, asked, lease, memory, look }
+  return { clock, asked, lease, deps, memory, look }
 }
 
 it('a dry run that gets no answer holds up one look for half a second, and the next ones not at all', async () => {
@@ -84,4 +84,38 @@ it('is not waited for without the dispatch lease, under which alone it is asked 
   expect(asked).toHaveLength(2)
   asked[1]?.({ kind: 'Fine', warnings: [] })
   expect((await again).trial).toEqual({ kind: 'Fine', warnings: [] })
+})
+
+it('the calendars of a schedule are read again only when a ConfigMap is another one, and followed as long as it names one', async () => {
+  const { deps, memory, look } = setup()
+  const followed: (readonly string[])[] = []
+  let reading: ConfigMapReading = { kind: 'Unread' }
+  Object.assign(deps, {
+    configMaps: {
+      follow(_: unknown, names: readonly string[]) {
+        followed.push(names)
+        return new Map(names.map((name) => [name, reading]))
+      },
+    },
+  })
+  const configMapRef = { name: 'holidays', key: 'dates' }
+  const { job: _, ...spec } = schedule.spec
+  const task = { type: 'backup', queue: 'files', retry: { maxRetries: 0, initialDelaySeconds: 10 } }
+  const dated = { ...schedule, spec: { ...spec, task, calendars: { exclude: [{ name: 'holidays', configMapRef }] } } } as Memory['schedule']
+  Object.assign(memory, { schedule: dated, understood: undefined })
+  expect((await look()).left).toEqual({ kind: 'Unread' })
+  reading = { kind: 'Data', data: { dates: '12-25' } }
+  const { left } = await look()
+  expect(left?.kind).toBe('Left')
+  expect((await look()).left).toBe(left)
+  reading = { kind: 'Data', data: { dates: '12-26' } }
+  expect((await look()).left).not.toBe(left)
+  reading = { kind: 'Missing' }
+  expect((await look()).left).toMatchObject({ kind: 'Unusable', reason: 'CalendarNotFound', field: 'spec.calendars.exclude[0]' })
+
+  Object.assign(memory, { schedule: { ...schedule, spec: { ...spec, task } }, understood: undefined })
+  followed.length = 0
+  expect((await look()).left).toBeUndefined()
+  expect((await look()).left).toBeUndefined()
+  expect(followed).toEqual([[]])
 })
