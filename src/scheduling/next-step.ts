@@ -268,9 +268,13 @@ function adoptFiles(ledger: Ledger, plan: SchedulePlan): Step | undefined {
   return { kind: 'Write', what: 'adopt', ledger: { ...ledger, ...timedBy(plan.timing, plan.suspended) } }
 }
 
-/** What former calendars left out is not stored. Those of now stand for them in the count, which thus never counts what both left out. */
-function leftBy(slots: SlotSource, { timing }: Ledger, { calendars }: SchedulePlan): SlotSource {
-  return timing.calendars === undefined || calendars === undefined ? slots : withCalendars(slots, calendars)
+/**
+ * The slots of the former timing, without those that its calendars left out; undefined if that is not known, because the calendars are others now:
+ * their dates are not stored. Then no slot is counted, because most of the time since the last dispatch may have been left out.
+ */
+function leftBy(slots: SlotSource, { timing }: Ledger, { timing: now, calendars }: SchedulePlan): SlotSource | undefined {
+  if (timing.calendars === undefined) return slots
+  return calendars !== undefined && isSame(timing.calendars, now.calendars) ? withCalendars(slots, calendars) : undefined
 }
 
 /**

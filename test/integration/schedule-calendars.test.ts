@@ -16,7 +16,7 @@ afterAll(() => home?.stop())
 
 const by = { fieldManager: 'test' }
 const today = (): string => new Date().toISOString().slice(0, 10)
-const always = '1970-01-01/2099-12-31'
+const always = '01-01/12-31'
 /** Leaves nothing of some years, and so leaves the schedule with slots of the past. */
 const thisDecade = '2026-01-01/2035-12-31'
 
@@ -48,8 +48,8 @@ it('a schedule that comes before its ConfigMap waits for it, and its slots are m
   )
   expect(held.status).not.toHaveProperty('nextRuns')
   await expect.poll(() => home.eventsOf('early', 'CalendarNotFound').then((found) => found.length), { timeout: 20_000 }).toBe(1)
-  // For the time of three slots.
-  await sleep(3000)
+  // Slots that are at most 5 s late would all be on time.
+  await sleep(8000)
   expect(consumer.runs).toEqual([])
   await write('early-holidays', { dates: '# none yet\n' })
   await consumer.ran(2)
@@ -80,7 +80,7 @@ it('an edit of the ConfigMap takes effect at once, and fires nothing of the past
   expect(Math.min(...after)).toBeGreaterThanOrEqual(editedAt - 1)
   // What the calendar left out was never due.
   const done = await home.schedule('edited', isReady)
-  expect(missed(done, 'ScheduleChanged')).toBeLessThanOrEqual(1)
+  expect(missed(done, 'ScheduleChanged')).toBe(0)
   await home.client.delete(taskSchedules, home.namespace, 'edited')
 })
 
