@@ -128,7 +128,7 @@ it('a calendar that leaves no slot at all is refused with words, and an alert wa
     taskAlerts,
     {
       metadata: { name: 'quiet', namespace: home.namespace },
-      spec: { target: { kind: 'TaskSchedule', name: 'nothing' }, noSuccess: {}, windowSeconds: 1 },
+      spec: { target: { kind: 'TaskSchedule', name: 'nothing' }, noSuccess: {}, windowSeconds: 60 },
     } as TaskAlert,
     by,
   )
