@@ -183,7 +183,7 @@ export const taskScheduleCase: KindCase = {
   ],
   columns: {
     heading: ['NAME', 'SCHEDULE', 'TZ', 'ACTIVE', 'LAST', 'RESULT', 'FAILS', 'NEXT', 'REASON'],
-    row: /^full +0 1 \* \* 0; @daily +Europe\/Berlin +0 +\d+[smhdy]\S* +Failed +3 +2026-11-29T00:00Z +AttemptsExhausted$/u,
+    row: /^full +0 1 \* \* 0; @daily +Europe\/Berlin +1 +\d+[smhdy]\S* +Failed +3 +2026-11-29T00:00Z +AttemptsExhausted$/u,
   },
   badManifests: [
     {
