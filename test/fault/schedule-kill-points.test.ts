@@ -201,6 +201,10 @@ async function live(home: Home, meanwhile: () => Promise<void>): Promise<readonl
   const corrected = oneAtATime(2)
   const createByHand = async () => {
     await applySchedule(home, 'chained', mended)
+    // Otherwise the run may still be made from the template that fails.
+    await observe(client, taskSchedules, { ...home, name: 'chained' }, (object) => {
+      return object !== undefined && object.status?.observedGeneration === object.metadata.generation
+    })
     await client.create(
       taskExecutions,
       { metadata: { namespace: home.namespace, name: 'by-hand' }, spec: { scheduleRef: { name: 'chained' } } } as never,
