@@ -160,6 +160,18 @@ export const taskExecutionCase: KindCase = {
         'spec.range: Invalid value: "object": range goes with scheduleRef only: its slots are those of a schedule. Set scheduleRef, or remove range',
     },
     {
+      title: 'a range in another order',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: again }
+        spec:
+          scheduleRef: { name: nightly }
+          range: { from: 2026-11-01T00:00:00Z, to: 2026-11-02T00:00:00Z, order: Newest }
+      `,
+      answer: 'spec.range.order: Unsupported value: "Newest": supported values: "OldestFirst", "NewestFirst"',
+    },
+    {
       title: 'a range with one slot for all runs',
       manifest: `
         apiVersion: taskmill.dev/v1alpha1

@@ -227,6 +227,73 @@ export const taskScheduleCase: KindCase = {
       answer: 'spec.calendars.exclude[0]: Invalid value: "object": set configMapRef alone, or at least one of dates, weekdays and windows',
     },
     {
+      title: 'an entry of days to keep that names nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          calendars: { include: [{ name: days }] }
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.calendars.include[0]: Invalid value: "object": set configMapRef alone, or at least one of dates, weekdays and windows',
+    },
+    {
+      title: 'a day of the week in full words in exclude',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          calendars: { exclude: [{ name: days, weekdays: [Monday] }] }
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.calendars.exclude[0].weekdays[0]: Unsupported value: "Monday": supported values: "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"',
+    },
+    {
+      title: 'a day of the week in full words in include',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          calendars: { include: [{ name: days, weekdays: [Monday] }] }
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.calendars.include[0].weekdays[0]: Unsupported value: "Monday": supported values: "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"',
+    },
+    {
+      title: 'a deadline that does something else',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          runDeadlineSeconds: 60
+          onDeadline: Kill
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.onDeadline: Unsupported value: "Kill": supported values: "Abandon", "Cancel"',
+    },
+    {
+      title: 'a status of a run with an outcome of its own',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: full }
+        status:
+          recentRuns:
+          - { slotTime: 2026-11-29T01:00:00Z, result: Cancelled, finishTime: 2026-11-29T01:00:01Z }
+      `,
+      answer: 'status.recentRuns[0].result: Unsupported value: "Cancelled": supported values: "Succeeded", "Failed", "Replaced"',
+    },
+    {
       title: 'calendars without a list',
       manifest: `
         apiVersion: taskmill.dev/v1alpha1
