@@ -270,7 +270,7 @@ describe('ends', () => {
     expect((await left()).filter((key) => key.includes(done))).toEqual([])
   })
 
-  test('a job that is not kept tells no more than that it succeeded', async () => {
+  test('a job that is not kept tells no more than that it succeeded, and what it returned', async () => {
     await place(jobOf(queue, firstSlot))
     await using plain = plainQueue(redis.port, queue)
     await runs(queue, 1)
@@ -283,6 +283,7 @@ describe('ends', () => {
       owner: ledger,
       slot: firstSlot,
       outcome: 'Succeeded',
+      result: '"ok"',
     })
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { EndedNode, PlacedJob } from '../../src/broker/index.ts'
-import { nodeJobId } from '../../src/contract/index.ts'
+import { nodeJobId, slotJobId } from '../../src/contract/index.ts'
 import { useBrokerHome, type BrokerHome } from './broker-home.ts'
 import { done, eventually, firstSlot, jobOf, ledger, plainQueue, plainWorker, proof } from './ledger-home.ts'
 import { nodeJobOf, nodeRefOf, run, token } from './run-home.ts'
@@ -36,13 +36,15 @@ describe('the end of a node', () => {
       larger: 'x'.repeat(16_383),
     }
     const names = Object.keys(results)
-    await place(...names.map((name) => nodeJobOf(queue, name)), nodeJobOf(queue, 'broken'), jobOf(queue, firstSlot))
+    const slots = [firstSlot, firstSlot + 1, firstSlot + 2] as const
+    const ofSlots: Readonly<Record<string, unknown>> = { 0: { rows: 12 }, 1: 'x'.repeat(254), 2: 'x'.repeat(255) }
+    await place(...names.map((name) => nodeJobOf(queue, name)), nodeJobOf(queue, 'broken'), ...slots.map((slot) => jobOf(queue, slot)))
     await using _worker = plainWorker(redis.port, queue, (id) => {
       const name = id.split('/').at(-1) ?? ''
       if (name === 'broken') throw new Error('no access')
-      return name in results ? results[name] : { slots: 'tell no result' }
+      return name in results ? results[name] : ofSlots[slots.findIndex((slot) => id === slotJobId(ledger, slot))]
     })
-    const ends = await ended(7)
+    const ends = await ended(9)
     const nodes = Object.fromEntries(ends.filter((end): end is EndedNode => end.kind === 'Node').map((end) => [end.node, end]))
     expect(nodes['object']).toEqual({
       kind: 'Node',
@@ -66,9 +68,9 @@ describe('the end of a node', () => {
     expect(nodes['larger']).not.toHaveProperty('result')
     expect(nodes['broken']).toMatchObject({ outcome: 'Failed', message: 'no access' })
     expect(nodes['broken']).not.toHaveProperty('result')
-    const [slot] = ends.filter((end) => end.kind === 'Slot')
-    expect(slot).toMatchObject({ owner: ledger, slot: firstSlot, outcome: 'Succeeded' })
-    expect(slot).not.toHaveProperty('result')
+    const told = ends.filter((end) => end.kind === 'Slot').toSorted((a, b) => a.slot - b.slot)
+    expect(told).toMatchObject(slots.map((slot) => ({ owner: ledger, slot, outcome: 'Succeeded' })))
+    expect(told.map(({ result }) => result)).toEqual(['{"rows":12}', JSON.stringify(ofSlots[1]), undefined])
   })
 
   test('of a job that keeps nothing tells the result all the same; of a queue that was obliterated that it is gone', async () => {
