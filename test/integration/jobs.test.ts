@@ -177,7 +177,7 @@ it('is postponed while a quota is in the way', async () => {
   // The quota counts once its controller has seen it.
   await expect
     .poll(() => jobs.create({ ...wanted, name: `full-${Date.now()}` }, call), { timeout: 60_000 })
-    .toEqual({ kind: 'Postponed', message: expect.stringContaining('exceeded quota') })
+    .toEqual({ kind: 'Postponed', isRefused: true, message: expect.stringContaining('exceeded quota') })
   await client.delete(quotas, full, 'none')
   await expect.poll(() => jobs.create(wanted, call), { timeout: 60_000 }).toMatchObject({ kind: 'Created' })
 })

@@ -118,6 +118,13 @@ it('of Jobs and graphs finds them alike, the oldest first', async () => {
   expect([looked.unknown, looked.againAfterMs]).toEqual([new Set(), 5_000])
 })
 
+it('of graphs that have not started, what passes by itself is not told', async () => {
+  const waiting = (reason: string) => ({ conditions: [{ type: 'Succeeded', status: 'Unknown', reason, message: 'm' }] })
+  const reasons = ['WaitingForDispatch', 'SourceNotFound', 'BrokerUnreachable', 'Scheduled', 'Paused', 'Running']
+  const executions = new Map(reasons.map((reason, at) => [slotOf(at + 1), waiting(reason)]))
+  expect(told(await look({ active: reasons.map((_, at) => ofGraph(at + 1)), executions }))).toEqual(['2 NotStarted', '5 NotStarted'])
+})
+
 it.each<[string, There, Blockages['unknown']]>([
   ['the ledger was not read', { active: [], isRead: false }, 'All'],
   ['a job was not looked at yet', { active: [queued(1)] }, new Set([slotOf(1)])],

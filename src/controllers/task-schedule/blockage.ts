@@ -110,9 +110,12 @@ function blockedIn({ status }: TaskExecution): { readonly reason: BlockedSchedul
   const blocked = findCondition(status?.conditions, 'Blocked')
   if (blocked?.status === 'True') return { reason: blocked.reason as BlockedScheduleReason, message: blocked.message }
   const succeeded = findCondition(status?.conditions, 'Succeeded')
-  const isWaiting = status?.startTime === undefined && succeeded?.status === 'Unknown' && succeeded.reason !== 'Running'
-  return isWaiting ? { reason: 'NotStarted', message: succeeded.message } : undefined
+  if (status?.startTime !== undefined || succeeded === undefined || !lastingReasons.has(succeeded.reason)) return undefined
+  return { reason: 'NotStarted', message: succeeded.message }
 }
+
+/** What keeps a run from its start until somebody acts. What passes by itself within seconds is not told, it would come and go. */
+const lastingReasons: ReadonlySet<string> = new Set(['SourceNotFound', 'BrokerNotFound', 'BrokerNotUsable', 'LogUnreadable', 'Paused'])
 
 /** Jobs that run cost nothing, so that none of them hides one whose pods have to be listed; of others, the pods of the oldest are. */
 function lookAtJobs(deps: Deps, key: string, memory: Memory, runs: readonly ActiveRun[], context: Context): Promise<readonly Looked[]> {
