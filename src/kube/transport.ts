@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls'
 import { type Dispatcher, Agent } from 'undici'
 import { deadline, sleep, type Clock, type Deadline } from '../clock/index.ts'
-import { taskmillError, type TaskmillError } from '../errors/index.ts'
+import { TaskmillError, taskmillError } from '../errors/index.ts'
 import { createGate } from './gate.ts'
 import { toKubeError } from './status-error.ts'
 
@@ -22,6 +22,11 @@ export type KubeConnection = {
    * 401.
    */
   readonly credentials?: (options: { readonly fresh: boolean }) => Promise<Credentials>
+  /**
+   * Called right before each request is written to a connection, for which it may have waited. If it throws an error of
+   * the registry, nothing of the request is sent, and the request rejects with it.
+   */
+  readonly beforeSend?: () => void
 }
 
 /** Called for each answered attempt, for the metric `rest_client_requests_total`. */
@@ -119,6 +124,7 @@ export function createTransport(options: TransportOptions): Transport {
       return response
     } catch (error) {
       // A caller that aborted has learnt nothing about the server.
+      if (error instanceof TaskmillError) throw error
       if (request.signal?.aborted !== true) reachable = false
       throw toTransportError(error, label, signal)
     } finally {
@@ -221,24 +227,24 @@ type Certificates = { readonly ca?: string; readonly cert?: string; readonly key
 /** A pool of kept-alive connections; another pool replaces it when the certificates change. */
 type Connections = {
   /** Returns the pool for these certificates. */
-  poolFor(certificates: Certificates): Agent
+  poolFor(certificates: Certificates): Dispatcher
   /** Cuts all connections. */
   close(): Promise<void>
 }
 
-type ConnectionsOptions = { readonly secure: boolean; readonly servername?: string; readonly insecureSkipTlsVerify?: boolean }
+type ConnectionsOptions = Pick<KubeConnection, 'servername' | 'insecureSkipTlsVerify' | 'beforeSend'> & { readonly secure: boolean }
 
 /**
  * When a certificate, key or authority changes, new requests get new connections. Requests and watches on the old
  * connections continue to their end. A certificate that does not match its key is ignored, because the two files are
  * replaced one after the other.
  */
-function createConnections({ secure, servername, insecureSkipTlsVerify }: ConnectionsOptions): Connections {
-  const pools = new Set<Agent>()
-  let current: { readonly pool: Agent; readonly certificates: Certificates } | undefined
+function createConnections({ secure, servername, insecureSkipTlsVerify, beforeSend }: ConnectionsOptions): Connections {
+  const pools = new Set<Dispatcher>()
+  let current: { readonly pool: Dispatcher; readonly certificates: Certificates } | undefined
 
-  function open({ ca, cert, key }: Certificates): Agent {
-    return new Agent({
+  function open({ ca, cert, key }: Certificates): Dispatcher {
+    const pool = new Agent({
       // Our deadlines replace undici's: a quiet watch is healthy, and every other request is limited as a whole.
       bodyTimeout: 0,
       headersTimeout: 0,
@@ -254,12 +260,15 @@ function createConnections({ secure, servername, insecureSkipTlsVerify }: Connec
         keepAliveInitialDelay: 15_000,
       },
     })
+    return beforeSend === undefined
+      ? pool
+      : pool.compose((dispatch) => (request, handler) => dispatch(request, calledFirst(beforeSend, handler)))
   }
 
   return {
     poolFor(certificates) {
       if (current && sameCertificates(current.certificates, certificates)) return current.pool
-      let pool: Agent
+      let pool: Dispatcher
       try {
         pool = open(certificates)
       } catch (error) {
@@ -278,6 +287,20 @@ function createConnections({ secure, servername, insecureSkipTlsVerify }: Connec
     async close() {
       await Promise.all([...pools].map((pool) => pool.destroy()))
     },
+  }
+}
+
+/** Returns the handler, with `beforeSend` in front of its start: undici calls that when it has a connection and writes the request next. */
+function calledFirst(beforeSend: () => void, handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
+  return {
+    onRequestStart(controller, context) {
+      beforeSend()
+      handler.onRequestStart?.(controller, context)
+    },
+    onResponseStart: (...of) => handler.onResponseStart?.(...of),
+    onResponseData: (...of) => handler.onResponseData?.(...of),
+    onResponseEnd: (...of) => handler.onResponseEnd?.(...of),
+    onResponseError: (...of) => handler.onResponseError?.(...of),
   }
 }
 

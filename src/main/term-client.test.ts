@@ -9,59 +9,75 @@ import { createKubeClient, type KubeClient } from '../kube/index.ts'
 import type { Tracer } from '../observability/index.ts'
 import { fenced, httpPost, traced, withFencedClaims } from './term-client.ts'
 
-/** An API server that asks once to try again, in which moment the lease is lost if `loses` says so. */
-async function setup(loses: boolean) {
+/** An API server that asks once to try again. `lost` says when the lease is lost. */
+async function setup(lost: 'never' | 'before the retry' | 'while the connection opens') {
   const lease = { trusted: true }
   const term = new AbortController()
   const sent: string[] = []
   const server = createServer((request, response) => {
     sent.push(`${request.method} ${request.headers.authorization}`)
     if (sent.length > 1) return void response.end('{}')
-    lease.trusted = !loses
+    lease.trusted = lost !== 'before the retry'
     response.writeHead(429, { 'retry-after': '1' }).end()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const connection = {
     server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    credentials: async () => ({ token: 'of-the-connection' }),
+    credentials: async () => {
+      // After the request was handed to the pool, and before a socket can have opened.
+      if (lost === 'while the connection opens') process.nextTick(() => (lease.trusted = false))
+      return { token: 'of-the-connection' }
+    },
   }
   const client = createKubeClient({ ...fenced(connection, { isTrusted: () => lease.trusted }, term.signal), clock: systemClock })
   onTestFinished(async () => {
     await client.close()
     server.close()
   })
-  return { lease, term, sent, write: () => client.apply(leases, { metadata: { namespace: 'a', name: 'b' } }, { fieldManager: 'test' }) }
+  return {
+    lease,
+    term,
+    sent,
+    server,
+    write: () => client.apply(leases, { metadata: { namespace: 'a', name: 'b' } }, { fieldManager: 'test' }),
+  }
 }
 
 describe('the fence of a term', () => {
   test('a leader sends, with the credentials of the connection, and repeats when it is asked to', async () => {
-    const { sent, write } = await setup(false)
+    const { sent, write } = await setup('never')
     await write()
     expect(sent).toEqual(['PATCH Bearer of-the-connection', 'PATCH Bearer of-the-connection'])
   })
 
   test('a process that does not lead sends nothing', async () => {
-    const { lease, sent, write } = await setup(false)
+    const { lease, sent, write } = await setup('never')
     lease.trusted = false
     await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
     expect(sent).toEqual([])
   })
 
   test('a write that waits to be repeated is not repeated after the lease is lost', async () => {
-    const { sent, write } = await setup(true)
+    const { sent, write } = await setup('before the retry')
     await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
     expect(sent).toHaveLength(1)
   })
 
+  test('a write that waits for a connection to open is not sent after the lease is lost', async () => {
+    const { sent, write } = await setup('while the connection opens')
+    await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
+    expect(sent).toEqual([])
+  })
+
   test('a request of one term is not sent in the next one', async () => {
-    const { term, sent, write } = await setup(false)
+    const { term, sent, write } = await setup('never')
     term.abort(taskmillError('TM_LEASE_LOST', 'lost'))
     await expect(write()).rejects.toMatchObject({ code: 'TM_LEASE_LOST' })
     expect(sent).toEqual([])
   })
 
   test('a term that is stopped in order still says what it has to say', async () => {
-    const { term, sent, write } = await setup(false)
+    const { term, sent, write } = await setup('never')
     term.abort(new Error('received SIGTERM'))
     await write()
     expect(sent).toHaveLength(2)

@@ -8,23 +8,13 @@ import type { Elector } from '../runtime/index.ts'
 import type { HttpPost } from '../services/notifications/index.ts'
 
 /**
- * Returns a connection that begins requests only while its term lasts. Every request asks for its credentials right before it is handed to
- * the pool of connections, a repeated one each time. There the term and the lease are checked, and TM_LEASE_LOST is thrown once the term
- * is over or the lease cannot be trusted any more. So a process that was frozen beyond its lease begins nothing when it wakes up, and
- * a request of one term is not sent in the next one. The orderly stop aborts the term too, with another reason: the last requests of
- * that term are still sent.
- * Does not: call back what waits in the pool for a connection to open. That is cut by its signal, which the elector aborts as the first
- * thing after waking up; and a write of replicas that slipped through carries the resource version that it was based on.
+ * Returns a connection that sends requests only while its term lasts. The term and the lease are checked right before a request is written,
+ * a repeated one each time, and TM_LEASE_LOST is thrown once the term is over or the lease cannot be trusted any more. So a process
+ * that was frozen beyond its lease sends nothing when it wakes up, and a request of one term is not sent in the next one. The
+ * orderly stop aborts the term too, with another reason: the last requests of that term are still sent.
  */
 export function fenced(connection: KubeConnection, elector: Pick<Elector, 'isTrusted'>, term: AbortSignal): KubeConnection {
-  return {
-    ...connection,
-    async credentials(options) {
-      const credentials = (await connection.credentials?.(options)) ?? {}
-      throwIfLost(elector, term)
-      return credentials
-    },
-  }
+  return { ...connection, beforeSend: () => throwIfLost(elector, term) }
 }
 
 /**
