@@ -48,7 +48,8 @@ export const blockedScheduleCondition = {
     ...blockedCondition.reasons,
     NotStarted: {
       status: 'True',
-      meaning: 'The TaskExecution of the slot has not started: its broker or what it refers to is missing, or it is paused. The message quotes it.',
+      meaning:
+        'The TaskExecution of the slot has not started: its broker or what it refers to is missing, or it is paused. The message quotes it.',
     },
     PreviousRunFailed: {
       status: 'True',
