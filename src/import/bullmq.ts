@@ -1,3 +1,4 @@
+import { parseJson } from '../json/index.ts'
 import { type Draft, escaped, ImportError, isRecord, isTouchedByClocks, textOf } from './draft.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -20,7 +21,7 @@ export function importJobSchedulers(text: string): readonly Draft[] {
 
 function parse(text: string): readonly unknown[] {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text)
     return Array.isArray(value) ? value : [value]
   } catch (error) {
     throw new ImportError(`is not JSON: ${error instanceof Error ? error.message : String(error)}`)
@@ -77,7 +78,7 @@ function draftOf(queue: string, scheduler: Fields): Draft {
 
 function parseData(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -1,3 +1,4 @@
+import { parseJson } from '../json/index.ts'
 import { type Draft, escaped, ImportError, isRecord, isTouchedByClocks } from './draft.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -17,7 +18,7 @@ export function importBeatSchedule(text: string): readonly Draft[] {
 
 function parse(text: string): Fields {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text)
     if (isRecord(value)) return value
   } catch (error) {
     throw new ImportError(`is not JSON: ${error instanceof Error ? error.message : String(error)}`)

@@ -1,15 +1,23 @@
-import { parseAllDocuments } from 'yaml'
+import { parseYaml, valueOf, type YamlDocument } from '../lint/index.ts'
 import { type Draft, escaped, ImportError, isRecord, isTouchedByClocks, textOf } from './draft.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
 /** Converts the CronJobs of a text of YAML or JSON documents, lists among them; other objects are passed over. */
 export function importCronJobs(text: string): readonly Draft[] {
-  const documents = parseAllDocuments(text, { version: '1.1' })
-  const [error] = documents.flatMap(({ errors }) => errors)
-  if (error !== undefined) throw new ImportError(`is not YAML: ${error.message}`)
-  const objects = documents.flatMap((document) => objectsIn(document.toJS({ maxAliasCount: 100 })))
+  const objects = parseYaml(text).flatMap((document) => objectsIn(read(document, text)))
   return objects.filter(({ kind, apiVersion }) => kind === 'CronJob' && textOf(apiVersion).startsWith('batch/')).map(draftOf)
+}
+
+/** As kubectl reads it: a time and a number with colons are texts. */
+function read(document: YamlDocument, text: string): unknown {
+  const refuse = (message: string, offset: number) =>
+    new ImportError(`is not YAML: line ${text.slice(0, offset).split('\n').length}: ${message}`)
+  const [error] = document.errors
+  if (error !== undefined) throw refuse(error.message, error.pos[0])
+  const result = valueOf(document)
+  if (!result.ok) throw refuse(result.message, result.offset)
+  return result.value
 }
 
 function objectsIn(value: unknown): readonly Fields[] {

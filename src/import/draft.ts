@@ -1,4 +1,5 @@
-import { stringify } from 'yaml'
+import { Document, Scalar, visit } from 'yaml'
+import { describeInexact, findInexactNumbers, isRawNumber } from '../json/index.ts'
 import { lint } from '../lint/index.ts'
 
 /** A TaskSchedule to be, and what people should know about it. */
@@ -30,18 +31,35 @@ function renderDraft(draft: Draft, taken: Set<string>): { readonly text: string;
     name === draft.name
       ? draft.notes
       : [`Named ${name}: names of objects have lower-case letters, digits and "-" only, and each occurs once.`, ...draft.notes]
-  if (spec === undefined) return { text: comments([`From ${origin}: cannot be converted.`, ...draft.notes]), isConverted: false }
+  const refused = (...why: readonly string[]) => ({
+    text: comments([`From ${origin}: cannot be converted.`, ...why, ...draft.notes]),
+    isConverted: false,
+  })
+  if (spec === undefined) return refused()
+  const inexact = findInexactNumbers(spec, 'spec').map((each) => `${each.field}: ${describeInexact(each.text)}.`)
+  if (inexact.length > 0) return refused(...inexact)
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }) }
-  const text = stringify(
-    { apiVersion: 'taskmill.dev/v1alpha1', kind: 'TaskSchedule', metadata, spec: withoutUndefined(spec) },
-    { lineWidth: 0, version: '1.1' },
-  )
+  const text = yamlOf({ apiVersion: 'taskmill.dev/v1alpha1', kind: 'TaskSchedule', metadata, spec: withoutUndefined(spec) })
   const problems = lint([{ path: 'import.yaml', text, isNamed: true }], { isComplete: false }).findings.filter(
     ({ severity }) => severity === 'error',
   )
   if (problems.length === 0) return { text: comments([`From ${origin}.`, ...notes]) + text, isConverted: true }
-  const why = problems.map(({ field, message }) => `${field ?? ''}: ${message}.`)
-  return { text: comments([`From ${origin}: cannot be converted.`, ...why, ...draft.notes]), isConverted: false }
+  return refused(...problems.map(({ field, message }) => `${field ?? ''}: ${message}.`))
+}
+
+/** Characters that end a line for some parsers of YAML (kubectl's among them), or that they refuse. */
+const unwritable = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/gu
+
+/** Texts with such characters are in double quotes, where each has an escape: what was exported never becomes structure. */
+function yamlOf(manifest: object): string {
+  const document = new Document(manifest, { version: '1.1' })
+  visit(document, {
+    Scalar(_, node) {
+      if (typeof node.value === 'string' && node.value.search(unwritable) >= 0) node.type = Scalar.QUOTE_DOUBLE
+    },
+  })
+  const escape = (each: string): string => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return document.toString({ lineWidth: 0 }).replaceAll(unwritable, escape)
 }
 
 /** What is below the length of a label, and what API servers take; not taken by another draft. */
@@ -63,8 +81,9 @@ function freeName({ name, namespace = '' }: Draft, taken: Set<string>): string {
 
 const [first, rest] = ['# ', '# - ']
 
+/** One line each: no name or value ends a comment. */
 function comments(lines: readonly string[]): string {
-  return lines.map((line, index) => `${index === 0 ? first : rest}${line.replaceAll(/\s*\n\s*/gu, ' ')}\n`).join('')
+  return lines.map((line, index) => `${index === 0 ? first : rest}${line.replaceAll(/\s*[\p{Cc}\u2028\u2029\ufeff]\s*/gu, ' ')}\n`).join('')
 }
 
 function withoutUndefined(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
@@ -84,7 +103,7 @@ export function textOf(value: unknown): string {
 export function escaped(value: unknown): unknown {
   if (typeof value === 'string') return value.replaceAll('$(', '$$$$(')
   if (Array.isArray(value)) return value.map(escaped)
-  if (!isRecord(value)) return value
+  if (!isRecord(value) || isRawNumber(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, escaped(own)]))
 }
 

@@ -118,7 +118,15 @@ describe('CronJobs', () => {
       items: [item, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }],
     })
     expect(importCronJobs(list).map(({ origin }) => origin)).toEqual(['CronJob team/nightly'])
-    expect(() => importCronJobs('a: [')).toThrow('is not YAML: ')
+    expect(() => importCronJobs('\na: [')).toThrow('is not YAML: line 2: ')
+    expect(() => importCronJobs('a: &a\n  b: *a')).toThrow('is not YAML: line 2: *a stands for a value that contains it')
+  })
+
+  it('are read as kubectl reads them: times and numbers with colons are texts', () => {
+    const text = cronJob('schedule: "@daily"').replace('args: [', 'args: [2026-11-29, 2026-11-29T01:00:00Z, 02:30, 190:20:30, ')
+    const [spec] = rendered(importCronJobs(text)).specs
+    const args = ['2026-11-29', '2026-11-29T01:00:00Z', '02:30', '190:20:30', '--home=$$(HOME)', '$$$(X)']
+    expect(spec).toMatchObject({ job: { spec: { template: { spec: { containers: [{ args }] } } } } })
   })
 })
 
@@ -265,6 +273,47 @@ describe('job schedulers of BullMQ', () => {
   ])('%j is refused', (text, message) => {
     expect(() => importJobSchedulers(text)).toThrow(message)
   })
+})
+
+it.each<[string, readonly Draft[], string]>([
+  [
+    'kwargs of Celery',
+    importBeatSchedule(
+      '{"entries": {"a": {"task": "t", "args": [], "kwargs": {"ids": [1, 1175930294816452671]}, "schedule": {"seconds": 60}}}}',
+    ),
+    'spec.task.payload.ids[1]',
+  ],
+  [
+    'data of BullMQ',
+    importJobSchedulers(
+      '[{"queue": "q", "schedulers": [{"key": "a", "every": 60000, "template": {"data": "{\\"id\\": 1175930294816452671}"}}]}]',
+    ),
+    'spec.task.payload.id',
+  ],
+  [
+    'a CronJob',
+    importCronJobs(cronJob('schedule: "@daily"').replace('backoffLimit: 2', 'activeDeadlineSeconds: 1175930294816452671')),
+    'spec.job.spec.activeDeadlineSeconds',
+  ],
+])('a number that would be rounded is refused with its field: %s', (_, drafts, field) => {
+  const { converted, notes } = rendered(drafts)
+  expect(converted).toBe(0)
+  expect(notes.join('\n')).toContain(`${field}: 1175930294816452671 would arrive as 1175930294816452600`)
+})
+
+// Parsers of YAML 1.1 end a line at each of these, also within a comment or a text without quotes.
+it.each(['\r', '\n', '\u0085', '\u2028', '\u2029'])('nothing that was exported becomes a line of its own: %j', (end) => {
+  const odd = `a${end}kind: Secret\u007f\ufeff`
+  const entry = { task: odd, args: [], kwargs: { [odd]: odd }, options: { [odd]: odd }, schedule: { seconds: 60 } }
+  const { text, specs } = rendered([
+    ...importBeatSchedule(
+      JSON.stringify({ default_queue: 'q', entries: { [odd]: entry, dusk: { task: odd, schedule: { solar: [odd] } } } }),
+    ),
+    ...importCronJobs(JSON.stringify({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: odd, namespace: odd } })),
+  ])
+  expect(text.split(/[\r\n\u0085\u2028\u2029]/u).filter((line) => line.startsWith('kind: '))).toEqual(['kind: TaskSchedule'])
+  expect(text).not.toMatch(/[\r\u007f-\u009f\u2028\u2029\ufeff]/u)
+  expect(specs).toEqual([{ everySeconds: 60, task: { type: odd, queue: 'q', payload: { [odd]: odd } } }])
 })
 
 it('names that are alike get numbers', () => {
