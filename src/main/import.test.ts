@@ -99,6 +99,8 @@ it.each([
   [['bullmq', '--from-cluster'], '--from-cluster goes with cronjob only'],
   [['cronjob', 'a', 'b'], 'unexpected argument "b"'],
   [['cronjob', 'a', '--from-cluster'], 'write a file, or -, or --from-cluster'],
+  [['cronjob', 'a', '-n', 'team'], '--namespace goes with --from-cluster only: what a file says stays as it is'],
+  [['bullmq', '-', '--context', 'x'], '--context goes with --from-cluster only'],
   [['cronjob', '--frm-cluster'], "Unknown option '--frm-cluster'"],
 ])('%j is called wrongly', async (argv, message) => {
   const { code, err } = await run(argv)

@@ -68,6 +68,9 @@ type Call = {
   readonly kubeconfig: string | undefined
 }
 
+/** Where to read CronJobs. */
+const clusterOptions = ['namespace', 'all-namespaces', 'context', 'kubeconfig'] as const
+
 function parse(argv: readonly string[]): Call | undefined {
   const { values, positionals } = parsed(argv)
   if (values.help) return undefined
@@ -79,6 +82,8 @@ function parse(argv: readonly string[]): Call | undefined {
   if (fromCluster && kind !== 'cronjob') throw new WrongCall('--from-cluster goes with cronjob only')
   if (fromCluster === (path !== undefined)) throw new WrongCall(`write a file, or -${kind === 'cronjob' ? ', or --from-cluster' : ''}`)
   const { namespace, context, kubeconfig } = values
+  const unused = fromCluster ? undefined : clusterOptions.find((option) => values[option] !== undefined)
+  if (unused !== undefined) throw new WrongCall(`--${unused} goes with --from-cluster only: what a file says stays as it is`)
   return { kind: kind as Kind, path, namespace, isEverywhere: values['all-namespaces'] === true, context, kubeconfig }
 }
 
