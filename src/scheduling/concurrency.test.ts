@@ -374,3 +374,27 @@ describe('dependsOnPast', () => {
     expect(world.ledger?.active).toMatchObject([{ slot: slot(2) }])
   })
 })
+
+describe('a policy that an operator of version 1 takes for Allow', () => {
+  it.each(['Queue', 'Replace'] as const)(
+    '%s makes the ledger one that it refuses, before any slot is decided by it',
+    (concurrencyPolicy) => {
+      const created = home()
+      created.lead(start, planOf({ concurrencyPolicy }))
+      expect(created.ledger?.v).toBe(2)
+      const edited = home()
+      edited.lead(start, planOf(forbid))
+      expect(edited.ledger?.v).toBe(1)
+      expect(edited.lead(slot(1), planOf({ concurrencyPolicy }))).toEqual(['adopt', 'dispatch'])
+      expect(edited.ledger?.v).toBe(2)
+      expect(edited.lead(slot(1) + 5, planOf({ concurrencyPolicy }))).toEqual([])
+    },
+  )
+
+  it('lets it read the ledger again after an edit to Forbid', () => {
+    const world = home()
+    world.lead(start, planOf(queue))
+    expect(world.lead(start + 5, planOf(forbid))).toEqual(['adopt'])
+    expect(world.ledger?.v).toBe(1)
+  })
+})

@@ -158,7 +158,10 @@ export type MissedRuns = { readonly count: number; readonly lastSlot: Slot; read
 
 /** The record of one schedule. A slot above the cursor that is not open has not been decided yet. */
 export type Ledger = {
-  /** 2 if `timing` has a field that readers of version 1 do not know: they would dispatch by the rest of it, so they must refuse the ledger. */
+  /**
+   * 2 if `timing` has a field that readers of version 1 do not know, or the policy is one: they would dispatch by the rest of it, or take the
+   * policy for `Allow`, so they must refuse the ledger.
+   */
   readonly v: 1 | 2
   /** The timing by which slots are decided. If the spec has another one, it is adopted first. */
   readonly timing: Timing & { readonly suspended: boolean }
@@ -336,6 +339,7 @@ function readLedger(value: unknown): Ledger {
       slot: readNumber(each['slot'], 'open.slot'),
       state: readOneOf(each['state'], openStates, 'open.state'),
       generation: readText(each['generation'], 'open.generation'),
+    v: it['v'] === 2 ? 2 : 1,
       epoch: readNumber(each['epoch'], 'open.epoch'),
       ...(each['restarts'] === true ? { restarts: true as const } : {}),
     })),
@@ -368,8 +372,9 @@ function readLedger(value: unknown): Ledger {
   }
 }
 
-/** What readers of version 1 know of a timing. */
-const versionOneFields = ['schedules', 'timeZone', 'everySeconds']
+/** What readers of version 1 know of a timing, and of the policies. */
+const versionOneFields = ['schedules', 'timeZone', 'everySeconds', 'suspended']
+const versionOnePolicies: readonly SchedulePlan['concurrencyPolicy'][] = ['Allow', 'Forbid']
 
 /** The fields of a ledger that follow from the timing by which its slots are decided. */
 export function timedBy(timing: Timing, suspended: boolean): Pick<Ledger, 'v' | 'timing'> {
@@ -382,6 +387,12 @@ function readTiming(it: Fields): Timing {
     ...readTimingMember(it),
     ...readOptional('startTime', it['startTime'], readNumber),
     ...readOptional('endTime', it['endTime'], readNumber),
+/** Returns the ledger with the version that it has under the policy of the plan. */
+export function versionedFor(ledger: Ledger, { concurrencyPolicy }: Pick<SchedulePlan, 'concurrencyPolicy'>): Ledger {
+  const { v } = timedBy(ledger.timing, ledger.timing.suspended)
+  return { ...ledger, v: versionOnePolicies.includes(concurrencyPolicy) ? v : 2 }
+}
+
     ...readOptional('maxRuns', it['maxRuns'], readNumber),
     ...readOptional('calendars', it['calendars'], readCalendars),
   }

@@ -21,6 +21,7 @@ import {
   timedBy,
   unsettledRun,
   waitingSlots,
+  versionedFor,
 } from './ledger.ts'
 import { withCalendars } from './calendars.ts'
 import { parseTiming, type SlotSource, type Timing } from './timing.ts'
@@ -52,7 +53,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     finishIntents(ledger, plan, knowledge, nowMs) ??
     finishRemovals(ledger, plan, knowledge, nowMs) ??
     adoptTiming(ledger, plan, nowMs) ??
-    adoptFiles(ledger, plan) ??
+    adoptRest(ledger, plan) ??
     revokeStale(ledger, plan, nowMs) ??
     restartUnstarted(ledger, plan, knowledge) ??
     endOverdueRuns(ledger, plan, knowledge, nowMs) ??
@@ -94,11 +95,11 @@ function createLedger(plan: SchedulePlan, nowMs: number): Step {
     return {
       kind: 'Write',
       what: 'regressed',
-      ledger: restartLedger(emptyLedger(plan.timing, plan.suspended, plan.statusSlot), plan, nowMs),
+      ledger: versionedFor(restartLedger(emptyLedger(plan.timing, plan.suspended, plan.statusSlot), plan, nowMs), plan),
     }
   }
   const cursor = Math.min(Math.floor(plan.createdAtMs / 1000), slotAt(nowMs))
-  return { kind: 'Write', what: 'adopt', ledger: emptyLedger(plan.timing, plan.suspended, cursor) }
+  return { kind: 'Write', what: 'adopt', ledger: versionedFor(emptyLedger(plan.timing, plan.suspended, cursor), plan) }
 }
 
 /**
@@ -251,7 +252,7 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
   return {
     kind: 'Write',
     what: 'retime',
-    ledger: next,
+    ledger: versionedFor(next, plan),
     ...window(
       [...dispatched, now],
       placed.filter((slot) => slot > now),
@@ -260,12 +261,14 @@ function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | 
 }
 
 /**
- * Records the files of the calendars once they can be read. What fell due since the timing was adopted was not decided, and the catch-up policy
- * decides it now.
+ * Records the files of the calendars once they can be read, and who can read the ledger under this policy. What fell due since the timing was
+ * adopted was not decided, and the catch-up policy decides it now.
  */
-function adoptFiles(ledger: Ledger, plan: SchedulePlan): Step | undefined {
-  if (plan.timing.calendars?.files === ledger.timing.calendars?.files || plan.timing.calendars?.files === undefined) return undefined
-  return { kind: 'Write', what: 'adopt', ledger: { ...ledger, ...timedBy(plan.timing, plan.suspended) } }
+function adoptRest(ledger: Ledger, plan: SchedulePlan): Step | undefined {
+  const files = plan.timing.calendars?.files
+  const isRead = files !== undefined && files !== ledger.timing.calendars?.files
+  const next = versionedFor(isRead ? { ...ledger, ...timedBy(plan.timing, plan.suspended) } : ledger, plan)
+  return isRead || next.v !== ledger.v ? { kind: 'Write', what: 'adopt', ledger: next } : undefined
 }
 
 /**
