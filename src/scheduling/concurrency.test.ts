@@ -277,6 +277,20 @@ describe('Replace', () => {
     expect(world.placed).toEqual([slot(3)])
   })
 
+  it('replaces a run that Allow had placed ahead, although nobody has recorded its start', () => {
+    const world = home()
+    world.lead(start)
+    world.begin(slot(1))
+    expect(world.lead(slot(2), planOf(replace))).toEqual(['adopt', 'Look', 'final', 'cancel', 'Cancel', 'free', 'dispatch'])
+    expect(world.placed).toEqual([slot(2)])
+    expect(world.ledger).toMatchObject({
+      dispatched: 2,
+      open: [],
+      active: [{ slot: slot(2) }],
+      lastRun: { slot: slot(1), reason: 'Replaced' },
+    })
+  })
+
   it('starts only the newest of the slots of an outage', () => {
     const world = running()
     world.lead(slot(5), planOf(replace))

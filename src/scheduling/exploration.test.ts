@@ -616,6 +616,13 @@ const scenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'placed ahead, then replaced',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ missedRuns: 'Latest' }, { concurrencyPolicy: 'Replace', missedRuns: 'Latest' }],
+  },
+  {
     name: 'slots that wait for the success of the one before',
     until: 6,
     crashes: 1,

@@ -370,6 +370,10 @@ function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, 
 }
 
 /** Records that a run by hand has made up for the failed run before the next slot: later, its object may be gone. */
+  // What was placed ahead, before the policy was edited to this one, is a run like others once its slot is due.
+  const placed = slotsIn(ledger, 'Placed').filter((slot) => slot <= slotAt(nowMs))
+  if (next !== undefined && placed.length > 0)
+    return { kind: 'Write', what: 'final', ledger: withDispatched(ledger, placed, plan.epoch, nowMs), ...notBefore(placed) }
 function settlePast(ledger: Ledger, { dependsOnPast, succeededByHandAtMs }: SchedulePlan): Step | undefined {
   if (dependsOnPast !== true || succeededByHandAtMs === undefined || unsettledRun(ledger) === undefined) return undefined
   const settled = { ...ledger, settledAtMs: succeededByHandAtMs }
