@@ -298,6 +298,13 @@ describe('calendars', () => {
   })
 
   it('that stay the same change nothing', () => {
+    it('that are not read yet do not say what a ledger that was lost has missed', () => {
+      const world = home()
+      world.lead(slot(5) + 5, { ...inFile(), statusSlot: slot(2) })
+      expect(world.ledger).toMatchObject({ cursor: slot(5) + 5, regressedAtMs: (slot(5) + 5) * 1000 })
+      expect(world.ledger?.missed).toEqual({})
+    })
+
     const world = home()
     world.lead(start, planOf(without(2)))
     expect(world.lead(start + 5, planOf(without(2)))).toEqual([])
@@ -679,6 +686,8 @@ it('single times in the past never fire, neither at the creation nor by an edit'
   world.lead(start, planOf({ timing: { at: [start - 60, slot(2)] } }))
   expect(world.untilMs).toBe((slot(2) - 90) * 1000)
   world.lead(slot(1), planOf({ timing: { at: [start - 60, slot(1) - 5, slot(1), slot(2)] } }))
+    // After the last run no slot was due, so that none is lost.
+    expect(world.ledger?.missed).toEqual({})
   world.lead(slot(2), planOf({ timing: { at: [start - 60, slot(1) - 5, slot(1), slot(2)] } }))
   expect(world.placed).toEqual([slot(2)])
   expect(world.ledger).toMatchObject({ dispatched: 1, missed: {} })

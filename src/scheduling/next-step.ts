@@ -119,10 +119,10 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   const { statusSlot = 0 } = plan
   const known = Math.max(ledger.cursor, statusSlot)
   const now = slotAt(nowMs)
-  const lost = addMissed(
-    countUndecided(plan.slots, ledger.open, known, now),
-    missedRunsOf(waitingSlots(ledger).filter((slot) => slot > statusSlot)),
-  )
+  const dispatched = Math.max(ledger.dispatched, plan.statusDispatched ?? 0)
+  const undecided = hasUnreadCalendars(plan) ? missedRunsOf([]) : countUndecided(plan.slots, ledger.open, known, now)
+  const due = { ...undecided, count: Math.min(undecided.count, runsLeft({ ...ledger, dispatched }, plan.timing)) }
+  const lost = addMissed(due, missedRunsOf(waitingSlots(ledger).filter((slot) => slot > statusSlot)))
   const revoking = withStates(ledger, (open) => {
     if (open.state === 'Final') return open
     if (open.state === 'Waiting') return undefined
@@ -130,11 +130,15 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
     return { ...rest, state: 'Revoking', epoch: plan.epoch }
   })
   const next = withMissed(withCursor(revoking, Math.max(known, now)), 'LedgerRegressed', lost)
-  const dispatched = Math.max(ledger.dispatched, plan.statusDispatched ?? 0)
   return { ...next, dispatched, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
 }
 
 /**
+/** Then nothing says which of its slots were due. */
+function hasUnreadCalendars({ timing, calendars }: SchedulePlan): boolean {
+  return timing.calendars !== undefined && calendars === undefined
+}
+
  * An end makes its slot final, in whatever state the slot is: its job has run. One end per write, so that each gets its
  * Event.
  */
