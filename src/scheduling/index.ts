@@ -27,6 +27,7 @@ export type {
   ActiveRun,
   CancelResult,
   Knowledge,
+  KnownCalendars,
   Ledger,
   MissedReason,
   MissedRuns,
@@ -43,7 +44,7 @@ export { defaultClockRule } from './clock-changes.ts'
 export { resolveHashes } from './cron.ts'
 export { showSlots, type ShownSlot } from './clock-notes.ts'
 export { runsLeft } from './due-slots.ts'
-export { nextStep } from './next-step.ts'
+export { calendarsInUse, nextStep } from './next-step.ts'
 export { recentRuns, type RecentRun } from './recent-runs.ts'
 export { findChanges, type Change } from './transitions.ts'
 export { type CalendarFault, type CalendarRules, isNeverDue, parseCalendars, withCalendars } from './calendars.ts'

@@ -24,6 +24,8 @@ export type SchedulePlan = {
   readonly slots: SlotSource
   /** The moments at which a slot may be, by the calendars. */
   readonly calendars?: Cover | undefined
+  /** The calendars by which this process decided slots before: an edit of them counts what they left undecided. */
+  readonly formerCalendars?: KnownCalendars | undefined
   readonly suspended: boolean
   /**
    * Something that a run needs is missing, for example its graph. No slot is decided until it exists; then the catch-up
@@ -61,6 +63,9 @@ export type SchedulePlan = {
   /** Set when the schedule was deleted: remove what has not started, or leave everything. */
   readonly deletion?: 'Delete' | 'Orphan' | undefined
 }
+
+/** A ledger has only the version. */
+export type KnownCalendars = { readonly version: CalendarsVersion; readonly cover: Cover }
 
 const openStates = ['Intended', 'Placed', 'Revoking', 'Final', 'Waiting'] as const
 
@@ -334,12 +339,12 @@ function readLedger(value: unknown): Ledger {
   const last = it['lastDispatched'] === undefined ? undefined : readFields(it['lastDispatched'], 'lastDispatched')
   return {
     ...timedBy(readTiming(timing), timing['suspended'] === true),
+    v: it['v'] === 2 ? 2 : 1,
     cursor: readNumber(it['cursor'], 'cursor'),
     open: readList(it['open'], 'open').map((each) => ({
       slot: readNumber(each['slot'], 'open.slot'),
       state: readOneOf(each['state'], openStates, 'open.state'),
       generation: readText(each['generation'], 'open.generation'),
-    v: it['v'] === 2 ? 2 : 1,
       epoch: readNumber(each['epoch'], 'open.epoch'),
       ...(each['restarts'] === true ? { restarts: true as const } : {}),
     })),
@@ -382,17 +387,17 @@ export function timedBy(timing: Timing, suspended: boolean): Pick<Ledger, 'v' | 
   return { v: isVersionOne ? 1 : 2, timing: { ...timing, suspended } }
 }
 
-function readTiming(it: Fields): Timing {
-  return {
-    ...readTimingMember(it),
-    ...readOptional('startTime', it['startTime'], readNumber),
-    ...readOptional('endTime', it['endTime'], readNumber),
 /** Returns the ledger with the version that it has under the policy of the plan. */
 export function versionedFor(ledger: Ledger, { concurrencyPolicy }: Pick<SchedulePlan, 'concurrencyPolicy'>): Ledger {
   const { v } = timedBy(ledger.timing, ledger.timing.suspended)
   return { ...ledger, v: versionOnePolicies.includes(concurrencyPolicy) ? v : 2 }
 }
 
+function readTiming(it: Fields): Timing {
+  return {
+    ...readTimingMember(it),
+    ...readOptional('startTime', it['startTime'], readNumber),
+    ...readOptional('endTime', it['endTime'], readNumber),
     ...readOptional('maxRuns', it['maxRuns'], readNumber),
     ...readOptional('calendars', it['calendars'], readCalendars),
   }

@@ -3,7 +3,7 @@ import type { Slot } from '../contract/index.ts'
 import { joined, not, within } from './cover.ts'
 import { everyMinute, forbid, graph, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
 import type { Knowledge, Ledger, RunObservation, SchedulePlan } from './ledger.ts'
-import { nextStep } from './next-step.ts'
+import { calendarsInUse, nextStep } from './next-step.ts'
 
 describe('a slot', () => {
   it('is placed ahead by the write that decides it, and final when it is due', () => {
@@ -224,6 +224,26 @@ describe('calendars', () => {
     expect(world.missed('ScheduleChanged')).toBeUndefined()
   })
 
+  it('that change leave what was due before to be missed, if this process knows the former ones', () => {
+    const world = home()
+    const before = planOf({ ...without(1, 2), ...graph })
+    world.lead(start, before)
+    const formerCalendars = world.ledger && calendarsInUse(world.ledger, before)
+    expect(world.lead(slot(4) + 5, planOf({ ...without(2), ...graph, formerCalendars }))).toEqual(['retime'])
+    expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(4) + 5 })
+    expect(world.missed('ScheduleChanged')).toEqual({ count: 2, lastSlot: slot(4) })
+  })
+
+  it('that this process knew are no measure for a ledger that others were written to since', () => {
+    const world = home()
+    const before = planOf({ ...without(1, 2), ...graph })
+    world.lead(start, before)
+    const formerCalendars = world.ledger && calendarsInUse(world.ledger, before)
+    world.lead(start + 5, planOf({ ...without(3), ...graph }))
+    world.lead(slot(4) + 5, planOf({ ...without(2), ...graph, formerCalendars }))
+    expect(world.missed('ScheduleChanged')).toBeUndefined()
+  })
+
   it('that are added leave all that was due before to be missed', () => {
     const world = home()
     world.lead(start, planOf(graph))
@@ -278,6 +298,13 @@ describe('calendars', () => {
       expect(world.missed('ScheduleChanged')).toBeUndefined()
     })
 
+    it('that are not read yet do not say what a ledger that was lost has missed', () => {
+      const world = home()
+      world.lead(slot(5) + 5, { ...inFile(), statusSlot: slot(2) })
+      expect(world.ledger).toMatchObject({ cursor: slot(5) + 5, regressedAtMs: (slot(5) + 5) * 1000 })
+      expect(world.ledger?.missed).toEqual({})
+    })
+
     it('are known by their former content through a suspension without them', () => {
       const world = home()
       world.lead(start, inFile('b'))
@@ -298,13 +325,6 @@ describe('calendars', () => {
   })
 
   it('that stay the same change nothing', () => {
-    it('that are not read yet do not say what a ledger that was lost has missed', () => {
-      const world = home()
-      world.lead(slot(5) + 5, { ...inFile(), statusSlot: slot(2) })
-      expect(world.ledger).toMatchObject({ cursor: slot(5) + 5, regressedAtMs: (slot(5) + 5) * 1000 })
-      expect(world.ledger?.missed).toEqual({})
-    })
-
     const world = home()
     world.lead(start, planOf(without(2)))
     expect(world.lead(start + 5, planOf(without(2)))).toEqual([])
@@ -666,6 +686,8 @@ describe('maxRuns', () => {
     world.lead(slot(9), most(5, { statusSlot: slot(8), statusDispatched: 5 }))
     expect(world.placed).toEqual([])
     expect(world.ledger).toMatchObject({ dispatched: 5, regressedAtMs: slot(9) * 1000 })
+    // After the last run no slot was due, so that none is lost.
+    expect(world.ledger?.missed).toEqual({})
   })
 })
 
@@ -686,8 +708,6 @@ it('single times in the past never fire, neither at the creation nor by an edit'
   world.lead(start, planOf({ timing: { at: [start - 60, slot(2)] } }))
   expect(world.untilMs).toBe((slot(2) - 90) * 1000)
   world.lead(slot(1), planOf({ timing: { at: [start - 60, slot(1) - 5, slot(1), slot(2)] } }))
-    // After the last run no slot was due, so that none is lost.
-    expect(world.ledger?.missed).toEqual({})
   world.lead(slot(2), planOf({ timing: { at: [start - 60, slot(1) - 5, slot(1), slot(2)] } }))
   expect(world.placed).toEqual([slot(2)])
   expect(world.ledger).toMatchObject({ dispatched: 1, missed: {} })

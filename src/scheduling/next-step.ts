@@ -10,6 +10,7 @@ import {
   isQueueGeneration,
   jobsPlace,
   type Ending,
+  type KnownCalendars,
   type Knowledge,
   type Ledger,
   type MissedReason,
@@ -20,8 +21,8 @@ import {
   type Step,
   timedBy,
   unsettledRun,
-  waitingSlots,
   versionedFor,
+  waitingSlots,
 } from './ledger.ts'
 import { withCalendars } from './calendars.ts'
 import { parseTiming, type SlotSource, type Timing } from './timing.ts'
@@ -133,12 +134,12 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   return { ...next, dispatched, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
 }
 
-/**
 /** Then nothing says which of its slots were due. */
 function hasUnreadCalendars({ timing, calendars }: SchedulePlan): boolean {
   return timing.calendars !== undefined && calendars === undefined
 }
 
+/**
  * An end makes its slot final, in whatever state the slot is: its job has run. One end per write, so that each gets its
  * Event.
  */
@@ -276,12 +277,25 @@ function adoptRest(ledger: Ledger, plan: SchedulePlan): Step | undefined {
 }
 
 /**
- * The slots of the former timing, without those that its calendars left out; undefined if that is not known, because the calendars are others now:
- * their dates are not stored. Then no slot is counted, because most of the time since the last dispatch may have been left out.
+ * The slots of the former timing, without those that its calendars left out; undefined if that is not known, because the calendars are others now
+ * and this process did not know those before: their dates are not stored. Then no slot is counted, because most of the time since the last dispatch
+ * may have been left out.
  */
-function leftBy(slots: SlotSource, { timing }: Ledger, { timing: now, calendars }: SchedulePlan): SlotSource | undefined {
+function leftBy(
+  slots: SlotSource,
+  { timing }: Ledger,
+  { timing: now, calendars, formerCalendars: former }: SchedulePlan,
+): SlotSource | undefined {
   if (timing.calendars === undefined) return slots
-  return calendars !== undefined && isSame(timing.calendars, now.calendars) ? withCalendars(slots, calendars) : undefined
+  if (calendars !== undefined && isSame(timing.calendars, now.calendars)) return withCalendars(slots, calendars)
+  return former !== undefined && isSame(timing.calendars, former.version) ? withCalendars(slots, former.cover) : undefined
+}
+
+/** Returns the calendars by which the slots of the ledger are decided, if they are those of the plan. */
+export function calendarsInUse({ timing }: Ledger, plan: Pick<SchedulePlan, 'timing' | 'calendars'>): KnownCalendars | undefined {
+  const { calendars: cover, timing: now } = plan
+  if (now.calendars === undefined || cover === undefined || !isSame(timing.calendars, now.calendars)) return undefined
+  return { version: now.calendars, cover }
 }
 
 /**
@@ -356,6 +370,10 @@ function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, 
   const undecided = new Set(ledger.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
   const running = ledger.active.filter(({ slot }) => !undecided.has(slot))
   const [next] = decideDueSlots(ledger, plan, nowMs).fire
+  // What was placed ahead, before the policy was edited to this one, is a run like others once its slot is due.
+  const placed = slotsIn(ledger, 'Placed').filter((slot) => slot <= slotAt(nowMs))
+  if (next !== undefined && placed.length > 0)
+    return { kind: 'Write', what: 'final', ledger: withDispatched(ledger, placed, plan.epoch, nowMs), ...notBefore(placed) }
   if (next === undefined || running.length === 0) return undefined
   const unmarked = running.filter(({ ending }) => ending === undefined).map(({ slot }) => slot)
   // Those that ended before they could be cancelled.
@@ -374,10 +392,6 @@ function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, 
 }
 
 /** Records that a run by hand has made up for the failed run before the next slot: later, its object may be gone. */
-  // What was placed ahead, before the policy was edited to this one, is a run like others once its slot is due.
-  const placed = slotsIn(ledger, 'Placed').filter((slot) => slot <= slotAt(nowMs))
-  if (next !== undefined && placed.length > 0)
-    return { kind: 'Write', what: 'final', ledger: withDispatched(ledger, placed, plan.epoch, nowMs), ...notBefore(placed) }
 function settlePast(ledger: Ledger, { dependsOnPast, succeededByHandAtMs }: SchedulePlan): Step | undefined {
   if (dependsOnPast !== true || succeededByHandAtMs === undefined || unsettledRun(ledger) === undefined) return undefined
   const settled = { ...ledger, settledAtMs: succeededByHandAtMs }

@@ -1,7 +1,7 @@
 import { isTerminating } from '../../api/index.ts'
 import type { OwnerMarker } from '../../contract/index.ts'
 import { ownerOfSlots, type SlotStart } from '../../plans/index.ts'
-import type { SchedulePlan } from '../../scheduling/index.ts'
+import { calendarsInUse, type SchedulePlan } from '../../scheduling/index.ts'
 import type { Driven, Removal, Site } from '../../services/engine/index.ts'
 import {
   createExecutionSlots,
@@ -32,9 +32,20 @@ export async function act(deps: TaskScheduleDeps, key: string, memory: Memory, d
   }
   const { plan, start, heldBy } = decision
   const isWanted = () => isThere(deps, key)
-  const kindAt = (site: Site) => kindOf(deps, key, memory, site, { plan: { ...plan, epoch: site.proof.epoch }, start, isWanted })
+  const formerCalendars = memory.calendars
+  const kindAt = (site: Site) =>
+    kindOf(deps, key, memory, site, { plan: { ...plan, formerCalendars, epoch: site.proof.epoch }, start, isWanted })
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
+  keepCalendars(memory, plan)
   return { ...driven, situation: situationOf(driven, heldBy) }
+}
+
+/** The next edit of the calendars counts the slots that these left undecided. Without an answer of the broker, the ledger may still have those before. */
+function keepCalendars(memory: Memory, plan: Pick<SchedulePlan, 'timing' | 'calendars'>): void {
+  const ledger = memory.record?.ledger
+  const inUse = ledger && calendarsInUse(ledger, plan)
+  if (inUse !== undefined) memory.calendars = inUse
+  else if (memory.calendars !== undefined && ledger !== undefined && ledger.timing.calendars === undefined) memory.calendars = undefined
 }
 
 /** Reads the ends of its runs only while this process records them. */

@@ -93,10 +93,10 @@ test('when memory is short, ledgers and plans are dropped: they can be read and 
   const { see, memories, runShortOfMemory } = setup(1)
   await see(terminating)
   const [memory = {}] = memories
-  Object.assign(memory, { record: { ledger: {} }, shown: {} })
+  Object.assign(memory, { record: { ledger: {} }, shown: {}, calendars: {} })
   expect(memory.understood).toMatchObject({ ok: true })
   runShortOfMemory()
-  expect(memory).toMatchObject({ record: undefined, shown: undefined, understood: undefined })
+  expect(memory).toMatchObject({ record: undefined, shown: undefined, understood: undefined, calendars: undefined })
   await see(terminating)
   expect(memories).toHaveLength(1)
   expect(memory.understood).toMatchObject({ ok: true })

@@ -44,7 +44,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
 
   deps.onMemoryShort(() => {
     // Looked at again, a schedule is understood anew and reads its ledger first.
-    for (const memory of memories.values()) Object.assign(memory, { record: undefined, shown: undefined, understood: undefined })
+    for (const memory of memories.values())
+      Object.assign(memory, { record: undefined, shown: undefined, understood: undefined, calendars: undefined })
   })
 
   /** `terminating`: its deletion has begun, and somebody still holds it. */

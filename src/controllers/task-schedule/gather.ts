@@ -23,7 +23,7 @@ import {
   understandSchedule,
   type UnderstoodSchedule,
 } from '../../plans/index.ts'
-import type { Ledger, MissedReason, SlotSource } from '../../scheduling/index.ts'
+import type { KnownCalendars, Ledger, MissedReason, SlotSource } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
@@ -101,6 +101,8 @@ export type Memory = ObjectMemory<LedgerRecord> &
     understood: UnderstoodSchedule | undefined
     /** What its calendars leave, as long as their ConfigMaps are the same. */
     left?: LeftMemory | undefined
+    /** The calendars by which the slots of its ledger were decided when it was driven last; undefined: it had none. */
+    calendars?: KnownCalendars | undefined
     /** What the API server says to the template of a Job, and for which version of the schedule. */
     trial?: TrialMemory | undefined
     /** The newest ledger that was read, for people to read while none can be. */
