@@ -55,6 +55,8 @@ export const ruleCases: readonly RuleCase[] = [
       // Born with its first event.
       [`controller_runtime_reconcile_panics_total{${own}, controller="task-queue"}`]: '_x30 1x80',
       [`controller_runtime_reconcile_panics_total{${own}, controller="task-alert"}`]: '_x30 0x80',
+      // Not read by Prometheus when the window began.
+      [`controller_runtime_reconcile_panics_total{${own}, controller="task-schedule"}`]: '3x10 _x12 3x80',
       [`controller_runtime_reconcile_panics_total{${foreign}, controller="x"}`]: '0x30 1x80',
       [`controller_runtime_reconcile_panics_total{${foreign}, controller="y"}`]: '_x30 1x80',
     },
@@ -205,6 +207,8 @@ export const ruleCases: readonly RuleCase[] = [
       'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="restarted", instance="b"}': '_x72 0x80',
       'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="long-ago", instance="b"}': '_x10 3x90',
       'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="old"}': '4x90',
+      // Not read by Prometheus when the window began.
+      'taskmill_schedule_unplanned_misses_total{namespace="acme", schedule="unread"}': '4x4 _x15 4x90',
       'taskmill_schedule_missed_total{namespace="acme", reason="Suspended"}': '0+1x90',
     },
     atMinutes: 75,
@@ -230,6 +234,7 @@ export const ruleCases: readonly RuleCase[] = [
       'taskmill_execution_runs_total{namespace="new", source="Job", outcome="TimedOut"}': '_x70 1x80',
       'taskmill_execution_runs_total{namespace="new", source="TaskDependency", outcome="Failed"}': '_x70 1x80',
       'taskmill_execution_runs_total{namespace="old", source="Task", outcome="Failed"}': '7x90',
+      'taskmill_execution_runs_total{namespace="unread", source="Task", outcome="Failed"}': '7x4 _x15 7x90',
     },
     atMinutes: 75,
     fires: [
@@ -279,6 +284,7 @@ export const ruleCases: readonly RuleCase[] = [
       'taskmill_notifications_total{namespace="acme", channel="restarted", outcome="GivenUp"}': '_x70 2x80',
       'taskmill_notifications_total{namespace="acme", channel="restarted", outcome="Failed"}': '_x70 2x80',
       'taskmill_notifications_total{namespace="acme", channel="old", outcome="GivenUp"}': '3x90',
+      'taskmill_notifications_total{namespace="acme", channel="unread", outcome="GivenUp"}': '3x4 _x15 3x90',
       'taskmill_notifications_total{namespace="acme", channel="slow", outcome="Failed"}': '0+1x90',
     },
     atMinutes: 75,
