@@ -436,6 +436,9 @@ it('says where the number of missed slots is a minimum', () => {
     { reason: 'Overlap', count: 1, lastSlotTime: '1970-01-01T00:00:00Z' },
     { reason: 'Superseded', count: 99, lowerBound: true, lastSlotTime: '2026-11-22T00:00:00Z' },
   ])
+  const lost = { LedgerRegressed: { count: 100, lastSlot: ledger.cursor, isLowerBound: true } } as const
+  const regressed = statusFor({ ledger: { ...ledger, regressedAtMs: nowMs, missed: lost } })
+  expect(messageOf(regressed, 'LedgerRegressed')).toContain(': at least 100 slots are missed, ')
 })
 
 it('a replaced run is neither a success nor a failure', () => {

@@ -301,7 +301,8 @@ function regressed({ nowMs }: World, ledger: Ledger): WantedCondition | undefine
 }
 
 export function describeRegression({ cursor, missed }: Ledger): string {
-  const lost = missed['LedgerRegressed']?.count ?? 0
+  const { count, isLowerBound } = missed['LedgerRegressed'] ?? { count: 0 }
+  const lost = isLowerBound ? `at least ${count}` : count
   return `the broker lost acknowledged data: ${lost} slots are missed, and no slot up to ${shortTime(cursor)} fires again. Next: check the persistence of the broker`
 }
 
