@@ -77,7 +77,12 @@ it.each<[string, Parameters<typeof backfillOf>, string]>([
   [
     'far more slots than are counted',
     [{}, scheduleOf({ everySeconds: 1, task })],
-    'spec.range: it has more than 10000 slots, but at most 100 (maxRuns) may run. Next: shorten the range, or raise maxRuns (at most 500)',
+    'spec.range: it has more than 10000 slots, but at most 100 (maxRuns) may run. Next: shorten the range; one TaskExecution runs at most 500',
+  ],
+  [
+    'more slots than any bound',
+    [{ maxRuns: 500, from: '2026-11-01T00:00:00Z', to: '2026-11-01T08:20:00Z' }, scheduleOf({ everySeconds: 60, task })],
+    'spec.range: it has 501 slots, but at most 500 (maxRuns) may run. Next: shorten the range; one TaskExecution runs at most 500',
   ],
   [
     'no slot',

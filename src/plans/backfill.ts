@@ -13,6 +13,8 @@ export type BackfillRange = NonNullable<TaskExecution['spec']['range']>
 
 /** The log of a run begins with its plan, which is read as a whole. */
 const maxPlanBytes = 1_500_000
+/** The most that `maxRuns` can be. */
+const mostRuns = 500
 /** More are not counted one by one. */
 const mostCounted = 10_000
 
@@ -47,10 +49,8 @@ export function slotsInRange(
   if (slots.length === maxRuns && source.between(after, (slots[0] ?? until) - 1, 1).length > 0) {
     const count = source.between(after, until, mostCounted + 1).length
     const words = count > mostCounted ? `more than ${mostCounted}` : `${count}`
-    return fault(
-      '',
-      `it has ${words} slots, but at most ${maxRuns} (maxRuns) may run. Next: shorten the range, or raise maxRuns (at most 500)`,
-    )
+    const next = count > mostRuns ? `; one TaskExecution runs at most ${mostRuns}` : `, or raise maxRuns (at most ${mostRuns})`
+    return fault('', `it has ${words} slots, but at most ${maxRuns} (maxRuns) may run. Next: shorten the range${next}`)
   }
   if (slots.length === 0)
     return fault('', `tsch/${name} has no slot from ${from} to ${to}. Next: see taskmill next tsch/${name} --after ${from}`)
