@@ -216,6 +216,8 @@ export class Fetcher {
         await commands.waitUntilBack(stopped)
         this.#lookedMs = clock.monotonicNow()
         await this.#giveBackClaims()
+        // Another reply may have been lost meanwhile.
+        if (this.#suspects.size > 0) continue
         for (const queue of plan.queues) plan.markReady(queue)
         this.#isDown = false
       } catch (error) {
@@ -232,10 +234,13 @@ export class Fetcher {
   async #giveBackClaims(): Promise<void> {
     const { commands, isRunning } = this.#deps
     for (const [source, tokens] of [...this.#suspects]) {
-      for (const { id, token } of await findClaims(commands.redis, source, tokens)) {
+      const asked = [...tokens]
+      for (const { id, token } of await findClaims(commands.redis, source, asked)) {
         if (!isRunning(id, token)) await source.handBack(id, token)
       }
-      this.#suspects.delete(source)
+      // Those that were added while it asked stay for the next round.
+      for (const token of asked) tokens.delete(token)
+      if (tokens.size === 0) this.#suspects.delete(source)
     }
   }
 }
