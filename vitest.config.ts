@@ -54,7 +54,7 @@ export default defineConfig({
         },
       },
       { test: { name: 'chart', env, include: ['test/chart/**/*.test.ts'], ...working } },
-      withServers('integration', { order: 1, testTimeout: 120_000, maxWorkers: 6 }),
+      withServers('integration', { order: 1, testTimeout: 300_000, maxWorkers: 6 }),
       // Each of these runs several operators at once.
       withServers('fault', { order: 2, testTimeout: 300_000, maxWorkers: 3 }),
       {

@@ -74,6 +74,11 @@ function fullyNamedIn(texts: readonly string[]): readonly string[] {
   return kinds.filter((kind) => numbers.every((index) => texts.some((text) => text.includes(nameOf(kind, index)))))
 }
 
+/** Of how many objects a kind is named that is named most. A worker of a controller can hold its last key until it gets another one. */
+function mostNamedIn(texts: readonly string[]): number {
+  return Math.max(...kinds.map((kind) => numbers.filter((index) => texts.some((text) => text.includes(nameOf(kind, index)))).length))
+}
+
 async function createAll(): Promise<void> {
   const { client, namespace } = home
   const task = { type: 'x', queue: `${mark}-work`, retry: { maxRetries: 0 } }
@@ -140,7 +145,7 @@ async function deleteAll(): Promise<void> {
   await expect.poll(deleteOnce, { timeout: 30_000 }).toBe(0)
 }
 
-it('nothing in the heap names what is gone, but for the memory of deleted runs, which is bounded', async () => {
+it('nothing in the heap names what is gone, but for the last of a kind, and for the memory of deleted runs, which is bounded', async () => {
   const { namespace } = home
   home.consume(`${mark}-work`, async () => 'done')
   await createAll()
@@ -151,6 +156,6 @@ it('nothing in the heap names what is gone, but for the memory of deleted runs, 
   // After a take-over a run of the same name is another one: the newest 10,000 keys are kept.
   const isDeletedRun = (text: string): boolean => text.startsWith(`${namespace}/`) && /-(?:run|starter)-\d+(?:-[a-z0-9]+)?$/u.test(text)
   await expect
-    .poll(async () => (await markedTexts()).filter((text) => !isDeletedRun(text)), { timeout: 90_000, interval: 3_000 })
-    .toEqual([])
+    .poll(async () => mostNamedIn((await markedTexts()).filter((text) => !isDeletedRun(text))), { timeout: 90_000, interval: 3_000 })
+    .toBeLessThanOrEqual(1)
 }, 240_000)

@@ -43,9 +43,9 @@ const crds: Resource<Crd> = {
 }
 
 /** How long a state may take on a machine under load. Shorter than the time of a test, so that the failure says what there was instead. */
-const patienceMs = 100_000
+const patienceMs = 240_000
 
-/** Resolves with the first state of an object (undefined: it does not exist) that satisfies `holds`; after 100 s rejects with the state there is. */
+/** Resolves with the first state of an object (undefined: it does not exist) that satisfies `holds`; after 240 s rejects with the state there is. */
 export async function observe<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
