@@ -84,6 +84,8 @@ export {
   type TaskExecutionStatus,
   executionCondition,
   executionEvent,
+  maxBackfillRuns,
+  maxParallelBackfillRuns,
 } from './kinds/task-execution.ts'
 export {
   taskQueue,

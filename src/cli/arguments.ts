@@ -152,6 +152,20 @@ export function parseTime(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms
 }
 
+/** Returns a time of an option as it was written. Throws a usage error that names the option, with `example` as what to write. */
+export function timeOption(option: string, text: string | undefined, example: string): string | undefined {
+  if (text !== undefined && parseTime(text) === undefined) throw usageError(`${option} ${text}: write a time such as ${example}`)
+  return text
+}
+
+/** Returns the number of an option, from 1 to `most`; undefined if it was not written. Throws a usage error that names the option. */
+export function countOption(option: string, text: string | undefined, most: number): number | undefined {
+  if (text === undefined) return undefined
+  const count = /^\d+$/u.test(text) && text.length <= String(most).length ? Number(text) : 0
+  if (count < 1 || count > most) throw usageError(`${option} ${text}: write a number from 1 to ${most}`)
+  return count
+}
+
 /** Formats the two largest parts that are not 0: `1d12h`, `45m`. */
 export function formatDuration(ms: number): string {
   let rest = Math.max(0, Math.round(ms / 1000) * 1000)

@@ -1,13 +1,12 @@
-import { kubeTime } from '../api/index.ts'
+import { kubeTime, maxBackfillRuns, maxParallelBackfillRuns } from '../api/index.ts'
 import { type NextSlots, slotsToBackfill, slotTable } from '../plans/index.ts'
-import { type Arguments, CommandError, formatDuration, parseTime, usageError } from './arguments.ts'
+import { type Arguments, CommandError, countOption, formatDuration, timeOption, usageError } from './arguments.ts'
 import type { Command } from './command.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
 import { formatReference, parseReference, readObject, type Reference } from './reference.ts'
 import { createRun, ttlOf } from './run.ts'
 
 const orders = { oldest: 'OldestFirst', newest: 'NewestFirst' } as const
-const [mostRuns, mostParallel] = [500, 100]
 
 export const backfill: Command = {
   target: 'tsch/NAME --from T --to T',
@@ -20,8 +19,8 @@ export const backfill: Command = {
     from: 'the first moment of the range, such as 2026-11-01T00:00:00Z',
     to: 'its last moment, in the past',
     order: 'oldest (default) or newest: which slots run first',
-    parallelism: `how many slots run at once, 1 to ${mostParallel}; default: 1`,
-    'max-runs': `refuse a range with more slots, 1 to ${mostRuns}; default: 100`,
+    parallelism: `how many slots run at once, 1 to ${maxParallelBackfillRuns}; default: 1`,
+    'max-runs': `refuse a range with more slots, 1 to ${maxBackfillRuns}; default: 100`,
     'dry-run': 'list the slots, and create nothing',
     ttl: 'how long the TaskExecution is kept after its end; never: for good; default: 1d',
     wait: 'wait for the end and print the progress; Ctrl-C stops the waiting, not the runs',
@@ -63,24 +62,17 @@ function planned({ slots }: NextSlots, { shown }: Reference): string {
 function rangeOf({ from, to, order = 'oldest', parallelism, maxRuns }: Arguments) {
   if (!Object.hasOwn(orders, order)) throw usageError(`--order ${order}: write oldest or newest`)
   return {
-    from: timeOf('--from', from),
-    to: timeOf('--to', to),
+    from: neededTime('--from', from),
+    to: neededTime('--to', to),
     order: orders[order as keyof typeof orders],
-    parallelism: countOf('--parallelism', parallelism, 1, mostParallel),
-    maxRuns: countOf('--max-runs', maxRuns, 100, mostRuns),
+    parallelism: countOption('--parallelism', parallelism, maxParallelBackfillRuns) ?? 1,
+    maxRuns: countOption('--max-runs', maxRuns, maxBackfillRuns) ?? 100,
   }
 }
 
-function timeOf(option: string, text: string | undefined): string {
+function neededTime(option: string, text: string | undefined): string {
   const example = '2026-11-01T00:00:00Z'
-  if (text === undefined) throw usageError(`missing ${option} TIME, such as ${option} ${example}`)
-  if (parseTime(text) === undefined) throw usageError(`${option} ${text}: write a time such as ${example}`)
-  return text
-}
-
-function countOf(option: string, text: string | undefined, least: number, most: number): number {
-  if (text === undefined) return least
-  const count = /^\d{1,3}$/u.test(text) ? Number(text) : 0
-  if (count < 1 || count > most) throw usageError(`${option} ${text}: write a number from 1 to ${most}`)
-  return count
+  const time = timeOption(option, text, example)
+  if (time === undefined) throw usageError(`missing ${option} TIME, such as ${option} ${example}`)
+  return time
 }

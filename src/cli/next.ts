@@ -1,7 +1,7 @@
 import { configMaps, overrideAt, overrideOrigin, type TaskSchedule } from '../api/index.ts'
 import { hasCode } from '../errors/index.ts'
 import { configMapsOf, type ConfigMapReading, nextSlots, slotsLeftOf, slotTable } from '../plans/index.ts'
-import { type Arguments, CommandError, parseTime, usageError } from './arguments.ts'
+import { CommandError, countOption, timeOption, usageError } from './arguments.ts'
 import type { Command, Context } from './command.ts'
 import { parseReference, readObject } from './reference.ts'
 
@@ -23,12 +23,13 @@ export const next: Command = {
     const [target, ...more] = args.positionals
     const reference = parseReference(target, ['TaskSchedule'])
     if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
-    const count = countOf(args)
-    const afterMs = afterOf(args)
+    const count = countOption('--count', args.count, mostCount) ?? defaultCount
+    const after = timeOption('--after', args.after, '2026-03-28T00:00:00Z')
     return async (context) => {
       const schedule = await readObject(context, reference)
       const files = await readCalendars(context, schedule)
-      const found = nextSlots(schedule, Math.floor((afterMs ?? context.clock.now()) / 1000), count, files)
+      const afterMs = after === undefined ? context.clock.now() : Date.parse(after)
+      const found = nextSlots(schedule, Math.floor(afterMs / 1000), count, files)
       const head = `${reference.shown}${context.where}`
       if (found === undefined) {
         const left = slotsLeftOf(schedule, files)
@@ -59,17 +60,4 @@ function suspendedWords({ spec }: TaskSchedule, nowMs: number): readonly string[
   const override = overrideAt(spec.override, nowMs)?.override
   if (override?.suspend === true) return [`suspended ${overrideOrigin(override)}: no slot is dispatched until then`]
   return spec.suspend && override === undefined ? ['spec.suspend is true: no slot is dispatched until it is false'] : []
-}
-
-function countOf({ count }: Arguments): number {
-  if (count === undefined) return defaultCount
-  const slots = /^\d{1,4}$/u.test(count) ? Number(count) : 0
-  if (slots < 1 || slots > mostCount) throw usageError(`--count ${count}: write a number from 1 to ${mostCount}`)
-  return slots
-}
-
-function afterOf({ after }: Arguments): number | undefined {
-  const ms = after === undefined ? undefined : parseTime(after)
-  if (after !== undefined && ms === undefined) throw usageError(`--after ${after}: write a time such as 2026-03-28T00:00:00Z`)
-  return ms
 }

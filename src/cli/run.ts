@@ -2,7 +2,7 @@ import { taskExecutions, type TaskExecution, type TaskSchedule } from '../api/in
 import { errorMessage } from '../errors/index.ts'
 import { describeInexact, findInexactNumbers, isRawNumber, parseJson } from '../json/index.ts'
 import type { Written } from '../kube/index.ts'
-import { type Arguments, CommandError, usageError, parseDuration, parseTime, formatDuration } from './arguments.ts'
+import { type Arguments, CommandError, formatDuration, parseDuration, timeOption, usageError } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
 import { parseReference, readObject, type Reference, formatReference } from './reference.ts'
@@ -17,6 +17,8 @@ type Source =
   | Reference<'TaskSchedule' | 'TaskDependency'>
   | { readonly kind: 'Task'; readonly type: string; readonly queue: string; readonly broker?: string }
 
+const exampleTime = '2026-11-29T01:00:00Z'
+
 export const run: Command = {
   target: 'tsch/NAME | tdep/NAME | TYPE --queue Q',
   summary: 'run a schedule, a graph or a task once',
@@ -30,8 +32,8 @@ export const run: Command = {
     payload: 'TYPE: its payload; tsch: fields to merge into the payload of its task; @FILE reads a file, @- standard input',
     param: 'tdep: a parameter of the graph, can be repeated; JSON keeps its type: --param days=7 --param who=all',
     delay: 'start the run after this time, such as 10m or 1d12h',
-    at: 'start the run at this time, such as 2026-11-29T01:00:00Z',
-    'slot-time': 'value of $(slot), such as 2026-11-29T01:00:00Z; default: when the run is to start',
+    at: `start the run at this time, such as ${exampleTime}`,
+    'slot-time': `value of $(slot), such as ${exampleTime}; default: when the run is to start`,
     ttl: 'how long the TaskExecution is kept after its end; never: for good; default: 1d',
     wait: 'wait for the end and print the progress; Ctrl-C stops the waiting, not the run',
   },
@@ -51,7 +53,7 @@ export const run: Command = {
       )
     }
     const ttlMs = ttlOf(args)
-    const slotTime = timeOf('--slot-time', args.slotTime)
+    const slotTime = timeOption('--slot-time', args.slotTime, exampleTime)
     const start = startOf(args)
     const parameters = parseParameters(args.params)
     const { payload: given } = args
@@ -127,7 +129,7 @@ type Start = { readonly startTime?: string; readonly delaySeconds?: number }
 /** When the run starts; nothing: at once. */
 function startOf({ delay, at }: Arguments): Start {
   if (delay !== undefined && at !== undefined) throw usageError('--delay and --at both say when the run starts: leave one of them out')
-  const startTime = timeOf('--at', at)
+  const startTime = timeOption('--at', at, exampleTime)
   if (startTime !== undefined) return { startTime }
   if (delay === undefined) return {}
   const ms = parseDuration(delay)
@@ -173,12 +175,6 @@ export function ttlOf({ ttl }: Arguments): number | undefined {
   const ms = parseDuration(ttl)
   if (ms === undefined || ms > maxMs) throw usageError(`--ttl ${ttl}: write a duration such as 1h or 7d, at most 366d, or never`)
   return ms
-}
-
-/** Returns the time as it was written; `option` names it in the error. */
-function timeOf(option: string, text: string | undefined): string | undefined {
-  if (text !== undefined && parseTime(text) === undefined) throw usageError(`${option} ${text}: write a time such as 2026-11-29T01:00:00Z`)
-  return text
 }
 
 /** Parses a JSON object; `what` names it in the error. */

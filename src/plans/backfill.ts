@@ -2,7 +2,7 @@
  * A backfill is a run of a graph: a node for each slot of the range, in as many chains as slots may run at once. So it has
  * all that runs have: exactly one start per slot, progress, pausing, cancelling, and a log that survives the operator.
  */
-import type { TaskExecution, TaskSchedule } from '../api/index.ts'
+import { maxBackfillRuns, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { type Slot, slotTime } from '../contract/index.ts'
 import type { PlanNode } from '../graph/index.ts'
 import type { Fault } from './fault.ts'
@@ -13,8 +13,6 @@ export type BackfillRange = NonNullable<TaskExecution['spec']['range']>
 
 /** The log of a run begins with its plan, which is read as a whole. */
 const maxPlanBytes = 1_500_000
-/** The most that `maxRuns` can be. */
-const mostRuns = 500
 /** More are not counted one by one. */
 const mostCounted = 10_000
 
@@ -49,7 +47,8 @@ export function slotsInRange(
   if (slots.length === maxRuns && source.between(after, (slots[0] ?? until) - 1, 1).length > 0) {
     const count = source.between(after, until, mostCounted + 1).length
     const words = count > mostCounted ? `more than ${mostCounted}` : `${count}`
-    const next = count > mostRuns ? `; one TaskExecution runs at most ${mostRuns}` : `, or raise maxRuns (at most ${mostRuns})`
+    const next =
+      count > maxBackfillRuns ? `; one TaskExecution runs at most ${maxBackfillRuns}` : `, or raise maxRuns (at most ${maxBackfillRuns})`
     return fault('', `it has ${words} slots, but at most ${maxRuns} (maxRuns) may run. Next: shorten the range${next}`)
   }
   if (slots.length === 0)

@@ -17,8 +17,8 @@ export type NextSlots = {
 }
 
 /**
- * Returns the next `count` slots after `after`, as far as `maxRuns` admits them, by calendars as far as `files` has them; undefined if the spec or a file cannot be understood, or is
- * not there.
+ * Returns the next `count` slots after `after`, as far as `maxRuns` admits them, by calendars as far as `files` has them; undefined if the
+ * spec or a file cannot be understood, or a file is not there.
  */
 export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, files: CalendarFiles): NextSlots | undefined {
   const left = slotsLeftOf(schedule, files)

@@ -249,8 +249,6 @@ export function timingHashOf(timing: Timing): string {
   return hashOf(timing)
 }
 
-/** A timing, compiled. */
-
 /**
  * What was compiled, by the text of the timing, as long as a plan has it: thousands of schedules are due at the same few times, and a compiled
  * timing is the largest part of a plan.

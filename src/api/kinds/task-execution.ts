@@ -142,7 +142,8 @@ const runSources = {
 } as const
 
 /** At most as many as a graph has nodes. */
-const maxBackfillRuns = 500
+export const maxBackfillRuns = 500
+export const maxParallelBackfillRuns = 100
 
 const range = object({
   description:
@@ -159,7 +160,7 @@ const range = object({
     parallelism: integer({
       description: 'How many slots run at once. A slot that fails does not stop the others.',
       minimum: 1,
-      maximum: 100,
+      maximum: maxParallelBackfillRuns,
       default: 1,
     }),
     maxRuns: integer({
