@@ -295,3 +295,20 @@ async function* chunksOf(body: AsyncIterable<Uint8Array>, label: string, signal:
     throw toTransportError(error, label, signal)
   }
 }
+
+const pageSize = 500
+
+/** Returns all objects of a selection, read page by page: the server need not hold thousands of them in one answer. */
+export async function listAll<T extends KubeObject>(
+  client: Pick<KubeClient, 'list'>,
+  resource: Resource<T>,
+  selection: Selection,
+): Promise<readonly T[]> {
+  const items: T[] = []
+  let page: ListPage<T> | undefined
+  do {
+    page = await client.list(resource, { ...selection, limit: pageSize, continue: page?.continue })
+    items.push(...page.items)
+  } while (page.continue !== undefined)
+  return items
+}

@@ -7,7 +7,7 @@
  * client waits and retries on 429. Tokens and certificates in files may change while it runs.
  * Does not: repeat a request that may have had an effect, convert times, drop unknown fields, or use HTTP proxies.
  */
-export { createKubeClient } from './client.ts'
+export { createKubeClient, listAll } from './client.ts'
 export type {
   Applied,
   ApplyOptions,

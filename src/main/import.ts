@@ -6,7 +6,7 @@ import type { KubeObject, Resource } from '../api/index.ts'
 import { systemClock as clock } from '../clock/index.ts'
 import { errorMessage, suggestName } from '../errors/index.ts'
 import { importBeatSchedule, importCronJobs, importJobSchedulers, renderDrafts } from '../import/index.ts'
-import { createKubeClient, loadKubeConfig } from '../kube/index.ts'
+import { createKubeClient, listAll, loadKubeConfig } from '../kube/index.ts'
 
 const usage = `taskmill import cronjob FILE | - | --from-cluster
 taskmill import celerybeat FILE | -
@@ -122,18 +122,7 @@ async function cronJobsOf({ env, stop: signal }: ImportMain, { context, kubeconf
   const config = await loadKubeConfig({ env, readFile: (path) => readFile(path, 'utf8'), clock, ...how })
   const client = createKubeClient({ ...config, clock, userAgent: 'taskmill-cli' })
   try {
-    const items: KubeObject[] = []
-    let next: string | undefined
-    do {
-      const page = await client.list(cronJobs, {
-        namespace: isEverywhere ? undefined : (namespace ?? config.namespace),
-        limit: 250,
-        continue: next,
-        signal,
-      })
-      items.push(...page.items)
-      next = page.continue
-    } while (next !== undefined)
+    const items = await listAll(client, cronJobs, { namespace: isEverywhere ? undefined : (namespace ?? config.namespace), signal })
     return JSON.stringify({ items })
   } finally {
     await client.close()

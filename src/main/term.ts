@@ -27,7 +27,7 @@ import {
   type EventRecorder,
   type KubeClient,
   type KubeClientOptions,
-  type ListPage,
+  listAll,
 } from '../kube/index.ts'
 import type { Logger, Metrics, Tracer } from '../observability/index.ts'
 import { type Elector, type ElectorDeps, type Source, type Startable } from '../runtime/index.ts'
@@ -255,7 +255,6 @@ const ownerResources: Readonly<Record<OwnedKind, Resource<KubeObject>>> = {
 
 /** So few objects are asked for one by one; of more, all of their kind in the namespace are listed. */
 const mostAsked = 5
-const pageSize = 500
 
 /** By lists: the operator may not get a single one of each kind. */
 function findThereBy(client: KubeClient): OrphanedDataDeps['findThere'] {
@@ -265,13 +264,7 @@ function findThereBy(client: KubeClient): OrphanedDataDeps['findThere'] {
       const asked = names.map((name) => client.list(resource, { namespace, fieldSelector: `metadata.name=${name}`, signal }))
       return namesIn((await Promise.all(asked)).flatMap(({ items }) => items))
     }
-    const there: KubeObject[] = []
-    let page: ListPage<KubeObject> | undefined
-    do {
-      page = await client.list(resource, { namespace, limit: pageSize, continue: page?.continue, signal })
-      there.push(...page.items)
-    } while (page.continue !== undefined)
-    return namesIn(there)
+    return namesIn(await listAll(client, resource, { namespace, signal }))
   }
 }
 

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest'
 import { parse } from 'yaml'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
 import { deployments, workerPools } from '../../src/api/index.ts'
+import { listAll } from '../../src/kube/index.ts'
 import { sendAll } from '../bench/at-once.ts'
 import { startShippedOperator } from '../bench/operator.ts'
 import { createLoad, queues, sizeOf } from '../bench/scale-load.ts'
@@ -21,7 +22,7 @@ import { draws, seed } from '../support/draws.ts'
 import { createDependency, createExecution } from '../support/manifests.ts'
 import { startPlainWorker } from '../support/plain-worker.ts'
 import { random } from '../support/random.ts'
-import { accountForSchedules, faultsOfRuns, findPlacedTwice, listAll, pendingEnds } from '../support/scale-account.ts'
+import { accountForSchedules, faultsOfRuns, findPlacedTwice, pendingEnds } from '../support/scale-account.ts'
 import { connectRedis, createHome, until, type Home } from '../support/schedule-home.ts'
 
 /** Of the full size, in percent; SCALE_PERCENT chooses another share, as for the benchmark. */
@@ -130,8 +131,8 @@ async function beginGraphs(rng: () => number, untilMs: number): Promise<void> {
 
 /** Every pool still does what it is there for: it starts a worker for a job. */
 async function wakeAllPools(): Promise<void> {
-  const pools = await listAll(home, workerPools)
-  const connection = home.commands
+  const { client, namespace, commands: connection } = home
+  const pools = await listAll(client, workerPools, { namespace })
   await sendAll(
     pools.map(({ metadata: { name } }) => async () => {
       const queue = new Queue(name, { connection })
@@ -143,7 +144,9 @@ async function wakeAllPools(): Promise<void> {
   let asleep: readonly string[] = []
   await until('a worker of each pool', async () => {
     const awake = new Set(
-      (await listAll(home, deployments)).flatMap(({ metadata, spec }) => ((spec.replicas ?? 0) > 0 ? [metadata.name] : [])),
+      (await listAll(client, deployments, { namespace })).flatMap(({ metadata, spec }) =>
+        (spec.replicas ?? 0) > 0 ? [metadata.name] : [],
+      ),
     )
     asleep = pools.flatMap(({ metadata: { name } }) => (awake.has(name) ? [] : [name]))
     return asleep.length === 0

@@ -3,25 +3,14 @@
  * specs as they are written, and what ran is read in the handlers' own book.
  */
 import { readFileSync } from 'node:fs'
-import { taskExecutions, taskSchedules, type KubeObject, type Resource, type TaskSchedule } from '../../src/api/index.ts'
+import { taskExecutions, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
 import { doneQueue, ledgerName, queueKeys, runKey, runName } from '../../src/contract/index.ts'
+import { listAll } from '../../src/kube/index.ts'
 import { sendAll } from '../bench/at-once.ts'
 import { accountAtRest, accountOf, installation, ledgerOf, runsOf, until, untilLedger, type Account, type Home } from './schedule-home.ts'
 
 const prefix = 'bull'
-const pageSize = 500
 const ledgersAtOnce = 16
-
-export async function listAll<T extends KubeObject>({ client, namespace }: Home, resource: Resource<T>): Promise<readonly T[]> {
-  const items: T[] = []
-  let from: string | undefined
-  do {
-    const page = await client.list(resource, { namespace, limit: pageSize, continue: from })
-    items.push(...page.items)
-    from = page.continue
-  } while (from !== undefined)
-  return items
-}
 
 /** The period of a schedule in seconds, if it is due again and again while a test lasts; else the one slot that it may have had by now. */
 function rhythmOf(
@@ -44,7 +33,7 @@ export type ScheduleAccount = Account & { readonly name: string; readonly mayOve
 /** Suspends the schedules that are due again and again, waits until all that were due are at rest, and accounts for each. */
 export async function accountForSchedules(home: Home): Promise<readonly ScheduleAccount[]> {
   const { client, namespace } = home
-  const schedules = await listAll(home, taskSchedules)
+  const schedules = await listAll(client, taskSchedules, { namespace })
   const nowMs = Date.now()
   const accounts: ScheduleAccount[] = []
   await sendAll(
@@ -80,17 +69,17 @@ async function accountForSlot(home: Home, name: string, slot: number): Promise<A
 
 /** Waits until every run has ended, and returns what is wrong with them: each node is one job, under the token that the run's log begins with. */
 export async function faultsOfRuns(home: Home): Promise<{ readonly runs: number; readonly faults: readonly string[] }> {
-  const { commands, namespace } = home
+  const { client, commands, namespace } = home
   const isFinal = (state: string | undefined): boolean => state !== undefined && state !== 'Pending' && state !== 'Running'
   let states: readonly (string | undefined)[] = []
   await until('the end of all runs', async () => {
-    states = (await listAll(home, taskExecutions)).map(({ status }) => status?.state)
+    states = (await listAll(client, taskExecutions, { namespace })).map(({ status }) => status?.state)
     return states.every(isFinal)
   }).catch(async (cause: unknown) => {
     const counts = [...Map.groupBy(states, (state) => state)].map(([state, all]) => `${all.length} ${state}`)
     throw new Error(`not all runs have ended: ${counts.join(', ')}; handlers ran ${timesRun(home).size} jobs`, { cause })
   })
-  const executions = await listAll(home, taskExecutions)
+  const executions = await listAll(client, taskExecutions, { namespace })
   const jobsOf = new Map<string, string[]>()
   for (const id of timesRun(home).keys()) {
     const [, run] = /^tm\/(.*\/run\/[^/]+)\/[^/]+\/[^/]+$/u.exec(id) ?? []
