@@ -122,28 +122,16 @@ async function untilUsed(): Promise<void> {
   for (const index of numbers) await home.schedule(nameOf('schedule', index), ({ status }) => status?.lastResult !== undefined)
 }
 
-async function deleteAll(): Promise<void> {
-  const { client, namespace } = home
-  const resources = [
-    alertChannels,
-    taskAlerts,
-    taskSchedules,
-    taskDependencies,
-    taskExecutions,
-    taskQueues,
-    workerPools,
-  ] as readonly Resource<KubeObject>[]
-  const deleteOnce = async () => {
-    let found = 0
-    for (const resource of resources) {
-      const { items } = await client.list(resource, { namespace })
-      found += items.length
-      await Promise.allSettled(items.map(({ metadata }) => client.delete(resource, namespace, metadata.name)))
-    }
-    return found
-  }
-  await expect.poll(deleteOnce, { timeout: 30_000 }).toBe(0)
-}
+/** All kinds of which there are objects. */
+const resources = [
+  alertChannels,
+  taskAlerts,
+  taskSchedules,
+  taskDependencies,
+  taskExecutions,
+  taskQueues,
+  workerPools,
+] as readonly Resource<KubeObject>[]
 
 it('nothing in the heap names what is gone, but for the last of a kind, and for the memory of deleted runs, which is bounded', async () => {
   const { namespace } = home
@@ -152,7 +140,7 @@ it('nothing in the heap names what is gone, but for the last of a kind, and for 
   await untilUsed()
   expect(fullyNamedIn(await markedTexts())).toEqual(kinds)
 
-  await deleteAll()
+  await home.deleteAll(resources)
   // After a take-over a run of the same name is another one: the newest 10,000 keys are kept.
   const isDeletedRun = (text: string): boolean => text.startsWith(`${namespace}/`) && /-(?:run|starter)-\d+(?:-[a-z0-9]+)?$/u.test(text)
   await expect

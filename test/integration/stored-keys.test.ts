@@ -46,32 +46,17 @@ function tableOfKeys(): readonly { readonly pattern: string; readonly matches: (
 
 const keys = async (): Promise<readonly string[]> => (await home.commands.keys('*')).toSorted()
 
-/** Deletes all objects of the namespace, as the deletion of the namespace does: the TaskBroker first, which is the worst order. */
-async function deleteAll(): Promise<void> {
-  const { client, namespace } = home
-  const resources = [
-    taskBrokers,
-    alertChannels,
-    taskAlerts,
-    taskDependencies,
-    taskExecutions,
-    taskQueues,
-    taskSchedules,
-    workerPools,
-  ] as readonly Resource<KubeObject>[]
-  const deleteOnce = async () => {
-    let count = 0
-    for (const resource of resources) {
-      const { items } = await client.list(resource, { namespace })
-      count += items.length
-      // What has expired meanwhile is gone already.
-      await Promise.allSettled(items.map(({ metadata }) => client.delete(resource, namespace, metadata.name)))
-    }
-    return count
-  }
-  // A schedule may have started another run meanwhile.
-  await expect.poll(deleteOnce, { timeout: 20_000 }).toBe(0)
-}
+/** What the deletion of the namespace deletes: the TaskBroker first, which is the worst order. */
+const resources = [
+  taskBrokers,
+  alertChannels,
+  taskAlerts,
+  taskDependencies,
+  taskExecutions,
+  taskQueues,
+  taskSchedules,
+  workerPools,
+] as readonly Resource<KubeObject>[]
 
 it('every key is in the table, and none is left when the namespace is deleted', async () => {
   const { client, namespace, redis } = home
@@ -131,7 +116,7 @@ it('every key is in the table, and none is left when the namespace is deleted', 
   expect(await keys()).toContain(runOf('once'))
 
   // Deletion.
-  await deleteAll()
+  await home.deleteAll(resources)
   await worker.ran(5)
   await expect.poll(async () => (await keys()).filter((key) => !key.startsWith('bull:work:')), { timeout: 60_000 }).toEqual([])
   await worker.close()
@@ -147,7 +132,7 @@ it('every key is in the table, and none is left when the namespace is deleted', 
   await createBroker(client, namespace, redis.address)
   await home.execute('again', { task: { ...task, queue: 'other' } })
   await expect.poll(keys, { timeout: 20_000 }).toContain(`bull:other:meta`)
-  await deleteAll()
+  await home.deleteAll(resources)
   await expect.poll(async () => (await keys()).filter((key) => !key.startsWith('bull:work:')), { timeout: 60_000 }).toEqual([])
   expect(await queue.getJob('theirs')).toBeDefined()
   await queue.close()
