@@ -10,7 +10,7 @@ import {
   unsettledRun,
   waitingSlots,
 } from './ledger.ts'
-import type { Timing } from './timing.ts'
+import { slotAt, type Timing } from './timing.ts'
 import { addMissed, countOlder, maxWalkedSlots, missedRunsOf } from './transitions.ts'
 
 /** A slot that is found at most this late counts as on time: no catch-up policy applies. */
@@ -41,7 +41,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   const handled = new Set(open.map(({ slot }) => slot))
   // After maxRuns no slot is due, so that none is missed either.
   const left = runsLeft(ledger, plan.timing)
-  const newest = left === 0 ? [] : plan.slots.between(cursor, Math.floor(nowMs / 1000), maxWalkedSlots)
+  const newest = left === 0 ? [] : plan.slots.between(cursor, slotAt(nowMs), maxWalkedSlots)
   const due = newest.filter((slot) => !handled.has(slot))
   const missed = new Map<MissedReason, MissedRuns>()
   const miss = (reason: MissedReason, slots: readonly Slot[] | MissedRuns): void => {
@@ -149,7 +149,7 @@ export function canPlaceAhead({ concurrencyPolicy, generation }: Pick<SchedulePl
 /** Returns the slots to place ahead now; none while enough are placed. */
 export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): readonly Slot[] {
   if (plan.suspended || plan.isHeld === true || !canPlaceAhead(plan)) return []
-  const now = Math.floor(nowMs / 1000)
+  const now = slotAt(nowMs)
   const waiting = ledger.open.filter(({ slot }) => slot > now)
   const first = plan.slots.next(Math.max(now, ledger.cursor, ...waiting.map(({ slot }) => slot)))
   const most = Math.min(mostAhead, waiting.length + runsLeft(ledger, plan.timing))
@@ -172,7 +172,7 @@ export function findNextWake(
   looked: ReadonlyMap<Slot, RunObservation>,
   nowMs: number,
 ): number | undefined {
-  const now = Math.floor(nowMs / 1000)
+  const now = slotAt(nowMs)
   const waiting = ledger.open.filter(({ slot }) => slot > now).map(({ slot }) => slot)
   const isIdle = plan.suspended || plan.isHeld === true || runsLeft(ledger, plan.timing) === 0
   const next = isIdle ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))

@@ -18,7 +18,6 @@ export {
   generationOf,
   isQueueGeneration,
   jobsPlace,
-  parseLedger,
   queueOfGeneration,
   unsettledRun,
   waitingSlots,
@@ -32,7 +31,6 @@ export type {
   MissedReason,
   MissedRuns,
   OpenSlot,
-  ParsedLedger,
   RunObservation,
   RunOutcome,
   RunReason,
@@ -44,8 +42,10 @@ export { defaultClockRule } from './clock-changes.ts'
 export { resolveHashes } from './cron.ts'
 export { showSlots, type ShownSlot } from './clock-notes.ts'
 export { runsLeft } from './due-slots.ts'
-export { calendarsInUse, nextStep } from './next-step.ts'
+export { nextStep } from './next-step.ts'
 export { recentRuns, type RecentRun } from './recent-runs.ts'
+export { calendarsInUse } from './retiming.ts'
+export { parseLedger, type ParsedLedger } from './stored-ledger.ts'
 export { findChanges, type Change } from './transitions.ts'
 export { type CalendarFault, type CalendarRules, isNeverDue, parseCalendars, withCalendars } from './calendars.ts'
 export { parseCalendarFile } from './calendar-file.ts'

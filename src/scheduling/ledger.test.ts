@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { newestDecidedSlot, type Ledger, parseLedger, timedBy } from './ledger.ts'
+import { newestDecidedSlot, type Ledger } from './ledger.ts'
+import { parseLedger, timedBy } from './stored-ledger.ts'
 import type { Timing } from './timing.ts'
 
 const full: Ledger = {

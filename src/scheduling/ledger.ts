@@ -1,20 +1,8 @@
 /**
  * The values that the rules of a schedule go over: what its spec asks for, the ledger, what this process has learned, and the step that follows.
- * At the end: how a stored ledger is read.
  */
-import {
-  type Fields,
-  readFields,
-  readList,
-  readNumber,
-  readOneOf,
-  readOptional,
-  readText,
-  readVersion,
-  type Slot,
-} from '../contract/index.ts'
+import type { Slot } from '../contract/index.ts'
 import type { Cover } from './cover.ts'
-import type { ClockRule } from './clock-changes.ts'
 import type { CalendarsVersion, SlotSource, Timing } from './timing.ts'
 
 /** What the schedule's spec asks for now, compiled. */
@@ -67,7 +55,7 @@ export type SchedulePlan = {
 /** A ledger has only the version. */
 export type KnownCalendars = { readonly version: CalendarsVersion; readonly cover: Cover }
 
-const openStates = ['Intended', 'Placed', 'Revoking', 'Final', 'Waiting'] as const
+export const openStates = ['Intended', 'Placed', 'Revoking', 'Final', 'Waiting'] as const
 
 /**
  * A slot between its intent and its end as an entry of the ledger.
@@ -104,7 +92,7 @@ export type ActiveRun = {
 /** Written before the effect, so that the process that continues after a crash records the same outcome. */
 export type Ending = { readonly reason: EndingReason; readonly message: string }
 
-const endingReasons = ['RunDeadlineExceeded', 'Replaced'] as const
+export const endingReasons = ['RunDeadlineExceeded', 'Replaced'] as const
 
 export type EndingReason = (typeof endingReasons)[number]
 
@@ -112,7 +100,7 @@ export type EndingReason = (typeof endingReasons)[number]
  * All outcomes of a run. For a graph they are the outcomes of its TaskExecution; a Kubernetes Job fails or times out
  * like one.
  */
-const runReasons = [
+export const runReasons = [
   'Succeeded',
   'Skipped',
   'AttemptsExhausted',
@@ -213,8 +201,13 @@ function wholeSeconds(ms: number): number {
 }
 
 /** Slots that are due and wait for the run before them, in order. */
-export function waitingSlots({ open }: Pick<Ledger, 'open'>): readonly Slot[] {
-  return open.filter(({ state }) => state === 'Waiting').map(({ slot }) => slot)
+export function waitingSlots(ledger: Pick<Ledger, 'open'>): readonly Slot[] {
+  return slotsIn(ledger, 'Waiting')
+}
+
+/** The open slots in a state, in order. */
+export function slotsIn({ open }: Pick<Ledger, 'open'>, state: OpenSlot['state']): readonly Slot[] {
+  return open.filter((each) => each.state === state).map(({ slot }) => slot)
 }
 
 /**
@@ -317,146 +310,4 @@ export function isQueueGeneration(generation: string): boolean {
  */
 export function hasSameExecutor(a: string, b: string): boolean {
   return isQueueGeneration(a) ? isQueueGeneration(b) : queueOfGeneration(a) === queueOfGeneration(b)
-}
-
-export type ParsedLedger = { readonly ok: true; readonly ledger: Ledger } | { readonly ok: false; readonly message: string }
-
-/**
- * Reads a stored ledger and drops unknown fields. A ledger that cannot be read must not be overwritten: a later version
- * may have written it.
- */
-export function parseLedger(document: string): ParsedLedger {
-  try {
-    return { ok: true, ledger: readLedger(JSON.parse(document)) }
-  } catch (error) {
-    return { ok: false, message: `the ledger cannot be read: ${error instanceof Error ? error.message : String(error)}` }
-  }
-}
-
-function readLedger(value: unknown): Ledger {
-  const it = readVersion(value, 'the document', 2)
-  const timing = readFields(it['timing'], 'timing')
-  const last = it['lastDispatched'] === undefined ? undefined : readFields(it['lastDispatched'], 'lastDispatched')
-  return {
-    ...timedBy(readTiming(timing), timing['suspended'] === true),
-    v: it['v'] === 2 ? 2 : 1,
-    cursor: readNumber(it['cursor'], 'cursor'),
-    open: readList(it['open'], 'open').map((each) => ({
-      slot: readNumber(each['slot'], 'open.slot'),
-      state: readOneOf(each['state'], openStates, 'open.state'),
-      generation: readText(each['generation'], 'open.generation'),
-      epoch: readNumber(each['epoch'], 'open.epoch'),
-      ...(each['restarts'] === true ? { restarts: true as const } : {}),
-    })),
-    active: readList(it['active'], 'active').map((each) => ({
-      slot: readNumber(each['slot'], 'active.slot'),
-      generation: readText(each['generation'], 'active.generation'),
-      dispatchedAtMs: readNumber(each['dispatchedAtMs'], 'active.dispatchedAtMs'),
-      ...readOptional('startedAtMs', each['startedAtMs'], readNumber),
-      ...readOptional('ending', each['ending'], readEnding),
-    })),
-    dispatched: readNumber(it['dispatched'], 'dispatched'),
-    ...(last && {
-      lastDispatched: { slot: readNumber(last['slot'], 'lastDispatched.slot'), atMs: readNumber(last['atMs'], 'lastDispatched.atMs') },
-    }),
-    ...readOptional('lastRun', it['lastRun'], readOutcome),
-    ...readOptional('lastSuccess', it['lastSuccess'], readOutcome),
-    ...readOptional('lastFailure', it['lastFailure'], readOutcome),
-    ...readOptional('recent', it['recent'], readRecentRuns),
-    consecutiveFailures: readNumber(it['consecutiveFailures'], 'consecutiveFailures'),
-    missed: Object.fromEntries(
-      Object.entries(readFields(it['missed'], 'missed')).map(([reason, entry]) => {
-        const name = `missed.${reason}`
-        const { count, lastSlot, isLowerBound } = readFields(entry, name)
-        const read = { count: readNumber(count, `${name}.count`), lastSlot: readNumber(lastSlot, `${name}.lastSlot`) }
-        return [reason, isLowerBound === true ? { ...read, isLowerBound } : read]
-      }),
-    ),
-    ...readOptional('settledAtMs', it['settledAtMs'], readNumber),
-    ...readOptional('regressedAtMs', it['regressedAtMs'], readNumber),
-  }
-}
-
-/** What readers of version 1 know of a timing, and of the policies. */
-const versionOneFields = ['schedules', 'timeZone', 'everySeconds', 'suspended']
-const versionOnePolicies: readonly SchedulePlan['concurrencyPolicy'][] = ['Allow', 'Forbid']
-
-/** The fields of a ledger that follow from the timing by which its slots are decided. */
-export function timedBy(timing: Timing, suspended: boolean): Pick<Ledger, 'v' | 'timing'> {
-  const isVersionOne = Object.keys(timing).every((field) => versionOneFields.includes(field))
-  return { v: isVersionOne ? 1 : 2, timing: { ...timing, suspended } }
-}
-
-/** Returns the ledger with the version that it has under the policy of the plan. */
-export function versionedFor(ledger: Ledger, { concurrencyPolicy }: Pick<SchedulePlan, 'concurrencyPolicy'>): Ledger {
-  const { v } = timedBy(ledger.timing, ledger.timing.suspended)
-  return { ...ledger, v: versionOnePolicies.includes(concurrencyPolicy) ? v : 2 }
-}
-
-function readTiming(it: Fields): Timing {
-  return {
-    ...readTimingMember(it),
-    ...readOptional('startTime', it['startTime'], readNumber),
-    ...readOptional('endTime', it['endTime'], readNumber),
-    ...readOptional('maxRuns', it['maxRuns'], readNumber),
-    ...readOptional('calendars', it['calendars'], readCalendars),
-  }
-}
-
-function readTimingMember(it: Fields): Timing {
-  const { everySeconds, at, schedules } = it
-  if (everySeconds !== undefined) {
-    return {
-      everySeconds: readNumber(everySeconds, 'timing.everySeconds'),
-      ...readOptional('offsetSeconds', it['offsetSeconds'], readNumber),
-    }
-  }
-  if (Array.isArray(at)) return { at: at.map((each) => readNumber(each, 'timing.at')) }
-  if (!Array.isArray(schedules)) throw new TypeError('timing.schedules is not a list')
-  return {
-    schedules: schedules.map((each) => readText(each, 'timing.schedules')),
-    timeZone: readText(it['timeZone'], 'timing.timeZone'),
-    ...readOptional('dst', it['dst'], readClockRule),
-  }
-}
-
-function readClockRule(value: unknown, name: string): ClockRule {
-  const { gap, overlap } = readFields(value, name)
-  return { gap: readOneOf(gap, ['Skip', 'RunAfterGap'], `${name}.gap`), overlap: readOneOf(overlap, ['First', 'Both'], `${name}.overlap`) }
-}
-
-function readCalendars(value: unknown, name: string): CalendarsVersion {
-  const { rules, files } = readFields(value, name)
-  return { rules: readText(rules, `${name}.rules`), ...readOptional('files', files, readText) }
-}
-
-function readEnding(value: unknown, name: string): Ending {
-  const it = readFields(value, name)
-  return { reason: readOneOf(it['reason'], endingReasons, `${name}.reason`), message: readText(it['message'], `${name}.message`) }
-}
-
-function readOutcome(value: unknown, name: string): RunOutcome {
-  const it = readFields(value, name)
-  return {
-    slot: readNumber(it['slot'], `${name}.slot`),
-    succeeded: it['succeeded'] === true,
-    reason: readOneOf(it['reason'], runReasons, `${name}.reason`),
-    ...readOptional('message', it['message'], readText),
-    ...readOptional('result', it['result'], readText),
-    ...readOptional('attemptsMade', it['attemptsMade'], readNumber),
-    ...readOptional('attempts', it['attempts'], readNumber),
-    ...readOptional('worker', it['worker'], readText),
-    ...readOptional('startedAtMs', it['startedAtMs'], readNumber),
-    finishedAtMs: readNumber(it['finishedAtMs'], `${name}.finishedAtMs`),
-  }
-}
-
-function readRecentRuns(value: unknown, name: string): string {
-  const text = readText(value, name)
-  for (const entry of text.split(';')) {
-    const reason = /^\d+ (?<reason>[A-Za-z]+) -?\d+ (?:-|-?\d+) (?:-|\d+)$/u.exec(entry)?.groups?.['reason']
-    if (reason === undefined) throw new TypeError(`${name} has the entry ${JSON.stringify(entry)}`)
-    readOneOf(reason, runReasons, `${name}.reason`)
-  }
-  return text
 }

@@ -3,7 +3,8 @@ import type { Slot } from '../contract/index.ts'
 import { joined, not, within } from './cover.ts'
 import { everyMinute, forbid, graph, home, nothingKnown, planOf, slot, start } from './fixtures.ts'
 import type { Knowledge, Ledger, RunObservation, SchedulePlan } from './ledger.ts'
-import { calendarsInUse, nextStep } from './next-step.ts'
+import { nextStep } from './next-step.ts'
+import { calendarsInUse } from './retiming.ts'
 
 describe('a slot', () => {
   it('is placed ahead by the write that decides it, and final when it is due', () => {

@@ -3,29 +3,26 @@
  * carries out the step and asks again, until the answer is to wait. `nextStep` reads from top to bottom: what was
  * started is finished before anything new starts.
  */
-import { type Slot, slotTime } from '../contract/index.ts'
-import { decideDueSlots, findNextWake, canPlaceAhead, findSlotsAhead, runsLeft } from './due-slots.ts'
+import type { Slot } from '../contract/index.ts'
+import { canPlaceAhead, decideDueSlots, findNextWake, findSlotsAhead, runsLeft } from './due-slots.ts'
 import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import {
   isQueueGeneration,
   jobsPlace,
-  type Ending,
-  type KnownCalendars,
   type Knowledge,
   type Ledger,
-  type MissedReason,
   newestDecidedSlot,
   type OpenSlot,
   queueOfGeneration,
   type SchedulePlan,
+  slotsIn,
   type Step,
-  timedBy,
-  unsettledRun,
-  versionedFor,
   waitingSlots,
 } from './ledger.ts'
-import { withCalendars } from './calendars.ts'
-import { parseTiming, type SlotSource, type Timing } from './timing.ts'
+import { observeOverlaps, replaceRuns, settlePast } from './overlaps.ts'
+import { adoptRest, adoptTiming, editReason, isRetimed } from './retiming.ts'
+import { versionedFor } from './stored-ledger.ts'
+import { slotAt } from './timing.ts'
 import {
   addMissed,
   countUndecided,
@@ -33,7 +30,6 @@ import {
   missedRunsOf,
   withCursor,
   withDispatched,
-  withEndings,
   withIntents,
   withMissed,
   withOutcome,
@@ -42,6 +38,7 @@ import {
   withStates,
   withWaiting,
 } from './transitions.ts'
+import { inTime, notBefore, window } from './write-window.ts'
 
 export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowledge: Knowledge, nowMs: number): Step {
   if (plan.deletion !== undefined) return deleteStep(ledger, plan, knowledge)
@@ -235,70 +232,6 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
 }
 
 /**
- * Adopts another timing from now on. What the old timing left undecided is missed, because an edit never fires a slot.
- */
-function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
-  if (!isRetimed(ledger, plan)) return undefined
-  const now = slotAt(nowMs)
-  const old = parseTiming(ledger.timing)
-  const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
-  const undecided = oldSlots === undefined ? missedRunsOf([]) : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
-  const due = { ...undecided, count: Math.min(undecided.count, runsLeft(ledger, ledger.timing)) }
-  const waiting = waitingSlots(ledger)
-  const placed = slotsIn(ledger, 'Placed')
-  const revoked = withStates(withWaiting(ledger, [], plan), (open) =>
-    open.state === 'Placed' && open.slot > now ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,
-  )
-  const dispatched = placed.filter((slot) => slot <= now)
-  const settled = withDispatched(revoked, dispatched, plan.epoch, nowMs)
-  const reason = editReason(ledger, plan)
-  const missed = withMissed(withMissed(settled, reason, due), reason, waiting)
-  const next = { ...withCursor(missed, now), ...timedBy(timingFor(ledger, plan), plan.suspended) }
-  return {
-    kind: 'Write',
-    what: 'retime',
-    ledger: versionedFor(next, plan),
-    ...window(
-      [...dispatched, now],
-      placed.filter((slot) => slot > now),
-    ),
-  }
-}
-
-/**
- * Records the files of the calendars once they can be read, and who can read the ledger under this policy. What fell due since the timing was
- * adopted was not decided, and the catch-up policy decides it now.
- */
-function adoptRest(ledger: Ledger, plan: SchedulePlan): Step | undefined {
-  const files = plan.timing.calendars?.files
-  const isRead = files !== undefined && files !== ledger.timing.calendars?.files
-  const next = versionedFor(isRead ? { ...ledger, ...timedBy(plan.timing, plan.suspended) } : ledger, plan)
-  return isRead || next.v !== ledger.v ? { kind: 'Write', what: 'adopt', ledger: next } : undefined
-}
-
-/**
- * The slots of the former timing, without those that its calendars left out; undefined if that is not known, because the calendars are others now
- * and this process did not know those before: their dates are not stored. Then no slot is counted, because most of the time since the last dispatch
- * may have been left out.
- */
-function leftBy(
-  slots: SlotSource,
-  { timing }: Ledger,
-  { timing: now, calendars, formerCalendars: former }: SchedulePlan,
-): SlotSource | undefined {
-  if (timing.calendars === undefined) return slots
-  if (calendars !== undefined && isSame(timing.calendars, now.calendars)) return withCalendars(slots, calendars)
-  return former !== undefined && isSame(timing.calendars, former.version) ? withCalendars(slots, former.cover) : undefined
-}
-
-/** Returns the calendars by which the slots of the ledger are decided, if they are those of the plan. */
-export function calendarsInUse({ timing }: Ledger, plan: Pick<SchedulePlan, 'timing' | 'calendars'>): KnownCalendars | undefined {
-  const { calendars: cover, timing: now } = plan
-  if (now.calendars === undefined || cover === undefined || !isSame(timing.calendars, now.calendars)) return undefined
-  return { version: now.calendars, cover }
-}
-
-/**
  * Revokes jobs that were placed ahead from a template or policy that no longer applies. Due ones are left alone: they
  * may have started.
  */
@@ -343,62 +276,6 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
 }
 
 /**
- * Before a slot is missed because of an active run (Overlap), waits for it or replaces it, check whether that run still exists. If it does not, the
- * next step ends it, and the slot can fire.
- */
-function observeOverlaps(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
-  const unknown = ledger.active.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
-  if (plan.concurrencyPolicy === 'Allow' || unknown.length === 0) return undefined
-  const { fire, wait, missed } = decideDueSlots(ledger, plan, nowMs)
-  const before = new Set(waitingSlots(ledger))
-  const overlaps =
-    missed.some(({ reason }) => reason === 'Overlap' || reason === 'QueueFull') ||
-    wait.some((slot) => !before.has(slot)) ||
-    (plan.concurrencyPolicy === 'Replace' && fire.length > 0)
-  return overlaps ? { kind: 'Look', slots: unknown } : undefined
-}
-
-/** How long to wait for an end that is on its way, if no event announces it. */
-const endPatienceMs = 1_000
-
-/**
- * Under `Replace`, cancels the runs that are active when a slot is due. The slot is dispatched once they have their
- * outcomes.
- */
-function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
-  if (plan.concurrencyPolicy !== 'Replace') return undefined
-  const undecided = new Set(ledger.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
-  const running = ledger.active.filter(({ slot }) => !undecided.has(slot))
-  const [next] = decideDueSlots(ledger, plan, nowMs).fire
-  // What was placed ahead, before the policy was edited to this one, is a run like others once its slot is due.
-  const placed = slotsIn(ledger, 'Placed').filter((slot) => slot <= slotAt(nowMs))
-  if (next !== undefined && placed.length > 0)
-    return { kind: 'Write', what: 'final', ledger: withDispatched(ledger, placed, plan.epoch, nowMs), ...notBefore(placed) }
-  if (next === undefined || running.length === 0) return undefined
-  const unmarked = running.filter(({ ending }) => ending === undefined).map(({ slot }) => slot)
-  // Those that ended before they could be cancelled.
-  if (unmarked.length === 0) return { kind: 'Wait', untilMs: nowMs + endPatienceMs }
-  const ending: Ending = { reason: 'Replaced', message: `replaced by the run of slot ${slotTime(next)}` }
-  return {
-    kind: 'Write',
-    what: 'cancel',
-    ledger: withEndings(
-      ledger,
-      unmarked.map((slot) => ({ slot, ending, startedAtMs: looked.get(slot)?.startedAtMs })),
-    ),
-    ...notBefore([next]),
-    ...inTime([next], plan),
-  }
-}
-
-/** Records that a run by hand has made up for the failed run before the next slot: later, its object may be gone. */
-function settlePast(ledger: Ledger, { dependsOnPast, succeededByHandAtMs }: SchedulePlan): Step | undefined {
-  if (dependsOnPast !== true || succeededByHandAtMs === undefined || unsettledRun(ledger) === undefined) return undefined
-  const settled = { ...ledger, settledAtMs: succeededByHandAtMs }
-  return unsettledRun(settled) === undefined ? { kind: 'Write', what: 'settle', ledger: settled } : undefined
-}
-
-/**
  * Dispatches the placed slots that are due, decides the other due slots, and places the jobs of the next 90 s. A job of a queue is placed by the
  * write that decides its slot: queue and ledger are at one broker. Everything else is intended first.
  */
@@ -436,64 +313,6 @@ function dispatchDue(ledger: Ledger, plan: SchedulePlan, { refused }: Knowledge,
 
 function placing(places: readonly Slot[]): { readonly places?: readonly Slot[] } {
   return places.length === 0 ? {} : { places }
-}
-
-/** The broker refuses a dispatch or an intent that arrives after the starting deadline of its oldest slot. */
-function inTime(fire: readonly Slot[], { startingDeadlineSeconds }: SchedulePlan): { readonly beforeMs?: number } {
-  if (fire.length === 0 || startingDeadlineSeconds === undefined) return {}
-  return { beforeMs: (Math.min(...fire) + startingDeadlineSeconds) * 1000 + 1 }
-}
-
-function slotsIn(ledger: Ledger, state: 'Intended' | 'Placed' | 'Revoking'): readonly Slot[] {
-  return ledger.open.filter((open) => open.state === state).map(({ slot }) => slot)
-}
-
-function slotAt(nowMs: number): Slot {
-  return Math.floor(nowMs / 1000)
-}
-
-/** Whether the spec has another timing than the one by which slots were decided so far. */
-function isRetimed(ledger: Ledger, plan: SchedulePlan): boolean {
-  const { calendars } = ledger.timing
-  // Files that no slot was decided by yet are not others than those before.
-  const known = calendars?.files === undefined ? withoutFiles(timingFor(ledger, plan)) : timingFor(ledger, plan)
-  return !isSame({ ...known, suspended: plan.suspended }, ledger.timing)
-}
-
-/** The timing of the plan. While the files of its calendars cannot be read, nothing says that they are others than before. */
-function timingFor({ timing }: Ledger, plan: SchedulePlan): Timing {
-  const [before, now] = [timing.calendars, plan.timing.calendars]
-  if (now === undefined || now.files !== undefined || before?.files === undefined || before.rules !== now.rules) return plan.timing
-  return { ...plan.timing, calendars: before }
-}
-
-function withoutFiles(timing: Timing): Timing {
-  return timing.calendars === undefined ? timing : { ...timing, calendars: { rules: timing.calendars.rules } }
-}
-
-/** Why a slot that an edit left undecided is missed. */
-function editReason({ timing }: Ledger, { suspended }: SchedulePlan): MissedReason {
-  return timing.suspended || suspended ? 'Suspended' : 'ScheduleChanged'
-}
-
-/** Whether two values of JSON have the same fields and entries; an undefined field is none. */
-function isSame(a: unknown, b: unknown): boolean {
-  if (a === b || typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
-  const [one, other] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>]
-  return Object.keys({ ...one, ...other }).every((field) => isSame(one[field], other[field]))
-}
-
-/**
- * The broker refuses the write while its own clock says that the newest of these slots is not due: the operator's clock
- * may be ahead.
- */
-function notBefore(slots: readonly Slot[]): { readonly notBeforeMs?: number } {
-  return slots.length === 0 ? {} : { notBeforeMs: Math.max(...slots) * 1000 }
-}
-
-/** Like `notBefore`; the broker also refuses the write once the oldest future slot is due: its job may have started. */
-function window(past: readonly Slot[], future: readonly Slot[]): { readonly notBeforeMs?: number; readonly beforeMs?: number } {
-  return { ...notBefore(past), ...(future.length === 0 ? {} : { beforeMs: Math.min(...future) * 1000 }) }
 }
 
 function unique(slots: readonly Slot[]): readonly Slot[] {

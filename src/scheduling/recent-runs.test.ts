@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { parseLedger, type Ledger, type RunOutcome } from './ledger.ts'
+import type { Ledger, RunOutcome } from './ledger.ts'
+import { parseLedger } from './stored-ledger.ts'
 import { recentRuns } from './recent-runs.ts'
 import { emptyLedger, withOutcome } from './transitions.ts'
 

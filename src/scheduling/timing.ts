@@ -123,6 +123,11 @@ function singleSlots(times: readonly Slot[]): SlotSource {
   }
 }
 
+/** Returns the newest moment that can be a slot at this time. */
+export function slotAt(nowMs: number): Slot {
+  return Math.floor(nowMs / 1000)
+}
+
 /** Returns the slots of a source from `startTime` to `endTime`, both included. */
 export function slotsWithin(
   slots: SlotSource,

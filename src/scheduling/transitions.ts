@@ -3,17 +3,9 @@
  * given one.
  */
 import type { Slot } from '../contract/index.ts'
-import {
-  type ActiveRun,
-  type Ending,
-  type Ledger,
-  type MissedReason,
-  type MissedRuns,
-  type OpenSlot,
-  type RunOutcome,
-  timedBy,
-} from './ledger.ts'
+import { type ActiveRun, type Ending, type Ledger, type MissedReason, type MissedRuns, type OpenSlot, type RunOutcome } from './ledger.ts'
 import { withRecentRun } from './recent-runs.ts'
+import { timedBy } from './stored-ledger.ts'
 import type { SlotSource, Timing } from './timing.ts'
 
 export function emptyLedger(timing: Timing, suspended: boolean, cursor: Slot): Ledger {

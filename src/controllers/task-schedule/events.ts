@@ -2,7 +2,7 @@ import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent
 import type { Slot } from '../../contract/index.ts'
 import type { Change, Ledger, MissedReason } from '../../scheduling/index.ts'
 import type { Blockages, Memory } from './gather.ts'
-import { describeRegression, describeRun, shortTime } from './status.ts'
+import { describeRegression, describeRun, shortTime } from './run-conditions.ts'
 
 /** Reasons of Ready that become an Event when they come. */
 const reportedReasons = [

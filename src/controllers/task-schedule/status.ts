@@ -8,7 +8,7 @@ import {
   type TaskScheduleStatus,
   type WantedCondition,
 } from '../../api/index.ts'
-import { type Slot, slotTime } from '../../contract/index.ts'
+import { slotTime, type Slot } from '../../contract/index.ts'
 import { timingOf } from '../../plans/index.ts'
 import {
   type ActiveRun,
@@ -16,20 +16,17 @@ import {
   type RecentRun,
   recentRuns,
   type RunOutcome,
-  type RunReason,
   runsLeft,
   unsettledRun,
   waitingSlots,
 } from '../../scheduling/index.ts'
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
-import { activeRuns, startPatienceMs } from './blockage.ts'
-import type { Blockage, RunDetail, ScheduleSituation, Suspension, World } from './gather.ts'
+import { activeRuns } from './blockage.ts'
+import type { RunDetail, ScheduleSituation, Suspension, World } from './gather.ts'
+import { blockedConditions, outcomeConditions, shortTime } from './run-conditions.ts'
 
 const shownRuns = 5
 const shownActive = 10
-/** A slot that is dispatched later than this is late. */
-export const lateMs = 30_000
-const regressionShownMs = 86_400_000
 
 export function statusOf(world: World): TaskScheduleStatus {
   const { schedule, status, nowMs, ledger } = world
@@ -42,7 +39,9 @@ export function statusOf(world: World): TaskScheduleStatus {
     ...suspendedConditions(world),
     ...overriddenConditions(world.suspension),
     ...blockedConditions(world),
-    ...(ledger === undefined ? carried(status, ['LastRunSucceeded', 'Late', 'Overlapping', 'LedgerRegressed']) : outcomes(world, ledger)),
+    ...(ledger === undefined
+      ? carried(status, ['LastRunSucceeded', 'Late', 'Overlapping', 'LedgerRegressed'])
+      : outcomeConditions(world, ledger)),
   ]
   const [first] = next
   return {
@@ -215,97 +214,6 @@ function obstructed(situation: Situation, { spec }: TaskSchedule): Health {
   return { ready, standing: [standing] }
 }
 
-function outcomes(world: World, ledger: Ledger): readonly WantedCondition[] {
-  const regression = regressed(world, ledger)
-  return [
-    ...(ledger.lastRun === undefined ? [] : [lastRun(ledger.lastRun, world)]),
-    late(world, ledger),
-    ...overlappingConditions(ledger),
-    ...(regression === undefined ? [] : [regression]),
-  ]
-}
-
-function lastRun(run: RunOutcome, { schedule }: World): WantedCondition {
-  return scheduleCondition('LastRunSucceeded', run.reason, describeRun(run, schedule))
-}
-
-/** What to do about a run that did not succeed, by its reason; `again` is the command that runs it once more. */
-const afterFailure: Readonly<Record<Exclude<RunReason, 'Succeeded' | 'Skipped'>, (again: string) => string>> = {
-  AttemptsExhausted: (again) => `correct the cause; ${again} runs it once more`,
-  Failed: (again) => `look at the object that the message names; ${again} runs it once more`,
-  TimedOut: () => 'find out what takes so long, or raise the time limit of the graph or the Job',
-  Cancelled: (again) => `nothing, if that was meant; ${again} runs it once more`,
-  JobRemoved: (again) => `nothing, if that was meant; ${again} runs it once more`,
-  ExecutionRemoved: (again) => `nothing, if that was meant; ${again} runs it once more`,
-  Refused: () => 'correct what the message names',
-  PendingDeadlineExceeded: () => 'see whether the pool of its queue has workers, or its pod can start',
-  Replaced: () => 'nothing, unless no run ever succeeds: then runs take longer than the interval',
-  RunDeadlineExceeded: () => 'find out why it takes so long, or raise spec.runDeadlineSeconds',
-}
-
-/** `slot 2026-11-22T00:00Z, 4/4 attempts: "timeout" on file-7d9c-x2. Next: …`, as far as it is known. */
-export function describeRun({ slot, reason, attemptsMade, attempts, message, worker }: RunOutcome, { metadata }: TaskSchedule): string {
-  const tries = attemptsMade === undefined ? '' : `, ${attemptsMade}/${attempts ?? attemptsMade} attempts`
-  const head = `slot ${shortTime(slot)}${tries}`
-  const where = worker === undefined ? '' : ` on ${worker}`
-  if (reason === 'Succeeded' || reason === 'Skipped') return `${head}${where}`
-  const said = message === undefined ? '' : `: ${JSON.stringify(message)}`
-  return `${head}${said}${where}. Next: ${afterFailure[reason](`taskmill run tsch/${metadata.name}`)}`
-}
-
-function late(world: World, ledger: Ledger): WantedCondition {
-  const { schedule, suspension, slots, nowMs, details } = world
-  const { cursor, open, lastDispatched } = ledger
-  const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
-  let due = runsLeft(ledger, timingOf(schedule)) === 0 ? undefined : slots?.next(cursor)
-  while (due !== undefined && done.has(due)) due = slots?.next(due)
-  if (due !== undefined && !suspension.isSuspended && due * 1000 + lateMs < nowMs) {
-    const message = `slot ${shortTime(due)} is due and was not dispatched. Next: the condition Ready says what prevents it`
-    return scheduleCondition('Late', 'SlotOverdue', message)
-  }
-  const waiting = activeRuns(ledger).find(
-    ({ slot, dispatchedAtMs }) => details.get(slot)?.isStarted === false && dispatchedAtMs + startPatienceMs <= nowMs,
-  )
-  if (waiting !== undefined) return scheduleCondition('Late', 'NotStarted', notStartedWords(waiting, details.get(waiting.slot)))
-  const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - lastDispatched.slot * 1000
-  if (lastDispatched !== undefined && delayMs > lateMs) {
-    const words = `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due`
-    const why =
-      schedule.spec.concurrencyPolicy === 'Queue'
-        ? ', and may have waited for the run before it. Next: find out why runs take longer than the interval'
-        : '. Next: nothing, if the operator or the broker was away; the next slot in time ends this'
-    return scheduleCondition('Late', 'DispatchedLate', `${words}${why}`)
-  }
-  return scheduleCondition('Late', 'InTime', 'no slot is overdue')
-}
-
-function notStartedWords({ slot, dispatchedAtMs }: ActiveRun, { run, waitingFor }: RunDetail = {}): string {
-  const what = run === undefined ? 'its job' : run
-  const where = waitingFor === undefined ? '' : `; ${what} waits: ${waitingFor}`
-  const next = run === undefined ? 'see whether a pool of its queue has free workers: kubectl get wp' : `kubectl describe ${run}`
-  return `the run of slot ${shortTime(slot)} was dispatched at ${kubeTime(dispatchedAtMs)}, and nothing has started it${where}. Next: ${next}`
-}
-
-function overlappingConditions(ledger: Ledger): readonly WantedCondition[] {
-  const runs = activeRuns(ledger)
-  const [oldest] = runs
-  if (oldest === undefined || runs.length < 2) return []
-  const message = `${runs.length} runs are active, the oldest of slot ${shortTime(oldest.slot)}. status.active says what they wait for`
-  return [scheduleCondition('Overlapping', 'RunsOverlap', message)]
-}
-
-function regressed({ nowMs }: World, ledger: Ledger): WantedCondition | undefined {
-  const { regressedAtMs } = ledger
-  if (regressedAtMs === undefined || nowMs - regressedAtMs > regressionShownMs) return undefined
-  return scheduleCondition('LedgerRegressed', 'LedgerBehind', describeRegression(ledger))
-}
-
-export function describeRegression({ cursor, missed }: Ledger): string {
-  const { count, isLowerBound } = missed['LedgerRegressed'] ?? { count: 0 }
-  const lost = isLowerBound ? `at least ${count}` : count
-  return `the broker lost acknowledged data: ${lost} slots are missed, and no slot up to ${shortTime(cursor)} fires again. Next: check the persistence of the broker`
-}
-
 function ledgerFields({ details }: World, ledger: Ledger): Partial<TaskScheduleStatus> {
   const { dispatched, lastDispatched, lastRun: last, lastSuccess, lastFailure, consecutiveFailures, missed } = ledger
   const active = activeRuns(ledger)
@@ -420,58 +328,6 @@ function suspendedConditions({ schedule, suspension }: World): readonly WantedCo
   return [scheduleCondition('Suspended', suspension.override === undefined ? 'BySpec' : 'ByOverride', suspendedWords(schedule, suspension))]
 }
 
-/** The oldest run that does not go on, and how many more there are. */
-function blockedConditions(world: World): readonly WantedCondition[] {
-  const { blockages, schedule } = world
-  const kept = keptBlocked(world)
-  if (kept !== undefined) return [kept]
-  const [first] = blockages.blocked
-  if (first === undefined) return unsettledConditions(world)
-  const more = blockages.blocked.length - 1
-  const others = more === 0 ? '' : ` and ${more} more ${more === 1 ? 'run' : 'runs'}`
-  const { concurrencyPolicy } = schedule.spec
-  const held = concurrencyPolicy === 'Allow' ? '' : `. With ${concurrencyPolicy}, ${heldWords[concurrencyPolicy]}; ${endWords(first)}`
-  return [scheduleCondition('Blocked', first.reason, `${runWords(first.slot)}${others}: ${first.message}${held}`)]
-}
-
-/** With `dependsOnPast`, what keeps the slots after a failed run from starting, and how they continue. */
-function unsettledConditions({ schedule, ledger, situation }: World): readonly WantedCondition[] {
-  const { metadata, spec } = schedule
-  const failed = ledger === undefined || spec.dependsOnPast !== true ? undefined : unsettledRun(ledger)
-  if (failed === undefined || ledger === undefined || ledger.active.length > 0 || situation.kind !== 'Driven') return []
-  const message =
-    `${runWords(failed.slot)}: it did not succeed (${failed.reason}), and with dependsOnPast no later slot starts. Next: correct the cause, then ` +
-    `taskmill run tsch/${metadata.name}; when that run has succeeded, the slots continue. Or set dependsOnPast: false`
-  return [scheduleCondition('Blocked', 'PreviousRunFailed', message)]
-}
-
-function runWords(slot: Slot): string {
-  return `run of slot ${shortTime(slot)}`
-}
-
-/**
- * What was said last of a run that was not looked at yet: after a start, or while the broker is away, it is unknown whether that still holds. A
- * cluster on standby knows nothing of the runs any more.
- */
-function keptBlocked({ status, situation, blockages: { unknown } }: World): WantedCondition | undefined {
-  const former = keepCondition(status?.conditions, 'Blocked')
-  if (former === undefined || situation.kind === 'Standby') return undefined
-  const isAbout = (slot: Slot) => [': ', ' and '].some((next) => former.message.startsWith(`${runWords(slot)}${next}`))
-  return unknown === 'All' || [...unknown].some(isAbout) ? former : undefined
-}
-
-const heldWords = {
-  Forbid: 'slots are missed until that run ends',
-  Queue: 'slots wait until that run ends',
-  Replace: 'the next slot replaces that run',
-} as const
-
-/** How people can end what holds up the slots. */
-function endWords({ hasBegun, endedBy }: Blockage): string {
-  if (!hasBegun) return 'an edit of the template starts it anew'
-  return `it has begun, so an edit does not change it${endedBy === undefined ? '' : `. Next, to end it: ${endedBy}`}`
-}
-
 /** Why nothing is dispatched. */
 function suspendedWords({ metadata }: TaskSchedule, { override }: Suspension): string {
   return override === undefined
@@ -481,11 +337,6 @@ function suspendedWords({ metadata }: TaskSchedule, { override }: Suspension): s
 
 function overriddenConditions({ override }: Suspension): readonly WantedCondition[] {
   return override === undefined ? [] : [scheduleCondition('Overridden', 'OverrideActive', override)]
-}
-
-/** `2026-11-29T00:00Z`; with seconds only where there are any. */
-export function shortTime(slot: Slot): string {
-  return slotTime(slot).replace(/:00Z$/u, 'Z')
 }
 
 /** ` (01:00 Europe/Berlin)`; nothing for UTC, which the slot is in already. */
