@@ -2,6 +2,7 @@ import type { Clock } from '../clock/index.ts'
 import type { OwnerMarker } from '../contract/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { BrokerJobs, BrokerLedgers, BrokerRuns, DispatchProof } from './dispatch-port.ts'
+import type { BrokerJobSchedulers } from './job-scheduler-port.ts'
 
 /** User and password. Without a user name: the server's user `default` (`requirepass`). */
 export type BrokerCredentials = { readonly username?: string; readonly password: string }
@@ -81,7 +82,7 @@ export type BrokerInfo = {
 
 /**
  * The operator's view of a broker: it reads queues, keeps their settings (`BrokerQueues`), and dispatches slots and runs (`BrokerLedgers`, `BrokerRuns`,
- * `BrokerJobs`).
+ * `BrokerJobs`), and keeps job schedulers (`BrokerJobSchedulers`).
  *
  * Every call rejects with TM_BROKER_UNREACHABLE within 2 s while the broker is away, with TM_BROKER_UNAUTHORIZED when it does not accept the
  * credentials or the user may not do what it takes, and with TM_BROKER_COMMAND_FAILED when it refuses a command for another reason. The
@@ -90,7 +91,8 @@ export type BrokerInfo = {
 export type Broker = BrokerLedgers &
   BrokerRuns &
   BrokerQueues &
-  BrokerJobs & {
+  BrokerJobs &
+  BrokerJobSchedulers & {
     /** Reads many queues in one round trip, in the order given. All or nothing: it rejects when one of them cannot be read. */
     readQueues(queues: readonly string[]): Promise<readonly QueueReading[]>
     /**

@@ -7,6 +7,7 @@ import {
   countOrphans,
   createClosing,
   createEndedJobs,
+  createJobSchedulers,
   createPlacedJobs,
   createQueueSettings,
   findChangedLimits,
@@ -89,6 +90,7 @@ export function connectBroker({ address, keyPrefix, credentials, tls, log, clock
     ...asCommands(createCounts(redis, keyPrefix)),
     ...asCommands(createPlacedJobs(redis, keyPrefix)),
     ...asCommands(createEndedJobs(redis, keyPrefix)),
+    ...asCommands(createJobSchedulers(redis, keyPrefix)),
     ...asCommands(createQueueSettings(redis, keyPrefix)),
     ...asCommands(createClosing(redis, keyPrefix)),
 

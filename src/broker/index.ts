@@ -19,6 +19,7 @@
  */
 export { connectBroker } from './connect-broker.ts'
 export { createConsumer } from './consumer.ts'
+export { listRepeatingJobs, type RepeatingListing } from './list-repeating.ts'
 export type { Consumer, ConsumerHealth, ConsumerJob, ConsumerOptions, DrainResult, ProcessJob } from './consumer-port.ts'
 export type {
   Broker,
@@ -37,6 +38,17 @@ export type {
   QueueRetention,
   QueueSettings,
 } from './broker-port.ts'
+export { describeSpec, schedulerJobId } from './bullmq/index.ts'
+export type {
+  BrokerJobSchedulers,
+  FollowedJob,
+  JobSchedulerPut,
+  JobSchedulerReading,
+  JobSchedulerRef,
+  JobSchedulerSpec,
+  SchedulerJob,
+  StoredJobScheduler,
+} from './job-scheduler-port.ts'
 export type {
   BrokerJobs,
   BrokerLedgers,

@@ -5,9 +5,10 @@ type Fields = Readonly<Record<string, unknown>>
 
 /**
  * Converts job schedulers of BullMQ, as the snippet of docs/coming-from-bullmq.md exports them: a JSON list of `queue` and what
- * `getJobSchedulers()` returns.
+ * `getJobSchedulers()` returns; or as `taskmill import` itself reads them in a Redis, which adds `isLegacy`, the options of the next job, and
+ * `data` and `opts` as texts. `nowMs`: when they were read.
  */
-export function importJobSchedulers(text: string): readonly Draft[] {
+export function importJobSchedulers(text: string, nowMs: number): readonly Draft[] {
   const queues = parse(text)
   return queues.flatMap((each) => {
     if (!isRecord(each) || typeof each['queue'] !== 'string' || !Array.isArray(each['schedulers']))
@@ -15,7 +16,7 @@ export function importJobSchedulers(text: string): readonly Draft[] {
         'is not a list of queues with their schedulers: write the JSON that the snippet of docs/coming-from-bullmq.md prints',
       )
     const { queue, schedulers } = each
-    return schedulers.map((scheduler) => draftOf(queue, isRecord(scheduler) ? scheduler : {}))
+    return schedulers.map((scheduler) => draftOf(queue, isRecord(scheduler) ? scheduler : {}, nowMs))
   })
 }
 
@@ -31,54 +32,91 @@ function parse(text: string): readonly unknown[] {
 /** Options of a job that are converted, or belong to the scheduler itself. */
 const knownOptions = ['attempts', 'backoff', 'priority', 'repeat', 'repeatJobKey', 'jobId', 'delay', 'timestamp', 'prevMillis']
 
-function draftOf(queue: string, scheduler: Fields): Draft {
-  const { name, pattern, tz, every, offset, limit, iterationCount, startDate, endDate } = scheduler
+function draftOf(queue: string, scheduler: Fields, nowMs: number): Draft {
+  const { name, pattern, tz, every, offset, startDate, endDate } = scheduler
+  const isLegacy = scheduler['isLegacy'] === true
   const key = textOf(scheduler['key'] ?? scheduler['id'] ?? name)
-  const template = isRecord(scheduler['template']) ? scheduler['template'] : {}
-  const options = isRecord(template['opts']) ? template['opts'] : {}
-  const notes: string[] = []
-  const when = whenOf({ pattern, tz, every, offset }, notes)
-  const runs = typeof limit === 'number' ? limit - (typeof iterationCount === 'number' ? iterationCount : 0) : undefined
-  if (runs !== undefined) notes.push(`limit ${String(limit)} became maxRuns ${runs}: the runs that are left.`)
-  const over = runs !== undefined && runs < 1
-  if (over) notes.push('It has had all of its runs.')
+  const template = recordOf(scheduler['template'])
+  const options = recordOf(parsedText(template['opts']))
+  const own = recordOf(options['repeat'])
+  const notes: string[] = isLegacy
+    ? [
+        'It is a repeatable job of a BullMQ before 6: workers of BullMQ 6 do not repeat it. Here it becomes a schedule like a job scheduler.',
+      ]
+    : []
+  const when = whenOf({ pattern: pattern ?? own['cron'], tz, every, offset: offset ?? (isLegacy ? own['offset'] : undefined) }, notes)
+  const runs = runsLeft(scheduler, isLegacy ? own : {}, nowMs)
+  if (runs !== undefined) notes.push(`limit ${runs.limit} became maxRuns ${runs.left}: the runs that are left.`)
+  const isOver = (runs !== undefined && runs.left < 1) || (typeof endDate === 'number' && endDate < nowMs)
+  if (isOver) notes.push('It has had all of its runs.')
   for (const option of Object.keys(options).filter((each) => !knownOptions.includes(each))) {
     notes.push(`The option ${option} (${JSON.stringify(options[option])}) of its jobs has no counterpart here.`)
   }
-  const data = template['data']
-  const payload = typeof data === 'string' ? parseData(data) : data
-  if (when !== undefined && !over) {
+  if (isLegacy && template['data'] === undefined)
+    notes.push('Its next job is not in the queue, so its data and options are not known: write task.payload, task.retry and task.priority.')
+  const payload = parsedText(template['data'])
+  if (payload !== undefined && payload !== null && !isRecord(payload))
+    notes.push(`Its data is no object but ${JSON.stringify(payload)}: task.payload is one; write it in a field that the handler reads.`)
+  const isConverted = when !== undefined && !isOver
+  if (isConverted) {
     notes.push(
       'BullMQ adds the next job when the last one starts, so that runs are late or missing while workers are busy or at zero; Taskmill adds each slot in time.',
     )
-    notes.push(`Remove the scheduler when you apply this (queue.removeJobScheduler(${JSON.stringify(key)})): otherwise both run.`)
+    const removal = isLegacy
+      ? `queue.removeRepeatableByKey(${JSON.stringify(key)}) of BullMQ 5`
+      : `queue.removeJobScheduler(${JSON.stringify(key)})`
+    notes.push(`Remove the ${isLegacy ? 'repeatable job' : 'scheduler'} when you apply this (${removal}): otherwise both run.`)
   }
   return {
-    origin: `BullMQ job scheduler ${JSON.stringify(key)} of queue ${JSON.stringify(queue)}`,
-    name: key,
+    origin: `BullMQ ${isLegacy ? 'repeatable job' : 'job scheduler'} ${JSON.stringify(key)} of queue ${JSON.stringify(queue)}`,
+    // What BullMQ made of name and options is no name for people.
+    name: isLegacy && textOf(name) !== '' ? textOf(name) : key,
     notes,
-    spec:
-      when === undefined || over
-        ? undefined
-        : {
-            ...when,
-            startTime: timeOf(startDate),
-            endTime: timeOf(endDate),
-            maxRuns: runs,
-            task: {
-              type: name ?? key,
-              queue,
-              ...(isRecord(payload) && Object.keys(payload).length > 0 ? { payload: escaped(payload) } : {}),
-              ...retryOf(options, notes),
-              ...priorityOf(options['priority'], notes),
-            },
+    spec: isConverted
+      ? {
+          ...when,
+          startTime: timeOf(startDate),
+          endTime: timeOf(endDate),
+          maxRuns: runs?.left,
+          task: {
+            type: name ?? key,
+            queue,
+            ...(isRecord(payload) && Object.keys(payload).length > 0 ? { payload: escaped(payload) } : {}),
+            ...retryOf(options, notes),
+            ...priorityOf(options['priority'], notes),
           },
+        }
+      : undefined,
   }
 }
 
-function parseData(text: string): unknown {
+/**
+ * How many runs a limit leaves. The number of its next job counts from the last upsert on; without that job, what the scheduler has counted since
+ * it was created is the best there is. The next job is counted, although it may not have begun.
+ */
+function runsLeft(
+  { limit, iterationCount, next, nextJob }: Fields,
+  own: Fields,
+  nowMs: number,
+): { readonly limit: number; readonly left: number } | undefined {
+  const most = typeof limit === 'number' ? limit : own['limit']
+  if (typeof most !== 'number') return undefined
+  const job = isRecord(nextJob) ? nextJob : undefined
+  const count = recordOf(recordOf(parsedText(job?.['opts']))['repeat'])['count'] ?? iterationCount
+  const made = typeof count === 'number' ? count : 0
+  const isNextLeft = job === undefined ? typeof next === 'number' && next > nowMs : job['hasBegun'] !== true
+  return { limit: most, left: most - made + (isNextLeft && made > 0 ? 1 : 0) }
+}
+
+function recordOf(value: unknown): Fields {
+  return isRecord(value) ? value : {}
+}
+
+/** What a text of JSON says; anything else as it is. */
+function parsedText(value: unknown): unknown {
+  if (typeof value !== 'string') return value
   try {
-    return parseJson(text)
+    return parseJson(value)
   } catch {
     return undefined
   }
@@ -103,12 +141,15 @@ function whenOf({ pattern, tz, every, offset }: Fields, notes: string[]): Fields
     notes.push('It has neither pattern nor every.')
     return undefined
   }
-  const shift = Number(offset ?? 0)
-  if (ms % 1000 !== 0 || shift % 1000 !== 0) {
-    notes.push(`every ${ms} ms${shift === 0 ? '' : `, offset ${shift} ms`}: slots are whole seconds; choose an interval of whole seconds.`)
+  if (ms % 1000 !== 0) {
+    notes.push(`every ${ms} ms: slots are whole seconds; choose an interval of whole seconds.`)
     return undefined
   }
-  return { everySeconds: ms / 1000, ...(shift > 0 ? { offsetSeconds: shift / 1000 } : {}) }
+  const shift = Number(offset ?? 0) % ms
+  // Without an offset of its own, a scheduler keeps the one of the moment at which it was created.
+  const offsetSeconds = Math.floor(shift / 1000)
+  if (shift % 1000 !== 0) notes.push(`offset ${shift} ms became offsetSeconds ${offsetSeconds}: slots are whole seconds.`)
+  return { everySeconds: ms / 1000, ...(offsetSeconds > 0 ? { offsetSeconds } : {}) }
 }
 
 function timeOf(value: unknown): string | undefined {

@@ -203,6 +203,7 @@ describe('a schedule of Celery beat', () => {
 })
 
 describe('job schedulers of BullMQ', () => {
+  const nowMs = Date.UTC(2026, 10, 30, 12)
   const exported = (...schedulers: readonly object[]) => JSON.stringify([{ queue: 'email_tasks', schedulers }])
 
   it('become schedules of the same job in the same queue', () => {
@@ -217,6 +218,7 @@ describe('job schedulers of BullMQ', () => {
             endDate: Date.UTC(2030, 0),
             limit: 10,
             iterationCount: 4,
+            next: nowMs + 1000,
             template: {
               data: { a: 1 },
               opts: { attempts: 3, backoff: { type: 'fixed', delay: 1500 }, priority: 1, removeOnComplete: true },
@@ -224,6 +226,7 @@ describe('job schedulers of BullMQ', () => {
           },
           { key: 'poll', name: 'poll', every: 60_000, offset: 5000, template: {} },
         ),
+        nowMs,
       ),
     )
     expect(specs).toEqual([
@@ -231,7 +234,7 @@ describe('job schedulers of BullMQ', () => {
         schedules: ['0 30 2 * * *'],
         timeZone: 'Europe/Berlin',
         endTime: '2030-01-01T00:00:00Z',
-        maxRuns: 6,
+        maxRuns: 7,
         task: {
           type: 'send-digest',
           queue: 'email_tasks',
@@ -244,7 +247,7 @@ describe('job schedulers of BullMQ', () => {
     ])
     for (const note of [
       'BullMQ runs it an hour later',
-      'limit 10 became maxRuns 6',
+      'limit 10 became maxRuns 7',
       'removeOnComplete (true)',
       'that of BullMQ was fixed',
       'queue.removeJobScheduler("digest")',
@@ -259,7 +262,9 @@ describe('job schedulers of BullMQ', () => {
           { key: 'fast', name: 'fast', every: 500 },
           { key: 'done', name: 'done', every: 1000, limit: 2, iterationCount: 2 },
           { key: 'none', name: 'none' },
+          { key: 'ended', name: 'ended', every: 1000, endDate: nowMs - 1 },
         ),
+        nowMs,
       ),
     )
     expect(converted).toBe(0)
@@ -267,11 +272,61 @@ describe('job schedulers of BullMQ', () => {
       expect(notes.join('\n')).toContain(note)
   })
 
+  const job = (count: number, hasBegun: boolean) => ({ nextJob: { opts: JSON.stringify({ repeat: { count } }), hasBegun } })
+  it.each<[string, object, number | undefined]>([
+    ['the next job has not begun', job(4, false), 7],
+    ['the next job has begun, and is the newest', job(4, true), 6],
+    ['an upsert began to count anew', { ...job(1, false), iterationCount: 8 }, 10],
+    ['the last job has not begun', job(10, false), 1],
+    ['the last job has begun', { ...job(10, true), next: nowMs + 1000 }, undefined],
+    ['only the count of the scheduler is known, and its next job is due later', { iterationCount: 4, next: nowMs + 1000 }, 7],
+    ['only the count of the scheduler is known, and its next job was due', { iterationCount: 4, next: nowMs - 1000 }, 6],
+    ['nothing is known', {}, 10],
+  ])('a limit of 10 leaves the runs that have not begun: %s', (_, more, maxRuns) => {
+    const { specs } = rendered(importJobSchedulers(exported({ key: 'a', name: 'a', every: 1000, limit: 10, ...more }), nowMs))
+    expect(specs[0]?.['maxRuns']).toBe(maxRuns)
+  })
+
+  it('the offset of the moment at which a scheduler was created becomes whole seconds', () => {
+    const { specs, notes } = rendered(importJobSchedulers(exported({ key: 'a', name: 'a', every: 60_000, offset: 34_567 }), nowMs))
+    expect(specs).toMatchObject([{ everySeconds: 60, offsetSeconds: 34 }])
+    expect(notes.join()).toContain('offset 34567 ms became offsetSeconds 34: slots are whole seconds')
+  })
+
+  it('a repeatable job of a BullMQ before 6 says what it is, and how it is removed', () => {
+    const legacy = { key: 'd41d8cd98f00b204e9800998ecf8427e', name: 'send-digest', isLegacy: true, pattern: '0 1 * * *', tz: 'UTC' }
+    const { specs, notes } = rendered(
+      importJobSchedulers(
+        exported(
+          { ...legacy, template: { data: '{"id":1}', opts: '{"attempts":2,"repeat":{"limit":5,"count":2}}' }, ...job(2, false) },
+          legacy,
+        ),
+        nowMs,
+      ),
+    )
+    expect(specs).toMatchObject([
+      { schedules: ['0 1 * * *'], maxRuns: 4, task: { type: 'send-digest', payload: { id: 1 }, retry: { maxRetries: 1 } } },
+      { schedules: ['0 1 * * *'], task: { type: 'send-digest' } },
+    ])
+    for (const note of [
+      'BullMQ repeatable job "d41d8cd98f00b204e9800998ecf8427e" of queue "email_tasks"',
+      'workers of BullMQ 6 do not repeat it',
+      'Its next job is not in the queue, so its data and options are not known',
+      'queue.removeRepeatableByKey("d41d8cd98f00b204e9800998ecf8427e") of BullMQ 5',
+    ])
+      expect(notes.join('\n')).toContain(note)
+  })
+
+  it('data that is no object is said, not dropped', () => {
+    const { notes } = rendered(importJobSchedulers(exported({ key: 'a', name: 'a', every: 1000, template: { data: '[1,2]' } }), nowMs))
+    expect(notes.join()).toContain('Its data is no object but [1,2]: task.payload is one')
+  })
+
   it.each([
     ['nothing', 'is not JSON: '],
     ['[{"queue": 1}]', 'is not a list of queues with their schedulers'],
   ])('%j is refused', (text, message) => {
-    expect(() => importJobSchedulers(text)).toThrow(message)
+    expect(() => importJobSchedulers(text, nowMs)).toThrow(message)
   })
 })
 
@@ -287,6 +342,7 @@ it.each<[string, readonly Draft[], string]>([
     'data of BullMQ',
     importJobSchedulers(
       '[{"queue": "q", "schedulers": [{"key": "a", "every": 60000, "template": {"data": "{\\"id\\": 1175930294816452671}"}}]}]',
+      0,
     ),
     'spec.task.payload.id',
   ],

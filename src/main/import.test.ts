@@ -101,6 +101,12 @@ it.each([
   [['cronjob', 'a', '--from-cluster'], 'write a file, or -, or --from-cluster'],
   [['cronjob', 'a', '-n', 'team'], '--namespace goes with --from-cluster only: what a file says stays as it is'],
   [['bullmq', '-', '--context', 'x'], '--context goes with --from-cluster only'],
+  [['bullmq'], 'write a file, or -, or --from-redis'],
+  [['bullmq', 'a', '--from-redis'], 'write a file, or -, or --from-redis'],
+  [['cronjob', '--from-redis'], '--from-redis goes with bullmq only'],
+  [['bullmq', 'a', '--address', 'redis:6379'], '--address goes with --from-redis only: what a file says stays as it is'],
+  [['bullmq', '--from-redis', '-n', 'team'], '--namespace goes with --from-cluster only'],
+  [['cronjob', '--from-cluster', '--queue', 'a'], '--queue goes with --from-redis only'],
   [['cronjob', '--frm-cluster'], "Unknown option '--frm-cluster'"],
 ])('%j is called wrongly', async (argv, message) => {
   const { code, err } = await run(argv)

@@ -1,4 +1,4 @@
-/** `taskmill import`: provides the conversion with arguments, files, standard input and the cluster. */
+/** `taskmill import`: provides the conversion with arguments, files, standard input, the cluster and a Redis. */
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
@@ -7,18 +7,28 @@ import { systemClock as clock } from '../clock/index.ts'
 import { errorMessage, suggestName } from '../errors/index.ts'
 import { importBeatSchedule, importCronJobs, importJobSchedulers, renderDrafts } from '../import/index.ts'
 import { createKubeClient, listAll, loadKubeConfig } from '../kube/index.ts'
+import { jobSchedulersOf } from './import-redis.ts'
 
 const usage = `taskmill import cronjob FILE | - | --from-cluster
 taskmill import celerybeat FILE | -
-taskmill import bullmq FILE | -
+taskmill import bullmq FILE | - | --from-redis
 
   Writes TaskSchedules for CronJobs (YAML or JSON), for a schedule of Celery beat, or for job schedulers of BullMQ (JSON, as the snippets of the
-  documentation export them) to standard output. Comments say what has no counterpart, or means something else. Nothing is applied.
+  documentation export them) to standard output. Comments say what has no counterpart, or means something else. Nothing is applied, and nothing
+  is written to a cluster or a Redis.
 
-  --from-cluster        the CronJobs of the namespace of the current context
-  -n, --namespace NAME  those of this namespace
-  -A, --all-namespaces  those of all namespaces
+  --from-cluster           the CronJobs of the namespace of the current context
+  -n, --namespace NAME     those of this namespace
+  -A, --all-namespaces     those of all namespaces
   --context NAME, --kubeconfig FILE   as for kubectl
+
+  --from-redis             the job schedulers of all queues in a Redis, and repeatable jobs of BullMQ 5
+  --address HOST:PORT      of the Redis. In the pods of a WorkerPool it is known, and so are prefix, credentials and TLS
+  --key-prefix PREFIX      BullMQ's prefix; default: bull
+  --queue NAME             of this queue only; can be repeated
+  --credentials FOLDER     with the files password and, if there is one, username
+  --tls FOLDER             connect with TLS; with the files ca.crt, tls.crt and tls.key, each optional
+  --tls-server-name NAME   what the certificate is checked against; default: the host of the address
 `
 
 export type ImportMain = {
@@ -32,8 +42,15 @@ export type ImportMain = {
 
 class WrongCall extends Error {}
 
-const converters = { cronjob: importCronJobs, celerybeat: importBeatSchedule, bullmq: importJobSchedulers } as const
+const converters = {
+  cronjob: importCronJobs,
+  celerybeat: importBeatSchedule,
+  bullmq: (given: string) => importJobSchedulers(given, clock.now()),
+}
 type Kind = keyof typeof converters
+
+/** What is read from where, besides files. */
+const sources = { cronjob: 'from-cluster', bullmq: 'from-redis' } as const
 
 /** Returns the exit code: 0 all is converted, 1 something is not or cannot be read, 2 wrong usage. */
 export async function importMain(inputs: ImportMain): Promise<number> {
@@ -44,9 +61,11 @@ export async function importMain(inputs: ImportMain): Promise<number> {
       write.out(usage)
       return 0
     }
-    const drafts = converters[call.kind](call.path === undefined ? await cronJobsOf(inputs, call) : await read(inputs, call.path))
+    const { text: given, note } = await read(inputs, call)
+    const drafts = converters[call.kind](given)
     const { text: manifests, converted } = renderDrafts(drafts)
     write.out(manifests)
+    if (note !== undefined) write.err(`${note}\n`)
     write.err(
       `${converted} of ${drafts.length} converted${drafts.length === 0 ? ': there was nothing of that kind' : '; see the comments'}\n`,
     )
@@ -60,16 +79,18 @@ export async function importMain(inputs: ImportMain): Promise<number> {
 
 type Call = {
   readonly kind: Kind
-  /** Undefined: from the cluster. */
+  /** A file, or `-`; undefined: from the cluster or the Redis. */
   readonly path: string | undefined
-  readonly namespace: string | undefined
-  readonly isEverywhere: boolean
-  readonly context: string | undefined
-  readonly kubeconfig: string | undefined
+  readonly options: Options
 }
 
-/** Where to read CronJobs. */
-const clusterOptions = ['namespace', 'all-namespaces', 'context', 'kubeconfig'] as const
+type Options = ReturnType<typeof parsed>['values']
+
+/** Which options go with which source. */
+const optionsOf = {
+  'from-cluster': ['namespace', 'all-namespaces', 'context', 'kubeconfig'],
+  'from-redis': ['address', 'key-prefix', 'queue', 'credentials', 'tls', 'tls-server-name'],
+} as const
 
 function parse(argv: readonly string[]): Call | undefined {
   const { values, positionals } = parsed(argv)
@@ -78,13 +99,16 @@ function parse(argv: readonly string[]): Call | undefined {
   const known = Object.keys(converters)
   if (!Object.hasOwn(converters, kind)) throw new WrongCall(`write one of ${known.join(', ')}, is "${kind}"${suggestName(kind, known)}`)
   if (more.length > 0) throw new WrongCall(`unexpected argument "${more[0]}"`)
-  const fromCluster = values['from-cluster'] === true
-  if (fromCluster && kind !== 'cronjob') throw new WrongCall('--from-cluster goes with cronjob only')
-  if (fromCluster === (path !== undefined)) throw new WrongCall(`write a file, or -${kind === 'cronjob' ? ', or --from-cluster' : ''}`)
-  const { namespace, context, kubeconfig } = values
-  const unused = fromCluster ? undefined : clusterOptions.find((option) => values[option] !== undefined)
-  if (unused !== undefined) throw new WrongCall(`--${unused} goes with --from-cluster only: what a file says stays as it is`)
-  return { kind: kind as Kind, path, namespace, isEverywhere: values['all-namespaces'] === true, context, kubeconfig }
+  const own = Object.hasOwn(sources, kind) ? sources[kind as keyof typeof sources] : undefined
+  const wrong = Object.entries(sources).find(([, source]) => source !== own && values[source] === true)
+  if (wrong !== undefined) throw new WrongCall(`--${wrong[1]} goes with ${wrong[0]} only`)
+  const isFromSource = own !== undefined && values[own] === true
+  if (isFromSource === (path !== undefined)) throw new WrongCall(`write a file, or -${own === undefined ? '' : `, or --${own}`}`)
+  for (const [source, options] of Object.entries(optionsOf)) {
+    const unused = isFromSource && source === own ? undefined : options.find((option) => values[option] !== undefined)
+    if (unused !== undefined) throw new WrongCall(`--${unused} goes with --${source} only: what a file says stays as it is`)
+  }
+  return { kind: kind as Kind, path, options: values }
 }
 
 function parsed(argv: readonly string[]) {
@@ -98,6 +122,13 @@ function parsed(argv: readonly string[]) {
         'all-namespaces': { type: 'boolean', short: 'A' },
         context: { type: 'string' },
         kubeconfig: { type: 'string' },
+        'from-redis': { type: 'boolean' },
+        address: { type: 'string' },
+        'key-prefix': { type: 'string' },
+        queue: { type: 'string', multiple: true },
+        credentials: { type: 'string' },
+        tls: { type: 'string' },
+        'tls-server-name': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -106,7 +137,13 @@ function parsed(argv: readonly string[]) {
   }
 }
 
-async function read({ stdin }: ImportMain, path: string): Promise<string> {
+/** The text to convert. */
+async function read(inputs: ImportMain, { kind, path, options }: Call): Promise<{ readonly text: string; readonly note?: string }> {
+  if (path !== undefined) return { text: await readFileOrInput(inputs, path) }
+  return kind === 'bullmq' ? await jobSchedulersOf(options, inputs.env, inputs.stop) : { text: await cronJobsOf(inputs, options) }
+}
+
+async function readFileOrInput({ stdin }: ImportMain, path: string): Promise<string> {
   try {
     return path === '-' ? await text(stdin) : await readFile(path, 'utf8')
   } catch (error) {
@@ -117,7 +154,8 @@ async function read({ stdin }: ImportMain, path: string): Promise<string> {
 const cronJobs: Resource<KubeObject> = { group: 'batch', version: 'v1', kind: 'CronJob', plural: 'cronjobs', namespaced: true }
 
 /** The CronJobs of the cluster, as one list. */
-async function cronJobsOf({ env, stop: signal }: ImportMain, { context, kubeconfig, namespace, isEverywhere }: Call): Promise<string> {
+async function cronJobsOf({ env, stop: signal }: ImportMain, options: Options): Promise<string> {
+  const { context, kubeconfig, namespace, 'all-namespaces': isEverywhere = false } = options
   const how = { ...(context === undefined ? {} : { context }), ...(kubeconfig === undefined ? {} : { kubeconfig }) }
   const config = await loadKubeConfig({ env, readFile: (path) => readFile(path, 'utf8'), clock, ...how })
   const client = createKubeClient({ ...config, clock, userAgent: 'taskmill-cli' })

@@ -79,10 +79,33 @@ function parse(reply: EndedReply, doneQueue: string): EndedJob[] {
   const [id, text, outcome, message, result, resultBytes, attemptsMade, worker, startedAtMs, finishedAtMs, opts] = reply
   const of = ownerOfEnd(text)
   if (of === undefined) return []
+  const end = { id, doneQueue, ...endOf({ outcome, message, attemptsMade, worker, startedAtMs, finishedAtMs, opts }) }
+  return [of.kind === 'Slot' ? { ...of, ...end, ...slotResult(result) } : { ...of, ...end, ...nodeResult(result, resultBytes) }]
+}
+
+/** What BullMQ keeps about the end of a job, each '' where it keeps nothing. */
+export type EndTexts = {
+  readonly outcome: EndedJob['outcome']
+  readonly message: string
+  readonly attemptsMade: string
+  readonly worker: string
+  readonly startedAtMs: string
+  readonly finishedAtMs: string
+  /** JSON. */
+  readonly opts: string
+}
+
+export function endOf({
+  outcome,
+  message,
+  attemptsMade,
+  worker,
+  startedAtMs,
+  finishedAtMs,
+  opts,
+}: EndTexts): Pick<EndedJob, 'outcome' | 'message' | 'attemptsMade' | 'attempts' | 'worker' | 'startedAtMs' | 'finishedAtMs'> {
   const { attempts } = (parseJson(opts) ?? {}) as { readonly attempts?: unknown }
-  const end = {
-    id,
-    doneQueue,
+  return {
     outcome,
     ...(message === '' ? {} : { message: message.slice(0, messageLength) }),
     ...(attemptsMade === '' ? {} : { attemptsMade: Number(attemptsMade) }),
@@ -91,11 +114,10 @@ function parse(reply: EndedReply, doneQueue: string): EndedJob[] {
     ...(startedAtMs === '' ? {} : { startedAtMs: Number(startedAtMs) }),
     ...(finishedAtMs === '' ? {} : { finishedAtMs: Number(finishedAtMs) }),
   }
-  return [of.kind === 'Slot' ? { ...of, ...end, ...slotResult(result) } : { ...of, ...end, ...nodeResult(result, resultBytes) }]
 }
 
 /** As text: people read it. A task that returns nothing has null. */
-function slotResult(result: string): { readonly result?: string } {
+export function slotResult(result: string): { readonly result?: string } {
   return result === '' || result === 'null' ? {} : { result }
 }
 

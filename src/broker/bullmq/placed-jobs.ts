@@ -15,7 +15,7 @@ const looksPerCall = 50
  * How long ended jobs are kept, in seconds: as tombstones, so that a late repeat does not run them again, and for people to look at. BullMQ
  * applies it to all ended jobs of the queue whenever one of ours ends, hence so long.
  */
-const keptSeconds = { completed: 86_400, failed: 7 * 86_400 }
+export const keptSeconds = { completed: 86_400, failed: 7 * 86_400 }
 /** BullMQ's own keys of a done queue expire when nothing was placed for this long. */
 const doneQueueTtlMs = 30 * 86_400_000
 
@@ -79,15 +79,26 @@ export function createPlacedJobs(
   }
 }
 
-/** Returns what `planPlacing` of `placing.lua` is given. `brokerTimeMs`: when the jobs are added. */
-export function placingOf(jobs: readonly PlacedJob[], keyPrefix: string, dispatcher: string, brokerTimeMs: number): ScriptCall {
+type Moment = { readonly timestamp: number; readonly delay: number }
+
+/**
+ * Returns what `planPlacing` of `placing.lua` is given. `brokerTimeMs`: when the jobs are added. `optionsOf`: BullMQ's options of the jobs, if they
+ * are not those of a job that Taskmill adds by itself.
+ */
+export function placingOf(
+  jobs: readonly PlacedJob[],
+  keyPrefix: string,
+  dispatcher: string,
+  brokerTimeMs: number,
+  optionsOf?: (moment: Moment) => object,
+): ScriptCall {
   const addedMs = Math.round(brokerTimeMs)
   return {
     keys: [
       queuesKey(keyPrefix, dispatcher),
       ...jobs.flatMap(({ doneQueue, queue }) => [queueKeys(keyPrefix, doneQueue).base, queueKeys(keyPrefix, queue).base]),
     ],
-    args: [addedMs, doneQueueTtlMs, ...jobs.flatMap((job) => jobArgs(job, keyPrefix, addedMs))],
+    args: [addedMs, doneQueueTtlMs, ...jobs.flatMap((job) => jobArgs(job, keyPrefix, addedMs, optionsOf))],
   }
 }
 
@@ -96,15 +107,35 @@ export function hasOtherParent(id: string): Error {
 }
 
 /** Returns the arguments of one job. `timestamp` plus `delay` is exactly the time at which it is due, on the broker's clock. */
-function jobArgs(job: PlacedJob, keyPrefix: string, addedMs: number): readonly (string | number)[] {
-  const { id, doneQueue, done, name, data = {}, dueAtMs, attempts, backoffMs, bullPriority = 0 } = job
+function jobArgs(
+  job: PlacedJob,
+  keyPrefix: string,
+  addedMs: number,
+  optionsOf: ((moment: Moment) => object) | undefined,
+): readonly (string | number)[] {
+  const { id, doneQueue, done, name, data = {}, dueAtMs, bullPriority = 0 } = job
   const delay = Math.max(Math.round(dueAtMs) - addedMs, 0)
   const doneBase = queueKeys(keyPrefix, doneQueue).base.slice(0, -1)
-  // The short names are BullMQ's own: `idof` is ignoreDependencyOnFailure, which lets a failure end the wait of the done job.
-  const options = {
-    jobId: id,
-    timestamp: addedMs,
+  const moment = { timestamp: addedMs, delay }
+  const parent = { id, queueKey: doneBase, idof: true }
+  return [
+    id,
+    name,
+    JSON.stringify(data),
+    JSON.stringify(optionsOf?.(moment) ?? ownOptions(job, doneBase, moment)),
     delay,
+    bullPriority,
+    JSON.stringify(parent),
+    JSON.stringify(done),
+    JSON.stringify({ jobId: id, timestamp: addedMs, attempts: 0 }),
+  ]
+}
+
+function ownOptions({ id, done, attempts, backoffMs, bullPriority = 0 }: PlacedJob, doneBase: string, moment: Moment): object {
+  // The short names are BullMQ's own: `idof` is ignoreDependencyOnFailure, which lets a failure end the wait of the done job.
+  return {
+    jobId: id,
+    ...moment,
     attempts,
     ...(backoffMs === undefined ? {} : { backoff: { type: 'exponential', delay: backoffMs } }),
     ...(bullPriority === 0 ? {} : { priority: bullPriority }),
@@ -114,18 +145,6 @@ function jobArgs(job: PlacedJob, keyPrefix: string, addedMs: number): readonly (
     taskmill: originOf(done),
     parent: { id, queue: doneBase },
   }
-  const parent = { id, queueKey: doneBase, idof: true }
-  return [
-    id,
-    name,
-    JSON.stringify(data),
-    JSON.stringify(options),
-    delay,
-    bullPriority,
-    JSON.stringify(parent),
-    JSON.stringify(done),
-    JSON.stringify({ jobId: id, timestamp: addedMs, attempts: 0 }),
-  ]
 }
 
 /** Returns where a job comes from, for its worker to read. */

@@ -1,8 +1,8 @@
-import { hasLegacyRepeatableKeyShape } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { queueKeys } from '../../contract/index.ts'
 import type { QueueReading } from '../broker-port.ts'
 import { callScript, inParts, scriptsBeside, type Script } from '../script.ts'
+import { isLegacyKey } from './repeating-jobs.ts'
 
 const loadScript = scriptsBeside(import.meta.url)
 const readScript = loadScript('read-queues')
@@ -17,8 +17,6 @@ const lockedQueuesPerCall = 10
 const queuesPerCheck = 100
 const orphansPerQueue = 100
 const repeatablesPerQueue = 100
-/** BullMQ 5 named its later repeatable jobs by a hash. */
-const hashedKey = /^[0-9a-f]{32}$/u
 
 /** Reads the queues in one round trip, however many they are. Counts are jobs, times are Unix ms on the broker's clock. */
 export async function readQueues(redis: Redis, keyPrefix: string, queues: readonly string[]): Promise<QueueReading[]> {
@@ -98,7 +96,7 @@ export async function countOrphans(redis: Redis, keyPrefix: string, queues: read
 export async function findLegacyRepeatables(redis: Redis, keyPrefix: string, queues: readonly string[]): Promise<readonly string[]> {
   const bases = basesOf(keyPrefix, queues)
   const keys = await callForQueues<readonly string[]>(redis, repeatablesScript, bases, queuesPerCall, repeatablesPerQueue)
-  return queues.filter((_, index) => keys[index]?.some((key) => hasLegacyRepeatableKeyShape(key) || hashedKey.test(key)))
+  return queues.filter((_, index) => keys[index]?.some(isLegacyKey))
 }
 
 function basesOf(keyPrefix: string, queues: readonly string[]): readonly string[] {
