@@ -27,6 +27,11 @@ export type Arguments = {
   readonly slotTime?: string
   readonly ttl?: string
   readonly wait: boolean
+  /** Files and folders with manifests; `-` is standard input. */
+  readonly filenames: readonly string[]
+  readonly takesMs?: number
+  readonly outage?: string
+  readonly output?: string
   readonly help: boolean
 }
 
@@ -59,9 +64,19 @@ const special = {
   'slot-time': { type: 'string' },
   ttl: { type: 'string' },
   wait: { type: 'boolean' },
+  filename: { type: 'string', short: 'f', multiple: true },
+  takes: { type: 'string' },
+  outage: { type: 'string' },
+  output: { type: 'string', short: 'o' },
 } as const
 
 export type Option = keyof typeof special
+
+/** The letter of an option, if it has one. */
+export function letterOf(option: Option): string | undefined {
+  const declared = special[option]
+  return 'short' in declared ? declared.short : undefined
+}
 
 /** Parses the arguments; `allowed` are the command's own options. Throws a usage error. */
 export function parseArguments(argv: readonly string[], allowed: readonly string[]): Arguments {
@@ -84,10 +99,9 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
   } = values
   const { from, to, order, parallelism, 'max-runs': maxRuns, 'dry-run': dryRun = false, 'slot-time': slotTime } = values
   const because = values.because?.trim()
-  const forMs = values.for === undefined ? undefined : parseDuration(values.for)
-  if (values.for !== undefined && forMs === undefined) {
-    throw usageError(`--for ${values.for}: write a duration such as 45m, 1h or 1d12h`)
-  }
+  const forMs = durationOption('--for', values.for)
+  const takesMs = durationOption('--takes', values.takes)
+  const { filename: filenames = [], outage, output } = values
   return {
     positionals,
     params,
@@ -113,6 +127,10 @@ export function parseArguments(argv: readonly string[], allowed: readonly string
     ...(maxRuns === undefined ? {} : { maxRuns }),
     ...(slotTime === undefined ? {} : { slotTime }),
     ...(ttl === undefined ? {} : { ttl }),
+    filenames,
+    ...(takesMs === undefined ? {} : { takesMs }),
+    ...(outage === undefined ? {} : { outage }),
+    ...(output === undefined ? {} : { output }),
   }
 }
 
@@ -143,6 +161,14 @@ export function parseDuration(text: string): number | undefined {
     0,
   )
   return ms > 0 ? ms : undefined
+}
+
+/** Returns the duration of an option in ms; undefined if it was not written. Throws a usage error that names the option. */
+function durationOption(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseDuration(text)
+  if (ms === undefined) throw usageError(`${option} ${text}: write a duration such as 45m, 1h or 1d12h`)
+  return ms
 }
 
 /** Parses a time in RFC 3339 to Unix ms; undefined for anything else. */

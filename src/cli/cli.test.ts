@@ -47,6 +47,7 @@ async function said(name: string, ...argv: string[]) {
     err: (text) => void (err += text),
     clock: fakeClock(),
     readText: () => Promise.reject(new Error('no file here')),
+    readSchedules: () => Promise.reject(new Error('no manifests here')),
     stop: new AbortController().signal,
     program: 'kubectl taskmill',
   }

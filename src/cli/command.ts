@@ -1,8 +1,21 @@
 import type { Clock } from '../clock/index.ts'
 import type { KubeClient } from '../kube/index.ts'
-import type { Arguments, Option } from './arguments.ts'
+import type { TaskSchedule } from '../api/index.ts'
+import type { CalendarFiles } from '../plans/index.ts'
+import { type Arguments, letterOf, type Option } from './arguments.ts'
 
 export type Cluster = { readonly client: KubeClient; readonly namespace: string }
+
+/** TaskSchedules as they are written in files, and what is to be corrected in these: one line for each. */
+export type WrittenSchedules = {
+  readonly schedules: readonly {
+    readonly path: string
+    readonly name: string
+    readonly schedule: TaskSchedule
+    readonly files: CalendarFiles
+  }[]
+  readonly faults: readonly string[]
+}
 
 export type CommandDeps = {
   /** Connects to the cluster; default: that of the current context. Called at most once. */
@@ -12,6 +25,8 @@ export type CommandDeps = {
   readonly clock: Clock
   /** A file's text; `-` is standard input. */
   readonly readText: (path: string) => Promise<string>
+  /** The TaskSchedules of files and folders. `namespace`: of those that name none. */
+  readonly readSchedules: (paths: readonly string[], namespace: string | undefined) => Promise<WrittenSchedules>
   /** The name under which the user called the program: `taskmill`, or `kubectl taskmill`. */
   readonly program: string
   /** Aborts when the user stops waiting. */
@@ -29,8 +44,10 @@ export type Context = CommandDeps &
 /** The final output of a command, and its exit code. */
 export type CommandResult = { readonly words: string; readonly exitCode: number }
 
-/** Carries out the command. */
-type Prepared = (context: Context) => Promise<string | CommandResult>
+type Outcome = Promise<string | CommandResult>
+
+/** Carries out the command, in a cluster or without one. */
+type Prepared = ((context: Context) => Outcome) | { readonly withoutCluster: (deps: CommandDeps) => Outcome }
 
 export type Command = {
   /** What it acts on, in `taskmill --help`: `tsch/NAME | tdep/NAME`. */
@@ -72,6 +89,10 @@ const values: Readonly<Record<Option, string>> = {
   'slot-time': 'TIME',
   ttl: 'DURATION',
   wait: '',
+  filename: 'FILE',
+  takes: 'DURATION',
+  outage: 'FROM/TO',
+  output: 'svg',
 }
 
 const common = [
@@ -81,9 +102,10 @@ const common = [
 ] as const
 
 export function renderHelp(name: string, { usage, about, options, more }: Command, program: string): string {
-  const own = Object.entries(options).map(
-    ([option, meaning]) => [`    --${option} ${values[option as Option]}`.trimEnd(), meaning] as const,
-  )
+  const own = Object.entries(options).map(([option, meaning]) => {
+    const letter = letterOf(option as Option)
+    return [`${letter === undefined ? '   ' : `-${letter},`} --${option} ${values[option as Option]}`.trimEnd(), meaning] as const
+  })
   const rows = [...own, ...common]
   const width = Math.max(...rows.map(([option]) => option.length)) + 2
   const lines = rows.map(([option, meaning]) => `  ${option.padEnd(width)}${meaning.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`)

@@ -30,11 +30,15 @@ export async function runCommand(name: string, argv: readonly string[], deps: Co
       return 0
     }
     const prepared = command.prepare(args)
-    const { kubeconfig, context } = args
-    const cluster = await connect({ ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }) })
-    const namespace = args.namespace ?? cluster.namespace
-    const onWarning = (text: string): void => err(`warning: ${text}\n`)
-    const said = await prepared({ ...deps, client: cluster.client, namespace, where: ` -n ${namespace}`, onWarning })
+    const carryOut = async () => {
+      if (typeof prepared !== 'function') return await prepared.withoutCluster(deps)
+      const { kubeconfig, context } = args
+      const cluster = await connect({ ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }) })
+      const namespace = args.namespace ?? cluster.namespace
+      const onWarning = (text: string): void => err(`warning: ${text}\n`)
+      return await prepared({ ...deps, client: cluster.client, namespace, where: ` -n ${namespace}`, onWarning })
+    }
+    const said = await carryOut()
     const { words, exitCode } = typeof said === 'string' ? { words: said, exitCode: 0 } : said
     out(`${words}\n`)
     return exitCode

@@ -6,5 +6,5 @@
  * overrides (`spec.override`) and runs (TaskExecutions and their `desiredState`), as field manager `taskmill-cli`, with
  * the permissions of the user whom the API server knows. It reads no environment and opens no connection itself.
  */
-export type { Cluster, CommandDeps } from './command.ts'
+export type { Cluster, CommandDeps, WrittenSchedules } from './command.ts'
 export { commandNames, commandSummaries, runCommand } from './commands.ts'

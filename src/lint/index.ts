@@ -13,5 +13,5 @@
 export { decodeManifest } from './encoding.ts'
 export { countFindings, formats, renderReport, summarizeReport } from './report.ts'
 export type { Finding, Format, Report, Severity, Source, Unjudged } from './report.ts'
-export { lint, type LintOptions } from './lint.ts'
+export { findSchedules, type FoundSchedule, lint, type LintOptions } from './lint.ts'
 export { parseYaml, valueOf, type YamlDocument } from './yaml.ts'

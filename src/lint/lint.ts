@@ -20,10 +20,40 @@ export type LintOptions = {
   readonly next?: { readonly count: number; readonly afterMs: number } | undefined
   /** The present time (Unix ms). Without it, no time counts as past. */
   readonly nowMs?: number
+  /** Where objects that name no namespace would be applied, if that is known. */
+  readonly namespace?: string | undefined
 }
 
 /** Checks all manifests of taskmill.dev in some texts, each by itself and all of them together. */
 export function lint(sources: readonly Source[], options: LintOptions): Report {
+  const { report, schedules } = judge(sources, options)
+  const { next } = options
+  return next === undefined ? report : { ...report, upcoming: schedules.flatMap((each) => upcomingOf(each, next)) }
+}
+
+/** A TaskSchedule without errors. Its object has the namespace in which it would be applied, as far as that is known. */
+export type FoundSchedule = {
+  readonly path: string
+  /** `TaskSchedule/nightly`. */
+  readonly name: string
+  readonly schedule: TaskSchedule
+  /** What is known of the ConfigMaps that its calendars name. */
+  readonly files: Parameters<typeof nextSlots>[3]
+}
+
+/** Returns the TaskSchedules of some texts, in their order, and what is to be corrected in these. */
+export function findSchedules(
+  sources: readonly Source[],
+  options: LintOptions,
+): { readonly schedules: readonly FoundSchedule[]; readonly findings: readonly Finding[] } {
+  const { report, schedules } = judge(sources, options)
+  return { schedules, findings: report.findings }
+}
+
+function judge(
+  sources: readonly Source[],
+  options: LintOptions,
+): { readonly report: Report; readonly schedules: readonly FoundSchedule[] } {
   const { patches, namespaces } = readKustomizations(sources)
   const isPatch = ({ path }: Source): boolean => patches.has(slashed(path))
   const judged = sources.filter((source) => !isPatch(source))
@@ -56,6 +86,7 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
       findings.push(...findingsFrom(problems, written))
       const reference = knownOf(identity.declared, written, {
         given: namespaces.get(slashed(source.path)),
+        fallback: options.namespace,
         isSound: problems.every(({ severity }) => severity === 'warning'),
       })
       if (reference !== undefined) known.push(reference)
@@ -72,30 +103,25 @@ export function lint(sources: readonly Source[], options: LintOptions): Report {
   ]) {
     findings.push(findingOf(of.written, field, message, severity))
   }
-  const { next } = options
   return {
-    findings: findings.toSorted(inOrder),
-    manifests,
-    files: judged.length,
-    unjudged: unjudged.toSorted(inOrder),
-    ...(next === undefined ? {} : { upcoming: known.flatMap((each) => upcomingOf(each, next, calendars.filesOf.get(each) ?? new Map())) }),
+    report: { findings: findings.toSorted(inOrder), manifests, files: judged.length, unjudged: unjudged.toSorted(inOrder) },
+    schedules: known.flatMap((each) => scheduleOf(each, calendars.filesOf.get(each) ?? new Map())),
   }
 }
 
-/** The next slots of a schedule without errors. */
-function upcomingOf(
-  { kind, object, namespace, written }: Known,
-  { count, afterMs }: NonNullable<LintOptions['next']>,
-  files: Parameters<typeof nextSlots>[3],
-): readonly Upcoming[] {
+function scheduleOf({ kind, object, namespace, written }: Known, files: FoundSchedule['files']): readonly FoundSchedule[] {
   if (kind.kind !== 'TaskSchedule' || object === undefined) return []
   const { metadata, ...rest } = object as unknown as TaskSchedule
   const placed = namespace === undefined ? metadata : { ...metadata, namespace }
-  const next = nextSlots({ ...rest, metadata: placed }, Math.floor(afterMs / 1000), count, files)
-  if (next === undefined) return []
-  const isHashed = namespace === undefined && rest.spec.schedules?.some((each) => /\bH\b/u.test(each)) === true
-  const timing = isHashed ? `${next.timing} (what H stands for depends on the namespace, which the manifest does not name)` : next.timing
-  return [{ ...next, timing, path: written.source.path, object: nameOf(written) }]
+  return [{ path: written.source.path, name: nameOf(written), schedule: { ...rest, metadata: placed }, files }]
+}
+
+function upcomingOf(
+  { path, name, schedule, files }: FoundSchedule,
+  { count, afterMs }: NonNullable<LintOptions['next']>,
+): readonly Upcoming[] {
+  const next = nextSlots(schedule, Math.floor(afterMs / 1000), count, files)
+  return next === undefined ? [] : [{ ...next, path, object: name }]
 }
 
 function foreign({ source, value, at }: Written): Unjudged {
@@ -122,7 +148,7 @@ function hasBraces(value: unknown): boolean {
 function knownOf(
   kind: Kind,
   written: Written,
-  { given, isSound }: { readonly given: string | undefined; readonly isSound: boolean },
+  { given, fallback, isSound }: { readonly given: string | undefined; readonly fallback: string | undefined; readonly isSound: boolean },
 ): Known | undefined {
   const object = withDefaults(kind, written.value as never)
   const { metadata, spec } = object as unknown as Readonly<Record<string, unknown>>
@@ -133,7 +159,7 @@ function knownOf(
     kind,
     written,
     name: typeof name === 'string' ? name : undefined,
-    namespace: given ?? own,
+    namespace: given ?? own ?? fallback,
     spec,
     object: isSound ? object : undefined,
   }

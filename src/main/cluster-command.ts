@@ -30,6 +30,10 @@ export async function clusterCommand(inputs: ClusterCommandInputs): Promise<numb
       },
       ...write,
       clock,
+      async readSchedules(paths, namespace) {
+        const { readSchedules } = await import('./manifest-schedules.ts')
+        return readSchedules(paths, { namespace, nowMs: clock.now() })
+      },
       readText: (path) => (path === '-' ? text(stdin) : readFile(path, 'utf8')),
       stop,
       program: basename(invokedAs).startsWith('kubectl-taskmill') ? 'kubectl taskmill' : 'taskmill',

@@ -32,7 +32,7 @@ export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, fi
   const timing = timingOf(schedule)
   const { timeZone } = schedule.spec
   return {
-    timing: timingWords(timing, timeZone),
+    timing: `${timingWords(timing, timeZone)}${hashWords(schedule)}`,
     slots: showSlots(slots, after, shownTimingOf(timing, timeZone)),
     isAll: next === undefined || slots.length === runsLeft,
   }
@@ -53,6 +53,12 @@ export function slotsToBackfill(schedule: TaskSchedule, range: BackfillRange, cr
   }
 }
 
+/** Of a manifest that names no namespace. */
+function hashWords({ metadata, spec }: TaskSchedule): string {
+  const isHashed = metadata.namespace === undefined && spec.schedules?.some((each) => /\bH\b/u.test(each)) === true
+  return isHashed ? ' (what H stands for depends on the namespace, which the manifest does not name)' : ''
+}
+
 type Timing = ReturnType<typeof timingOf>
 
 function shownTimingOf(timing: Timing, timeZone: string): Parameters<typeof showSlots>[2] {
@@ -65,18 +71,25 @@ function timingWords(timing: Timing, timeZone: string): string {
   return `every ${timing.everySeconds}s${timing.offsetSeconds === undefined ? '' : ` + ${timing.offsetSeconds}s`}`
 }
 
-const header = ['SLOT', 'LOCAL TIME', ''] as const
+/** What happens to each slot, as a further column of the table. */
+type SlotColumn = { readonly header: string; cellOf(slot: Slot): string }
 
-/** Lines of a table: the slot, what the clocks of the zone show, and what a clock change does to it. */
-export function slotTable({ slots, isAll }: NextSlots): readonly string[] {
-  const rows = slots.map(({ slot, local, note = '' }) => [slot === undefined ? '-' : slotTime(slot), local, note] as const)
-  const widths = [0, 1].map((column) => Math.max(...[header, ...rows].map((row) => row[column]?.length ?? 0)))
+/** Lines of a table: the slot, what the clocks of the zone show, what happens to it if that is asked for, and what a clock change does to it. */
+export function slotTable({ slots, isAll }: NextSlots, column?: SlotColumn): readonly string[] {
+  const header = ['SLOT', 'LOCAL TIME', ...(column === undefined ? [] : [column.header]), '']
+  const rows = slots.map(({ slot, local, note = '' }) => [
+    slot === undefined ? '-' : slotTime(slot),
+    local,
+    ...(column === undefined ? [] : [slot === undefined ? '' : column.cellOf(slot)]),
+    note,
+  ])
+  const widths = header.slice(0, -1).map((_, index) => Math.max(...[header, ...rows].map((row) => row[index]?.length ?? 0)))
   const lines =
     rows.length === 0
       ? []
       : [header, ...rows].map((row) =>
           row
-            .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+            .map((cell, index) => cell.padEnd(widths[index] ?? 0))
             .join('  ')
             .trimEnd(),
         )

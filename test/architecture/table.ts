@@ -47,6 +47,7 @@ export const table: Readonly<Record<string, Row>> = {
   scheduling: { types: ['api'], pure: true, packages: ['ical.js'] },
   kube: { types: ['api'], packages: ['undici', '@kubernetes/client-node'] },
   broker: { types: ['api'], packages: ['bullmq', 'ioredis'] },
+  timelines: { values: ['scheduling'], pure: true },
   // Not `pure`: it hashes with node:crypto. Time, chance and environment are kept out of it like everywhere.
   plans: { values: ['api', ...pureRules], types: ['broker'] },
   lint: { values: ['api', 'plans'], packages: ['yaml'] },
@@ -70,7 +71,7 @@ export const table: Readonly<Record<string, Row>> = {
   client: { values: ['retry'], types: ['broker'] },
   tasks: { values: ['retry'], types: ['broker'] },
   server: { values: ['api', ...pureRules, ...services], types: ports },
-  cli: { values: ['api', ...pureRules, 'plans', ...services], types: ports },
+  cli: { values: ['api', ...pureRules, 'plans', 'timelines', ...services], types: ports },
   main: { values: ['*'], packages: ['*'] },
 }
 
