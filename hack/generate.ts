@@ -1,6 +1,6 @@
 /**
  * Writes the files that follow from others: `crds/`, the chart's copy of them and `docs/api.md` from src/api, `docs/metrics.md` from
- * src/observability, the table of values in the chart's README from values.yaml.
+ * src/observability, `docs/pictures/` from the rules of src/scheduling, the table of values in the chart's README from values.yaml.
  *
  *   node hack/generate.ts            writes what changed, removes what no kind has any more
  *   node hack/generate.ts --check    writes nothing; fails and names the stale files

@@ -3,10 +3,11 @@ import { buildCrd, kinds, maxCrdBytes } from '../../src/api/index.ts'
 import { metricGroups } from '../../src/observability/index.ts'
 import { chartReadme } from './chart-readme.ts'
 import { metricsPage } from './metrics-page.ts'
+import { pictures, picturesFolder } from './pictures.ts'
 import { referencePage } from './reference-page.ts'
 
 /** Folders in which every file is generated, so that a file that nothing generates is a leftover. */
-export const generatedFolders = ['crds', 'charts/taskmill/templates/crds'] as const
+export const generatedFolders = ['crds', 'charts/taskmill/templates/crds', picturesFolder] as const
 
 const notice = '# Generated from src/api by `make generate`. Do not edit.\n'
 
@@ -24,6 +25,7 @@ export async function generatedFiles(read: (path: string) => Promise<string>): P
   }
   files.set('docs/api.md', referencePage(kinds))
   files.set('docs/metrics.md', metricsPage(metricGroups))
+  for (const [path, svg] of pictures()) files.set(path, svg)
   const [readme, values] = await Promise.all([read('charts/taskmill/README.md'), read('charts/taskmill/values.yaml')])
   files.set('charts/taskmill/README.md', chartReadme(readme, values))
   return files
