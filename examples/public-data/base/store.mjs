@@ -1,0 +1,16 @@
+// The platform's own data and book-keeping. It lives in the same Redis, apart from the queues: nothing here asks BullMQ.
+import { Redis } from 'ioredis'
+
+const [host, port] = (process.env.TASKMILL_BROKER_ADDRESS ?? '').split(':')
+export const store = new Redis({ host, port: Number(port), maxRetriesPerRequest: null })
+
+/** Called by the handler of a schedule when its work is done: which slot it was, and when the run began. */
+export async function recordSlot(schedule, slot, beganMs) {
+  const name = `public-data/${schedule}`
+  await store
+    .multi()
+    .hincrby(`assistant:runs:${name}`, slot, 1)
+    .hsetnx(`assistant:began:${name}`, slot, beganMs)
+    .sadd('assistant:schedules', name)
+    .exec()
+}
