@@ -72,6 +72,8 @@ export function home() {
         } else if (step.kind === 'Delete') {
           world.ledger = undefined
           return done
+        } else if (step.kind === 'Follow') {
+          throw new Error('there is no primitive here')
         } else {
           for (const each of step.slots) {
             const job = jobs.get(each)

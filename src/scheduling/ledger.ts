@@ -3,6 +3,7 @@
  */
 import type { Slot } from '../contract/index.ts'
 import type { Cover } from './cover.ts'
+import { type Followed, type PrimitiveEngine, primitivePlaces } from './primitive.ts'
 import type { CalendarsVersion, SlotSource, Timing } from './timing.ts'
 
 /** What the schedule's spec asks for now, compiled. */
@@ -141,6 +142,8 @@ export type MissedReason =
   | 'QueueFull'
   | 'Suspended'
   | 'ScheduleChanged'
+  /** A primitive owns the clock, and did not start it. */
+  | 'NotCreated'
   | 'LedgerRegressed'
 
 /**
@@ -226,6 +229,10 @@ export type Knowledge = {
   readonly ended: readonly RunOutcome[]
   /** States of active runs, as observed a moment ago. */
   readonly looked: ReadonlyMap<Slot, RunObservation>
+  /** The primitive that owns the clock by the ledger; undefined: none does, or it cannot be observed. */
+  readonly followed?: Followed | undefined
+  /** The primitives that exist for this schedule and belong to it. */
+  readonly present?: readonly PrimitiveEngine[] | undefined
 }
 
 /**
@@ -264,6 +271,16 @@ export type Step =
       readonly places?: readonly Slot[]
     }
   | { readonly kind: 'Place' | 'Remove' | 'Cancel' | 'Look' | 'Acknowledge'; readonly slots: readonly Slot[] }
+  /**
+   * Of a primitive. `Start`: create it or bring it in step; it may start slots after `after` only. `Stop`: it starts nothing any more.
+   * `Survey`: read from the source what it did. `Remove`: it goes, its runs stay.
+   */
+  | {
+      readonly kind: 'Follow'
+      readonly act: 'Start' | 'Stop' | 'Survey' | 'Remove'
+      readonly engine: PrimitiveEngine
+      readonly after: Slot
+    }
   /** Delete the ledger itself. */
   | { readonly kind: 'Delete' }
   | { readonly kind: 'Wait'; readonly untilMs?: number | undefined }
@@ -283,6 +300,8 @@ export type WriteName =
   | 'intend'
   | 'dispatch'
   | 'final'
+  | 'follow'
+  | 'hand over'
 
 /** Used in place of a queue name, for runs that are objects of the API server. No queue name starts with a dot. */
 export const executionsPlace = '.execution'
@@ -298,6 +317,16 @@ export function generationOf(hash: string, queue: string): string {
 
 export function queueOfGeneration(generation: string): string {
   return generation.slice(generation.indexOf('/') + 1)
+}
+
+export function hashOfGeneration(generation: string): string {
+  return generation.slice(0, generation.indexOf('/'))
+}
+
+/** Whether a run of the first generation was made from the template of the second: by the same executor, or by a primitive. */
+export function isMadeFrom(generation: string, template: string): boolean {
+  const isPrimitive = Object.values(primitivePlaces).some((place) => queueOfGeneration(generation).startsWith(place))
+  return generation === template || (isPrimitive && hashOfGeneration(generation) === hashOfGeneration(template))
 }
 
 export function isQueueGeneration(generation: string): boolean {

@@ -7,6 +7,7 @@ import type { Slot } from '../contract/index.ts'
 import { canPlaceAhead, decideDueSlots, findNextWake, findSlotsAhead, runsLeft } from './due-slots.ts'
 import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import {
+  isMadeFrom,
   isQueueGeneration,
   jobsPlace,
   type Knowledge,
@@ -19,8 +20,9 @@ import {
   type Step,
   waitingSlots,
 } from './ledger.ts'
+import { followPrimitive, handOver, outcomeOfFollowed, recordFollowedRun, removeLeftovers } from './followed.ts'
 import { observeOverlaps, replaceRuns, settlePast } from './overlaps.ts'
-import { adoptRest, adoptTiming, editReason, isRetimed } from './retiming.ts'
+import { adoptRest, adoptTiming, editReason, isOfAnotherEngine, isRetimed } from './retiming.ts'
 import { versionedFor } from './stored-ledger.ts'
 import { slotAt } from './timing.ts'
 import {
@@ -45,11 +47,15 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
   if (ledger === undefined) return createLedger(plan, nowMs)
   return (
     recordRegression(ledger, plan, nowMs) ??
+    recordFollowedRun(ledger, plan, knowledge) ??
     recordEnds(ledger, plan, knowledge, nowMs) ??
     acknowledgeEnds(knowledge) ??
     finishCancels(ledger, knowledge, nowMs) ??
     finishIntents(ledger, plan, knowledge, nowMs) ??
     finishRemovals(ledger, plan, knowledge, nowMs) ??
+    removeLeftovers(ledger, knowledge) ??
+    followPrimitive(ledger, plan, knowledge, nowMs, isRetimed(ledger, plan)) ??
+    (isOfAnotherEngine(ledger, plan) ? handOver(ledger, plan, nowMs) : undefined) ??
     adoptTiming(ledger, plan, nowMs) ??
     adoptRest(ledger, plan) ??
     revokeStale(ledger, plan, nowMs) ??
@@ -66,8 +72,11 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
  * Removes everything that has not started, then the ledger. Running jobs continue, without a wait for their end.
  * Slots go through `Revoking`, so that a schedule of the same name that is created meanwhile finds a valid ledger.
  */
-function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed }: Knowledge): Step {
+function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed, present = [] }: Knowledge): Step {
   if (deletion === 'Orphan') return { kind: 'Wait' }
+  // What starts runs by itself goes first.
+  const [engine] = present
+  if (engine !== undefined) return { kind: 'Follow', act: 'Remove', engine, after: ledger?.cursor ?? 0 }
   if (ledger === undefined) return { kind: 'Delete' }
   /**
    * First every slot becomes Revoking, then its job is removed, and the ledger goes last: a crash in between loses no
@@ -140,9 +149,10 @@ function hasUnreadCalendars({ timing, calendars }: SchedulePlan): boolean {
  * An end makes its slot final, in whatever state the slot is: its job has run. One end per write, so that each gets its
  * Event.
  */
-function recordEnds(ledger: Ledger, { epoch }: SchedulePlan, { ended }: Knowledge, nowMs: number): Step | undefined {
+function recordEnds(ledger: Ledger, plan: SchedulePlan, { ended }: Knowledge, nowMs: number): Step | undefined {
+  const { epoch } = plan
   for (const end of ended.toSorted((a, b) => a.slot - b.slot)) {
-    const outcome = outcomeOfEnd(ledger, end)
+    const outcome = outcomeOfFollowed(ledger, plan, outcomeOfEnd(ledger, end), nowMs)
     const isOpen = ledger.open.some(({ slot, state }) => slot === outcome.slot && state !== 'Final')
     if (!isOpen && !ledger.active.some(({ slot }) => slot === outcome.slot)) continue
     // A slot can end before its dispatch was recorded: the process died in between.
@@ -169,7 +179,7 @@ function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed, refused }: 
   const isStale = (open: OpenSlot): boolean =>
     open.state === 'Intended' &&
     !placed.has(open.slot) &&
-    (open.generation !== plan.generation || (open.restarts !== true && isRetimed(ledger, plan)))
+    (!isMadeFrom(open.generation, plan.generation) || (open.restarts !== true && isRetimed(ledger, plan)))
   if (ledger.open.some(isStale)) {
     const next = withStates(ledger, (open) => (isStale(open) ? { ...open, state: 'Revoking', epoch } : open))
     return { kind: 'Write', what: 'revoke', ledger: next }
@@ -253,7 +263,7 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
   const undecided = new Set(ledger.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
   const stale = ledger.active.filter(
     ({ slot, generation, ending }) =>
-      generation !== plan.generation &&
+      !isMadeFrom(generation, plan.generation) &&
       ending === undefined &&
       !undecided.has(slot) &&
       removed.get(slot) !== 'Started' &&

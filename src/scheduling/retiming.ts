@@ -81,6 +81,13 @@ export function isRetimed(ledger: Ledger, plan: SchedulePlan): boolean {
   return !isSame({ ...known, suspended: plan.suspended }, ledger.timing)
 }
 
+/** Whether the engine is all that differs, so that every slot stays due; a suspended schedule has none. */
+export function isOfAnotherEngine(ledger: Ledger, plan: SchedulePlan): boolean {
+  const { engine, ...now } = { ...plan.timing, suspended: plan.suspended }
+  const { engine: former, ...before } = ledger.timing
+  return engine !== former && !plan.suspended && isSame(now, before)
+}
+
 /** The timing of the plan. While the files of its calendars cannot be read, nothing says that they are others than before. */
 function timingFor({ timing }: Ledger, plan: SchedulePlan): Timing {
   const [before, now] = [timing.calendars, plan.timing.calendars]

@@ -2,6 +2,7 @@
 import { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersion } from '../contract/index.ts'
 import type { ClockRule } from './clock-changes.ts'
 import { type Ending, endingReasons, type Ledger, openStates, type RunOutcome, runReasons, type SchedulePlan } from './ledger.ts'
+import { primitiveEngines } from './primitive.ts'
 import type { CalendarsVersion, Timing } from './timing.ts'
 
 export type ParsedLedger = { readonly ok: true; readonly ledger: Ledger } | { readonly ok: false; readonly message: string }
@@ -85,6 +86,7 @@ function readTiming(it: Fields): Timing {
     ...readOptional('endTime', it['endTime'], readNumber),
     ...readOptional('maxRuns', it['maxRuns'], readNumber),
     ...readOptional('calendars', it['calendars'], readCalendars),
+    ...readOptional('engine', it['engine'], (value, name) => readOneOf(value, primitiveEngines, name)),
   }
 }
 

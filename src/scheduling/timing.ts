@@ -2,6 +2,7 @@ import type { Slot } from '../contract/index.ts'
 import { type ClockRule, clockRuleOf, defaultClockRule, slotAfter, slotUpTo } from './clock-changes.ts'
 import { type CronExpression, parseCron } from './cron.ts'
 import { type Zone, zoneOf } from './time-zone.ts'
+import type { PrimitiveEngine } from './primitive.ts'
 import { nextReading } from './wall-clock.ts'
 
 /** When a schedule is due, but for what calendars leave out. Moments are slots, which are whole seconds. */
@@ -12,7 +13,11 @@ export type Timing = Bounds &
     /** Counted from `offsetSeconds` after 1970-01-01T00:00:00Z. */
     | { readonly everySeconds: number; readonly offsetSeconds?: number }
     | { readonly at: readonly Slot[] }
-  ) & { readonly calendars?: CalendarsVersion }
+  ) & {
+    readonly calendars?: CalendarsVersion
+    /** Who else than Taskmill starts the runs. */
+    readonly engine?: PrimitiveEngine
+  }
 
 /** What ends a schedule, or keeps it from beginning. */
 type Bounds = {

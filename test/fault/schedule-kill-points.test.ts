@@ -143,7 +143,9 @@ const writes = {
   regressed: true,
   marker: true,
   delete: true,
-} as const satisfies Record<WriteName | 'marker' | 'delete', true>
+} as const satisfies Record<Exclude<WriteName, WriteOfPrimitive> | 'marker' | 'delete', true>
+/** Of schedules that follow a CronJob or a job scheduler: see the tests of these. */
+type WriteOfPrimitive = 'follow' | 'hand over'
 const objects = [
   'create execution',
   'mark execution',

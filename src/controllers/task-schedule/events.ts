@@ -72,6 +72,8 @@ const afterMisses: Readonly<Record<MissedReason, (name: string) => string>> = {
   StartingDeadlineExceeded: () => 'see what kept the dispatch (kubectl describe tmb), or raise startingDeadlineSeconds',
   Suspended: () => 'nothing, if that was meant: these slots are not made up for',
   ScheduleChanged: () => 'nothing: an edit fires nothing late',
+  NotCreated: (name) =>
+    `see what kept the CronJob controller, or the workers of the queue, from starting it (kubectl describe tsch ${name})`,
   LedgerRegressed: () => 'check the persistence of the broker',
 }
 

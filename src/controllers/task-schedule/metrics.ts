@@ -23,6 +23,7 @@ const outcomes = {
 /** All reasons, and whether somebody wanted it so. */
 const missedReasons: Readonly<Record<MissedReason, 'Planned' | 'Unplanned'>> = {
   LedgerRegressed: 'Unplanned',
+  NotCreated: 'Unplanned',
   Overlap: 'Unplanned',
   QueueFull: 'Unplanned',
   ScheduleChanged: 'Planned',

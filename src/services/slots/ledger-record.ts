@@ -15,6 +15,7 @@ import {
 } from '../../scheduling/index.ts'
 import type { BrokerClock } from '../brokers/index.ts'
 import type { KillPointHook, Memory } from '../engine/index.ts'
+import type { Primitive } from '../primitives/index.ts'
 import type { RunCounts } from '../signals/index.ts'
 import type { SlotExecutor } from './slot-executor.ts'
 
@@ -59,6 +60,8 @@ export type SlotVisit = {
   readonly memory: SlotMemory
   /** All that may carry out a run of this ledger, also from a former template. */
   readonly executors: readonly SlotExecutor[]
+  /** All that may start its runs instead of Taskmill, also by a former spec. */
+  readonly primitives?: readonly Primitive[] | undefined
   /** Whether the object is still there, or still gone. Read before each step. */
   readonly isWanted?: (() => boolean) | undefined
 }

@@ -12,6 +12,7 @@ import {
   type Step as SlotStep,
 } from '../../scheduling/index.ts'
 import { type Acted, type Kind, retryMs, type Step } from '../engine/index.ts'
+import type { Primitive, PrimitiveAnswer } from '../primitives/index.ts'
 import {
   effectsOf,
   generationIn,
@@ -46,6 +47,7 @@ export type ObservedSlots = {
 }
 
 type SlotWrite = Extract<SlotStep, { readonly kind: 'Write' }>
+type FollowStep = Extract<SlotStep, { readonly kind: 'Follow' }>
 
 /**
  * `Write`: with the jobs that it places. `Refuse`: nothing can be started for these slots. `Mark`: the deletion policy was edited, and the owner
@@ -111,8 +113,31 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
   )
   const { placed, refused, removed, cancelled, looked } = knownEffects(memory)
   const ended = [...refusedEnds(refused, record.ledger, nowMs), ...runs.flatMap(({ ends }) => ends)]
-  const knowledge = { placed, refused: new Set(refused.keys()), removed, cancelled, looked, ended }
+  const knowledge = {
+    placed,
+    refused: new Set(refused.keys()),
+    removed,
+    cancelled,
+    looked,
+    ended,
+    ...(await observePrimitives(context, record.ledger, nowMs)),
+  }
   return { record, plan, deletionPolicy: marker.deletionPolicy, knowledge, runs, nowMs: brokerClock.now(broker) }
+}
+
+/** The primitive that the ledger follows, and which of them exist. */
+async function observePrimitives(
+  { primitives = [] }: SlotContext,
+  ledger: Ledger | undefined,
+  nowMs: number,
+): Promise<Pick<Knowledge, 'followed' | 'present'>> {
+  if (primitives.length === 0) return {}
+  const own = ledger && primitives.find(({ engine }) => engine === ledger.timing.engine)
+  const [followed, ...there] = await Promise.all([
+    ledger && own?.observe(ledger, nowMs),
+    ...primitives.map(async (each) => ((await each.isPresent()) ? [each.engine] : [])),
+  ])
+  return { followed, present: there.flat() }
 }
 
 /** Of slots that are intended. One that is not due yet can still be helped by an edit. */
@@ -146,6 +171,7 @@ function nextSlotStep(context: SlotContext, observed: ObservedSlots): Step<SlotA
     case 'Remove':
     case 'Cancel':
     case 'Look':
+    case 'Follow':
       return { kind: 'Act', changes: 'Effects', action }
   }
 }
@@ -186,6 +212,32 @@ function act(context: SlotContext, observed: ObservedSlots, action: SlotAction):
       return look(context, observed, action.slots)
     case 'Acknowledge':
       return acknowledge(context, observed, action.slots)
+    case 'Follow':
+      return follow(context, action)
+  }
+}
+
+async function follow({ primitives = [], reachPoint = () => undefined }: SlotContext, step: FollowStep): Promise<SlotActed> {
+  const primitive = primitives.find(({ engine }) => engine === step.engine)
+  if (primitive === undefined) throw new TypeError(`nothing is known of the engine ${step.engine}`)
+  const name = step.act.toLowerCase()
+  reachPoint(`before ${name} primitive`)
+  const answer = await changePrimitive(primitive, step)
+  reachPoint(`after ${name} primitive`)
+  if (typeof answer === 'string') return { outcome: answer }
+  return { outcome: { stopped: { kind: 'Postponed', message: answer.postponed }, againAfterMs: retryMs.postponed } }
+}
+
+function changePrimitive(primitive: Primitive, { act: change, after }: FollowStep): Promise<PrimitiveAnswer> {
+  switch (change) {
+    case 'Start':
+      return primitive.start(after)
+    case 'Stop':
+      return primitive.stop()
+    case 'Survey':
+      return primitive.survey()
+    case 'Remove':
+      return primitive.remove()
   }
 }
 
