@@ -64,6 +64,20 @@ test('an object that was created since shows that the namespace is a new one of 
   expect(closing.isClosing({ namespace: 'shop' })).toBe(false)
 })
 
+test('an object of the second in which the namespace closed may be of a new one: it does not wait, and those before it do', async () => {
+  const sinceMs = Math.floor(clock.now() / 1000) * 1000 + 1_000
+  await clock.advance(sinceMs + 700 - clock.now())
+  answer = terminating
+  await expect(closing.client.create(taskSchedules, object as never, options)).rejects.toBe(answer)
+  const at = (ms: number) => ({ namespace: 'shop', creationTimestamp: new Date(ms).toISOString().replace(/\.\d+/u, '') })
+  expect(closing.isClosing(at(sinceMs))).toBe(false)
+  expect(closing.isClosing(at(sinceMs - 1_000))).toBe(true)
+  // It was of the former one: its write is refused, and marks the namespace for longer.
+  await clock.advance(1_000)
+  await expect(closing.client.applyStatus(taskSchedules, object, options)).rejects.toBe(answer)
+  expect(closing.isClosing(at(sinceMs))).toBe(true)
+})
+
 test('many objects that are gone ask about their namespace once in 10 s, and storing nothing', async () => {
   for (let index = 0; index < 1_000; index++) closing.noteGone({ namespace: 'shop' })
   closing.noteGone({ namespace: 'other' })

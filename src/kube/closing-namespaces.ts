@@ -73,10 +73,13 @@ function isClosing({ clock, closing }: State, { namespace = 'default', creationT
   const known = closing.get(namespace)
   if (known === undefined) return false
   // Nothing can be created in a namespace that is being deleted: this is a new one of the same name.
-  const isOfNewOne = Date.parse(creationTimestamp) > known.sinceMs
-  if (!isOfNewOne && known.untilMs > clock.monotonicNow()) return true
-  closing.delete(namespace)
-  return false
+  const createdAtMs = Date.parse(creationTimestamp)
+  if (createdAtMs > known.sinceMs || known.untilMs <= clock.monotonicNow()) {
+    closing.delete(namespace)
+    return false
+  }
+  // The API server writes whole seconds, so an object of the same second may be of the new one. If it is not, its first write is refused.
+  return !(createdAtMs >= Math.floor(known.sinceMs / 1000) * 1000)
 }
 
 function close({ clock, closing }: State, namespace: string): void {
