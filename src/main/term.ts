@@ -219,7 +219,7 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
     secrets: secretCache,
     configMaps: createConfigMaps({
       signal,
-      informerOf: (namespace, name, onFailure) =>
+      informerOf: (namespace, name, hooks) =>
         createInformer({
           client,
           resource: configMapsResource,
@@ -230,7 +230,7 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
           clock,
           log,
           rng,
-          onFailure,
+          ...hooks,
         }),
     }),
     directory: createBrokerDirectory({ secrets: secretCache }),

@@ -28,7 +28,7 @@ function leftBy(calendars: Calendars, of: CalendarFiles): LeftByFiles {
 
 const after = Date.UTC(2026, 11, 24) / 1000
 
-it('names the ConfigMaps and the fields that name them', () => {
+it('names the ConfigMaps, their keys and the fields that name them', () => {
   const ref = (key: string) => ({ configMapRef: { name: 'holidays', key } })
   const calendars = {
     exclude: [{ name: 'a', ...ref('de') }],
@@ -39,9 +39,9 @@ it('names the ConfigMaps and the fields that name them', () => {
     ],
   }
   expect(configMapsOf(scheduleOf(calendars))).toEqual([
-    { name: 'holidays', field: 'spec.calendars.exclude[0]' },
-    { name: 'holidays', field: 'spec.calendars.include[0]' },
-    { name: 'other', field: 'spec.calendars.include[1]' },
+    { name: 'holidays', key: 'de', field: 'spec.calendars.exclude[0]' },
+    { name: 'holidays', key: 'fr', field: 'spec.calendars.include[0]' },
+    { name: 'other', key: 'x', field: 'spec.calendars.include[1]' },
   ])
 })
 

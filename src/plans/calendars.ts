@@ -13,14 +13,35 @@ import {
 import type { PushFaults } from './fault.ts'
 import { hashOf } from './hash.ts'
 
-/** What is known of a ConfigMap that a calendar names. `data` is the same value as long as the ConfigMap is the same. */
+/** What is known of a ConfigMap that a calendar names: the same value as long as the ConfigMap is the same. */
 export type ConfigMapReading =
   /** It is being read for the first time. */
   | { readonly kind: 'Unread' }
   | { readonly kind: 'Data'; readonly data: Readonly<Record<string, string>> }
+  | ParsedConfigMap
   | { readonly kind: 'Missing' }
   /** The API server refuses to show it; it was never read. */
   | { readonly kind: 'Refused'; readonly message: string }
+
+/** A calendar of a ConfigMap, or what is wrong with it; `hash`: of its text. */
+type ParsedFile = { readonly parsed: FileCover | string; readonly hash: string }
+
+/** What is kept of a ConfigMap in place of its text. `keys`: all that it has; of those without a file nobody has asked for the text. */
+export type ParsedConfigMap = {
+  readonly kind: 'Parsed'
+  readonly files: ReadonlyMap<string, ParsedFile>
+  readonly keys: ReadonlySet<string>
+}
+
+/** Reads the calendars of these keys of a ConfigMap. */
+export function parseConfigMap(data: Readonly<Record<string, string>>, wanted: Iterable<string>): ParsedConfigMap {
+  const files = new Map<string, ParsedFile>()
+  for (const key of wanted) {
+    const text = data[key]
+    if (text !== undefined) files.set(key, parseFile(text))
+  }
+  return { kind: 'Parsed', files, keys: new Set(Object.keys(data)) }
+}
 
 /** By the name of the ConfigMap. */
 export type CalendarFiles = ReadonlyMap<string, ConfigMapReading>
@@ -45,9 +66,9 @@ export type LeftByFiles = { readonly kind: 'Left'; readonly plan: Left } | { rea
 /** Where the search for a slot begins, into the past and into the future: the same for everybody, so that the answer does not depend on the day. */
 const middle: Slot = Date.UTC(2026, 10, 29) / 1000
 
-/** The ConfigMaps that the calendars of a schedule name, and the fields of the entries. */
-export function configMapsOf(schedule: TaskSchedule): readonly { readonly name: string; readonly field: string }[] {
-  return refsOf(schedule).map(({ ref, field }) => ({ name: ref.name, field }))
+/** The ConfigMaps that the calendars of a schedule name, the keys in them, and the fields of the entries. */
+export function configMapsOf(schedule: TaskSchedule): readonly { readonly name: string; readonly key: string; readonly field: string }[] {
+  return refsOf(schedule).map(({ ref, field }) => ({ name: ref.name, key: ref.key, field }))
 }
 
 type NamedEntry = NonNullable<NonNullable<TaskSchedule['spec']['calendars']>['exclude']>[number]
@@ -148,7 +169,7 @@ function neverDue({ include, exclude }: CalendarRules): string {
 type ReadFile = { readonly kind: 'File'; readonly file: FileCover; readonly hash: string } | Exclude<LeftByFiles, { readonly kind: 'Left' }>
 
 /** By the data of a ConfigMap and a key: many schedules share a calendar, which can be long. */
-const parsedFiles = new WeakMap<object, Map<string, { readonly parsed: FileCover | string; readonly hash: string }>>()
+const parsedFiles = new WeakMap<object, Map<string, ParsedFile>>()
 
 /** Longer files would hold up everything else while they are read. */
 const mostCharacters = 256 * 1024
@@ -170,36 +191,34 @@ function readFile({ ref: { name, key }, field }: Ref, reading: ConfigMapReading)
         'CalendarNotFound',
         ` cannot be read, so no slot is dispatched: ${reading.message}. Next: let the operator list and watch configmaps`,
       )
-    case 'Data': {
-      const { data } = reading
-      const text = data[key]
-      if (text === undefined) {
-        const has = Object.keys(data)
-        const words =
-          has.length === 0
-            ? 'no keys with text'
-            : `only ${has
-                .slice(0, 5)
-                .map((each) => `"${each}"`)
-                .join(', ')}`
+    case 'Data':
+    case 'Parsed': {
+      const keys = reading.kind === 'Parsed' ? reading.keys : new Set(Object.keys(reading.data))
+      if (!keys.has(key)) {
+        const shown = [...keys].slice(0, 5).map((each) => `"${each}"`)
+        const words = keys.size === 0 ? 'no keys with text' : `only ${shown.join(', ')}`
         return unusable('CalendarNotFound', ` has no key "${key}", so no slot is dispatched: it has ${words}. Next: correct the key`)
       }
-      const { parsed, hash } = parseOnce(data, key, text)
+      const file = reading.kind === 'Parsed' ? reading.files.get(key) : parseOnce(reading.data, key)
+      if (file === undefined) return { kind: 'Unread' }
+      const { parsed, hash } = file
       return typeof parsed === 'string' ? unusable('InvalidCalendar', `, key "${key}", ${parsed}`) : { kind: 'File', file: parsed, hash }
     }
   }
 }
 
-function parseOnce(data: object, key: string, text: string) {
-  const known = parsedFiles.get(data) ?? new Map<string, { readonly parsed: FileCover | string; readonly hash: string }>()
+function parseOnce(data: Readonly<Record<string, string>>, key: string): ParsedFile {
+  const known = parsedFiles.get(data) ?? new Map<string, ParsedFile>()
   parsedFiles.set(data, known)
   let file = known.get(key)
-  if (file === undefined) {
-    const parsed =
-      text.length > mostCharacters
-        ? `has ${text.length} characters, but at most ${mostCharacters} are read; remove past events`
-        : parseCalendarFile(text)
-    known.set(key, (file = { parsed, hash: hashOf(text) }))
-  }
+  if (file === undefined) known.set(key, (file = parseFile(data[key] ?? '')))
   return file
+}
+
+function parseFile(text: string): ParsedFile {
+  const parsed =
+    text.length > mostCharacters
+      ? `has ${text.length} characters, but at most ${mostCharacters} are read; remove past events`
+      : parseCalendarFile(text)
+  return { parsed, hash: hashOf(text) }
 }

@@ -170,7 +170,7 @@ function understandTarget(
   alert: TaskAlert,
   schedule: TaskSchedule | undefined,
 ): Partial<Pick<NonNullable<Memory['schedule']>, 'left' | 'fault'>> {
-  const files = configMaps.follow(subscriberOf(key), schedule === undefined ? [] : configMapsOf(schedule).map(({ name }) => name))
+  const files = configMaps.follow(subscriberOf(key), schedule === undefined ? [] : configMapsOf(schedule))
   if (schedule === undefined) return {}
   const version = versionOf(schedule)
   const readings = [...files.values()]

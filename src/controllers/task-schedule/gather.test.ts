@@ -88,13 +88,13 @@ it('is not waited for without the dispatch lease, under which alone it is asked 
 
 it('the calendars of a schedule are read again only when a ConfigMap is another one, and followed as long as it names one', async () => {
   const { deps, memory, look } = setup()
-  const followed: (readonly string[])[] = []
+  const followed: (readonly object[])[] = []
   let reading: ConfigMapReading = { kind: 'Unread' }
   Object.assign(deps, {
     configMaps: {
-      follow(_: unknown, names: readonly string[]) {
-        followed.push(names)
-        return new Map(names.map((name) => [name, reading]))
+      follow(_: unknown, refs: readonly { readonly name: string }[]) {
+        followed.push(refs)
+        return new Map(refs.map(({ name }) => [name, reading]))
       },
     },
   })

@@ -249,10 +249,7 @@ function readCalendars(
     if (known !== undefined) forgetCalendars(configMaps, key)
     return (memory.left = undefined)
   }
-  const files = configMaps.follow(
-    { kind: 'TaskSchedule', key },
-    configMapsOf(schedule).map(({ name }) => name),
-  )
+  const files = configMaps.follow({ kind: 'TaskSchedule', key }, configMapsOf(schedule))
   const readings = [...files.values()]
   const isSame = known?.understood === understood && readings.every((reading, index) => reading === known.readings[index])
   if (!isSame) memory.left = { understood, readings, left: leaveByFiles(files) }
