@@ -1,10 +1,11 @@
-import { finalStateOf, type KubeObject, taskExecutions, type TaskExecution } from '../../api/index.ts'
+import { finalStateOf, taskExecutions, type TaskExecution } from '../../api/index.ts'
 import { annotations, type Slot, slotJobId } from '../../contract/index.ts'
-import { classifyRefusal, describeRefusal, hasCode } from '../../errors/index.ts'
-import type { Applied, Informer, KubeClient } from '../../kube/index.ts'
-import { isRecorded, type NewExecution, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
+import { hasCode } from '../../errors/index.ts'
+import type { Informer, KubeClient } from '../../kube/index.ts'
+import { isRecorded, slotObjectName, parseSlotRun, type SlotStart } from '../../plans/index.ts'
 import { type CancelResult, type RunObservation, executionsPlace, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
+import { createExecutions, type ExecutionRef, isGoing } from '../executions/index.ts'
 import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef, stillAmong } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
@@ -27,14 +28,8 @@ export type ExecutionSlotsDeps = {
   readonly reachPoint?: KillPointHook | undefined
 }
 
-/** What became of a request; refused for good, or for now. */
-type Creation = { readonly kind: 'There' } | { readonly kind: 'Refused' | 'Postponed'; readonly message: string }
-
 const fieldManager = 'taskmill-task-schedule'
-/** Of its own: what else is applied leaves `spec.desiredState` as it is. */
-const cancelManager = 'taskmill-task-schedule-cancel'
-/** If a run's status is written while the run is being deleted, the deletion is tried again so often. */
-const maxConflicts = 5
+const fieldManagers = { create: fieldManager, cancel: 'taskmill-task-schedule-cancel' }
 
 /**
  * Runs of slots as TaskExecutions, one for each slot, under a name that follows from the slot. For one visit: each object is requested from
@@ -56,75 +51,20 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
   }
 
   const known = (slot: Slot) => ours(executions.get(`${namespace}/${nameOf(slot)}`), slot) ?? asked.get(slot)
+  const own = createExecutions({ client, namespace, fieldManagers, reachPoint })
+  const refOf = (slot: Slot): ExecutionRef => ({ name: nameOf(slot), of: 'slot', isOurs: (object) => ours(object, slot) !== undefined })
   const unrecorded = () => executions.byIndex('byUnrecordedSlot', `${namespace}/${schedule}`)
 
-  async function read(slot: Slot): Promise<TaskExecution | undefined> {
-    try {
-      return await client.get(taskExecutions, namespace, nameOf(slot), { signal })
-    } catch (error) {
-      if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return undefined
-      throw error
-    }
-  }
-
-  async function create(slot: Slot, execution: NewExecution): Promise<Creation> {
-    try {
-      await client.create<TaskExecution>(taskExecutions, execution, { fieldManager, signal })
-      return { kind: 'There' }
-    } catch (error) {
-      if (hasCode(error, 'TM_KUBE_ALREADY_EXISTS')) {
-        const there = await read(slot)
-        if (there === undefined) throw error
-        if (ours(there, slot) !== undefined) return { kind: 'There' }
-        return { kind: 'Refused', message: `tex/${nameOf(slot)} exists, but does not belong to this slot. Next: delete it` }
-      }
-      signal.throwIfAborted()
-      const refusal = classifyRefusal(error)
-      if (refusal.kind === 'Unexpected') throw error
-      return { kind: refusal.retry === 'OnEdit' ? 'Refused' : 'Postponed', message: describeRefusal(refusal) }
-    }
-  }
-
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
-    for (let conflicts = 0; ; conflicts++) {
-      const there = ours(await read(slot), slot)
-      if (there === undefined || isGoing(there)) return 'Absent'
-      if (hasBegun(there)) return 'Started'
-      const { uid = '', resourceVersion = '' } = there.metadata
-      takenBack.add(slot)
-      reachPoint('before delete execution')
-      try {
-        await client.delete(taskExecutions, namespace, nameOf(slot), { signal, preconditions: { uid, resourceVersion } })
-        reachPoint('after delete execution')
-        return 'Removed'
-      } catch (error) {
-        takenBack.delete(slot)
-        if (hasCode(error, 'TM_KUBE_NOT_FOUND')) return 'Absent'
-        if (!hasCode(error, 'TM_KUBE_CONFLICT') || conflicts === maxConflicts) throw error
-      }
-    }
+    const taken = await own.takeBack(refOf(slot), { signal })
+    if (taken === 'Removed') takenBack.add(slot)
+    return taken
   }
 
-  /** As `taskmill cancel` does it; a run that has not begun is deleted. */
   async function cancel(slot: Slot): Promise<CancelResult> {
-    const there = ours(await read(slot), slot)
-    if (there === undefined || isGoing(there)) return 'Absent'
-    if (finalStateOf(there) !== undefined) return 'Ended'
-    const taken = hasBegun(there) ? 'Started' : await takeBack(slot)
-    if (taken !== 'Started') return taken === 'Removed' ? 'Cancelled' : taken
-    const { name, uid = '' } = there.metadata
-    reachPoint('before cancel execution')
-    try {
-      const body: Applied<KubeObject & Pick<TaskExecution, 'spec'>> = {
-        metadata: { namespace, name, uid },
-        spec: { desiredState: 'Cancelled' },
-      }
-      await client.apply(taskExecutions, body, { fieldManager: cancelManager, force: true, signal })
-    } catch (error) {
-      if (hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) return 'Absent'
-      throw error
-    }
-    reachPoint('after cancel execution')
+    const answer = await own.cancel(refOf(slot), { signal })
+    if (answer !== 'Removed') return answer
+    takenBack.add(slot)
     return 'Cancelled'
   }
 
@@ -166,7 +106,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     async observe(begun, nowMs) {
       const waitedFor = begun.map(({ slot }) => slot)
       const unknown = waitedFor.filter((slot) => known(slot) === undefined && !asked.has(slot))
-      await Promise.all(unknown.map(async (slot) => asked.set(slot, ours(await read(slot), slot))))
+      await Promise.all(unknown.map(async (slot) => asked.set(slot, await own.read(refOf(slot), { signal }))))
       memory.marked = memory.marked && stillAmong(memory.marked, unrecorded())
       // Changes of them come by the cache.
       return { ends: endsOf(waitedFor, nowMs) }
@@ -177,7 +117,9 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
         if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
         const { made, refused } = makeOfSlots('spec.parameters', slots, (slot) => start.executionOf(ledger, slot))
         reachPoint('before create execution')
-        const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
+        const answers = await Promise.all(
+          made.map(async ({ slot, what }) => ({ slot, answer: await own.create(refOf(slot), what, { signal }) })),
+        )
         reachPoint('after create execution')
         for (const { slot, answer } of answers) if (answer.kind === 'Refused') refused.set(slot, answer.message)
         const postponed = answers.map(({ answer }) => answer).find(({ kind }) => kind === 'Postponed')
@@ -197,14 +139,6 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     // The run itself counts for its graph.
     subjects: () => [],
   }
-}
-
-function isGoing({ metadata }: TaskExecution): boolean {
-  return metadata.deletionTimestamp !== undefined
-}
-
-function hasBegun({ status }: TaskExecution): boolean {
-  return status?.startTime !== undefined
 }
 
 function lookedAt(object: TaskExecution | undefined): RunObservation {
