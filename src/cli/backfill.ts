@@ -3,6 +3,7 @@ import { type NextSlots, slotsToBackfill, slotTable } from '../plans/index.ts'
 import { type Arguments, CommandError, countOption, formatDuration, timeOption, usageError } from './arguments.ts'
 import type { Command } from './command.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
+import { readCalendars } from './next.ts'
 import { formatReference, parseReference, readObject, type Reference } from './reference.ts'
 import { createRun, ttlOf } from './run.ts'
 
@@ -13,7 +14,7 @@ export const backfill: Command = {
   summary: 'run the past slots of a schedule again',
   usage: 'tsch/NAME --from TIME --to TIME [--order oldest|newest] [--parallelism N] [--max-runs N] [--dry-run] [--wait]',
   about:
-    'Runs the task or Job of a TaskSchedule once for each of its slots from one time to another, both included, as one TaskExecution.\nThe ' +
+    'Runs the task, Job or graph of a TaskSchedule once for each of its slots from one time to another, both included, as one TaskExecution.\nThe ' +
     'schedule is not affected: these runs are not its slots.',
   options: {
     from: 'the first moment of the range, such as 2026-11-01T00:00:00Z',
@@ -34,7 +35,7 @@ export const backfill: Command = {
     const ttlMs = ttlOf(args)
     return async (context) => {
       const schedule = await readObject(context, reference)
-      const found = slotsToBackfill(schedule, range, kubeTime(context.clock.now()))
+      const found = slotsToBackfill(schedule, range, kubeTime(context.clock.now()), await readCalendars(context, schedule))
       if ('reason' in found) throw new CommandError(`${reference.shown}${context.where}: ${found.message}`)
       if (args.dryRun) return [`${planned(found, reference)}; nothing is created`, ...slotTable(found)].join('\n')
       const created = await createRun(context, reference.name, {

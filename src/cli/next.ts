@@ -136,7 +136,10 @@ function show(
 }
 
 /** The ConfigMaps that its calendars name, as they are now. */
-async function readCalendars({ client, stop: signal }: Context, schedule: TaskSchedule): Promise<ReadonlyMap<string, ConfigMapReading>> {
+export async function readCalendars(
+  { client, stop: signal }: Context,
+  schedule: TaskSchedule,
+): Promise<ReadonlyMap<string, ConfigMapReading>> {
   const { namespace } = schedule.metadata
   const read = async (name: string): Promise<ConfigMapReading> => {
     try {

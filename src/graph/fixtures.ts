@@ -25,7 +25,13 @@ export function needs(...texts: readonly string[]): readonly Dependency[] {
 }
 
 export function nodeOf(name: string, dependsOn: readonly string[] = [], more: Partial<PlanNode> = {}): PlanNode {
-  return { name, dependsOn: needs(...dependsOn), required: true, ...(more.job === undefined ? { task } : {}), ...more }
+  return {
+    name,
+    dependsOn: needs(...dependsOn),
+    required: true,
+    ...(more.job === undefined && more.run === undefined ? { task } : {}),
+    ...more,
+  }
 }
 
 /** The template of a Job with these containers. */

@@ -15,7 +15,16 @@
  * Does not: read a clock, or know brokers and objects. Everything comes in as a value.
  */
 export { compileGraph, type CompiledGraph, type Graph, type GraphFault, type GraphFaultReason } from './compile.ts'
-export { executorOf, type Dependency, type EdgeCondition, type NodeOutcome, type PlanNode, type RunPlan } from './log.ts'
+export {
+  executorOf,
+  type Dependency,
+  type EdgeCondition,
+  type ExecutorName,
+  type NodeOutcome,
+  type PlanNode,
+  type RunPlan,
+  type RunTemplate,
+} from './log.ts'
 export type {
   Archived,
   Begun,

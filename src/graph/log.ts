@@ -18,10 +18,14 @@ export type NodeOutcome = 'Succeeded' | 'Failed' | 'TimedOut' | 'Cancelled' | 'S
 export type Dependency = { readonly name: string; readonly condition: EdgeCondition }
 
 type ApiNode = TaskDependency['spec']['nodes'][number]
-type Templates = { readonly [K in NodeExecutorName]: NonNullable<ApiNode[K]> }
+/** A run of another graph: the TaskDependency, and parameters in place of its own. */
+export type RunTemplate = { readonly dependency: string; readonly parameters?: Readonly<Record<string, unknown>> | undefined }
+/** What authors can write in a node, and what only the plans of Taskmill have. */
+type Templates = { readonly [K in NodeExecutorName]: NonNullable<ApiNode[K]> } & { readonly run: RunTemplate }
+export type ExecutorName = keyof Templates
 
 /** A node; it carries the template of exactly one executor. */
-export type PlanNode = { readonly [K in NodeExecutorName]?: Templates[K] | undefined } & {
+export type PlanNode = { readonly [K in ExecutorName]?: Templates[K] | undefined } & {
   readonly name: string
   readonly dependsOn: readonly Dependency[]
   /** CEL expression that yields true or false, evaluated when the edges hold. */
@@ -35,15 +39,15 @@ export type PlanNode = { readonly [K in NodeExecutorName]?: Templates[K] | undef
 }
 
 /** What runs a node, and its template. */
-export type NodeExecutor = { readonly [K in NodeExecutorName]: { readonly kind: K; readonly template: Templates[K] } }[NodeExecutorName]
+export type NodeExecutor = { readonly [K in ExecutorName]: { readonly kind: K; readonly template: Templates[K] } }[ExecutorName]
 
 /** An executor of the API that is missing here does not compile. */
-const executors = namesOf({ task: true, job: true } satisfies Record<NodeExecutorName, true>)
+const executors = namesOf({ task: true, job: true, run: true } satisfies Record<ExecutorName, true>)
 
 /** Returns the executor of a node, or of its effect. Throws if there is not exactly one. */
-export function executorOf(node: Pick<PlanNode, NodeExecutorName>): NodeExecutor {
+export function executorOf(node: Pick<PlanNode, ExecutorName>): NodeExecutor {
   const [kind, ...more] = executors.filter((name) => node[name] !== undefined)
-  if (kind === undefined || more.length > 0) throw new TypeError(`a node must have exactly one of ${executors.join(' and ')}`)
+  if (kind === undefined || more.length > 0) throw new TypeError(`a node must have exactly one of ${executors.join(', ')}`)
   return { kind, template: node[kind] } as NodeExecutor
 }
 
@@ -93,7 +97,10 @@ export type NodeReport = {
 /** The end of a node's effect, as it was delivered. */
 export type NodeEnd = NodeReport & { readonly node: string; readonly outcome: 'Succeeded' | 'Failed' }
 
-/** `v` is 2 if a node has a slot of its own: an operator that does not know such nodes would run them without it, so it must refuse the log. */
+/**
+ * `v` is 2 if a node has a slot of its own: an operator that does not know such nodes would run them without it, so it must refuse the log. A
+ * node that is a run makes every operator refuse it that does not know those.
+ */
 export type Begun = { readonly v: 1 | 2; readonly kind: 'Begun'; readonly atMs: number; readonly token: string; readonly plan: RunPlan }
 
 /** The intent to run a node. From here on its job may be in the queue, or its Kubernetes Job may exist. */

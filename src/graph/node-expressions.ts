@@ -11,12 +11,12 @@ import {
   type DocumentFault,
   describeError,
 } from '../expressions/index.ts'
-import { executorOf, type NodeExecutor, type PlanNode } from './log.ts'
+import { executorOf, type NodeExecutor, type PlanNode, type RunTemplate } from './log.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
 /** What a node runs, with its expressions evaluated. */
-export type Effect = { readonly task: TaskTemplate } | { readonly job: JobTemplate }
+export type Effect = { readonly task: TaskTemplate } | { readonly job: JobTemplate } | { readonly run: RunTemplate }
 
 export type NodeExpressions = {
   readonly when: Expression | undefined
@@ -50,6 +50,11 @@ function compileEffect(
       if (compiled.ok) uses.push(...compiled.template.uses)
       else compiled.faults.forEach(onFault)
       return (values) => ({ job: compiled.ok ? compiled.template.evaluate(values) : job })
+    }
+    case 'run': {
+      // Its parameters are values: the expressions in them were evaluated when the plan was made.
+      const effect = { run: executor.template }
+      return () => effect
     }
   }
 }

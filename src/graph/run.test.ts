@@ -33,6 +33,16 @@ const folded = (documents: readonly string[], run?: Run): Run => {
 
 const archivedEntry = '{"v":1,"kind":"Archived","atMs":1,"token":"t","outcome":"Failed","reason":"r","message":"m"}'
 
+it('a node that is a run of another graph keeps its template, is recorded once it exists, and no operator without such nodes reads it', () => {
+  const slot = '2026-11-01T01:00:00Z'
+  const stage = stageOf(planOf([nodeOf('a', [], { slot, run: { dependency: 'morning', parameters: { day: slot, text: '$(literal)' } } })]))
+  expect(stage.play(0)).toEqual(['append begin: Begun, Started a', 'place a', 'append placed: Placed a', 'wait'])
+  const run = folded(stage.log)
+  expect(run.begun).toMatchObject({ v: 2, plan: { nodes: [{ slot, run: { dependency: 'morning', parameters: { text: '$(literal)' } } }] } })
+  // It is not created again by the next process.
+  expect(nextRunStep(run, { desired: 'Running', ended: [] }, 1)).toEqual({ kind: 'Wait', untilMs: undefined })
+})
+
 describe('a log', () => {
   it('folded in pieces is the same as folded whole, after every entry', () => {
     const log = logged()
@@ -105,7 +115,7 @@ describe('a log', () => {
     ['begun twice', (log) => [log[0] ?? '', ...log], 'Begun appears twice'],
     ['of another plan', (log) => [...log, '{"v":1,"kind":"Started","atMs":1,"node":"x"}'], 'there is no node x'],
     ['with a damaged plan', ([begun = '']) => [begun.replace('"name":"a"', '"name":"b"')], 'has the same name b'],
-    ['with a node that does nothing', ([begun = '']) => [begun.replace('"job"', '"jab"')], 'must have exactly one of task and job'],
+    ['with a node that does nothing', ([begun = '']) => [begun.replace('"job"', '"jab"')], 'must have exactly one of task, job, run'],
     [
       'with an unknown outcome',
       (log) => [...log, '{"v":1,"kind":"Ended","atMs":1,"node":"a","outcome":"Lost","reason":"x"}'],

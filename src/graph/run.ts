@@ -1,7 +1,6 @@
 import { errorMessage } from '../errors/index.ts'
 import { compileGraph, type Graph } from './compile.ts'
-import type { NodeExecutorName } from '../api/index.ts'
-import { type Archived, type Begun, executorOf, type RunEntry, parseEntry } from './log.ts'
+import { type Archived, type Begun, executorOf, type ExecutorName, type RunEntry, parseEntry } from './log.ts'
 import { applyEntryTo, createInitialState, findInitialNodes, type NodeState, type RunState } from './transitions.ts'
 
 /**
@@ -34,7 +33,7 @@ export type Run = {
   readonly running: Set<number>
   /** Started nodes whose effect is not known to exist. */
   readonly unplaced: Set<number>
-  /** Nodes whose Kubernetes Job is known to have existed, while the log does not say so yet. */
+  /** Nodes whose Kubernetes Job or TaskExecution is known to have existed, while the log does not say so yet. */
   readonly unnoted: Set<number>
   /** Stopping nodes for which the result of the removal is not known. */
   readonly unremoved: Set<number>
@@ -162,9 +161,9 @@ function put(set: Set<number>, index: number, isIn: boolean): void {
 
 /**
  * Whether the log must record that the effect of a node existed. A queue remembers its jobs; the API server does not
- * remember a deleted Job.
+ * remember a deleted Job or TaskExecution.
  */
-const needsPlacedEntry: Readonly<Record<NodeExecutorName, boolean>> = { task: false, job: true }
+const needsPlacedEntry: Readonly<Record<ExecutorName, boolean>> = { task: false, job: true, run: true }
 
 /** Notes that the effects of these nodes exist, or have existed. */
 export function notePlaced(run: Run, nodes: readonly string[]): void {

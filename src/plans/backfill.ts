@@ -4,7 +4,9 @@
  */
 import { maxBackfillRuns, type TaskExecution, type TaskSchedule } from '../api/index.ts'
 import { type Slot, slotTime } from '../contract/index.ts'
-import type { PlanNode } from '../graph/index.ts'
+import type { ExecutorName, PlanNode } from '../graph/index.ts'
+import type { Timing } from '../scheduling/index.ts'
+import type { CalendarFiles } from './calendars.ts'
 import type { Fault } from './fault.ts'
 import { slotsLeftOf } from './task-schedule.ts'
 
@@ -16,12 +18,16 @@ const maxPlanBytes = 1_500_000
 /** More are not counted one by one. */
 const mostCounted = 10_000
 
-/** Returns the slots of a range in the order in which they run, or what is wrong with it. */
+/** The slots of a range in the order in which they run, and the timing that names them. */
+export type SlotsInRange = { readonly slots: readonly Slot[]; readonly timing: Timing }
+
+/** Returns the slots of a range, or what is wrong with it. `files`: the ConfigMaps that the calendars of the schedule name; they are read. */
 export function slotsInRange(
   schedule: TaskSchedule,
   { from, to, order, maxRuns }: BackfillRange,
   createdAt: string | undefined,
-): readonly Slot[] | Fault<BackfillFaultReason> {
+  files: CalendarFiles,
+): SlotsInRange | Fault<BackfillFaultReason> {
   const fault = (field: string, message: string) => ({ reason: 'RangeInvalid', field: `spec.range${field}`, message }) as const
   const [fromMs, toMs] = [Date.parse(from), Date.parse(to)]
   if (fromMs > toMs) return fault('.to', `${to} is before from (${from}). Next: exchange them`)
@@ -32,16 +38,11 @@ export function slotsInRange(
     )
   }
   const { name } = schedule.metadata
-  const left = slotsLeftOf(schedule, new Map())
+  const left = slotsLeftOf(schedule, files)
   if (left === undefined) return fault('', `the spec of tsch/${name} cannot be understood. Next: kubectl describe tsch ${name}`)
-  if (left.kind !== 'Left') {
-    const message = `the calendars of tsch/${name} name ConfigMaps, which a backfill does not read`
-    return fault(
-      '',
-      `${message}. Next: create a TaskExecution with slotTime for each slot (taskmill next tsch/${name} --after ${from} lists them)`,
-    )
-  }
-  const { slots: source } = left.plan
+  if (left.kind === 'Unusable') return fault('', `the calendars of tsch/${name} cannot be used: ${left.field}: ${left.message}`)
+  if (left.kind === 'Unread') throw new TypeError('the calendars of a backfill are not read')
+  const { slots: source, timing } = left.plan
   const [after, until] = [Math.ceil(fromMs / 1000) - 1, Math.floor(toMs / 1000)]
   const slots = source.between(after, until, maxRuns)
   if (slots.length === maxRuns && source.between(after, (slots[0] ?? until) - 1, 1).length > 0) {
@@ -53,16 +54,19 @@ export function slotsInRange(
   }
   if (slots.length === 0)
     return fault('', `tsch/${name} has no slot from ${from} to ${to}. Next: see taskmill next tsch/${name} --after ${from}`)
-  return order === 'OldestFirst' ? slots : slots.toReversed()
+  return { slots: order === 'OldestFirst' ? slots : slots.toReversed(), timing }
 }
 
-/** Returns a node per slot; `parallelism` chains of them run side by side. */
+/** Returns a node per slot; `parallelism` chains of them run side by side. `whatOf`: what the node of a slot runs. */
 export function backfillNodes(
   slots: readonly Slot[],
   parallelism: number,
-  what: Pick<PlanNode, 'task' | 'job'>,
+  whatOf: (slot: Slot) => Pick<PlanNode, ExecutorName>,
 ): readonly PlanNode[] | Fault<BackfillFaultReason> {
-  const bytes = slots.length * Buffer.byteLength(JSON.stringify(what))
+  const parts = slots.map(whatOf)
+  // A template is the same for all of them.
+  const sizes = new Map([...new Set(parts)].map((what) => [what, Buffer.byteLength(JSON.stringify(what))]))
+  const bytes = parts.reduce((sum, what) => sum + (sizes.get(what) ?? 0), 0)
   if (bytes > maxPlanBytes) {
     const message = `${slots.length} runs of this template take ${bytes} bytes, but at most ${maxPlanBytes} are allowed. Next: shorten the range`
     return { reason: 'RangeInvalid', field: 'spec.range', message }
@@ -75,7 +79,7 @@ export function backfillNodes(
       dependsOn: before === undefined ? [] : [{ name: nodeName(before), condition: 'Completed' }],
       required: true,
       slot: slotTime(slot),
-      ...what,
+      ...parts[index],
     }
   })
 }

@@ -1,10 +1,10 @@
 import type { TaskSchedule } from '../api/index.ts'
 import { type Slot, slotTime } from '../contract/index.ts'
-import { type ShownSlot, showSlots } from '../scheduling/index.ts'
+import { type ShownSlot, showSlots, type Timing } from '../scheduling/index.ts'
 import { type BackfillRange, slotsInRange } from './backfill.ts'
 import type { CalendarFiles } from './calendars.ts'
 import type { Fault } from './fault.ts'
-import { slotsLeftOf, timingOf } from './task-schedule.ts'
+import { slotsLeftOf } from './task-schedule.ts'
 
 /** The slots of a schedule after a moment, as people see them. */
 export type NextSlots = {
@@ -29,7 +29,7 @@ export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, fi
   const most = Math.min(count, runsLeft)
   let next = source.next(after)
   for (; next !== undefined && slots.length < most; next = source.next(next)) slots.push(next)
-  const timing = timingOf(schedule)
+  const { timing } = left.plan
   const { timeZone } = schedule.spec
   return {
     timing: `${timingWords(timing, timeZone)}${hashWords(schedule)}`,
@@ -38,11 +38,14 @@ export function nextSlots(schedule: TaskSchedule, after: Slot, count: number, fi
   }
 }
 
-/** Returns the slots that a backfill would run, in its order, or why it cannot; `createdAt`: when its TaskExecution is created. */
-export function slotsToBackfill(schedule: TaskSchedule, range: BackfillRange, createdAt: string): NextSlots | Fault {
-  const slots = slotsInRange(schedule, range, createdAt)
-  if ('reason' in slots) return slots
-  const timing = timingOf(schedule)
+/**
+ * Returns the slots that a backfill would run, in its order, or why it cannot; `createdAt`: when its TaskExecution is created; `files`: the
+ * ConfigMaps of the calendars, which are read.
+ */
+export function slotsToBackfill(schedule: TaskSchedule, range: BackfillRange, createdAt: string, files: CalendarFiles): NextSlots | Fault {
+  const found = slotsInRange(schedule, range, createdAt, files)
+  if ('reason' in found) return found
+  const { slots, timing } = found
   const { timeZone } = schedule.spec
   const ascending = slots.toSorted((a, b) => a - b)
   const shown = showSlots(ascending, (ascending[0] ?? 0) - 1, shownTimingOf(timing, timeZone)).filter(({ slot }) => slot !== undefined)
@@ -58,8 +61,6 @@ function hashWords({ metadata, spec }: TaskSchedule): string {
   const isHashed = metadata.namespace === undefined && spec.schedules?.some((each) => /\bH\b/u.test(each)) === true
   return isHashed ? ' (what H stands for depends on the namespace, which the manifest does not name)' : ''
 }
-
-type Timing = ReturnType<typeof timingOf>
 
 function shownTimingOf(timing: Timing, timeZone: string): Parameters<typeof showSlots>[2] {
   return 'schedules' in timing ? timing : { timeZone, schedules: [] }

@@ -8,18 +8,28 @@ import {
   type TaskSchedule,
 } from '../api/index.ts'
 import { compileGraph, type Graph, type GraphFaultReason, type PlanNode, type RunPlan } from '../graph/index.ts'
+import { type Slot, slotTime } from '../contract/index.ts'
+import { describeError } from '../expressions/index.ts'
 import { isRawNumber } from '../json/index.ts'
+import type { CalendarFiles } from './calendars.ts'
 import { backfillNodes, type BackfillFaultReason, slotsInRange } from './backfill.ts'
 import { type Fault, hasFaults, type Understood } from './fault.ts'
-import { understandParameters } from './task-schedule.ts'
+import { sampleSlot, understandParameters } from './task-schedule.ts'
 
 export type RunFaultReason = GraphFaultReason | BackfillFaultReason | 'PayloadTooLarge' | 'PayloadWithoutTask'
 
 export type UnderstoodRun = Understood<{ readonly graph: Graph }, RunFaultReason>
 export type UnderstoodDependency = Understood<{ readonly graph: Graph }, GraphFaultReason>
 
-/** The objects that a TaskExecution refers to: none if it has a task of its own; both if a schedule starts a graph. */
-export type RunSource = { readonly schedule?: TaskSchedule | undefined; readonly graph?: TaskDependency | undefined }
+/**
+ * The objects that a TaskExecution refers to: none if it has a task of its own; both if a schedule starts a graph. `files`: for a range, the
+ * ConfigMaps that the calendars of the schedule name.
+ */
+export type RunSource = {
+  readonly schedule?: TaskSchedule | undefined
+  readonly graph?: TaskDependency | undefined
+  readonly files?: CalendarFiles | undefined
+}
 
 type OfRun = Pick<RunPlan, 'name' | 'slot' | 'timeoutSeconds'> & { readonly parameters?: Readonly<Record<string, unknown>> | undefined }
 
@@ -41,7 +51,7 @@ export function understandDependency({ metadata, spec }: TaskDependency, of: OfR
 }
 
 /** Compiles what a TaskExecution runs. */
-export function understandExecution(execution: TaskExecution, { schedule, graph }: RunSource): UnderstoodRun {
+export function understandExecution(execution: TaskExecution, { schedule, graph, files = new Map() }: RunSource): UnderstoodRun {
   const { metadata, spec } = execution
   const of = {
     name: metadata.name,
@@ -58,7 +68,7 @@ export function understandExecution(execution: TaskExecution, { schedule, graph 
     case 'dependencyRef':
       return understandDependency(given(graph), of)
     case 'scheduleRef':
-      return understandScheduled(execution, given(schedule), graph, of)
+      return understandScheduled({ execution, schedule: given(schedule), files, of }, graph)
   }
 }
 
@@ -69,13 +79,16 @@ function slotOf(execution: TaskExecution): string | undefined {
   return spec.slotTime ?? (startMs === undefined ? metadata.creationTimestamp : kubeTime(startMs))
 }
 
+type Scheduled = {
+  readonly execution: TaskExecution
+  readonly schedule: TaskSchedule
+  readonly files: CalendarFiles
+  readonly of: OfRun
+}
+
 /** Compiles the template of a schedule, or its graph, with the changes of the execution. */
-function understandScheduled(
-  execution: TaskExecution,
-  schedule: TaskSchedule,
-  graph: TaskDependency | undefined,
-  of: OfRun,
-): UnderstoodRun {
+function understandScheduled(scheduled: Scheduled, graph: TaskDependency | undefined): UnderstoodRun {
+  const { execution, schedule, of } = scheduled
   const { spec } = execution
   const start = slotStartOf(schedule.spec)
   switch (start.kind) {
@@ -83,37 +96,48 @@ function understandScheduled(
       const { payload } = start.value
       const changed = spec.payload === undefined ? payload : (merged(payload ?? {}, spec.payload) as typeof spec.payload)
       const task = { ...start.value, ...(changed === undefined ? {} : { payload: changed }) }
-      return understandTemplate(execution, schedule, of, 'task', { task })
+      return understandTemplate(scheduled, 'task', { task })
     }
     case 'job':
       if (spec.payload !== undefined) return payloadOf(schedule, 'creates a Kubernetes Job', 'job')
-      return understandTemplate(execution, schedule, of, 'job', { job: start.value })
+      return understandTemplate(scheduled, 'job', { job: start.value })
     case 'dependencyRef':
       if (spec.payload !== undefined) return payloadOf(schedule, 'starts a graph', 'dependencyRef and parameters')
-      if (spec.range !== undefined) return rangeOfGraphs(schedule)
-      return asScheduled(schedule, given(graph), of)
+      return spec.range === undefined ? asScheduled(schedule, given(graph), of) : understandGraphs(scheduled, given(graph))
   }
 }
 
 /** Runs the template of a schedule once, or once for each slot of a range. */
-function understandTemplate(
-  { metadata, spec: { range } }: TaskExecution,
-  schedule: TaskSchedule,
-  of: OfRun,
-  name: 'task' | 'job',
-  what: Pick<PlanNode, 'task' | 'job'>,
-): UnderstoodRun {
+function understandTemplate(scheduled: Scheduled, name: 'task' | 'job', what: Pick<PlanNode, 'task' | 'job'>): UnderstoodRun {
+  const { of, execution } = scheduled
   const once = understandSingle(of, single(name, what))
-  if (range === undefined || !once.ok) return once
-  const slots = slotsInRange(schedule, range, metadata.creationTimestamp)
-  if ('reason' in slots) return { ok: false, faults: [slots] }
-  const nodes = backfillNodes(slots, range.parallelism, what)
-  return 'reason' in nodes ? { ok: false, faults: [nodes] } : understandNodes(of, nodes)
+  return execution.spec.range === undefined || !once.ok ? once : understandRange(scheduled, () => what)
 }
 
-function rangeOfGraphs({ metadata }: TaskSchedule): UnderstoodRun {
-  const message = `tsch/${metadata.name} starts graphs, which cannot run over a range. Next: create a TaskExecution with slotTime for each slot`
-  return { ok: false, faults: [{ reason: 'RangeInvalid', field: 'spec.range', message }] }
+/** Runs the graph of a schedule once for each slot of a range: each run reads the graph when it begins, as those of slots do. */
+function understandGraphs(scheduled: Scheduled, graph: TaskDependency): UnderstoodRun {
+  const { schedule, of } = scheduled
+  const faults: Fault<RunFaultReason>[] = []
+  const parameters = understandParameters(schedule, faults)
+  if (hasFaults(faults)) return { ok: false, faults }
+  if (parameters === undefined) throw new TypeError('neither understood nor faulty')
+  const own = (slot: Slot) => ({ parameters: schedule.spec.parameters && parameters({ slot: slotTime(slot) }) })
+  const once = understandDependency(graph, { name: of.name, slot: of.slot, ...own(sampleSlot) })
+  if (!once.ok) return once
+  try {
+    return understandRange(scheduled, (slot) => ({ run: { dependency: graph.metadata.name, ...own(slot) } }))
+  } catch (error) {
+    return { ok: false, faults: [{ reason: 'InvalidExpression', field: 'spec.parameters', message: describeError(error) }] }
+  }
+}
+
+function understandRange({ execution, schedule, files, of }: Scheduled, whatOf: Parameters<typeof backfillNodes>[2]): UnderstoodRun {
+  const { metadata, spec } = execution
+  if (spec.range === undefined) throw new TypeError('a TaskExecution without a range')
+  const found = slotsInRange(schedule, spec.range, metadata.creationTimestamp, files)
+  if ('reason' in found) return { ok: false, faults: [found] }
+  const nodes = backfillNodes(found.slots, spec.range.parallelism, whatOf)
+  return 'reason' in nodes ? { ok: false, faults: [nodes] } : understandNodes(of, nodes)
 }
 
 /** The caller has already looked up the referenced objects. */

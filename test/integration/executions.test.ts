@@ -1,6 +1,6 @@
 /** Runs from `kubectl apply` to their outcome in plain BullMQ workers, and what people read about them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { taskBrokers, taskExecutions, type TaskExecution } from '../../src/api/index.ts'
+import { configMaps, taskBrokers, taskExecutions, type TaskExecution } from '../../src/api/index.ts'
 import { parseJson } from '../../src/json/index.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
@@ -219,6 +219,90 @@ describe('a backfill', () => {
     const run = await home.execution('bounded', ended)
     expect(run.status?.failureMessage).toContain('spec.range: it has 5 slots, but at most 4 (maxRuns) may run')
     expect(await home.commands.llen('bull:bounded:wait')).toBe(0)
+  })
+
+  it('waits for the ConfigMaps of its calendars, and leaves out the slots that they exclude', async () => {
+    const consumer = home.consume('closed', () => Promise.resolve())
+    await createSchedule(home.client, home.namespace, 'closed', {
+      schedules: ['0 1 * * *'],
+      suspend: true,
+      calendars: { exclude: [{ name: 'holidays', configMapRef: { name: 'holidays', key: 'dates' } }] },
+      task: { type: 'x', queue: 'closed', payload: { slot: '$(slot)' } },
+    })
+    await home.execute('closed', { scheduleRef: { name: 'closed' }, range })
+    const waiting = await home.execution('closed', (run) => conditionOf(run, 'Succeeded')?.reason === 'SourceNotFound')
+    expect(conditionOf(waiting, 'Succeeded')?.message).toContain('ConfigMap "holidays" does not exist in this namespace')
+    const holidays = { metadata: { namespace: home.namespace, name: 'holidays' }, data: { dates: '2026-01-02/2026-01-04' } }
+    await home.client.create(configMaps, holidays, { fieldManager: 'test' })
+    expect((await home.execution('closed', ended)).status).toMatchObject({ state: 'Succeeded', progress: '2/2' })
+    expect(slotsRun(consumer.runs)).toEqual(['01', '05'])
+  })
+
+  it('of a schedule of graphs runs the graph once for each slot, in order, past a failure and through a killed operator', async () => {
+    const gate = Promise.withResolvers<void>()
+    const consumer = home.consume('graphs', async ({ data }) => {
+      const { slot } = data as { slot: string }
+      if (slot.includes('-02T')) await gate.promise
+      if (slot.includes('-03T')) throw new Error('bad day')
+    })
+    await home.graph('graphs', {
+      nodes: [{ name: 'load', task: { type: 'x', queue: 'graphs', payload: { slot: '$(slot)', day: '$(parameters.day)' } } }],
+    })
+    await createSchedule(home.client, home.namespace, 'graphs', {
+      schedules: ['0 1 * * *'],
+      suspend: true,
+      dependencyRef: { name: 'graphs' },
+      parameters: { day: '$(slot.substring(0, 10))' },
+    })
+    await home.execute('graphs', { scheduleRef: { name: 'graphs' }, range })
+    await consumer.ran(1)
+    await home.execution('graphs', ({ status }) => status?.progress === '1/5')
+    await home.operator.kill()
+    home.startOperator()
+    gate.resolve()
+    const run = await home.execution('graphs', ended)
+    expect(run.status).toMatchObject({ state: 'Failed', progress: '5/5, 1 failed', source: 'tsch/graphs' })
+    expect(run.status).not.toHaveProperty('dependency')
+    expect(run.status?.failureMessage).toMatch(
+      /^slot-20260103t010000z: Failed, tex\/graphs-slot-2026\S+: load: AttemptsExhausted, bad day$/u,
+    )
+    expect(consumer.runs.map(({ data }) => data)).toEqual(
+      ['01', '02', '03', '04', '05'].map((day) => ({ slot: `2026-01-${day}T01:00:00Z`, day: `2026-01-${day}` })),
+    )
+    const children = (await home.client.list(taskExecutions, { namespace: home.namespace })).items.filter(
+      ({ metadata }) => metadata.labels?.['taskmill.dev/execution'] === 'graphs',
+    )
+    expect(children.map(({ metadata }) => metadata.name).toSorted()).toEqual(
+      (run.status?.nodes ?? []).map((each) => each.execution ?? '').toSorted(),
+    )
+    expect(children.every(({ metadata }) => metadata.ownerReferences?.[0]?.uid === run.metadata.uid)).toBe(true)
+    // The schedule knows nothing of them; the graph counts each run once.
+    expect((await home.schedule('graphs', () => true)).status).not.toHaveProperty('lastScheduleTime')
+    const graph = await home.dependency('graphs', ({ status }) => status?.activeRuns === 0 && status.lastResult !== undefined)
+    expect(children.map(({ metadata }) => metadata.name)).toContain(graph.status?.lastRunName)
+  })
+
+  it('that is cancelled takes the graphs that run with it', async () => {
+    const gate = Promise.withResolvers<void>()
+    const consumer = home.consume('stopped', () => gate.promise)
+    await home.graph('stopped', {
+      nodes: [node('a', [], { task: task('stopped') }), node('b', [{ name: 'a' }], { task: task('stopped') })],
+    })
+    await createSchedule(home.client, home.namespace, 'stopped', {
+      schedules: ['0 1 * * *'],
+      suspend: true,
+      dependencyRef: { name: 'stopped' },
+    })
+    await home.execute('stopped', { scheduleRef: { name: 'stopped' }, range: { ...range, parallelism: 2 } })
+    await consumer.ran(2)
+    await home.execution('stopped', ({ status }) => status?.nodes?.filter(({ state }) => state === 'Running').length === 2)
+    await home.kubectl('patch', 'tex', 'stopped', '--type=merge', '-p', '{"spec":{"desiredState":"Cancelled"}}')
+    const run = await home.execution('stopped', ended)
+    expect(run.status?.state).toBe('Cancelled')
+    for (const { execution = '' } of run.status?.nodes?.slice(0, 2) ?? [])
+      expect((await home.execution(execution, ended)).status?.state).toBe('Cancelled')
+    gate.resolve()
+    expect(consumer.runs).toHaveLength(2)
   })
 
   it('pauses and goes on, and each slot still runs once when the operator is killed meanwhile', async () => {

@@ -27,7 +27,9 @@ const taskExecutionConditions = {
       Cancelling: { status: 'Unknown', meaning: 'The run is being cancelled: its jobs are being removed, and nothing new starts.' },
       SourceNotFound: {
         status: 'Unknown',
-        meaning: 'The TaskSchedule or TaskDependency that it names does not exist. Create it; the run then starts by itself.',
+        meaning:
+          'The TaskSchedule or TaskDependency that it names, or a ConfigMap with calendars that a backfill needs, does not exist. Create it; the ' +
+          'run then starts by itself.',
       },
       BrokerNotFound: {
         status: 'Unknown',
@@ -147,8 +149,9 @@ export const maxParallelBackfillRuns = 100
 
 const range = object({
   description:
-    'Backfill: runs the task or Job of the schedule once for each of its slots in this range, by the times that the schedule names now. Each run ' +
-    'is a node of this TaskExecution. They are not slots of the schedule: its ledger, its policies and its status know nothing of them.',
+    'Backfill: runs the task, Job or graph of the schedule once for each of its slots in this range, by the times and calendars that it has when ' +
+    'the run starts. Each is a node of this TaskExecution; that of a graph is a TaskExecution of its own, which goes with this one. They are not ' +
+    'slots of the schedule: its ledger, its policies and its status know nothing of them.',
   fields: {
     from: dateTime({ description: 'The first moment of the range.' }),
     to: dateTime({ description: 'The last moment of the range; at most the creation of the TaskExecution.' }),
@@ -317,6 +320,7 @@ const node = object({
     finishTime: moment('When the node ended.'),
     worker: text('The worker that ran it last. For a failed Kubernetes Job: its last pod.', 253),
     job: text('Its Kubernetes Job: kubectl logs job/NAME.', maxLabelValueLength),
+    execution: text('Its TaskExecution, for a slot that starts a graph: kubectl describe tex/NAME.', maxLabelValueLength),
     reason: text('Why the node ended in this state, in one word.', 128),
     message: text('Why, in words.', 1024),
   },

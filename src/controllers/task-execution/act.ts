@@ -68,7 +68,7 @@ type Wish = Pick<RunVisit, 'desired' | 'begin' | 'owner' | 'isWanted'>
 
 function kindOf(deps: TaskExecutionDeps, key: string, memory: Memory, site: Site, wish: Wish) {
   const names = namesOf(deps.installation, key)
-  const { dependency, jobs } = memory
+  const { dependency, jobs, runs } = memory
   return createRunKind(deps, {
     ...site,
     ...names,
@@ -78,6 +78,7 @@ function kindOf(deps: TaskExecutionDeps, key: string, memory: Memory, site: Site
     subjects: dependency === undefined ? [] : [{ subjectKind: 'TaskDependency', subject: dependency }],
     pendingCompletions: () => deps.tracking.ended(names.run),
     jobs,
+    runs,
   })
 }
 

@@ -6,7 +6,17 @@ import { closingMs, createStatusWriter, type StatusWriter } from '../../services
 import { act, expire, followEnds, lostWords, nothingDone, remove } from './act.ts'
 import { decide, hasPlace, isPlaceToBeNoted } from './decide.ts'
 import { blockedEvents, continuedWords, entryEvents } from './events.ts'
-import { type Context, gather, type Gathered, type Memory, namesOf, remember, type TaskExecutionDeps, worldOf } from './gather.ts'
+import {
+  type Context,
+  forgetCalendars,
+  gather,
+  type Gathered,
+  type Memory,
+  namesOf,
+  remember,
+  type TaskExecutionDeps,
+  worldOf,
+} from './gather.ts'
 import { countRun, openRun } from './metrics.ts'
 import { gaugeIntervalMs, isFinal, statusOf, transitionOf } from './status.ts'
 
@@ -47,6 +57,8 @@ export function createTaskExecutionController(deps: TaskExecutionDeps): { reconc
 async function reconcileObject(state: State, key: string, execution: TaskExecution, context: Context): Promise<Result> {
   const { deps, writer } = state
   const gathered = gather(deps, key, execution, writer.latest(key, execution))
+  // Their first answer asks for another look.
+  if (!gathered.source.ok && gathered.source.isUnread === true) return {}
   const memory = remember(deps, state.memories, key, gathered)
   openRun(deps.metrics, execution, gathered.dependency)
   return isFinal(gathered.status?.state)
@@ -58,7 +70,7 @@ async function reconcileObject(state: State, key: string, execution: TaskExecuti
 async function reconcileFinal({ deps, writer }: State, key: string, memory: Memory, gathered: Gathered, context: Context): Promise<Result> {
   const { run } = namesOf(deps.installation, key)
   if (deps.tracking.hasUnclaimed(run)) followEnds(deps, key, memory)
-  if (deps.tracking.ended(run).length === 0 && !memory.jobs.hasUntidy()) {
+  if (deps.tracking.ended(run).length === 0 && !memory.jobs.hasUntidy() && !memory.runs.hasUntidy()) {
     deps.whereabouts.forget(run)
     // Jobs of stopped nodes that end later, and those that a restored broker brings back, are announced all the same.
     deps.tracking.untrack(run)
@@ -149,6 +161,7 @@ async function reconcileGone(
   } finally {
     deps.tracking.untrack(run)
     deps.whereabouts.forget(run)
+    forgetCalendars(deps, key)
     writer.forget(key)
     if (terminating === undefined) memories.delete(key)
   }

@@ -51,6 +51,7 @@ export function worldOf(more: Partial<World> = {}): World {
     whereabouts: new Map(),
     notLookedAt: new Set(),
     jobOf: () => undefined,
+    executionOf: () => undefined,
     nowMs: begunAtMs + 60_000,
     ...more,
   }

@@ -1,24 +1,43 @@
 import { createHash } from 'node:crypto'
-import type { TaskDependency, TaskExecution, TaskExecutionStatus, TaskQueue, TaskSchedule, WorkerPool } from '../../api/index.ts'
+import type {
+  OwnerReference,
+  TaskDependency,
+  TaskExecution,
+  TaskExecutionStatus,
+  TaskQueue,
+  TaskSchedule,
+  WorkerPool,
+} from '../../api/index.ts'
 import { apiVersionOf, runSourceOf, slotStartOf, taskExecutions } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { doneQueue, labels, runName } from '../../contract/index.ts'
 import type { Run } from '../../graph/index.ts'
 import type { EventRecorder, Informer, KubeClient } from '../../kube/index.ts'
 import type { Logger, Metrics } from '../../observability/index.ts'
-import { isRecorded, type RunSource, parseSlotRun } from '../../plans/index.ts'
+import { type CalendarFiles, configMapsOf, isRecorded, type RunSource, parseSlotRun, slotsLeftOf } from '../../plans/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
+import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Engine, KillPointHook, ObjectMemory, Situation } from '../../services/engine/index.ts'
+import { createExecutions } from '../../services/executions/index.ts'
 import type { Jobs } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
-import { createNodeJobs, isContinued, type JobsProgress, type NodeJobs, type RunDeps, type RunMemory } from '../../services/runs/index.ts'
+import {
+  createNodeJobs,
+  createNodeRuns,
+  isContinued,
+  type JobsProgress,
+  type NodeJobs,
+  type NodeRuns,
+  type RunDeps,
+  type RunMemory,
+} from '../../services/runs/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
 import type { Tracking, Whereabout, Whereabouts } from '../../services/tracking/index.ts'
 import { jobWhereabouts, notLookedAt, placedNodes, whereaboutsOf } from './whereabouts.ts'
 
 export type TaskExecutionDeps = RunDeps & {
   readonly client: KubeClient
-  readonly executions: Pick<Informer<TaskExecution>, 'get'>
+  readonly executions: Pick<Informer<TaskExecution, 'byStarter'>, 'get' | 'byIndex'>
   readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
   readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
   readonly directory: Pick<BrokerDirectory, 'get'>
@@ -28,6 +47,7 @@ export type TaskExecutionDeps = RunDeps & {
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
   readonly jobs: Jobs
+  readonly configMaps: Pick<ConfigMaps, 'follow'>
   readonly orphanedData: Pick<OrphanedData, 'lookAgain'>
   readonly events: EventRecorder
   readonly metrics: Metrics
@@ -66,11 +86,14 @@ export type Memory = ObjectMemory<Run> &
     /** Whose graph it is a run of. */
     dependency: string | undefined
     readonly jobs: NodeJobs
+    readonly runs: NodeRuns
   }
 
 /** What a run refers to, as far as it is there. */
 export type Source = { readonly dependency?: string | undefined } & (
-  ({ readonly ok: true; readonly broker: string } & RunSource) | { readonly ok: false; readonly message: string }
+  | ({ readonly ok: true; readonly broker: string } & RunSource)
+  /** `isUnread`: it is being read for the first time. */
+  | { readonly ok: false; readonly message: string; readonly isUnread?: true }
 )
 
 /** Everything that is decided on. */
@@ -104,17 +127,20 @@ export type World = {
   readonly whereabouts: ReadonlyMap<string, Whereabout>
   /** Nodes that have begun and were not looked for yet. */
   readonly notLookedAt: ReadonlySet<string>
-  /** The name of a node's Kubernetes Job. */
+  /** The name of a node's Kubernetes Job, and of its TaskExecution. */
   readonly jobOf: (node: string) => string | undefined
+  readonly executionOf: (node: string) => string | undefined
   /** On the broker's clock. */
   readonly nowMs: number
 }
 
-type Caches = Pick<TaskExecutionDeps, 'schedules' | 'dependencies' | 'deletedRuns' | 'cluster'>
+type Caches = Pick<TaskExecutionDeps, 'schedules' | 'dependencies' | 'configMaps' | 'deletedRuns' | 'cluster'>
 
 /** Reads the caches. A run keeps the broker and the graph that it began with. */
 export function gather(deps: Caches, key: string, execution: TaskExecution, status: TaskExecutionStatus | undefined): Gathered {
-  const source = findSource(deps, execution)
+  const found = findSource(deps, execution)
+  const source = found.ok && status?.startTime === undefined ? withCalendars(deps, key, execution, found) : found
+  if (status?.startTime !== undefined) forgetCalendars(deps, key)
   return {
     execution,
     status,
@@ -148,11 +174,38 @@ function findSource({ schedules, dependencies }: Caches, { metadata, spec }: Tas
         case 'task':
         case 'job':
           return { ok: true, schedule, broker: (schedule.spec.brokerRef ?? spec.brokerRef)?.name ?? 'default' }
-        case 'dependencyRef':
-          return ofGraph(start.value.name, schedule)
+        case 'dependencyRef': {
+          const graph = ofGraph(start.value.name, schedule)
+          // Of a backfill each slot is a run of the graph; it is none itself.
+          return graph.ok && spec.range !== undefined ? { ...graph, dependency: undefined } : graph
+        }
       }
     }
   }
+}
+
+/** The slots of a backfill depend on the ConfigMaps that the calendars of its schedule name. */
+function withCalendars(
+  { configMaps }: Pick<Caches, 'configMaps'>,
+  key: string,
+  { spec }: TaskExecution,
+  source: Extract<Source, { readonly ok: true }>,
+): Source {
+  const { schedule } = source
+  const refs = schedule === undefined || spec.range === undefined ? [] : configMapsOf(schedule)
+  const files: CalendarFiles = configMaps.follow({ kind: 'TaskExecution', key }, refs)
+  if (schedule === undefined || refs.length === 0) return source
+  const left = slotsLeftOf(schedule, files)
+  const { name } = schedule.metadata
+  if (left?.kind === 'Unread') return { ok: false, isUnread: true, message: `the calendars of tsch/${name} are being read` }
+  if (left?.kind === 'Unusable' && left.reason === 'CalendarNotFound')
+    return { ok: false, message: `tsch/${name}: ${left.field}: ${left.message}` }
+  return { ...source, files }
+}
+
+/** A run that has begun keeps the slots that it began with. */
+export function forgetCalendars({ configMaps }: Pick<Caches, 'configMaps'>, key: string): void {
+  configMaps.follow({ kind: 'TaskExecution', key }, [])
 }
 
 function missingWords(kind: string, name: string): string {
@@ -182,6 +235,7 @@ export function remember(deps: TaskExecutionDeps, memories: Map<string, Memory>,
     broker,
     dependency,
     jobs: nodeJobsOf(deps, execution, run, () => memory.dependency !== undefined),
+    runs: nodeRunsOf(deps, execution, run),
   })
   memories.set(key, memory)
   return memory
@@ -189,9 +243,9 @@ export function remember(deps: TaskExecutionDeps, memories: Map<string, Memory>,
 
 /** Its Jobs belong to the TaskExecution, and are garbage-collected with it. */
 function nodeJobsOf({ jobs, reachPoint }: TaskExecutionDeps, { metadata }: TaskExecution, run: string, isOfGraph: () => boolean): NodeJobs {
-  const { namespace = '', name, uid = '', labels: its } = metadata
+  const { namespace = '', name, labels: its } = metadata
   const schedule = its?.[labels.schedule]
-  const owner = { apiVersion: apiVersionOf(taskExecutions), kind: taskExecutions.kind, name, uid, controller: true }
+  const owner = ownerOf(metadata)
   return createNodeJobs({
     jobs,
     run,
@@ -202,6 +256,19 @@ function nodeJobsOf({ jobs, reachPoint }: TaskExecutionDeps, { metadata }: TaskE
     reachPoint,
     ...(schedule === undefined ? {} : { schedule }),
   })
+}
+
+/** So do the TaskExecutions of its nodes. */
+function nodeRunsOf({ client, executions: cache, reachPoint }: TaskExecutionDeps, { metadata }: TaskExecution, run: string): NodeRuns {
+  const { namespace = '', name: execution } = metadata
+  const executions = createExecutions({ client, namespace, fieldManagers, reachPoint })
+  return createNodeRuns({ executions, cache, run, namespace, execution, owner: ownerOf(metadata), reachPoint })
+}
+
+const fieldManagers = { create: 'taskmill-task-execution', cancel: 'taskmill-task-execution-cancel' }
+
+function ownerOf({ name, uid = '' }: TaskExecution['metadata']): OwnerReference {
+  return { apiVersion: apiVersionOf(taskExecutions), kind: taskExecutions.kind, name, uid, controller: true }
 }
 
 /** What the status is made from, once something has been done, or could not be. */
@@ -224,6 +291,7 @@ export function worldOf(
     isContinued: run !== undefined && isContinued(run, token),
     ...followNodes(deps, key, memory, situation, run, progress),
     jobOf: (node) => (run === undefined ? undefined : memory.jobs.nameOf(run, node)),
+    executionOf: (node) => (run === undefined ? undefined : memory.runs.nameOf(run, node)),
     nowMs: deps.engine.now(memory),
   }
 }
@@ -247,9 +315,9 @@ function followNodes(
   else whereabouts.forget(run)
   const found = whereabouts.of(run)
   const [pools, queues] = [deps.pools.byIndex('byBroker', brokerKey), deps.queues.byIndex('byBroker', brokerKey)]
-  const ofJobs = record === undefined ? new Map() : jobWhereabouts(record, progress)
+  const ofOthers = record === undefined ? [] : [...memory.runs.whereabouts(record), ...jobWhereabouts(record, progress)]
   return {
-    whereabouts: new Map([...whereaboutsOf(placed, found, pools, queues, deps.engine.now(memory)), ...ofJobs]),
+    whereabouts: new Map([...whereaboutsOf(placed, found, pools, queues, deps.engine.now(memory)), ...ofOthers]),
     notLookedAt: notLookedAt(placed, found, progress),
   }
 }

@@ -12,11 +12,12 @@ import {
 import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import { isRecorded, parseSlotRun } from '../../plans/index.ts'
 import type { Kind } from '../../runtime/index.ts'
+import { starterOfRun } from '../../services/runs/index.ts'
 import { createTaskExecutionController } from './controller.ts'
 import type { TaskExecutionDeps } from './gather.ts'
 import { type TaskExecutionSources, taskExecutionWatches } from './watches.ts'
 
-type Index = 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot'
+type Index = 'byDependency' | 'bySchedule' | 'byBroker' | 'byUnrecordedSlot' | 'byStarter'
 
 const executions: InformerDeclaration<TaskExecution, Index> = {
   resource: taskExecutions,
@@ -30,6 +31,11 @@ const executions: InformerDeclaration<TaskExecution, Index> = {
     byUnrecordedSlot: (run) => {
       const slot = isRecorded(run) ? undefined : parseSlotRun(run)
       return slot === undefined ? [] : [siblingKey(run, slot.schedule)]
+    },
+    /** Runs that are nodes of another one. */
+    byStarter: (run) => {
+      const starter = starterOfRun(run)
+      return starter === undefined ? [] : [siblingKey(run, starter)]
     },
     // While the schedule or graph of a run is not known, neither is its broker: the run is reconciled when that comes.
     byBroker: (run) => [siblingKey(run, run.status?.broker ?? run.spec.brokerRef?.name ?? 'default')],

@@ -120,10 +120,10 @@ export function progressOf({ final, nodes, failed }: RunView): string {
 /** `former`: messages of nodes of which nothing new is known. */
 function nodeStatus(
   { name, state, startedAtMs, ended, waitsFor }: NodeView,
-  { whereabouts, jobOf }: World,
+  { whereabouts, jobOf, executionOf }: World,
   former: ReadonlyMap<string, string | undefined>,
 ): NodeStatus {
-  const job = startedAtMs === undefined ? undefined : jobOf(name)
+  const [job, execution] = startedAtMs === undefined ? [] : [jobOf(name), executionOf(name)]
   const where = whereabouts.get(name)?.detail ?? former.get(name)
   const waiting = waitsFor.length === 0 ? where : `needs ${listed(waitsFor)}`
   const message = (ended === undefined ? waiting : ended.message)?.slice(0, nodeMessageLength)
@@ -137,6 +137,7 @@ function nodeStatus(
     ...(ended === undefined || startedAtMs === undefined ? {} : { finishTime: kubeTime(ended.finishedAtMs ?? ended.atMs) }),
     ...(worker === undefined ? {} : { worker: worker.slice(0, 253) }),
     ...(job === undefined ? {} : { job }),
+    ...(execution === undefined ? {} : { execution }),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
   }

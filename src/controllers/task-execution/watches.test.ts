@@ -46,6 +46,7 @@ function setup() {
     directory: createSource(),
     ends: createSource(),
     returns: createSource(),
+    files: createSource(),
   }
   const { executions = createSource(), ...caches } = sources as Record<string, ReturnType<typeof createSource>>
   const byIndex = (index: string, value: string) => indexes[`${index} ${value}`] ?? []
@@ -64,6 +65,7 @@ function setup() {
       ],
     },
     installation: 'default',
+    configMaps: { changesOf: (kind: string) => (kind === 'TaskExecution' ? sources.files : createSource()) },
     whereabouts: { changesOf: () => createSource() },
   } as unknown as TaskExecutionSources)
   const got: string[] = []
@@ -75,6 +77,13 @@ function setup() {
 const jobOf = (labels: Readonly<Record<string, string>>) =>
   ({ metadata: { namespace: 'acme', name: 'j', labels } }) as unknown as KubeObject
 const object = { metadata: { namespace: 'acme', name: 'x' } } as unknown as KubeObject
+
+const nodeRun = (starter: string, status: object = {}) =>
+  ({
+    metadata: { namespace: 'acme', name: 'n', labels: { 'taskmill.dev/started-by': 'TaskExecution', 'taskmill.dev/execution': starter } },
+    status,
+  }) as unknown as KubeObject
+const blocked = { conditions: [{ type: 'Blocked', status: 'True', reason: 'QueuePaused' }] }
 
 const open = ['acme/waits', 'acme/started', 'acme/late', 'acme/restored', 'acme/untidy']
 
@@ -103,6 +112,33 @@ it.each<{ name: string; source: string; change: Parameters<Handler>; want: reado
     change: ['acme/returned'],
     want: ['acme/started'],
   },
+  {
+    name: 'a run that is a node of another one, and that one: when it comes',
+    source: 'executions',
+    change: ['acme/n', nodeRun('a')],
+    want: ['acme/n', 'acme/a'],
+  },
+  {
+    name: 'when it ends',
+    source: 'executions',
+    change: ['acme/n', nodeRun('a', { state: 'Succeeded' }), nodeRun('a')],
+    want: ['acme/n', 'acme/a'],
+  },
+  {
+    name: 'when something blocks it',
+    source: 'executions',
+    change: ['acme/n', nodeRun('a', blocked), nodeRun('a')],
+    want: ['acme/n', 'acme/a'],
+  },
+  { name: 'when it is deleted', source: 'executions', change: ['acme/n', undefined, nodeRun('a')], want: ['acme/n', 'acme/a'] },
+  {
+    name: 'not that one for its progress',
+    source: 'executions',
+    change: ['acme/n', nodeRun('a', { progress: '2/4' }), nodeRun('a')],
+    want: ['acme/n'],
+  },
+  { name: 'nor when that is gone', source: 'executions', change: ['acme/n', undefined, nodeRun('gone')], want: ['acme/n'] },
+  { name: 'ConfigMaps of calendars', source: 'files', change: ['acme/a'], want: ['acme/a'] },
   { name: 'ends of jobs', source: 'ends', change: ['acme/a'], want: ['acme/a'] },
   {
     name: 'a Job of a run, also when it is deleted',

@@ -1,7 +1,10 @@
 import {
   finalStateOf,
+  findCondition,
+  isTerminating,
   type Job,
   keysOf,
+  siblingKey,
   type TaskBroker,
   type TaskDependency,
   type TaskExecution,
@@ -11,7 +14,9 @@ import { runName } from '../../contract/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
+import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import { type Jobs, starterOf } from '../../services/jobs/index.ts'
+import { starterOfRun } from '../../services/runs/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 import { isAcknowledged } from '../../workloads/index.ts'
 
@@ -30,16 +35,24 @@ export type TaskExecutionSources = {
   readonly dispatchLeases: Pick<DispatchLeases, 'onChange' | 'onReturn'>
   readonly tracking: Pick<Tracking, 'changesOf' | 'ended' | 'hasUnclaimed'>
   readonly jobs: Pick<Jobs, 'startedBy'>
+  readonly configMaps: Pick<ConfigMaps, 'changesOf'>
   readonly installation: string
   readonly whereabouts: Pick<Whereabouts, 'changesOf'>
 }
 
 export function taskExecutionWatches(sources: TaskExecutionSources): readonly Watch[] {
-  const { caches, tracking, whereabouts, directory, dispatchLeases } = sources
+  const { caches, tracking, whereabouts, directory, dispatchLeases, configMaps } = sources
   const { executions, schedules, dependencies, jobs, taskBrokers } = caches
   const ofBroker = (broker: string) => keysOf(executions.byIndex('byBroker', broker).filter((run) => isOpen(sources, run)))
   return [
-    watch('TaskExecutions', executions, (key) => [key]),
+    watch('TaskExecutions', executions, (key, current, previous) => {
+      const run = current ?? previous
+      const starter = run === undefined ? undefined : starterOfRun(run)
+      if (run === undefined || starter === undefined || isAsBefore(current, previous)) return [key]
+      const own = siblingKey(run, starter)
+      // Like its Jobs, they are garbage-collected after it.
+      return executions.get(own) === undefined ? [key] : [key, own]
+    }),
     watch('Jobs', jobs, (_, current, previous) => {
       const starter = starterOf(current ?? previous)
       const key = starter?.kind === 'TaskExecution' ? `${starter.namespace}/${starter.name}` : undefined
@@ -60,6 +73,7 @@ export function taskExecutionWatches(sources: TaskExecutionSources): readonly Wa
       keysOf(executions.byIndex('byBroker', broker).filter((run) => finalStateOf(run) === undefined)),
     ),
     watch('ends of jobs', tracking.changesOf('TaskExecution'), (key) => [key]),
+    watch('ConfigMaps of calendars', configMaps.changesOf('TaskExecution'), (key) => [key]),
     watch('whereabouts of jobs', whereabouts.changesOf('TaskExecution'), (key) => [key]),
   ]
 }
@@ -75,6 +89,15 @@ function isOpen({ tracking, jobs, installation }: TaskExecutionSources, executio
   if (tracking.hasUnclaimed(run) || tracking.ended(run).length > 0) return true
   const isOfJobs = execution.status?.nodes?.some(({ job }) => job !== undefined) === true
   return isOfJobs && jobs.startedBy({ kind: 'TaskExecution', namespace, name }).some((job) => !isAcknowledged(job))
+}
+
+/** Whether a change of a run tells the one whose node it is nothing. */
+function isAsBefore(current: TaskExecution | undefined, previous: TaskExecution | undefined): boolean {
+  const wordsOf = (run: TaskExecution | undefined) =>
+    run === undefined || isTerminating(run)
+      ? 'gone'
+      : `${finalStateOf(run)} ${run.status?.startTime} ${findCondition(run.status?.conditions, 'Blocked')?.reason}`
+  return previous !== undefined && wordsOf(current) === wordsOf(previous)
 }
 
 /** Only a run that has not started depends on changes of what it refers to. */

@@ -37,6 +37,7 @@ const worldOf = (situation: ExecutionSituation, more: Partial<World> = {}): Worl
   whereabouts: new Map(),
   notLookedAt: new Set(),
   jobOf: () => undefined,
+  executionOf: () => undefined,
   nowMs: atMs,
   ...more,
 })

@@ -57,17 +57,18 @@ export function notLookedAt(placed: readonly PlacedNode[], found: ReadonlyMap<st
 
 /** By node: Jobs that are there, and Jobs that the API server does not accept yet. */
 export function jobWhereabouts(run: Run, progress: JobsProgress): ReadonlyMap<string, Whereabout> {
-  const postponed = run.postponed.size === 0 ? [] : viewNodes(run).flatMap(postponedOf)
+  const postponed = run.postponed.size === 0 ? [] : viewNodes(run).flatMap((node) => postponedOf(run, node))
   return new Map([...progress.jobs.map((each) => [each.node, jobWhereabout(each)] as const), ...postponed])
 }
 
-function postponedOf({ name, postponed }: NodeView): readonly (readonly [string, Whereabout])[] {
+function postponedOf({ state }: Run, { name, postponed }: NodeView): readonly (readonly [string, Whereabout])[] {
   if (postponed === undefined) return []
+  const effect = state?.graph.nodes[state.graph.indexOf.get(name) ?? -1]?.spec.run === undefined ? 'its Job' : 'its TaskExecution'
   const words = `not created (${postponed.tries} ${postponed.tries === 1 ? 'try' : 'tries'})`
   const { message } = postponed
   const where: Whereabout = postponed.isRefused
-    ? { words, blocked: 'CreationRefused', detail: `the API server refuses its Job for now, and the operator retries: ${message}` }
-    : { words, detail: `its Job is not created yet, and the operator retries: ${message}` }
+    ? { words, blocked: 'CreationRefused', detail: `the API server refuses ${effect} for now, and the operator retries: ${message}` }
+    : { words, detail: `${effect} is not created yet, and the operator retries: ${message}` }
   return [[name, where]]
 }
 

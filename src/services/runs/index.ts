@@ -6,5 +6,6 @@
 export { archiveRun } from './archive-run.ts'
 export { isContinued, type LogOwner, type LogVerdict } from './log-verdict.ts'
 export { createNodeJobs, type JobProgress, type JobsProgress, type NodeJobs, type NodeJobsDeps } from './node-jobs.ts'
+export { createNodeRuns, type NodeRuns, starterOfRun } from './node-runs.ts'
 export { type RunDeps, type RunMemory, type RunVisit } from './run-log.ts'
 export { createRunKind, type RunHappening, type RunLost } from './runs.ts'

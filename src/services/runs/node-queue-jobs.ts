@@ -1,9 +1,18 @@
 /** The nodes of a run that are jobs of a queue: how a job is made from a node, and what its end means. Pure. */
-import type { JobTemplate, NodeExecutorName, TaskTemplate } from '../../api/index.ts'
+import type { JobTemplate, TaskTemplate } from '../../api/index.ts'
 import { maxPayloadBytes } from '../../api/index.ts'
 import type { EndedNode, PlacedJob, PlacedRef } from '../../broker/index.ts'
 import { nodeJobId } from '../../contract/index.ts'
-import { type Effect, executorOf, type NodeEnd, type PlanNode, type Refusal, type Run } from '../../graph/index.ts'
+import {
+  type Effect,
+  executorOf,
+  type ExecutorName,
+  type NodeEnd,
+  type PlanNode,
+  type Refusal,
+  type Run,
+  type RunTemplate,
+} from '../../graph/index.ts'
 
 /** Names of a run in the broker: `run` is `runName(installation, namespace, name)`. */
 export type RunPlace = { readonly run: string; readonly doneQueue: string }
@@ -64,10 +73,14 @@ export function endOf(job: EndedNode): NodeEnd {
 
 export type TaskPlacement = { readonly kind: 'Queue'; readonly name: string; readonly task: TaskTemplate }
 type JobPlacement = { readonly kind: 'Kubernetes'; readonly name: string; readonly job: JobTemplate }
+type RunPlacement = { readonly kind: 'Executions'; readonly name: string; readonly run: RunTemplate }
 type RefusedPlacement = { readonly kind: 'Refused'; readonly name: string; readonly refusal: Refusal }
 
 /** Where the effect of a node is placed, and what. An executor that is missing does not compile. */
-export function placementOf({ name, ...effect }: { readonly name: string } & Effect): TaskPlacement | JobPlacement | RefusedPlacement {
+export function placementOf({
+  name,
+  ...effect
+}: { readonly name: string } & Effect): TaskPlacement | JobPlacement | RunPlacement | RefusedPlacement {
   const executor = executorOf(effect)
   switch (executor.kind) {
     case 'task': {
@@ -76,13 +89,19 @@ export function placementOf({ name, ...effect }: { readonly name: string } & Eff
     }
     case 'job':
       return { kind: 'Kubernetes', name, job: executor.template }
+    case 'run':
+      return { kind: 'Executions', name, run: executor.template }
   }
 }
 
 /** Where an executor runs a node. An executor that is missing does not compile; `remove` in runs.ts has a branch for each place. */
-const places: Readonly<Record<NodeExecutorName, 'Queue' | 'Kubernetes'>> = { task: 'Queue', job: 'Kubernetes' }
+const places: Readonly<Record<ExecutorName, 'Queue' | 'Kubernetes' | 'Executions'>> = {
+  task: 'Queue',
+  job: 'Kubernetes',
+  run: 'Executions',
+}
 
-export function placeOf(spec: PlanNode): 'Queue' | 'Kubernetes' {
+export function placeOf(spec: PlanNode): 'Queue' | 'Kubernetes' | 'Executions' {
   return places[executorOf(spec).kind]
 }
 

@@ -9,6 +9,7 @@ import type { KillPointHook, Memory } from '../engine/index.ts'
 import type { RunCounts } from '../signals/index.ts'
 import { judgeLog, type LogOwner, type LogVerdict } from './log-verdict.ts'
 import type { NodeJobs } from './node-jobs.ts'
+import type { NodeRuns } from './node-runs.ts'
 import { isActive, type RunPlace, specOf } from './node-queue-jobs.ts'
 
 /** What one process remembers of a run between two visits. The record is the folded log, with what was learned of effects since. */
@@ -41,6 +42,8 @@ export type RunVisit = RunPlace & {
   readonly pendingCompletions: () => readonly EndedJob[]
   /** Undefined: no node of it is a Kubernetes Job. */
   readonly jobs?: NodeJobs | undefined
+  /** Undefined: the nodes that are runs go with their owner. */
+  readonly runs?: NodeRuns | undefined
   /** What the outcome of the run as a whole counts for. */
   readonly subjects: readonly { readonly subjectKind: SubjectKind; readonly subject: string }[]
   /** Whether the object is still the one that the visit is made for. Read before each step. */

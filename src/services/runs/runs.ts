@@ -1,4 +1,4 @@
-import type { Job } from '../../api/index.ts'
+import type { Job, TaskExecution } from '../../api/index.ts'
 import type { EndedJob, EndedNode } from '../../broker/index.ts'
 import {
   nextRunStep,
@@ -16,6 +16,7 @@ import type { Acted, Kind, Step } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import type { LogVerdict } from './log-verdict.ts'
 import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
+import type { NodeRuns } from './node-runs.ts'
 import { endOf, isActive, jobIdOf, jobOf, placementOf, placeOf, refOf, specOf, type TaskPlacement } from './node-queue-jobs.ts'
 import { appendLog, noteStored, readLog, type RunDeps, type RunVisit } from './run-log.ts'
 
@@ -39,21 +40,24 @@ export type ObservedRun = {
   readonly own: readonly EndedNode[]
   /** Those of an object that had its name before. */
   readonly strange: readonly EndedJob[]
-  readonly jobs: LookedAtJobs | undefined
-  /** Finds Jobs of final nodes that have to be tidied up; only called when there is nothing else to do. */
-  readonly findUntidy: () => readonly Job[]
+  /** Ends of Jobs and TaskExecutions, and when to look again. */
+  readonly looked: LookedAtJobs | undefined
+  /** Finds what final nodes left that has to be tidied up; only called when there is nothing else to do. */
+  readonly findUntidy: () => Untidy
   /** On the broker's clock. */
   readonly nowMs: number
 }
+
+type Untidy = { readonly jobs: readonly Job[]; readonly runs: readonly TaskExecution[] }
 
 export type RunAction =
   | Exclude<RunStep, { readonly kind: 'Wait' | 'Remove' | 'Acknowledge' }>
   | { readonly kind: 'Remove'; readonly nodes: readonly string[] }
   /** By the ids of the jobs. */
   | { readonly kind: 'Acknowledge'; readonly ids: readonly string[] }
-  | { readonly kind: 'Tidy'; readonly ids: readonly string[]; readonly jobs: readonly Job[] }
+  | ({ readonly kind: 'Tidy'; readonly ids: readonly string[] } & Untidy)
 
-/** `looked`: the Jobs are looked at once in a visit, and again after what may have changed them. */
+/** `looked`: Jobs and TaskExecutions are looked at once in a visit, and again after what may have changed them. */
 type Context = RunDeps & RunVisit & { looked: LookedAtJobs | undefined; readonly acknowledged: Set<string> }
 type RunActed = Acted<Run, RunHappening, RunLost>
 
@@ -74,15 +78,20 @@ export function createRunKind(deps: RunDeps, visit: RunVisit): Kind<Run, Observe
 }
 
 async function observe(context: Context, known: Run | undefined): Promise<ObservedRun | 'Unwanted'> {
-  const { broker, brokerClock, memory, jobs, begin } = context
+  const { broker, brokerClock, memory, jobs, runs, begin } = context
   if (context.isWanted?.() === false) return 'Unwanted'
   const record = known ?? (await readLog(context))
   const verdict = memory.log?.verdict ?? 'Continued'
   const desired = verdict === 'Continued' ? context.desired : 'Deleted'
-  context.looked ??= desired === 'Deleted' ? undefined : await jobs?.look(record, context)
-  const findUntidy = () => jobs?.findUntidy(record) ?? []
+  context.looked ??= desired === 'Deleted' ? undefined : await look(context, record)
+  const findUntidy = () => ({ jobs: jobs?.findUntidy(record) ?? [], runs: runs?.findUntidy(record) ?? [] })
   const nowMs = brokerClock.now(broker)
-  return { record, desired, begin, verdict, ...pendingOf(context, record), jobs: context.looked, findUntidy, nowMs }
+  return { record, desired, begin, verdict, ...pendingOf(context, record), looked: context.looked, findUntidy, nowMs }
+}
+
+async function look(context: Context, record: Run): Promise<LookedAtJobs> {
+  const [ofJobs, ofRuns = []] = await Promise.all([context.jobs?.look(record, context), context.runs?.look(record, context)])
+  return { ends: [...(ofJobs?.ends ?? []), ...ofRuns], againAfterMs: ofJobs?.againAfterMs }
 }
 
 function pendingOf({ pendingCompletions, acknowledged }: Context, run: Run): Pick<ObservedRun, 'own' | 'strange'> {
@@ -96,15 +105,16 @@ function pendingOf({ pendingCompletions, acknowledged }: Context, run: Run): Pic
   return { own, strange }
 }
 
-function nextStepOf({ record, desired, begin, own, strange, jobs, findUntidy, nowMs }: ObservedRun): Step<RunAction> {
-  const ended = [...own.map(endOf), ...(jobs?.ends ?? []).filter(({ node }) => isActive(record, node))]
+function nextStepOf({ record, desired, begin, own, strange, looked, findUntidy, nowMs }: ObservedRun): Step<RunAction> {
+  const ended = [...own.map(endOf), ...(looked?.ends ?? []).filter(({ node }) => isActive(record, node))]
   const step = nextRunStep(record, { desired, begin, ended }, nowMs)
   switch (step.kind) {
     case 'Wait': {
       const untidy = findUntidy()
       const ids = strange.map(({ id }) => id)
-      if (ids.length + untidy.length > 0) return { kind: 'Act', changes: 'Ends', action: { kind: 'Tidy', ids, jobs: untidy } }
-      const lookAtMs = jobs?.againAfterMs === undefined ? Infinity : nowMs + jobs.againAfterMs
+      if (ids.length + untidy.jobs.length + untidy.runs.length > 0)
+        return { kind: 'Act', changes: 'Ends', action: { kind: 'Tidy', ids, ...untidy } }
+      const lookAtMs = looked?.againAfterMs === undefined ? Infinity : nowMs + looked.againAfterMs
       const untilMs = Math.min(step.untilMs ?? Infinity, lookAtMs)
       return { kind: 'Wait', untilMs: untilMs === Infinity ? undefined : untilMs }
     }
@@ -135,7 +145,8 @@ async function act(context: Context, observed: ObservedRun, action: RunAction): 
       return acknowledge(context, action.ids)
     case 'Tidy': {
       const acted: RunActed = action.ids.length === 0 ? { outcome: 'Done' } : await acknowledge(context, action.ids)
-      if (acted.outcome !== 'Fenced') await context.jobs?.tidy(record, action.jobs, context)
+      if (acted.outcome === 'Fenced') return acted
+      await Promise.all([context.jobs?.tidy(record, action.jobs, context), context.runs?.tidy(record, action.runs, context)])
       return acted
     }
     case 'Delete':
@@ -157,6 +168,8 @@ async function place(context: Context, run: Run, nodes: Extract<RunStep, { kind:
   if (tasks.length > 0 && (await placeTasks(context, run, tasks)) === 'Fenced') return { outcome: 'Fenced' }
   const jobs = placements.filter((placement) => placement.kind === 'Kubernetes')
   if (jobs.length > 0) await placeJobs(context, run, jobs)
+  const runs = placements.filter((placement) => placement.kind === 'Executions')
+  if (runs.length > 0) await placeRuns(context, run, runs)
   return { outcome: 'Done' }
 }
 
@@ -184,6 +197,17 @@ async function placeJobs(context: Context, run: Run, nodes: Parameters<NodeJobs[
   }
 }
 
+async function placeRuns(context: Context, run: Run, nodes: Parameters<NodeRuns['place']>[1]): Promise<void> {
+  const { broker, brokerClock, runs } = context
+  if (runs === undefined) throw new TypeError(`nothing creates the TaskExecutions of ${context.run}`)
+  const nowMs = brokerClock.now(broker)
+  for (const { node, answer } of await runs.place(run, nodes, context)) {
+    if (answer.kind === 'Refused') noteRefused(run, node, { reason: 'ExecutionRefused', message: answer.message })
+    else if (answer.kind === 'Postponed') notePostponed(run, node, answer, nowMs)
+    else notePlaced(run, [node])
+  }
+}
+
 async function remove(context: Context, run: Run, nodes: readonly string[]): Promise<RunActed> {
   const { broker, proof, reachPoint = () => undefined } = context
   context.looked = undefined
@@ -196,6 +220,8 @@ async function remove(context: Context, run: Run, nodes: readonly string[]): Pro
           return { node, answer: await broker.cancelPlaced(refOf(context, run, node), proof) }
         case 'Kubernetes':
           return { node, answer: await jobsOf(context).remove(run, node, context) }
+        case 'Executions':
+          return { node, answer: (await context.runs?.remove(run, node, context)) ?? 'Absent' }
       }
     }),
   )
