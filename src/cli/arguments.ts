@@ -180,7 +180,10 @@ export function parseTime(text: string): number | undefined {
 
 /** Returns a time of an option as it was written. Throws a usage error that names the option, with `example` as what to write. */
 export function timeOption(option: string, text: string | undefined, example: string): string | undefined {
-  if (text !== undefined && parseTime(text) === undefined) throw usageError(`${option} ${text}: write a time such as ${example}`)
+  if (text === undefined) return undefined
+  const ms = parseTime(text)
+  if (ms === undefined) throw usageError(`${option} ${text}: write a time such as ${example}`)
+  if (ms < 0) throw usageError(`${option} ${text}: no slot is before 1970; write a time such as ${example}`)
   return text
 }
 

@@ -121,6 +121,10 @@ it.each<[readonly string[], string]>([
   [['next', 'tdep/x'], '"tdep" cannot be used here: write tsch/NAME'],
   [['next', 'tsch/x', '--count', '0'], '--count 0: write a number from 1 to 1000'],
   [['next', 'tsch/x', '--count', 'all'], '--count all: write a number from 1 to 1000'],
+  [
+    ['backfill', 'tsch/x', '--from', '0001-01-01T00:00:00Z', '--to', 'x'],
+    '--from 0001-01-01T00:00:00Z: no slot is before 1970; write a time such as 2026-11-01T00:00:00Z',
+  ],
   [['next', 'tsch/x', '--after', 'today'], '--after today: write a time such as 2026-03-28T00:00:00Z'],
   [['ack', 'wp/x', '--for', '1h'], '"wp" cannot be used here: write tal/NAME'],
   [['silence', 'tal/x'], 'missing --for DURATION, such as --for 1h: every override ends by itself'],

@@ -153,6 +153,11 @@ it.each<[string, Parameters<typeof backfillOf>, string]>([
     [{ from: '2026-11-01T02:00:00Z', to: '2026-11-01T03:00:00Z' }],
     'spec.range: tsch/nightly has no slot from 2026-11-01T02:00:00Z to 2026-11-01T03:00:00Z. Next: see taskmill next tsch/nightly --after 2026-11-01T02:00:00Z',
   ],
+  [
+    'a time before the first of all slots, which would be searched for seconds',
+    [{ from: '0001-01-01T00:00:00Z' }],
+    'spec.range.from: 0001-01-01T00:00:00Z is before 1970, when slots begin. Next: write a later time',
+  ],
   ['its ends exchanged', [{ from: day.to, to: day.from }], `spec.range.to: ${day.from} is before from (${day.to}). Next: exchange them`],
   [
     'slots to come',

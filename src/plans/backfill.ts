@@ -30,6 +30,8 @@ export function slotsInRange(
 ): SlotsInRange | Fault<BackfillFaultReason> {
   const fault = (field: string, message: string) => ({ reason: 'RangeInvalid', field: `spec.range${field}`, message }) as const
   const [fromMs, toMs] = [Date.parse(from), Date.parse(to)]
+  // Also a bound of the search.
+  if (fromMs < 0) return fault('.from', `${from} is before 1970, when slots begin. Next: write a later time`)
   if (fromMs > toMs) return fault('.to', `${to} is before from (${from}). Next: exchange them`)
   if (createdAt !== undefined && toMs > Date.parse(createdAt)) {
     return fault(
