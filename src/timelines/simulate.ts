@@ -226,6 +226,8 @@ function createWorld(plan: SchedulePlan, { after, runOf }: Assumptions) {
               if (run !== undefined) run.isAcknowledged = true
             }
             break
+          case 'Follow':
+            throw new TypeError('no primitive starts the runs of a simulation')
           case 'Delete':
             throw new TypeError('nothing deletes the schedule of a simulation')
         }
