@@ -9,16 +9,18 @@ const mib = 2 ** 20
 function setup() {
   const clock = fakeClock(0)
   const metrics = createMetrics({ now: clock.now })
-  const warnings: unknown[] = []
+  const warnings: [unknown, string][] = []
   const log = { warn: (fields: unknown, message: string) => warnings.push([fields, message]) } as unknown as Logger
   let [usedMib, garbageMib, heapMib, collections] = [0, 0, 100, 0]
   const read = (): readonly MemoryUse[] => [
     { limit: 'container', usedBytes: (usedMib + garbageMib) * mib, limitBytes: 512 * mib },
     { limit: 'heap', usedBytes: heapMib * mib, limitBytes: 358 * mib },
   ]
+  let foundMib: number | undefined
   const collect = () => {
     collections += 1
     garbageMib = 0
+    heapMib = foundMib ?? heapMib
   }
   const watch = createMemoryWatch({ memory: { read, collect }, metrics, clock, log })
   const stop = new AbortController()
@@ -32,6 +34,8 @@ function setup() {
     watch,
     calls: () => calls,
     collections: () => collections,
+    /** What the next collections find in the heap. */
+    findInHeap: (usedByHeapMib: number) => void (foundMib = usedByHeapMib),
     async pass(containerMib: number, { seconds = 5, garbage = 0, heap = 100 } = {}) {
       ;[usedMib, garbageMib, heapMib] = [containerMib - garbage, garbage, heap]
       await clock.advance(seconds * 1_000)
@@ -75,6 +79,40 @@ it('a heap that is full of what is needed is not collected once more', async () 
   await pass(380, { heap: 300 })
   expect([collections(), calls()]).toEqual([0, 1])
   expect(warnings).toMatchObject([[{ heap: '300 of 358 MiB' }, 'memory is running short, dropping what can be read again']])
+})
+
+it('a heap that gets short within a minute of a collection gives way at once, and then every minute', async () => {
+  const { pass, calls, collections, warnings } = setup()
+  await pass(480, { garbage: 100 })
+  expect([collections(), calls()]).toEqual([1, 0])
+  await pass(380, { heap: 300 })
+  expect([collections(), calls()]).toEqual([1, 1])
+  expect(warnings).toMatchObject([[{ heap: '300 of 358 MiB' }, 'memory is running short, dropping what can be read again']])
+  await pass(380, { heap: 300, seconds: 50 })
+  expect(calls()).toBe(1)
+  await pass(380, { heap: 300, seconds: 10 })
+  expect(calls()).toBe(2)
+})
+
+it('a container that gets short within a minute after the heap gave way is collected at once', async () => {
+  const { pass, calls, collections, warnings } = setup()
+  await pass(380, { heap: 300 })
+  expect([collections(), calls()]).toEqual([0, 1])
+  await pass(480, { garbage: 100, heap: 300 })
+  expect([collections(), calls()]).toEqual([1, 1])
+  await pass(380)
+  await pass(300)
+  await pass(430)
+  expect([collections(), calls()]).toEqual([2, 2])
+  expect(warnings.map(([fields]) => fields)).toMatchObject([{ heap: '300 of 358 MiB' }, { container: '430 of 512 MiB' }])
+})
+
+it('a heap that a collection finds short is named with the container', async () => {
+  const { pass, calls, warnings, findInHeap } = setup()
+  findInHeap(300)
+  await pass(430)
+  expect(calls()).toBe(1)
+  expect(warnings.map(([fields]) => fields)).toMatchObject([{ container: '430 of 512 MiB', heap: '300 of 358 MiB' }])
 })
 
 it('repeats itself every minute while memory is short, and begins anew after it was below 70 %', async () => {

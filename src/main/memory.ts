@@ -16,8 +16,9 @@ export type MemoryUse = {
  * Watches how much memory is left, and acts and speaks up before the process dies of it.
  *
  * The container counts as the kernel counts, which ends the process by it: with garbage that nobody has collected yet. So at 80 % of its limit the
- * garbage is collected first. If the use is still as high without it, there is a warning in the log, and the handlers are called. All of that happens
- * once and then every minute, until all limits are below 70 % again. The metric is set at each look, after a collection to what it left.
+ * garbage is collected first. If the use is still as high without it, there is a warning in the log, and the handlers are called. The heap is read
+ * as a collection left it: at 80 % it warns and calls the handlers at once. Each limit acts once and then every minute, until it is below 70 %
+ * again, whatever was done for the other one meanwhile. The metric is set at each look, after a collection to what it left.
  * Whoever keeps what can be read or computed again drops it when called; nothing that a decision needs is lost by that.
  */
 export type MemoryWatch = {
@@ -40,25 +41,35 @@ export function createMemoryWatch(deps: {
 }): MemoryWatch {
   const { memory, metrics, clock, log } = deps
   const handlers = new Set<() => void>()
-  let actedAtMs: number | undefined
+  /** When the container's garbage was collected last, and when the heap gave way last, since that limit was calm. */
+  const actedAtMs = new Map<MemoryUse['limit'], number>()
 
   function look(): void {
-    let uses = memory.read()
-    const isRepeated = actedAtMs !== undefined && clock.monotonicNow() - actedAtMs < repeatMs
-    if (uses.some(isShort) && !isRepeated) {
-      actedAtMs = clock.monotonicNow()
-      // The heap is read as a collection left it.
-      if (uses.some((use) => use.limit === 'container' && isShort(use))) {
-        memory.collect()
-        uses = memory.read()
-      }
-      if (uses.some(isShort)) giveWay(uses.filter(isShort))
+    const isCollected = collectIfShort()
+    const uses = memory.read()
+    // Without a collection it is unknown whether the container is full of garbage.
+    const short = uses.filter((use) => (use.limit === 'container' ? isCollected && isShort(use) : mayAct(use)))
+    if (short.length > 0) giveWay(short)
+    for (const use of uses) {
+      if (shareOf(use) < calmShare) actedAtMs.delete(use.limit)
+      metrics.set('taskmill_memory_used_ratio', { limit: use.limit }, shareOf(use))
     }
-    if (uses.every((use) => shareOf(use) < calmShare)) actedAtMs = undefined
-    for (const { limit, usedBytes, limitBytes } of uses) metrics.set('taskmill_memory_used_ratio', { limit }, usedBytes / limitBytes)
+  }
+
+  function collectIfShort(): boolean {
+    if (!memory.read().some((use) => use.limit === 'container' && mayAct(use))) return false
+    memory.collect()
+    actedAtMs.set('container', clock.monotonicNow())
+    return true
+  }
+
+  function mayAct(use: MemoryUse): boolean {
+    const beforeMs = actedAtMs.get(use.limit)
+    return isShort(use) && (beforeMs === undefined || clock.monotonicNow() - beforeMs >= repeatMs)
   }
 
   function giveWay(short: readonly MemoryUse[]): void {
+    for (const { limit } of short) actedAtMs.set(limit, clock.monotonicNow())
     log.warn(
       { ...Object.fromEntries(short.map((use) => [use.limit, inWords(use)])), next: 'raise operator.resources.limits.memory of the chart' },
       'memory is running short, dropping what can be read again',
