@@ -37,6 +37,36 @@ test('a key is reconciled, and again after the time it asks for', async () => {
   expect(told).toEqual(['requeue_after 0', 'requeue_after 0', 'success 0'])
 })
 
+test('a key that comes again at once lets those go first that are due and wait, and knows whether there are any', async () => {
+  const seen: string[] = []
+  const { clock, controller } = setup(async (key, { areOthersDue }) => {
+    seen.push(`${key} ${areOthersDue()}`)
+    return seen.length === 1 ? { requeueAfterMs: 0 } : {}
+  })
+  for (const key of ['a', 'b', 'c']) controller.enqueue(key)
+  controller.enqueue('later', { afterMs: 60_000 })
+  await clock.advance(0)
+  expect(seen).toEqual(['a true', 'b true', 'c true', 'a false'])
+})
+
+test('what comes at a time of its own is no less urgent than others because its first attempt was', async () => {
+  const seen: string[] = []
+  const { clock, controller } = setup(async (key) => {
+    seen.push(key)
+    if (key === 'busy' && seen.length > 2) await sleep(clock, 100)
+    return key === 'slot' && seen.length < 4 ? { requeueAfterMs: 1_050 } : {}
+  })
+  controller.enqueue('slot', { priority: -100 })
+  await clock.advance(1_000)
+  controller.enqueue('a')
+  await clock.advance(0)
+  controller.enqueue('busy')
+  await clock.advance(60)
+  controller.enqueue('end')
+  await clock.advance(100)
+  expect(seen).toEqual(['slot', 'a', 'busy', 'slot', 'end'])
+})
+
 test('an event overtakes what was asked for later', async () => {
   const seen: number[] = []
   const { clock, controller } = setup(async () => {

@@ -4,7 +4,9 @@ import type { Logger } from '../observability/index.ts'
 import type { Startable } from './manager.ts'
 import { createWorkQueue, type BackoffOptions, type QueueHooks } from './work-queue.ts'
 
-/** `requeueAfterMs`: reconcile the key again after that time at the latest, also when nothing happens. */
+/**
+ * `requeueAfterMs`: reconcile the key again after that time at the latest, also when nothing happens; 0: after the keys that are due already.
+ */
 export type ReconcileResult = { readonly requeueAfterMs?: number | undefined }
 
 export type ReconcileContext = {
@@ -12,6 +14,8 @@ export type ReconcileContext = {
   readonly signal: AbortSignal
   /** Carries controller, key and the id of this attempt. */
   readonly log: Logger
+  /** Whether other keys are due and wait for a worker: what is less urgent than their work can wait for it, by a requeue after 0 ms. */
+  readonly areOthersDue: () => boolean
 }
 
 /**
@@ -97,9 +101,10 @@ export function createController(deps: ControllerDeps): Controller {
     }
     using limit = deadline(clock, reconcileTimeoutMs, { signal: stop, reason: onTimeout })
     try {
-      const { requeueAfterMs } = (await reconcile(key, { signal: limit.signal, log: context })) ?? {}
+      const { requeueAfterMs } = (await reconcile(key, { signal: limit.signal, log: context, areOthersDue: queue.hasDue })) ?? {}
       queue.forget(key)
-      if (requeueAfterMs !== undefined) queue.add(key, { afterMs: requeueAfterMs, priority })
+      // What is due at a time of its own is as urgent as any other, however late this attempt was allowed to be.
+      if (requeueAfterMs !== undefined) queue.add(key, { afterMs: requeueAfterMs, priority: requeueAfterMs > 0 ? 0 : priority })
       hooks.onReconcile?.(requeueAfterMs === undefined ? 'success' : 'requeue_after', (clock.monotonicNow() - startedMs) / 1000)
     } catch (error) {
       // Interrupted by the stop, whatever it threw because of that: nothing failed, and the next leader does it again.

@@ -43,6 +43,8 @@ export type WorkQueue = {
   forget(key: string): void
   /** Waits for a due key; `undefined` as soon as the signal aborts. */
   next(signal: AbortSignal): Promise<WorkItem | undefined>
+  /** Whether keys are due and nobody has taken them. */
+  hasDue(): boolean
   /** For how long each key that is taken has been. */
   workingSeconds(): readonly number[]
 }
@@ -154,6 +156,7 @@ export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
       add(key, { afterMs: backoffMs(failed, backoff, rng()), priority })
     },
     forget: (key) => void failures.delete(key),
+    hasDue: () => due.size > 0,
     workingSeconds: () => [...running.values()].map((sinceMs) => (clock.monotonicNow() - sinceMs) / 1000),
     next: (signal) =>
       new Promise((resolve) => {

@@ -35,7 +35,8 @@ test('an Event about a transition goes out once, when its status is written', as
     installation: 'default',
     clock,
   } as unknown as TaskBrokerDeps)
-  const reconcile = () => controller.reconcile('team/default', { signal: new AbortController().signal, log: silentLogger })
+  const reconcile = () =>
+    controller.reconcile('team/default', { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => false })
   await expect(reconcile()).rejects.toMatchObject({ code: 'TM_KUBE_UNAVAILABLE' })
   await expect(reconcile()).rejects.toMatchObject({ code: 'TM_KUBE_UNAVAILABLE' })
   expect(sent).toEqual([])

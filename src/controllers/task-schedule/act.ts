@@ -20,6 +20,8 @@ import { brokerKeyOf, type Context, type Memory, namesOf, type ScheduleSituation
 export type Acted = {
   readonly situation: ScheduleSituation | { readonly kind: 'Failed'; readonly error: unknown }
   readonly againAfterMs?: number | undefined
+  /** Nothing is left to do until something happens. */
+  readonly isWaiting?: boolean
   readonly happened: readonly SlotHappening[]
 }
 

@@ -1,6 +1,6 @@
 import { findCondition, isTerminating, type TaskSchedule, taskSchedules } from '../../api/index.ts'
 import { createConditionMetrics } from '../../observability/index.ts'
-import { soonest } from '../../runtime/index.ts'
+import { type ReconcileContext, soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
 import type { SlotHappening } from '../../services/slots/index.ts'
 import { closingMs, createStatusWriter, runningGaugeMs } from '../../services/status/index.ts'
@@ -26,9 +26,11 @@ import { outcomeOf, statusOf, transitionOf } from './status.ts'
 type Result = { readonly requeueAfterMs?: number }
 
 export function createTaskScheduleController(deps: TaskScheduleDeps): {
-  reconcile(key: string, context: Context): Promise<Result>
+  reconcile(key: string, context: ReconcileContext): Promise<Result>
 } {
   const memories = new Map<string, Memory>()
+  /** Those whose status has let others go first. */
+  const waited = new Set<string>()
   const status = createStatusWriter<TaskSchedule>({
     client: deps.client,
     resource: taskSchedules,
@@ -64,8 +66,20 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       deps.whereabouts.forget(ledger)
       forgetCalendars(deps.configMaps, key)
       status.forget(key)
+      waited.delete(key)
       if (terminating === undefined) memories.delete(key)
     }
+  }
+
+  /**
+   * Many slots are due in the same second, and a status takes longer than all that a slot needs at the broker. So after work at the broker the status
+   * waits for the keys that are due: once, so that it is written however much there is to do.
+   */
+  function letsOthersFirst(key: string, { situation, isWaiting, happened }: Acted, { areOthersDue }: ReconcileContext): boolean {
+    if (waited.delete(key) || situation.kind !== 'Driven' || isWaiting !== true) return false
+    if (happened.length === 0 || !areOthersDue()) return false
+    waited.add(key)
+    return true
   }
 
   return {
@@ -80,6 +94,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
 
       const acted = await act(deps, key, memory, decide(gathered), context)
       reportHappenings(deps, key, memory, acted.happened)
+      keepShown(memory, acted)
+      if (letsOthersFirst(key, acted, context)) return { requeueAfterMs: 0 }
       const { againAfterMs, details, ...blockages } = await findBlockages(deps, key, memory, context)
       memory.blockages = blockages
       const world = worldOf(deps, memory, gathered, acted, details)
@@ -98,6 +114,13 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       return soonest([acted.againAfterMs, written.againAfterMs, againAfterMs, trialMs, endsInMs])
     },
   }
+}
+
+/** What people read while no ledger can be read, and by which a broker that was restored from an older state is found out. */
+function keepShown(memory: Memory, { happened }: Acted): void {
+  // After a failure nothing is known of the ledger but what was written before.
+  const written = happened.findLast((each) => each.kind === 'Recorded')
+  memory.shown = memory.record?.ledger ?? written?.ledger ?? memory.shown
 }
 
 /** Events, metrics and acknowledgements of what took place, also if the look failed half-way: its error is thrown afterwards. */
@@ -123,7 +146,6 @@ function slotsLeft({ understood, left }: Gathered): World['slots'] {
 
 function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathered, { situation }: Acted, details: World['details']): World {
   if (situation.kind === 'Failed') throw situation.error
-  memory.shown = memory.record?.ledger ?? memory.shown
   const { schedule, status, suspension } = gathered
   const { trial } = memory
   return {

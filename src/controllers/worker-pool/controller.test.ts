@@ -72,7 +72,8 @@ function setup(poolInCache: WorkerPool = poolOf(), poolOnServer = poolInCache, d
     clock,
     statusBudget: createWriteBudget({ clock, perSecond: 10, closing: { isClosing: () => server.isClosing, noteGone: unused } }),
   } as unknown as WorkerPoolDeps)
-  const reconcile = () => controller.reconcile('acme/email', { signal: new AbortController().signal, log: silentLogger })
+  const reconcile = () =>
+    controller.reconcile('acme/email', { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => false })
   return { clock, server, cache, load, backlogs, reconcile }
 }
 
