@@ -12,12 +12,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis } from '../../hack/cluster/redis.ts'
-import { findCondition, taskSchedules, type Condition, type KubeObject } from '../../src/api/index.ts'
-import { systemClock } from '../../src/clock/index.ts'
 import { queueKeys, slotName } from '../../src/contract/index.ts'
 import { hasCode } from '../../src/errors/index.ts'
-import { createInformer, type KubeClient } from '../../src/kube/index.ts'
-import { silentLogger } from '../../src/observability/index.ts'
+import type { KubeClient } from '../../src/kube/index.ts'
 import { connectCluster, installCrds, namespaces } from '../support/cluster-client.ts'
 import { createBroker } from '../support/manifests.ts'
 import type { OperatorProcess } from '../support/operator-process.ts'
@@ -25,11 +22,11 @@ import { startPlainWorker } from '../support/plain-worker.ts'
 import { memoryOfCronJobs } from './cron-memory.ts'
 import { startBenchedOperator } from './operator.ts'
 import { createLoad, forbidCount, queues, sizeOf, type Size } from './scale-load.ts'
+import { minuteMs, untilSettled } from './slot-lateness.ts'
 import { percentiles } from './table.ts'
 import { countedBy, keptBy, usageOf } from './usage.ts'
 
 const namespace = 'scale'
-const minuteMs = 60_000
 /** A wait that lasts longer is reported as such, and the next stage begins. */
 const mostWaitMs = 120_000
 /** How long the benchmark looks for keys that go. */
@@ -118,7 +115,7 @@ function sampleMemory({ pid }: OperatorProcess): { takeMax(): number; stop(): vo
 async function measureStart(leader: OperatorProcess, client: KubeClient, commands: Redis, size: Size): Promise<void> {
   const startedMs = Date.now()
   const stop = new AbortController()
-  const settled = untilSettled(client, size.schedules, stop.signal)
+  const settled = untilSettled(client, namespace, size.schedules, stop.signal)
   await leader.logged('leading')
   const leadingMs = Date.now()
   line('start until it leads', seconds(leadingMs - startedMs))
@@ -141,34 +138,6 @@ async function firstAdded(commands: Redis, afterMs: number): Promise<number | un
     if (found.length > 0) return Math.min(...found)
   }
   return undefined
-}
-
-type Conditioned = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] } }
-
-/** When so many schedules are Ready; nothing but that is kept of them. */
-async function untilSettled(client: KubeClient, count: number, signal: AbortSignal): Promise<void> {
-  const ready = new Set<string>()
-  const all = Promise.withResolvers<void>()
-  const informer = createInformer<Conditioned>({
-    client,
-    resource: taskSchedules,
-    namespace,
-    clock: systemClock,
-    log: silentLogger,
-    rng: Math.random,
-    transform: ({ apiVersion, kind, metadata: { name, namespace: within, uid, resourceVersion }, status }) => ({
-      apiVersion,
-      kind,
-      metadata: { name, namespace: within, uid, resourceVersion } as KubeObject['metadata'],
-      status: { conditions: status?.conditions?.filter(({ type }) => type === 'Ready') ?? [] },
-    }),
-  })
-  informer.onChange((key, object) => {
-    if (findCondition(object?.status?.conditions, 'Ready')?.status === 'True') ready.add(key)
-    if (ready.size === count) all.resolve()
-  })
-  informer.start(signal)
-  await all.promise
 }
 
 /** The last seconds before a minute, then its slots. */

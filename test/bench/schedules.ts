@@ -13,32 +13,36 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startControlPlane } from '../../hack/cluster/control-plane.ts'
 import { startRedis } from '../../hack/cluster/redis.ts'
-import { findCondition, taskSchedules, type KubeObject, type Resource, type TaskSchedule } from '../../src/api/index.ts'
-import { systemClock } from '../../src/clock/index.ts'
-import { queueKeys, slotName, type Slot } from '../../src/contract/index.ts'
-import { createInformer, type KubeClient } from '../../src/kube/index.ts'
-import { silentLogger } from '../../src/observability/index.ts'
+import { taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
+import { slotName } from '../../src/contract/index.ts'
+import type { KubeClient } from '../../src/kube/index.ts'
 import { connectCluster, installCrds } from '../support/cluster-client.ts'
 import { createBroker } from '../support/manifests.ts'
-
 import { startPlainWorker } from '../support/plain-worker.ts'
 import { sendAll } from './at-once.ts'
 import { startBenchedOperator } from './operator.ts'
-import { percentiles, printRows, type Row } from './table.ts'
+import {
+  cronJobOf,
+  cronJobs,
+  cronOf,
+  firstMinute,
+  lateColumns,
+  lateRow,
+  lookMs,
+  minuteMs,
+  readyIn,
+  untilSettled,
+  watchJobs,
+} from './slot-lateness.ts'
+import { percentiles, printRows } from './table.ts'
 import { countedBy, usageOf } from './usage.ts'
 
 const namespace = 'default'
 const count = 1_000
 /** From the first creation to the first slot, at least: 3,000 objects have to be created and to come to rest. */
 const leadMs = 75_000
-const lookMs = 55_000
-const minuteMs = 60_000
 /** Around each slot, so that what belongs to it is counted with it. */
 const restMs = 2_000
-
-type Spec = KubeObject & { readonly spec: object }
-const cronJobs: Resource<Spec> = { group: 'batch', version: 'v1', kind: 'CronJob', plural: 'cronjobs', namespaced: true }
-const jobs: Resource<Spec> = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true }
 
 const phases = [
   { policy: 'Allow', title: 'placed ahead (Allow)' },
@@ -62,8 +66,8 @@ export async function benchSchedules(): Promise<void> {
 
   const firstMs = firstMinute(Date.now() + leadMs)
   const slotsMs = phases.map((_, index) => firstMs + index * minuteMs)
-  const seen = watchJobs(client, stop.signal)
-  const settled = untilSettled(client, stop.signal)
+  const seen = watchJobs(client, namespace, stop.signal)
+  const settled = untilSettled(client, namespace, phases.length * count, stop.signal)
   await createAll(client, slotsMs)
   const late = await Promise.race([settled.then(() => false), sleep(firstMs - Date.now() - 2_000, true)])
   if (late) console.log(`\nnot every TaskSchedule was ready 2 s before its slot: the figures below are not those of schedules at rest`)
@@ -76,7 +80,7 @@ export async function benchSchedules(): Promise<void> {
     const before = { ...usageOf(operator.pid), patches: await patches() }
     const runs = () => runsOf(recordFile, phase, slotMs)
     await untilAllOrLate(slotMs, () => runs().size >= count && (seen.get(slotMs)?.length ?? 0) >= count)
-    printPhase(phase, [...runs().values()], await readyOf(commands, phase, slotMs), seen.get(slotMs) ?? [])
+    printPhase(phase, [...runs().values()], await readyIn(commands, phase.policy, slotMs), seen.get(slotMs) ?? [])
     await sleep(restMs)
     const after = { ...usageOf(operator.pid), patches: await patches() }
     const cpuSeconds = (after.cpuSeconds - before.cpuSeconds).toFixed(1)
@@ -89,22 +93,8 @@ export async function benchSchedules(): Promise<void> {
   rmSync(folder, { recursive: true })
 }
 
-/** A minute such that the one after it is in the same hour, for one expression names both. */
-function firstMinute(afterMs: number): number {
-  const atMs = Math.ceil(afterMs / minuteMs) * minuteMs
-  return new Date(atMs).getUTCMinutes() === 59 ? atMs + minuteMs : atMs
-}
-
-/** An expression for minutes of one hour of today. */
-function cronOf(slotsMs: readonly number[]): string {
-  const hour = new Date(slotsMs[0] ?? 0).getUTCHours()
-  return `${slotsMs.map((slotMs) => new Date(slotMs).getUTCMinutes()).join(',')} ${hour} * * *`
-}
-
 async function createAll(client: KubeClient, slotsMs: readonly number[]): Promise<void> {
-  const container = { name: 'main', image: 'localhost/none:1' }
-  const jobTemplate = { spec: { suspend: true, template: { spec: { restartPolicy: 'Never', containers: [container] } } } }
-  const cronJob = { schedule: cronOf(slotsMs), timeZone: 'Etc/UTC', jobTemplate }
+  const cronJob = cronJobOf(cronOf(slotsMs))
   const requests = Array.from({ length: count }, (_, index) => [
     ...phases.map(({ policy }, at) => {
       const spec = { schedules: [cronOf([slotsMs[at] ?? 0])], concurrencyPolicy: policy, task: { type: 'bench', queue: policy } }
@@ -116,78 +106,25 @@ async function createAll(client: KubeClient, slotsMs: readonly number[]): Promis
   await sendAll(requests)
 }
 
-/** When every TaskSchedule says that its next slot will be dispatched. */
-async function untilSettled(client: KubeClient, signal: AbortSignal): Promise<void> {
-  const informer = createInformer<TaskSchedule>({
-    client,
-    resource: taskSchedules,
-    namespace,
-    clock: systemClock,
-    log: silentLogger,
-    rng: Math.random,
-  })
-  const ready = new Set<string>()
-  const all = Promise.withResolvers<void>()
-  informer.onChange((key, object) => {
-    if (findCondition(object?.status?.conditions, 'Ready')?.reason === 'SlotScheduled') ready.add(key)
-    if (ready.size === phases.length * count) all.resolve()
-  })
-  informer.start(signal)
-  await all.promise
-}
-
-/** By slot: how late each Job was seen. */
-function watchJobs(client: KubeClient, signal: AbortSignal): ReadonlyMap<number, readonly number[]> {
-  const informer = createInformer<Spec>({ client, resource: jobs, namespace, clock: systemClock, log: silentLogger, rng: Math.random })
-  const seen = new Map<number, number[]>()
-  informer.onChange((_, job, before) => {
-    const slot = job?.metadata.annotations?.['batch.kubernetes.io/cronjob-scheduled-timestamp']
-    if (slot === undefined || before !== undefined) return
-    const slotMs = Date.parse(slot)
-    seen.set(slotMs, [...(seen.get(slotMs) ?? []), Date.now() - slotMs])
-  })
-  informer.start(signal)
-  return seen
-}
-
 async function untilAllOrLate(slotMs: number, isAll: () => boolean): Promise<void> {
   await sleep(Math.max(0, slotMs - Date.now()))
   while (!isAll() && Date.now() < slotMs + lookMs) await sleep(1_000)
 }
 
-const isOf = (id: string, { policy }: Phase, slotMs: number): boolean => {
-  const slot: Slot = slotMs / 1_000
-  return id.startsWith(`tm/default/${namespace}/${policy.toLowerCase()}-`) && id.endsWith(`/${slotName(slot)}`)
-}
-
 /** By job: how late its handler was called first. */
-function runsOf(recordFile: string, phase: Phase, slotMs: number): ReadonlyMap<string, number> {
+function runsOf(recordFile: string, { policy }: Phase, slotMs: number): ReadonlyMap<string, number> {
   const runs = new Map<string, number>()
   for (const line of readFileSync(recordFile, 'utf8').split('\n')) {
     const [id = '', , time = ''] = line.split(' ')
-    if (isOf(id, phase, slotMs) && !runs.has(id)) runs.set(id, Date.parse(time) - slotMs)
+    const isOfPhase = id.startsWith(`tm/default/${namespace}/${policy.toLowerCase()}-`) && id.endsWith(`/${slotName(slotMs / 1_000)}`)
+    if (isOfPhase && !runs.has(id)) runs.set(id, Date.parse(time) - slotMs)
   }
   return runs
 }
 
-/** How late the jobs could be fetched, by the broker's clock: the ids of the entries of the queue's own stream tell. */
-async function readyOf(commands: Redis, phase: Phase, slotMs: number): Promise<readonly number[]> {
-  const ready = new Map<string, number>()
-  for (const [entryId, fields] of await commands.xrange(queueKeys('bull', phase.policy).events, '-', '+')) {
-    const of = (name: string): string => fields[fields.indexOf(name) + 1] ?? ''
-    const id = of('jobId')
-    if (of('event') === 'waiting' && isOf(id, phase, slotMs) && !ready.has(id)) ready.set(id, Number(entryId.split('-')[0]) - slotMs)
-  }
-  return [...ready.values()]
-}
-
 function printPhase({ title }: Phase, runs: readonly number[], ready: readonly number[], created: readonly number[]): void {
-  const row = (name: string, values: readonly number[]): Row => {
-    const inTime = values.filter((value) => value <= lookMs)
-    return { name, values: inTime, more: [(inTime.toSorted((a, b) => a - b).at(-1) ?? Number.NaN).toFixed(0), String(inTime.length)] }
-  }
-  const ours = [row('job is ready in the queue', ready), row('worker has the job', runs)]
+  const ours = [lateRow('job is ready in the queue', ready), lateRow('worker has the job', runs)]
   const whole = `${count.toLocaleString('en')} slots of one second, ${title}: late by (ms)`
-  printRows(whole, ours, row('Job of a CronJob exists', created), ['max', `within ${lookMs / 1_000} s`])
+  printRows(whole, ours, lateRow('Job of a CronJob exists', created), lateColumns)
   if (percentiles(runs).count < count) console.log(`  ${count - runs.length} of the runs did not come`)
 }
