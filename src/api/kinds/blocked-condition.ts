@@ -36,7 +36,8 @@ export const blockedCondition = {
     JobSuspended: { status: 'True', meaning: 'The Kubernetes Job has spec.suspend: true, so that it gets no pod.' },
     CreationRefused: {
       status: 'True',
-      meaning: 'The API server does not accept the Kubernetes Job now (a quota, a policy, a permission). The operator retries.',
+      meaning:
+        'The API server does not accept the Kubernetes Job or TaskExecution now (a quota, a policy, a permission). The operator retries.',
     },
   },
 } as const satisfies ConditionRegistry[string]
