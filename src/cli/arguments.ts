@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { suggestName, errorMessage } from '../errors/index.ts'
+import { suggestName, errorMessage, UsageError } from '../errors/index.ts'
 
 /** The arguments after a command's name. */
 export type Arguments = {
@@ -140,13 +140,13 @@ function parsed(argv: readonly string[], allowed: readonly string[]) {
   const unknown = tokens.find((token) => token.kind === 'option' && !known.includes(token.name))
   if (unknown?.kind === 'option') {
     const others = known.map((name) => `--${name}`)
-    throw usageError(`unknown option ${unknown.rawName}${suggestName(unknown.rawName, others)}`)
+    throw new UsageError(`unknown option ${unknown.rawName}${suggestName(unknown.rawName, others)}`)
   }
   try {
     return parseArgs({ args: [...argv], options: { ...common, ...special }, allowPositionals: true, strict: true })
   } catch (error) {
     // Node adds a long explanation of how to pass values that look like options.
-    throw usageError(errorMessage(error).split('. ')[0] ?? '')
+    throw new UsageError(errorMessage(error).split('. ')[0] ?? '')
   }
 }
 
@@ -167,7 +167,7 @@ export function parseDuration(text: string): number | undefined {
 function durationOption(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const ms = parseDuration(text)
-  if (ms === undefined) throw usageError(`${option} ${text}: write a duration such as 45m, 1h or 1d12h`)
+  if (ms === undefined) throw new UsageError(`${option} ${text}: write a duration such as 45m, 1h or 1d12h`)
   return ms
 }
 
@@ -182,17 +182,9 @@ export function parseTime(text: string): number | undefined {
 export function timeOption(option: string, text: string | undefined, example: string): string | undefined {
   if (text === undefined) return undefined
   const ms = parseTime(text)
-  if (ms === undefined) throw usageError(`${option} ${text}: write a time such as ${example}`)
-  if (ms < 0) throw usageError(`${option} ${text}: no slot is before 1970; write a time such as ${example}`)
+  if (ms === undefined) throw new UsageError(`${option} ${text}: write a time such as ${example}`)
+  if (ms < 0) throw new UsageError(`${option} ${text}: no slot is before 1970; write a time such as ${example}`)
   return text
-}
-
-/** Returns the number of an option, from 1 to `most`; undefined if it was not written. Throws a usage error that names the option. */
-export function countOption(option: string, text: string | undefined, most: number): number | undefined {
-  if (text === undefined) return undefined
-  const count = /^\d+$/u.test(text) && text.length <= String(most).length ? Number(text) : 0
-  if (count < 1 || count > most) throw usageError(`${option} ${text}: write a number from 1 to ${most}`)
-  return count
 }
 
 /** Formats the two largest parts that are not 0: `1d12h`, `45m`. */
@@ -206,16 +198,5 @@ export function formatDuration(ms: number): string {
   return parts.length === 0 ? '0s' : parts.slice(0, 2).join('')
 }
 
-/** Why a command cannot be carried out, for the user who typed it. `isUsage`: the user must type something else. */
-export class CommandError extends Error {
-  readonly isUsage: boolean
-
-  constructor(message: string, { isUsage = false } = {}) {
-    super(message)
-    this.isUsage = isUsage
-  }
-}
-
-export function usageError(message: string): CommandError {
-  return new CommandError(message, { isUsage: true })
-}
+/** Why a command cannot be carried out, for the user who typed it. */
+export class CommandError extends Error {}

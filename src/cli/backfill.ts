@@ -1,6 +1,7 @@
 import { kubeTime, maxBackfillRuns, maxParallelBackfillRuns } from '../api/index.ts'
+import { UsageError, countOption } from '../errors/index.ts'
 import { type NextSlots, slotsToBackfill, slotTable } from '../plans/index.ts'
-import { type Arguments, CommandError, countOption, formatDuration, timeOption, usageError } from './arguments.ts'
+import { type Arguments, CommandError, formatDuration, timeOption } from './arguments.ts'
 import type { Command } from './command.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
 import { readCalendars } from './next.ts'
@@ -30,7 +31,7 @@ export const backfill: Command = {
   prepare(args) {
     const [target, ...more] = args.positionals
     const reference = parseReference(target, ['TaskSchedule'])
-    if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
+    if (more.length > 0) throw new UsageError(`unexpected argument "${more[0]}"`)
     const range = rangeOf(args)
     const ttlMs = ttlOf(args)
     return async (context) => {
@@ -61,7 +62,7 @@ function planned({ slots }: NextSlots, { shown }: Reference): string {
 }
 
 function rangeOf({ from, to, order = 'oldest', parallelism, maxRuns }: Arguments) {
-  if (!Object.hasOwn(orders, order)) throw usageError(`--order ${order}: write oldest or newest`)
+  if (!Object.hasOwn(orders, order)) throw new UsageError(`--order ${order}: write oldest or newest`)
   return {
     from: neededTime('--from', from),
     to: neededTime('--to', to),
@@ -74,6 +75,6 @@ function rangeOf({ from, to, order = 'oldest', parallelism, maxRuns }: Arguments
 function neededTime(option: string, text: string | undefined): string {
   const example = '2026-11-01T00:00:00Z'
   const time = timeOption(option, text, example)
-  if (time === undefined) throw usageError(`missing ${option} TIME, such as ${option} ${example}`)
+  if (time === undefined) throw new UsageError(`missing ${option} TIME, such as ${option} ${example}`)
   return time
 }

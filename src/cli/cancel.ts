@@ -1,6 +1,6 @@
 import { taskExecutions, type KubeObject, type TaskExecution } from '../api/index.ts'
+import { UsageError } from '../errors/index.ts'
 import type { Applied } from '../kube/index.ts'
-import { usageError } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
 import { outcomeOf, waitForEnd } from './follow-run.ts'
 import { parseReference, readObject } from './reference.ts'
@@ -19,7 +19,7 @@ export const cancel: Command = {
   prepare({ positionals, wait }) {
     const [target, ...more] = positionals
     const reference = parseReference(target, ['TaskExecution'])
-    if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
+    if (more.length > 0) throw new UsageError(`unexpected argument "${more[0]}"`)
     return async (context) => {
       const run = await readObject(context, reference)
       const head = `${reference.shown}${context.where}`

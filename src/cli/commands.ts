@@ -1,5 +1,5 @@
-import { suggestName, errorMessage, hasCode } from '../errors/index.ts'
-import { parseArguments, CommandError, usageError } from './arguments.ts'
+import { suggestName, errorMessage, hasCode, UsageError } from '../errors/index.ts'
+import { parseArguments } from './arguments.ts'
 import { cancel } from './cancel.ts'
 import { type Command, type CommandDeps, renderHelp } from './command.ts'
 import { resume, scale, suspend } from './suspend.ts'
@@ -23,7 +23,7 @@ export async function runCommand(name: string, argv: readonly string[], deps: Co
   const { connect, out, err, program } = deps
   try {
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-    if (command === undefined) throw usageError(`unknown command "${name}"${suggestName(name, commandNames)}`)
+    if (command === undefined) throw new UsageError(`unknown command "${name}"${suggestName(name, commandNames)}`)
     const args = parseArguments(argv, Object.keys(command.options))
     if (args.help) {
       out(renderHelp(name, command, program))
@@ -43,7 +43,7 @@ export async function runCommand(name: string, argv: readonly string[], deps: Co
     out(`${words}\n`)
     return exitCode
   } catch (error) {
-    const isUsage = error instanceof CommandError && error.isUsage
+    const isUsage = error instanceof UsageError
     err(`${program} ${name}: ${errorMessage(error)}${nextAfter(error)}\n${isUsage ? `Try: ${program} ${name} --help\n` : ''}`)
     return isUsage ? 2 : 1
   }

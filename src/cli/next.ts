@@ -1,7 +1,7 @@
 import { configMaps, overrideAt, overrideOrigin, type TaskSchedule } from '../api/index.ts'
-import { hasCode } from '../errors/index.ts'
+import { hasCode, UsageError, countOption } from '../errors/index.ts'
 import { type CalendarFiles, configMapsOf, type ConfigMapReading, nextSlots, slotsLeftOf, slotTable } from '../plans/index.ts'
-import { type Arguments, CommandError, countOption, timeOption, usageError } from './arguments.ts'
+import { type Arguments, CommandError, timeOption } from './arguments.ts'
 import type { Command, CommandDeps, CommandResult, Context } from './command.ts'
 import { assumptionsOf, drawPreview, previewColumn, previewOf, type Assumed } from './preview.ts'
 import { parseReference, readObject, type Reference } from './reference.ts'
@@ -26,14 +26,14 @@ export const next: Command = {
   },
   prepare(args) {
     const [target, ...more] = args.positionals
-    if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
+    if (more.length > 0) throw new UsageError(`unexpected argument "${more[0]}"`)
     const wanted = wantedOf(args)
     const { filenames, namespace } = args
     if (filenames.length > 0) {
       const reference = target === undefined ? undefined : parseReference(target, ['TaskSchedule'])
       return { withoutCluster: (deps) => showWritten(deps, { filenames, namespace, reference }, wanted) }
     }
-    if (target === undefined) throw usageError('missing name: tsch/NAME, or -f FILE')
+    if (target === undefined) throw new UsageError('missing name: tsch/NAME, or -f FILE')
     const reference = parseReference(target, ['TaskSchedule'])
     return async (context) => {
       const schedule = await readObject(context, reference)
@@ -55,7 +55,7 @@ type Wanted = {
 }
 
 function wantedOf({ count, after, takesMs, outage, output }: Arguments): Wanted {
-  if (output !== undefined && output !== 'svg') throw usageError(`--output ${output}: write svg, or leave it out for a table`)
+  if (output !== undefined && output !== 'svg') throw new UsageError(`--output ${output}: write svg, or leave it out for a table`)
   const time = timeOption('--after', after, exampleTime)
   return {
     count: countOption('--count', count, mostCount) ?? defaultCount,
@@ -85,7 +85,7 @@ async function showWritten(deps: CommandDeps, { filenames, namespace, reference 
     )
   }
   if (wanted.isPicture && chosen.length > 1)
-    throw usageError(
+    throw new UsageError(
       `-o svg draws one schedule, and ${files} has ${chosen.length}: name one, such as tsch/${chosen[0]?.schedule.metadata.name}`,
     )
   const lines: string[] = []

@@ -1,7 +1,8 @@
 /** What the commands that write an override have in common. */
 import { overrideOrigin, type Override, overrideAt, type KubeObject, type Resource } from '../api/index.ts'
+import { UsageError } from '../errors/index.ts'
 import type { Applied, KubeClient } from '../kube/index.ts'
-import { usageError, formatDuration } from './arguments.ts'
+import { formatDuration } from './arguments.ts'
 import { type Context, fieldManager } from './command.ts'
 import { type Reference, type ObjectOf, resourceOf } from './reference.ts'
 
@@ -45,12 +46,12 @@ export async function startOverride(
 }
 
 export function requireDuration(forMs: number | undefined): number {
-  if (forMs === undefined) throw usageError('missing --for DURATION, such as --for 1h: every override ends by itself')
+  if (forMs === undefined) throw new UsageError('missing --for DURATION, such as --for 1h: every override ends by itself')
   return forMs
 }
 
 export function refuseExtraArguments(more: readonly string[]): void {
-  if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"; put a reason in quotes: --because "two words"`)
+  if (more.length > 0) throw new UsageError(`unexpected argument "${more[0]}"; put a reason in quotes: --because "two words"`)
 }
 
 type OverridableKind = 'WorkerPool' | 'TaskSchedule' | 'TaskQueue' | 'TaskAlert'

@@ -1,9 +1,10 @@
 /** What `taskmill next --takes`, `--outage` and `-o svg` tell: the slots of a schedule, carried out in advance. */
 import type { TaskSchedule } from '../api/index.ts'
+import { UsageError } from '../errors/index.ts'
 import type { Slot } from '../contract/index.ts'
 import { type CalendarFiles, type NextSlots, slotsLeftOf, type slotTable, summarizeFaults, understandSchedule } from '../plans/index.ts'
 import { describeStory, drawTimelines, type Interval, simulate, type Timeline } from '../timelines/index.ts'
-import { CommandError, formatDuration, parseTime, usageError } from './arguments.ts'
+import { CommandError, formatDuration, parseTime } from './arguments.ts'
 
 /** What is assumed of the runs, and of the operator. */
 export type Assumed = { readonly takesMs: number; readonly outage: Interval | undefined }
@@ -24,7 +25,7 @@ export function assumptionsOf(asked: {
 function intervalOf(text: string): Interval {
   const [from, until, ...more] = text.split('/').map(parseTime)
   if (from === undefined || until === undefined || more.length > 0 || from >= until)
-    throw usageError(`--outage ${text}: write two times, the earlier one first, such as 2026-11-29T01:00:00Z/2026-11-29T04:00:00Z`)
+    throw new UsageError(`--outage ${text}: write two times, the earlier one first, such as 2026-11-29T01:00:00Z/2026-11-29T04:00:00Z`)
   return { from: Math.floor(from / 1000), until: Math.ceil(until / 1000) }
 }
 

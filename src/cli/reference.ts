@@ -20,8 +20,8 @@ import {
   type TaskSchedule,
   type WorkerPool,
 } from '../api/index.ts'
-import { suggestName, hasCode } from '../errors/index.ts'
-import { CommandError, usageError } from './arguments.ts'
+import { suggestName, hasCode, UsageError } from '../errors/index.ts'
+import { CommandError } from './arguments.ts'
 import type { Context } from './command.ts'
 
 type Objects = {
@@ -67,14 +67,14 @@ export function formatReference(kind: KindName, name: string): string {
 export function parseReference<const K extends KindName>(text: string | undefined, allowed: readonly K[]): Reference<K> {
   const examples = allowed.map((kind) => formatReference(kind, 'NAME')).join(' or ')
   const [kindName = '', name = '', ...more] = (text ?? '').split('/')
-  if (text === undefined) throw usageError(`missing name: ${examples}`)
-  if (name === '' || more.length > 0) throw usageError(`"${text}" is not an object: write ${examples}`)
+  if (text === undefined) throw new UsageError(`missing name: ${examples}`)
+  if (name === '' || more.length > 0) throw new UsageError(`"${text}" is not an object: write ${examples}`)
   const asked = kindName.toLowerCase()
   const kind = allowed.find((each) => namesOf(each).includes(asked))
   if (kind === undefined) {
     const isKnown = Object.keys(declarations).some((each) => namesOf(each as KindName).includes(asked))
     const meant = isKnown ? '' : suggestName(kindName, allowed.flatMap(namesOf))
-    throw usageError(`"${kindName}" cannot be used here${meant === '' ? ': write' : `${meant} Write`} ${examples}`)
+    throw new UsageError(`"${kindName}" cannot be used here${meant === '' ? ': write' : `${meant} Write`} ${examples}`)
   }
   return { kind, name, shown: formatReference(kind, name) }
 }

@@ -1,8 +1,8 @@
 import { taskExecutions, type TaskExecution, type TaskSchedule } from '../api/index.ts'
-import { errorMessage } from '../errors/index.ts'
+import { errorMessage, UsageError } from '../errors/index.ts'
 import { describeInexact, findInexactNumbers, isRawNumber, parseJson } from '../json/index.ts'
 import type { Written } from '../kube/index.ts'
-import { type Arguments, CommandError, formatDuration, parseDuration, timeOption, usageError } from './arguments.ts'
+import { type Arguments, CommandError, formatDuration, parseDuration, timeOption } from './arguments.ts'
 import { type Command, type Context, fieldManager } from './command.ts'
 import { exitCodes, waitForEnd } from './follow-run.ts'
 import { parseReference, readObject, type Reference, formatReference } from './reference.ts'
@@ -41,12 +41,12 @@ export const run: Command = {
   prepare(args) {
     const [target, ...more] = args.positionals
     const source = sourceOf(target, args)
-    if (more.length > 0) throw usageError(`unexpected argument "${more[0]}"`)
+    if (more.length > 0) throw new UsageError(`unexpected argument "${more[0]}"`)
     if (args.payload !== undefined && source.kind === 'TaskDependency') {
-      throw usageError('a graph has parameters, not a payload: write --param KEY=VALUE')
+      throw new UsageError('a graph has parameters, not a payload: write --param KEY=VALUE')
     }
     if (args.params.length > 0 && source.kind !== 'TaskDependency') {
-      throw usageError(
+      throw new UsageError(
         source.kind === 'Task'
           ? '--param is for graphs (tdep/NAME); a task has a payload: write --payload'
           : '--param is for graphs (tdep/NAME); use --payload to change the payload of a schedule',
@@ -86,12 +86,15 @@ export const run: Command = {
 /** `tsch/NAME` and `tdep/NAME` are objects; with --queue it is the type of a task, which may contain a slash. */
 function sourceOf(target: string | undefined, { queue, broker }: Arguments): Source {
   if (queue !== undefined) {
-    if (target === undefined) throw usageError('missing type of the task: run TYPE --queue QUEUE')
+    if (target === undefined) throw new UsageError('missing type of the task: run TYPE --queue QUEUE')
     return { kind: 'Task', type: target, queue, ...(broker === undefined ? {} : { broker }) }
   }
-  if (broker !== undefined) throw usageError('--broker goes with TYPE --queue QUEUE only: a schedule or a graph runs on its own TaskBroker')
+  if (broker !== undefined)
+    throw new UsageError('--broker goes with TYPE --queue QUEUE only: a schedule or a graph runs on its own TaskBroker')
   if (target !== undefined && !target.includes('/')) {
-    throw usageError(`"${target}": to run a task of this type, add --queue QUEUE; to run an object, write tsch/${target} or tdep/${target}`)
+    throw new UsageError(
+      `"${target}": to run a task of this type, add --queue QUEUE; to run an object, write tsch/${target} or tdep/${target}`,
+    )
   }
   return parseReference(target, ['TaskSchedule', 'TaskDependency'])
 }
@@ -128,12 +131,12 @@ type Start = { readonly startTime?: string; readonly delaySeconds?: number }
 
 /** When the run starts; nothing: at once. */
 function startOf({ delay, at }: Arguments): Start {
-  if (delay !== undefined && at !== undefined) throw usageError('--delay and --at both say when the run starts: leave one of them out')
+  if (delay !== undefined && at !== undefined) throw new UsageError('--delay and --at both say when the run starts: leave one of them out')
   const startTime = timeOption('--at', at, exampleTime)
   if (startTime !== undefined) return { startTime }
   if (delay === undefined) return {}
   const ms = parseDuration(delay)
-  if (ms === undefined || ms > maxMs) throw usageError(`--delay ${delay}: write a duration such as 10m or 1d12h, at most 366d`)
+  if (ms === undefined || ms > maxMs) throw new UsageError(`--delay ${delay}: write a duration such as 10m or 1d12h, at most 366d`)
   return { delaySeconds: ms / 1000 }
 }
 
@@ -173,7 +176,7 @@ export function ttlOf({ ttl }: Arguments): number | undefined {
   if (ttl === undefined) return defaultTtlMs
   if (ttl === 'never') return undefined
   const ms = parseDuration(ttl)
-  if (ms === undefined || ms > maxMs) throw usageError(`--ttl ${ttl}: write a duration such as 1h or 7d, at most 366d, or never`)
+  if (ms === undefined || ms > maxMs) throw new UsageError(`--ttl ${ttl}: write a duration such as 1h or 7d, at most 366d, or never`)
   return ms
 }
 
@@ -183,13 +186,13 @@ function parseObject(text: string, what: string): object {
   try {
     value = parseJson(text)
   } catch (error) {
-    throw usageError(`${what} is not JSON: ${errorMessage(error)}`)
+    throw new UsageError(`${what} is not JSON: ${errorMessage(error)}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw usageError(`${what} must be a JSON object, such as {"retainDays": 1}`)
+    throw new UsageError(`${what} must be a JSON object, such as {"retainDays": 1}`)
   }
   const [inexact] = findInexactNumbers(value, '')
-  if (inexact !== undefined) throw usageError(`${what}: ${inexact.field}: ${describeInexact(inexact.text)}`)
+  if (inexact !== undefined) throw new UsageError(`${what}: ${inexact.field}: ${describeInexact(inexact.text)}`)
   return value
 }
 
@@ -199,8 +202,8 @@ export function parseParameters(params: readonly string[]): Readonly<Record<stri
   for (const param of params) {
     const at = param.indexOf('=')
     const key = param.slice(0, Math.max(0, at))
-    if (key === '') throw usageError(`--param ${param}: write KEY=VALUE, such as days=7`)
-    if (parameters.has(key)) throw usageError(`--param ${key} is given twice`)
+    if (key === '') throw new UsageError(`--param ${param}: write KEY=VALUE, such as days=7`)
+    if (parameters.has(key)) throw new UsageError(`--param ${key} is given twice`)
     parameters.set(key, valueOf(key, param.slice(at + 1)))
   }
   return parameters.size === 0 ? undefined : Object.fromEntries(parameters)
@@ -214,9 +217,9 @@ function valueOf(key: string, text: string): unknown {
     return text
   }
   if (isRawNumber(value)) {
-    throw usageError(`--param ${key}=${text} has more digits than a JSON number can keep. As text: --param '${key}="${text}"'`)
+    throw new UsageError(`--param ${key}=${text} has more digits than a JSON number can keep. As text: --param '${key}="${text}"'`)
   }
   const [inexact] = findInexactNumbers(value, key)
-  if (inexact !== undefined) throw usageError(`--param ${inexact.field}: ${describeInexact(inexact.text)}`)
+  if (inexact !== undefined) throw new UsageError(`--param ${inexact.field}: ${describeInexact(inexact.text)}`)
   return value
 }

@@ -1,5 +1,6 @@
 /** Commands that override a spec for a while: `scale`, `suspend`, `resume`. */
-import { CommandError, usageError } from './arguments.ts'
+import { UsageError } from '../errors/index.ts'
+import { CommandError } from './arguments.ts'
 import type { Command } from './command.ts'
 import { becauseHelp, startOverride, endOverride, refuseExtraArguments, requireDuration } from './override.ts'
 import { parseReference, readObject } from './reference.ts'
@@ -19,7 +20,7 @@ export const scale: Command = {
     const reference = parseReference(target, ['WorkerPool'])
     const replicas = Number(count)
     if (count === undefined || !/^\d{1,5}$/u.test(count) || replicas > 10_000) {
-      throw usageError(`missing number of replicas, 0 to 10000: scale ${reference.shown} 5 --for 1h`)
+      throw new UsageError(`missing number of replicas, 0 to 10000: scale ${reference.shown} 5 --for 1h`)
     }
     refuseExtraArguments(more)
     const ms = requireDuration(forMs)
@@ -65,7 +66,7 @@ export const resume: Command = {
     const reference = parseReference(target, suspendable)
     refuseExtraArguments(more)
     if (reference.kind === 'WorkerPool' && forMs !== undefined) {
-      throw usageError(`only an override suspends a pool, so a pool cannot be resumed for a while: leave --for out`)
+      throw new UsageError(`only an override suspends a pool, so a pool cannot be resumed for a while: leave --for out`)
     }
     return async (context) => {
       const { where, program } = context

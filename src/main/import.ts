@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import type { KubeObject, Resource } from '../api/index.ts'
 import { systemClock as clock } from '../clock/index.ts'
-import { errorMessage, suggestName } from '../errors/index.ts'
+import { errorMessage, suggestName, UsageError } from '../errors/index.ts'
 import { importBeatSchedule, importCronJobs, importJobSchedulers, renderDrafts } from '../import/index.ts'
 import { createKubeClient, listAll, loadKubeConfig } from '../kube/index.ts'
 import { jobSchedulersOf } from './import-redis.ts'
@@ -40,8 +40,6 @@ export type ImportMain = {
   readonly stop: AbortSignal
 }
 
-class WrongCall extends Error {}
-
 const converters = {
   cronjob: importCronJobs,
   celerybeat: importBeatSchedule,
@@ -71,7 +69,7 @@ export async function importMain(inputs: ImportMain): Promise<number> {
     )
     return converted === drafts.length ? 0 : 1
   } catch (error) {
-    const isUsage = error instanceof WrongCall
+    const isUsage = error instanceof UsageError
     write.err(`taskmill import: ${errorMessage(error)}\n${isUsage ? `\n${usage}` : ''}`)
     return isUsage ? 2 : 1
   }
@@ -97,16 +95,16 @@ function parse(argv: readonly string[]): Call | undefined {
   if (values.help) return undefined
   const [kind = '', path, ...more] = positionals
   const known = Object.keys(converters)
-  if (!Object.hasOwn(converters, kind)) throw new WrongCall(`write one of ${known.join(', ')}, is "${kind}"${suggestName(kind, known)}`)
-  if (more.length > 0) throw new WrongCall(`unexpected argument "${more[0]}"`)
+  if (!Object.hasOwn(converters, kind)) throw new UsageError(`write one of ${known.join(', ')}, is "${kind}"${suggestName(kind, known)}`)
+  if (more.length > 0) throw new UsageError(`unexpected argument "${more[0]}"`)
   const own = Object.hasOwn(sources, kind) ? sources[kind as keyof typeof sources] : undefined
   const wrong = Object.entries(sources).find(([, source]) => source !== own && values[source] === true)
-  if (wrong !== undefined) throw new WrongCall(`--${wrong[1]} goes with ${wrong[0]} only`)
+  if (wrong !== undefined) throw new UsageError(`--${wrong[1]} goes with ${wrong[0]} only`)
   const isFromSource = own !== undefined && values[own] === true
-  if (isFromSource === (path !== undefined)) throw new WrongCall(`write a file, or -${own === undefined ? '' : `, or --${own}`}`)
+  if (isFromSource === (path !== undefined)) throw new UsageError(`write a file, or -${own === undefined ? '' : `, or --${own}`}`)
   for (const [source, options] of Object.entries(optionsOf)) {
     const unused = isFromSource && source === own ? undefined : options.find((option) => values[option] !== undefined)
-    if (unused !== undefined) throw new WrongCall(`--${unused} goes with --${source} only: what a file says stays as it is`)
+    if (unused !== undefined) throw new UsageError(`--${unused} goes with --${source} only: what a file says stays as it is`)
   }
   return { kind: kind as Kind, path, options: values }
 }
@@ -133,7 +131,7 @@ function parsed(argv: readonly string[]) {
       },
     })
   } catch (error) {
-    throw new WrongCall(errorMessage(error).split('. ')[0])
+    throw new UsageError(errorMessage(error).split('. ')[0])
   }
 }
 

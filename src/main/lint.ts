@@ -1,7 +1,7 @@
 /** `taskmill lint`: provides the linter with arguments, files, standard input and output. */
 import { normalize } from 'node:path'
 import { parseArgs } from 'node:util'
-import { errorMessage } from '../errors/index.ts'
+import { countOption, errorMessage, UsageError } from '../errors/index.ts'
 import { countFindings, type Format, formats, lint, renderReport, summarizeReport } from '../lint/index.ts'
 import { type ManifestFiles, readManifests } from './manifest-files.ts'
 
@@ -25,8 +25,6 @@ export type LintMain = {
   readonly nowMs: number
 }
 
-class WrongCall extends Error {}
-
 /** Returns the exit code: 0 nothing to correct, 1 errors (or warnings, with --strict), 2 wrong usage. */
 export function lintMain({ argv, write, isColoured, nowMs }: LintMain): number {
   try {
@@ -48,7 +46,7 @@ export function lintMain({ argv, write, isColoured, nowMs }: LintMain): number {
     const { errors, warnings } = countFindings(report)
     return errors > 0 || (isStrict && warnings > 0) ? 1 : 0
   } catch (error) {
-    if (!(error instanceof WrongCall)) throw error
+    if (!(error instanceof UsageError)) throw error
     write.err(`taskmill lint: ${error.message}\n\n${usage}`)
     return 2
   }
@@ -67,19 +65,19 @@ type Call = {
 function parse(argv: readonly string[]): Call {
   const { values, positionals } = parsed(argv)
   const format = formats.find((each) => each === values.format)
-  if (format === undefined) throw new WrongCall(`unknown format ${JSON.stringify(values.format)}; write one of ${formats.join(', ')}`)
+  if (format === undefined) throw new UsageError(`unknown format ${JSON.stringify(values.format)}; write one of ${formats.join(', ')}`)
   const paths = [...new Set(positionals.length === 0 ? ['.'] : positionals.map((path) => (path === '-' ? path : normalize(path))))]
-  return { paths, format, isComplete: values.complete, isStrict: values.strict, isHelp: values.help, next: nextOf(values.next) }
+  return {
+    paths,
+    format,
+    isComplete: values.complete,
+    isStrict: values.strict,
+    isHelp: values.help,
+    next: countOption('--next', values.next, mostNext),
+  }
 }
 
 const mostNext = 1_000
-
-function nextOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const count = /^\d{1,4}$/u.test(text) ? Number(text) : 0
-  if (count < 1 || count > mostNext) throw new WrongCall(`--next ${text}: write a number from 1 to ${mostNext}`)
-  return count
-}
 
 function parsed(argv: readonly string[]) {
   try {
@@ -95,7 +93,7 @@ function parsed(argv: readonly string[]) {
       },
     })
   } catch (error) {
-    throw new WrongCall(errorMessage(error))
+    throw new UsageError(errorMessage(error))
   }
 }
 
@@ -103,7 +101,7 @@ function filesAt(path: string): ManifestFiles {
   try {
     return readManifests(path)
   } catch (error) {
-    throw new WrongCall(`cannot read ${path}: ${errorMessage(error)}`)
+    throw new UsageError(`cannot read ${path}: ${errorMessage(error)}`)
   }
 }
 
