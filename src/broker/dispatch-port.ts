@@ -54,14 +54,33 @@ export type LedgerWrite = {
   readonly counts?: readonly CountIncrement[]
   /** Jobs that are placed in the same moment, as `placeJobs` does; if they cannot be placed, nothing is written. */
   readonly places?: { readonly jobs: readonly PlacedJob[]; readonly brokerTimeMs: number } | undefined
+  /** Undefined: the schedule is in no concurrency group, and was in none. */
+  readonly group?: GroupWrite | undefined
 }
 
-/** `Conflict`: another revision is there, see `stored`. `Fenced`: the proof does not hold. Only `Written` changed anything. */
+/** What a write of a ledger says about its concurrency group. */
+export type GroupWrite = {
+  /** Undefined: the schedule leaves its group. */
+  readonly name: string | undefined
+  /** The active runs that the ledger has with this write. */
+  readonly runs: number
+  /** Set if the write starts runs: it is refused if the schedules of the group then have more than so many active runs in all. */
+  readonly limit?: number | undefined
+  /** Ledgers that no longer count, because their schedules are gone. */
+  readonly gone?: readonly string[] | undefined
+}
+
+/**
+ * `Conflict`: another revision is there, see `stored`. `Fenced`: the proof does not hold. `GroupFull`: the concurrency group has no room for the
+ * runs that the write starts. Only `Written` changed anything.
+ */
 export type LedgerAnswer = {
-  readonly outcome: 'Written' | 'Conflict' | 'Fenced' | 'TooEarly' | 'TooLate'
+  readonly outcome: 'Written' | 'Conflict' | 'Fenced' | 'TooEarly' | 'TooLate' | 'GroupFull'
   /** The stored ledger after the call; undefined: there is none. */
   readonly stored: StoredLedger | undefined
   readonly brokerTimeMs: number
+  /** With `GroupFull`: the active runs of the other schedules in the group, by the names of their ledgers. */
+  readonly groupRuns?: ReadonlyMap<string, number>
 }
 
 /** What a portion of a long work came to; a portion holds up other clients of the server for a millisecond or two. */

@@ -64,6 +64,7 @@ export type {
   EndedNode,
   EndedSlot,
   LedgerAnswer,
+  GroupWrite,
   LedgerWrite,
   PlacedJob,
   PlacedRef,

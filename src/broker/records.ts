@@ -4,6 +4,7 @@ import {
   type CountIncrement,
   countsKey,
   dispatcherKey,
+  groupsKey,
   installationOf,
   ledgerKey,
   ownersKey,
@@ -11,7 +12,16 @@ import {
   type OwnerMarker,
 } from '../contract/index.ts'
 import { hasOtherParent, placingOf } from './bullmq/index.ts'
-import type { BrokerLedgers, BrokerRuns, CountRequest, DispatchAnswer, LedgerAnswer, RunAnswer, StoredLedger } from './dispatch-port.ts'
+import type {
+  BrokerLedgers,
+  BrokerRuns,
+  CountRequest,
+  DispatchAnswer,
+  GroupWrite,
+  LedgerAnswer,
+  RunAnswer,
+  StoredLedger,
+} from './dispatch-port.ts'
 import { callScript, inParts, scriptsBeside } from './script.ts'
 
 const loadScript = scriptsBeside(import.meta.url)
@@ -69,7 +79,7 @@ export function createLedgers(
       return { stored, brokerTimeMs: (replies.at(-1) as readonly [number])[0] }
     },
 
-    async writeLedger({ ledger, expectedRevision, document, marker, proof, notBeforeMs, beforeMs, counts = [], places }) {
+    async writeLedger({ ledger, expectedRevision, document, marker, proof, notBeforeMs, beforeMs, counts = [], places, group }) {
       const placing =
         places === undefined ? { keys: [], args: [] } : placingOf(places.jobs, keyPrefix, proof.dispatcher, places.brokerTimeMs)
       const [reply] = await callScript(redis, writeLedgerScript, [
@@ -79,6 +89,7 @@ export function createLedgers(
             ledgerKey(keyPrefix, ledger),
             ownersKey(keyPrefix, installationOf(ledger)),
             countedKey(keyPrefix, proof.dispatcher),
+            groupsKey(keyPrefix, proof.dispatcher),
             ...countKeys(keyPrefix, installationOf(ledger), marker.namespace, counts),
             ...placing.keys,
           ],
@@ -93,6 +104,7 @@ export function createLedgers(
             notBeforeMs === undefined ? '' : Math.ceil(notBeforeMs),
             beforeMs === undefined ? '' : Math.ceil(beforeMs),
             counts.length,
+            ...groupArgs(group),
             ...countOutcomes(counts),
             ...placing.args,
           ],
@@ -100,6 +112,10 @@ export function createLedgers(
       ])
       const answer = reply as WriteReply
       if (answer[0] === 'OtherParent') throw hasOtherParent(answer[2])
+      if (answer[0] === 'GroupFull') {
+        const [outcome, brokerTimeMs, found, runs] = answer
+        return { outcome, brokerTimeMs, stored: parseStored(found), groupRuns: parseGroupRuns(runs) }
+      }
       const [outcome, brokerTimeMs, ...found] = answer
       if (outcome !== 'Written') return { outcome, brokerTimeMs, stored: parseStored(found) }
       return { outcome, brokerTimeMs, stored: document === undefined ? undefined : { revision: expectedRevision + 1, document } }
@@ -120,7 +136,20 @@ export function createLedgers(
   }
 }
 
-type WriteReply = readonly [LedgerAnswer['outcome'], number, ...([number, string] | [])] | readonly ['OtherParent', number, string]
+type WriteReply =
+  | readonly [Exclude<LedgerAnswer['outcome'], 'GroupFull'>, number, ...([number, string] | [])]
+  | readonly ['GroupFull', number, readonly [number, string] | readonly [], readonly (string | number)[]]
+  | readonly ['OtherParent', number, string]
+
+function groupArgs(group: GroupWrite | undefined): readonly (string | number)[] {
+  if (group === undefined) return ['', '', 0]
+  const { name, runs, limit, gone = [] } = group
+  return [name === undefined ? '0 ' : `${runs} ${name}`, limit ?? '', gone.length, ...gone]
+}
+
+function parseGroupRuns(reply: readonly (string | number)[]): ReadonlyMap<string, number> {
+  return new Map(inParts(reply, 2).map(([ledger, runs]) => [String(ledger), Number(runs)]))
+}
 
 type ClaimReply = readonly ['Held'] | readonly ['HeldByOther', string] | readonly ['Behind', number]
 

@@ -10,6 +10,7 @@ export {
   countedKey,
   countsKey,
   dispatcherKey,
+  groupsKey,
   ledgerKey,
   ownersKey,
   queueKeys,

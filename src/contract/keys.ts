@@ -102,6 +102,14 @@ export function countedKey(prefix: string, space: string): string {
   return taskmillKey(prefix, 'counted', space)
 }
 
+/**
+ * The active runs of one namespace's schedules that are in a concurrency group: a hash from the ledger's name to `<runs> <group>`. A schedule
+ * without an active run has no field. One key for all groups, so that a script that is given it can declare every key that it writes.
+ */
+export function groupsKey(prefix: string, space: string): string {
+  return taskmillKey(prefix, 'groups', space)
+}
+
 /** The owner markers of one installation: a hash from the name of the ledger, run, queue or dispatch lease to an `OwnerMarker`. */
 export function ownersKey(prefix: string, installation: string): string {
   return taskmillKey(prefix, 'owners', installation)

@@ -41,7 +41,7 @@ export function readVersion(value: unknown, name: string, newest: number): Field
   const it = readFields(value, name)
   const v = it['v']
   const isKnown = typeof v === 'number' && Number.isInteger(v) && v >= 1 && v <= newest
-  const known = Array.from({ length: newest }, (_, index) => index + 1).join(' and ')
+  const known = newest > 2 ? `1 to ${newest}` : newest === 2 ? '1 and 2' : '1'
   if (!isKnown) throw new TypeError(`v is ${JSON.stringify(v)}, but only ${known} are supported`)
   return it
 }

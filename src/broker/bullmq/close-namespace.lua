@@ -7,6 +7,7 @@
   KEYS[3]   the queues of the namespace: sorted set, empty when all are left
   KEYS[4]   the subjects of which ends were counted: sorted set of the bases of their counts, by the minute of the last end
   KEYS[5]   base of the done queue, with the separator: '<prefix>:<queue>:'
+  KEYS[6]   the active runs of schedules in concurrency groups: hash, of which something is left only where a user has removed a ledger
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   name of the dispatcher
   ARGV[4]   how many subjects, ARGV[5] how many done jobs at most
@@ -50,5 +51,5 @@ for _, part in ipairs({ 'meta', 'id', 'events', 'marker', 'pc', 'stalled', 'stal
   redis.call('DEL', done .. part)
 end
 redis.call('HDEL', KEYS[2], ARGV[3])
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[6])
 return 'Done'

@@ -1,5 +1,15 @@
 import type { Redis } from 'ioredis'
-import { countedKey, dispatcherKey, doneQueue, installationOf, jobIdsOf, ownersKey, queueKeys, queuesKey } from '../../contract/index.ts'
+import {
+  countedKey,
+  dispatcherKey,
+  doneQueue,
+  groupsKey,
+  installationOf,
+  jobIdsOf,
+  ownersKey,
+  queueKeys,
+  queuesKey,
+} from '../../contract/index.ts'
 import type { BrokerLedgers, DispatchProof } from '../dispatch-port.ts'
 import { callScript, scriptsBeside } from '../script.ts'
 
@@ -53,6 +63,7 @@ export function createClosing(redis: Redis, keyPrefix: string): Pick<BrokerLedge
         queuesKey(keyPrefix, dispatcher),
         countedKey(keyPrefix, dispatcher),
         queueKeys(keyPrefix, doneQueue(installationOf(dispatcher), namespace)).base,
+        groupsKey(keyPrefix, dispatcher),
       ]
       const { subjects, doneJobs } = removedAtOnce
       const [outcome] = await callScript(redis, closeScript, [{ keys, args: [epoch, holder, dispatcher, subjects, doneJobs] }])
