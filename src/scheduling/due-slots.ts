@@ -32,9 +32,10 @@ type DueSlots = {
  * - `Latest` fires the slots of the last 5 s; if there are none, the newest one.
  * - `Skip` does the same, but never fires a slot that is more than 30 s late.
  * - `All` fires the newest `missedRunsLimit` slots, including those of the last 5 s.
+ * While the concurrency group is full, no slot fires, and due ones wait.
  * While the schedule is suspended or held, no slot is decided. After a suspension, the change of timing decides them.
  */
-export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number): DueSlots {
+export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number, isGroupFull = false): DueSlots {
   const waiting = waitingSlots(ledger)
   if (plan.suspended || plan.isHeld === true) return { fire: [], wait: waiting, missed: [] }
   const { open, cursor } = ledger
@@ -105,7 +106,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
       const line = [...patient, ...fire]
       const limit = plan.queueLimit ?? defaultQueueLimit
       const isPastSettled = plan.dependsOnPast !== true || unsettledRun(ledger) === undefined
-      fire = line.slice(0, isFree && isPastSettled ? 1 : 0)
+      fire = line.slice(0, isFree && isPastSettled && !isGroupFull ? 1 : 0)
       wait = line.slice(fire.length, fire.length + limit)
       miss('QueueFull', line.slice(fire.length + limit))
     }

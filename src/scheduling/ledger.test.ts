@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { newestDecidedSlot, type Ledger } from './ledger.ts'
-import { parseLedger, timedBy } from './stored-ledger.ts'
+import { parseLedger, timedBy, versionedFor } from './stored-ledger.ts'
 import type { Timing } from './timing.ts'
 
 const full: Ledger = {
@@ -65,10 +65,20 @@ describe('a stored ledger', () => {
     expect(parseLedger(JSON.stringify(ledger))).toEqual({ ok: true, ledger: { ...full, v, timing: { ...timing, suspended: true } } })
   })
 
+  // An operator that knows only version 2 refuses a ledger with a group; without that it would start runs that the group does not count.
+  it('has version 3 as long as it has a concurrency group', () => {
+    const group = { name: 'warehouse', limit: 3 }
+    const grouped = versionedFor(full, { concurrencyPolicy: 'Queue', group })
+    expect(grouped).toEqual({ ...full, v: 3, group: 'warehouse' })
+    expect(parseLedger(JSON.stringify(grouped))).toEqual({ ok: true, ledger: grouped })
+    expect(versionedFor(grouped, { concurrencyPolicy: 'Queue' })).toEqual({ ...full, v: 2 })
+    expect(versionedFor(grouped, { concurrencyPolicy: 'Allow' })).toEqual(full)
+  })
+
   it.each([
     ['no JSON', '{', /cannot be read/u],
-    ['a later format', damaged({ v: 3 }), /v is 3, but only 1 and 2 are supported/u],
-    ['a broken version', damaged({ v: 1.5 }), /v is 1.5, but only 1 and 2 are supported/u],
+    ['a later format', damaged({ v: 4 }), /v is 4, but only 1 to 3 are supported/u],
+    ['a broken version', damaged({ v: 1.5 }), /v is 1.5, but only 1 to 3 are supported/u],
     ['no cursor', damaged({ cursor: null }), /cursor is not a number/u],
     [
       'an unknown state',

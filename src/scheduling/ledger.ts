@@ -24,6 +24,8 @@ export type SchedulePlan = {
   readonly concurrencyPolicy: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
   /** With `Queue`: how many slots may wait. */
   readonly queueLimit?: number | undefined
+  /** With `Queue`: a slot also waits until the schedules of this group have fewer active runs than `limit`: the lowest that any of them names. */
+  readonly group?: { readonly name: string; readonly limit: number } | undefined
   /** With `Queue`: a slot waits until the run before it has succeeded, or a later run by hand has. */
   readonly dependsOnPast?: boolean | undefined
   /** When the newest run by hand that succeeded ended (Unix ms). */
@@ -156,11 +158,13 @@ export type MissedRuns = { readonly count: number; readonly lastSlot: Slot; read
 export type Ledger = {
   /**
    * 2 if `timing` has a field that readers of version 1 do not know, or the policy is one: they would dispatch by the rest of it, or take the
-   * policy for `Allow`, so they must refuse the ledger.
+   * policy for `Allow`, so they must refuse the ledger. 3 with a `group`: readers of version 2 would start runs that it does not count.
    */
-  readonly v: 1 | 2
+  readonly v: 1 | 2 | 3
   /** The timing by which slots are decided. If the spec has another one, it is adopted first. */
   readonly timing: Timing & { readonly suspended: boolean }
+  /** The concurrency group in which its active runs count, by the broker's own record. */
+  readonly group?: string
   /** Every slot up to and including this one is final, unless it is open. */
   readonly cursor: Slot
   readonly open: readonly OpenSlot[]
@@ -233,6 +237,10 @@ export type Knowledge = {
   readonly followed?: Followed | undefined
   /** The primitives that exist for this schedule and belong to it. */
   readonly present?: readonly PrimitiveEngine[] | undefined
+  /** The concurrency group has no room for another run, or older slots of other schedules are before. */
+  readonly isGroupFull?: boolean | undefined
+  /** Slots of other schedules wait for room in the concurrency group. */
+  readonly isGroupAwaited?: boolean | undefined
 }
 
 /**

@@ -5,7 +5,8 @@
  */
 import type { Slot } from '../contract/index.ts'
 import { canPlaceAhead, decideDueSlots, findNextWake, findSlotsAhead, runsLeft } from './due-slots.ts'
-import { endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
+import { earliest, endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
+import { nextLookAtGroup } from './group.ts'
 import {
   isMadeFrom,
   isQueueGeneration,
@@ -64,8 +65,12 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     observeOverlaps(ledger, plan, knowledge, nowMs) ??
     replaceRuns(ledger, plan, knowledge, nowMs) ??
     settlePast(ledger, plan) ??
-    dispatchDue(ledger, plan, knowledge, nowMs) ?? { kind: 'Wait', untilMs: findNextWake(ledger, plan, knowledge.looked, nowMs) }
+    dispatchDue(ledger, plan, knowledge, nowMs) ?? { kind: 'Wait', untilMs: nextWake(ledger, plan, knowledge, nowMs) }
   )
+}
+
+function nextWake(ledger: Ledger, plan: SchedulePlan, { looked, isGroupFull }: Knowledge, nowMs: number): number | undefined {
+  return earliest(findNextWake(ledger, plan, looked, nowMs), nextLookAtGroup(ledger, plan, isGroupFull, nowMs))
 }
 
 /**
@@ -289,11 +294,11 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
  * Dispatches the placed slots that are due, decides the other due slots, and places the jobs of the next 90 s. A job of a queue is placed by the
  * write that decides its slot: queue and ledger are at one broker. Everything else is intended first.
  */
-function dispatchDue(ledger: Ledger, plan: SchedulePlan, { refused }: Knowledge, nowMs: number): Step | undefined {
+function dispatchDue(ledger: Ledger, plan: SchedulePlan, { refused, isGroupFull }: Knowledge, nowMs: number): Step | undefined {
   const now = slotAt(nowMs)
   const dispatched = slotsIn(ledger, 'Placed').filter((slot) => slot <= now)
   let next = withDispatched(ledger, dispatched, plan.epoch, nowMs)
-  const due = decideDueSlots(next, plan, nowMs)
+  const due = decideDueSlots(next, plan, nowMs, isGroupFull)
   for (const { reason, slots } of due.missed) next = withMissed(next, reason, slots)
   const by = { generation: plan.generation, epoch: plan.epoch, nowMs }
   next = withIntents(withWaiting(next, due.wait, by), due.fire, by)

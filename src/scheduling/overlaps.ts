@@ -8,11 +8,17 @@ import { inTime, notBefore } from './write-window.ts'
 
 /**
  * Before a slot is missed because of an active run (Overlap), waits for it or replaces it, check whether that run still exists. If it does not, the
- * next step ends it, and the slot can fire.
+ * next step ends it, and the slot can fire. The same for a run that takes the room of slots of other schedules.
  */
-export function observeOverlaps(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
+export function observeOverlaps(
+  ledger: Ledger,
+  plan: SchedulePlan,
+  { looked, isGroupAwaited }: Knowledge,
+  nowMs: number,
+): Step | undefined {
   const unknown = ledger.active.map(({ slot }) => slot).filter((slot) => !looked.has(slot))
   if (plan.concurrencyPolicy === 'Allow' || unknown.length === 0) return undefined
+  if (isGroupAwaited === true) return { kind: 'Look', slots: unknown }
   const { fire, wait, missed } = decideDueSlots(ledger, plan, nowMs)
   const before = new Set(waitingSlots(ledger))
   const overlaps =

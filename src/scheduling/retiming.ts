@@ -41,14 +41,14 @@ export function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): 
 }
 
 /**
- * Records the files of the calendars once they can be read, and who can read the ledger under this policy. What fell due since the timing was
+ * Records the files of the calendars once they can be read, the concurrency group, and who can read the ledger under this policy. What fell due since the timing was
  * adopted was not decided, and the catch-up policy decides it now.
  */
 export function adoptRest(ledger: Ledger, plan: SchedulePlan): Step | undefined {
   const files = plan.timing.calendars?.files
   const isRead = files !== undefined && files !== ledger.timing.calendars?.files
   const next = versionedFor(isRead ? { ...ledger, ...timedBy(plan.timing, plan.suspended) } : ledger, plan)
-  return isRead || next.v !== ledger.v ? { kind: 'Write', what: 'adopt', ledger: next } : undefined
+  return isRead || next.v !== ledger.v || next.group !== ledger.group ? { kind: 'Write', what: 'adopt', ledger: next } : undefined
 }
 
 /**

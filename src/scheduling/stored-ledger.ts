@@ -20,12 +20,13 @@ export function parseLedger(document: string): ParsedLedger {
 }
 
 function readLedger(value: unknown): Ledger {
-  const it = readVersion(value, 'the document', 2)
+  const it = readVersion(value, 'the document', 3)
   const timing = readFields(it['timing'], 'timing')
   const last = it['lastDispatched'] === undefined ? undefined : readFields(it['lastDispatched'], 'lastDispatched')
   return {
     ...timedBy(readTiming(timing), timing['suspended'] === true),
-    v: it['v'] === 2 ? 2 : 1,
+    v: it['v'] === 3 ? 3 : it['v'] === 2 ? 2 : 1,
+    ...readOptional('group', it['group'], readText),
     cursor: readNumber(it['cursor'], 'cursor'),
     open: readList(it['open'], 'open').map((each) => ({
       slot: readNumber(each['slot'], 'open.slot'),
@@ -73,10 +74,12 @@ export function timedBy(timing: Timing, suspended: boolean): Pick<Ledger, 'v' | 
   return { v: isVersionOne ? 1 : 2, timing: { ...timing, suspended } }
 }
 
-/** Returns the ledger with the version that it has under the policy of the plan. */
-export function versionedFor(ledger: Ledger, { concurrencyPolicy }: Pick<SchedulePlan, 'concurrencyPolicy'>): Ledger {
+/** Returns the ledger with the concurrency group, and the version, that it has under the policy of the plan. */
+export function versionedFor(ledger: Ledger, { concurrencyPolicy, group }: Pick<SchedulePlan, 'concurrencyPolicy' | 'group'>): Ledger {
+  if (group !== undefined) return { ...ledger, v: 3, group: group.name }
+  const { group: _, ...ungrouped } = ledger
   const { v } = timedBy(ledger.timing, ledger.timing.suspended)
-  return { ...ledger, v: versionOnePolicies.includes(concurrencyPolicy) ? v : 2 }
+  return { ...ungrouped, v: versionOnePolicies.includes(concurrencyPolicy) ? v : 2 }
 }
 
 function readTiming(it: Fields): Timing {
