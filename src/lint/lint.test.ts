@@ -303,6 +303,41 @@ it('two TaskQueues for one queue are an error at the later one', () => {
   ])
 })
 
+describe('a concurrency group of several schedules', () => {
+  const grouped = (name: string, limit: number, more = '') =>
+    schedule(`  everySeconds: 60\n  concurrencyPolicy: Queue\n  concurrencyGroup: {name: warehouse, limit: ${limit}}\n${more}${task}`, name)
+
+  it('with two limits is a warning at the later one, also in another file', () => {
+    expect(said({ 'x/a.yaml': grouped('a', 3), 'x/b.yaml': grouped('b', 3), 'x/c.yaml': grouped('c', 2) })).toEqual([
+      'x/c.yaml:7:39 warning TaskSchedule/c spec.concurrencyGroup.limit: TaskSchedule "a" has limit 3 for the group "warehouse", and the ' +
+        'lowest, 2, counts for all its schedules. Next: write the same limit in all of them',
+    ])
+  })
+
+  it('in two namespaces or folders is two groups, unless all of it meets', () => {
+    const files = { 'x/a.yaml': grouped('a', 3), 'y/b.yaml': grouped('b', 2) }
+    expect(said(files)).toEqual([])
+    expect(said(files, { isComplete: true }).filter((each) => each.includes('limit 3 for the group'))).toHaveLength(1)
+    const other = grouped('b', 2).replace('{name: b}', '{name: b, namespace: other}')
+    expect(said({ 'x/a.yaml': grouped('a', 3).replace('{name: a}', '{name: a, namespace: acme}'), 'x/b.yaml': other })).toEqual([])
+  })
+
+  it('at two TaskBrokers counts for each of them, which is a warning', () => {
+    expect(said({ 'x/a.yaml': grouped('a', 3), 'x/b.yaml': grouped('b', 2, '  brokerRef: {name: other}\n') })).toEqual([
+      'x/b.yaml:7:22 warning TaskSchedule/b spec.concurrencyGroup.name: TaskSchedule "a" is in the group "warehouse" at TaskBroker "default", ' +
+        'this one at "other": each TaskBroker counts for itself. Next: use one TaskBroker, or give the groups two names',
+    ])
+  })
+
+  it.each(['Allow', 'Forbid', 'Replace'])('with a policy that cannot wait is an error: %s', (policy) => {
+    const spec = `  everySeconds: 60\n  concurrencyPolicy: ${policy}\n  concurrencyGroup: {name: warehouse, limit: 2}\n${task}`
+    expect(said(schedule(spec))).toEqual([
+      'a.yaml:7:3 error TaskSchedule/nightly spec.concurrencyGroup: with concurrencyGroup slots wait for room in the group, which they do with ' +
+        'concurrencyPolicy Queue only. Set concurrencyPolicy: Queue, or remove concurrencyGroup',
+    ])
+  })
+})
+
 it('an alert that its schedule can never make fire is an error, unless another schedule of that name is meant', () => {
   const alert =
     'apiVersion: taskmill.dev/v1alpha1\nkind: TaskAlert\nmetadata: {name: failing}\n' +

@@ -35,7 +35,12 @@ type Options = { readonly isComplete: boolean }
 type Named = { readonly name: string; readonly of: Known }
 
 export function findReferenceFaults(all: readonly Known[], options: Options): readonly Noticed[] {
-  return [...findDuplicates(all, options), ...findQueueConflicts(all, options), ...findMissing(all, options)]
+  return [
+    ...findDuplicates(all, options),
+    ...findQueueConflicts(all, options),
+    ...findGroupConflicts(all, options),
+    ...findMissing(all, options),
+  ]
 }
 
 function findDuplicates(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
@@ -79,6 +84,48 @@ function findQueueConflicts(all: readonly Known[], { isComplete }: Options): rea
     const message = `TaskQueue "${first.name ?? ''}" also configures queue "${queueName}"; only the older one takes effect. Next: merge them into one`
     return [{ known, severity: 'error' as const, field: 'spec.queueName', message }]
   })
+}
+
+/** A concurrency group is what its schedules say of it, all of them the same. */
+function findGroupConflicts(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
+  const seen: Grouped[] = []
+  return all.flatMap((known) => {
+    const own = groupOf(known)
+    if (own === undefined) return []
+    const others = seen.filter(
+      (each) => each.name === own.name && canShareNamespace(known, each.known) && (isComplete || isBeside(known, each.known)),
+    )
+    seen.push(own)
+    const elsewhere = others.find((each) => brokerOf(each.known) !== brokerOf(known))
+    const other = others.find((each) => brokerOf(each.known) === brokerOf(known) && each.limit !== own.limit)
+    return [
+      ...(other === undefined ? [] : [differentLimit(own, other)]),
+      ...(elsewhere === undefined ? [] : [differentBroker(own, elsewhere)]),
+    ]
+  })
+}
+
+type Grouped = { readonly known: Known; readonly name: string; readonly limit: number }
+
+function groupOf(known: Known): Grouped | undefined {
+  const group = known.kind.kind === 'TaskSchedule' ? known.spec['concurrencyGroup'] : undefined
+  if (!isObject(group)) return undefined
+  const { name, limit } = group
+  return typeof name === 'string' && typeof limit === 'number' ? { known, name, limit } : undefined
+}
+
+function differentLimit({ known, name, limit }: Grouped, other: Grouped): Noticed {
+  const message =
+    `TaskSchedule "${other.known.name ?? ''}" has limit ${other.limit} for the group "${name}", and the lowest, ${Math.min(limit, other.limit)}, ` +
+    'counts for all its schedules. Next: write the same limit in all of them'
+  return { known, severity: 'warning', field: 'spec.concurrencyGroup.limit', message }
+}
+
+function differentBroker({ known, name }: Grouped, other: Grouped): Noticed {
+  const message =
+    `TaskSchedule "${other.known.name ?? ''}" is in the group "${name}" at TaskBroker "${brokerOf(other.known)}", this one at "${brokerOf(known)}": ` +
+    'each TaskBroker counts for itself. Next: use one TaskBroker, or give the groups two names'
+  return { known, severity: 'warning', field: 'spec.concurrencyGroup.name', message }
 }
 
 function findMissing(all: readonly Known[], { isComplete }: Options): readonly Noticed[] {
