@@ -48,6 +48,7 @@ import { countAttempt, createDelivery, createNotifier, type Notifier } from '../
 import { createOrphanedData, type OrphanedData, type OrphanedDataDeps, type OwnedKind } from '../services/orphaned-data/index.ts'
 import { type ConfigMaps, createConfigMaps } from '../services/config-maps/index.ts'
 import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../services/secrets/index.ts'
+import { type ConcurrencyGroups, createConcurrencyGroups } from '../services/slots/index.ts'
 import { createRunCounts, createSignals, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
 import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
@@ -110,6 +111,8 @@ export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer'
   readonly brokerClock: BrokerClock
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
+  /** Whose slot of a concurrency group starts next. */
+  readonly groups: ConcurrencyGroups
   readonly orphanedData: OrphanedData
   /** Counts of ended runs. */
   readonly counts: RunCounts
@@ -244,7 +247,7 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
   }
 }
 
-type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' | 'tracking' | 'orphanedData'>
+type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' | 'groups' | 'tracking' | 'orphanedData'>
 
 /** The kinds of objects that leave data in brokers. */
 const ownerResources: Readonly<Record<OwnedKind, Resource<KubeObject>>> = {
@@ -336,6 +339,7 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     engine,
     counts,
     whereabouts: createWhereabouts({ brokers, clock, log }),
+    groups: createConcurrencyGroups({ clock }),
     tracking,
     orphanedData,
   }

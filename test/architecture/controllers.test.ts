@@ -12,7 +12,7 @@ const subjects: Readonly<Record<string, readonly string[]>> = {
   'task-alert': ['alerting', 'target'],
   'task-execution': ['node-table', 'whereabouts'],
   'task-queue': ['rates'],
-  'task-schedule': ['blockage', 'run-conditions'],
+  'task-schedule': ['blockage', 'group', 'run-conditions'],
   'worker-pool': ['deployment'],
 }
 function strayFiles(paths: readonly string[]): readonly string[] {

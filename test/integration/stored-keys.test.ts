@@ -73,6 +73,7 @@ it('every key is in the table, and none is left when the namespace is deleted', 
   const task = { type: 'x', queue: 'work', retry: { maxRetries: 0 } }
   const worker = home.consume('work', async (job) => {
     if (job.data?.fails === true) throw new Error('it fails')
+    if (job.data?.takesMs !== undefined) await new Promise((resolve) => setTimeout(resolve, job.data.takesMs))
     return { done: true }
   })
 
@@ -85,6 +86,12 @@ it('every key is in the table, and none is left when the namespace is deleted', 
     everySeconds: 3,
     concurrencyPolicy: 'Forbid',
     task: { ...task, payload: { fails: true } },
+  })
+  await createSchedule(client, namespace, 'grouped', {
+    everySeconds: 1,
+    concurrencyPolicy: 'Queue',
+    concurrencyGroup: { name: 'warehouse', limit: 1 },
+    task: { ...task, payload: { takesMs: 700 } },
   })
   await home.graph('graph', {
     nodes: [
@@ -108,7 +115,12 @@ it('every key is in the table, and none is left when the namespace is deleted', 
   await home.schedule('often', ({ status }) => status?.lastResult === 'Succeeded')
   await home.schedule('failing', ({ status }) => status?.lastResult === 'Failed')
   await home.schedule('graphs', ({ status }) => status?.lastResult === 'Succeeded')
-  await look()
+  // It has a field only while a run is active.
+  const hasSeenGroup = async () => {
+    await look()
+    return seen.has('.taskmill:groups:<space>')
+  }
+  await expect.poll(hasSeenGroup, { timeout: 20_000 }).toBe(true)
 
   // Expiry: what a run with a TTL had goes with it.
   const runOf = (name: string) => `bull:.taskmill:run:default/${namespace}/run/${name}`

@@ -164,6 +164,16 @@ export const taskScheduleConditions = {
       },
     },
   },
+  GroupLimitDiffers: {
+    meaning: 'Present only while True: another TaskSchedule names a lower limit for the concurrencyGroup of this one.',
+    reasons: {
+      LowestCounts: {
+        status: 'True',
+        meaning:
+          'The lowest limit counts for all schedules of the group; the message says which it is. Write the same limit in all of them.',
+      },
+    },
+  },
   Late: {
     meaning:
       'Whether a slot was dispatched, or still waits for that, more than 30 s after it was due; or whether nothing has started its run within 5 ' +

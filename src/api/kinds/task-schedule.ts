@@ -150,6 +150,13 @@ const spec = object({
       fieldPath: '.queueLimit',
     },
     {
+      rule: "!has(self.concurrencyGroup) || self.concurrencyPolicy == 'Queue'",
+      message:
+        'with concurrencyGroup slots wait for room in the group, which they do with concurrencyPolicy Queue only. Set concurrencyPolicy: Queue, ' +
+        'or remove concurrencyGroup',
+      fieldPath: '.concurrencyGroup',
+    },
+    {
       rule: "!has(self.dependsOnPast) || !self.dependsOnPast || self.concurrencyPolicy == 'Queue'",
       message:
         'with dependsOnPast slots wait for the run before them, which they do with concurrencyPolicy Queue only. Set concurrencyPolicy: Queue, or ' +
@@ -254,6 +261,30 @@ const spec = object({
         maximum: 100,
       }),
     ),
+    concurrencyGroup: optional(
+      object({
+        description:
+          'With concurrencyPolicy Queue: a limit over several schedules. All TaskSchedules of this namespace and TaskBroker that name the same ' +
+          'group have at most `limit` active runs together. A due slot that finds no room waits; room goes to the oldest slot. Runs by hand and ' +
+          'backfills do not count.',
+        fields: {
+          name: string({
+            description: 'Name of the group: lower-case letters, digits and hyphens. Nothing else declares it.',
+            minLength: 1,
+            maxLength: 63,
+            pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+            example: 'warehouse',
+          }),
+          limit: integer({
+            description:
+              'How many runs of the group may be active. Write the same number in all its schedules: if they differ, the lowest counts (condition ' +
+              'GroupLimitDiffers).',
+            minimum: 1,
+            maximum: 1000,
+          }),
+        },
+      }),
+    ),
     dependsOnPast: optional(
       boolean({
         description:
@@ -346,7 +377,9 @@ const status = object({
     ),
     next: text('The next slot, without seconds if they are zero; a column of kubectl get.', 32),
     activeRuns: count('Dispatched runs without a final outcome.'),
-    waitingSlots: count('Due slots that wait for the active run, with concurrencyPolicy Queue. Missing: none.'),
+    waitingSlots: count(
+      'Due slots that wait for the active run or for room in the concurrencyGroup, with concurrencyPolicy Queue. Missing: none.',
+    ),
     active: optional(
       list({
         description: 'The oldest ten of those runs, and what each waits for.',

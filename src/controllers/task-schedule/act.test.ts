@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
 import type { TaskSchedule } from '../../api/index.ts'
+import { fakeClock } from '../../clock/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { understandSchedule } from '../../plans/index.ts'
 import type { SchedulePlan } from '../../scheduling/index.ts'
+import { createConcurrencyGroups } from '../../services/slots/index.ts'
 import { act } from './act.ts'
 import type { Memory, TaskScheduleDeps } from './gather.ts'
 
@@ -55,7 +57,7 @@ function setup() {
       if (!understood.ok) throw new Error('has faults')
       const { plan, start } = understood
       const context = { signal: new AbortController().signal, log: silentLogger }
-      await act(deps, 'team/nightly', memory, { kind: 'Plan', plan, start, heldBy: undefined }, context)
+      await act(deps, 'team/nightly', memory, { decision: { kind: 'Plan', plan, start, heldBy: undefined }, group: undefined }, context)
       return plans.at(-1)
     },
   }
@@ -83,4 +85,37 @@ it('calendars that were removed are forgotten', async () => {
   await drive(scheduleWithout('2026-12-24'))
   await drive(scheduleWithout(undefined))
   expect((await drive(scheduleWithout('2026-12-31')))?.formerCalendars).toBeUndefined()
+})
+
+it.each([
+  { name: 'has a ledger that cannot be read', situation: { kind: 'Unreadable', message: 'v is 4' }, left: undefined, runs: 1 },
+  { name: 'has a run that has just ended', situation: { kind: 'Postponed', message: 'exceeded quota' }, left: 0, runs: 0 },
+])('a schedule that cannot start and $name holds up nobody in its group', async ({ situation, left, runs }) => {
+  const groups = createConcurrencyGroups({ clock: fakeClock() })
+  const memory = { schedule: scheduleWithout(undefined), shown: { active: [{ slot: 1 }] } } as unknown as Memory
+  const keys = ['team/nightly', 'team/other']
+  const memberOf = (key: string) => ({ group: 'team/default/g', key, members: () => keys, limit: 2 })
+  groups.place(memberOf('team/nightly'), 7).mayStart({ head: 1, runs: 1 })
+  const deps = {
+    groups,
+    engine: {
+      leaseAt: () => ({ kind: 'Held', endpoint: {}, proof: { epoch: 7 } }),
+      async drive() {
+        Object.assign(memory, { record: left === undefined ? undefined : { ledger: { active: [], timing: {} } } })
+        return { situation, happened: [] }
+      },
+    },
+    tracking: { track: () => undefined },
+    installation: 'default',
+  } as unknown as TaskScheduleDeps
+  const understood = understandSchedule(memory.schedule)
+  if (!understood.ok) throw new Error('has faults')
+  const { plan, start } = understood
+  const membership = { ...memberOf('team/nightly'), name: 'g', ownLimit: 2, lowestIn: 'nightly' }
+  const context = { signal: new AbortController().signal, log: silentLogger }
+  await act(deps, 'team/nightly', memory, { decision: { kind: 'Plan', plan, start, heldBy: undefined }, group: membership }, context)
+  const view = groups.show(memberOf('team/other'))
+  expect(view.running).toEqual(runs === 0 ? [] : [{ key: 'team/nightly', runs }])
+  expect(view.first).toBeUndefined()
+  expect(groups.place(memberOf('team/other'), 7).mayStart({ head: 2, runs: 0 })).toBe(true)
 })

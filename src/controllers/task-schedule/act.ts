@@ -9,11 +9,13 @@ import {
   createQueueSlots,
   createSlotKind,
   deletionPlan,
+  type GroupPlace,
   type SlotExecutor,
   type SlotHappening,
   type SlotPostponed,
 } from '../../services/slots/index.ts'
 import type { Decision } from './decide.ts'
+import type { Membership } from './group.ts'
 import { brokerKeyOf, type Context, type Memory, namesOf, type ScheduleSituation, type TaskScheduleDeps, understoodOf } from './gather.ts'
 
 /** What has become of a look: the situation, when to look again, and what was written meanwhile. */
@@ -26,7 +28,29 @@ export type Acted = {
 }
 
 /** Drives the slots of a schedule, as far as the dispatch lease and the decision allow it. */
-export async function act(deps: TaskScheduleDeps, key: string, memory: Memory, decision: Decision, context: Context): Promise<Acted> {
+export async function act(
+  deps: TaskScheduleDeps,
+  key: string,
+  memory: Memory,
+  { decision, group }: { readonly decision: Decision; readonly group: Membership | undefined },
+  context: Context,
+): Promise<Acted> {
+  const acted = await driveSlots(deps, key, memory, { decision, group }, context)
+  // What cannot start holds up nobody else in its group.
+  const lease = deps.engine.leaseAt(brokerKeyOf(memory.schedule))
+  if (group === undefined || lease.kind !== 'Held') return acted
+  if (acted.situation.kind === 'Driven') deps.groups.looked(group, lease.proof.epoch)
+  else deps.groups.stepAside(group, lease.proof.epoch, (memory.record?.ledger ?? memory.shown)?.active.length ?? 0)
+  return acted
+}
+
+async function driveSlots(
+  deps: TaskScheduleDeps,
+  key: string,
+  memory: Memory,
+  { decision, group }: { readonly decision: Decision; readonly group: Membership | undefined },
+  context: Context,
+): Promise<Acted> {
   followEnds(deps, key, memory, decision)
   if (decision.kind === 'Invalid') {
     Object.assign(memory, { record: undefined, undecidedSinceMs: undefined })
@@ -36,7 +60,12 @@ export async function act(deps: TaskScheduleDeps, key: string, memory: Memory, d
   const isWanted = () => isThere(deps, key)
   const formerCalendars = memory.calendars
   const kindAt = (site: Site) =>
-    kindOf(deps, key, memory, site, { plan: { ...plan, formerCalendars, epoch: site.proof.epoch }, start, isWanted })
+    kindOf(deps, key, memory, site, {
+      plan: { ...plan, formerCalendars, epoch: site.proof.epoch },
+      start,
+      group: group && deps.groups.place(group, site.proof.epoch),
+      isWanted,
+    })
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
   keepCalendars(memory, plan)
   return { ...driven, situation: situationOf(driven, heldBy) }
@@ -69,7 +98,12 @@ export async function remove(deps: TaskScheduleDeps, key: string, memory: Memory
   const start = understood.ok ? understood.start : undefined
   const isWanted = () => !isThere(deps, key)
   const kindAt = (site: Site) =>
-    kindOf(deps, key, memory, site, { plan: deletionPlan(schedule.spec.deletionPolicy, site.proof.epoch), start, isWanted })
+    kindOf(deps, key, memory, site, {
+      plan: deletionPlan(schedule.spec.deletionPolicy, site.proof.epoch),
+      start,
+      group: undefined,
+      isWanted,
+    })
   return deps.engine.remove(memory, brokerKeyOf(schedule), kindAt, context)
 }
 
@@ -79,9 +113,14 @@ function isThere({ schedules }: TaskScheduleDeps, key: string): boolean {
   return schedule !== undefined && !isTerminating(schedule)
 }
 
-type Wish = { readonly plan: SchedulePlan; readonly start: SlotStart | undefined; readonly isWanted: () => boolean }
+type Wish = {
+  readonly plan: SchedulePlan
+  readonly start: SlotStart | undefined
+  readonly group: GroupPlace | undefined
+  readonly isWanted: () => boolean
+}
 
-function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site, { plan, start, isWanted }: Wish) {
+function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site, { plan, start, group, isWanted }: Wish) {
   const { ledger } = namesOf(deps.installation, key)
   const marker = markerOf(deps, memory)
   return createSlotKind(deps, {
@@ -91,6 +130,7 @@ function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site,
     plan,
     memory,
     executors: executorsOf(deps, key, memory, site, { start, generation: plan.generation }),
+    group,
     isWanted,
   })
 }

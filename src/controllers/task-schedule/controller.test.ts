@@ -61,6 +61,7 @@ function setup(failures = 0) {
     log: silentLogger,
     configMaps: { follow: () => new Map() },
     whereabouts: { forget: () => undefined },
+    groups: { forget: () => undefined },
     orphanedData: { lookAgain: () => void count.sweeps++ },
     metrics: createMetrics({ now: () => 0 }),
     clock: fakeClock(),

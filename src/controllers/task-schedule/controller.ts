@@ -65,6 +65,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       deps.tracking.untrack(ledger)
       deps.whereabouts.forget(ledger)
       forgetCalendars(deps.configMaps, key)
+      deps.groups.forget(key)
       status.forget(key)
       waited.delete(key)
       if (terminating === undefined) memories.delete(key)
@@ -92,7 +93,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const before = status.latest(key, schedule)
       const gathered = await gather(deps, key, memory, before, context)
 
-      const acted = await act(deps, key, memory, decide(gathered), context)
+      const acted = await act(deps, key, memory, { decision: decide(gathered), group: gathered.group }, context)
       reportHappenings(deps, key, memory, acted.happened)
       keepShown(memory, acted)
       if (letsOthersFirst(key, acted, context)) return { requeueAfterMs: 0 }
@@ -144,9 +145,15 @@ function slotsLeft({ understood, left }: Gathered): World['slots'] {
   return left.kind === 'Left' ? left.plan.slots : undefined
 }
 
-function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathered, { situation }: Acted, details: World['details']): World {
+function worldOf(
+  { engine, groups }: TaskScheduleDeps,
+  memory: Memory,
+  gathered: Gathered,
+  { situation }: Acted,
+  details: World['details'],
+): World {
   if (situation.kind === 'Failed') throw situation.error
-  const { schedule, status, suspension } = gathered
+  const { schedule, status, suspension, group } = gathered
   const { trial } = memory
   return {
     schedule,
@@ -158,6 +165,7 @@ function worldOf({ engine }: TaskScheduleDeps, memory: Memory, gathered: Gathere
     details,
     slots: slotsLeft(gathered),
     ledger: memory.shown,
+    group: group && { ...group, ...groups.show(group) },
     nowMs: engine.now(memory),
   }
 }

@@ -39,6 +39,7 @@ function gathered(spec: object, more: Partial<Gathered> = {}): Gathered {
     left: undefined,
     trial: undefined,
     succeededByHandAtMs: undefined,
+    group: undefined,
   }
   return { schedule, understood, ...facts, ...more }
 }

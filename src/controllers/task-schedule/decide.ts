@@ -20,7 +20,7 @@ export type Decision =
   | Extract<ScheduleSituation, { readonly kind: 'Invalid' }>
 
 export function decide(gathered: Gathered): Decision {
-  const { understood, suspension, status, shown, succeededByHandAtMs } = gathered
+  const { understood, suspension, status, shown, succeededByHandAtMs, group } = gathered
   if (!understood.ok) return { kind: 'Invalid', fault: summarizeFaults(understood.faults) }
   const { left } = gathered
   const heldBy = missingDependency(gathered) ?? (left?.kind === 'Unusable' ? left : undefined) ?? refusedTemplate(gathered)
@@ -33,6 +33,7 @@ export function decide(gathered: Gathered): Decision {
     ...(statusSlot === undefined ? {} : { statusSlot }),
     statusDispatched: Math.max(status?.dispatchedRuns ?? 0, shown?.dispatched ?? 0),
     ...(succeededByHandAtMs === undefined ? {} : { succeededByHandAtMs }),
+    ...(group === undefined ? {} : { group: { name: group.name, limit: group.limit } }),
   }
   return { kind: 'Plan', plan, start: understood.start, heldBy }
 }

@@ -65,7 +65,7 @@ const reportEveryMs = 600_000
 const afterMisses: Readonly<Record<MissedReason, (name: string) => string>> = {
   Overlap: () =>
     'find out why the run takes longer than the interval, or let slots wait (concurrencyPolicy: Queue), end the run (Replace) or overlap (Allow)',
-  QueueFull: () => 'find out why runs take longer than the interval, or raise queueLimit',
+  QueueFull: () => 'find out why runs (with concurrencyGroup: those of the whole group) take longer than the interval, or raise queueLimit',
   Superseded: () => 'nothing, a newer slot runs instead, unless each slot has to run (missedRuns: All)',
   Skipped: () => 'nothing, unless late slots have to run (missedRuns: Latest or All)',
   TooManyMissed: (name) => `run those that matter by hand (taskmill run tsch/${name} --slot-time TIME), or raise missedRunsLimit`,

@@ -36,14 +36,17 @@ import {
   type LedgerRecord,
   type SlotDeps,
   type SlotMemory,
+  type ConcurrencyGroups,
   type SlotPostponed,
 } from '../../services/slots/index.ts'
 import type { WriteBudget } from '../../services/status/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
+import { type GroupState, type Membership, membershipOf } from './group.ts'
 
 export type TaskScheduleDeps = SlotDeps & {
   readonly client: KubeClient
-  readonly schedules: Pick<Informer<TaskSchedule>, 'get'>
+  readonly schedules: Pick<Informer<TaskSchedule, 'byGroup'>, 'get' | 'byIndex'>
+  readonly groups: Omit<ConcurrencyGroups, 'onChange'>
   readonly dependencies: Pick<Informer<TaskDependency>, 'get'>
   readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot' | 'bySchedule'>, 'get' | 'byIndex'>
   readonly pools: Pick<Informer<WorkerPool, 'byBroker'>, 'byIndex'>
@@ -161,6 +164,8 @@ export type Gathered = {
   readonly trial: Trial | undefined
   /** When the newest successful run by hand ended (Unix ms). Undefined: there is none, or it does not matter. */
   readonly succeededByHandAtMs: number | undefined
+  /** Undefined: it is in no concurrency group. */
+  readonly group: Membership | undefined
 }
 
 /** Everything that the status of a schedule says. */
@@ -180,6 +185,8 @@ export type World = {
   readonly slots: SlotSource | undefined
   /** The newest that is known; undefined: none was read. */
   readonly ledger: Ledger | undefined
+  /** Undefined: it is in no concurrency group. */
+  readonly group: GroupState | undefined
   /** On the broker's clock. */
   readonly nowMs: number
 }
@@ -208,7 +215,7 @@ export function remember(memories: Map<string, Memory>, engine: Engine, key: str
 
 /** Reads the caches, and asks the API server once for each version of a template. */
 export async function gather(
-  deps: Pick<TaskScheduleDeps, 'engine' | 'jobs' | 'dependencies' | 'executions' | 'configMaps' | 'clock'>,
+  deps: Pick<TaskScheduleDeps, 'engine' | 'jobs' | 'dependencies' | 'executions' | 'schedules' | 'configMaps' | 'clock'>,
   key: string,
   memory: Memory,
   status: TaskScheduleStatus | undefined,
@@ -233,6 +240,7 @@ export async function gather(
     hasDependency: hasDependency(deps, memory),
     trial,
     succeededByHandAtMs: succeededByHandAtMs(deps, schedule),
+    group: membershipOf(deps, key, schedule),
   }
 }
 

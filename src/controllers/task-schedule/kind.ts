@@ -12,9 +12,10 @@ import type { Informer, InformerDeclaration } from '../../kube/index.ts'
 import type { Kind } from '../../runtime/index.ts'
 import { createTaskScheduleController } from './controller.ts'
 import type { TaskScheduleDeps } from './gather.ts'
+import { groupKeyOf } from './group.ts'
 import { type TaskScheduleSources, taskScheduleWatches } from './watches.ts'
 
-const schedules: InformerDeclaration<TaskSchedule, 'byBroker' | 'byDependency'> = {
+const schedules: InformerDeclaration<TaskSchedule, 'byBroker' | 'byDependency' | 'byGroup'> = {
   resource: taskSchedules,
   indexes: {
     byBroker: (schedule) => [siblingKey(schedule, schedule.spec.brokerRef.name)],
@@ -22,11 +23,12 @@ const schedules: InformerDeclaration<TaskSchedule, 'byBroker' | 'byDependency'> 
       const { dependencyRef } = schedule.spec
       return dependencyRef === undefined ? [] : [siblingKey(schedule, dependencyRef.name)]
     },
+    byGroup: (schedule) => [groupKeyOf(schedule)].flatMap((group) => group ?? []),
   },
 }
 
 type Caches = {
-  readonly schedules: Informer<TaskSchedule, 'byBroker' | 'byDependency'>
+  readonly schedules: Informer<TaskSchedule, 'byBroker' | 'byDependency' | 'byGroup'>
   readonly dependencies: Informer<TaskDependency>
   readonly executions: Informer<TaskExecution, 'byUnrecordedSlot' | 'bySchedule'>
   readonly pools: Informer<WorkerPool, 'byBroker'>

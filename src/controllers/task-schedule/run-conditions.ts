@@ -50,7 +50,7 @@ export function describeRun({ slot, reason, attemptsMade, attempts, message, wor
 }
 
 function late(world: World, ledger: Ledger): WantedCondition {
-  const { schedule, suspension, slots, nowMs, details } = world
+  const { schedule, suspension, slots, nowMs, details, group } = world
   const { cursor, open, lastDispatched } = ledger
   const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
   let due = runsLeft(ledger, timingOf(schedule)) === 0 ? undefined : slots?.next(cursor)
@@ -68,7 +68,7 @@ function late(world: World, ledger: Ledger): WantedCondition {
     const words = `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due`
     const why =
       schedule.spec.concurrencyPolicy === 'Queue'
-        ? ', and may have waited for the run before it. Next: find out why runs take longer than the interval'
+        ? `, and may have waited for the run before it${group === undefined ? '' : ` or for room in group ${group.name}`}. Next: find out why runs take longer than the interval`
         : '. Next: nothing, if the operator or the broker was away; the next slot in time ends this'
     return scheduleCondition('Late', 'DispatchedLate', `${words}${why}`)
   }

@@ -53,6 +53,7 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
     status: undefined,
     blockages: { blocked: [], unknown: new Set<number>() },
     details: new Map(),
+    group: undefined,
   } as const
   return statusOf({ schedule, ...driven, suspension, slots: parsed.slots, ledger, nowMs, ...part })
 }
@@ -428,6 +429,28 @@ it('says how many slots wait, and for what', () => {
   const two = statusFor({ ledger: { ...ledger, active, open: waits('2026-11-23T00:00:00Z', '2026-11-24T00:00:00Z') } })
   expect(messageOf(two, 'Ready')).toMatch(/; 2 slots wait for run 2026-11-22T00:00Z, the first is 2026-11-23T00:00Z$/u)
   expect(statusFor()).not.toHaveProperty('waitingSlots')
+})
+
+it('says that a slot waits for room in its concurrency group, and that another limit counts', () => {
+  const open: Ledger['open'] = [{ slot: slotAt('2026-11-23T00:00:00Z'), state: 'Waiting', generation: 'a/files', epoch: 1 }]
+  const group: World['group'] = {
+    group: 'acme/default/store',
+    key: 'acme/bkup',
+    members: () => [],
+    name: 'store',
+    limit: 1,
+    ownLimit: 3,
+    lowestIn: 'other',
+    running: [{ key: 'acme/other', runs: 1 }],
+    first: undefined,
+  }
+  const waiting = statusFor({ group, ledger: { ...ledger, open } })
+  expect(messageOf(waiting, 'Ready')).toMatch(/; slot 2026-11-23T00:00Z waits for group store \(1 of 1 run: other\)$/u)
+  expect(facts(waiting)).toContain('GroupLimitDiffers True LowestCounts')
+  // Its own run comes first.
+  const active = [{ slot: slotAt('2026-11-22T00:00:00Z'), generation: 'a/files', dispatchedAtMs: 0 }]
+  expect(messageOf(statusFor({ group, ledger: { ...ledger, open, active } }), 'Ready')).toMatch(/ waits for run 2026-11-22T00:00Z$/u)
+  expect(messageOf(statusFor({ group }), 'Ready')).not.toContain('group')
 })
 
 it('says where the number of missed slots is a minimum', () => {

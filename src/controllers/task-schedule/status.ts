@@ -23,6 +23,7 @@ import {
 import { describeSituation, type RecordWords, type Situation } from '../../services/engine/index.ts'
 import { activeRuns } from './blockage.ts'
 import type { RunDetail, ScheduleSituation, Suspension, World } from './gather.ts'
+import { groupConditions, groupWords } from './group.ts'
 import { blockedConditions, outcomeConditions, shortTime } from './run-conditions.ts'
 
 const shownRuns = 5
@@ -39,6 +40,7 @@ export function statusOf(world: World): TaskScheduleStatus {
     ...suspendedConditions(world),
     ...overriddenConditions(world.suspension),
     ...blockedConditions(world),
+    ...groupConditions(world.group),
     ...(ledger === undefined
       ? carried(status, ['LastRunSucceeded', 'Late', 'Overlapping', 'LedgerRegressed'])
       : outcomeConditions(world, ledger)),
@@ -105,7 +107,7 @@ function completionOf(world: World): WantedCondition | undefined {
   const { maxRuns, at, endTime } = world.schedule.spec
   const next = 'to continue, or delete this TaskSchedule'
   if (maxRuns !== undefined && futureRuns(world) <= 0) {
-    const waiting = describeWaiting(world.schedule, world.ledger)
+    const waiting = describeWaiting(world)
     const runs = maxRuns === 1 ? 'the one run of maxRuns was' : `all ${maxRuns} runs of maxRuns were`
     const words = waiting === '' ? `${runs} dispatched` : `maxRuns ${maxRuns} is reached${waiting}`
     return scheduleCondition('Completed', 'MaxRunsReached', `${words}. Next: raise it ${next}`)
@@ -174,25 +176,32 @@ function health(world: World, [next]: readonly number[]): Health {
 }
 
 function driven(world: World, next: number | undefined): WantedCondition {
-  const { schedule, suspension, ledger } = world
+  const { schedule, suspension } = world
   const { maxRuns, timeZone } = schedule.spec
   if (suspension.isSuspended) return scheduleCondition('Ready', 'Suspended', suspendedWords(schedule, suspension))
   if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'there is no future slot')
   const counted = maxRuns === undefined ? '' : `; ${dispatchedRuns(world)} of ${maxRuns} runs dispatched`
-  const words = `next ${shortTime(next)}${localTime(next, timeZone)}${counted}${passedTimes(schedule)}${describeWaiting(schedule, ledger)}`
+  const words = `next ${shortTime(next)}${localTime(next, timeZone)}${counted}${passedTimes(schedule)}${describeWaiting(world)}`
   return scheduleCondition('Ready', 'SlotScheduled', words)
 }
 
 /** `; 3 slots wait for run 2026-11-29T00:00Z, the first is 2026-11-29T01:00Z`. */
-function describeWaiting({ spec }: TaskSchedule, ledger: Ledger | undefined): string {
+function describeWaiting(world: World): string {
+  const { ledger } = world
   const [first, ...more] = ledger === undefined ? [] : waitingSlots(ledger)
   if (ledger === undefined || first === undefined) return ''
-  const [active] = ledger.active
-  const awaited = active ?? (spec.dependsOnPast === true ? unsettledRun(ledger) : undefined)
-  const run = awaited === undefined ? '' : ` for run ${shortTime(awaited.slot)}${active === undefined ? ', which failed' : ''}`
+  const awaited = awaitedWords(world, ledger)
   return more.length === 0
-    ? `; slot ${shortTime(first)} waits${run}`
-    : `; ${more.length + 1} slots wait${run}, the first is ${shortTime(first)}`
+    ? `; slot ${shortTime(first)} waits${awaited}`
+    : `; ${more.length + 1} slots wait${awaited}, the first is ${shortTime(first)}`
+}
+
+/** ` for run 2026-11-29T00:00Z`, ` for group warehouse (…)`. */
+function awaitedWords({ schedule, group }: World, ledger: Ledger): string {
+  const [active] = ledger.active
+  const awaited = active ?? (schedule.spec.dependsOnPast === true ? unsettledRun(ledger) : undefined)
+  if (awaited !== undefined) return ` for run ${shortTime(awaited.slot)}${active === undefined ? ', which failed' : ''}`
+  return group === undefined ? '' : ` for ${groupWords(group)}`
 }
 
 const recordWords: RecordWords<'LedgerUnreadable'> = {

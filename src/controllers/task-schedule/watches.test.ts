@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Job, KubeObject, TaskExecution } from '../../api/index.ts'
+import type { Job, KubeObject, TaskExecution, TaskSchedule } from '../../api/index.ts'
 import { ledgerName, slotJobId } from '../../contract/index.ts'
 import { slotObjectName } from '../../plans/index.ts'
 import { type TaskScheduleSources, taskScheduleWatches } from './watches.ts'
@@ -15,8 +15,9 @@ function createSource() {
 }
 
 function setup(hasSchedule = true) {
-  const [schedules, dependencies, executions, jobs, taskBrokers] = Array.from({ length: 5 }, createSource)
-  const byIndex = () => []
+  const [schedules, dependencies, executions, jobs, taskBrokers, groups] = Array.from({ length: 6 }, createSource)
+  const byIndex = (index: string, value: string) =>
+    index === 'byGroup' ? ['a', 'b'].map((name) => ({ metadata: { namespace: 'acme', name: `${name} of ${value}` } })) : []
   const watches = taskScheduleWatches({
     caches: {
       schedules: { ...schedules, byIndex, get: () => (hasSchedule ? {} : undefined) },
@@ -30,10 +31,11 @@ function setup(hasSchedule = true) {
     tracking: { changesOf: () => createSource() },
     configMaps: { changesOf: () => createSource() },
     whereabouts: { changesOf: () => createSource() },
+    groups,
   } as unknown as TaskScheduleSources)
   const got: string[] = []
   for (const watch of watches) watch.subscribe((keys) => void got.push(...keys))
-  return { got, executions, jobs }
+  return { got, schedules, executions, jobs, groups }
 }
 
 const id = slotJobId(ledgerName('default', 'acme', 'nightly'), Date.UTC(2026, 10, 29) / 1000)
@@ -94,6 +96,46 @@ it.each<{ name: string; change: readonly [Job | undefined, Job?]; want: readonly
   const { got, jobs } = setup()
   jobs?.announce('acme/j', current, previous)
   expect(got).toEqual(want)
+})
+
+const grouped = (concurrencyGroup: object | undefined, more: object = {}): TaskSchedule =>
+  ({
+    metadata: { namespace: 'acme', name: 'nightly' },
+    spec: { brokerRef: { name: 'default' }, concurrencyPolicy: 'Queue', concurrencyGroup, ...more },
+  }) as unknown as TaskSchedule
+const warehouse = { name: 'warehouse', limit: 3 }
+const all = (group: string) => [`acme/a of acme/default/${group}`, `acme/b of acme/default/${group}`]
+
+it.each<{ name: string; change: readonly [TaskSchedule | undefined, TaskSchedule?]; want: readonly string[] }>([
+  { name: 'a schedule that joins a concurrency group', change: [grouped(warehouse), grouped(undefined)], want: all('warehouse') },
+  { name: 'a schedule that comes into a concurrency group', change: [grouped(warehouse)], want: all('warehouse') },
+  { name: 'a schedule that leaves its concurrency group', change: [grouped(undefined), grouped(warehouse)], want: all('warehouse') },
+  { name: 'a schedule of a concurrency group that is gone', change: [undefined, grouped(warehouse)], want: all('warehouse') },
+  {
+    name: 'a schedule that goes to another concurrency group',
+    change: [grouped({ name: 'other', limit: 3 }), grouped(warehouse)],
+    want: [...all('other'), ...all('warehouse')],
+  },
+  {
+    name: 'another limit of a concurrency group',
+    change: [grouped({ ...warehouse, limit: 2 }), grouped(warehouse)],
+    want: all('warehouse'),
+  },
+  {
+    name: 'another field of a schedule in a concurrency group',
+    change: [grouped(warehouse, { suspend: true }), grouped(warehouse)],
+    want: [],
+  },
+])('$name', ({ change: [current, previous], want }) => {
+  const { got, schedules } = setup()
+  schedules?.announce('acme/nightly', current, previous)
+  expect(got).toEqual(['acme/nightly', ...want])
+})
+
+it('room in a concurrency group', () => {
+  const { got, groups } = setup()
+  groups?.announce('acme/nightly')
+  expect(got).toEqual(['acme/nightly'])
 })
 
 it('what goes after a schedule that is gone tells it nothing', () => {

@@ -11,16 +11,18 @@ import {
 } from '../../api/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { isRecorded, parseSlotRun } from '../../plans/index.ts'
+import { groupChanges } from './group.ts'
 import { watch, watchSpecs, type Watch } from '../../runtime/index.ts'
 import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/index.ts'
 import { starterOf } from '../../services/jobs/index.ts'
+import type { ConcurrencyGroups } from '../../services/slots/index.ts'
 import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 
 export type TaskScheduleSources = {
   readonly caches: {
-    readonly schedules: Pick<Informer<TaskSchedule, 'byBroker' | 'byDependency'>, 'get' | 'onChange' | 'byIndex'>
+    readonly schedules: Pick<Informer<TaskSchedule, 'byBroker' | 'byDependency' | 'byGroup'>, 'get' | 'onChange' | 'byIndex'>
     readonly dependencies: Pick<Informer<TaskDependency>, 'onChange'>
     readonly executions: Pick<Informer<TaskExecution>, 'onChange'>
     readonly jobs: Pick<Informer<Job>, 'onChange'>
@@ -31,6 +33,7 @@ export type TaskScheduleSources = {
   readonly tracking: Pick<Tracking, 'changesOf'>
   readonly configMaps: Pick<ConfigMaps, 'changesOf'>
   readonly whereabouts: Pick<Whereabouts, 'changesOf'>
+  readonly groups: Pick<ConcurrencyGroups, 'onChange'>
 }
 
 export function taskScheduleWatches({
@@ -40,6 +43,7 @@ export function taskScheduleWatches({
   tracking,
   configMaps,
   whereabouts,
+  groups,
 }: TaskScheduleSources): readonly Watch[] {
   const { schedules, dependencies, executions, jobs, taskBrokers } = caches
   const ofBroker = (broker: string) => keysOf(schedules.byIndex('byBroker', broker))
@@ -47,6 +51,11 @@ export function taskScheduleWatches({
   const there = (keys: readonly string[]) => keys.filter((key) => schedules.get(key) !== undefined)
   return [
     watch('TaskSchedules', schedules, (key) => [key]),
+    // Each of a group is looked at when one comes, leaves or names another limit.
+    watch('TaskSchedules of a concurrency group', schedules, (_, current, previous) =>
+      groupChanges(current, previous).flatMap((group) => keysOf(schedules.byIndex('byGroup', group))),
+    ),
+    watch('concurrency groups', groups, (key) => [key]),
     watch('TaskDependencies', dependencies, (key) => keysOf(schedules.byIndex('byDependency', key))),
     watch('TaskExecutions', executions, (_, current, previous) =>
       there([...scheduleOfEndedRun(current, previous), ...scheduleOfRunByHand(current)]),

@@ -3,6 +3,7 @@
  * that a slot may start. Guarantees: every write is a compare-and-swap with a proof, every effect is idempotent by the slot, and a process
  * that dies in between is continued by the next. This room makes no decisions; see `scheduling`.
  */
+export { type ConcurrencyGroups, createConcurrencyGroups, type GroupMember, type GroupPlace, type GroupView } from './concurrency-groups.ts'
 export { createExecutionSlots, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
 export { createJobSlots, type JobSlotsDeps, type JobSlotsMemory } from './job-slots.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'

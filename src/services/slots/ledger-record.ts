@@ -6,6 +6,7 @@ import type { Logger } from '../../observability/index.ts'
 import {
   type CancelResult,
   type Change,
+  groupChangeOf,
   type Knowledge,
   type Ledger,
   type MissedReason,
@@ -17,6 +18,7 @@ import type { BrokerClock } from '../brokers/index.ts'
 import type { KillPointHook, Memory } from '../engine/index.ts'
 import type { Primitive } from '../primitives/index.ts'
 import type { RunCounts } from '../signals/index.ts'
+import type { GroupPlace } from './concurrency-groups.ts'
 import type { SlotExecutor } from './slot-executor.ts'
 
 /** A ledger as it is stored. `ledger` undefined: there is none; the deletion policy is that of its owner marker. */
@@ -62,6 +64,8 @@ export type SlotVisit = {
   readonly executors: readonly SlotExecutor[]
   /** All that may start its runs instead of Taskmill, also by a former spec. */
   readonly primitives?: readonly Primitive[] | undefined
+  /** Its place in the concurrency group of the plan. */
+  readonly group?: GroupPlace | undefined
   /** Whether the object is still there, or still gone. Read before each step. */
   readonly isWanted?: (() => boolean) | undefined
 }
@@ -107,8 +111,8 @@ export async function readLedger({ broker, brokerClock, ledger, memory }: SlotCo
 }
 
 /**
- * Writes by compare-and-swap on the revision that was observed, with the proof. `Refused`: the ledger is another one, or its window is not
- * open; `record` is what is stored.
+ * Writes by compare-and-swap on the revision that was observed, with the proof. `Refused`: the ledger is another one, its window is not open,
+ * or its concurrency group has no room; `record` is what is stored.
  */
 export async function storeLedger(
   context: SlotContext,
@@ -130,6 +134,7 @@ export async function storeLedger(
     beforeMs: step.beforeMs,
     counts: increments,
     places: jobs.length === 0 ? undefined : { jobs, brokerTimeMs: brokerClock.now(broker) },
+    group: groupWriteOf(context, record.ledger, step.ledger),
   }
   const answer = await brokerClock.timed(broker, () => broker.writeLedger(write))
   reachPoint(`after write ${step.what}`)
@@ -141,8 +146,14 @@ export async function storeLedger(
     return { outcome: 'Written', record: stored, brokerTimeMs }
   }
   if (answer.outcome === 'Conflict') forgetEffects(memory)
+  if (answer.outcome === 'GroupFull') context.group?.refused(answer.groupRuns ?? new Map())
   log.debug({ ledger: context.ledger, write: step.what, outcome: answer.outcome }, 'a write to a ledger was refused, reading again')
   return { outcome: 'Refused', record: stored, brokerTimeMs }
+}
+
+function groupWriteOf({ plan, group }: SlotContext, before: Ledger | undefined, after: Ledger | undefined): LedgerWrite['group'] {
+  const change = groupChangeOf(before, after, plan)
+  return change?.limit === undefined ? change : { ...change, gone: group?.gone() }
 }
 
 function recordOf(stored: StoredLedger | undefined): LedgerRecord {

@@ -9,6 +9,7 @@ import {
   nextStep,
   type RunOutcome,
   type SchedulePlan,
+  slotForGroup,
   type Step as SlotStep,
 } from '../../scheduling/index.ts'
 import { type Acted, type Kind, retryMs, type Step } from '../engine/index.ts'
@@ -26,6 +27,7 @@ import {
   type SlotVisit,
   storeLedger,
 } from './ledger-record.ts'
+import type { GroupLook } from './concurrency-groups.ts'
 import type { MadeOfSlots, ObservedRuns, Placing, SlotExecutor, SlotRef } from './slot-executor.ts'
 
 /** What took place: a write that was stored, or done jobs that were removed. */
@@ -113,6 +115,8 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
   )
   const { placed, refused, removed, cancelled, looked } = knownEffects(memory)
   const ended = [...refusedEnds(refused, record.ledger, nowMs), ...runs.flatMap(({ ends }) => ends)]
+  const primitives = await observePrimitives(context, record.ledger, nowMs)
+  const observedAtMs = brokerClock.now(broker)
   const knowledge = {
     placed,
     refused: new Set(refused.keys()),
@@ -120,9 +124,15 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
     cancelled,
     looked,
     ended,
-    ...(await observePrimitives(context, record.ledger, nowMs)),
+    ...primitives,
+    isGroupFull: context.group !== undefined && !context.group.mayStart(groupLookOf(record, plan, observedAtMs)),
+    isGroupAwaited: context.group?.isAwaited(),
   }
-  return { record, plan, deletionPolicy: marker.deletionPolicy, knowledge, runs, nowMs: brokerClock.now(broker) }
+  return { record, plan, deletionPolicy: marker.deletionPolicy, knowledge, runs, nowMs: observedAtMs }
+}
+
+function groupLookOf({ ledger }: LedgerRecord, plan: SchedulePlan, nowMs: number): GroupLook {
+  return { head: slotForGroup(ledger, plan, nowMs), runs: ledger?.active.length ?? 0 }
 }
 
 /** The primitive that the ledger follows, and which of them exist. */

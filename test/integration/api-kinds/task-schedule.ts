@@ -83,6 +83,7 @@ const full = {
     suspend: false,
     concurrencyPolicy: 'Queue',
     queueLimit: 5,
+    concurrencyGroup: { name: 'warehouse', limit: 2 },
     dependsOnPast: true,
     missedRuns: 'All',
     missedRunsLimit: 5,
@@ -496,6 +497,50 @@ export const taskScheduleCase: KindCase = {
       `,
       answer:
         'spec.dependsOnPast: Invalid value: "object": with dependsOnPast slots wait for the run before them, which they do with concurrencyPolicy Queue only. Set concurrencyPolicy: Queue, or remove dependsOnPast',
+    },
+    {
+      title: 'a concurrency group for slots that do not wait',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          concurrencyPolicy: Forbid
+          concurrencyGroup: { name: warehouse, limit: 2 }
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.concurrencyGroup: Invalid value: "object": with concurrencyGroup slots wait for room in the group, which they do with concurrencyPolicy Queue only. Set concurrencyPolicy: Queue, or remove concurrencyGroup',
+    },
+    {
+      title: 'a name of a concurrency group with capitals',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          concurrencyPolicy: Queue
+          concurrencyGroup: { name: Warehouse, limit: 2 }
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.concurrencyGroup.name: Invalid value: "Warehouse": spec.concurrencyGroup.name in body should match \'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$\'',
+    },
+    {
+      title: 'a concurrency group without room',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          everySeconds: 900
+          concurrencyPolicy: Queue
+          concurrencyGroup: { name: warehouse, limit: 0 }
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.concurrencyGroup.limit: Invalid value: 0: spec.concurrencyGroup.limit in body should be greater than or equal to 1',
     },
     {
       title: 'a limit for slots that do not wait',
