@@ -34,8 +34,10 @@ const knownOptions = ['attempts', 'backoff', 'priority', 'repeat', 'repeatJobKey
 
 function draftOf(queue: string, scheduler: Fields, nowMs: number): Draft {
   const { name, pattern, tz, every, offset, startDate, endDate } = scheduler
-  const isLegacy = scheduler['isLegacy'] === true
   const key = textOf(scheduler['key'] ?? scheduler['id'] ?? name)
+  // `getJobSchedulers()` of BullMQ 5 lists repeatable jobs as well, without a mark; their keys are a hash that it makes.
+  const isUnmarked = scheduler['isLegacy'] === undefined && /^[0-9a-f]{32}$/u.test(key)
+  const isLegacy = scheduler['isLegacy'] === true || isUnmarked
   const template = recordOf(scheduler['template'])
   const options = recordOf(parsedText(template['opts']))
   const own = recordOf(options['repeat'])
@@ -53,7 +55,9 @@ function draftOf(queue: string, scheduler: Fields, nowMs: number): Draft {
     notes.push(`The option ${option} (${JSON.stringify(options[option])}) of its jobs has no counterpart here.`)
   }
   if (isLegacy && template['data'] === undefined)
-    notes.push('Its next job is not in the queue, so its data and options are not known: write task.payload, task.retry and task.priority.')
+    notes.push(
+      `${isUnmarked ? 'The export does not have its next job' : 'Its next job is not in the queue'}, so its data and options are not known: ${isUnmarked ? 'read it with --from-redis, or ' : ''}write task.payload, task.retry and task.priority.`,
+    )
   const payload = parsedText(template['data'])
   if (payload !== undefined && payload !== null && !isRecord(payload))
     notes.push(`Its data is no object but ${JSON.stringify(payload)}: task.payload is one; write it in a field that the handler reads.`)

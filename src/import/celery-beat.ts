@@ -11,7 +11,7 @@ export function importBeatSchedule(text: string): readonly Draft[] {
   const exported = parse(text)
   const { timezone, default_queue: defaultQueue, entries } = exported
   if (!isRecord(entries)) throw new ImportError('has no entries: write the JSON that the snippet of docs/coming-from-celery-beat.md prints')
-  const zone = typeof timezone === 'string' && timezone !== '' ? timezone : 'UTC'
+  const zone = typeof timezone === 'string' ? timezone : 'UTC'
   const queue = typeof defaultQueue === 'string' ? defaultQueue : 'celery'
   return Object.entries(entries).map(([name, entry]) => draftOf(name, isRecord(entry) ? entry : {}, { zone, queue }))
 }
@@ -26,18 +26,22 @@ function parse(text: string): Fields {
   throw new ImportError('is not a JSON object: write what the snippet of docs/coming-from-celery-beat.md prints')
 }
 
+/** Beat adds it by itself. */
+const itsOwn = 'celery.backend_cleanup'
+
 function draftOf(name: string, entry: Fields, { zone, queue }: { readonly zone: string; readonly queue: string }): Draft {
   const notes: string[] = []
-  const { task, args, kwargs, options, schedule } = entry
-  const own = isRecord(options) ? options : {}
-  const when = whenOf(isRecord(schedule) ? schedule : {}, zone, notes)
+  const { task, args, kwargs, options, schedule, start_time: startTime, one_off: isOneOff } = entry
+  const own = withoutNone(isRecord(options) ? options : {})
+  const when = task === itsOwn ? undefined : whenOf(isRecord(schedule) ? schedule : {}, zone, notes)
+  if (task === itsOwn) notes.push('It is of Celery itself, for its result backend; Taskmill needs no such schedule.')
   const payload = payloadOf(args, kwargs, notes)
   for (const option of Object.keys(own).filter((each) => each !== 'queue' && each !== 'expires')) {
     notes.push(`options.${option} (${JSON.stringify(own[option])}) has no counterpart here; task.retry and task.priority may serve.`)
   }
-  const expires = own['expires']
+  const { expires } = own
   const deadline = typeof expires === 'number' && expires >= 1 ? { startingDeadlineSeconds: Math.floor(expires) } : {}
-  if (expires !== undefined && expires !== null) {
+  if (expires !== undefined) {
     notes.push(
       'startingDeadlineSeconds' in deadline
         ? 'options.expires became startingDeadlineSeconds: it ends the wait for the dispatch, not that in the queue.'
@@ -54,10 +58,17 @@ function draftOf(name: string, entry: Fields, { zone, queue }: { readonly zone: 
     notes,
     spec: when && {
       ...when,
+      ...(typeof startTime === 'string' && !('at' in when) ? { startTime } : {}),
+      ...(isOneOff === true && !('at' in when) ? { maxRuns: 1 } : {}),
       ...deadline,
       task: { type: task, queue: typeof own['queue'] === 'string' ? own['queue'] : queue, ...(payload === undefined ? {} : { payload }) },
     },
   }
+}
+
+/** Python writes an option that is not set as None. */
+function withoutNone(options: Fields): Fields {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null))
 }
 
 function payloadOf(args: unknown, kwargs: unknown, notes: string[]): unknown {
@@ -70,63 +81,88 @@ function payloadOf(args: unknown, kwargs: unknown, notes: string[]): unknown {
   return Object.keys(named).length === 0 ? undefined : escaped(named)
 }
 
-function whenOf(schedule: Fields, zone: string, notes: string[]): Fields | undefined {
-  const { crontab, seconds, solar } = schedule
+function whenOf({ crontab, timezone, seconds, solar, at, other }: Fields, zone: string, notes: string[]): Fields | undefined {
   if (typeof seconds === 'number') {
+    if (!Number.isInteger(seconds)) {
+      notes.push(`It runs every ${seconds} s: slots are whole seconds; choose an interval of whole seconds.`)
+      return undefined
+    }
     notes.push('Beat counts an interval from its own start and from the last run; Taskmill counts everySeconds from 1970-01-01T00:00:00Z.')
     return { everySeconds: seconds }
   }
+  if (typeof at === 'string') return { at: [at] }
   if (solar !== undefined) {
     notes.push(`solar (${JSON.stringify(solar)}) has no counterpart: choose a time of day, or several by month.`)
     return undefined
   }
-  if (!Array.isArray(crontab) || crontab.length !== 5) {
-    notes.push('Its schedule is of a kind that is not known: write schedules or everySeconds.')
+  const fields = fieldsOf(crontab)
+  if (fields === undefined) {
+    const words = typeof other === 'string' ? ` (${other})` : ''
+    notes.push(`Its schedule${words} is of a kind that is not known: write schedules or everySeconds.`)
     return undefined
   }
-  return whenOfCrontab(crontab.map(String), zone, notes)
+  return whenOfCrontab(fields, typeof timezone === 'string' ? timezone : zone, notes)
+}
+
+/** What the fields of a crontab name, ascending; undefined: it has not all five of them. */
+function fieldsOf(crontab: unknown): readonly (readonly number[])[] | undefined {
+  const isField = (field: unknown): field is readonly number[] =>
+    Array.isArray(field) && field.length > 0 && field.every((value) => Number.isInteger(value))
+  return Array.isArray(crontab) && crontab.length === 5 && crontab.every(isField) ? crontab : undefined
 }
 
 const weekdays = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'] as const
+const weekdayOf = (index: number): string => weekdays[index] ?? String(index)
 
-function whenOfCrontab(fields: readonly string[], zone: string, notes: string[]): Fields | undefined {
-  const [minute = '*', hour = '*', day = '*', month = '*', weekday = '*'] = fields.map((field) => field.replaceAll(/\s/gu, ''))
-  const named = weekday.replaceAll(
-    /sun(?:day)?|mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:rs|rsday)?|fri(?:day)?|sat(?:urday)?/giu,
-    (each) => each.slice(0, 3).toUpperCase(),
-  )
+function whenOfCrontab(fields: readonly (readonly number[])[], zone: string, notes: string[]): Fields {
+  const [minutes = [], hours = [], days = [], months = [], onDays = []] = fields
+  const day = describeField(days, { first: 1, last: 31 })
+  const weekday = describeField(onDays, { first: 0, last: 6 }, weekdayOf)
   // Beat needs both fields for days, cron one of them: the weekdays become a calendar.
-  const needsBoth = !day.startsWith('*') && named !== '*'
-  const expression = `${minute} ${hour} ${day} ${month} ${needsBoth ? '*' : named}`
+  const needsBoth = day !== '*' && weekday !== '*'
+  const expression = [
+    describeField(minutes, { first: 0, last: 59 }),
+    describeField(hours, { first: 0, last: 23 }),
+    day,
+    describeField(months, { first: 1, last: 12 }),
+    needsBoth ? '*' : weekday,
+  ].join(' ')
   if (isTouchedByClocks(expression, zone)) {
     notes.push(
-      'On days on which clocks change, beat may leave a time out or run it twice; Taskmill runs each time of day once, a skipped one at the end of the gap.',
+      'A time that clocks skip runs at the end of the gap (02:30 at 03:00); beat runs it an hour later (03:30). A repeated one runs once, as with beat.',
     )
+  } else if (isTouchedByClocks('0 0 * * *', zone)) {
+    notes.push('It keeps its pace when clocks go back; beat pauses for the hour that comes twice.')
   }
-  if (!needsBoth) return { schedules: [expression], timeZone: zone }
-  const days = daysOf(named)
-  if (days === undefined) {
-    notes.push(
-      `day_of_month ${day} and day_of_week ${named} must both hold for beat, and this day_of_week is no list of weekdays: write it as spec.calendars.`,
-    )
-    return undefined
-  }
+  const timing = { schedules: [expression], timeZone: zone }
+  if (!needsBoth) return timing
   notes.push('Beat needs day_of_month and day_of_week at once, a cron expression one of them: the weekdays are in calendars.')
-  return { schedules: [expression], timeZone: zone, calendars: { include: [{ name: 'weekdays', weekdays: days }] } }
+  return { ...timing, calendars: { include: [{ name: 'weekdays', weekdays: onDays.map(weekdayOf) }] } }
 }
 
-/** The weekdays of `1-5`, `MON,WED`; undefined: it is no list of days and ranges. */
-function daysOf(text: string): readonly string[] | undefined {
-  const indexOf = (each: string): number => (/^[0-7]$/u.test(each) ? Number(each) % 7 : weekdays.findIndex((day) => day === each))
-  const found = new Set<string>()
-  for (const item of text.split(',')) {
-    const [first = '', last = first, ...more] = item.split('-')
-    const [from, until] = [indexOf(first), indexOf(last)]
-    if (from < 0 || until < 0 || more.length > 0) return undefined
-    for (let day = from; ; day = (day + 1) % 7) {
-      found.add(weekdays[day] ?? 'SUN')
-      if (day === until) break
-    }
+/** Writes the values of a field as people do: all of them, each 15th, a range such as `9-17`, or a list such as `1,15`. */
+function describeField(
+  values: readonly number[],
+  { first, last }: { readonly first: number; readonly last: number },
+  nameOf: (value: number) => string = String,
+): string {
+  const [lowest = first, next = lowest] = values
+  const step = next - lowest
+  const count = Math.floor((last - first) / Math.max(1, step)) + 1
+  if (lowest === first && values.length === count && values.every((value, index) => value === first + index * step)) {
+    if (step === 1) return '*'
+    if (count > 2) return `*/${step}`
   }
-  return [...found]
+  const groups: (readonly [number, number])[] = []
+  for (const value of values) {
+    const [from, until] = groups.at(-1) ?? [Number.NaN, Number.NaN]
+    if (value === until + 1) groups[groups.length - 1] = [from, value]
+    else groups.push([value, value])
+  }
+  return groups
+    .flatMap(([from, until]) => {
+      if (until - from < 2) return from === until ? [nameOf(from)] : [nameOf(from), nameOf(until)]
+      return [`${nameOf(from)}-${nameOf(until)}`]
+    })
+    .join(',')
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { lint } from '../lint/index.ts'
@@ -131,8 +132,13 @@ describe('CronJobs', () => {
 })
 
 describe('a schedule of Celery beat', () => {
-  const exported = (entries: object, more: object = {}) =>
-    JSON.stringify({ timezone: 'Europe/Berlin', default_queue: 'celery', entries, ...more })
+  const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  const every = { minute: range(0, 59), hour: range(0, 23), day: range(1, 31), month: range(1, 12), weekday: range(0, 6) }
+  const crontab = (fields: Partial<Record<keyof typeof every, readonly number[]>>, more: object = {}) => ({
+    crontab: Object.values({ ...every, minute: [0], ...fields }),
+    ...more,
+  })
+  const exported = (entries: object, more: object = {}) => JSON.stringify({ timezone: 'Europe/Berlin', entries, ...more })
 
   it('becomes one schedule for each entry', () => {
     const { specs, names, notes } = rendered(
@@ -142,11 +148,17 @@ describe('a schedule of Celery beat', () => {
             task: 'reports.send',
             args: [],
             kwargs: { to: 'all', text: '$(x)' },
-            options: { queue: 'mail', expires: 600, priority: 3 },
-            schedule: { crontab: ['30', '2', '*', '*', 'mon-fri'] },
+            options: { queue: 'mail', expires: 600, priority: 3, routing_key: null },
+            schedule: crontab({ minute: [30], hour: [2], weekday: range(1, 5) }),
           },
           poll: { task: 'poll', args: [1, 'a'], kwargs: { b: 2 }, options: {}, schedule: { seconds: 30 } },
-          'first-monday': { task: 'bill', args: [], kwargs: {}, options: null, schedule: { crontab: ['0', '6', '1-7', '*', 'monday'] } },
+          'first-monday': {
+            task: 'bill',
+            args: [],
+            kwargs: {},
+            options: null,
+            schedule: crontab({ hour: [6], day: range(1, 7), weekday: [1] }),
+          },
         }),
       ),
     )
@@ -168,7 +180,7 @@ describe('a schedule of Celery beat', () => {
     ])
     for (const note of [
       'Named send-report',
-      'beat may leave a time out',
+      'beat runs it an hour later (03:30)',
       'options.priority (3) has no counterpart',
       'became startingDeadlineSeconds',
       'from its own start',
@@ -176,6 +188,46 @@ describe('a schedule of Celery beat', () => {
       'at once, a cron expression one of them',
     ])
       expect(notes.join('\n')).toContain(note)
+    expect(notes.join('\n')).not.toContain('routing_key')
+  })
+
+  it.each<[Parameters<typeof crontab>[0], string]>([
+    [{ minute: every.minute }, '* * * * *'],
+    [{ minute: range(0, 3).map((index) => index * 15) }, '*/15 * * * *'],
+    [{ minute: [0, 30] }, '0,30 * * * *'],
+    [{ minute: [0, 45] }, '0,45 * * * *'],
+    [{ minute: [5, 20, 35, 50] }, '5,20,35,50 * * * *'],
+    [{ minute: [10, 11, 13, 14, 15, 59] }, '10,11,13-15,59 * * * *'],
+    [{ hour: [0, 5, 10, 15, 20] }, '0 */5 * * *'],
+    [{ hour: [0, 1, 2, 22, 23] }, '0 0-2,22,23 * * *'],
+    [{ hour: [3], day: range(0, 15).map((index) => 1 + index * 2) }, '0 3 */2 * *'],
+    [{ hour: [3], day: [1, 11, 21] }, '0 3 1,11,21 * *'],
+    [{ hour: [3], day: [1], month: [1, 4, 7, 10] }, '0 3 1 */3 *'],
+    [{ hour: [3], weekday: [0, 2, 4, 6] }, '0 3 * * */2'],
+    [{ hour: [3], weekday: [0, 6] }, '0 3 * * SUN,SAT'],
+  ])('of the values of a crontab an expression that names the same: %j', (fields, expression) => {
+    const [spec] = rendered(importBeatSchedule(exported({ a: { task: 't', schedule: crontab(fields) } }))).specs
+    expect(spec?.['schedules']).toEqual([expression])
+  })
+
+  it('entries of a database have zones of their own, begin later, or run once', () => {
+    const { specs } = rendered(
+      importBeatSchedule(
+        exported({
+          zoned: { task: 't', schedule: crontab({ hour: [8] }, { timezone: 'Asia/Seoul' }) },
+          later: { task: 't', schedule: { seconds: 60 }, start_time: '2027-01-01T00:00:00+00:00', one_off: false },
+          once: { task: 't', schedule: { seconds: 60 }, start_time: null, one_off: true },
+          clocked: { task: 't', schedule: { at: '2027-01-01T00:00:00+00:00' }, start_time: '2026-12-01T00:00:00+00:00', one_off: true },
+        }),
+      ),
+    )
+    const task = { type: 't', queue: 'celery' }
+    expect(specs).toEqual([
+      { schedules: ['0 8 * * *'], timeZone: 'Asia/Seoul', task },
+      { everySeconds: 60, startTime: '2027-01-01T00:00:00+00:00', task },
+      { everySeconds: 60, maxRuns: 1, task },
+      { at: ['2027-01-01T00:00:00+00:00'], task },
+    ])
   })
 
   it('what has no counterpart is a comment', () => {
@@ -184,12 +236,19 @@ describe('a schedule of Celery beat', () => {
         exported({
           dusk: { task: 'lamps', schedule: { solar: ['sunset', 52.5, 13.4] } },
           often: { task: 'poll', schedule: { seconds: 0.5 } },
-          odd: { task: 'poll', schedule: {} },
+          odd: { task: 'poll', schedule: { other: '<my_schedule>' } },
+          none: { task: 'poll', schedule: crontab({ hour: [] }) },
+          cleanup: { task: 'celery.backend_cleanup', schedule: crontab({ hour: [4] }) },
         }),
       ),
     )
     expect(converted).toBe(0)
-    for (const note of ['solar (["sunset",52.5,13.4]) has no counterpart', 'spec.everySeconds', 'of a kind that is not known'])
+    for (const note of [
+      'solar (["sunset",52.5,13.4]) has no counterpart',
+      'It runs every 0.5 s: slots are whole seconds',
+      '(<my_schedule>) is of a kind that is not known',
+      'It is of Celery itself',
+    ])
       expect(notes.join('\n')).toContain(note)
   })
 
@@ -199,6 +258,89 @@ describe('a schedule of Celery beat', () => {
     ['{}', 'has no entries: write the JSON that the snippet'],
   ])('%j is refused', (text, message) => {
     expect(() => importBeatSchedule(text)).toThrow(message)
+  })
+})
+
+/** What the snippets of the documentation printed, run with these versions: each kind of schedule that they know, and entries that cannot be converted. */
+describe('real exports', () => {
+  const read = (name: string): string => readFileSync(new URL(`exports/${name}.json`, import.meta.url), 'utf8')
+  const whenOf = (spec: Readonly<Record<string, unknown>>) => spec['everySeconds'] ?? spec['at'] ?? spec['schedules']
+
+  it('of Celery 5.7', () => {
+    const { converted, specs, names, notes } = rendered(importBeatSchedule(read('celery-5.7')))
+    expect(Object.fromEntries(specs.map((spec, index) => [(names[index] as { name: string }).name, whenOf(spec)]))).toEqual({
+      'every-30-seconds': 30,
+      delta: 300,
+      'sched-object': 3600,
+      'monday-morning': ['30 7 * * MON'],
+      names: ['*/15 7,19 * 1,7 MON-FRI'],
+      'full-names': ['0 0 * 1 MON,FRI'],
+      'sat-sun': ['0 0 * * SUN,SAT'],
+      thu: ['0 0 * * TUE,THU'],
+      'dom-dow': ['0 0 1-7 * *'],
+      set: ['0,30 6,18 * * *'],
+      odd: ['*/3 */5 * * *'],
+      'long-step': ['0 * * * *'],
+      dst: ['30 2 * * *'],
+      wrap: ['0 0-2,22,23 * * *'],
+      'wrap-month': ['0 1 1 1,2,11,12 *'],
+      'dow-step': ['0 1 * * */2'],
+      'dom-star-step': ['0 1 */2 * *'],
+      'expires-date': 60,
+      'from-code': 10,
+      'reports-send-x': ['30 7 * * MON'],
+      'routed-by-name': ['0 * * * *'],
+      'from-code-later': 7200,
+    })
+    // The queue that the task itself declares, that of a route, and that of an entry.
+    const queueOf = (type: string) =>
+      specs.map(({ task }) => task as { type: string; queue: string }).find((task) => task.type === type)?.queue
+    expect(['myapp.add', 'reports.send', 'routed.task'].map(queueOf)).toEqual(['celery', 'mail', 'routed'])
+    expect(converted).toBe(22)
+    const refused = notes.filter((line) => line.endsWith('cannot be converted.'))
+    expect(refused.map((line) => /"(.*)"/u.exec(line)?.[1])).toEqual(['half', 'sunset', 'with-bytes'])
+  })
+
+  it('of django-celery-beat 2.9', () => {
+    const { specs } = rendered(importBeatSchedule(read('django-celery-beat-2.9')))
+    expect(specs).toMatchObject([
+      {
+        schedules: ['30 2 * * *'],
+        timeZone: 'Europe/Berlin',
+        startingDeadlineSeconds: 600,
+        task: { type: 'backup', queue: 'files', payload: { keep: 7 } },
+      },
+      { everySeconds: 300, startTime: '2026-12-24T00:00:00+00:00', task: { type: 'myapp.add', payload: { args: [1, 2] } } },
+      { everySeconds: 300, maxRuns: 1, task: { type: 'poll' } },
+      { at: ['2027-01-01T00:00:00+00:00'], task: { type: 'greet' } },
+    ])
+  })
+
+  it.each(['bullmq-6.7', 'bullmq-5.81'])('of %s', (name) => {
+    const { specs, names, notes } = rendered(importJobSchedulers(read(name), Date.UTC(2026, 10, 30, 12)))
+    const shown = Object.fromEntries(specs.map((spec, index) => [(names[index] as { name: string }).name, spec]))
+    expect(shown).toMatchObject({
+      future: { schedules: ['0 9 * * *'], startTime: '2027-06-01T00:00:00Z', task: { type: 'future', payload: { n: 1 } } },
+      digest: {
+        schedules: ['0 30 8 * * MON-FRI'],
+        timeZone: 'Europe/Berlin',
+        task: {
+          type: 'send-digest',
+          queue: 'email_tasks',
+          payload: { to: 'all', text: 'a $$(b)' },
+          retry: { maxRetries: 2, initialDelaySeconds: 2 },
+          priority: 99,
+        },
+      },
+      limited: { schedules: ['*/5 * * * *'], endTime: '2030-01-01T00:00:00Z', maxRuns: 10 },
+      poll: { everySeconds: 60 },
+      shifted: { everySeconds: 900, offsetSeconds: 60, task: { type: 'clean', queue: 'file_tasks' } },
+    })
+    const all = notes.join('\n')
+    expect(all).toContain('every 500 ms: slots are whole seconds')
+    // A repeatable job of BullMQ 5, whose data the export does not have.
+    expect(Object.hasOwn(shown, 'legacy')).toBe(name === 'bullmq-5.81')
+    if (name === 'bullmq-5.81') expect(all).toContain('read it with --from-redis')
   })
 })
 
