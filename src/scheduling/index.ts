@@ -18,6 +18,7 @@ export {
   generationOf,
   isQueueGeneration,
   jobsPlace,
+  mostStatusNext,
   queueOfGeneration,
   unsettledRun,
   waitingSlots,

@@ -51,9 +51,17 @@ export type SchedulePlan = {
   readonly statusSlot?: Slot | undefined
   /** How many slots the same source knows to be dispatched: `maxRuns` counts them, also if the ledger has lost them. */
   readonly statusDispatched?: number | undefined
+  /**
+   * The next slots, at most `mostStatusNext`, as the status named them last: of calendars whose dates nobody has any more, these are what an edit
+   * can count.
+   */
+  readonly statusNext?: readonly Slot[] | undefined
   /** Set when the schedule was deleted: remove what has not started, or leave everything. */
   readonly deletion?: 'Delete' | 'Orphan' | undefined
 }
+
+/** A status with fewer next slots has named all that there were. */
+export const mostStatusNext = 5
 
 /** A ledger has only the version. */
 export type KnownCalendars = { readonly version: CalendarsVersion; readonly cover: Cover }

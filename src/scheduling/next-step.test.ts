@@ -225,6 +225,24 @@ describe('calendars', () => {
     expect(world.missed('ScheduleChanged')).toBeUndefined()
   })
 
+  it.each([
+    ['the next of which had not come', [slot(5)], undefined],
+    ['some of which had come', [slot(3), slot(4), slot(5)], { count: 2, lastSlot: slot(4) }],
+    ['all of which had come, and there were no more', [slot(3), slot(4)], { count: 2, lastSlot: slot(4) }],
+    [
+      'all of which had come, so that there may have been more',
+      [12, 24, 36, 180, 240].map((seconds) => start + seconds),
+      { count: 5, lastSlot: slot(4), isLowerBound: true },
+    ],
+    ['that were decided before', [start - 120, start - 60, slot(5)], undefined],
+  ])('that change unseen leave those to be missed that the status had named: slots %s', (_, statusNext, missed) => {
+    const world = home()
+    world.lead(start, planOf({ ...without(1, 2), ...graph }))
+    expect(world.lead(slot(4) + 5, planOf({ ...without(2), ...graph, statusNext }))).toEqual(['retime'])
+    expect(world.missed('ScheduleChanged')).toEqual(missed)
+    expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(4) + 5 })
+  })
+
   it('that change leave what was due before to be missed, if this process knows the former ones', () => {
     const world = home()
     const before = planOf({ ...without(1, 2), ...graph })

@@ -3,7 +3,18 @@
  */
 import { withCalendars } from './calendars.ts'
 import { runsLeft } from './due-slots.ts'
-import { type KnownCalendars, type Ledger, type MissedReason, type SchedulePlan, slotsIn, type Step, waitingSlots } from './ledger.ts'
+import type { Slot } from '../contract/index.ts'
+import {
+  type KnownCalendars,
+  type Ledger,
+  type MissedReason,
+  type MissedRuns,
+  mostStatusNext,
+  type SchedulePlan,
+  slotsIn,
+  type Step,
+  waitingSlots,
+} from './ledger.ts'
 import { timedBy, versionedFor } from './stored-ledger.ts'
 import { parseTiming, slotAt, type SlotSource, type Timing } from './timing.ts'
 import { countUndecided, missedRunsOf, withCursor, withDispatched, withMissed, withStates, withWaiting } from './transitions.ts'
@@ -17,7 +28,7 @@ export function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): 
   const now = slotAt(nowMs)
   const old = parseTiming(ledger.timing)
   const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
-  const undecided = oldSlots === undefined ? missedRunsOf([]) : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
+  const undecided = oldSlots === undefined ? countTold(ledger, plan, now) : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
   const due = { ...undecided, count: Math.min(undecided.count, runsLeft(ledger, ledger.timing)) }
   const waiting = waitingSlots(ledger)
   const placed = slotsIn(ledger, 'Placed')
@@ -53,8 +64,7 @@ export function adoptRest(ledger: Ledger, plan: SchedulePlan): Step | undefined 
 
 /**
  * The slots of the former timing, without those that its calendars left out; undefined if that is not known, because the calendars are others now
- * and this process did not know those before: their dates are not stored. Then no slot is counted, because most of the time since the last dispatch
- * may have been left out.
+ * and this process did not know those before: their dates are not stored.
  */
 function leftBy(
   slots: SlotSource,
@@ -64,6 +74,14 @@ function leftBy(
   if (timing.calendars === undefined) return slots
   if (calendars !== undefined && isSame(timing.calendars, now.calendars)) return withCalendars(slots, calendars)
   return former !== undefined && isSame(timing.calendars, former.version) ? withCalendars(slots, former.cover) : undefined
+}
+
+/** Counts the undecided slots that the status had named as next. If all of these have passed, there may have been more. */
+function countTold({ open, cursor }: Ledger, { statusNext = [] }: SchedulePlan, now: Slot): MissedRuns {
+  const passed = statusNext.filter((slot) => slot <= now)
+  const isOpen = new Set(open.map(({ slot }) => slot))
+  const counted = missedRunsOf(passed.filter((slot) => slot > cursor && !isOpen.has(slot)))
+  return passed.length === mostStatusNext && counted.count > 0 ? { ...counted, isLowerBound: true } : counted
 }
 
 /** Returns the calendars by which the slots of the ledger are decided, if they are those of the plan. */

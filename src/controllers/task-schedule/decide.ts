@@ -31,6 +31,7 @@ export function decide(gathered: Gathered): Decision {
     suspended: suspension.isSuspended,
     isHeld: heldBy !== undefined || left?.kind === 'Unread',
     ...(statusSlot === undefined ? {} : { statusSlot }),
+    ...(status?.nextRuns === undefined ? {} : { statusNext: status.nextRuns.map((time) => Date.parse(time) / 1000) }),
     statusDispatched: Math.max(status?.dispatchedRuns ?? 0, shown?.dispatched ?? 0),
     ...(succeededByHandAtMs === undefined ? {} : { succeededByHandAtMs }),
     ...(group === undefined ? {} : { group: { name: group.name, limit: group.limit } }),

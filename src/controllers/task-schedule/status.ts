@@ -13,6 +13,7 @@ import { timingOf } from '../../plans/index.ts'
 import {
   type ActiveRun,
   type Ledger,
+  mostStatusNext,
   type RecentRun,
   recentRuns,
   type RunOutcome,
@@ -26,7 +27,6 @@ import type { RunDetail, ScheduleSituation, Suspension, World } from './gather.t
 import { groupConditions, groupWords } from './group.ts'
 import { blockedConditions, outcomeConditions, shortTime } from './run-conditions.ts'
 
-const shownRuns = 5
 const shownActive = 10
 
 export function statusOf(world: World): TaskScheduleStatus {
@@ -79,7 +79,7 @@ function nextSlots(world: World): readonly number[] {
   const { slots, situation, suspension, nowMs } = world
   if (slots === undefined || suspension.isSuspended || idle.includes(situation.kind)) return []
   const next: number[] = []
-  const most = Math.min(shownRuns, futureRuns(world))
+  const most = Math.min(mostStatusNext, futureRuns(world))
   for (let after = Math.floor(nowMs / 1000); next.length < most;) {
     const slot = slots.next(after)
     if (slot === undefined) break
