@@ -2,6 +2,7 @@
 import {
   type Deployment,
   deployments,
+  findCondition,
   overrideAt,
   type TaskBroker,
   type WorkerPool,
@@ -212,7 +213,7 @@ export function createGather(deps: GatherDeps): Gather {
         broker,
         deployment,
         signals: readSignals(signals, key, { pool, endpoint, deployment }),
-        trouble: pods.trouble,
+        trouble: pods.trouble ?? (pods.isUnknown === true ? recordedTrouble(status) : undefined),
         warnings: known.applied?.warnings ?? [],
         history: known.history,
         refused: broker && refusedTemplate(known, deploymentFor(pool, broker)),
@@ -273,6 +274,20 @@ function combine(queues: readonly string[], known: ReadonlyMap<string, QueueSnap
   const readings = snapshots.flatMap((snapshot) => (snapshot?.ok === true ? [{ ...snapshot.reading, orphaned: snapshot.orphaned }] : []))
   return readings.length < queues.length ? { kind: 'Pending' } : { kind: 'Read', queues: readings }
 }
+
+/**
+ * Returns what the status says of pods that no node has room for. A new process may fail to list them first: until it can, a pool that waits for
+ * nodes does not grow.
+ */
+export function recordedTrouble(status: WorkerPoolStatus | undefined): PodTrouble | undefined {
+  const limited = findCondition(status?.conditions, 'ScalingLimited')
+  if (limited?.status !== 'True' || limited.reason !== 'UnschedulablePods') return undefined
+  const unschedulableWords = limited.message.split(crowdedAdvice, 1)[0] ?? ''
+  return { unschedulable: Number(/^\d+/u.exec(unschedulableWords)?.[0] ?? 1), unschedulableWords }
+}
+
+/** What to do about pods that no node has room for. */
+export const crowdedAdvice = '. Next: add a node or lower requests'
 
 /** What the author of a pool can do about its pods. */
 const podAdvice: PodAdvice = { outOfMemory: "raise the container's limits.memory or lower spec.concurrency" }

@@ -13,7 +13,7 @@ import {
   plural,
 } from './decide.ts'
 import { selectorOf } from './deployment.ts'
-import { currentReplicas, type RefusedTemplate, type World } from './gather.ts'
+import { crowdedAdvice, currentReplicas, type RefusedTemplate, type World } from './gather.ts'
 
 /** Of a refusal in `status.decision`; all of it stands in the conditions. */
 const maxProblemLength = 300
@@ -209,11 +209,7 @@ function limitedCondition({ trouble, signals }: World, decision: ScalingDecision
   const paused = describePaused(signals)
   switch (limit) {
     case 'UnschedulablePods':
-      return poolCondition(
-        'ScalingLimited',
-        'UnschedulablePods',
-        `${trouble?.unschedulableWords ?? ''}. Next: add a node or lower requests`,
-      )
+      return poolCondition('ScalingLimited', 'UnschedulablePods', `${trouble?.unschedulableWords ?? ''}${crowdedAdvice}`)
     case 'TooManyReplicas':
       return poolCondition(
         'ScalingLimited',
