@@ -238,7 +238,10 @@ export type CancelAnswer = 'Removed' | 'Running' | 'Ended' | 'Absent' | 'Fenced'
 
 export type PlacedState = {
   readonly id: string
-  /** `Waiting`: ready, delayed, prioritized or between two attempts. `Ended`: completed or failed. */
+  /**
+   * `Waiting`: ready, delayed, prioritized or between two attempts. `Ended`: its end is in the done queue. `Absent`: there is nothing, or its end
+   * was acknowledged.
+   */
   readonly state: 'Waiting' | 'Active' | 'Ended' | 'Absent'
   /** When its last attempt began (Unix ms); absent: none has. */
   readonly startedAtMs?: number

@@ -171,6 +171,24 @@ describe('Queue', () => {
     expect(world.ledger).toMatchObject({ active: [{ slot: slot(2) }], lastFailure: { slot: slot(1), reason: 'JobRemoved' } })
   })
 
+  it('continues after the last slot too, when somebody misses the job of the run', () => {
+    const plan = planOf({ ...queue, timing: { at: [slot(1), slot(2), slot(3)] } })
+    const world = waiting(plan)
+    world.jobs.delete(slot(1))
+    expect(world.lead(slot(3) + 5, plan)).toEqual([])
+    expect(world.untilMs).toBeUndefined()
+    world.missing.add(slot(1))
+    expect(world.lead(slot(3) + 6, plan)).toEqual(['Look', 'free', 'dispatch'])
+    expect(world.ledger).toMatchObject({ active: [{ slot: slot(2) }], lastFailure: { slot: slot(1), reason: 'JobRemoved' } })
+  })
+
+  it('keeps a run whose job is there although somebody missed it', () => {
+    const world = waiting()
+    world.missing.add(slot(1))
+    expect(world.lead(slot(3) + 5, planOf(queue))).toEqual(['Look'])
+    expect(world.ledger).toMatchObject({ active: [{ slot: slot(1) }] })
+  })
+
   it('is deleted with what waits', () => {
     const world = waiting()
     expect(world.lead(slot(3) + 5, planOf({ ...queue, deletion: 'Delete' }))).toEqual(['revoke', 'Remove', 'Delete'])
@@ -257,6 +275,42 @@ describe('Replace', () => {
     world.end(slot(1))
     world.lead(slot(2) + 1, planOf(replace))
     expect(world.ledger).toMatchObject({ lastSuccess: { slot: slot(1) }, active: [{ slot: slot(2) }], dispatched: 2 })
+  })
+
+  it('cancels again after a second what had ended then, in case its end was lost', () => {
+    const world = running()
+    world.jobs.set(slot(1), { state: 'Ended' })
+    world.lead(slot(2), planOf(replace))
+    world.jobs.delete(slot(1))
+    expect(world.lead(slot(2) + 1, planOf(replace))).toEqual(['Cancel', 'free', 'dispatch'])
+    expect(world.ledger).toMatchObject({ lastRun: { slot: slot(1), reason: 'Replaced' }, active: [{ slot: slot(2) }] })
+  })
+
+  it('keeps the run if the template makes nothing of the slot, which has failed then', () => {
+    const world = running()
+    world.refused.add(slot(2))
+    expect(world.lead(slot(2), planOf(replace))).toEqual(['Look', 'intend', 'record'])
+    expect(world.ledger).toMatchObject({
+      active: [{ slot: slot(1) }],
+      open: [],
+      lastFailure: { slot: slot(2), reason: 'Refused' },
+      dispatched: 2,
+    })
+    world.lead(slot(3), planOf(replace))
+    expect(world.ledger).toMatchObject({ active: [{ slot: slot(3) }], lastRun: { slot: slot(1), reason: 'Replaced' } })
+  })
+
+  it('records a thousand runs that Allow has left by one write', () => {
+    const world = home()
+    const every = planOf({ timing: { everySeconds: 1 }, missedRuns: 'All', missedRunsLimit: 100 })
+    for (let at = start; at <= start + 1_000; at += 40) world.lead(at, every)
+    const active = (world.ledger?.active ?? []).filter((run) => run.slot <= start + 1_000)
+    for (const run of active) world.begin(run.slot)
+    expect(active.length).toBeGreaterThan(900)
+    const edited = planOf({ ...replace, timing: { everySeconds: 1 } })
+    world.lead(start + 1_000, edited)
+    expect(world.lead(start + 1_001, edited)).toEqual(['Look', 'cancel', 'Cancel', 'free', 'dispatch'])
+    expect(world.ledger).toMatchObject({ active: [{ slot: start + 1_001 }], lastRun: { reason: 'Replaced' } })
   })
 
   it('replaces nothing while the schedule is suspended or held', () => {
@@ -380,6 +434,33 @@ describe('dependsOnPast', () => {
     expect(world.missed('StartingDeadlineExceeded')).toEqual({ count: 1, lastSlot: slot(2) })
     world.lead(slot(4), planOf({ ...chained, queueLimit: 1 }))
     expect(world.missed('QueueFull')).toEqual({ count: 1, lastSlot: slot(4) })
+  })
+
+  it('does not wait for a run that was replaced before an edit to this policy', () => {
+    const replace = planOf({ concurrencyPolicy: 'Replace' })
+    const replaced = (succeeded: boolean) => {
+      const world = home()
+      world.lead(start, replace)
+      world.lead(slot(1), replace)
+      world.end(slot(1), succeeded)
+      world.lead(slot(2), replace)
+      world.begin(slot(2))
+      world.lead(slot(3), replace)
+      world.end(slot(3))
+      const ended = world.ledger
+      if (ended === undefined) throw new Error('no ledger')
+      // The last run was replaced, and the one that replaced it is gone.
+      world.ledger = { ...ended, active: [] }
+      expect(world.ledger.lastRun).toMatchObject({ slot: slot(2), reason: 'Replaced' })
+      return world
+    }
+    const afterSuccess = replaced(true)
+    afterSuccess.lead(slot(4), planOf(chained))
+    expect(afterSuccess.ledger?.active).toMatchObject([{ slot: slot(4) }])
+    // The failure before it still counts.
+    const afterFailure = replaced(false)
+    afterFailure.lead(slot(4), planOf(chained))
+    expect(waits(afterFailure)).toEqual([slot(4)])
   })
 
   it('lets the slots continue in order when it is set to false', () => {

@@ -1,5 +1,5 @@
 import type { Slot } from '../contract/index.ts'
-import { deadlineOf, earliest } from './ending-runs.ts'
+import { deadlineOf, earliest, endPatienceMs } from './ending-runs.ts'
 import {
   isQueueGeneration,
   type Ledger,
@@ -47,7 +47,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   const missed = new Map<MissedReason, MissedRuns>()
   const miss = (reason: MissedReason, slots: readonly Slot[] | MissedRuns): void => {
     const added = 'count' in slots ? slots : missedRunsOf(slots)
-    if (added.count > 0 || added.isLowerBound === true) missed.set(reason, addMissed(missed.get(reason) ?? missedRunsOf([]), added))
+    if (added.count > 0) missed.set(reason, addMissed(missed.get(reason) ?? missedRunsOf([]), added))
   }
   const lateBy = (slot: Slot): number => nowMs - slot * 1000
 
@@ -113,7 +113,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   }
   // An edit to another policy does not fire what waited.
   if (plan.concurrencyPolicy !== 'Queue') miss('ScheduleChanged', patient)
-  return { fire, wait, missed: [...missed].flatMap(([reason, slots]) => (slots.count === 0 ? [] : [{ reason, slots }])) }
+  return { fire, wait, missed: [...missed].map(([reason, slots]) => ({ reason, slots })) }
 }
 
 /** Why the catch-up policy drops the slots before those that it picks from. */
@@ -189,7 +189,9 @@ export function findNextWake(
       ? undefined
       : (firstWaiting + plan.startingDeadlineSeconds) * 1000 + 1
   const deadlines = ledger.active.map((run) => deadlineOf(run, plan, looked.get(run.slot), nowMs))
+  // Those that had ended before they could be cancelled.
+  const end = ledger.active.some(({ ending }) => ending !== undefined) ? nowMs + endPatienceMs : undefined
   // A placed slot must be marked as dispatched when it is due.
   const firstPlaced = waiting[0] === undefined ? undefined : waiting[0] * 1000
-  return earliest(firstPlaced, waiting.length >= mostAhead / 2 ? undefined : refill(), expiry, ...deadlines)
+  return earliest(firstPlaced, waiting.length >= mostAhead / 2 ? undefined : refill(), expiry, end, ...deadlines)
 }

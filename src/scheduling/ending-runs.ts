@@ -23,7 +23,13 @@ export function endOverdueRuns(ledger: Ledger, plan: SchedulePlan, knowledge: Kn
   if (look.length > 0) return { kind: 'Look', slots: look }
   if (remove.length > 0) return { kind: 'Remove', slots: remove }
   if (cancel.length > 0) return { kind: 'Write', what: 'cancel', ledger: withEndings(ledger, cancel) }
-  return outcomes[0] === undefined ? undefined : { kind: 'Write', what: 'free', ledger: withOutcome(ledger, outcomes[0]) }
+  return withoutRuns(ledger, outcomes)
+}
+
+/** Ends all these runs by one write: there may be a thousand. */
+function withoutRuns(ledger: Ledger, outcomes: readonly RunOutcome[]): Step | undefined {
+  if (outcomes.length === 0) return undefined
+  return { kind: 'Write', what: 'free', ledger: outcomes.reduce(withOutcome, ledger), ends: outcomes }
 }
 
 /**
@@ -33,22 +39,18 @@ export function endOverdueRuns(ledger: Ledger, plan: SchedulePlan, knowledge: Kn
 export function finishCancels(ledger: Ledger, { cancelled }: Knowledge, nowMs: number): Step | undefined {
   const slots = ledger.active.filter(({ slot, ending }) => ending !== undefined && !cancelled.has(slot)).map(({ slot }) => slot)
   if (slots.length > 0) return { kind: 'Cancel', slots }
-  for (const { slot, ending, startedAtMs } of ledger.active) {
+  const outcomes = ledger.active.flatMap(({ slot, ending, startedAtMs }): readonly RunOutcome[] => {
     const result = cancelled.get(slot)
-    if (ending === undefined || result === 'Ended') continue
+    if (ending === undefined || result === 'Ended') return []
     const runsOn = result === 'Running' ? '; its job is active in a worker, which Taskmill cannot stop: it continues there' : ''
-    const outcome: RunOutcome = {
-      slot,
-      succeeded: false,
-      reason: ending.reason,
-      message: `${ending.message}${runsOn}`,
-      ...(startedAtMs === undefined ? {} : { startedAtMs }),
-      finishedAtMs: nowMs,
-    }
-    return { kind: 'Write', what: 'free', ledger: withOutcome(ledger, outcome) }
-  }
-  return undefined
+    const started = startedAtMs === undefined ? {} : { startedAtMs }
+    return [{ slot, succeeded: false, reason: ending.reason, message: `${ending.message}${runsOn}`, ...started, finishedAtMs: nowMs }]
+  })
+  return withoutRuns(ledger, outcomes)
 }
+
+/** How long to wait for an end that is on its way, if no event announces it. */
+export const endPatienceMs = 1_000
 
 /** The ends of a run that Taskmill cancelled. */
 const cancelledReasons: readonly RunOutcome['reason'][] = ['JobRemoved', 'ExecutionRemoved', 'Cancelled']
@@ -61,10 +63,10 @@ export function outcomeOfEnd({ active }: Ledger, end: RunOutcome): RunOutcome {
 
 /**
  * Finds the runs that exceed `pendingDeadlineSeconds` (from the dispatch to the first start) or `runDeadlineSeconds`
- * (from the first start). Asks for an observation of a run only when one of its deadlines may have passed, because each
- * costs a round trip.
+ * (from the first start), and those that are gone. Asks for an observation of a run only when one of its deadlines may have passed, or nothing of it
+ * was found, because each costs a round trip.
  */
-export function findOverdueRuns(ledger: Ledger, plan: SchedulePlan, { looked, removed }: Knowledge, nowMs: number): OverdueRuns {
+export function findOverdueRuns(ledger: Ledger, plan: SchedulePlan, { looked, removed, missing }: Knowledge, nowMs: number): OverdueRuns {
   /**
    * Each run passes through at most three steps: observe it, remove it if it has not started, record that it failed.
    */
@@ -76,9 +78,10 @@ export function findOverdueRuns(ledger: Ledger, plan: SchedulePlan, { looked, re
   }
   for (const run of ledger.active) {
     const { slot } = run
-    const deadlineMs = deadlineOf(run, plan, looked.get(slot), nowMs)
-    if (deadlineMs === undefined || deadlineMs > nowMs) continue
     const seen = looked.get(slot)
+    const isMissing = run.ending === undefined && seen === undefined && missing?.has(slot) === true
+    const deadlineMs = isMissing ? nowMs : deadlineOf(run, plan, seen, nowMs)
+    if (deadlineMs === undefined || deadlineMs > nowMs) continue
     if (seen === undefined) found.look.push(slot)
     else if (seen.state === 'Absent') found.outcomes.push(vanished(slot, nowMs))
     else if (seen.state === 'Active' || seen.startedAtMs !== undefined) {

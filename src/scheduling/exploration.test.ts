@@ -148,8 +148,10 @@ function decide(world: World, leader: LeaderModel, scenario: Scenario, mutation:
 
 const placesOf = (step: Step): readonly Slot[] => (step.kind === 'Write' ? (step.places ?? []) : [])
 
+const makesOf = (step: Step): readonly Slot[] => (step.kind === 'Write' ? [...(step.places ?? []), ...(step.makes ?? [])] : [])
+
 const refusedIn = (step: Step, scenario: Scenario, { edits }: World): readonly Slot[] =>
-  placesOf(step).filter((slot) => isRefused(scenario, slot, scenario.plans[edits]?.generation ?? 'a'))
+  makesOf(step).filter((slot) => isRefused(scenario, slot, scenario.plans[edits]?.generation ?? 'a'))
 
 function decideKnowing(world: World, leader: LeaderModel, scenario: Scenario, mutation: Mutation): Step {
   const knowledge: Knowledge = {
@@ -337,11 +339,20 @@ function isOneAtATime({ plans }: Scenario): boolean {
   })
 }
 
+/** Nothing else than this slot replaces a run. */
+function isLastToReplace({ plans, until }: Scenario, slot: Slot): boolean {
+  return plans.every(({ concurrencyPolicy }) => concurrencyPolicy === 'Replace') && slot + 2 * tick > until * tick
+}
+
 function broken(world: World, scenario: Scenario): string | undefined {
   for (const [slot, { runs }] of world.jobs) if (runs > 1) return `slot ${slot} ran ${runs} times`
   const most = Math.max(...scenario.plans.map(({ timing }) => timing?.maxRuns ?? Infinity))
   const begun = world.jobs.filter(([, { runs }]) => runs > 0).length
   if (begun > most) return `${begun} slots have run, but maxRuns is ${most}`
+  const { refuses } = scenario
+  const isForNothing = refuses !== undefined && isLastToReplace(scenario, refuses.slot)
+  if (isForNothing && world.jobs.some(([, { state }]) => state === 'Cancelled'))
+    return 'a run was cancelled for a slot of which nothing can be made'
   for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
   const live = world.jobs.filter(([, { state }]) => state === 'Ready' || state === 'Running').map(([slot]) => slot)
   if (isOneAtATime(scenario) && live.length > 1) return `slots ${live.join(' and ')} have jobs at the same time`
@@ -586,6 +597,14 @@ const scenarios: readonly Scenario[] = [
     plans: [{ concurrencyPolicy: 'Replace', missedRuns: 'Latest' }],
   },
   {
+    name: 'a Kubernetes Job that the next one would replace, if the template made anything of it',
+    until: 4,
+    crashes: 1,
+    isAlone: true,
+    plans: [{ concurrencyPolicy: 'Replace', missedRuns: 'Latest', generation: 'a/.job' }],
+    refuses: { slot: 4 * tick, generation: 'a/.job' },
+  },
+  {
     name: 'suspended while a run is replaced',
     until: 4,
     crashes: 1,
@@ -811,6 +830,17 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /at the same time/u,
     among: /Job that the next one replaces/u,
+  },
+  'a run is replaced before anybody knows whether something can be made of the slot': {
+    mutation: {
+      step: (step) => {
+        if (step.kind !== 'Write') return step
+        const { makes: _, ...write } = step
+        return write
+      },
+    },
+    found: /of which nothing can be made/u,
+    among: /if the template made anything/u,
   },
   'a slot overtakes one that waits': {
     mutation: {

@@ -32,12 +32,15 @@ export function home() {
   const ended: RunOutcome[] = []
   /** Slots of which the present template makes nothing. */
   const refused = new Set<Slot>()
+  /** Slots whose jobs were not found some time ago. */
+  const missing = new Set<Slot>()
   const refusedEnds = (seen: ReadonlySet<Slot>, at: number): readonly RunOutcome[] =>
     [...seen]
       .filter((each) => each <= at && world.ledger?.open.some((open) => open.slot === each))
       .map((each) => ({ slot: each, succeeded: false, reason: 'Refused', finishedAtMs: at * 1000 }))
   const world = {
     refused,
+    missing,
     ledger: undefined as Ledger | undefined,
     jobs,
     untilMs: undefined as number | undefined,
@@ -52,11 +55,19 @@ export function home() {
       const looked = new Map<Slot, RunObservation>()
       const done: string[] = []
       for (let count = 0; count < 300; count++) {
-        const knowledge: Knowledge = { placed, refused: seen, removed, cancelled, looked, ended: [...ended, ...refusedEnds(seen, at)] }
+        const knowledge: Knowledge = {
+          placed,
+          refused: seen,
+          removed,
+          cancelled,
+          looked,
+          ended: [...ended, ...refusedEnds(seen, at)],
+          missing,
+        }
         const step = nextStep(world.ledger, plan, knowledge, at * 1000)
         world.untilMs = step.kind === 'Wait' ? step.untilMs : undefined
         if (step.kind === 'Wait') return done
-        const refusing = step.kind === 'Write' ? (step.places ?? []).filter((each) => refused.has(each)) : []
+        const refusing = step.kind === 'Write' ? [...(step.places ?? []), ...(step.makes ?? [])].filter((each) => refused.has(each)) : []
         for (const each of refusing) seen.add(each)
         // Nothing was written: the step is asked for again.
         if (refusing.length > 0) continue

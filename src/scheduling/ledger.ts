@@ -157,8 +157,8 @@ export type MissedReason =
   | 'LedgerRegressed'
 
 /**
- * `isLowerBound`: there were more. One decision walks over at most 100 slots of a timing that has no formula for their
- * number.
+ * `isLowerBound`: there were more, or may have been. One decision walks over at most 100 slots of a timing that has no formula for their
+ * number. With a `count` of 0 nothing is known of their number, and none is later than `lastSlot`.
  */
 export type MissedRuns = { readonly count: number; readonly lastSlot: Slot; readonly isLowerBound?: true }
 
@@ -206,7 +206,12 @@ export function newestDecidedSlot({ cursor, open, lastDispatched }: Ledger): Slo
 }
 
 /** Returns the failed run that keeps slots waiting with `dependsOnPast`; undefined: none does. */
-export function unsettledRun({ lastRun, settledAtMs = 0 }: Pick<Ledger, 'lastRun' | 'settledAtMs'>): RunOutcome | undefined {
+export function unsettledRun(
+  ledger: Pick<Ledger, 'lastRun' | 'lastFailure' | 'consecutiveFailures' | 'settledAtMs'>,
+): RunOutcome | undefined {
+  const { lastFailure, consecutiveFailures, settledAtMs = 0 } = ledger
+  // A run that was replaced, before the policy was edited, has neither succeeded nor failed: the run before it counts.
+  const lastRun = ledger.lastRun?.reason === 'Replaced' ? (consecutiveFailures > 0 ? lastFailure : undefined) : ledger.lastRun
   return lastRun === undefined || lastRun.succeeded || settledAtMs >= wholeSeconds(lastRun.finishedAtMs) ? undefined : lastRun
 }
 
@@ -241,6 +246,8 @@ export type Knowledge = {
   readonly ended: readonly RunOutcome[]
   /** States of active runs, as observed a moment ago. */
   readonly looked: ReadonlyMap<Slot, RunObservation>
+  /** Active runs of which nothing was found when somebody looked for them last, perhaps some time ago. */
+  readonly missing?: ReadonlySet<Slot> | undefined
   /** The primitive that owns the clock by the ledger; undefined: none does, or it cannot be observed. */
   readonly followed?: Followed | undefined
   /** The primitives that exist for this schedule and belong to it. */
@@ -254,7 +261,7 @@ export type Knowledge = {
 /**
  * - `Cancelled`: it is gone, or ends by itself as soon as it can.
  * - `Running`: nothing can stop it; it continues.
- * - `Ended`: it had ended before; its end arrives, and counts.
+ * - `Ended`: it had ended before; its end arrives, and counts. If it does not arrive, it has to be cancelled again: somebody may have removed it.
  * - `Absent`: there is nothing, and no end will come.
  */
 export type CancelResult = 'Cancelled' | 'Running' | 'Ended' | 'Absent'
@@ -276,7 +283,9 @@ export const defaultPendingSeconds = 900
 export type Step =
   /**
    * Write the ledger by compare-and-swap; `what` names the reason. The broker must refuse it before `notBeforeMs` and
-   * from `beforeMs` on, by its own clock. `places`: the jobs of these slots are placed in the same moment, or nothing is done.
+   * from `beforeMs` on, by its own clock. `places`: the jobs of these slots are placed in the same moment, or nothing is done. `ends`: the runs
+   * that it ends; if it is missing, the last run of the ledger, unless that was the last before. `makes`: it is written only if something can be
+   * started for these slots.
    */
   | {
       readonly kind: 'Write'
@@ -285,6 +294,8 @@ export type Step =
       readonly notBeforeMs?: number
       readonly beforeMs?: number
       readonly places?: readonly Slot[]
+      readonly ends?: readonly RunOutcome[]
+      readonly makes?: readonly Slot[]
     }
   | { readonly kind: 'Place' | 'Remove' | 'Cancel' | 'Look' | 'Acknowledge'; readonly slots: readonly Slot[] }
   /**

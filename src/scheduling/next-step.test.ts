@@ -321,7 +321,7 @@ describe('calendars', () => {
       const world = home()
       world.lead(slot(5) + 5, { ...inFile(), statusSlot: slot(2) })
       expect(world.ledger).toMatchObject({ cursor: slot(5) + 5, regressedAtMs: (slot(5) + 5) * 1000 })
-      expect(world.ledger?.missed).toEqual({})
+      expect(world.ledger?.missed).toEqual({ LedgerRegressed: { count: 0, lastSlot: slot(5) + 5, isLowerBound: true } })
     })
 
     it('are known by their former content through a suspension without them', () => {

@@ -13,6 +13,7 @@ import {
   jobsPlace,
   type Knowledge,
   type Ledger,
+  type MissedRuns,
   newestDecidedSlot,
   type OpenSlot,
   queueOfGeneration,
@@ -28,6 +29,7 @@ import { versionedFor } from './stored-ledger.ts'
 import { slotAt } from './timing.ts'
 import {
   addMissed,
+  atMostMissed,
   countUndecided,
   emptyLedger,
   missedRunsOf,
@@ -132,8 +134,10 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   const known = Math.max(ledger.cursor, statusSlot)
   const now = slotAt(nowMs)
   const dispatched = Math.max(ledger.dispatched, plan.statusDispatched ?? 0)
-  const undecided = hasUnreadCalendars(plan) ? missedRunsOf([]) : countUndecided(plan.slots, ledger.open, known, now)
-  const due = { ...undecided, count: Math.min(undecided.count, runsLeft({ ...ledger, dispatched }, plan.timing)) }
+  const undecided: MissedRuns = hasUnreadCalendars(plan)
+    ? { count: 0, lastSlot: now, isLowerBound: true }
+    : countUndecided(plan.slots, ledger.open, known, now)
+  const due = atMostMissed(undecided, runsLeft({ ...ledger, dispatched }, plan.timing))
   const lost = addMissed(due, missedRunsOf(waitingSlots(ledger).filter((slot) => slot > statusSlot)))
   const revoking = withStates(ledger, (open) => {
     if (open.state === 'Final') return open

@@ -1,6 +1,7 @@
 /** What is done about the runs before a slot that is due: whether they still exist, whether it replaces them, and what a run by hand makes up for. */
 import { slotTime } from '../contract/index.ts'
 import { decideDueSlots } from './due-slots.ts'
+import { endPatienceMs } from './ending-runs.ts'
 import { type Ending, type Knowledge, type Ledger, type SchedulePlan, slotsIn, type Step, unsettledRun, waitingSlots } from './ledger.ts'
 import { slotAt } from './timing.ts'
 import { withDispatched, withEndings } from './transitions.ts'
@@ -28,14 +29,11 @@ export function observeOverlaps(
   return overlaps ? { kind: 'Look', slots: unknown } : undefined
 }
 
-/** How long to wait for an end that is on its way, if no event announces it. */
-const endPatienceMs = 1_000
-
 /**
- * Under `Replace`, cancels the runs that are active when a slot is due. The slot is dispatched once they have their
- * outcomes.
+ * Under `Replace`, cancels the runs that are active when a slot is due, unless the present template makes nothing of that slot. The slot is
+ * dispatched once they have their outcomes.
  */
-export function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Knowledge, nowMs: number): Step | undefined {
+export function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked, refused }: Knowledge, nowMs: number): Step | undefined {
   if (plan.concurrencyPolicy !== 'Replace') return undefined
   const undecided = new Set(ledger.open.flatMap(({ slot, state }) => (state === 'Final' ? [] : [slot])))
   const running = ledger.active.filter(({ slot }) => !undecided.has(slot))
@@ -44,7 +42,7 @@ export function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Know
   const placed = slotsIn(ledger, 'Placed').filter((slot) => slot <= slotAt(nowMs))
   if (next !== undefined && placed.length > 0)
     return { kind: 'Write', what: 'final', ledger: withDispatched(ledger, placed, plan.epoch, nowMs), ...notBefore(placed) }
-  if (next === undefined || running.length === 0) return undefined
+  if (next === undefined || running.length === 0 || refused.has(next)) return undefined
   const unmarked = running.filter(({ ending }) => ending === undefined).map(({ slot }) => slot)
   // Those that ended before they could be cancelled.
   if (unmarked.length === 0) return { kind: 'Wait', untilMs: nowMs + endPatienceMs }
@@ -56,6 +54,7 @@ export function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked }: Know
       ledger,
       unmarked.map((slot) => ({ slot, ending, startedAtMs: looked.get(slot)?.startedAtMs })),
     ),
+    makes: [next],
     ...notBefore([next]),
     ...inTime([next], plan),
   }

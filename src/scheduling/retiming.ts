@@ -17,7 +17,16 @@ import {
 } from './ledger.ts'
 import { timedBy, versionedFor } from './stored-ledger.ts'
 import { parseTiming, slotAt, type SlotSource, type Timing } from './timing.ts'
-import { countUndecided, missedRunsOf, withCursor, withDispatched, withMissed, withStates, withWaiting } from './transitions.ts'
+import {
+  atMostMissed,
+  countUndecided,
+  missedRunsOf,
+  withCursor,
+  withDispatched,
+  withMissed,
+  withStates,
+  withWaiting,
+} from './transitions.ts'
 import { window } from './write-window.ts'
 
 /**
@@ -29,7 +38,7 @@ export function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): 
   const old = parseTiming(ledger.timing)
   const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
   const undecided = oldSlots === undefined ? countTold(ledger, plan, now) : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
-  const due = { ...undecided, count: Math.min(undecided.count, runsLeft(ledger, ledger.timing)) }
+  const due = atMostMissed(undecided, runsLeft(ledger, ledger.timing))
   const waiting = waitingSlots(ledger)
   const placed = slotsIn(ledger, 'Placed')
   const revoked = withStates(withWaiting(ledger, [], plan), (open) =>

@@ -48,3 +48,13 @@ it.each([
 ] as const)('%s', (_, before, after, expected) => {
   expect(findChanges(before, after)).toEqual(expected)
 })
+
+it('several ends of one write, each with the failures before it', () => {
+  const endOf = (slot: number, reason: RunOutcome['reason']): RunOutcome => ({ ...run, slot, succeeded: reason === 'Succeeded', reason })
+  const ends = [endOf(60, 'TimedOut'), endOf(120, 'Replaced'), endOf(180, 'TimedOut'), endOf(240, 'Succeeded'), endOf(300, 'TimedOut')]
+  const before = { ...final, consecutiveFailures: 3 }
+  const failuresBefore = [3, 4, 4, 5, 0]
+  expect(findChanges(before, ends.reduce(withOutcome, before), ends)).toEqual(
+    ends.map((end, index) => ({ kind: 'RunEnded', run: end, failuresBefore: failuresBefore[index] })),
+  )
+})

@@ -37,21 +37,26 @@ export function countUndecided(slots: SlotSource, open: readonly OpenSlot[], aft
   return oldest === undefined || newest.length < maxWalkedSlots ? counted : addMissed(counted, countOlder(slots, open, after, oldest - 1))
 }
 
-/** Counts the slots of a range that no decision walks over. Without a formula: none, and whether there are any. */
+/** Counts the slots of a range that no decision walks over. Without a formula: the newest, and that there may be more. */
 export function countOlder(slots: SlotSource, open: readonly OpenSlot[], after: Slot, until: Slot): MissedRuns {
   if (until <= after) return missedRunsOf([])
   const isOpen = new Set(open.map(({ slot }) => slot).filter((slot) => slot > after && slot <= until))
   const lastSlot = slots.between(after, until, isOpen.size + 1).findLast((slot) => !isOpen.has(slot))
   if (lastSlot === undefined) return missedRunsOf([])
-  if (slots.count === undefined) return { count: 0, lastSlot: 0, isLowerBound: true }
+  if (slots.count === undefined) return { count: 1, lastSlot, isLowerBound: true }
   const opened = [...isOpen].filter((slot) => slots.count?.(slot - 1, slot) === 1)
   return { count: slots.count(after, until) - opened.length, lastSlot }
 }
 
-/** Counts slots as missed. The slots themselves are not stored, so the ledger does not grow with an outage. */
+/** Leaves of these slots at most so many: then their number is exact. */
+export function atMostMissed(slots: MissedRuns, most: number): MissedRuns {
+  return slots.count < most ? slots : { count: most, lastSlot: slots.lastSlot }
+}
+
+/** Counts slots as missed, also if their number is not known. The slots themselves are not stored, so the ledger does not grow with an outage. */
 export function withMissed(ledger: Ledger, reason: MissedReason, slots: readonly Slot[] | MissedRuns): Ledger {
   const added = 'count' in slots ? slots : missedRunsOf(slots)
-  if (added.count === 0) return ledger
+  if (added.count === 0 && added.isLowerBound !== true) return ledger
   return { ...ledger, missed: { ...ledger.missed, [reason]: addMissed(ledger.missed[reason] ?? missedRunsOf([]), added) } }
 }
 
@@ -190,17 +195,17 @@ function dispatchedAtOnce(before: Ledger | undefined, after: Ledger): readonly C
 
 /**
  * Compares a ledger before and after a write, so that every step gets its Events from one place. A slot that was
- * revoked is not reported as dispatched.
+ * revoked is not reported as dispatched. `ends`: the runs that the write ends, if it is not the last one alone.
  */
-export function findChanges(before: Ledger | undefined, after: Ledger): readonly Change[] {
+export function findChanges(before: Ledger | undefined, after: Ledger, ends = endOf(before, after)): readonly Change[] {
   const changes: Change[] = []
   if (after.regressedAtMs !== undefined && after.regressedAtMs !== before?.regressedAtMs) changes.push({ kind: 'Regressed' })
-  const ended = after.lastRun === before?.lastRun ? undefined : after.lastRun
+  const ended = new Set(ends.map(({ slot }) => slot))
   for (const { slot, state, restarts } of before?.open ?? []) {
     if (restarts === true) continue
     const now = after.open.find((open) => open.slot === slot)
     const isSettled = state !== 'Final' && (now === undefined || now.state === 'Final')
-    const isTakenBack = ended?.slot !== slot && !after.active.some((run) => run.slot === slot)
+    const isTakenBack = !ended.has(slot) && !after.active.some((run) => run.slot === slot)
     if (!isSettled || isTakenBack) continue
     const atMs = state === 'Intended' || state === 'Waiting' ? Math.max(slot * 1000, after.lastDispatched?.atMs ?? 0) : slot * 1000
     changes.push({ kind: 'Dispatched', slot, atMs })
@@ -210,6 +215,14 @@ export function findChanges(before: Ledger | undefined, after: Ledger): readonly
     const added = count - (before?.missed[reason]?.count ?? 0)
     if (added > 0) changes.push({ kind: 'Missed', reason, count: added, lastSlot })
   }
-  if (ended !== undefined) changes.push({ kind: 'RunEnded', run: ended, failuresBefore: before?.consecutiveFailures ?? 0 })
+  let failuresBefore = before?.consecutiveFailures ?? 0
+  for (const run of ends) {
+    changes.push({ kind: 'RunEnded', run, failuresBefore })
+    if (run.reason !== 'Replaced') failuresBefore = run.succeeded ? 0 : failuresBefore + 1
+  }
   return changes
+}
+
+function endOf(before: Ledger | undefined, after: Ledger): readonly RunOutcome[] {
+  return after.lastRun === undefined || after.lastRun === before?.lastRun ? [] : [after.lastRun]
 }

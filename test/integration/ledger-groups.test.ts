@@ -195,6 +195,7 @@ async function live(namespace: string, killAt: number) {
       doneQueue: doneAt,
       start: begun,
       pendingCompletions: () => ended,
+      whereabouts: () => new Map(),
       reachPoint,
     })
     const memory = process.memories[index] ?? emptySlotMemory()

@@ -188,6 +188,24 @@ describe('Queue', () => {
     await remove('in-order')
   })
 
+  it('continues behind the last slot too when the job of the run before it is gone without a trace', async () => {
+    const inSeconds = (seconds: number) => `${new Date(Date.now() + seconds * 1_000).toISOString().slice(0, 19)}Z`
+    await create('robbed', { at: [inSeconds(3), inSeconds(4)], concurrencyPolicy: 'Queue', task: task('nobody-robbed') })
+    const { status } = await home.schedule('robbed', (each) => each.status?.waitingSlots === 1 && each.status.activeRuns === 1)
+    const [first] = status?.active ?? []
+    // The job, its done job, and their places in lists: nothing is left that would tell of an end.
+    const id = `tm/default/${home.namespace}/robbed/${first?.slotTime.replaceAll(/[-:]/gu, '')}`
+    for (const key of await home.commands.keys('bull:*:wait')) await home.commands.lrem(key, 0, id)
+    for (const key of await home.commands.keys('bull:*:waiting-children')) await home.commands.zrem(key, id)
+    const left = await home.commands.keys(`*${id}*`)
+    expect(left.length).toBeGreaterThanOrEqual(2)
+    await home.commands.del(left)
+    const second = await home.schedule('robbed', (each) => each.status?.waitingSlots === undefined && each.status?.activeRuns === 1)
+    expect(reasonOf(second, 'LastRunSucceeded')).toBe('JobRemoved')
+    expect(second.status).toMatchObject({ dispatchedRuns: 2 })
+    await remove('robbed')
+  })
+
   it('misses what waits when the schedule is suspended, and leaves nothing behind when it is deleted', async () => {
     await create('halted', { everySeconds: 2, concurrencyPolicy: 'Queue', task: task('nobody-halted') })
     await home.schedule('halted', ({ status }) => (status?.waitingSlots ?? 0) >= 2)

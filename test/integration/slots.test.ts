@@ -34,6 +34,7 @@ function failingSlots(ran: Slot[]): SlotExecutor {
     isFor: (generation) => generation.endsWith('/.own'),
     starting: {
       kind: 'AfterIntent',
+      make: () => ({ made: [], refused: new Map() }),
       async place(slots) {
         for (const { slot } of slots) {
           if (begun.has(slot)) continue
@@ -120,7 +121,16 @@ async function live(namespace: string, place: string, killAt: number) {
     try {
       ended = (await broker.readEnded([done])).ended
       const pendingCompletions = () => ended
-      const slots = createQueueSlots({ broker, proof, ledger, doneQueue: done, start, pendingCompletions, reachPoint })
+      const slots = createQueueSlots({
+        broker,
+        proof,
+        ledger,
+        doneQueue: done,
+        start,
+        pendingCompletions,
+        whereabouts: () => new Map(),
+        reachPoint,
+      })
       const kind = createSlotKind(deps, { broker, proof, marker, ledger, plan, memory, executors: [slots, own] })
       const { result, happened } = await visitRecord(kind, memory, { proof, signal: new AbortController().signal })
       const gone = happened.flatMap((each) => (each.kind === 'Acknowledged' ? each.ids : []))

@@ -439,11 +439,11 @@ const status = object({
             lowerBound: optional(
               boolean({
                 description:
-                  'True: there were more. After a long outage at most 100 slots of cron expressions, or with calendars, are counted; those of an ' +
-                  'interval are all counted.',
+                  'True: there were more. After a long outage at most 101 slots of cron expressions, or with calendars, are counted; those of an ' +
+                  'interval are all counted. With a count of 0, their number is not known.',
               }),
             ),
-            lastSlotTime: dateTime({ description: 'The newest of them.' }),
+            lastSlotTime: dateTime({ description: 'The newest of them; if their number is not known, none is later.' }),
           },
         }),
       }),

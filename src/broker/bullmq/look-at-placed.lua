@@ -12,11 +12,9 @@ for i, id in ipairs(ARGV) do
   local doneBase, base = KEYS[2 * i - 1], KEYS[2 * i]
   local job = base .. id
   local state
-  if redis.call('EXISTS', job) == 0 then
-    -- It was removed, or kept for no time: its end is in the done queue, or was acknowledged.
+  if redis.call('EXISTS', job) == 0 or redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then
+    -- Its end is in the done queue, or was acknowledged or removed: then the job itself is gone or a tombstone.
     state = redis.call('EXISTS', doneBase .. id) == 1 and 'Ended' or 'Absent'
-  elseif redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then
-    state = 'Ended'
   elseif redis.call('EXISTS', job .. ':lock') == 1 or redis.call('LPOS', base .. 'active', id) then
     state = 'Active'
   else

@@ -147,9 +147,10 @@ function executorsOf(
   const { namespace = '', name } = schedule.metadata
   const { ledger, doneQueue } = namesOf(deps.installation, key)
   const pendingCompletions = () => deps.tracking.ended(ledger)
+  const whereabouts = () => deps.whereabouts.of(ledger)
   const own = { namespace, schedule: name, ledger, start, signal, reachPoint: deps.reachPoint }
   return [
-    createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, reachPoint: deps.reachPoint }),
+    createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, whereabouts, reachPoint: deps.reachPoint }),
     createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory }),
     createJobSlots({ ...own, log: deps.log, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory }),
   ]

@@ -1,4 +1,4 @@
-import { findCondition, isTerminating, type TaskSchedule, taskSchedules } from '../../api/index.ts'
+import { findCondition, isTerminating, type TaskSchedule, taskSchedules, type TaskScheduleStatus } from '../../api/index.ts'
 import { createConditionMetrics } from '../../observability/index.ts'
 import { type ReconcileContext, soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
@@ -55,7 +55,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
     const memory = terminating === undefined ? memories.get(key) : remember(memories, deps.engine, key, terminating)
     try {
       const removal = memory === undefined ? undefined : await remove(deps, key, memory, context)
-      if (memory !== undefined) reportHappenings(deps, key, memory, removal?.happened ?? [])
+      if (memory !== undefined) reportHappenings(deps, key, memory, { happened: removal?.happened ?? [] })
       if (removal?.isComplete === true) return {}
       if (terminating !== undefined) return { requeueAfterMs: retryMs.unreachable }
       deps.orphanedData.lookAgain()
@@ -94,7 +94,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const gathered = await gather(deps, key, memory, before, context)
 
       const acted = await act(deps, key, memory, { decision: decide(gathered), group: gathered.group }, context)
-      reportHappenings(deps, key, memory, acted.happened)
+      reportHappenings(deps, key, memory, { happened: acted.happened, status: before })
       keepShown(memory, acted)
       if (letsOthersFirst(key, acted, context)) return { requeueAfterMs: 0 }
       const { againAfterMs, details, ...blockages } = await findBlockages(deps, key, memory, context)
@@ -125,14 +125,19 @@ function keepShown(memory: Memory, { happened }: Acted): void {
 }
 
 /** Events, metrics and acknowledgements of what took place, also if the look failed half-way: its error is thrown afterwards. */
-function reportHappenings(deps: TaskScheduleDeps, key: string, memory: Memory, happened: readonly SlotHappening[]): void {
+function reportHappenings(
+  deps: TaskScheduleDeps,
+  key: string,
+  memory: Memory,
+  { happened, status }: { readonly happened: readonly SlotHappening[]; readonly status?: TaskScheduleStatus | undefined },
+): void {
   for (const each of happened) {
     if (each.kind === 'Acknowledged') {
       deps.tracking.acknowledged(namesOf(deps.installation, key).ledger, each.ids)
       continue
     }
     countChanges(deps.metrics, key, each.changes)
-    const events = changeEvents(each.changes, each.ledger, memory, deps.clock.now())
+    const events = changeEvents(each.changes, { ledger: each.ledger, status }, memory, deps.clock.now())
     for (const event of events) deps.events.event(memory.schedule, event)
     for (const change of each.changes) deps.log.debug({ schedule: key, ...change }, 'a ledger has changed')
   }

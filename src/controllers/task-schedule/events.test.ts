@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { TaskSchedule, TaskScheduleStatus } from '../../api/index.ts'
 import type { Change, Ledger } from '../../scheduling/index.ts'
 import { changeEvents, transitionEvents } from './events.ts'
-import type { UnreportedMisses } from './gather.ts'
+import type { Blockages, UnreportedMisses } from './gather.ts'
 
 const slot = Date.UTC(2026, 10, 15) / 1000
 const ledger: Ledger = {
@@ -24,7 +24,7 @@ const next =
 it('tells the first missed slot of a reason at once, and the others ten minutes later in one', () => {
   const unreported: UnreportedMisses = new Map()
   const notesAt = (changes: readonly Change[], nowMs: number) =>
-    changeEvents(changes, ledger, { schedule, unreported }, nowMs).map(({ note }) => note)
+    changeEvents(changes, { ledger }, { schedule, unreported }, nowMs).map(({ note }) => note)
   expect(notesAt([missed(1, slot)], 0)).toEqual([`slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active. ${next}`])
   expect(notesAt([missed(1, slot + 60)], 60_000)).toEqual([])
   expect(notesAt([missed(2, slot + 180)], 599_000)).toEqual([])
@@ -41,10 +41,28 @@ it('tells what keeps the run that a slot overlaps', () => {
     hasBegun: false,
   } as const
   const blockages = { blocked: [blockage], unknown: new Set<number>() }
-  const [event] = changeEvents([missed(1, slot)], ledger, { schedule, unreported: new Map(), blockages }, 0)
+  const [event] = changeEvents([missed(1, slot)], { ledger }, { schedule, unreported: new Map(), blockages }, 0)
   expect(event?.note).toBe(
     `slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active and blocked (PodFailing): job/x: pod p: ImagePullBackOff. ${next}`,
   )
+})
+
+it('tells what keeps that run by the status while this process has not looked at it yet', () => {
+  const status = (message: string): TaskScheduleStatus => ({
+    observedGeneration: 1,
+    conditions: [{ type: 'Blocked', status: 'True', reason: 'NoPool', message, lastTransitionTime: '' }],
+  })
+  const words = 'its job is queued in mail (no pool). Next: create a WorkerPool'
+  const held = '. With Forbid, slots are missed until that run ends; an edit of the template starts it anew'
+  const noteWith = (message: string, blockages?: Blockages) =>
+    changeEvents([missed(1, slot)], { ledger, status: status(message) }, { schedule, unreported: new Map(), blockages }, 0)[0]?.note
+  const told = `slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active and blocked (NoPool): ${words}. ${next}`
+  const untold = `slot 2026-11-15T00:00Z: Overlap, run 2026-11-14T23:59Z is active. ${next}`
+  expect(noteWith(`run of slot 2026-11-14T23:59Z: ${words}${held}`)).toBe(told)
+  expect(noteWith(`run of slot 2026-11-14T23:59Z and 2 more runs: ${words}`, { blocked: [], unknown: new Set([slot - 60]) })).toBe(told)
+  // It was about another run, or this process has looked: nothing blocks it any more.
+  expect(noteWith(`run of slot 2026-11-14T23:58Z: ${words}`)).toBe(untold)
+  expect(noteWith(`run of slot 2026-11-14T23:59Z: ${words}`, { blocked: [], unknown: new Set() })).toBe(untold)
 })
 
 it('tells once that a run is blocked, and again when something else blocks it', () => {
@@ -84,7 +102,7 @@ it('tells each failure, and of successes the first after failures', () => {
     { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' }, failuresBefore: 0 },
     { kind: 'Dispatched', slot, atMs: 0 },
   ]
-  const events = changeEvents(changes, ledger, { schedule, unreported: new Map() }, 0)
+  const events = changeEvents(changes, { ledger }, { schedule, unreported: new Map() }, 0)
   expect(events.map(({ type, reason, note }) => [type, reason, note])).toEqual([
     [
       'Warning',
@@ -103,13 +121,27 @@ it('tells of a run that was replaced once, and not as a failure', () => {
     message: 'replaced by the run of slot 2026-11-15T00:01:00Z',
     finishedAtMs: 0,
   } as const
-  const events = changeEvents([{ kind: 'RunEnded', run, failuresBefore: 1 }], ledger, { schedule }, 0)
+  const events = changeEvents([{ kind: 'RunEnded', run, failuresBefore: 1 }], { ledger }, { schedule }, 0)
   expect(events).toMatchObject([
     {
       type: 'Normal',
       reason: 'RunReplaced',
       note: 'slot 2026-11-15T00:00Z: "replaced by the run of slot 2026-11-15T00:01:00Z". Next: nothing, unless no run ever succeeds: then runs take longer than the interval',
     },
+  ])
+})
+
+it('tells of many runs that end at once for the same reason in one', () => {
+  const ended = (after: number, reason: 'Replaced' | 'RunDeadlineExceeded'): Change => ({
+    kind: 'RunEnded',
+    run: { slot: slot + after, succeeded: false, reason, message: 'm', finishedAtMs: 0 },
+    failuresBefore: 0,
+  })
+  const changes = [ended(0, 'Replaced'), ended(60, 'RunDeadlineExceeded'), ended(120, 'Replaced'), ended(180, 'Replaced')]
+  const notes = changeEvents(changes, { ledger }, { schedule }, 0).map(({ reason, note }) => `${reason} ${note}`)
+  expect(notes).toEqual([
+    expect.stringMatching(/^RunReplaced 3 runs, the newest: slot 2026-11-15T00:03Z: "m"\. Next: /u),
+    expect.stringMatching(/^RunFailed RunDeadlineExceeded: slot 2026-11-15T00:01Z: "m"\. Next: /u),
   ])
 })
 

@@ -1,4 +1,4 @@
-import { findCondition, scheduleEvent, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
+import { findCondition, scheduleEvent, type TaskSchedule, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
 import type { Change, Ledger, MissedReason } from '../../scheduling/index.ts'
 import type { Blockages, Memory } from './gather.ts'
@@ -61,6 +61,8 @@ function blockedEvents(before: TaskScheduleStatus | undefined, after: TaskSchedu
 
 const reportEveryMs = 600_000
 
+type RunEnd = Extract<Change, { readonly kind: 'RunEnded' }>
+
 /** What to do about missed slots, by their reason; `name` is that of the schedule. */
 const afterMisses: Readonly<Record<MissedReason, (name: string) => string>> = {
   Overlap: () =>
@@ -78,24 +80,27 @@ const afterMisses: Readonly<Record<MissedReason, (name: string) => string>> = {
 }
 
 /**
- * An Event for each failure, and for the first success after failures. For missed slots: one for the first of a reason, and then at most one in ten minutes, with their number since
+ * An Event for each failure, one for those of one write that have the same reason, and one for the first success after failures. For missed slots: one for the first of a reason, and then at most one in ten minutes, with their number since
  * the last: a schedule whose slots are all missed must not bury its other Events.
  */
 export function changeEvents(
   changes: readonly Change[],
-  ledger: Ledger,
+  { ledger, status }: { readonly ledger: Ledger; readonly status?: TaskScheduleStatus | undefined },
   memory: Pick<Memory, 'schedule' | 'unreported' | 'blockages'>,
   nowMs: number,
 ): readonly WantedEvent[] {
-  const { schedule } = memory
+  const { schedule, blockages } = memory
   const events: WantedEvent[] = []
+  const unsuccessful = Map.groupBy(
+    changes.flatMap((change) => (change.kind === 'RunEnded' && !change.run.succeeded ? [change] : [])),
+    ({ run }) => run.reason,
+  )
   for (const change of changes) {
     if (change.kind === 'Regressed') {
       events.push(scheduleEvent('LedgerRegressed', describeRegression(ledger)))
-    } else if (change.kind === 'RunEnded' && change.run.reason === 'Replaced') {
-      events.push(scheduleEvent('RunReplaced', describeRun(change.run, schedule)))
     } else if (change.kind === 'RunEnded' && !change.run.succeeded) {
-      events.push(scheduleEvent('RunFailed', `${change.run.reason}: ${describeRun(change.run, schedule)}`))
+      const alike = unsuccessful.get(change.run.reason) ?? []
+      if (change === alike[0]) events.push(endedEvent(alike, schedule))
     } else if (change.kind === 'RunEnded' && change.failuresBefore > 0) {
       const failures = `${change.failuresBefore} ${change.failuresBefore === 1 ? 'failure' : 'failures'}`
       events.push(scheduleEvent('RunRecovered', `${describeRun(change.run, schedule)}: succeeded after ${failures}`))
@@ -111,29 +116,50 @@ export function changeEvents(
   }
   for (const [reason, entry] of memory.unreported ?? []) {
     if (entry.count === 0 || (entry.reportedAtMs !== undefined && nowMs - entry.reportedAtMs < reportEveryMs)) continue
-    events.push(missedEvent(schedule.metadata.name, reason, entry, ledger, memory.blockages))
+    const blockageOf = (slot: Slot) => describeBlockage(slot, blockages, status)
+    events.push(missedEvent(schedule.metadata.name, reason, entry, { ledger, blockageOf }))
     memory.unreported?.set(reason, { ...entry, count: 0, reportedAtMs: nowMs })
   }
   return events
+}
+
+/** Of runs that one write ends for the same reason: of the newest, and how many more there are. */
+function endedEvent(ends: readonly RunEnd[], schedule: TaskSchedule): WantedEvent {
+  const newest = ends.map(({ run }) => run).reduce((a, b) => (a.slot > b.slot ? a : b))
+  const words = describeRun(newest, schedule)
+  const all = ends.length === 1 ? words : `${ends.length} runs, the newest: ${words}`
+  return newest.reason === 'Replaced' ? scheduleEvent('RunReplaced', all) : scheduleEvent('RunFailed', `${newest.reason}: ${all}`)
 }
 
 function missedEvent(
   name: string,
   reason: MissedReason,
   { count, lastSlot }: { readonly count: number; readonly lastSlot: Slot },
-  ledger: Ledger,
-  blockages: Blockages | undefined,
+  { ledger, blockageOf }: { readonly ledger: Ledger; readonly blockageOf: (slot: Slot) => string },
 ): WantedEvent {
   const slots = count === 1 ? `slot ${shortTime(lastSlot)}` : `${count} slots, the newest ${shortTime(lastSlot)}`
   const [active] = ledger.active
   const overlap =
     (reason === 'Overlap' || reason === 'QueueFull') && active !== undefined
-      ? `, run ${shortTime(active.slot)} is active${describeBlockage(active.slot, blockages)}`
+      ? `, run ${shortTime(active.slot)} is active${blockageOf(active.slot)}`
       : ''
   return scheduleEvent('RunMissed', `${slots}: ${reason}${overlap}. Next: ${afterMisses[reason](name)}`)
 }
 
-function describeBlockage(slot: Slot, blockages: Blockages | undefined): string {
-  const blockage = blockages?.blocked.find((each) => each.slot === slot)
+function describeBlockage(slot: Slot, blockages: Blockages | undefined, status: TaskScheduleStatus | undefined): string {
+  const { blocked, unknown }: Blockages = blockages ?? { blocked: [], unknown: 'All' }
+  const isUnknown = unknown === 'All' || unknown.has(slot)
+  const blockage = isUnknown ? recordedBlockage(slot, status) : blocked.find((each) => each.slot === slot)
   return blockage === undefined ? '' : ` and blocked (${blockage.reason}): ${blockage.message}`
+}
+
+/** What the status says of a run that this process has not looked at yet. */
+function recordedBlockage(
+  slot: Slot,
+  status: TaskScheduleStatus | undefined,
+): { readonly reason: string; readonly message: string } | undefined {
+  const condition = findCondition(status?.conditions, 'Blocked')
+  const [, run, message] =
+    /^run of slot (\S+)(?: and \d+ more runs?)?: (.*?)(?:\. With (?:Forbid|Queue|Replace), .*)?$/u.exec(condition?.message ?? '') ?? []
+  return condition === undefined || run !== shortTime(slot) || message === undefined ? undefined : { reason: condition.reason, message }
 }

@@ -96,10 +96,14 @@ function regressed({ nowMs }: World, ledger: Ledger): WantedCondition | undefine
   return scheduleCondition('LedgerRegressed', 'LedgerBehind', describeRegression(ledger))
 }
 
+function lost(count: number, isLowerBound: boolean): string {
+  if (count === 0 && isLowerBound) return 'it is not known how many slots are missed'
+  return `${isLowerBound ? 'at least ' : ''}${count} ${count === 1 ? 'slot is' : 'slots are'} missed`
+}
+
 export function describeRegression({ cursor, missed }: Ledger): string {
-  const { count, isLowerBound } = missed['LedgerRegressed'] ?? { count: 0 }
-  const lost = isLowerBound ? `at least ${count}` : count
-  return `the broker lost acknowledged data: ${lost} slots are missed, and no slot up to ${shortTime(cursor)} fires again. Next: check the persistence of the broker`
+  const { count, isLowerBound }: { readonly count: number; readonly isLowerBound?: true } = missed['LedgerRegressed'] ?? { count: 0 }
+  return `the broker lost acknowledged data: ${lost(count, isLowerBound === true)}, and no slot up to ${shortTime(cursor)} fires again. Next: check the persistence of the broker`
 }
 
 /** The oldest run that does not go on, and how many more there are. */

@@ -50,6 +50,7 @@ async function removeLedger(deps: RemovalDeps, orphan: Orphan): Promise<RemovedO
     doneQueue: doneQueue(deps.installation, marker.namespace),
     start: undefined,
     pendingCompletions: () => [],
+    whereabouts: () => new Map(),
   })
   const plan = deletionPlan('Delete', proof.epoch)
   const executors = [queueSlots, goneWithSchedule]
@@ -116,14 +117,17 @@ function isStillGone({ exists }: RemovalDeps, { kind, namespace, name }: Orphan[
 }
 
 /** For slots that started objects: those belong to the schedule, and are garbage-collected with it. */
+function placeNothing(): never {
+  throw new TypeError('orphaned data is removed, nothing is placed')
+}
+
 const goneWithSchedule: SlotExecutor = {
   isFor: (generation) => !isQueueGeneration(generation),
   observe: () => Promise.resolve({ ends: [] }),
   starting: {
     kind: 'AfterIntent',
-    place() {
-      throw new TypeError('orphaned data is removed, nothing is placed')
-    },
+    make: placeNothing,
+    place: placeNothing,
   },
   remove: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),
   cancel: (slots) => Promise.resolve(slots.map(() => 'Absent' as const)),

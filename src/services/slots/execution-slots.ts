@@ -55,6 +55,11 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
   const refOf = (slot: Slot): ExecutionRef => ({ name: nameOf(slot), of: 'slot', isOurs: (object) => ours(object, slot) !== undefined })
   const unrecorded = () => executions.byIndex('byUnrecordedSlot', `${namespace}/${schedule}`)
 
+  function makeExecutions(slots: readonly SlotRef[]) {
+    if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
+    return makeOfSlots('spec.parameters', slots, (slot) => start.executionOf(ledger, slot))
+  }
+
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
     const taken = await own.takeBack(refOf(slot), { signal })
     if (taken === 'Removed') takenBack.add(slot)
@@ -113,9 +118,9 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
     },
     starting: {
       kind: 'AfterIntent',
+      make: makeExecutions,
       async place(slots) {
-        if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
-        const { made, refused } = makeOfSlots('spec.parameters', slots, (slot) => start.executionOf(ledger, slot))
+        const { made, refused } = makeExecutions(slots)
         reachPoint('before create execution')
         const answers = await Promise.all(
           made.map(async ({ slot, what }) => ({ slot, answer: await own.create(refOf(slot), what, { signal }) })),

@@ -71,6 +71,11 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     if (reports.get(slot)?.job.metadata.uid !== job.metadata.uid) reports.set(slot, { job, report: await jobs.report(job, call) })
   }
 
+  function makeTemplates(slots: readonly SlotRef[]) {
+    if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
+    return makeOfSlots('spec.job', slots, (slot) => start.templateOf(slot))
+  }
+
   function create(slot: Slot, template: JobTemplate) {
     const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule }
     return jobs.create({ ...refOf(slot), labels: own, owner, template, field: 'spec.job', generation: deps.generation }, call)
@@ -159,9 +164,9 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
     },
     starting: {
       kind: 'AfterIntent',
+      make: makeTemplates,
       async place(slots) {
-        if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
-        const { made, refused } = makeOfSlots('spec.job', slots, (slot) => start.templateOf(slot))
+        const { made, refused } = makeTemplates(slots)
         reachPoint('before create job')
         const answers = await Promise.all(made.map(async ({ slot, what }) => ({ slot, answer: await create(slot, what) })))
         reachPoint('after create job')

@@ -180,7 +180,8 @@ export function pruneEffects(memory: SlotMemory): void {
   for (const slot of refused.keys()) if (!open.has(slot)) refused.delete(slot)
   for (const slot of removed.keys()) if (!open.has(slot)) removed.delete(slot)
   const active = new Set(record.ledger.active.map(({ slot }) => slot))
-  for (const slot of cancelled.keys()) if (!active.has(slot)) cancelled.delete(slot)
+  // An end that was on its way may be lost.
+  for (const [slot, result] of cancelled) if (!active.has(slot) || result === 'Ended') cancelled.delete(slot)
   if (placed.size + refused.size + removed.size + cancelled.size === 0) memory.effects = undefined
 }
 

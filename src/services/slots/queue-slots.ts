@@ -1,5 +1,5 @@
-import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedRef } from '../../broker/index.ts'
-import { slotJobId } from '../../contract/index.ts'
+import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedRef, PlacedState } from '../../broker/index.ts'
+import { type Slot, slotJobId } from '../../contract/index.ts'
 import type { SlotStart } from '../../plans/index.ts'
 import { isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
@@ -15,12 +15,14 @@ export type QueueSlotsDeps = {
   readonly start: SlotStart | undefined
   /** Reads the pending completions of this ledger. */
   readonly pendingCompletions: () => readonly EndedJob[]
+  /** Where its jobs were when they were looked for last, by their ids. */
+  readonly whereabouts: () => ReadonlyMap<string, PlacedState>
   readonly reachPoint?: KillPointHook | undefined
 }
 
 /** Runs of slots as jobs of a queue at the ledger's broker, for one visit. All calls of one kind share a round trip; observing costs none. */
 export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
-  const { broker, proof, ledger, doneQueue, start, pendingCompletions, reachPoint = () => undefined } = deps
+  const { broker, proof, ledger, doneQueue, start, pendingCompletions, whereabouts, reachPoint = () => undefined } = deps
   /** The tracking may not know yet that these are gone. */
   const acknowledged = new Set<string>()
   const refOf = ({ slot, generation }: SlotRef): PlacedRef => ({
@@ -28,6 +30,11 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
     doneQueue,
     queue: queueOfGeneration(generation),
   })
+
+  function missingOf(begun: readonly SlotRef[]): readonly Slot[] {
+    const found = begun.length === 0 ? undefined : whereabouts()
+    return begun.flatMap(({ slot }) => (found?.get(slotJobId(ledger, slot))?.state === 'Absent' ? [slot] : []))
+  }
 
   async function acknowledge(ids: readonly string[]) {
     const refs = ids.map((id) => ({ id, doneQueue }))
@@ -38,9 +45,9 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
 
   return {
     isFor: isQueueGeneration,
-    async observe(_begun, nowMs) {
+    async observe(begun, nowMs) {
       const pending = pendingCompletions().filter(({ id }) => !acknowledged.has(id))
-      return { ends: pending.flatMap((job) => (job.kind === 'Slot' ? [outcomeOf(job, nowMs)] : [])) }
+      return { ends: pending.flatMap((job) => (job.kind === 'Slot' ? [outcomeOf(job, nowMs)] : [])), missing: missingOf(begun) }
     },
     starting: {
       kind: 'WithWrite',

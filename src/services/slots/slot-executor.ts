@@ -28,20 +28,28 @@ export type MadeOfSlots<T> = {
 
 /**
  * How runs start. `WithWrite`: as jobs of a queue, which the write to the ledger places. `AfterIntent`: by an effect of its own, once the
- * intent is written.
+ * intent is written. `make` has no effect.
  */
 export type Starting =
   | { readonly kind: 'WithWrite'; readonly make: (slots: readonly SlotRef[]) => MadeOfSlots<PlacedJob> }
-  | { readonly kind: 'AfterIntent'; readonly place: (slots: readonly SlotRef[]) => Promise<Placing> }
+  | {
+      readonly kind: 'AfterIntent'
+      readonly make: (slots: readonly SlotRef[]) => MadeOfSlots<unknown>
+      readonly place: (slots: readonly SlotRef[]) => Promise<Placing>
+    }
 
 /** `ids`: the done jobs that were removed. */
 export type Acknowledged = 'Fenced' | { readonly ids: readonly string[] }
 
 /**
  * What is known of an executor's runs at one moment. `ends`: the pending completions, each until it is acknowledged, and again after a
- * restart. `againAfterMs`: when to observe again, if no event announces a change.
+ * restart. `missing`: runs of which nothing was found some time ago. `againAfterMs`: when to observe again, if no event announces a change.
  */
-export type ObservedRuns = { readonly ends: readonly RunOutcome[]; readonly againAfterMs?: number | undefined }
+export type ObservedRuns = {
+  readonly ends: readonly RunOutcome[]
+  readonly missing?: readonly Slot[]
+  readonly againAfterMs?: number | undefined
+}
 
 /**
  * Guarantees that the engine relies on: an effect is idempotent by the slot, so that a process that does not know whether it happened repeats

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Broker, LedgerWrite, PlacedJob } from '../../broker/index.ts'
+import type { Broker, CancelAnswer, LedgerWrite, PlacedJob, PlacedRef, PlacedState } from '../../broker/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import { ledgerName, type OwnerMarker, type Slot, slotJobId } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
@@ -17,8 +17,14 @@ const proof = { dispatcher: 'default/team', epoch: 1, holder: 'c/ns/lease' }
 const marker: OwnerMarker = { v: 1, cluster: 'c1', kind: 'TaskSchedule', namespace: 'team', name: 'report', deletionPolicy: 'Delete' }
 
 /** A schedule with a slot every 20 s, at a broker that stores the ledger and takes every job. */
-function setup(jobOf: (slot: Slot) => PlacedJob) {
+function setup(jobOf: (slot: Slot) => PlacedJob, change: Partial<SchedulePlan> = {}) {
   const clock = fakeClock()
+  /** What the broker answers about each job, and what was found of it some time ago. */
+  const found: { state: PlacedState['state']; cancelled: CancelAnswer; before: PlacedState['state'] } = {
+    state: 'Waiting',
+    cancelled: 'Removed',
+    before: 'Waiting',
+  }
   const stored = { revision: 0, document: '' }
   const placed: string[] = []
   const current = () => (stored.revision === 0 ? undefined : { ...stored })
@@ -31,6 +37,8 @@ function setup(jobOf: (slot: Slot) => PlacedJob) {
       return { outcome: 'Written', stored: current(), brokerTimeMs: clock.now() }
     },
     acknowledgeEnded: async () => 'Done',
+    lookAtPlaced: async (refs: readonly PlacedRef[]) => refs.map(({ id }) => ({ id, state: found.state })),
+    cancelPlaced: async () => found.cancelled,
   } as Partial<Broker> as Broker
   const timing = { everySeconds: 20 }
   const parsed = parseTiming(timing)
@@ -45,11 +53,13 @@ function setup(jobOf: (slot: Slot) => PlacedJob) {
     generation: generationOf('a', 'mail'),
     epoch: 1,
     createdAtMs: clock.now(),
+    ...change,
   }
   const memory = emptySlotMemory()
   const start: SlotStart = { kind: 'Task', jobOf: (_ledger, _doneQueue, slot) => jobOf(slot) }
+  const whereabouts = () => new Map(placed.slice(0, 1).map((id) => [id, { id, state: found.before }]))
   const visit = () => {
-    const slots = createQueueSlots({ broker, proof, ledger, doneQueue: 'done', start, pendingCompletions: () => [] })
+    const slots = createQueueSlots({ broker, proof, ledger, doneQueue: 'done', start, pendingCompletions: () => [], whereabouts })
     const deps = { brokerClock: createBrokerClock(clock), log: silentLogger }
     const kind = createSlotKind(deps, { broker, proof, marker, ledger, plan, memory, executors: [slots] })
     return visitRecord(kind, memory, { proof, signal: new AbortController().signal })
@@ -57,6 +67,7 @@ function setup(jobOf: (slot: Slot) => PlacedJob) {
   const now = clock.now() / 1000
   return {
     clock,
+    found,
     placed,
     visit,
     slot: (index: number): Slot => (Math.floor(now / 20) + index) * 20,
@@ -96,3 +107,63 @@ test('any other error is no refusal: the visit fails, and everything is read aga
   expect((await visit()).result).toMatchObject({ kind: 'Failed', error: new TypeError('a mistake') })
   expect(placed).toEqual([])
 })
+
+const jobOfSlot = (slot: Slot) => ({ id: slotJobId(ledger, slot) }) as PlacedJob
+
+test('a run is cancelled again if the end that it had is not to be had: somebody may have removed it', async () => {
+  const { visit, clock, slot, found, ledger: read } = setup(jobOfSlot, { concurrencyPolicy: 'Replace' })
+  await clock.advance(slot(1) * 1000 - clock.now())
+  await visit()
+  found.cancelled = 'Ended'
+  await clock.advance(slot(2) * 1000 - clock.now())
+  expect((await visit()).result).toEqual({ kind: 'Waiting', untilMs: slot(2) * 1000 + 1000 })
+  expect(read().active).toMatchObject([{ slot: slot(1), ending: { reason: 'Replaced' } }])
+  found.cancelled = 'Absent'
+  await clock.advance(1000)
+  await visit()
+  expect(read().active).toMatchObject([{ slot: slot(2) }])
+  expect(read().lastRun).toMatchObject({ slot: slot(1), reason: 'Replaced' })
+})
+
+test('a run is not replaced by a slot of which the template makes nothing', async () => {
+  const fails = { slot: 0 }
+  const {
+    visit,
+    clock,
+    slot,
+    placed,
+    ledger: read,
+  } = setup(
+    (each) => {
+      if (each === fails.slot) throw taskmillError('TM_EXPRESSION_FAILED', 'division by zero')
+      return jobOfSlot(each)
+    },
+    { concurrencyPolicy: 'Replace' },
+  )
+  fails.slot = slot(2)
+  for (const index of [1, 2]) {
+    await clock.advance(slot(index) * 1000 - clock.now())
+    await visit()
+  }
+  expect(placed).toEqual([slotJobId(ledger, slot(1))])
+  expect(read().active).toMatchObject([{ slot: slot(1) }])
+  expect(read().active[0]).not.toHaveProperty('ending')
+  expect(read().lastFailure).toMatchObject({ slot: slot(2), reason: 'Refused' })
+})
+
+test.each(['Allow', 'Forbid', 'Queue'] as const)(
+  'with %s, a run whose job was missed is looked for, and has ended if there is none',
+  async (policy) => {
+    const { visit, clock, slot, found, ledger: read } = setup(jobOfSlot, { concurrencyPolicy: policy })
+    await visit()
+    await clock.advance(slot(1) * 1000 - clock.now())
+    await visit()
+    found.before = 'Absent'
+    await visit()
+    expect(read().active.map((run) => run.slot)).toContain(slot(1))
+    found.state = 'Absent'
+    await visit()
+    expect(read().active.map((run) => run.slot)).not.toContain(slot(1))
+    expect(read().lastFailure).toMatchObject({ slot: slot(1), reason: 'JobRemoved' })
+  },
+)

@@ -124,6 +124,7 @@ async function observe(context: SlotContext, known: LedgerRecord | undefined): P
     cancelled,
     looked,
     ended,
+    missing: new Set(runs.flatMap((each) => each.missing ?? [])),
     ...primitives,
     isGroupFull: context.group !== undefined && !context.group.mayStart(groupLookOf(record, plan, observedAtMs)),
     isGroupAwaited: context.group?.isAwaited(),
@@ -188,12 +189,17 @@ function nextSlotStep(context: SlotContext, observed: ObservedSlots): Step<SlotA
 
 /** The write with the jobs that it places; or, if nothing can be started for some of its slots, that this is so: then another write follows. */
 function withJobs(context: SlotContext, { plan }: ObservedSlots, step: SlotWrite): Step<SlotAction> {
-  const { made, refused } = step.places === undefined ? nothingPlaced : makeJobs(context, plan, step.places)
+  const { made, refused } = step.places === undefined ? tryToMake(context, plan, step.makes ?? []) : makeJobs(context, plan, step.places)
   if (refused.size > 0) return { kind: 'Act', changes: 'Effects', action: { kind: 'Refuse', refused } }
   return { kind: 'Act', changes: 'Record', action: { ...step, jobs: made.map(({ what }) => what) } }
 }
 
-const nothingPlaced: MadeOfSlots<PlacedJob> = { made: [], refused: new Map() }
+/** Makes nothing, but finds for which slots nothing can be made. */
+function tryToMake({ executors }: SlotContext, { generation }: SchedulePlan, slots: readonly Slot[]): MadeOfSlots<PlacedJob> {
+  if (slots.length === 0) return { made: [], refused: new Map() }
+  const { refused } = executorOf(executors, generation).starting.make(slots.map((slot) => ({ slot, generation })))
+  return { made: [], refused }
+}
 
 /** A write places only by the present template. */
 function makeJobs({ executors }: SlotContext, { generation }: SchedulePlan, slots: readonly Slot[]) {
@@ -254,10 +260,10 @@ function changePrimitive(primitive: Primitive, { act: change, after }: FollowSte
 async function write(
   context: SlotContext,
   observed: ObservedSlots,
-  step: Pick<SlotWrite, 'places'> & Omit<LedgerStep, 'changes'>,
+  step: Pick<SlotWrite, 'places' | 'ends'> & Omit<LedgerStep, 'changes'>,
 ): Promise<SlotActed> {
   const { places = [] } = step
-  const changes = step.ledger === undefined ? [] : findChanges(observed.record.ledger, step.ledger)
+  const changes = step.ledger === undefined ? [] : findChanges(observed.record.ledger, step.ledger, step.ends)
   const { outcome, record, brokerTimeMs } = await storeLedger(context, observed, { ...step, changes })
   if (outcome === 'Fenced') return { outcome }
   if (outcome !== 'Written' || step.ledger === undefined) return { outcome: 'Done', record }

@@ -7,7 +7,8 @@ import { createSubscriptions, type ChangeSource, idOf, type Reader, type ReaderC
 import { subscriberOf } from './tracking.ts'
 
 /**
- * Where placed jobs are that have not ended: in their queue, or active in a worker. For people only: nothing is decided by it.
+ * Where placed jobs are that have not ended: in their queue, or active in a worker. It is for people: nothing is decided by it, but who misses a
+ * job here looks for it.
  *
  * Guarantees: a job is looked at 2 s after it is named, then at intervals that double up to 30 s, so that a short job costs nothing and a long
  * one next to nothing. Jobs that are due within a second of each other share a round trip per broker.
