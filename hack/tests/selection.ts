@@ -14,7 +14,9 @@ export const slowFiles: readonly string[] = [
   ...['alerts', 'cli', 'schedule-outage', 'task-queue', 'worker-access', 'worker-endpoints'].map(
     (name) => `test/integration/${name}.test.ts`,
   ),
-  ...['operator', 'scale-chaos', 'schedule-kill-points', 'schedule-operators'].map((name) => `test/fault/${name}.test.ts`),
+  ...['operator', 'scale-chaos', 'schedule-chaos', 'schedule-kill-points', 'schedule-operators'].map(
+    (name) => `test/fault/${name}.test.ts`,
+  ),
 ]
 
 export function allTestFiles(): readonly string[] {

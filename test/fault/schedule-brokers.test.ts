@@ -147,7 +147,7 @@ it.concurrent(
       const ledger = await ledgerOf(home, name)
       if (ledger === undefined) throw new Error(`no ledger of ${name}`)
       const due = slotsDue(spec.everySeconds, scene.createdAt.get(name) ?? 0, ledger.cursor)
-      const account = accountOf(runsOf(home, name), due, ledger, (slot) => slot >= lostFrom - 1 && slot <= lostUntil)
+      const account = accountOf(runsOf(home, name), due, ledger, { tolerated: (slot) => slot >= lostFrom - 1 && slot <= lostUntil })
       console.log(`everysec: ${name} ${account.ran}/${account.due} ${JSON.stringify(account.missed)}`)
       expect({ name, wrong: account.wrong }).toEqual({ name, wrong: [] })
       // Whatever was dispatched before and after ran, exactly once; what did not run in between is within the window.

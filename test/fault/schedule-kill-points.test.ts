@@ -66,7 +66,7 @@ beforeAll(async () => {
   ;({ client } = cluster)
   commands = connectRedis(redis)
   worker = startPlainWorker({ redis, queues: [queue], recordFile })
-  kubelet = startKubelet(cluster, recordFile, 'job')
+  kubelet = startKubelet(cluster, recordFile, ['job'])
 })
 
 afterAll(async () => {

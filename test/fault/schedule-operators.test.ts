@@ -61,7 +61,7 @@ beforeAll(async () => {
   ;({ client } = cluster)
   commands = connectRedis(redis)
   workers.push(startPlainWorker({ redis, queues: [queue], recordFile }))
-  kubelet = startKubelet(cluster, recordFile, 'job')
+  kubelet = startKubelet(cluster, recordFile, ['job'])
 })
 
 afterAll(async () => {

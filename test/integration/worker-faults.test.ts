@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sleep, systemClock } from '../../src/clock/index.ts'
 import { addJobs, journal, queueOf, startConsumer } from './consumers.ts'
-import { lossyProxy } from './lossy-proxy.ts'
+import { lossyProxy } from '../support/lossy-proxy.ts'
 import { redisServer, type RedisServer } from '../support/redis-server.ts'
 
 let redis: RedisServer

@@ -1,6 +1,6 @@
 /**
- * Two operators with the memory of the chart's container, and a Redis, all of which are killed again and again at seeded moments and start
- * again, as the kubelet and an init system would do it.
+ * Two operators and their servers, to which everything happens again and again at seeded moments: they are killed and start again, as the kubelet
+ * and an init system would do it; the leader freezes, or loses the API server.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from '../../hack/cluster/redis.ts'
@@ -25,6 +25,9 @@ export type Seat = {
   peakMb: number
   kill(): Promise<void>
   start(): void
+  /** It does nothing, and knows nothing of it, until `thaw`. */
+  freeze(): void
+  thaw(): void
 }
 
 /** The kernel keeps the mark while the process lives; it is read before each kill, too. */
@@ -32,6 +35,7 @@ const samplingMs = 100
 
 export function startPair(launch: (identity: string) => OperatorProcess): Pair {
   const crashes: string[] = []
+  const frozen = new Set<Seat>()
   let isEnding = false
   const seats = ['operator-0', 'operator-1'].map((identity): Seat => {
     const killed = new Set<OperatorProcess>()
@@ -54,6 +58,14 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
         await seat.process.kill()
       },
       start: () => void (seat.process = begin()),
+      freeze() {
+        frozen.add(seat)
+        seat.process.signal('SIGSTOP')
+      },
+      thaw() {
+        seat.process.signal('SIGCONT')
+        frozen.delete(seat)
+      },
     }
     return seat
   })
@@ -64,7 +76,7 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
     describe: () => [...crashes, ...seats.map(describeSeat)].join('\n'),
     async leader() {
       for (;;) {
-        const leading = seats.find(({ process }) => peakOf(process) > 0 && process.lines.some(({ msg }) => msg === 'leading'))
+        const leading = seats.find((seat) => peakOf(seat.process) > 0 && !frozen.has(seat) && believesToLead(seat))
         if (leading !== undefined) return leading
         await sleep(20)
       }
@@ -75,6 +87,17 @@ export function startPair(launch: (identity: string) => OperatorProcess): Pair {
       await Promise.all(seats.map(({ process }) => process.kill()))
     },
   }
+}
+
+/** Since when it has not led, its own lines say. */
+function believesToLead({ process: { lines } }: Seat): boolean {
+  return lines.findLast(({ msg }) => msg === 'leading' || msg === lostLease)?.msg === 'leading'
+}
+
+const lostLease = 'not leading any more'
+
+async function untilDeposed(seat: Seat): Promise<void> {
+  while (believesToLead(seat) && peakOf(seat.process) > 0) await sleep(20)
 }
 
 function describeSeat({ identity, process: { lines } }: Seat): string {
@@ -131,4 +154,57 @@ export async function killRedis(redis: RedisServer, rng: () => number, untilMs: 
     await redis.restart()
   }
   return kills
+}
+
+/** The leader is killed, and comes back at once. */
+export async function killLeader(pair: Pair): Promise<void> {
+  const leader = await pair.leader()
+  await leader.kill()
+  leader.start()
+}
+
+/** The leader is killed, and comes back when the other one leads. */
+export async function failOver(pair: Pair): Promise<void> {
+  const leader = await pair.leader()
+  await leader.kill()
+  await pair.leader()
+  leader.start()
+}
+
+/** The leader freezes until the other one leads; then there are two that believe to lead, until it finds that out. */
+export async function freezeLeader(pair: Pair): Promise<void> {
+  const leader = await pair.leader()
+  leader.freeze()
+  await pair.leader()
+  leader.thaw()
+  await untilDeposed(leader)
+}
+
+/** The leader loses the API server until the other one leads. */
+export async function cutOffLeader(pair: Pair, proxyOf: (seat: Seat) => { cut(): void; mend(): void }): Promise<void> {
+  const leader = await pair.leader()
+  const proxy = proxyOf(leader)
+  proxy.cut()
+  await untilDeposed(leader)
+  await pair.leader()
+  proxy.mend()
+}
+
+export type Faults = Readonly<Record<string, () => Promise<unknown>>>
+
+/** What happened, each with its number. */
+export type Struck = Readonly<Record<string, number>>
+
+/** Lets these happen one after the other, in an order by chance and some time apart: each at least once, and until it is over. */
+export async function strike(faults: Faults, rng: () => number, isOver: () => boolean): Promise<Struck> {
+  const struck: Record<string, number> = {}
+  do {
+    const inOrder = Object.entries(faults).map((fault) => [rng(), fault] as const)
+    for (const [, [name, happen]] of inOrder.toSorted(([a], [b]) => a - b)) {
+      await sleep(rng() * 2_000)
+      await happen()
+      struck[name] = (struck[name] ?? 0) + 1
+    }
+  } while (!isOver())
+  return struck
 }

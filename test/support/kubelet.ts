@@ -1,4 +1,4 @@
-/** Ends the pods of the Jobs of schedules of one name, in all namespaces of a file, and keeps books of them as the handlers of tasks do. */
+/** Ends the pods of the Jobs of some schedules, in all namespaces of a file, and keeps books of them as the handlers of tasks do. */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { jobs, pods, type Pod } from '../../src/api/index.ts'
@@ -12,10 +12,10 @@ import { endPod } from './job-pods.ts'
 
 export type Kubelet = { stop(): Promise<void> }
 
-export function startKubelet({ client, owns }: TestCluster, recordFile: string, schedule: string): Kubelet {
+export function startKubelet({ client, owns }: TestCluster, recordFile: string, schedules: readonly string[]): Kubelet {
   const stopping = new AbortController()
-  const ended = new Set<string>()
-  const labelSelector = `${labels.startedBy}=TaskSchedule,${labels.schedule}=${schedule}`
+  const [recorded, ended] = [new Set<string>(), new Set<string>()]
+  const labelSelector = `${labels.startedBy}=TaskSchedule,${labels.schedule} in (${schedules.join(',')})`
   const informer = createInformer<Pod>({ client, resource: pods, labelSelector, clock: systemClock, log: silentLogger, rng: Math.random })
   informer.start(stopping.signal)
 
@@ -24,9 +24,10 @@ export function startKubelet({ client, owns }: TestCluster, recordFile: string, 
       const { uid = '', namespace = '', labels: its, deletionTimestamp } = pod.metadata
       if (!owns(namespace) || ended.has(uid) || deletionTimestamp !== undefined) continue
       const job = await client.get(jobs, namespace, its?.['batch.kubernetes.io/job-name'] ?? '')
-      ended.add(uid)
-      appendFileSync(recordFile, `${job.metadata.annotations?.[annotations.jobId]} 1 ${new Date().toISOString()}\n`)
+      if (!recorded.has(uid)) appendFileSync(recordFile, `${job.metadata.annotations?.[annotations.jobId]} 1 ${new Date().toISOString()}\n`)
+      recorded.add(uid)
       await endPod(client, pod, { exitCode: 0 })
+      ended.add(uid)
     }
   }
 

@@ -1,5 +1,5 @@
 // Workers of BullMQ as anybody would write them, one per queue, without anything of Taskmill. Handlers write each run into a file of their
-// own: `jobId attempt time`.
+// own: `jobId attempt time`, and the version that the payload has.
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
@@ -11,7 +11,9 @@ const workers = QUEUES.split(',').map((queue) => {
   const worker = new Worker(
     queue,
     async (job) => {
-      appendFileSync(RECORD_FILE, `${job.id} ${job.attemptsMade + 1} ${new Date().toISOString()}\n`)
+      const { version } = job.data ?? {}
+      const said = version === undefined ? '' : ` ${version}`
+      appendFileSync(RECORD_FILE, `${job.id} ${job.attemptsMade + 1} ${new Date().toISOString()}${said}\n`)
       if (job.data?.ms !== undefined) await sleep(job.data.ms)
       if (job.name === 'fail' || (job.name === 'flaky' && job.attemptsMade === 0)) throw new Error('fails by design')
     },

@@ -8,7 +8,7 @@ export type PlainWorker = AsyncDisposable & { stop(): Promise<void> }
 export function startPlainWorker(options: {
   readonly redis: RedisServer
   readonly queues: readonly string[]
-  /** Each run of a handler appends `jobId attempt time`. */
+  /** Each run of a handler appends `jobId attempt time version`; the version is that in the payload. */
   readonly recordFile: string
 }): PlainWorker {
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, 'test/support/plain-worker.mjs'], {

@@ -47,12 +47,14 @@ export type ScheduleSpec = {
   readonly dependsOnPast?: boolean
   readonly missedRuns?: 'Latest' | 'Skip' | 'All'
   readonly missedRunsLimit?: number
+  readonly startingDeadlineSeconds?: number
+  readonly queueLimit?: number
   readonly deletionPolicy?: 'Delete' | 'Orphan'
   readonly pendingDeadlineSeconds?: number
   readonly runDeadlineSeconds?: number
   readonly onDeadline?: 'Abandon' | 'Cancel'
   readonly task?: {
-    readonly type: 'record' | 'fail'
+    readonly type: 'record' | 'fail' | 'flaky'
     readonly queue?: string
     readonly payload?: Readonly<Record<string, unknown>>
     readonly retry?: object
@@ -197,7 +199,8 @@ export const untilMarked = ({ commands, namespace }: Home, name: string, deletio
     return marker !== null && (JSON.parse(marker) as OwnerMarker).deletionPolicy === deletionPolicy
   })
 
-export type Run = { readonly slot: Slot; readonly attempt: number; readonly atMs: number }
+/** `version`: what the payload says; missing if it says none. */
+export type Run = { readonly slot: Slot; readonly attempt: number; readonly atMs: number; readonly version?: number }
 
 /** What was read of each record file so far: it only grows, by whole lines. */
 const recorded = new Map<string, { size: number; readonly runs: Map<string, Run[]> }>()
@@ -226,10 +229,13 @@ function recordedIn({ recordFile }: Home): ReadonlyMap<string, readonly Run[]> {
     const added = readFileSync(recordFile).subarray(known.size)
     known.size += added.length
     for (const line of added.toString('utf8').split('\n').filter(Boolean)) {
-      const [id = '', attempt, time = ''] = line.split(' ')
+      const [id = '', attempt, time = '', version] = line.split(' ')
       const [, ledger = '', slot = ''] = /^tm\/(.*\/run\/[^/]+|.*)\/([^/]*)(?:\/[^/]*)?$/u.exec(id) ?? []
       const runs = known.runs.get(ledger) ?? []
-      known.runs.set(ledger, [...runs, { slot: slotOf(slot), attempt: Number(attempt), atMs: Date.parse(time) }])
+      known.runs.set(ledger, [
+        ...runs,
+        { slot: slotOf(slot), attempt: Number(attempt), atMs: Date.parse(time), ...(version ? { version: Number(version) } : {}) },
+      ])
     }
   }
   return known.runs
@@ -270,16 +276,22 @@ export type Account = {
  * Suspends the schedule, so that its ledger comes to rest at a moment of the broker's clock, waits for what was dispatched to run, and
  * compares: the slots that were due between the creation and that moment, what the ledger says, and what the handlers did.
  */
-export async function settle(home: Home, name: string, spec: ScheduleSpec, createdAt: Slot): Promise<Account> {
+export async function settle(
+  home: Home,
+  name: string,
+  spec: ScheduleSpec,
+  createdAt: Slot,
+  how: { readonly isOnce?: boolean } = {},
+): Promise<Account> {
   await applySchedule(home, name, { ...spec, suspend: true })
-  return accountAtRest(home, name, spec, createdAt)
+  return accountAtRest(home, name, spec, createdAt, how)
 }
 
 /** The same, of a schedule that was suspended already. `isOnce`: a job that ran again counts once; the caller judges why it did. */
 export async function accountAtRest(
   home: Home,
   name: string,
-  spec: Pick<ScheduleSpec, 'everySeconds' | 'dependencyRef'>,
+  spec: Pick<ScheduleSpec, 'everySeconds' | 'dependencyRef' | 'concurrencyPolicy'>,
   createdAt: Slot,
   { isOnce = false } = {},
 ): Promise<Account> {
@@ -289,19 +301,31 @@ export async function accountAtRest(
   if (ledger === undefined) throw new Error(`no ledger of ${whole}`)
   const due = slotsDue(spec.everySeconds, createdAt, Math.max(ledger.cursor, ...ledger.open.map((open) => open.slot)))
   const runs = () => (spec.dependencyRef === undefined ? runsOf(home, name) : graphRunsOf(home, name, due))
-  const ran = () => new Set(runs().map(({ slot }) => slot)).size
-  await until(`${ledger.dispatched} runs of ${whole}`, () => ran() >= ledger.dispatched).catch(() => undefined)
-  return accountOf(isOnce ? [...new Map(runs().map((run) => [run.slot, run])).values()] : runs(), due, ledger)
+  const ran = () => new Set(runs().map(({ slot }) => slot))
+  const isReplaced = spec.concurrencyPolicy === 'Replace'
+  const last = lastToRun(ledger)
+  const haveRun = isReplaced ? () => last === undefined || ran().has(last) : () => ran().size >= ledger.dispatched
+  await until(`${ledger.dispatched} runs of ${whole}`, haveRun).catch(() => undefined)
+  const all = isOnce ? [...new Map(runs().map((run) => [run.slot, run])).values()] : runs()
+  return accountOf(all, due, ledger, { isReplaced })
+}
+
+/** The newest slot, unless it was replaced by one that did not start: the account suspended the schedule in between. */
+function lastToRun({ lastDispatched, lastRun }: Ledger): Slot | undefined {
+  return lastRun?.reason === 'Replaced' && lastRun.slot === lastDispatched?.slot ? undefined : lastDispatched?.slot
 }
 
 const isFinal = (open: Ledger['open']): boolean => open.every((each) => each.state === 'Final')
 
-/** `tolerated`: slots that the scenario may lose or double, because Redis itself forgot. */
+/**
+ * `tolerated`: slots that the scenario may lose or double, because Redis itself forgot. `isReplaced`: a run may be replaced before a handler saw
+ * it, but for the last one.
+ */
 export function accountOf(
   runs: readonly Run[],
   due: readonly Slot[],
   ledger: Ledger,
-  tolerated: (slot: Slot) => boolean = () => false,
+  { tolerated = () => false, isReplaced = false }: { readonly tolerated?: (slot: Slot) => boolean; readonly isReplaced?: boolean } = {},
 ): Account {
   const wrong: string[] = []
   const isDue = new Set(due)
@@ -316,7 +340,11 @@ export function accountOf(
   const missed = Object.fromEntries(Object.entries(ledger.missed).map(([reason, { count }]) => [reason, count]))
   const missedCount = Object.values(missed).reduce((sum, count) => sum + count, 0)
   const margin = due.filter(tolerated).length
-  if (Math.abs(ledger.dispatched - ran.size) > margin) wrong.push(`${ledger.dispatched} slots were dispatched, ${ran.size} ran`)
+  const last = lastToRun(ledger)
+  const haveRun = isReplaced
+    ? ran.size <= ledger.dispatched && (last === undefined || ran.has(last))
+    : Math.abs(ledger.dispatched - ran.size) <= margin
+  if (!haveRun) wrong.push(`${ledger.dispatched} slots were dispatched, ${ran.size} ran`)
   if (Math.abs(due.length - ledger.dispatched - missedCount) > margin) {
     wrong.push(`${due.length} slots were due, ${ledger.dispatched} dispatched, ${missedCount} missed`)
   }

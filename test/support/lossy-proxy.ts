@@ -8,12 +8,17 @@ export type LossyProxy = AsyncDisposable & {
   loseNextReply(): void
   /** Cuts all connections. */
   cut(): void
+  /** The same, and nothing gets through until `mend`. */
+  part(): void
+  mend(): void
 }
 
 export async function lossyProxy(port: number): Promise<LossyProxy> {
   const sockets = new Set<Socket>()
   let isArmed = false
+  let isParted = false
   const server = createServer((client) => {
+    if (isParted) return void client.destroy()
     const upstream = connect(port, '127.0.0.1')
     let isDeaf = false
     for (const socket of [client, upstream]) {
@@ -43,6 +48,11 @@ export async function lossyProxy(port: number): Promise<LossyProxy> {
     address: `127.0.0.1:${address.port}`,
     loseNextReply: () => void (isArmed = true),
     cut,
+    part() {
+      isParted = true
+      cut()
+    },
+    mend: () => void (isParted = false),
     async [Symbol.asyncDispose]() {
       server.close()
       cut()
