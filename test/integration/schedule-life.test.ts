@@ -6,6 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { taskBrokers, taskSchedules, type TaskSchedule } from '../../src/api/index.ts'
+import { lint } from '../../src/lint/index.ts'
+import { parseYaml, valueOf } from '../../src/lint/yaml.ts'
+import { badSchedules } from '../lint/misunderstood.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { monitorCommands } from '../support/redis-monitor.ts'
 import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from './schedule-home.ts'
@@ -42,6 +45,14 @@ const ledgerOf = (name: string): Promise<string | null> =>
   home.commands.hget(`bull:.taskmill:ledger:default/${home.namespace}/${name}`, 'document')
 const keysOf = (name: string): Promise<string[]> => home.commands.keys(`*${home.namespace}/${name}*`)
 
+/** With all digits of its numbers. */
+function specOf(manifest: string): TaskSchedule['spec'] {
+  const [document] = parseYaml(manifest)
+  const read = document === undefined ? undefined : valueOf(document)
+  if (read?.ok !== true) throw new Error(`cannot be read: ${manifest}`)
+  return (read.value as TaskSchedule).spec
+}
+
 describe.concurrent('a spec that cannot be acted upon', () => {
   const task = { type: 'x', queue: 'bad' }
 
@@ -73,6 +84,26 @@ describe.concurrent('a spec that cannot be acted upon', () => {
     await create('too-long', { schedules: ['0 1 1 1 *'], task: { ...task, payload: { text: 'x'.repeat(300_000) } } })
     const object = await home.schedule('too-long', (each) => reasonOf(each, 'Stalled') === 'PayloadTooLarge')
     expect(messageOf(object, 'Stalled')).toContain('at most 262144')
+  })
+
+  it('is told the words of lint, whatever is wrong', async () => {
+    const { client, namespace } = home
+    const bad = badSchedules.map(({ manifest, field }, index) => {
+      const { findings } = lint([{ path: 'a.yaml', text: manifest, isNamed: true }], { isComplete: false })
+      const [found] = findings.filter((each) => each.field === field)
+      return { name: `bad-${index}`, spec: specOf(manifest), words: `${field}: ${found?.message}` }
+    })
+    await Promise.all(bad.map(({ name, spec }) => create(name, spec)))
+    const wordsOf = async (): Promise<ReadonlyMap<string, string | undefined>> => {
+      const { items } = await client.list(taskSchedules, { namespace })
+      return new Map(items.map((each) => [each.metadata.name, messageOf(each, 'Stalled')]))
+    }
+    await soon(async () => {
+      const words = await wordsOf()
+      expect(bad.filter(({ name }) => words.get(name) === undefined)).toEqual([])
+    })
+    const said = await wordsOf()
+    expect(bad.map(({ name }) => said.get(name))).toEqual(bad.map(({ words }) => words))
   })
 
   it('waits for a TaskBroker that does not exist', async () => {
