@@ -144,6 +144,8 @@ describe.concurrent('an alert', () => {
     await alert('queue', { target: { kind: 'TaskQueue', name: 'mail' }, queueLatency: { aboveSeconds: 1 } })
     await alert('later', { target: { kind: 'TaskQueue', name: 'later' }, queueBacklog: { above: 2 } })
     await firing('pool', 'Firing False WithinThreshold')
+    // Jobs that the operator sees before the suspension make an alert fire, and it goes on firing then.
+    await alerting('TaskQueue', 'mail', 'Ready True Suspended')
     await queue.addBulk(bulk(3))
     const because = 'but TaskQueue "mail" is suspended (spec.suspend)'
     expect((await firing('pool', 'Firing Unknown TargetSuspended')).message).toBe(`3 jobs waiting, ${because}`)
@@ -153,6 +155,7 @@ describe.concurrent('an alert', () => {
     await alerting('TaskQueue', 'mail', 'Alerting False NoAlertFiring')
 
     await suspend('TaskQueue', 'later', anHourMs)
+    await alerting('TaskQueue', 'later', 'Ready True Suspended')
     await other.addBulk(bulk(3))
     const held = await firing('later', 'Firing Unknown TargetSuspended')
     expect(held.message).toMatch(/^3 jobs waiting, but TaskQueue "later" is suspended until \S+ by oncall: "drill"$/u)
