@@ -57,7 +57,9 @@ function takeBurst(state: DemoState, line: BurstLine): void {
 function takePeople({ assistant }: DemoState, line: PeopleLine): void {
   if ('from' in line) {
     assistant.window = { fromMs: line.from, untilMs: line.until, counts: line.counts }
-    assistant.missedBefore = Object.fromEntries(assistant.schedules.map((schedule) => [schedule.name, missedRuns(schedule)]))
+    assistant.missedBefore = Object.fromEntries(
+      [assistant.schedules, ...Object.values(assistant.others)].flat().map((schedule) => [schedule.name, missedRuns(schedule)]),
+    )
     return
   }
   assistant.jobs = line.jobs

@@ -16,7 +16,7 @@ import { elapsed } from './layout.ts'
 import { timelineOf } from './timeline.ts'
 import { observeDemo } from './observe.ts'
 import { demoRuns, runsHaveEnded } from './runs.ts'
-import { emptyState, type DemoState } from './state.ts'
+import { emptyState, type DemoState, otherExamples } from './state.ts'
 import { problems, renderSummary } from './summary.ts'
 import { renderFrame, renderLine } from './view.ts'
 
@@ -42,6 +42,15 @@ async function demo(): Promise<number> {
     await Promise.all(ready.map((kind) => kubectl('-n', 'assistant', 'wait', '--for=condition=Ready', kind, '--all', '--timeout=60s')))
     // That of a demo which was broken off a moment ago fires for a minute or two more.
     await kubectl('-n', 'assistant', 'wait', '--for=jsonpath={.status.state}=Inactive', `taskalert/${demoAlert}`, '--timeout=180s')
+  })
+  await progress.step('two more examples: a data platform, an office', { expectedSeconds: 10 }, async () => {
+    await Promise.all(
+      otherExamples.map(async (name) => {
+        await applyExample(kubectl, `examples/${name}/overlays/small`, name)
+        const ready = ['taskbroker', 'workerpool', 'taskschedule']
+        await Promise.all(ready.map((kind) => kubectl('-n', name, 'wait', '--for=condition=Ready', kind, '--all', '--timeout=120s')))
+      }),
+    )
   })
 
   const state = emptyState(Date.now())
@@ -151,7 +160,7 @@ async function demoDown(): Promise<number> {
   const cluster = await clusterEnvironment()
   const progress = createProgress()
   await progress.step('removing the examples', {}, () =>
-    run('kubectl', ['delete', 'namespace', 'quickstart', 'assistant', '--ignore-not-found'], { env: cluster.env }),
+    run('kubectl', ['delete', 'namespace', 'quickstart', 'assistant', ...otherExamples, '--ignore-not-found'], { env: cluster.env }),
   )
   await progress.step('removing the release', {}, () => removeRelease(cluster))
   return 0

@@ -21,7 +21,7 @@ import { labels } from '../../src/contract/index.ts'
 import { createInformer, createKubeClient, loadKubeConfig, type KubeClient } from '../../src/kube/index.ts'
 import { silentLogger as log } from '../../src/observability/index.ts'
 import { hasEnded } from './runs.ts'
-import type { DemoState } from './state.ts'
+import { type DemoState, otherExamples } from './state.ts'
 
 const poolName = 'quickstart'
 
@@ -36,7 +36,11 @@ export async function observeDemo(
   const config = await loadKubeConfig({ env: { KUBECONFIG: kubeconfig }, readFile: (path) => readFile(path, 'utf8'), clock })
   const client = createKubeClient({ ...config, clock, userAgent: 'taskmill-demo' })
   signal.addEventListener('abort', () => void client.close(), { once: true })
-  const informers = [...observeQuickstart(state, client, onChange), ...observeAssistant(state, client, onChange)]
+  const informers = [
+    ...observeQuickstart(state, client, onChange),
+    ...observeAssistant(state, client, onChange),
+    ...observeOthers(state, client, onChange),
+  ]
   for (const informer of informers) informer.start(signal)
   await Promise.all(informers.map((informer) => informer.synced))
 }
@@ -119,6 +123,18 @@ function observeAssistant({ assistant }: DemoState, client: KubeClient, onChange
     onChange()
   })
   return [pools, schedules, runs, alerts]
+}
+
+function observeOthers({ assistant }: DemoState, client: KubeClient, onChange: () => void): readonly Started[] {
+  return otherExamples.map((namespace) => {
+    const schedules = createInformer<TaskSchedule>({ client, namespace, resource: taskSchedules, clock, log, rng: Math.random })
+    schedules.onChange(() => {
+      const views = schedules.list().map(({ metadata, spec, status }) => ({ name: `${namespace}/${metadata.name}`, spec, status }))
+      assistant.others = { ...assistant.others, [namespace]: views.toSorted((a, b) => a.name.localeCompare(b.name)) }
+      onChange()
+    })
+    return schedules
+  })
 }
 
 function createdMs({ metadata }: TaskExecution): number {

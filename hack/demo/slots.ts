@@ -15,11 +15,15 @@ export type SlotAccount = {
   readonly lateMs: readonly number[]
 }
 
-/** The slots after `fromMs` until `untilMs`, as a handler writes them down. In UTC: the demo's schedules name no other zone. */
-export function dueSlots({ schedules = [], everySeconds }: ScheduleView['spec'], fromMs: number, untilMs: number): readonly string[] {
+/** The slots after `fromMs` until `untilMs`, as a handler writes them down. In UTC: the demo's schedules are due each minute, or more often. */
+export function dueSlots(
+  { schedules = [], everySeconds, offsetSeconds = 0 }: ScheduleView['spec'],
+  fromMs: number,
+  untilMs: number,
+): readonly string[] {
   const crons = schedules.map((expression) => new Cron(expression, { timezone: 'UTC', paused: true }))
   const isDue = (second: number): boolean =>
-    everySeconds === undefined ? crons.some((cron) => cron.match(new Date(second * 1000))) : second % everySeconds === 0
+    everySeconds === undefined ? crons.some((cron) => cron.match(new Date(second * 1000))) : (second - offsetSeconds) % everySeconds === 0
   const first = Math.floor(fromMs / 1000) + 1
   const seconds = Array.from({ length: Math.max(0, Math.floor(untilMs / 1000) - first + 1) }, (_, index) => first + index)
   return seconds.filter(isDue).map((second) => new Date(second * 1000).toISOString().replace('.000Z', 'Z'))
@@ -55,9 +59,9 @@ function slotRuns({ name, spec }: ScheduleView, { slots, runs, graphs }: Assista
   return Object.fromEntries(begun)
 }
 
-/** That of all schedules together. */
-export function totalAccount(state: AssistantState, nowMs: number): SlotAccount {
-  const accounts = state.schedules.map((schedule) => accountOf(schedule, state, nowMs))
+/** That of several schedules together, by default of all of the assistant. */
+export function totalAccount(state: AssistantState, nowMs: number, schedules = state.schedules): SlotAccount {
+  const accounts = schedules.map((schedule) => accountOf(schedule, state, nowMs))
   const sum = (of: (account: SlotAccount) => number): number => accounts.reduce((total, account) => total + of(account), 0)
   return {
     due: sum(({ due }) => due),

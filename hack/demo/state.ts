@@ -25,8 +25,11 @@ export type PeopleTally = Tally & { readonly inOrder: number }
 export type PodView = { readonly name: string; readonly phase: string; readonly ready: boolean }
 export type PoolView = { readonly name: string; readonly status: WorkerPoolStatus | undefined }
 export type ScheduleView = {
+  /** Of another example than the assistant with its namespace: `reports/check-health`. */
   readonly name: string
-  readonly spec: Pick<TaskScheduleSpec, 'schedules' | 'everySeconds'> & { readonly dependencyRef?: { readonly name: string } }
+  readonly spec: Pick<TaskScheduleSpec, 'schedules' | 'everySeconds' | 'offsetSeconds'> & {
+    readonly dependencyRef?: { readonly name: string }
+  }
   readonly status: TaskScheduleStatus | undefined
 }
 
@@ -41,9 +44,15 @@ export type AlertView = { readonly name: string; readonly severity: string; read
 /** What a run has to come to: its outcome, and how often each step of it begins. */
 export type ExpectedRun = { readonly outcome: string; readonly steps: Readonly<Record<string, number>> }
 
+/** Examples beside the assistant, by their namespaces: only the slots of their schedules are counted. */
+export const otherExamples = ['public-data', 'reports'] as const
+export type OtherExample = (typeof otherExamples)[number]
+
 export type AssistantState = {
   pools: readonly PoolView[]
   schedules: readonly ScheduleView[]
+  /** Those of the other examples: their handlers write into the same book. */
+  others: Readonly<Record<OtherExample, readonly ScheduleView[]>>
   /** Slots that are due after `fromMs` until `untilMs` are counted. */
   window?: { readonly fromMs: number; readonly untilMs: number; readonly counts: PeopleCounts }
   /** Missed runs that each schedule had when the window began. */
@@ -92,6 +101,7 @@ export function emptyState(startedAtMs: number): DemoState {
     assistant: {
       pools: [],
       schedules: [],
+      others: { 'public-data': [], reports: [] },
       missedBefore: {},
       jobs: { ...tally, inOrder: 0 },
       slots: {},

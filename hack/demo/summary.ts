@@ -4,7 +4,7 @@ import type { ShownKind } from './kinds.ts'
 import { fit, span } from './layout.ts'
 import { accountOfRuns } from './runs.ts'
 import { accountOf, totalAccount } from './slots.ts'
-import type { DemoState, RunView } from './state.ts'
+import { type AssistantState, type DemoState, type OtherExample, otherExamples, type RunView, type ScheduleView } from './state.ts'
 
 /** `columns`: of the terminal, for the lines of kubectl. */
 export function renderSummary(state: DemoState, shown: readonly ShownKind[], kubeconfig: string, columns = Infinity): readonly string[] {
@@ -41,6 +41,9 @@ export function renderSummary(state: DemoState, shown: readonly ShownKind[], kub
     row('doubled', slots.doubled),
     row('slot due -> handler starts', lateness(slots.lateMs)),
     '',
+    'Two more examples: slots of their schedules within the same time:',
+    ...otherExamples.map((name) => row(`${name}, ${state.assistant.others[name].length} schedules`, accountWords(state, name, untilMs))),
+    '',
     'Assistant: runs of its graph, each step compared with the expected one:',
     row('runs', `${runs.byHand + runs.bySchedule}: ${runs.byHand} by hand, ${runs.bySchedule} by its schedule`),
     row('ended as expected', `${runs.asExpected} of ${runs.byHand + runs.bySchedule}`),
@@ -72,6 +75,11 @@ export function renderSummary(state: DemoState, shown: readonly ShownKind[], kub
   ]
 }
 
+function accountWords({ assistant }: DemoState, name: OtherExample, untilMs: number): string {
+  const { due, ran, missed, lost, doubled } = totalAccount(assistant, untilMs, assistant.others[name])
+  return `${due} due, ${ran} run, ${missed} missed with a reason, ${lost} lost, ${doubled} doubled`
+}
+
 /** `0 -> 6 -> 1 -> 0`, each with the second at which it was written. */
 function replicasOverTime({ replicas, firstAddedAtMs }: DemoState): string {
   const zeroMs = firstAddedAtMs ?? replicas[0]?.atMs ?? 0
@@ -93,29 +101,35 @@ function runRow({ name, status }: RunView): string {
 /** What makes the demo a failure, in words; empty when all is well. */
 export function problems(state: DemoState): readonly string[] {
   const { tally, replicas, assistant } = state
-  const { jobs, schedules, window } = assistant
-  const untilMs = window?.untilMs ?? 0
-  const slots = totalAccount(assistant, untilMs)
+  const { jobs, schedules, others } = assistant
   const alert = accountOfAlert(state)
-  const namesOf = (which: 'lost' | 'doubled'): string =>
-    schedules
-      .filter((schedule) => accountOf(schedule, assistant, untilMs)[which] > 0)
-      .map(({ name }) => name)
-      .join(', ')
   return [
     ...(tally.missing > 0 ? [`not done: ${tally.missing} of ${tally.added} jobs`] : []),
     ...(tally.twice > 0 ? [`run more than once: ${tally.twice} of ${tally.added} jobs`] : []),
     ...(replicas.at(-1)?.replicas === 0 ? [] : ['the pool did not return to zero']),
     ...(jobs.missing > 0 ? [`not done: ${jobs.missing} of ${jobs.added} jobs of people`] : []),
     ...(jobs.twice > 0 ? [`run more than once: ${jobs.twice} of ${jobs.added} jobs of people`] : []),
-    ...(slots.due === 0 ? ['no slot was due'] : []),
-    ...(slots.lost > 0 ? [`lost: ${slots.lost} of ${slots.due} slots, of ${namesOf('lost')}`] : []),
-    ...(slots.doubled > 0 ? [`run more than once: ${slots.doubled} of ${slots.due} slots, of ${namesOf('doubled')}`] : []),
+    ...Object.entries({ assistant: schedules, ...others }).flatMap(([name, those]) => problemsOfSlots(name, those, assistant)),
     ...accountOfRuns(assistant).wrong,
     ...(alert.firedAt === undefined ? ['the alert did not fire'] : []),
     ...(alert.resolvedAt === undefined ? ['the alert was not resolved'] : []),
     ...(alert.told.join() === 'firing,resolved'
       ? []
       : [`the log channel printed "${alert.told.join(', ')}" instead of "firing, resolved"`]),
+  ]
+}
+
+function problemsOfSlots(example: string, schedules: readonly ScheduleView[], state: AssistantState): readonly string[] {
+  const untilMs = state.window?.untilMs ?? 0
+  const { due, lost, doubled } = totalAccount(state, untilMs, schedules)
+  const namesOf = (which: 'lost' | 'doubled'): string =>
+    schedules
+      .filter((schedule) => accountOf(schedule, state, untilMs)[which] > 0)
+      .map(({ name }) => name)
+      .join(', ')
+  return [
+    ...(due === 0 ? [`no slot of ${example} was due`] : []),
+    ...(lost > 0 ? [`lost: ${lost} of ${due} slots, of ${namesOf('lost')}`] : []),
+    ...(doubled > 0 ? [`run more than once: ${doubled} of ${due} slots, of ${namesOf('doubled')}`] : []),
   ]
 }

@@ -3,7 +3,7 @@ import { bold, elapsed, fit, table } from './layout.ts'
 import { timelineOf } from './timeline.ts'
 import { hasEnded } from './runs.ts'
 import { accountOf, totalAccount } from './slots.ts'
-import type { AlertView, DemoState, PoolView, RunView, ScheduleView, Tally } from './state.ts'
+import { type AlertView, type DemoState, otherExamples, type PoolView, type RunView, type ScheduleView, type Tally } from './state.ts'
 
 const bars = '▁▂▃▄▅▆▇█'
 const maxPools = 5
@@ -16,12 +16,14 @@ const maxRecent = 4
 /** Always of the same height, and not higher than `rows`, so that it can be drawn over itself: one line counts the rows without room. */
 export function renderFrame(state: DemoState, nowMs: number, columns: number, rows = Infinity): readonly string[] {
   const width = Math.min(Math.max(columns, 60), 140)
+  const { schedules, others } = state.assistant
   const whole = [
     ...quickstartLines(state, nowMs, width),
     ...poolLines(state, width),
     ...runLines(state, nowMs, width),
     ...alertLines(state, nowMs, width),
     ...scheduleLines(state, nowMs, width),
+    ...otherLines(state, nowMs, width),
     ...recentLines(state, nowMs, width, maxRecent),
   ]
   if (whole.length < rows) return whole
@@ -30,7 +32,7 @@ export function renderFrame(state: DemoState, nowMs: number, columns: number, ro
     ...poolLines(state, width),
     ...runLines(state, nowMs, width),
     ...alertLines(state, nowMs, width),
-    labelled('schedules', slotsLine(state, nowMs), width),
+    labelled('schedules', slotsLine(state, nowMs, [schedules, ...Object.values(others)].flat()), width),
     '',
     ...recentLines(state, nowMs, width, 1),
   ]
@@ -50,7 +52,7 @@ export function renderLine(state: DemoState, nowMs: number): string {
 }
 
 function labelled(label: string, text: string, width: number): string {
-  return `  ${bold(label.padEnd(10))} ${fit(text, width - 14)}`
+  return `  ${bold(label.padEnd(11))} ${fit(text, width - 14)}`
 }
 
 function quickstartLines(state: DemoState, nowMs: number, width: number): readonly string[] {
@@ -63,7 +65,7 @@ function quickstartLines(state: DemoState, nowMs: number, width: number): readon
     labelled('quickstart', figures, width),
     labelled('decision', status?.decision ?? '-', width),
     labelled('replicas', `${sparkline(replicas, state.startedAtMs, nowMs, width - 25)} ${replicas.at(-1)?.replicas ?? 0}`, width),
-    labelled('jobs', progressLine(state.tally, width - 14), width),
+    labelled('jobs', progressLine(state.tally, width - 15), width),
     '',
   ]
 }
@@ -71,7 +73,7 @@ function quickstartLines(state: DemoState, nowMs: number, width: number): readon
 function poolLines({ assistant }: DemoState, width: number): readonly string[] {
   return [
     ...table(width, [16, 7, 7, 8], ['assistant', 'READY', 'BUSY', 'BACKLOG', 'REASON'], maxPools, assistant.pools.map(poolRow)),
-    labelled('people', progressLine(assistant.jobs, width - 14), width),
+    labelled('people', progressLine(assistant.jobs, width - 15), width),
     '',
   ]
 }
@@ -110,9 +112,14 @@ function scheduleLines(state: DemoState, nowMs: number, width: number): readonly
   return [...table(width, [26, 8, 10, 6, 5, 5, 7], header, maxSchedules, rows), '']
 }
 
-function slotsLine({ assistant }: DemoState, nowMs: number): string {
-  const { due, ran, missed, doubled } = totalAccount(assistant, nowMs)
-  return `${assistant.schedules.length}: ${due} slots were due, ${ran} ran, ${missed} missed, ${doubled} run twice`
+/** The other examples, one line each. */
+function otherLines(state: DemoState, nowMs: number, width: number): readonly string[] {
+  return [...otherExamples.map((name) => labelled(name, slotsLine(state, nowMs, state.assistant.others[name]), width)), '']
+}
+
+function slotsLine({ assistant }: DemoState, nowMs: number, schedules: readonly ScheduleView[]): string {
+  const { due, ran, missed, doubled } = totalAccount(assistant, nowMs, schedules)
+  return `${schedules.length}: ${due} slots were due, ${ran} ran, ${missed} missed, ${doubled} run twice`
 }
 
 function recentLines(state: DemoState, nowMs: number, width: number, count: number): readonly string[] {

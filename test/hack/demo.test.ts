@@ -62,16 +62,26 @@ const alert: AlertView = {
     notifications: [{ channel: 'log', sequence: 2, state: 'Resolved', decisionTime: slot(60), delivery: 'Delivered' }],
   },
 }
+/** Of the other examples: every 20 s from second 5 on, and each minute. */
+const otherSlots: AssistantState['slots'] = {
+  'public-data/check': Object.fromEntries([5, 25, 45].map((second) => [slot(second), [1, startMs + second * 1000 + 30] as const])),
+  'reports/backup': { [slot(60)]: [1, startMs + 63_000] },
+}
 /** One minute in which two schedules had six and two slots, each run 20 ms after it was due. */
 const assistant: AssistantState = {
   ...emptyState(0).assistant,
   pools: ['ai', 'email'].map((name) => ({ name, status: undefined })),
   schedules: [schedule('often', { everySeconds: 10 }), schedule('twice', { schedules: ['5,35 * * * * *'] })],
+  others: {
+    'public-data': [schedule('public-data/check', { everySeconds: 20, offsetSeconds: 5 })],
+    reports: [schedule('reports/backup', { schedules: ['* * * * *'] })],
+  },
   window: { fromMs: startMs, untilMs: startMs + 60_000, counts: { plain: 2, priority: 2, delayed: 1 } },
   jobs: { added: 5, done: 5, missing: 0, twice: 0, inOrder: 2 },
   slots: {
     often: Object.fromEntries([10, 20, 30, 40, 50, 60].map((second) => [slot(second), [1, startMs + second * 1000 + 20] as const])),
     twice: Object.fromEntries([5, 35].map((second) => [slot(second), [1, startMs + second * 1000 + 1500] as const])),
+    ...otherSlots,
   },
   runs: Object.entries(expected).map(([name, wanted]) => runOf(name, wanted)),
   expected,
@@ -110,7 +120,7 @@ test.each([60, 80, 140])('draws frames of equal height, within %d columns and th
   // Where there is no room for the table of schedules they are one line, and what is new is still seen.
   const short = renderFrame(state, startMs + 61_000, columns, full.length).map((line) => stripVTControlCharacters(line))
   expect(short.length).toBeLessThan(full.length)
-  expect(short.find((line) => line.includes('schedules'))).toContain('2: 8 slots were due, 8 ran, 0 missed')
+  expect(short.find((line) => line.includes('schedules'))).toContain('4: 12 slots were due, 12 ran, 0 missed')
   expect(short.findLast((line) => line.trim() !== '')).toContain('is resolve')
 })
 
@@ -231,7 +241,7 @@ it('tells missed slots from lost ones, and finds what ran twice', () => {
     ...assistant,
     schedules: [schedule('often', { everySeconds: 10 }, missed)],
     missedBefore: { often: 3 },
-    slots: { often: { ...rest, [slot(30)]: [2, startMs + 30_000] } },
+    slots: { ...otherSlots, often: { ...rest, [slot(30)]: [2, startMs + 30_000] } },
   })
   const nowMs = startMs + 90_000
   expect(accountOf(changed(4).schedules[0]!, changed(4), nowMs)).toMatchObject({ due: 6, ran: 5, missed: 1, lost: 0, doubled: 1 })
@@ -240,6 +250,17 @@ it('tells missed slots from lost ones, and finds what ran twice', () => {
   expect(problems({ ...state, assistant: changed(3) })).toEqual([
     'lost: 1 of 6 slots, of often',
     'run more than once: 1 of 6 slots, of often',
+  ])
+})
+
+it('counts the slots of the other examples, which no other schedule of that name can hide', () => {
+  const lines = renderFrame(state, startMs + 61_000, 80).map((line) => stripVTControlCharacters(line))
+  expect(lines.find((line) => line.includes('public-data'))).toBe('  public-data 1: 3 slots were due, 3 ran, 0 missed, 0 run twice')
+  const { 'reports/backup': _, ...lost } = assistant.slots
+  expect(problems({ ...state, assistant: { ...assistant, slots: lost } })).toEqual(['lost: 1 of 1 slots, of reports/backup'])
+  expect(problems({ ...state, assistant: { ...assistant, others: emptyState(0).assistant.others } })).toEqual([
+    'no slot of public-data was due',
+    'no slot of reports was due',
   ])
 })
 
@@ -260,6 +281,9 @@ it('sums up what the handlers counted, and says what is wrong', () => {
   expect(text).toMatch(
     /2 schedules within 60 s.*\n.*due +8\n.*run +8\n.*reason +0\n.*lost +0\n.*doubled +0\n.*half of them within 20 ms, all within 1\.5 s/u,
   )
+  expect(text).toMatch(
+    /public-data, 1 schedules +3 due, 3 run, 0 missed with a reason, 0 lost, 0 doubled\n +reports, 1 schedules +1 due, 1 run/u,
+  )
   expect(problems(state)).toEqual([])
   const bad: DemoState = {
     ...state,
@@ -273,6 +297,6 @@ it('sums up what the handlers counted, and says what is wrong', () => {
     'the pool did not return to zero',
     'not done: 1 of 5 jobs of people',
     'run more than once: 1 of 5 jobs of people',
-    'no slot was due',
+    'no slot of assistant was due',
   ])
 })
