@@ -67,6 +67,62 @@ test('what comes at a time of its own is no less urgent than others because its 
   expect(seen).toEqual(['slot', 'a', 'busy', 'slot', 'end'])
 })
 
+test('an attempt that steps aside frees its worker and keeps its key, and a stop waits for it', async () => {
+  const seen: string[] = []
+  const { clock, controller, stop, mostActive } = setup(async (key, { stepAside, signal }) => {
+    seen.push(`${key} begins`)
+    if (key !== 'slow') return
+    stepAside()
+    await sleep(clock, 1_000, signal).catch(() => sleep(clock, 500))
+    seen.push('slow ends')
+  })
+  controller.enqueue('slow')
+  controller.enqueue('a')
+  await clock.advance(10)
+  controller.enqueue('slow')
+  await clock.advance(900)
+  expect([seen, mostActive()]).toEqual([['slow begins', 'a begins'], 1])
+  await clock.advance(100)
+  expect(seen.slice(2)).toEqual(['slow ends', 'slow begins'])
+  let isStopped = false
+  void controller.stopped.then(() => (isStopped = true))
+  stop.abort()
+  await clock.advance(499)
+  expect(isStopped).toBe(false)
+  await clock.advance(1)
+  expect([isStopped, controller.workingSeconds(), clock.pending()]).toEqual([true, [], []])
+})
+
+test('an attempt that is behind all others keeps its worker when it steps aside, so that they come in portions', async () => {
+  const seen: string[] = []
+  const { clock, controller } = setup(async (key, { stepAside }) => {
+    seen.push(key)
+    stepAside()
+    await sleep(clock, 1_000)
+  })
+  for (const key of ['a', 'b']) controller.enqueue(key, { priority: -100 })
+  await clock.advance(999)
+  expect(seen).toEqual(['a'])
+  await clock.advance(1)
+  expect(seen).toEqual(['a', 'b'])
+})
+
+test('a failure after stepping aside is repeated like any other', async () => {
+  const seen: number[] = []
+  const { clock, controller, told } = setup(async (_, { stepAside }) => {
+    seen.push(clock.now())
+    stepAside()
+    await sleep(clock, 10)
+    if (seen.length === 1) throw new Error('no')
+  })
+  controller.enqueue('a')
+  await clock.advance(100)
+  expect([seen, told]).toEqual([
+    [0, 15],
+    ['error', 'error 0.01', 'success 0.01'],
+  ])
+})
+
 test('an event overtakes what was asked for later', async () => {
   const seen: number[] = []
   const { clock, controller } = setup(async () => {

@@ -2,7 +2,7 @@ import { deadline, type Clock } from '../clock/index.ts'
 import { classifyRefusal, describeFailure, errorMessage, hasCode, taskmillError, type TaskmillError } from '../errors/index.ts'
 import type { Logger } from '../observability/index.ts'
 import type { Startable } from './manager.ts'
-import { createWorkQueue, type BackoffOptions, type QueueHooks } from './work-queue.ts'
+import { createWorkQueue, type BackoffOptions, type QueueHooks, type WorkItem } from './work-queue.ts'
 
 /**
  * `requeueAfterMs`: reconcile the key again after that time at the latest, also when nothing happens; 0: after the keys that are due already.
@@ -16,6 +16,12 @@ export type ReconcileContext = {
   readonly log: Logger
   /** Whether other keys are due and wait for a worker: what is less urgent than their work can wait for it, by a requeue after 0 ms. */
   readonly areOthersDue: () => boolean
+  /**
+   * What is left of this attempt may wait for a server for long, and due keys must not wait for that: the worker serves other keys meanwhile. The key
+   * stays taken until the attempt has ended. An attempt that is behind all others, as those of a start, keeps its worker, so that thousands
+   * of them come in portions.
+   */
+  readonly stepAside: () => void
 }
 
 /**
@@ -44,7 +50,7 @@ export type ControllerDeps = {
   readonly reconcile: Reconcile
   readonly clock: Clock
   readonly log: Logger
-  /** How many keys at the same time. Default 1. */
+  /** How many keys at the same time, besides those whose attempts have stepped aside. Default 1. */
   readonly concurrency?: number
   /** The signal of one reconciliation aborts after this. Default 60 s. */
   readonly reconcileTimeoutMs?: number
@@ -87,10 +93,12 @@ export function createController(deps: ControllerDeps): Controller {
     ...(deps.backoff ? { backoff: deps.backoff } : {}),
   })
   const stopped = Promise.withResolvers<void>()
+  /** Those that workers wait for, and those that have stepped aside. */
+  const attempting = new Set<Promise<void>>()
   let active = 0
   let attempts = 0
 
-  async function attempt(key: string, priority: number, stop: AbortSignal): Promise<void> {
+  async function attempt({ key, priority }: WorkItem, stop: AbortSignal, stepAside: () => void): Promise<void> {
     const startedMs = clock.monotonicNow()
     let timeout: TaskmillError | undefined
     const context = log.child({ key, reconcileId: ++attempts })
@@ -101,7 +109,7 @@ export function createController(deps: ControllerDeps): Controller {
     }
     using limit = deadline(clock, reconcileTimeoutMs, { signal: stop, reason: onTimeout })
     try {
-      const { requeueAfterMs } = (await reconcile(key, { signal: limit.signal, log: context, areOthersDue: queue.hasDue })) ?? {}
+      const { requeueAfterMs } = (await reconcile(key, { signal: limit.signal, log: context, areOthersDue: queue.hasDue, stepAside })) ?? {}
       queue.forget(key)
       // What is due at a time of its own is as urgent as any other, however late this attempt was allowed to be.
       if (requeueAfterMs !== undefined) queue.add(key, { afterMs: requeueAfterMs, priority: requeueAfterMs > 0 ? 0 : priority })
@@ -136,11 +144,16 @@ export function createController(deps: ControllerDeps): Controller {
     const item = await queue.next(stop)
     if (item === undefined || stop.aborted) return true
     hooks.onActive?.(++active)
+    const aside = Promise.withResolvers<void>()
+    const ended = attempt(item, stop, item.priority < 0 ? () => undefined : aside.resolve).finally(() => {
+      attempting.delete(ended)
+      item.done()
+    })
+    attempting.add(ended)
     try {
-      await attempt(item.key, item.priority, stop)
+      await Promise.race([ended, aside.promise])
     } finally {
       hooks.onActive?.(--active)
-      item.done()
     }
     return false
   }
@@ -168,7 +181,8 @@ export function createController(deps: ControllerDeps): Controller {
     enqueue: (key, options) => queue.add(key, options),
     start(signal) {
       if (deps.keys !== undefined) fallBackHourly(signal)
-      Promise.all(Array.from({ length: concurrency }, () => work(signal))).then(() => stopped.resolve(), stopped.reject)
+      const workers = Promise.all(Array.from({ length: concurrency }, () => work(signal)))
+      workers.then(() => Promise.all(attempting)).then(() => stopped.resolve(), stopped.reject)
     },
     stopped: stopped.promise,
     workingSeconds: queue.workingSeconds,

@@ -36,7 +36,12 @@ test('an Event about a transition goes out once, when its status is written', as
     clock,
   } as unknown as TaskBrokerDeps)
   const reconcile = () =>
-    controller.reconcile('team/default', { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => false })
+    controller.reconcile('team/default', {
+      signal: new AbortController().signal,
+      log: silentLogger,
+      areOthersDue: () => false,
+      stepAside: () => undefined,
+    })
   await expect(reconcile()).rejects.toMatchObject({ code: 'TM_KUBE_UNAVAILABLE' })
   await expect(reconcile()).rejects.toMatchObject({ code: 'TM_KUBE_UNAVAILABLE' })
   expect(sent).toEqual([])

@@ -10,7 +10,7 @@ import type { TaskScheduleDeps } from './gather.ts'
 
 const key = 'team/report'
 const areOthers = { due: false }
-const context = { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => areOthers.due }
+const context = { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => areOthers.due, stepAside: () => undefined }
 const schedule = {
   metadata: { namespace: 'team', name: 'report', uid: 'u1', generation: 1 },
   spec: { everySeconds: 60, timeZone: 'UTC', brokerRef: { name: 'default' }, deletionPolicy: 'Delete', task: { type: 'x', queue: 'q' } },

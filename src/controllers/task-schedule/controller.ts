@@ -97,6 +97,8 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       reportHappenings(deps, key, memory, { happened: acted.happened, status: before })
       keepShown(memory, acted)
       if (letsOthersFirst(key, acted, context)) return { requeueAfterMs: 0 }
+      // From here on only the API server is asked. However long it takes, slots go on.
+      context.stepAside()
       const { againAfterMs, details, ...blockages } = await findBlockages(deps, key, memory, context)
       memory.blockages = blockages
       const world = worldOf(deps, memory, gathered, acted, details)

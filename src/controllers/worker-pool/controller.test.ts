@@ -73,7 +73,12 @@ function setup(poolInCache: WorkerPool = poolOf(), poolOnServer = poolInCache, d
     statusBudget: createWriteBudget({ clock, perSecond: 10, closing: { isClosing: () => server.isClosing, noteGone: unused } }),
   } as unknown as WorkerPoolDeps)
   const reconcile = () =>
-    controller.reconcile('acme/email', { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => false })
+    controller.reconcile('acme/email', {
+      signal: new AbortController().signal,
+      log: silentLogger,
+      areOthersDue: () => false,
+      stepAside: () => undefined,
+    })
   return { clock, server, cache, load, backlogs, reconcile }
 }
 

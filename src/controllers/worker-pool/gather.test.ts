@@ -43,7 +43,7 @@ it('a new process that cannot list the pods yet takes from the status that they 
     ],
   }
   const troubleWith = async (status: WorkerPoolStatus | undefined) => {
-    const context = { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => false }
+    const context = { signal: new AbortController().signal, log: silentLogger, areOthersDue: () => false, stepAside: () => undefined }
     return (await gather.read('acme/email', pool, status, context)).trouble
   }
   expect(await troubleWith(crowded)).toEqual({ unschedulable: 2, unschedulableWords: '2 of 3 pods Pending: Insufficient memory' })
