@@ -3,6 +3,7 @@ import type { TaskSchedule } from '../../api/index.ts'
 import { classifyRefusal, taskmillError } from '../../errors/index.ts'
 import { understandSchedule } from '../../plans/index.ts'
 import { decide } from './decide.ts'
+import { membershipOf } from './group.ts'
 import type { Gathered } from './gather.ts'
 
 const refusedField = classifyRefusal(
@@ -46,6 +47,23 @@ function gathered(spec: object, more: Partial<Gathered> = {}): Gathered {
 
 it('drives by a plan, if nothing prevents it', () => {
   expect(decide(gathered(graph))).toMatchObject({ kind: 'Plan', heldBy: undefined, plan: { isHeld: false, suspended: false } })
+})
+
+it('two TaskBrokers of a namespace that are one server do not count the runs of each other', () => {
+  const nameIn = (broker: string) => {
+    const queueing = {
+      ...graph,
+      concurrencyPolicy: 'Queue',
+      brokerRef: { name: broker },
+      concurrencyGroup: { name: 'warehouse', limit: 1 },
+    }
+    const schedule = scheduleOf(queueing)
+    const group = membershipOf({ schedules: { byIndex: () => [schedule] } }, 'team/nightly', schedule)
+    const decided = decide(gathered(queueing, { group }))
+    return decided.kind === 'Plan' ? decided.plan.group?.name : undefined
+  }
+  expect(nameIn('one')).toBe('team/one/warehouse')
+  expect(nameIn('other')).toBe('team/other/warehouse')
 })
 
 it('a spec that cannot be understood is driven by nothing', () => {

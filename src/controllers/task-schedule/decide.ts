@@ -34,7 +34,7 @@ export function decide(gathered: Gathered): Decision {
     ...(status?.nextRuns === undefined ? {} : { statusNext: status.nextRuns.map((time) => Date.parse(time) / 1000) }),
     statusDispatched: Math.max(status?.dispatchedRuns ?? 0, shown?.dispatched ?? 0),
     ...(succeededByHandAtMs === undefined ? {} : { succeededByHandAtMs }),
-    ...(group === undefined ? {} : { group: { name: group.name, limit: group.limit } }),
+    ...(group === undefined ? {} : { group: { name: group.group, limit: group.limit } }),
   }
   return { kind: 'Plan', plan, start: understood.start, heldBy }
 }
