@@ -65,16 +65,20 @@ export async function readRepeatingJobs(
   let left = most.jobs
   for (const queue of queues) {
     const { base } = queueKeys(keyPrefix, queue)
-    const repeating: RepeatingJob[] = []
-    for (let from = 0; ; from += jobsPerPage) {
+    const repeating = new Map<string, RepeatingJob>()
+    // By ZSCAN: a scheduler that falls due meanwhile changes the order, and pages of it would leave out another one.
+    for (let cursor = '0'; ;) {
       signal.throwIfAborted()
-      const page = pairs(await redis.zrange(`${base}repeat`, `${from}`, `${from + jobsPerPage - 1}`, 'WITHSCORES'))
+      const [next, reply] = await redis.zscan(`${base}repeat`, cursor, 'COUNT', jobsPerPage)
+      const page = pairs(reply).filter(([key]) => !repeating.has(key))
       left -= page.length
       if (left < 0) return { tooMany: 'jobs' }
-      repeating.push(...(await Promise.all(page.map(([key, nextMs]) => readOne(redis, base, key, nextMs)))))
-      if (page.length < jobsPerPage) break
+      for (const each of await Promise.all(page.map(([key, nextMs]) => readOne(redis, base, key, nextMs)))) repeating.set(each.key, each)
+      if (next === '0') break
+      cursor = next
     }
-    read.push({ queue, repeating })
+    // In the order in which they are due.
+    read.push({ queue, repeating: [...repeating.values()].toSorted((a, b) => a.nextMs - b.nextMs || (a.key < b.key ? -1 : 1)) })
   }
   return read
 }
