@@ -93,11 +93,14 @@ function isOpen({ tracking, jobs, installation }: TaskExecutionSources, executio
 
 /** Whether a change of a run tells the one whose node it is nothing. */
 function isAsBefore(current: TaskExecution | undefined, previous: TaskExecution | undefined): boolean {
-  const wordsOf = (run: TaskExecution | undefined) =>
-    run === undefined || isTerminating(run)
-      ? 'gone'
-      : `${finalStateOf(run)} ${run.status?.startTime} ${findCondition(run.status?.conditions, 'Blocked')?.reason}`
-  return previous !== undefined && wordsOf(current) === wordsOf(previous)
+  return previous !== undefined && shortOf(current) === shortOf(previous)
+}
+
+function shortOf(run: TaskExecution | undefined): string {
+  if (run === undefined || isTerminating(run)) return 'gone'
+  const { conditions, startTime } = run.status ?? {}
+  const reasons = ['Succeeded', 'Blocked'].map((type) => findCondition(conditions, type)?.reason ?? '')
+  return [finalStateOf(run) ?? '', startTime ?? '', ...reasons].join(' ')
 }
 
 /** Only a run that has not started depends on changes of what it refers to. */

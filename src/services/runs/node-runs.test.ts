@@ -160,6 +160,8 @@ it('says how those that run are getting on, and which need somebody', () => {
     return runs.whereabouts(placed()).get('one')
   }
   expect(wordsOf({})?.words).toBe('starting')
+  const missing = [{ type: 'Succeeded', status: 'Unknown', reason: 'SourceNotFound', message: 'TaskDependency "morning" does not exist' }]
+  expect(wordsOf({ status: { conditions: missing } })?.detail).toMatch(/ is starting: TaskDependency "morning" does not exist$/u)
   expect(wordsOf({ status: { startTime: '2026-11-29T01:00:00Z' } })?.words).toBe('running')
   const conditions = [{ type: 'Blocked', status: 'True', reason: 'QueuePaused', message: 'send: queued in mail' }]
   expect(wordsOf({ status: { startTime: '2026-11-29T01:00:00Z', conditions } })).toMatchObject({

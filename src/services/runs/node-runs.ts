@@ -182,8 +182,9 @@ function whereaboutOf(object: TaskExecution | undefined, { name }: ExecutionRef)
       blocked: blocked.reason as Whereabout['blocked'],
     }
   }
-  const words = object !== undefined && hasBegun(object) ? 'running' : 'starting'
-  return { words, detail: `tex/${name} is ${words}` }
+  if (object !== undefined && hasBegun(object)) return { words: 'running', detail: `tex/${name} is running` }
+  const why = findCondition(object?.status?.conditions, 'Succeeded')?.message
+  return { words: 'starting', detail: `tex/${name} is starting${why === undefined ? '' : `: ${why}`}` }
 }
 
 function endOf(node: string, object: TaskExecution): NodeEnd | undefined {
