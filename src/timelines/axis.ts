@@ -87,6 +87,15 @@ export function localTime(moment: number, timeZone: string): string {
   return timeOf(moment + offsetAt(moment, timeZone))
 }
 
+/** The day that they show: `Sun 2026-03-29`. */
+export function localDay(moment: number, timeZone: string): string {
+  const reading = moment + offsetAt(moment, timeZone)
+  const date = new Date(Math.round(reading) * 1000)
+  return `${weekdays[date.getUTCDay()]} ${date.toISOString().slice(0, 10)}`
+}
+
+const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
+
 function timeOf(reading: number): string {
   return new Date(Math.round(reading) * 1000).toISOString().slice(11, 19).replace(/:00$/u, '')
 }

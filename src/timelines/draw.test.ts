@@ -3,7 +3,7 @@ import { parseTiming } from '../scheduling/index.ts'
 import { axisOf } from './axis.ts'
 import { drawTimelines } from './draw.ts'
 import { type Assumptions, simulate } from './simulate.ts'
-import { fitted, widthOf } from './svg.ts'
+import { fitted, widthOf, wrapped } from './svg.ts'
 
 const start = Date.parse('2026-12-01T12:00:00Z') / 1000
 const edges = { left: 0, right: 750 }
@@ -94,6 +94,16 @@ describe('a picture', () => {
     )
     expect(labels.length).toBeGreaterThan(1)
     for (const a of labels) for (const b of labels) expect(a === b || a.y !== b.y || a.right <= b.left || b.right <= a.left).toBe(true)
+  })
+
+  it('has room behind the last run for why it failed, and for a long explanation below the label', () => {
+    const svg = drawn('Forbid', { until: start + 60, runOf: () => ({ takesSeconds: 1, fails: true }) })
+    const [, x = ''] = /<text x="([\d.]+)" [^>]*>Failed</u.exec(svg) ?? []
+    expect(Number(x) + widthOf('Failed', 11)).toBeLessThanOrEqual(800 - 24)
+    const words = 'a policy that takes many words '.repeat(8).trimEnd()
+    const lines = wrapped(words, 12, 300, 700)
+    expect(lines.join(' ')).toBe(words)
+    expect(lines.map((line, index) => widthOf(line, 12) <= (index === 0 ? 300 : 700))).toEqual(lines.map(() => true))
   })
 
   it('of a label that is too long has the beginning', () => {

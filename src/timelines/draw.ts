@@ -1,7 +1,7 @@
 /** Draws timelines as a picture: one lane for each, all on the same axis. */
 import { axisOf, type Axis, localTime } from './axis.ts'
 import type { Interval, SlotStory, Timeline } from './simulate.ts'
-import { element, fitted, picture, type PictureClass, text, texts, widthOf } from './svg.ts'
+import { element, fitted, picture, type PictureClass, text, texts, widthOf, wrapped } from './svg.ts'
 import { summarizeTimeline } from './words.ts'
 
 export type Lane = {
@@ -28,7 +28,7 @@ const small = 11
 /** Returns the SVG: the same bytes for the same drawing. */
 export function drawTimelines({ title, subtitle, timeZone, lanes }: Drawing): string {
   const span = spanOf(lanes.map(({ timeline }) => timeline))
-  const axis = axisOf(span, timeZone, { left: margin, right: width - margin })
+  const axis = axisWithRoom(span, timeZone, lanes)
   const used = new Set<PictureClass>()
   const body: string[] = [text(margin, 30, fitted(title, 14, width - 2 * margin), { class: 'strong', style: 'font-size:14px' })]
   if (subtitle !== undefined) body.push(text(margin, 48, fitted(subtitle, 12, width - 2 * margin), { class: 'muted' }))
@@ -62,6 +62,18 @@ function spanOf(timelines: readonly Timeline[]): Interval {
   const ends = timelines.flatMap(({ slots, span }) => [span.until, ...slots.map(({ slot, endedAt = slot }) => endedAt)])
   const until = Math.max(...ends)
   return { from, until: until + Math.max(1, (until - from) * 0.04) }
+}
+
+/** The axis ends early enough for what is written behind the last runs. */
+function axisWithRoom(span: Interval, timeZone: string, lanes: readonly Lane[]): Axis {
+  const whole = width - 2 * margin
+  const lengths = lanes.flatMap(({ timeline }) =>
+    timeline.slots.map((story) => {
+      const share = (lastOf(story, timeline) - span.from) / (span.until - span.from)
+      return share <= 0 ? whole : (whole - widthOf(failureOf(story), small) - 6) / share
+    }),
+  )
+  return axisOf(span, timeZone, { left: margin, right: margin + Math.max(whole / 3, Math.min(whole, ...lengths)) })
 }
 
 function backgroundOf(
@@ -99,12 +111,15 @@ function outagesOf(outages: readonly Interval[], { x }: Axis, top: number, botto
 
 type Parts = { readonly parts: readonly string[]; readonly height: number }
 
-function drawLane({ label, explanation, timeline }: Lane, axis: Axis, top: number, timeZone: string, used: Set<PictureClass>): Parts {
+function drawLane({ label, explanation = '', timeline }: Lane, axis: Axis, top: number, timeZone: string, used: Set<PictureClass>): Parts {
   const { x } = axis
   const room = width - 2 * margin - 1.15 * widthOf(label, 12) - 10
-  const behind = explanation === undefined ? [] : [['muted', fitted(explanation, 12, room)] as const]
-  const parts = [texts(margin, top + 14, [['strong', label], ...behind])]
-  const slotsY = top + 24
+  const [beside = '', ...below] = wrapped(explanation, 12, room, width - 2 * margin)
+  const parts = [
+    texts(margin, top + 14, [['strong', label], ...(beside === '' ? [] : [['muted', beside] as const])]),
+    ...below.map((line, index) => text(margin, top + 30 + index * 16, line, { class: 'muted' })),
+  ]
+  const slotsY = top + 24 + below.length * 16
   for (const { slot } of timeline.slots) {
     used.add('slot')
     parts.push(element('path', { class: 'slot', d: `M${shown(x(slot) - 4)} ${slotsY}h8l-4 6z` }))
@@ -112,18 +127,19 @@ function drawLane({ label, explanation, timeline }: Lane, axis: Axis, top: numbe
   const runs = drawRuns(timeline, axis, slotsY + 10, timeZone, used)
   const missed = drawMissed(timeline, axis, slotsY + 10 + runs.height, used)
   parts.push(...runs.parts, ...missed.parts)
-  return { parts, height: 34 + runs.height + missed.height + 12 }
+  return { parts, height: slotsY - top + 10 + runs.height + missed.height + 12 }
 }
 
 /** Each run in the first row that is free from its slot to its end. */
-function drawRuns({ slots, span }: Timeline, { x }: Axis, top: number, timeZone: string, used: Set<PictureClass>): Parts {
+function drawRuns(timeline: Timeline, { x }: Axis, top: number, timeZone: string, used: Set<PictureClass>): Parts {
+  const { slots, span } = timeline
   const ends: number[] = []
   const parts: string[] = []
   for (const story of slots) {
     if (story.missed !== undefined) continue
     const { slot, startedAt, outcome } = story
     const words = failureOf(story)
-    const last = Math.max(slot, story.endedAt ?? outcome?.at ?? span.until, outcome?.at ?? slot)
+    const last = lastOf(story, timeline)
     const right = Math.max(x(last), x(slot) + 3) + (words === '' ? 0 : widthOf(words, small) + 10)
     let row = ends.findIndex((end) => end <= x(slot) + 0.5)
     if (row < 0) row = ends.length
@@ -146,6 +162,11 @@ function drawRuns({ slots, span }: Timeline, { x }: Axis, top: number, timeZone:
     if (words !== '') parts.push(text(x(last) + 5, y + 12.5, words, { class: 'missed-text small' }))
   }
   return { parts, height: ends.length * rowHeight }
+}
+
+/** The last moment of a run, whatever is recorded of it. */
+function lastOf({ slot, endedAt, outcome }: SlotStory, { span }: Timeline): number {
+  return Math.max(slot, endedAt ?? outcome?.at ?? span.until, outcome?.at ?? slot)
 }
 
 /** What to write behind a run. */

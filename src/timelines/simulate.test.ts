@@ -3,7 +3,8 @@ import { parseTiming, type Timing } from '../scheduling/index.ts'
 import { type AssumedRun, type Assumptions, simulate, type SimulatedPlan, type Timeline } from './simulate.ts'
 import { describeStory, summarizeTimeline } from './words.ts'
 
-const start = Date.parse('2026-12-01T12:00:00Z') / 1000
+const second = (text: string): number => Date.parse(text) / 1000
+const start = second('2026-12-01T12:00:00Z')
 const minute = 60
 const everyMinute: Timing = { everySeconds: minute }
 
@@ -238,6 +239,13 @@ it.each(policies)('$concurrencyPolicy, $missedRuns, $generation: each slot runs 
       }
     }
   }
+})
+
+it('a time on another day than that of the slot has its day', () => {
+  const night = { slot: second('2026-12-01T22:30:00Z'), startedAt: second('2026-12-01T22:40:00Z'), endedAt: second('2026-12-01T23:10:00Z') }
+  const story = { ...night, outcome: { reason: 'Succeeded' as const, at: night.endedAt } }
+  expect(describeStory(story, 'UTC')).toBe('waits 10m, runs until 23:10')
+  expect(describeStory(story, 'Europe/Berlin')).toBe('waits 10m, runs until Wed 2026-12-02 00:10')
 })
 
 it('a timeline says in one line what becomes of its slots', () => {

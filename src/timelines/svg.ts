@@ -36,21 +36,16 @@ function escaped(words: string): string {
 
 /** About how wide a text is in pixels. Fonts differ; this is that of a wide one. */
 export function widthOf(words: string, size: number): number {
-  return Array.from(words).reduce(
-    (width, character) =>
-      width +
-      size *
-        (/[\u1100-\uFFFF]/u.test(character)
-          ? 1.05
-          : /[WMm%@]/u.test(character)
-            ? 0.88
-            : /[A-Z✕]/u.test(character)
-              ? 0.7
-              : /[iljtf.,:;'|!() ]/u.test(character)
-                ? 0.34
-                : 0.58),
-    0,
-  )
+  return Array.from(words).reduce((width, character) => width + size * shareOf(character), 0)
+}
+
+/** The width of a character by the size of its font. */
+function shareOf(character: string): number {
+  if (/[\u1100-\uFFFF]/u.test(character)) return 1.05
+  if (/[WMm%@]/u.test(character)) return 0.88
+  if (/[A-Z]/u.test(character)) return 0.7
+  if (/[0-9]/u.test(character)) return 0.64
+  return /[iljtf.,:;'|!() ]/u.test(character) ? 0.34 : 0.58
 }
 
 /** The text without what does not fit into so many pixels. */
@@ -59,6 +54,19 @@ export function fitted(words: string, size: number, width: number): string {
   const characters = Array.from(words)
   while (characters.length > 0 && widthOf(`${characters.join('')}…`, size) > width) characters.pop()
   return `${characters.join('').trimEnd()}…`
+}
+
+/** The text in lines, the first of which has less room; a word that is longer than a line is cut. */
+export function wrapped(words: string, size: number, first: number, others: number): readonly string[] {
+  const lines: string[] = ['']
+  for (const word of words.split(' ')) {
+    const line = lines.at(-1) ?? ''
+    const longer = line === '' ? word : `${line} ${word}`
+    const room = lines.length === 1 ? first : others
+    if (widthOf(longer, size) <= room) lines[lines.length - 1] = longer
+    else lines.push(fitted(word, size, others))
+  }
+  return lines
 }
 
 /**

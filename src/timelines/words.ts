@@ -1,10 +1,14 @@
 /** What became of a slot, as a line of a table. */
-import { localTime } from './axis.ts'
+import { localDay, localTime } from './axis.ts'
 import type { SlotStory, Timeline } from './simulate.ts'
 
-/** `runs until 02:20`, `missed (Overlap)`, `starts at 02:20, 5m late`. Times are those of the clocks of the zone. */
+/** `runs until 02:20`, `missed (Overlap)`, `starts at 02:20, 5m late`. Times are those of the clocks of the zone, with the day if it is another one. */
 export function describeStory({ slot, missed, startedAt, endedAt, outcome }: SlotStory, timeZone: string): string {
-  const time = (moment: number): string => localTime(moment, timeZone)
+  const day = localDay(slot, timeZone)
+  const time = (moment: number): string => {
+    const then = localDay(moment, timeZone)
+    return then === day ? localTime(moment, timeZone) : `${then} ${localTime(moment, timeZone)}`
+  }
   if (missed !== undefined) return `missed (${missed})`
   if (startedAt === undefined || endedAt === undefined) {
     return outcome === undefined ? 'waits, and nothing starts it' : `does not start: ${outcome.reason} at ${time(outcome.at)}`
