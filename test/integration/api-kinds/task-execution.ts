@@ -52,6 +52,7 @@ const full = {
         finishTime: '2026-01-01T08:10:00Z',
         worker: 'files-7d9c-x2',
         job: 'full-task-1a2b3c4d',
+        execution: 'full-1a2b3c4d',
         reason: 'AttemptsExhausted',
         message: 'timeout',
       },

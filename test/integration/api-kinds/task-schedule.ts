@@ -176,6 +176,7 @@ export const taskScheduleCase: KindCase = {
     ...['spec.calendars.exclude[0]', 'spec.calendars.include[0]'].flatMap(calendarWords),
     { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: ['Graph', '-a'].map((name) => ({ name })) },
     ...jobWords('spec.job', 'spec.job', (job) => job),
+    { field: 'spec.concurrencyGroup.name', values: ['Warehouse', '-a', 'a_b', 'a b'] },
     { field: 'spec.brokerRef.name', values: ['Default', '-a', 'a_b'] },
     { field: 'spec.brokerRef', values: [{ name: 'other' }, undefined] },
     { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
