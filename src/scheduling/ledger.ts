@@ -171,7 +171,7 @@ export type Ledger = {
   readonly v: 1 | 2 | 3
   /** The timing by which slots are decided. If the spec has another one, it is adopted first. */
   readonly timing: Timing & { readonly suspended: boolean }
-  /** The concurrency group in which its active runs count, by the broker's own record. */
+  /** The concurrency group, by its name in the broker, in which its active runs count. */
   readonly group?: string
   /** Every slot up to and including this one is final, unless it is open. */
   readonly cursor: Slot

@@ -92,7 +92,7 @@ it('says which schedules have the room and whose limit counts; the room of a sch
 
 it('room that is counted for a schedule that nobody has any more is given up', async () => {
   const { consumer } = countingConsumer('ghost', () => Promise.resolve())
-  await home.commands.hset(groupKey(), `default/${home.namespace}/ghost`, '1 haunted')
+  await home.commands.hset(groupKey(), `default/${home.namespace}/ghost`, `1 ${home.namespace}/default/haunted`)
   await create('living', { everySeconds: 2, concurrencyGroup: { name: 'haunted', limit: 1 }, task: { type: 'x', queue: 'ghost' } })
   await consumer.ran(2)
   expect(await home.commands.hexists(groupKey(), `default/${home.namespace}/ghost`)).toBe(0)
