@@ -72,6 +72,23 @@ type JobStatus = {
 
 export const jobs: Resource<Job> = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true }
 
+/** The fields of a CronJob that Taskmill reads and writes; the others exist but are not typed. */
+export type CronJob = KubeObject & { readonly spec: CronJobSpec; readonly status?: { readonly lastScheduleTime?: string } }
+
+export type CronJobSpec = {
+  readonly schedule: string
+  readonly timeZone?: string
+  readonly concurrencyPolicy?: 'Allow' | 'Forbid' | 'Replace'
+  readonly startingDeadlineSeconds?: number
+  readonly suspend?: boolean
+  readonly successfulJobsHistoryLimit?: number
+  readonly failedJobsHistoryLimit?: number
+  readonly jobTemplate: { readonly metadata?: JobTemplate['metadata']; readonly spec: JobTemplate['spec'] }
+  readonly [field: string]: unknown
+}
+
+export const cronJobs: Resource<CronJob> = { group: 'batch', version: 'v1', kind: 'CronJob', plural: 'cronjobs', namespaced: true }
+
 /** What Taskmill reads of a Pod. */
 export type Pod = KubeObject & {
   readonly spec: { readonly nodeName?: string; readonly [field: string]: unknown }

@@ -23,7 +23,9 @@ export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
 export { type Fields, readFields, readList, readNumber, readOneOf, readOptional, readText, readVersion } from './reader.ts'
 export {
   dispatcherName,
+  cronJobId,
   doneQueue,
+  isCronJobId,
   installationOf,
   installationPattern,
   jobIdsOf,

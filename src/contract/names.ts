@@ -32,6 +32,14 @@ export const annotations = {
   recorded: 'taskmill.dev/recorded',
   /** On a Job: the ttlSecondsAfterFinished of its template, which is set once its end is recorded. */
   ttlSeconds: 'taskmill.dev/ttl-seconds-after-finished',
+  /** On a TaskSchedule, by its user: `DryRun` or `Confirm`, to take over an object of its name that exists already. */
+  adopt: 'taskmill.dev/adopt',
+  /** On a CronJob: the hash of what the operator wrote last. Another content with this hash is somebody's edit. */
+  applied: 'taskmill.dev/applied',
+  /** On a CronJob that the operator has stopped: when (Unix ms). */
+  stoppedAt: 'taskmill.dev/stopped-at',
+  /** On a CronJob that was there before: when it was taken over (Unix ms). */
+  adoptedAt: 'taskmill.dev/adopted-at',
 } as const
 
 /** Environment of a worker container: written by the operator into the pod template, read by the worker at start. */

@@ -36,6 +36,15 @@ export function slotJobId(ledger: string, slot: Slot): string {
   return `tm/${ledger}/${slotName(slot)}`
 }
 
+/** The id of the CronJob of a schedule, which its Jobs carry too: `tm/default/assistant/backup-user-data/cron-job`. */
+export function cronJobId(ledger: string): string {
+  return `tm/${ledger}/cron-job`
+}
+
+export function isCronJobId(id: string): boolean {
+  return id.startsWith('tm/') && id.endsWith('/cron-job')
+}
+
 /** What the ids of all jobs begin with that are placed for the slots and nodes of one namespace: `tm/default/assistant/`. */
 export function jobIdsOf(dispatcher: string): string {
   return `tm/${dispatcher}/`

@@ -9,6 +9,7 @@
  * Does not: follow references, or read a clock.
  */
 export { type CalendarFiles, configMapsOf, type ConfigMapReading, type LeftByFiles, parseConfigMap } from './calendars.ts'
+export { type CronJobPlan, cronJobName } from './cron-job.ts'
 export { type Fault, type Faults, hasFaults, summarizeFaults, type Understood } from './fault.ts'
 export { findFaults } from './faults-of.ts'
 export { type BackfillRange } from './backfill.ts'

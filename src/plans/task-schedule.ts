@@ -10,6 +10,7 @@ import {
   parseTiming,
   executionsPlace,
   jobsPlace,
+  primitivePlaces,
   resolveHashes,
   type SchedulePlan,
   type SlotSource,
@@ -26,6 +27,7 @@ import {
   type Left,
   type LeftByFiles,
 } from './calendars.ts'
+import { type CronJobPlan, cronJobPlanOf, findCronJobFaults } from './cron-job.ts'
 import { hashOf } from './hash.ts'
 import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
@@ -46,6 +48,8 @@ export type UnderstoodSchedule = Understood<
     /** Its slots are those without calendars as long as these name files. */
     readonly plan: StaticPlan
     readonly start: SlotStart
+    /** With the engine CronJob. */
+    readonly cronJob?: CronJobPlan
     /** Missing unless its calendars name ConfigMaps. */
     readonly leaveByFiles?: (files: CalendarFiles) => LeftByFiles
   },
@@ -63,10 +67,12 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   const due = understandTiming(schedule, faults)
   findCalendarFaults(schedule, due?.slots, faults)
   const start = understandStart(schedule, faults)
+  if (due !== undefined) findCronJobFaults(schedule, due.timing, faults)
   if (hasFaults(faults)) return { ok: false, faults }
   if (due === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
 
   const { spec, metadata } = schedule
+  const cronJob = cronJobPlanOf(schedule, due.timing)
   const leave = (files: CalendarFiles): LeftByFiles => leaveByFiles(schedule, due, files)
   const hasFiles = configMapsOf(schedule).length > 0
   const {
@@ -97,14 +103,16 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
       createdAtMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
     },
     start,
+    ...(cronJob === undefined ? {} : { cronJob }),
     ...(hasFiles ? { leaveByFiles: leave } : {}),
   }
 }
 
 /** A Kubernetes Job that cannot start, for example because its image does not exist, must not stop the schedule for ever. */
 function pendingDeadlineOf(spec: TaskSchedule['spec']): Pick<StaticPlan, 'pendingDeadlineSeconds' | 'isPendingDefault'> {
-  const { pendingDeadlineSeconds, concurrencyPolicy } = spec
+  const { pendingDeadlineSeconds, concurrencyPolicy, engine } = spec
   if (pendingDeadlineSeconds !== undefined) return { pendingDeadlineSeconds }
+  if (engine !== 'Taskmill') return {}
   const isHeldUp = (concurrencyPolicy === 'Forbid' || concurrencyPolicy === 'Queue') && slotStartOf(spec).kind === 'job'
   return isHeldUp ? { pendingDeadlineSeconds: defaultPendingSeconds, isPendingDefault: true } : {}
 }
@@ -121,7 +129,7 @@ function generationFor({ spec }: TaskSchedule): string {
     case 'task':
       return generationOf(hashOf(start.value), start.value.queue)
     case 'job':
-      return generationOf(hashOf(start.value), jobsPlace)
+      return generationOf(hashOf(start.value), spec.engine === 'CronJob' ? primitivePlaces.CronJob : jobsPlace)
     case 'dependencyRef':
       return generationOf(hashOf({ dependencyRef: start.value, parameters: spec.parameters }), executionsPlace)
   }
@@ -204,12 +212,13 @@ function hashSeedOf({ metadata: { namespace = '', name } }: TaskSchedule): strin
 
 /** When a schedule is due, each `H` resolved: a ledger that keeps it says by itself when its slots were due. */
 export function timingOf(schedule: TaskSchedule): Timing {
-  const { startTime, endTime, maxRuns, calendars, timeZone } = schedule.spec
+  const { startTime, endTime, maxRuns, calendars, timeZone, engine } = schedule.spec
   return {
     ...timingMember(schedule),
     ...(startTime === undefined ? {} : { startTime: Math.ceil(Date.parse(startTime) / 1000) }),
     ...(endTime === undefined ? {} : { endTime: Math.floor(Date.parse(endTime) / 1000) }),
     ...(maxRuns === undefined ? {} : { maxRuns }),
+    ...(engine === 'Taskmill' ? {} : { engine }),
     ...(calendars === undefined ? {} : { calendars: { rules: hashOf([calendarRulesOf(calendars), timeZone]) } }),
   }
 }

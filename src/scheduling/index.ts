@@ -16,6 +16,7 @@ export {
   defaultPendingSeconds,
   executionsPlace,
   generationOf,
+  hashOfGeneration,
   isQueueGeneration,
   jobsPlace,
   mostStatusNext,
@@ -40,12 +41,13 @@ export type {
   WriteName,
 } from './ledger.ts'
 export { defaultClockRule } from './clock-changes.ts'
+export { type ClockConflict, findClockConflict } from './clock-conflict.ts'
 export { resolveHashes } from './cron.ts'
 export { showSlots, type ShownSlot } from './clock-notes.ts'
 export { runsLeft } from './due-slots.ts'
 export { groupChangeOf, slotForGroup } from './group.ts'
 export { nextStep } from './next-step.ts'
-export { type Followed, type PrimitiveEngine } from './primitive.ts'
+export { type Followed, type FollowedRun, type PrimitiveEngine, primitivePlaces } from './primitive.ts'
 export { recentRuns, type RecentRun } from './recent-runs.ts'
 export { calendarsInUse } from './retiming.ts'
 export { parseLedger, type ParsedLedger } from './stored-ledger.ts'

@@ -4,6 +4,15 @@
  *
  * Pure rules over objects as the API server returns them. The caller decides when to read them.
  */
+export {
+  buildCronJob,
+  cronJobRunName,
+  describeDifferences,
+  findDifferences,
+  isCronJobFor,
+  slotOfCronJobRun,
+  type WantedCronJob,
+} from './cron-job.ts'
 export { type ManagedFieldsEntry, planTakeover, type Takeover } from './field-ownership.ts'
 export { isAcknowledged, isJobFor, isOfTemplate, buildJob, ttlSecondsOf, type WantedJob } from './job-body.ts'
 export {

@@ -23,6 +23,10 @@ const templateInvalid =
 const dependencyNotFound =
   'The TaskDependency of dependencyRef does not exist, so no slot is dispatched. Create it; the schedule then continues by itself, as ' +
   'after an outage.'
+const nameTaken =
+  'A CronJob of the same name exists and does not belong to the TaskSchedule, so nothing is changed. The message says how to take it over.'
+const adoptionDryRun =
+  'The annotation taskmill.dev/adopt is DryRun: the message says what taking over the CronJob would change, and how to confirm it.'
 const ledgerUnreadable =
   'The ledger in the broker is damaged, or a later version of Taskmill wrote it. The operator dispatches nothing and does not ' +
   'overwrite it. Run the version that wrote it.'
@@ -69,6 +73,8 @@ export const taskScheduleConditions = {
       PayloadTooLarge: { status: 'False', meaning: payloadTooLarge },
       DependencyNotFound: { status: 'False', meaning: dependencyNotFound },
       TemplateInvalid: { status: 'False', meaning: templateInvalid },
+      NameTaken: { status: 'False', meaning: nameTaken },
+      AdoptionDryRun: { status: 'False', meaning: adoptionDryRun },
       StartPostponed: {
         status: 'False',
         meaning:
@@ -104,6 +110,8 @@ export const taskScheduleConditions = {
       PayloadTooLarge: { status: 'True', meaning: payloadTooLarge },
       DependencyNotFound: { status: 'True', meaning: dependencyNotFound },
       TemplateInvalid: { status: 'True', meaning: templateInvalid },
+      NameTaken: { status: 'True', meaning: nameTaken },
+      AdoptionDryRun: { status: 'True', meaning: adoptionDryRun },
     },
   },
   LastRunSucceeded: {
@@ -204,6 +212,15 @@ export const taskScheduleConditions = {
       LastTimePassed: { status: 'True', meaning: 'All times of at have passed. Times that had passed when it was created did not run.' },
     },
   },
+  Drifted: {
+    meaning: 'Present only while True: with driftPolicy Report, the CronJob is not what the TaskSchedule says.',
+    reasons: {
+      Edited: {
+        status: 'True',
+        meaning: 'A user has edited the CronJob. The message says which fields differ, and how to have it repaired.',
+      },
+    },
+  },
   Blocked: blockedScheduleCondition,
   Overridden: overriddenCondition,
   LedgerRegressed: {
@@ -248,6 +265,19 @@ export const taskScheduleEvents = {
     action: 'Suspend',
     meaning: 'Slots are no longer dispatched, because spec.suspend is true or an override suspends the schedule.',
   },
+  Adopted: { type: 'Normal', action: 'Adopt', meaning: 'A CronJob that existed was taken over; the note says what was changed.' },
+  Repaired: {
+    type: 'Normal',
+    action: 'Repair',
+    meaning: 'A user had edited the CronJob, and the operator has repaired it; the note says which fields.',
+  },
+  Drifted: {
+    type: 'Warning',
+    action: 'Repair',
+    meaning: 'A user has edited the CronJob, and driftPolicy Report leaves it so; the note says which fields.',
+  },
+  NameTaken: { type: 'Warning', action: 'Adopt', meaning: nameTaken },
+  AdoptionDryRun: { type: 'Normal', action: 'Adopt', meaning: adoptionDryRun },
   Completed: { type: 'Normal', action: 'Dispatch', meaning: 'No slot is left by endTime, maxRuns or at; the note says why.' },
   Resumed: { type: 'Normal', action: 'Resume', meaning: 'Slots are dispatched again.' },
   ...overrideEvents,

@@ -101,9 +101,65 @@ const slotStarts = {
   ),
 } as const
 
+/** What a CronJob cannot do, and what to write instead. */
+const cronJobRules = [
+  {
+    rule: "self.engine != 'CronJob' || has(self.job)",
+    message: 'a CronJob creates Kubernetes Jobs only. Set job instead of task or dependencyRef, or engine: Taskmill',
+    fieldPath: '.engine',
+  },
+  {
+    rule: "self.engine != 'CronJob' || has(self.schedules) && size(self.schedules) == 1",
+    message: 'a CronJob has one expression. Write exactly one in schedules, or set engine: Taskmill',
+    fieldPath: '.schedules',
+  },
+  {
+    rule:
+      "self.engine != 'CronJob' || !has(self.schedules) || self.schedules.all(e, e.startsWith('@') || " +
+      "e.matches('^\\\\s*\\\\S+\\\\s+\\\\S+\\\\s+[^\\\\sLW]+\\\\s+\\\\S+\\\\s+[^\\\\sL#]+\\\\s*$'))",
+    message:
+      'a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set ' +
+      'engine: Taskmill',
+    fieldPath: '.schedules',
+  },
+  ...(['calendars', 'startTime', 'endTime', 'maxRuns'] as const).map((field) => ({
+    rule: `self.engine != 'CronJob' || !has(self.${field})`,
+    message: `a CronJob knows no ${field}. Remove ${field}, or set engine: Taskmill`,
+    fieldPath: `.${field}`,
+  })),
+  {
+    rule: "self.engine != 'CronJob' || self.concurrencyPolicy != 'Queue'",
+    message: 'a CronJob lets no slot wait. Set concurrencyPolicy: Allow, Forbid or Replace, or engine: Taskmill',
+    fieldPath: '.concurrencyPolicy',
+  },
+  {
+    rule: "self.engine != 'CronJob' || self.missedRuns != 'All'",
+    message: 'a CronJob makes up for the newest missed slot only. Set missedRuns: Latest or Skip, or engine: Taskmill',
+    fieldPath: '.missedRuns',
+  },
+  ...(['pendingDeadlineSeconds', 'runDeadlineSeconds'] as const).map((field) => ({
+    rule: `self.engine != 'CronJob' || !has(self.${field})`,
+    message: `a CronJob knows no ${field}. Set job.spec.activeDeadlineSeconds instead, or engine: Taskmill`,
+    fieldPath: `.${field}`,
+  })),
+  {
+    rule: "self.engine != 'CronJob' || !has(self.dst) || self.dst.gap == 'Skip' && self.dst.overlap == 'Both'",
+    message:
+      'a CronJob skips times that clocks skip, and starts both of those that they show twice. Write dst: {gap: Skip, overlap: Both}, or set ' +
+      'engine: Taskmill',
+    fieldPath: '.dst',
+  },
+  {
+    rule: "!has(self.driftPolicy) || self.engine != 'Taskmill'",
+    message: 'driftPolicy goes with another engine only: with engine Taskmill there is nothing that could be edited. Remove driftPolicy',
+    fieldPath: '.driftPolicy',
+  },
+] as const
+
 const spec = object({
   description: 'When something runs, and under which policies. A change never fires slots of the past.',
   rules: [
+    ...cronJobRules,
     exactlyOneOf(timings, '.schedules'),
     {
       rule: "has(self.schedules) || has(self.calendars) || self.timeZone == 'UTC'",
@@ -339,10 +395,20 @@ const spec = object({
       default: 'Delete',
     }),
     engine: enumeration({
-      description: 'Who dispatches the slots. Taskmill: the operator, each slot exactly once.',
-      values: ['Taskmill'],
+      description:
+        'Who starts the runs. Taskmill: the operator, each slot exactly once. CronJob: a CronJob of the same name, which the operator ' +
+        'creates from job and keeps in step; it follows the Jobs into the same status. A change of the engine loses and doubles no slot.',
+      values: ['Taskmill', 'CronJob'],
       default: 'Taskmill',
     }),
+    driftPolicy: optional(
+      enumeration({
+        description:
+          'With another engine than Taskmill: what happens when a user edits the CronJob. Repair: the operator writes what this TaskSchedule ' +
+          'says. Report: it leaves the edit, and the condition Drifted says what differs. A CronJob that is gone is created again. Default: Repair.',
+        values: ['Repair', 'Report'],
+      }),
+    ),
     ...slotStarts,
     parameters: optional(
       openObject({

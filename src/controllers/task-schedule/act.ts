@@ -1,15 +1,18 @@
 import { isTerminating } from '../../api/index.ts'
-import type { OwnerMarker } from '../../contract/index.ts'
-import { ownerOfSlots, type SlotStart } from '../../plans/index.ts'
+import { annotations, cronJobId, labels, type OwnerMarker } from '../../contract/index.ts'
+import { cronJobName, ownerOfSlots, sampleSlot, type SlotStart } from '../../plans/index.ts'
 import { calendarsInUse, type SchedulePlan } from '../../scheduling/index.ts'
 import type { Driven, Removal, Site } from '../../services/engine/index.ts'
+import { createCronJob, type CronJobMemory, type Primitive } from '../../services/primitives/index.ts'
 import {
   createExecutionSlots,
   createJobSlots,
   createQueueSlots,
   createSlotKind,
+  cronJobNaming,
   deletionPlan,
   type GroupPlace,
+  slotJobNaming,
   type SlotExecutor,
   type SlotHappening,
   type SlotPostponed,
@@ -68,7 +71,7 @@ async function driveSlots(
     })
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
   keepCalendars(memory, plan)
-  return { ...driven, situation: situationOf(driven, heldBy) }
+  return { ...driven, situation: situationOf(driven, heldBy, memory) }
 }
 
 /** The next edit of the calendars counts the slots that these left undecided. Without an answer of the broker, the ledger may still have those before. */
@@ -87,8 +90,16 @@ function followEnds({ engine, tracking, installation }: TaskScheduleDeps, key: s
   else tracking.track({ owner: ledger, doneQueue, endpoint: lease.endpoint })
 }
 
-function situationOf({ situation }: Driven<SlotHappening, SlotPostponed>, heldBy: ScheduleSituation | undefined): Acted['situation'] {
-  return situation.kind === 'Driven' ? (heldBy ?? situation) : situation
+function situationOf(
+  { situation }: Driven<SlotHappening, SlotPostponed>,
+  heldBy: ScheduleSituation | undefined,
+  { cronJob, schedule }: Memory,
+): Acted['situation'] {
+  if (situation.kind !== 'Driven') return situation
+  const withheld = schedule.spec.engine === 'CronJob' ? cronJob?.withheld : undefined
+  if (heldBy !== undefined || withheld === undefined) return heldBy ?? situation
+  const { reason, message } = withheld
+  return reason === 'TemplateInvalid' ? { kind: 'Invalid', fault: { reason, message } } : { kind: 'Withheld', reason, message }
 }
 
 /** The schedule is being deleted or gone: its ledger goes too, unless it is to stay; what cannot be removed now is orphaned data. */
@@ -129,6 +140,7 @@ function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site,
     ledger,
     plan,
     memory,
+    primitives: [cronJobOf(deps, key, memory, site, { start, plan })],
     executors: executorsOf(deps, key, memory, site, { start, generation: plan.generation }),
     group,
     isWanted,
@@ -148,12 +160,66 @@ function executorsOf(
   const { ledger, doneQueue } = namesOf(deps.installation, key)
   const pendingCompletions = () => deps.tracking.ended(ledger)
   const whereabouts = () => deps.whereabouts.of(ledger)
-  const own = { namespace, schedule: name, ledger, start, signal, reachPoint: deps.reachPoint }
+  const own = { namespace, schedule: name, start, signal, reachPoint: deps.reachPoint }
+  const ofJobs = { ...own, log: deps.log, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule) }
+  const ofCronJob = cronJobNaming({ namespace, name: cronJobName(schedule.metadata), id: cronJobId(ledger) })
   return [
     createQueueSlots({ broker, proof, ledger, doneQueue, start, pendingCompletions, whereabouts, reachPoint: deps.reachPoint }),
-    createExecutionSlots({ ...own, client: deps.client, executions: deps.executions, memory }),
-    createJobSlots({ ...own, log: deps.log, generation, jobs: deps.jobs, owner: ownerOfSlots(schedule), memory }),
+    createExecutionSlots({ ...own, ledger, client: deps.client, executions: deps.executions, memory }),
+    createJobSlots({ ...ofJobs, naming: slotJobNaming({ namespace, schedule: name, ledger }), memory }),
+    createJobSlots({ ...ofJobs, naming: ofCronJob, memory: memory.cronJob === undefined ? {} : (memory.cronJobRuns ??= {}) }),
   ]
+}
+
+/** The CronJob of the schedule, also one from a former spec. */
+function cronJobOf(
+  deps: TaskScheduleDeps,
+  key: string,
+  memory: Memory,
+  { signal }: Site,
+  { start, plan }: Pick<Wish, 'start' | 'plan'>,
+): Primitive {
+  const { schedule } = memory
+  const { namespace = '', annotations: notes, generation, uid } = schedule.metadata
+  const understood = understoodOf(memory)
+  const cronJob = understood.ok && plan.deletion === undefined ? understood.cronJob : undefined
+  const name = cronJobName(schedule.metadata)
+  const id = cronJobId(namesOf(deps.installation, key).ledger)
+  const adopt = notes?.[annotations.adopt]
+  const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule.metadata.name }
+  return createCronJob(deps, {
+    namespace,
+    schedule: schedule.metadata.name,
+    name,
+    id,
+    wanted:
+      cronJob === undefined || start?.kind !== 'Job'
+        ? undefined
+        : {
+            ...cronJob,
+            namespace,
+            id,
+            labels: own,
+            owner: ownerOfSlots(schedule),
+            isSuspended: plan.suspended,
+            template: start.templateOf(sampleSlot),
+            generation: plan.generation,
+          },
+    plan,
+    driftPolicy: schedule.spec.driftPolicy ?? 'Repair',
+    adopt,
+    version: `${uid}/${generation}/${adopt ?? ''}`,
+    isDeleted: plan.deletion !== undefined,
+    memory: memoryOfCronJob(deps, `${namespace}/${name}`, memory),
+    signal,
+  })
+}
+
+/** There are thousands of schedules, and few have a CronJob. */
+function memoryOfCronJob({ cronJobs }: Pick<TaskScheduleDeps, 'cronJobs'>, key: string, memory: Memory): CronJobMemory {
+  const isNeeded = memory.schedule.spec.engine === 'CronJob' || cronJobs.get(key) !== undefined
+  if (isNeeded) memory.cronJob ??= {}
+  return memory.cronJob ?? {}
 }
 
 function markerOf({ cluster }: TaskScheduleDeps, { schedule: { metadata, spec } }: Memory): OwnerMarker {

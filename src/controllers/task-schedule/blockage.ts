@@ -1,11 +1,11 @@
 /** Where the active runs of a schedule are, and what keeps them from starting, running or ending: looked at for people, whatever started the run. */
 import { type BlockedScheduleReason, findCondition, type Job, type TaskExecution } from '../../api/index.ts'
 import type { PlacedRef } from '../../broker/index.ts'
-import { type Slot, slotJobId } from '../../contract/index.ts'
+import { cronJobId, type Slot, slotJobId } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
-import { slotObjectName } from '../../plans/index.ts'
-import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, queueOfGeneration } from '../../scheduling/index.ts'
-import { jobNamed } from '../../services/jobs/index.ts'
+import { cronJobName, slotObjectName } from '../../plans/index.ts'
+import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, primitivePlaces, queueOfGeneration } from '../../scheduling/index.ts'
+import { cronJobNaming, slotJobNaming } from '../../services/slots/index.ts'
 import { describeWhereabout, queueFactsOf } from '../../services/tracking/index.ts'
 import { hasPod, hasUnreadyPods } from '../../workloads/index.ts'
 import {
@@ -78,7 +78,7 @@ export function activeRuns({ open, active }: Ledger): readonly ActiveRun[] {
 function placeOf(generation: string): 'Graph' | 'Job' | 'Queue' {
   const place = queueOfGeneration(generation)
   if (place === executionsPlace) return 'Graph'
-  return place === jobsPlace ? 'Job' : 'Queue'
+  return place === jobsPlace || place === primitivePlaces.CronJob ? 'Job' : 'Queue'
 }
 
 type Looked = readonly [Slot, Look]
@@ -122,8 +122,11 @@ function lookAtJobs(deps: Deps, key: string, memory: Memory, runs: readonly Acti
   const { namespace = '', name } = memory.schedule.metadata
   const { ledger } = namesOf(deps.installation, key)
   let unready = 0
-  const looks = runs.slice(0, mostRuns.jobs).map(async ({ slot }): Promise<Looked> => {
-    const job = deps.jobs.cached(jobNamed(namespace, [name], slotJobId(ledger, slot)))
+  const own = slotJobNaming({ namespace, schedule: name, ledger })
+  const ofCronJob = cronJobNaming({ namespace, name: cronJobName(memory.schedule.metadata), id: cronJobId(ledger) })
+  const looks = runs.slice(0, mostRuns.jobs).map(async ({ slot, generation }): Promise<Looked> => {
+    const { refOf } = queueOfGeneration(generation) === jobsPlace ? own : ofCronJob
+    const job = deps.jobs.cached(refOf(slot))
     if (job === undefined) return [slot, { detail: {}, isUnknown: true }]
     if (hasUnreadyPods(job)) unready += 1
     return hasUnreadyPods(job) && unready > mostRuns.unready

@@ -1,4 +1,4 @@
-import { findCondition, isTerminating, type TaskSchedule, taskSchedules, type TaskScheduleStatus } from '../../api/index.ts'
+import { findCondition, isTerminating, scheduleEvent, type TaskSchedule, taskSchedules, type TaskScheduleStatus } from '../../api/index.ts'
 import { createConditionMetrics } from '../../observability/index.ts'
 import { type ReconcileContext, soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
@@ -101,6 +101,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       context.stepAside()
       const { againAfterMs, details, ...blockages } = await findBlockages(deps, key, memory, context)
       memory.blockages = blockages
+      reportPrimitive(deps, memory)
       const world = worldOf(deps, memory, gathered, acted, details)
 
       const { endsInMs } = gathered.suspension
@@ -145,6 +146,12 @@ function reportHappenings(
   }
 }
 
+/** Events for what was done to its primitive. */
+function reportPrimitive({ events }: TaskScheduleDeps, { schedule, cronJob }: Memory): void {
+  for (const { kind, message } of cronJob?.done ?? []) events.event(schedule, scheduleEvent(kind, message))
+  if (cronJob !== undefined) cronJob.done = undefined
+}
+
 /** Undefined while they are not known. */
 function slotsLeft({ understood, left }: Gathered): World['slots'] {
   if (!understood.ok) return undefined
@@ -169,6 +176,7 @@ function worldOf(
     situation,
     warnings: trial?.trial.kind === 'Fine' ? trial.trial.warnings : [],
     blockages: memory.blockages ?? { blocked: [], unknown: 'All' },
+    drift: memory.cronJob?.drift,
     details,
     slots: slotsLeft(gathered),
     ledger: memory.shown,

@@ -19,13 +19,21 @@ const reportedReasons = [
   'DependencyNotFound',
   'TemplateInvalid',
   'StartPostponed',
+  'NameTaken',
+  'AdoptionDryRun',
   'Suspended',
   'Completed',
 ] as const
 
 /** Events for the changes between two statuses. */
 export function transitionEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
-  return [...overrideEvents(before, after), ...readyEvents(before, after), ...lateEvents(before, after), ...blockedEvents(before, after)]
+  return [
+    ...overrideEvents(before, after),
+    ...readyEvents(before, after),
+    ...lateEvents(before, after),
+    ...blockedEvents(before, after),
+    ...driftEvents(before, after),
+  ]
 }
 
 function overrideEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
@@ -50,6 +58,13 @@ function lateEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleS
   const now = findCondition(after.conditions, 'Late')
   const isNew = now?.status === 'True' && (was?.status !== 'True' || was.reason !== now.reason)
   return isNew ? [scheduleEvent('RunLate', `${now.reason}: ${now.message}`)] : []
+}
+
+/** An Event when an edit of the primitive is found that stays, and when another one is. */
+function driftEvents(before: TaskScheduleStatus | undefined, after: TaskScheduleStatus): readonly WantedEvent[] {
+  const now = findCondition(after.conditions, 'Drifted')
+  const isNew = now !== undefined && findCondition(before?.conditions, 'Drifted')?.message !== now.message
+  return isNew ? [scheduleEvent('Drifted', now.message)] : []
 }
 
 /** An Event when a run is blocked, and again only when something else blocks it. */

@@ -1,4 +1,5 @@
 import {
+  type CronJob,
   finalStateOf,
   type BlockedScheduleReason,
   overrideAt,
@@ -29,6 +30,7 @@ import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
 import type { Jobs, Trial } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
+import type { CronJobMemory, Withheld } from '../../services/primitives/index.ts'
 import {
   emptySlotMemory,
   type ExecutionSlotsMemory,
@@ -51,6 +53,7 @@ export type TaskScheduleDeps = SlotDeps & {
   readonly executions: Pick<Informer<TaskExecution, 'byUnrecordedSlot' | 'bySchedule'>, 'get' | 'byIndex'>
   readonly pools: Pick<Informer<WorkerPool, 'byBroker'>, 'byIndex'>
   readonly queues: Pick<Informer<TaskQueue, 'byBroker'>, 'byIndex'>
+  readonly cronJobs: Pick<Informer<CronJob>, 'get'>
   readonly directory: Pick<BrokerDirectory, 'get'>
   readonly engine: Engine
   readonly tracking: Tracking
@@ -87,6 +90,8 @@ export type ScheduleSituation =
   | { readonly kind: 'Invalid'; readonly fault: { readonly reason: ScheduleFaultReason | 'TemplateInvalid'; readonly message: string } }
   /** Active runs are followed, and no slot is decided. */
   | { readonly kind: 'NoDependency'; readonly name: string }
+  /** Its primitive may not be touched: it belongs to somebody else. */
+  | { readonly kind: 'Withheld'; readonly reason: Exclude<Withheld['reason'], 'TemplateInvalid'>; readonly message: string }
   | Extract<LeftByFiles, { readonly kind: 'Unusable' }>
   | { readonly kind: 'Driven' }
 
@@ -110,6 +115,10 @@ export type Memory = ObjectMemory<LedgerRecord> &
     trial?: TrialMemory | undefined
     /** The newest ledger that was read, for people to read while none can be. */
     shown?: Ledger | undefined
+    /** Of its CronJob; undefined: it never had one. */
+    cronJob?: CronJobMemory | undefined
+    /** Of the Jobs of its CronJob. */
+    cronJobRuns?: JobSlotsMemory | undefined
     /** What kept runs from going on when they were looked at last. */
     blockages?: Blockages | undefined
     /** Undefined: none. There are thousands of schedules, and few of them miss anything. */
@@ -179,6 +188,8 @@ export type World = {
   readonly warnings: readonly string[]
   /** What keeps active runs from going on. */
   readonly blockages: Blockages
+  /** How its primitive differs from its spec, by an edit that stays. */
+  readonly drift: string | undefined
   /** Of active runs that were looked at. */
   readonly details: ReadonlyMap<Slot, RunDetail>
   /** Undefined while the spec cannot be understood. */

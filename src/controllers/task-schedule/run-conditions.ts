@@ -1,7 +1,7 @@
 /** What people read about the runs of a schedule: pure, the conditions that follow from how they start, go on and end. */
 import { keepCondition, kubeTime, scheduleCondition, type TaskSchedule, type WantedCondition } from '../../api/index.ts'
 import { type Slot, slotTime } from '../../contract/index.ts'
-import { timingOf } from '../../plans/index.ts'
+import { cronJobName, timingOf } from '../../plans/index.ts'
 import { type ActiveRun, type Ledger, type RunOutcome, type RunReason, runsLeft, unsettledRun } from '../../scheduling/index.ts'
 import { activeRuns, startPatienceMs } from './blockage.ts'
 import type { Blockage, RunDetail, World } from './gather.ts'
@@ -55,8 +55,15 @@ function late(world: World, ledger: Ledger): WantedCondition {
   const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
   let due = runsLeft(ledger, timingOf(schedule)) === 0 ? undefined : slots?.next(cursor)
   while (due !== undefined && done.has(due)) due = slots?.next(due)
-  if (due !== undefined && !suspension.isSuspended && due * 1000 + lateMs < nowMs) {
-    const message = `slot ${shortTime(due)} is due and was not dispatched. Next: the condition Ready says what prevents it`
+  const { engine, concurrencyPolicy } = schedule.spec
+  // Once the run has ended, the CronJob controller may start the newest slot that was due meanwhile.
+  const mayWait = engine === 'CronJob' && concurrencyPolicy === 'Forbid' && ledger.active.length > 0
+  if (due !== undefined && !suspension.isSuspended && !mayWait && due * 1000 + lateMs < nowMs) {
+    const next =
+      engine === 'CronJob'
+        ? `see what keeps the CronJob controller from it: kubectl describe cronjob ${cronJobName(schedule.metadata)}`
+        : 'the condition Ready says what prevents it'
+    const message = `slot ${shortTime(due)} is due and was not dispatched. Next: ${next}`
     return scheduleCondition('Late', 'SlotOverdue', message)
   }
   const waiting = activeRuns(ledger).find(

@@ -52,6 +52,7 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
     warnings: [],
     status: undefined,
     blockages: { blocked: [], unknown: new Set<number>() },
+    drift: undefined,
     details: new Map(),
     group: undefined,
   } as const

@@ -41,6 +41,7 @@ export function statusOf(world: World): TaskScheduleStatus {
     ...overriddenConditions(world.suspension),
     ...blockedConditions(world),
     ...groupConditions(world.group),
+    ...driftedConditions(world),
     ...(ledger === undefined
       ? carried(status, ['LastRunSucceeded', 'Late', 'Overlapping', 'LedgerRegressed'])
       : outcomeConditions(world, ledger)),
@@ -72,7 +73,7 @@ function scheduleText(schedule: TaskSchedule): string {
   return `every ${timing.everySeconds}s${timing.offsetSeconds === undefined ? '' : ` + ${timing.offsetSeconds}s`}`
 }
 
-const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Unusable', 'Invalid']
+const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Unusable', 'Invalid', 'Withheld']
 
 /** The next slots; none while no slot would be dispatched. */
 function nextSlots(world: World): readonly number[] {
@@ -150,6 +151,10 @@ function health(world: World, [next]: readonly number[]): Health {
     case 'Unusable': {
       const { reason } = situation
       const message = `${situation.field}: ${situation.message}`
+      return { ready: scheduleCondition('Ready', reason, message), standing: [scheduleCondition('Stalled', reason, message)] }
+    }
+    case 'Withheld': {
+      const { reason, message } = situation
       return { ready: scheduleCondition('Ready', reason, message), standing: [scheduleCondition('Stalled', reason, message)] }
     }
     case 'Postponed': {
@@ -330,6 +335,13 @@ export function outcomeOf(status: TaskScheduleStatus): unknown {
 
 function factsOf({ conditions = [] }: TaskScheduleStatus, isMeant: (type: string) => boolean): unknown {
   return conditions.flatMap(({ type, status, reason }) => (isMeant(type) ? [[type, status, reason]] : []))
+}
+
+/** An edit of its primitive that is only reported. */
+function driftedConditions({ drift, schedule }: World): readonly WantedCondition[] {
+  if (drift === undefined) return []
+  const next = `Next: kubectl patch tsch ${schedule.metadata.name} --type merge -p '{"spec":{"driftPolicy":"Repair"}}' repairs it`
+  return [scheduleCondition('Drifted', 'Edited', `${drift}. ${next}`)]
 }
 
 function suspendedConditions({ schedule, suspension }: World): readonly WantedCondition[] {

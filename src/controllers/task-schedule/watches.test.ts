@@ -20,6 +20,7 @@ function setup(hasSchedule = true) {
     index === 'byGroup' ? ['a', 'b'].map((name) => ({ metadata: { namespace: 'acme', name: `${name} of ${value}` } })) : []
   const watches = taskScheduleWatches({
     caches: {
+      cronJobs: createSource(),
       schedules: { ...schedules, byIndex, get: () => (hasSchedule ? {} : undefined) },
       dependencies,
       executions,

@@ -1,6 +1,7 @@
 import {
   finalStateOf,
   findCondition,
+  type CronJob,
   type Job,
   keysOf,
   siblingKey,
@@ -9,6 +10,7 @@ import {
   type TaskExecution,
   type TaskSchedule,
 } from '../../api/index.ts'
+import { annotations, isCronJobId, labels } from '../../contract/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import { isRecorded, parseSlotRun } from '../../plans/index.ts'
 import { groupChanges } from './group.ts'
@@ -26,6 +28,7 @@ export type TaskScheduleSources = {
     readonly dependencies: Pick<Informer<TaskDependency>, 'onChange'>
     readonly executions: Pick<Informer<TaskExecution>, 'onChange'>
     readonly jobs: Pick<Informer<Job>, 'onChange'>
+    readonly cronJobs: Pick<Informer<CronJob>, 'onChange'>
     readonly taskBrokers: Pick<Informer<TaskBroker>, 'onChange'>
   }
   readonly directory: Pick<BrokerDirectory, 'onChange'>
@@ -45,7 +48,7 @@ export function taskScheduleWatches({
   whereabouts,
   groups,
 }: TaskScheduleSources): readonly Watch[] {
-  const { schedules, dependencies, executions, jobs, taskBrokers } = caches
+  const { schedules, dependencies, executions, jobs, cronJobs, taskBrokers } = caches
   const ofBroker = (broker: string) => keysOf(schedules.byIndex('byBroker', broker))
   // What a schedule started goes after it: that tells a schedule which is gone nothing.
   const there = (keys: readonly string[]) => keys.filter((key) => schedules.get(key) !== undefined)
@@ -60,7 +63,10 @@ export function taskScheduleWatches({
     watch('TaskExecutions', executions, (_, current, previous) =>
       there([...scheduleOfEndedRun(current, previous), ...scheduleOfRunByHand(current)]),
     ),
-    watch('Jobs', jobs, (_, current, previous) => there(scheduleOfEndedJob(current, previous))),
+    watch('Jobs', jobs, (_, current, previous) =>
+      there([...scheduleOfEndedJob(current, previous), ...scheduleOfFollowedJob(current, previous)]),
+    ),
+    watch('CronJobs', cronJobs, (_, current, previous) => there(scheduleOfCronJob(current ?? previous))),
     watchSpecs('TaskBrokers', taskBrokers, ofBroker),
     watch('endpoints', directory, ofBroker),
     watch('dispatch leases', dispatchLeases, ofBroker),
@@ -88,6 +94,18 @@ function scheduleOfRunByHand(current: TaskExecution | undefined): readonly strin
 
 function blockedBy(run: TaskExecution | undefined): string | undefined {
   return findCondition(run?.status?.conditions, 'Blocked')?.reason
+}
+
+/** The schedule whose CronJob has started the Job, when the Job is new. */
+function scheduleOfFollowedJob(current: Job | undefined, previous: Job | undefined): readonly string[] {
+  const starter = starterOf(current)
+  const isOfCronJob = isCronJobId(current?.metadata.annotations?.[annotations.jobId] ?? '')
+  return previous !== undefined || starter === undefined || !isOfCronJob ? [] : [`${starter.namespace}/${starter.name}`]
+}
+
+function scheduleOfCronJob(cronJob: CronJob | undefined): readonly string[] {
+  const name = cronJob?.metadata.labels?.[labels.schedule]
+  return cronJob === undefined || name === undefined ? [] : [siblingKey(cronJob, name)]
 }
 
 /** The schedule that started the Job, when the Job is gone or has an end that is not acknowledged. */

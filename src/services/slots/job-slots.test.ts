@@ -3,7 +3,7 @@ import type { Job } from '../../api/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { generationOf, jobsPlace } from '../../scheduling/index.ts'
 import type { JobLook, Jobs } from '../jobs/index.ts'
-import { createJobSlots } from './job-slots.ts'
+import { createJobSlots, slotJobNaming } from './job-slots.ts'
 
 const createdAtMs = Date.UTC(2026, 10, 29)
 const slot = createdAtMs / 1000
@@ -44,7 +44,7 @@ function slotsOf({
         jobs,
         namespace: 'team',
         schedule: 'report',
-        ledger: 'default/team/report',
+        naming: slotJobNaming({ namespace: 'team', schedule: 'report', ledger: 'default/team/report' }),
         owner: undefined,
         start: undefined,
         generation,

@@ -7,12 +7,13 @@ import {
   defaultPendingSeconds,
   type RunObservation,
   jobsPlace,
+  primitivePlaces,
   queueOfGeneration,
   type RunOutcome,
 } from '../../scheduling/index.ts'
-import { endOfJob, hasPod, isAcknowledged } from '../../workloads/index.ts'
+import { cronJobRunName, endOfJob, hasPod, isAcknowledged, slotOfCronJobRun } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
-import { jobNamed, type JobLook, type JobReport, type Jobs } from '../jobs/index.ts'
+import { jobNamed, type JobLook, type JobRef, type JobReport, type Jobs } from '../jobs/index.ts'
 import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef, stillAmong } from './slot-executor.ts'
 
 /** Remembered between two visits; if it is lost, some requests are sent again. */
@@ -23,11 +24,18 @@ export type JobSlotsMemory = {
   started?: Set<string> | undefined
 }
 
+/** How the Jobs of slots are named and recognized. `place`: of the generations of their runs. */
+export type JobNaming = {
+  readonly place: string
+  readonly refOf: (slot: Slot) => JobRef
+  readonly slotOf: (job: Job) => Slot | undefined
+}
+
 export type JobSlotsDeps = {
   readonly jobs: Jobs
+  readonly naming: JobNaming
   readonly namespace: string
   readonly schedule: string
-  readonly ledger: string
   /** Its Jobs are garbage-collected with this object; undefined: they stay. */
   readonly owner: OwnerReference | undefined
   /** What a slot starts by the present template; undefined: nothing is placed any more. */
@@ -40,6 +48,28 @@ export type JobSlotsDeps = {
   readonly reachPoint?: KillPointHook | undefined
 }
 
+/** Jobs that Taskmill creates for the slots of a ledger, of names that follow from them. */
+export function slotJobNaming({ namespace, schedule, ledger }: { namespace: string; schedule: string; ledger: string }): JobNaming {
+  const refOf = (slot: Slot) => jobNamed(namespace, [schedule], slotJobId(ledger, slot))
+  return {
+    place: jobsPlace,
+    refOf,
+    slotOf({ metadata }) {
+      const named = parseSlotJobId(metadata.annotations?.[annotations.jobId] ?? '')
+      return named?.ledger === ledger && metadata.name === refOf(named.slot).name ? named.slot : undefined
+    },
+  }
+}
+
+/** Jobs of a CronJob, of the names that its controller gives them. */
+export function cronJobNaming({ namespace, name, id }: { namespace: string; name: string; id: string }): JobNaming {
+  return {
+    place: primitivePlaces.CronJob,
+    refOf: (slot) => ({ id, namespace, name: cronJobRunName(name, slot) }),
+    slotOf: ({ metadata }) => (metadata.annotations?.[annotations.jobId] === id ? slotOfCronJobRun(name, metadata.name) : undefined),
+  }
+}
+
 /** The termination message of a container may be a page of its log. */
 const maxMessageLength = 2048
 
@@ -49,21 +79,22 @@ const maxMessageLength = 2048
  * Guarantees: those of `Jobs`. A Job without a running or ended pod has not started, and is deleted if its slot is taken back.
  */
 export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
-  const { jobs, namespace, schedule, ledger, owner, start, memory, signal, log, reachPoint = () => undefined } = deps
+  const { jobs, naming, namespace, schedule, owner, start, memory, signal, log, reachPoint = () => undefined } = deps
+  const { refOf, slotOf } = naming
   const call = { signal }
+  // The Jobs of a primitive are never replaced by one of another template.
+  const madeFrom = naming.place === jobsPlace ? deps.generation : undefined
   const looks = new Map<Slot, JobLook>()
   /** Reports of Jobs that have ended. */
   const reports = new Map<Slot, { readonly job: Job; readonly report: JobReport }>()
   const takenBack = new Set<Slot>()
   let observedAtMs = 0
-  const refOf = (slot: Slot) => jobNamed(namespace, [schedule], slotJobId(ledger, slot))
 
   /** Jobs of the schedule's slots that have ended, and whose ends are not recorded. */
   function unrecorded(): readonly (readonly [Slot, Job])[] {
     return jobs.startedBy({ kind: 'TaskSchedule', namespace, name: schedule }).flatMap((job) => {
-      const named = parseSlotJobId(job.metadata.annotations?.[annotations.jobId] ?? '')
-      if (named?.ledger !== ledger || job.metadata.name !== refOf(named.slot).name) return []
-      return endOfJob(job) === undefined || isAcknowledged(job) ? [] : [[named.slot, job] as const]
+      const slot = slotOf(job)
+      return slot === undefined || endOfJob(job) === undefined || isAcknowledged(job) ? [] : [[slot, job] as const]
     })
   }
 
@@ -78,7 +109,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
 
   function create(slot: Slot, template: JobTemplate) {
     const own = { [labels.startedBy]: 'TaskSchedule', [labels.schedule]: schedule }
-    return jobs.create({ ...refOf(slot), labels: own, owner, template, field: 'spec.job', generation: deps.generation }, call)
+    return jobs.create({ ...refOf(slot), labels: own, owner, template, field: 'spec.job', generation: madeFrom }, call)
   }
 
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {
@@ -142,7 +173,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
   }
 
   return {
-    isFor: (generation) => queueOfGeneration(generation) === jobsPlace,
+    isFor: (generation) => queueOfGeneration(generation) === naming.place,
     async observe(begun, nowMs) {
       observedAtMs = nowMs
       const slots = begun.map(({ slot }) => slot)
