@@ -48,6 +48,9 @@ export type ControlPlane = AsyncDisposable &
     stopApiServer(): Promise<void>
     /** Starts it on the same port and data and waits until it is ready; kills it before when it runs. */
     restartApiServer(): Promise<void>
+    /** SIGKILL: no Job, CronJob or Deployment moves until it is started again, which takes it seconds. */
+    killControllerManager(): Promise<void>
+    startControllerManager(): void
     /** SIGSTOP and SIGCONT: connections stay open and nothing answers. */
     freezeApiServer(): void
     thawApiServer(): void
@@ -135,6 +138,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     }
 
     let apiServer = await startApiServer()
+    let controllerManager: ChildServer | undefined
+    let startControllerManager: () => void = () => undefined
     if (options.controllerManager !== false) {
       const file = await writeKubeconfig(join(folder, 'controller-manager.kubeconfig'), {
         name: 'controller-manager',
@@ -143,7 +148,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         client: manager,
       })
       const args = controllerManagerArguments({ kubeconfig: file, authority: authority.files, serviceAccount })
-      launch(binaries.controllerManager, args, 'controller-manager')
+      startControllerManager = () => void (controllerManager = launch(binaries.controllerManager, args, 'controller-manager'))
+      startControllerManager()
       await waitUntil(
         'the default service account',
         30_000,
@@ -159,6 +165,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         await apiServer.kill()
         apiServer = await startApiServer()
       },
+      killControllerManager: async () => controllerManager?.kill(),
+      startControllerManager,
       freezeApiServer: () => apiServer.freeze(),
       thawApiServer: () => apiServer.thaw(),
       stop,

@@ -43,12 +43,14 @@ export type ScheduleHomeOptions = {
   readonly others?: readonly string[]
   /** A control plane of its own, in which the operator watches all namespaces. Default false. */
   readonly isAlone?: boolean
+  /** That control plane, where the test stops parts of it. */
+  readonly cluster?: TestCluster
   readonly redis?: RedisOptions
 }
 
 export async function scheduleHome(title: string, options: ScheduleHomeOptions = {}): Promise<ScheduleHome> {
-  const { isAlone = false, others: otherNames = [] } = options
-  const [cluster, redis] = await Promise.all([isAlone ? startOwnCluster() : openCluster(), startRedis(options.redis)])
+  const { cluster: own, isAlone = own !== undefined, others: otherNames = [] } = options
+  const [cluster, redis] = await Promise.all([own ?? (isAlone ? startOwnCluster() : openCluster()), startRedis(options.redis)])
   const { client } = cluster
   const [namespace = '', ...others] = await Promise.all([title, ...otherNames].map((each) => cluster.createNamespace(each)))
   const start = () =>

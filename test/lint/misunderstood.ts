@@ -28,6 +28,11 @@ const containerOf = (fields: string, field: string, says: string): BadSchedule =
     `{everySeconds: 9, job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: m, image: i, ${fields}}]}}}}}`,
     says,
   )
+const ofCronJob = (field: string, expression: string, reason: string, says: string): BadSchedule => {
+  const args = reason === 'InvalidExpression' ? ', args: [$(slot)]' : ''
+  const job = `job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: m, image: i${args}}]}}}}`
+  return schedule(reason, field, `{engine: CronJob, schedules: [${expression}], timeZone: Europe/Berlin, ${job}}`, says)
+}
 const oneDay = 'exclude: [{name: a, dates: '
 const fieldsOfCron = 'write minute hour day-of-month month day-of-week, with seconds in front if you need them'
 const names = 'write @hourly, @daily, @weekly, @monthly or @yearly, or an expression'
@@ -114,6 +119,8 @@ export const badSchedules: readonly BadSchedule[] = [
   graphOf('{a: [$(slott)]}', 'spec.parameters.a[0]', 'known names: slot'),
   graphOf('{a: [{id: -9007199254740993}]}', 'spec.parameters.a[0].id', 'write it as text, in quotes', 'InvalidNumber'),
   containerOf('args: ["$(HOME)"]', 'args[0]', 'write $$(NAME) for a variable that Kubernetes fills in'),
+  ofCronJob('spec.job.spec.template.spec.containers[0].args[0]', '"@daily"', 'InvalidExpression', 'Set engine: Taskmill'),
+  ofCronJob('spec.schedules[0]', '"30 2 * * SUN"', 'InvalidSchedule', 'Write dst: {gap: Skip, overlap: Both}'),
   containerOf('env: [{name: A, value: "$(slot."}]', 'env[0].value', 'write $$(NAME) for a variable that Kubernetes fills in'),
 ]
 
@@ -179,10 +186,12 @@ export const needCluster: readonly string[] = [
   'TaskExecution TimedOut',
   'TaskQueue PolicyConflict',
   'TaskQueue SettingsUnreadable',
+  'TaskSchedule AdoptionDryRun',
   'TaskSchedule CalendarNotFound',
   'TaskSchedule DependencyNotFound',
   'TaskSchedule TemplateInvalid',
   'TaskSchedule LedgerUnreadable',
+  'TaskSchedule NameTaken',
   'WorkerPool DeploymentNotOwned',
   'WorkerPool ProgressDeadlineExceeded',
   'WorkerPool TemplateInvalid',

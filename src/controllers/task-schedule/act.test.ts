@@ -45,6 +45,7 @@ function setup() {
     tracking: { untrack: () => undefined, ended: () => [] },
     executions: none,
     jobs: { startedBy: () => [] },
+    cronJobs: { get: () => undefined },
     brokerClock: { now: () => 0 },
     installation: 'default',
   } as unknown as TaskScheduleDeps

@@ -1,4 +1,4 @@
-import { findCondition, isTerminating, scheduleEvent, type TaskSchedule, taskSchedules, type TaskScheduleStatus } from '../../api/index.ts'
+import { findCondition, isTerminating, type TaskSchedule, taskSchedules, type TaskScheduleStatus } from '../../api/index.ts'
 import { createConditionMetrics } from '../../observability/index.ts'
 import { type ReconcileContext, soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
@@ -7,7 +7,7 @@ import { closingMs, createStatusWriter, runningGaugeMs } from '../../services/st
 import { act, type Acted, remove } from './act.ts'
 import { findBlockages } from './blockage.ts'
 import { decide } from './decide.ts'
-import { changeEvents, transitionEvents } from './events.ts'
+import { changeEvents, primitiveEvents, transitionEvents } from './events.ts'
 import {
   type Context,
   forgetCalendars,
@@ -148,7 +148,7 @@ function reportHappenings(
 
 /** Events for what was done to its primitive. */
 function reportPrimitive({ events }: TaskScheduleDeps, { schedule, cronJob }: Memory): void {
-  for (const { kind, message } of cronJob?.done ?? []) events.event(schedule, scheduleEvent(kind, message))
+  for (const event of primitiveEvents(cronJob?.done ?? [])) events.event(schedule, event)
   if (cronJob !== undefined) cronJob.done = undefined
 }
 

@@ -1,6 +1,7 @@
 import { findCondition, scheduleEvent, type TaskSchedule, type TaskScheduleStatus, type WantedEvent } from '../../api/index.ts'
 import type { Slot } from '../../contract/index.ts'
 import type { Change, Ledger, MissedReason } from '../../scheduling/index.ts'
+import type { CronJobMemory } from '../../services/primitives/index.ts'
 import type { Blockages, Memory } from './gather.ts'
 import { describeRegression, describeRun, shortTime } from './run-conditions.ts'
 
@@ -65,6 +66,11 @@ function driftEvents(before: TaskScheduleStatus | undefined, after: TaskSchedule
   const now = findCondition(after.conditions, 'Drifted')
   const isNew = now !== undefined && findCondition(before?.conditions, 'Drifted')?.message !== now.message
   return isNew ? [scheduleEvent('Drifted', now.message)] : []
+}
+
+/** An Event for each change that was made to its primitive because of somebody else. */
+export function primitiveEvents(done: NonNullable<CronJobMemory['done']>): readonly WantedEvent[] {
+  return done.map(({ kind, message }) => scheduleEvent(kind === 'Adopted' ? 'Adopted' : 'Repaired', message))
 }
 
 /** An Event when a run is blocked, and again only when something else blocks it. */

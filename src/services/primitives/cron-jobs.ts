@@ -3,7 +3,7 @@ import { type CronJob, cronJobs as cronJobResource, type Job, jobs as jobResourc
 import type { Clock } from '../../clock/index.ts'
 import { annotations, labels, type Slot, slotTime } from '../../contract/index.ts'
 import { classifyRefusal, describeRefusal, hasCode, placeRefusal } from '../../errors/index.ts'
-import { type Informer, type KubeClient, listAll } from '../../kube/index.ts'
+import type { Informer, KubeClient, ListPage } from '../../kube/index.ts'
 import type { Followed, FollowedRun, Ledger, SchedulePlan } from '../../scheduling/index.ts'
 import {
   buildCronJob,
@@ -72,6 +72,7 @@ const fieldManager = 'taskmill-cron-jobs'
 const controllerLagMs = 10_000
 /** How long a cache may lag behind a write of this process. */
 const cacheLagMs = 10_000
+const pageSize = 500
 /** An object of somebody else's is looked at again after this time. */
 const withheldMs = 30_000
 
@@ -329,8 +330,13 @@ export function createCronJob(deps: CronJobDeps, visit: CronJobVisit): Primitive
       const nowMs = clock.now()
       const until = stateOf(cronJob, nowMs) === 'Stopped' ? slotAt(nowMs) : newestSettled(nowMs)
       const labelSelector = `${labels.startedBy}=TaskSchedule,${labels.schedule}=${schedule}`
-      const found = await listAll(client, jobResource, { namespace, labelSelector, ...call })
-      memory.survey = { token: tokenOf(cronJob), until, runs: found.flatMap(runOf) }
+      const runs: FollowedRun[] = []
+      let page: ListPage<Job> | undefined
+      do {
+        page = await client.list<Job>(jobResource, { namespace, labelSelector, limit: pageSize, continue: page?.continue, ...call })
+        runs.push(...page.items.flatMap(runOf))
+      } while (page.continue !== undefined)
+      memory.survey = { token: tokenOf(cronJob), until, runs }
       return 'Done'
     },
     async remove() {

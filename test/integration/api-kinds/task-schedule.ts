@@ -30,6 +30,13 @@ const single = {
 
 const ofJob = { ...least, metadata: { name: 'of-job' }, spec: { everySeconds: 900, job: jobTemplate } }
 
+/** What a CronJob carries out is a Job by one expression. */
+const followed = {
+  ...least,
+  metadata: { name: 'followed' },
+  spec: { schedules: ['H 1 * * SUN'], engine: 'CronJob', driftPolicy: 'Report', job: jobTemplate },
+}
+
 const calendar = {
   name: 'nights',
   dates: ['2026-12-25', '12-24/01-02'],
@@ -141,6 +148,7 @@ export const taskScheduleCase: KindCase = {
   kind: taskSchedule,
   full,
   alternatives: [
+    { path: ['spec', 'driftPolicy'], object: followed },
     { path: ['spec', 'everySeconds'], object: least },
     { path: ['spec', 'offsetSeconds'], object: shifted },
     { path: ['spec', 'at'], object: single },
@@ -710,7 +718,264 @@ export const taskScheduleCase: KindCase = {
           engine: Celery
           task: { type: backup, queue: files }
       `,
-      answer: 'spec.engine: Unsupported value: "Celery": supported values: "Taskmill"',
+      answer: 'spec.engine: Unsupported value: "Celery": supported values: "Taskmill", "CronJob"',
+    },
+    {
+      title: 'a CronJob that is to put a task into a queue',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.engine: Invalid value: "object": a CronJob creates Kubernetes Jobs only. Set job instead of task or dependencyRef, or engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with two expressions',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *", "0 2 * * *"]
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.schedules: Invalid value: "object": a CronJob has one expression. Write exactly one in schedules, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob by an interval',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          everySeconds: 900
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.schedules: Invalid value: "object": a CronJob has one expression. Write exactly one in schedules, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with seconds',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 0 1 * * *"]
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.schedules: Invalid value: "object": a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob on the last day of a month',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 L * *"]
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.schedules: Invalid value: "object": a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob on the nearest working day',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 15W * *"]
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.schedules: Invalid value: "object": a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob on the second Monday',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * MON#2"]
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.schedules: Invalid value: "object": a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with calendars',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          calendars: { exclude: [{ name: weekend, weekdays: [SAT, SUN] }] }
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer: 'spec.calendars: Invalid value: "object": a CronJob knows no calendars. Remove calendars, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with startTime',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          startTime: 2027-01-01T00:00:00Z
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer: 'spec.startTime: Invalid value: "object": a CronJob knows no startTime. Remove startTime, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with endTime',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          endTime: 2027-01-01T00:00:00Z
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer: 'spec.endTime: Invalid value: "object": a CronJob knows no endTime. Remove endTime, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with maxRuns',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          maxRuns: 5
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer: 'spec.maxRuns: Invalid value: "object": a CronJob knows no maxRuns. Remove maxRuns, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob whose slots are to wait',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          concurrencyPolicy: Queue
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.concurrencyPolicy: Invalid value: "object": a CronJob lets no slot wait. Set concurrencyPolicy: Allow, Forbid or Replace, or engine: Taskmill',
+    },
+    {
+      title: 'a CronJob that is to make up for all slots',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          missedRuns: All
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.missedRuns: Invalid value: "object": a CronJob makes up for the newest missed slot only. Set missedRuns: Latest or Skip, or engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with pendingDeadlineSeconds',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          pendingDeadlineSeconds: 60
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.pendingDeadlineSeconds: Invalid value: "object": a CronJob knows no pendingDeadlineSeconds. Set job.spec.activeDeadlineSeconds instead, or engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with runDeadlineSeconds',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          runDeadlineSeconds: 60
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.runDeadlineSeconds: Invalid value: "object": a CronJob knows no runDeadlineSeconds. Set job.spec.activeDeadlineSeconds instead, or engine: Taskmill',
+    },
+    {
+      title: 'a CronJob that is to run after a gap of clocks',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          dst: { gap: RunAfterGap, overlap: Both }
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.dst: Invalid value: "object": a CronJob skips times that clocks skip, and starts both of those that they show twice. Write dst: {gap: Skip, overlap: Both}, or set engine: Taskmill',
+    },
+    {
+      title: 'a policy for edits of nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          schedules: ["0 1 * * *"]
+          driftPolicy: Report
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.driftPolicy: Invalid value: "object": driftPolicy goes with another engine only: with engine Taskmill there is nothing that could be edited. Remove driftPolicy',
+    },
+    {
+      title: 'a policy for edits that is none',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          driftPolicy: Ignore
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer: 'spec.driftPolicy: Unsupported value: "Ignore": supported values: "Repair", "Report"',
     },
     {
       title: 'a condition of a TaskSchedule that is neither true nor false',
