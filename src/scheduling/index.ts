@@ -16,7 +16,6 @@ export {
   defaultPendingSeconds,
   executionsPlace,
   generationOf,
-  hashOfGeneration,
   isQueueGeneration,
   jobsPlace,
   mostStatusNext,
