@@ -164,6 +164,16 @@ describe('a change of the engine or the timing', () => {
     expect(after).toMatchObject({ kind: 'Follow', act: 'Remove', engine: 'CronJob' })
   })
 
+  test.each(['Forbid', 'Replace', 'Queue'] as const)(
+    'to Taskmill: with %s, the slot that is due waits for the active run',
+    (concurrencyPolicy) => {
+      const ledger = ledgerAt({ cursor: slot(1), active: [activeAt(slot(1))], dispatched: 1 })
+      const next = written(stepOf(ledger, stopped, slot(2) + 5, { ...toOwn, concurrencyPolicy }))
+      expect(next).toMatchObject({ cursor: slot(1), open: [], missed: {} })
+      expect(next.timing).not.toHaveProperty('engine')
+    },
+  )
+
   test('to a primitive: what is due and undecided is the primitive’s', () => {
     const before = ledgerAt({ v: 1, timing: { everySeconds: minute, suspended: false }, cursor: slot(1) })
     const next = written(nextStep(before, planOf(cron), nothingKnown, (slot(2) + 5) * 1000))

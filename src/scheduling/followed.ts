@@ -100,14 +100,17 @@ export function followPrimitive(
 
 /**
  * Only the engine changes: no slot is missed for that. What is due and undecided is decided by the new owner. If that is Taskmill, its runs
- * are intended where the former primitive would have started them: whichever comes first, there is one.
+ * are intended where the former primitive would have started them: whichever comes first, there is one. A slot that has to wait for a run is
+ * decided later, like every other.
  */
 export function handOver(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step {
   const now = Math.floor(nowMs / 1000)
   const { engine: former } = ledger.timing
   const timed = versionedFor({ ...ledger, ...timedBy(plan.timing, plan.suspended) }, plan)
   if (plan.timing.engine === undefined && former !== undefined) {
-    const { fire, missed } = decideDueSlots(timed, plan, nowMs)
+    const { concurrencyPolicy: policy } = plan
+    const mustWait = policy === 'Queue' || (policy !== 'Allow' && timed.active.length > 0)
+    const { fire, missed } = mustWait ? { fire: [], missed: [] } : decideDueSlots(timed, plan, nowMs)
     let next = timed
     for (const { reason, slots } of missed) next = withMissed(next, reason, slots)
     const generation = generationOf(hashOfGeneration(plan.generation), primitivePlaces[former])
