@@ -4,6 +4,7 @@ import { configMaps, taskBrokers, taskExecutions, type TaskExecution } from '../
 import { parseJson } from '../../src/json/index.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { conditionOf, ended, executionHome, type ExecutionHome, nodesOf } from './execution-home.ts'
+import { eraseJobs } from './schedule-home.ts'
 
 let home: ExecutionHome
 
@@ -60,6 +61,20 @@ describe('a run of a task', () => {
     await expect
       .poll(() => home.eventsOf('bad', 'NodeFailed').then((found) => found.map((event) => event.note)), { timeout: 20_000 })
       .toEqual([expect.stringContaining(note)])
+  })
+
+  it('fails when its job is gone without a trace, and its graph goes on', async () => {
+    await home.graph('robbed', {
+      nodes: [{ name: 'first', task: task('robbed') }],
+      finally: [{ name: 'last', task: task('after-robbed') }],
+    })
+    const consumer = home.consume('after-robbed', () => Promise.resolve())
+    await home.execute('robbed', { dependencyRef: { name: 'robbed' } })
+    await expect.poll(() => eraseJobs(home, `tm/default/${home.namespace}/run/robbed/`), { timeout: 20_000 }).toBeGreaterThanOrEqual(2)
+    const { status } = await home.execution('robbed', (each) => each.status?.state === 'Failed')
+    expect(status?.nodes?.find(({ name }) => name === 'first')).toMatchObject({ state: 'Failed', reason: 'JobRemoved' })
+    expect(status?.failureMessage).toContain('its job is gone, and its end was never recorded')
+    await consumer.ran(1)
   })
 
   it('is over when its time is, and takes back a job that no worker has', async () => {

@@ -140,3 +140,14 @@ export function messageOf(object: TaskSchedule, type: string): string | undefine
 export function slotsOf({ runs }: Consumer): readonly number[] {
   return runs.map(({ id }) => Date.parse(id.replace(/^.*\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/u, '$1-$2-$3T$4:$5:$6Z')) / 1000)
 }
+
+/** Removes jobs and their done jobs as no client of BullMQ does: nothing is left that tells of their ends. Resolves with the number of keys. */
+export async function eraseJobs({ commands }: Pick<ScheduleHome, 'commands'>, idStart: string): Promise<number> {
+  const isMeant = (id: string): boolean => id.startsWith(idStart)
+  for (const key of await commands.keys('bull:*:wait'))
+    for (const id of (await commands.lrange(key, 0, -1)).filter(isMeant)) await commands.lrem(key, 0, id)
+  for (const key of await commands.keys('bull:*:waiting-children'))
+    for (const id of (await commands.zrange(key, '0', '-1')).filter(isMeant)) await commands.zrem(key, id)
+  const left = await commands.keys(`bull:*:${idStart}*`)
+  return left.length === 0 ? 0 : commands.del(left)
+}

@@ -5,7 +5,7 @@ import { type Job, jobs, taskExecutions, type TaskExecution, taskSchedules, type
 import { observeJob, runningPods, tellPod } from '../support/job-pods.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { executionHome, type ExecutionHome } from './execution-home.ts'
-import { messageOf, reasonOf, slotsOf } from './schedule-home.ts'
+import { eraseJobs, messageOf, reasonOf, slotsOf } from './schedule-home.ts'
 
 let home: ExecutionHome
 
@@ -193,13 +193,8 @@ describe('Queue', () => {
     await create('robbed', { at: [inSeconds(3), inSeconds(4)], concurrencyPolicy: 'Queue', task: task('nobody-robbed') })
     const { status } = await home.schedule('robbed', (each) => each.status?.waitingSlots === 1 && each.status.activeRuns === 1)
     const [first] = status?.active ?? []
-    // The job, its done job, and their places in lists: nothing is left that would tell of an end.
     const id = `tm/default/${home.namespace}/robbed/${first?.slotTime.replaceAll(/[-:]/gu, '')}`
-    for (const key of await home.commands.keys('bull:*:wait')) await home.commands.lrem(key, 0, id)
-    for (const key of await home.commands.keys('bull:*:waiting-children')) await home.commands.zrem(key, id)
-    const left = await home.commands.keys(`*${id}*`)
-    expect(left.length).toBeGreaterThanOrEqual(2)
-    await home.commands.del(left)
+    expect(await eraseJobs(home, id)).toBeGreaterThanOrEqual(2)
     const second = await home.schedule('robbed', (each) => each.status?.waitingSlots === undefined && each.status?.activeRuns === 1)
     expect(reasonOf(second, 'LastRunSucceeded')).toBe('JobRemoved')
     expect(second.status).toMatchObject({ dispatchedRuns: 2 })

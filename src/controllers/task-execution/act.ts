@@ -77,6 +77,7 @@ function kindOf(deps: TaskExecutionDeps, key: string, memory: Memory, site: Site
     marker: markerOf(deps, memory),
     subjects: dependency === undefined ? [] : [{ subjectKind: 'TaskDependency', subject: dependency }],
     pendingCompletions: () => deps.tracking.ended(names.run),
+    whereabouts: () => deps.whereabouts.of(names.run),
     jobs,
     runs,
   })

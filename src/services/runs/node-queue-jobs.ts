@@ -71,6 +71,20 @@ export function endOf(job: EndedNode): NodeEnd {
   }
 }
 
+/** The job is gone, and so is the job that would tell of its end. */
+export function vanishedEnd(node: string): NodeEnd {
+  return { node, outcome: 'Failed', reason: 'JobRemoved', message: 'its job is gone, and its end was never recorded' }
+}
+
+/** The nodes whose jobs are in queues, and are not being stopped. */
+export function placedTasks({ state, active, unplaced }: Run): readonly string[] {
+  return [...active].flatMap((index) => {
+    const spec = state?.graph.nodes[index]?.spec
+    const isPlaced = !unplaced.has(index) && state?.node(index).phase === 'Started'
+    return isPlaced && spec?.task !== undefined ? [spec.name] : []
+  })
+}
+
 export type TaskPlacement = { readonly kind: 'Queue'; readonly name: string; readonly task: TaskTemplate }
 type JobPlacement = { readonly kind: 'Kubernetes'; readonly name: string; readonly job: JobTemplate }
 type RunPlacement = { readonly kind: 'Executions'; readonly name: string; readonly run: RunTemplate }

@@ -1,5 +1,5 @@
 /** A run's log in the broker: what is remembered of it, how it is read and appended to, and what an append counts. */
-import type { Broker, DispatchProof, EndedJob, RunAppend } from '../../broker/index.ts'
+import type { Broker, DispatchProof, EndedJob, PlacedState, RunAppend } from '../../broker/index.ts'
 import type { CountIncrement, OwnerMarker, SubjectKind } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import { applyEntry, createRun, foldRun, type Run, type RunBeginning, type RunEntry, type RunKnowledge } from '../../graph/index.ts'
@@ -40,6 +40,8 @@ export type RunVisit = RunPlace & {
   readonly owner?: LogOwner | undefined
   /** Reads the pending completions of this run. */
   readonly pendingCompletions: () => readonly EndedJob[]
+  /** Where its jobs in queues were when they were looked for last, by their ids; undefined: nobody looks for them. */
+  readonly whereabouts?: (() => ReadonlyMap<string, PlacedState>) | undefined
   /** Undefined: no node of it is a Kubernetes Job. */
   readonly jobs?: NodeJobs | undefined
   /** Undefined: the nodes that are runs go with their owner. */

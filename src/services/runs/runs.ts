@@ -6,6 +6,7 @@ import {
   notePostponed,
   noteRefused,
   noteRemoved,
+  type NodeEnd,
   type Run,
   type RunEntry,
   type RunKnowledge,
@@ -17,7 +18,19 @@ import { findEnds } from '../tracking/index.ts'
 import type { LogVerdict } from './log-verdict.ts'
 import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
 import type { NodeRuns } from './node-runs.ts'
-import { endOf, isActive, jobIdOf, jobOf, placementOf, placeOf, refOf, specOf, type TaskPlacement } from './node-queue-jobs.ts'
+import {
+  endOf,
+  isActive,
+  jobIdOf,
+  jobOf,
+  placementOf,
+  placedTasks,
+  placeOf,
+  refOf,
+  specOf,
+  type TaskPlacement,
+  vanishedEnd,
+} from './node-queue-jobs.ts'
 import { appendLog, noteStored, readLog, type RunDeps, type RunVisit } from './run-log.ts'
 
 /**
@@ -90,8 +103,22 @@ async function observe(context: Context, known: Run | undefined): Promise<Observ
 }
 
 async function look(context: Context, record: Run): Promise<LookedAtJobs> {
-  const [ofJobs, ofRuns = []] = await Promise.all([context.jobs?.look(record, context), context.runs?.look(record, context)])
-  return { ends: [...(ofJobs?.ends ?? []), ...ofRuns], againAfterMs: ofJobs?.againAfterMs }
+  const [ofJobs, ofRuns = [], vanished] = await Promise.all([
+    context.jobs?.look(record, context),
+    context.runs?.look(record, context),
+    findVanished(context, record),
+  ])
+  return { ends: [...(ofJobs?.ends ?? []), ...ofRuns, ...vanished], againAfterMs: ofJobs?.againAfterMs }
+}
+
+/** Returns the ends of nodes whose jobs somebody missed, and of which the broker has nothing: no other end of them will arrive. */
+async function findVanished(context: Context, run: Run): Promise<readonly NodeEnd[]> {
+  const found = context.whereabouts?.()
+  if (found === undefined || found.size === 0) return []
+  const missing = placedTasks(run).filter((node) => found.get(jobIdOf(context, run, node))?.state === 'Absent')
+  if (missing.length === 0) return []
+  const states = await context.broker.lookAtPlaced(missing.map((node) => refOf(context, run, node)))
+  return missing.flatMap((node, index) => (states[index]?.state === 'Absent' ? [vanishedEnd(node)] : []))
 }
 
 function pendingOf({ pendingCompletions, acknowledged }: Context, run: Run): Pick<ObservedRun, 'own' | 'strange'> {
