@@ -195,16 +195,18 @@ export type Faults = Readonly<Record<string, () => Promise<unknown>>>
 /** What happened, each with its number. */
 export type Struck = Readonly<Record<string, number>>
 
-/** Lets these happen one after the other, in an order by chance and some time apart: each at least once, and until it is over. */
-export async function strike(faults: Faults, rng: () => number, isOver: () => boolean): Promise<Struck> {
+/** Lets these happen one after the other, in an order by chance and some time apart, each once a round: at least one, and until it is over. */
+export async function strike(faults: Faults, rng: () => number, isOver: (rounds: number) => boolean): Promise<Struck> {
   const struck: Record<string, number> = {}
+  let rounds = 0
   do {
+    rounds += 1
     const inOrder = Object.entries(faults).map((fault) => [rng(), fault] as const)
     for (const [, [name, happen]] of inOrder.toSorted(([a], [b]) => a - b)) {
       await sleep(rng() * 2_000)
       await happen()
       struck[name] = (struck[name] ?? 0) + 1
     }
-  } while (!isOver())
+  } while (!isOver(rounds))
   return struck
 }

@@ -45,6 +45,7 @@ export type ScheduleSpec = {
   readonly suspend?: boolean
   readonly concurrencyPolicy?: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
   readonly dependsOnPast?: boolean
+  readonly concurrencyGroup?: { readonly name: string; readonly limit: number }
   readonly missedRuns?: 'Latest' | 'Skip' | 'All'
   readonly missedRunsLimit?: number
   readonly startingDeadlineSeconds?: number
