@@ -83,10 +83,25 @@ const stopping = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => stopping.abort(new Error(`received ${signal}`)))
 }
-// Exits instead of waiting for the event loop: a handler that hangs must not keep a drained worker alive.
+const outputs = [process.stdout, process.stderr]
+for (const output of outputs) {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader has had enough: `taskmill lint | head`.
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
+/** Resolves when everything that was printed has reached its reader, or never will. A pipe takes it bit by bit. */
+function printed(output: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => void output.write('', () => resolve()))
+}
+
+let exitCode = 1
 try {
-  process.exit(await main(process.argv.slice(2), stopping.signal))
+  exitCode = await main(process.argv.slice(2), stopping.signal)
 } catch (error) {
   process.stderr.write(`taskmill: ${errorMessage(error)}\n`)
-  process.exit(1)
 }
+// Exits instead of waiting for the event loop: a handler that hangs must not keep a drained worker alive.
+await Promise.all(outputs.map(printed))
+process.exit(exitCode)
