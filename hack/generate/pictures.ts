@@ -36,15 +36,15 @@ function planOf(timing: Timing, policies: Partial<SimulatedPlan> = {}): Simulate
   }
 }
 
-type Scene = Pick<Assumptions, 'after' | 'until' | 'outage'> & {
+type Scene = Omit<Assumptions, 'runOf'> & {
   /** How the runs of the first slots go; those after them go like the last. */
   readonly runs: readonly AssumedRun[]
 }
 
-function laneOf(label: string, explanation: string, plan: SimulatedPlan, { runs, after, until, outage }: Scene): Lane {
-  const slots = plan.slots.between(after, until, 100)
+function laneOf(label: string, explanation: string, plan: SimulatedPlan, { runs, ...scene }: Scene): Lane {
+  const slots = plan.slots.between(scene.after, scene.until, 100)
   const runOf = (slot: number): AssumedRun => runs[Math.min(slots.indexOf(slot), runs.length - 1)] ?? { takesSeconds: 0 }
-  return { label, explanation, timeline: simulate(plan, { after, until, outage, runOf }) }
+  return { label, explanation, timeline: simulate(plan, { ...scene, runOf }) }
 }
 
 const takes = (...seconds: readonly number[]): readonly AssumedRun[] => seconds.map((takesSeconds) => ({ takesSeconds }))
@@ -142,6 +142,25 @@ const deadlines: Drawing = {
   ],
 }
 
+const dependsOnPast: Drawing = {
+  title: 'dependsOnPast: a slot waits for the success of the run before it',
+  subtitle: 'concurrencyPolicy: Queue; a slot each minute; a run takes 30 s, and the second one fails',
+  timeZone: 'UTC',
+  lanes: [
+    laneOf(
+      'dependsOnPast: true',
+      'the slots continue in order when a run by hand has succeeded (taskmill run tsch/NAME)',
+      planOf(everyMinute, { concurrencyPolicy: 'Queue', dependsOnPast: true }),
+      {
+        after: noon - 1,
+        until: noon + 6 * minute,
+        runs: [...takes(30), { takesSeconds: 30, fails: true }, ...takes(30)],
+        byHand: { from: noon + 195, until: noon + 225 },
+      },
+    ),
+  ],
+}
+
 const timeZone = 'Europe/Berlin'
 const cron = (expression: string, dst = defaultClockRule): SimulatedPlan =>
   planOf({ schedules: [expression], timeZone, ...(dst === defaultClockRule ? {} : { dst }) })
@@ -181,6 +200,7 @@ const drawings: Readonly<Record<string, Drawing>> = {
   'concurrency-policy': concurrency,
   'missed-runs': missedRuns,
   deadlines,
+  'depends-on-past': dependsOnPast,
   'clocks-forward': clocksForward,
   'clocks-back': clocksBack,
 }

@@ -16,9 +16,13 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** A picture of more than a pipe holds. */
 const shell = (rest: string): Promise<{ readonly stdout: string; readonly stderr: string }> =>
-  promisify(execFile)('sh', ['-c', `"${process.execPath}" src/main/cli.ts next -f "${folder}/a.yaml" --count 1000 --takes 90s -o svg ${rest}`], {
-    maxBuffer: 2 ** 24,
-  })
+  promisify(execFile)(
+    'sh',
+    ['-c', `"${process.execPath}" src/main/cli.ts next -f "${folder}/a.yaml" --count 1000 --takes 90s -o svg ${rest}`],
+    {
+      maxBuffer: 2 ** 24,
+    },
+  )
 
 it('prints all of a long output into a pipe', async () => {
   const { stdout } = await shell('| cat')

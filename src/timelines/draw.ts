@@ -130,11 +130,17 @@ function drawLane({ label, explanation = '', timeline }: Lane, axis: Axis, top: 
   return { parts, height: slotsY - top + 10 + runs.height + missed.height + 12 }
 }
 
-/** Each run in the first row that is free from its slot to its end. */
+/** Each run in the first row that is free from its slot to its end; one by hand in the first row of all. */
 function drawRuns(timeline: Timeline, { x }: Axis, top: number, timeZone: string, used: Set<PictureClass>): Parts {
-  const { slots, span } = timeline
+  const { slots, span, byHand } = timeline
   const ends: number[] = []
   const parts: string[] = []
+  if (byHand !== undefined) {
+    used.add('hand')
+    const [left, wide] = [x(byHand.from), x(byHand.until) - x(byHand.from)]
+    ends.push(left + wide)
+    parts.push(element('rect', { class: 'hand', x: left, y: top, width: wide, height: barHeight, rx: 3 }))
+  }
   for (const story of slots) {
     if (story.missed !== undefined) continue
     const { slot, startedAt, outcome } = story
@@ -213,6 +219,7 @@ const meanings: readonly (readonly [PictureClass, string])[] = [
   ['failed', 'failed'],
   ['replaced', 'replaced'],
   ['beyond', 'continues, without counting'],
+  ['hand', 'run by hand'],
   ['wait', 'waits'],
   ['missed', 'missed'],
   ['outage', 'no operator runs'],

@@ -241,6 +241,18 @@ it.each(policies)('$concurrencyPolicy, $missedRuns, $generation: each slot runs 
   }
 })
 
+it('with dependsOnPast, slots continue in order when a run by hand has succeeded', () => {
+  const plan = planOf({ concurrencyPolicy: 'Queue', dependsOnPast: true })
+  const runOf = (slot: number): AssumedRun => ({ takesSeconds: 20, fails: slot === at(1) })
+  const timeline = simulate(plan, { after: start, until: at(4), runOf, byHand: { from: at(2.5), until: at(3.25) } })
+  expect(told(timeline)).toEqual([
+    '1 runs until 12:01:20, then it counts as failed (Failed)',
+    '2 waits 1m15s, runs until 12:03:35',
+    '3 waits 35s, runs until 12:03:55',
+    '4 runs until 12:04:20',
+  ])
+})
+
 it('a time on another day than that of the slot has its day', () => {
   const night = { slot: second('2026-12-01T22:30:00Z'), startedAt: second('2026-12-01T22:40:00Z'), endedAt: second('2026-12-01T23:10:00Z') }
   const story = { ...night, outcome: { reason: 'Succeeded' as const, at: night.endedAt } }

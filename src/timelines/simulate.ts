@@ -40,6 +40,8 @@ export type Assumptions = {
   readonly runOf: (slot: Slot) => AssumedRun
   /** While no operator runs. */
   readonly outage?: Interval | undefined
+  /** A run by hand, which succeeds at its end. */
+  readonly byHand?: Interval | undefined
 }
 
 /** What became of one slot. Moments are Unix seconds. */
@@ -59,8 +61,7 @@ export type Timeline = {
   readonly slots: readonly SlotStory[]
   /** From `after` of the assumptions to the last thing that happens. */
   readonly span: Interval
-  readonly outage?: Interval | undefined
-}
+} & Pick<Assumptions, 'outage' | 'byHand'>
 
 /** The part of a plan that a simulation needs; the rest is what a schedule of its own has. */
 export type SimulatedPlan = Omit<
@@ -73,14 +74,14 @@ const mostSteps = 100_000
 
 /** Simulates a schedule that is created at `after` and never suspended. The cost follows the number of its slots. */
 export function simulate(plan: SimulatedPlan, assumptions: Assumptions): Timeline {
-  const { after, until, outage } = assumptions
+  const { after, until, outage, byHand } = assumptions
   const slots = slotsWithin(plan.slots, { startTime: undefined, endTime: until })
   const world = createWorld({ ...plan, slots, epoch: 1, createdAtMs: after * 1000, suspended: false }, assumptions)
   let nowMs = after * 1000
   for (let steps = 0; steps < mostSteps; steps += 1) {
     const wakeMs = outage !== undefined && isWithin(outage, nowMs) ? outage.until * 1000 : world.lead(nowMs)
     const next = earliestAfter(nowMs, [wakeMs, world.nextEventMs(nowMs), outage && outage.from * 1000])
-    if (next === undefined) return { slots: world.stories(), span: { from: after, until: Math.max(until, nowMs / 1000) }, outage }
+    if (next === undefined) return { slots: world.stories(), span: { from: after, until: Math.max(until, nowMs / 1000) }, outage, byHand }
     nowMs = next
   }
   throw new RangeError('the rules do not come to rest')
@@ -106,11 +107,15 @@ type Run = {
 }
 
 /** A broker and workers in which nothing goes wrong but what is assumed, and a leader that remembers nothing from one moment to the next. */
-function createWorld(plan: SchedulePlan, { after, runOf }: Assumptions) {
+function createWorld(schedule: SchedulePlan, { after, runOf, byHand }: Assumptions) {
   const runs = new Map<Slot, Run>()
   const stories = new Map<Slot, SlotStory>()
-  const isStoppable = !isQueueGeneration(plan.generation)
+  const isStoppable = !isQueueGeneration(schedule.generation)
   let ledger: Ledger | undefined
+
+  const succeededByHandAtMs = byHand === undefined ? undefined : byHand.until * 1000
+  const planAt = (nowMs: number): SchedulePlan =>
+    succeededByHandAtMs === undefined || nowMs < succeededByHandAtMs ? schedule : { ...schedule, succeededByHandAtMs }
 
   const tell = (slot: Slot, more: Partial<SlotStory>): void => void stories.set(slot, { ...stories.get(slot), slot, ...more })
 
@@ -184,7 +189,7 @@ function createWorld(plan: SchedulePlan, { after, runOf }: Assumptions) {
   /** Slots of which nothing is told yet, and which are decided. */
   const passedOver = ({ cursor, open }: Ledger): readonly Slot[] => {
     const isOpen = new Set(open.map(({ slot }) => slot))
-    return plan.slots.between(after, cursor, Infinity).filter((slot) => !isOpen.has(slot) && !stories.has(slot))
+    return schedule.slots.between(after, cursor, Infinity).filter((slot) => !isOpen.has(slot) && !stories.has(slot))
   }
 
   return {
@@ -198,7 +203,7 @@ function createWorld(plan: SchedulePlan, { after, runOf }: Assumptions) {
       const looked = new Map<Slot, RunObservation>()
       for (let steps = 0; steps < mostSteps; steps += 1) {
         const knowledge: Knowledge = { placed, refused: new Set(), removed, cancelled, looked, ended: endsUntil(nowMs) }
-        const step = nextStep(ledger, plan, knowledge, nowMs)
+        const step = nextStep(ledger, planAt(nowMs), knowledge, nowMs)
         switch (step.kind) {
           case 'Wait':
             return step.untilMs
@@ -239,7 +244,7 @@ function createWorld(plan: SchedulePlan, { after, runOf }: Assumptions) {
       const moments = [...runs.values()].flatMap(({ startsAtMs, endsAtMs, stoppedAtMs }) =>
         stoppedAtMs === undefined ? [startsAtMs, endsAtMs] : [],
       )
-      return earliestAfter(nowMs, moments)
+      return earliestAfter(nowMs, [...moments, succeededByHandAtMs])
     },
     /** Without the slots that are not due, because `maxRuns` are dispatched. */
     stories(): readonly SlotStory[] {
