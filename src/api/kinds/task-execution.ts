@@ -152,8 +152,20 @@ const range = object({
     'Backfill: runs the task, Job or graph of the schedule once for each of its slots in this range, by the times and calendars that it has when ' +
     'the run starts. Each is a node of this TaskExecution; that of a graph is a TaskExecution of its own, which goes with this one. They are not ' +
     'slots of the schedule: its ledger, its policies and its status know nothing of them.',
+  rules: [
+    {
+      rule: 'timestamp(self.from) <= timestamp(self.to)',
+      message: 'to is before from, so that the range has no slot. Exchange them',
+      fieldPath: '.to',
+    },
+    {
+      rule: "timestamp(self.from) >= timestamp('1970-01-01T00:00:00Z')",
+      message: 'no slot is before 1970. Write a later time',
+      fieldPath: '.from',
+    },
+  ],
   fields: {
-    from: dateTime({ description: 'The first moment of the range.' }),
+    from: dateTime({ description: 'The first moment of the range, from 1970 on.' }),
     to: dateTime({ description: 'The last moment of the range; at most the creation of the TaskExecution.' }),
     order: enumeration({
       description: 'Which slots run first.',

@@ -116,6 +116,10 @@ export const taskExecutionCase: KindCase = {
     { field: 'spec.task.queue', values: ['.mail', 'a:b', 'a,b', 'a b', '{a}', 'a\n'] },
     { field: 'spec.scheduleRef.name', at: 'spec.scheduleRef', values: names.map((name) => ({ name })) },
     { field: 'spec.dependencyRef.name', at: 'spec.dependencyRef', values: names.map((name) => ({ name })) },
+    {
+      field: 'spec.range',
+      values: [{ from: '2026-02-01T00:00:00Z', to: '2026-01-01T00:00:00Z', order: 'OldestFirst', parallelism: 1, maxRuns: 1 }],
+    },
     { field: 'status.conditions[0].type', values: ['not a type'] },
     { field: 'status.conditions[0].reason', values: ['not a reason', '9', 'a-b'] },
   ],
@@ -171,6 +175,30 @@ export const taskExecutionCase: KindCase = {
           range: { from: 2026-11-01T00:00:00Z, to: 2026-11-02T00:00:00Z, order: Newest }
       `,
       answer: 'spec.range.order: Unsupported value: "Newest": supported values: "OldestFirst", "NewestFirst"',
+    },
+    {
+      title: 'a range that ends before it begins',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: again }
+        spec:
+          scheduleRef: { name: nightly }
+          range: { from: 2026-11-02T00:00:00Z, to: 2026-11-01T00:00:00Z }
+      `,
+      answer: 'spec.range.to: Invalid value: "object": to is before from, so that the range has no slot. Exchange them',
+    },
+    {
+      title: 'a range from before the first of all slots',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskExecution
+        metadata: { name: again }
+        spec:
+          scheduleRef: { name: nightly }
+          range: { from: 0001-01-01T00:00:00Z, to: 2026-11-01T00:00:00Z }
+      `,
+      answer: 'spec.range.from: Invalid value: "object": no slot is before 1970. Write a later time',
     },
     {
       title: 'a range with one slot for all runs',
