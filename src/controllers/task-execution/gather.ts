@@ -259,10 +259,14 @@ function nodeJobsOf({ jobs, reachPoint }: TaskExecutionDeps, { metadata }: TaskE
 }
 
 /** So do the TaskExecutions of its nodes. */
-function nodeRunsOf({ client, executions: cache, reachPoint }: TaskExecutionDeps, { metadata }: TaskExecution, run: string): NodeRuns {
+function nodeRunsOf(
+  { client, executions: cache, clock, reachPoint }: TaskExecutionDeps,
+  { metadata }: TaskExecution,
+  run: string,
+): NodeRuns {
   const { namespace = '', name: execution } = metadata
   const executions = createExecutions({ client, namespace, fieldManagers, reachPoint })
-  return createNodeRuns({ executions, cache, run, namespace, execution, owner: ownerOf(metadata), reachPoint })
+  return createNodeRuns({ executions, cache, run, namespace, execution, owner: ownerOf(metadata), clock, reachPoint })
 }
 
 const fieldManagers = { create: 'taskmill-task-execution', cancel: 'taskmill-task-execution-cancel' }

@@ -7,8 +7,8 @@ import type { KillPointHook } from '../engine/index.ts'
 import { type Creation, jobNamed, type JobRef, type Jobs, type PodLook, type Starter } from '../jobs/index.ts'
 import { placeOf } from './node-queue-jobs.ts'
 
-/** The Jobs of a run at one moment: ends to record, and when to look again for Jobs that the cache does not show yet. */
-export type LookedAtJobs = { readonly ends: readonly NodeEnd[]; readonly againAfterMs?: number | undefined }
+/** The Jobs, or TaskExecutions, of a run at one moment: ends to record, and when to look again for those that the cache does not show yet. */
+export type LookedAtNodes = { readonly ends: readonly NodeEnd[]; readonly againAfterMs?: number | undefined }
 
 type Call = { readonly signal: AbortSignal }
 
@@ -23,7 +23,7 @@ const mostShown = 10
  */
 export type NodeJobs = {
   /** Looks at the Jobs of nodes that have begun. */
-  look(run: Run, call: Call): Promise<LookedAtJobs>
+  look(run: Run, call: Call): Promise<LookedAtNodes>
   /** One answer for each, in order. */
   place(
     run: Run,

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { TaskExecution } from '../../api/index.ts'
 import { applyEntry, createRun, notePlaced, type Run, type RunEntry } from '../../graph/index.ts'
+import { fakeClock } from '../../clock/index.ts'
 import type { ExecutionRef, Executions } from '../executions/index.ts'
 import { createNodeRuns, starterOfRun } from './node-runs.ts'
 
@@ -29,6 +30,7 @@ function world({ shown, stored }: { readonly shown?: object; readonly stored?: o
   const created: Parameters<Executions['create']>[1][] = []
   const cancelled: string[] = []
   let asked = 0
+  const clock = fakeClock()
   const objectOf = (ref: Pick<ExecutionRef, 'name'>, more: object) =>
     ({
       metadata: {
@@ -65,13 +67,14 @@ function world({ shown, stored }: { readonly shown?: object; readonly stored?: o
     namespace: 'acme',
     execution: 'again',
     owner: { apiVersion: 'taskmill.dev/v1alpha1', kind: 'TaskExecution', name: 'again', uid: 'u0', controller: true },
+    clock,
     reachPoint: () => undefined,
   })
   const placed = (run = runOf(started)) => {
     notePlaced(run, ['one'])
     return run
   }
-  return { runs, created, cancelled, placed, asked: () => asked }
+  return { runs, clock, created, cancelled, placed, asked: () => asked }
 }
 
 const call = { signal: new AbortController().signal }
@@ -126,16 +129,28 @@ it.each<[string, Parameters<typeof world>[0], object[]]>([
   ['is gone', {}, [{ outcome: 'Failed', reason: 'ExecutionRemoved' }]],
 ])('the node of one that %s ends so', async (_, facts, ends) => {
   const { runs, placed } = world(facts)
-  expect(await runs.look(placed(), call)).toMatchObject(ends)
+  expect((await runs.look(placed(), call)).ends).toMatchObject(ends)
 })
 
 it('one that is gone while its node is being stopped is no failure, and nothing is asked of a node that was not created yet', async () => {
   const { runs, asked } = world()
   const run = runOf(started)
-  expect([await runs.look(run, call), asked()]).toEqual([[], 0])
+  expect([(await runs.look(run, call)).ends, asked()]).toEqual([[], 0])
   notePlaced(run, ['one'])
   applyEntry(run, stopping)
-  expect([await runs.look(run, call), asked()]).toEqual([[], 1])
+  expect([(await runs.look(run, call)).ends, asked()]).toEqual([[], 1])
+})
+
+it('what was just created is waited for in the cache, and the API server is asked only when that takes long', async () => {
+  const { runs, clock, placed, asked } = world()
+  const run = runOf(started)
+  await runs.place(run, [{ name: 'one', run: { dependency: 'morning' } }], call)
+  placed(run)
+  expect([await runs.look(run, call), asked()]).toEqual([{ ends: [], againAfterMs: 10_000 }, 0])
+  await clock.advance(4_000)
+  expect((await runs.look(run, call)).againAfterMs).toBe(6_000)
+  await clock.advance(6_000)
+  expect([(await runs.look(run, call)).ends, asked()]).toMatchObject([[{ reason: 'ExecutionRemoved' }], 1])
 })
 
 it('one that came late is cancelled, once', async () => {

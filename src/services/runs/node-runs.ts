@@ -1,4 +1,5 @@
 import { findCondition, finalStateOf, type OwnerReference, type TaskExecution } from '../../api/index.ts'
+import type { Clock } from '../../clock/index.ts'
 import { annotations, labels, nodeJobId } from '../../contract/index.ts'
 import type { NodeEnd, Removal, Run, RunTemplate } from '../../graph/index.ts'
 import type { Informer } from '../../kube/index.ts'
@@ -6,6 +7,7 @@ import type { NewExecution } from '../../plans/index.ts'
 import { type ExecutionCreation, type ExecutionRef, type Executions, hasBegun, isGoing } from '../executions/index.ts'
 import { jobNamed } from '../jobs/index.ts'
 import type { Whereabout } from '../tracking/index.ts'
+import type { LookedAtNodes } from './node-jobs.ts'
 import { placeOf } from './node-queue-jobs.ts'
 
 type Call = { readonly signal: AbortSignal }
@@ -17,8 +19,8 @@ type Call = { readonly signal: AbortSignal }
  * there, and it is gone before it ended, its node has failed: it is not created again.
  */
 export type NodeRuns = {
-  /** Ends of TaskExecutions whose nodes have begun. */
-  look(run: Run, call: Call): Promise<readonly NodeEnd[]>
+  /** Looks at the TaskExecutions of nodes that have begun. */
+  look(run: Run, call: Call): Promise<LookedAtNodes>
   /** One answer for each, in order. */
   place(
     run: Run,
@@ -47,8 +49,12 @@ export type NodeRunsDeps = {
   readonly namespace: string
   readonly execution: string
   readonly owner: OwnerReference
+  readonly clock: Pick<Clock, 'monotonicNow'>
   readonly reachPoint: (point: string) => void
 }
+
+/** How long the cache may lag behind a creation of this process before the API server is asked. */
+const cacheLagMs = 10_000
 
 /** For an index over TaskExecutions: the name of the one whose node it runs. */
 export function starterOfRun({ metadata }: TaskExecution): string | undefined {
@@ -56,7 +62,9 @@ export function starterOfRun({ metadata }: TaskExecution): string | undefined {
 }
 
 export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
-  const { executions, cache, namespace, execution, owner, reachPoint } = deps
+  const { executions, cache, namespace, execution, owner, clock, reachPoint } = deps
+  /** When this process created those that the cache has not shown yet, by name. */
+  const created = new Map<string, number>()
   /** UIDs of those that were cancelled or had ended, which the cache may not show yet. */
   const cancelled = new Set<string>()
 
@@ -76,6 +84,8 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
     return object !== undefined && ref.isOurs(object) ? object : undefined
   }
 
+  const lagLeftMs = (name: string): number => (created.get(name) ?? -Infinity) + cacheLagMs - clock.monotonicNow()
+
   const started = () => cache.byIndex('byStarter', `${namespace}/${execution}`)
   const isUntidy = (object: TaskExecution): boolean =>
     finalStateOf(object) === undefined &&
@@ -85,14 +95,20 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
 
   return {
     async look(run, call) {
+      const active = activeRuns(run).map(({ name, isStopping }) => ({ name, isStopping, ref: refOf(run, name), shown: cached(run, name) }))
+      for (const { ref, shown } of active) if (shown !== undefined) created.delete(ref.name)
+      const isNew = ({ ref }: (typeof active)[number]): boolean => lagLeftMs(ref.name) > 0
       const ends = await Promise.all(
-        activeRuns(run).map(async ({ name, isStopping }): Promise<NodeEnd | undefined> => {
-          const object = cached(run, name) ?? (await executions.read(refOf(run, name), call))
-          if (object !== undefined && !isGoing(object)) return endOf(name, object)
-          return isStopping ? undefined : removed(name, refOf(run, name))
-        }),
+        active
+          .filter((each) => !isNew(each))
+          .map(async ({ name, isStopping, ref, shown }): Promise<NodeEnd | undefined> => {
+            const object = shown ?? (await executions.read(ref, call))
+            if (object !== undefined && !isGoing(object)) return endOf(name, object)
+            return isStopping ? undefined : removed(name, ref)
+          }),
       )
-      return ends.filter((end) => end !== undefined)
+      const lags = active.filter(isNew).map(({ ref }) => lagLeftMs(ref.name))
+      return { ends: ends.filter((end) => end !== undefined), againAfterMs: lags.length === 0 ? undefined : Math.min(...lags) }
     },
     async place(run, nodes, call) {
       reachPoint('before create execution')
@@ -115,7 +131,9 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
               desiredState: 'Running',
             },
           }
-          return { node, answer: await executions.create(ref, wanted, call) }
+          const answer = await executions.create(ref, wanted, call)
+          if (answer.kind === 'There' && cached(run, node) === undefined) created.set(ref.name, clock.monotonicNow())
+          return { node, answer }
         }),
       )
       reachPoint('after create execution')

@@ -16,7 +16,7 @@ import {
 import type { Acted, Kind, Step } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import type { LogVerdict } from './log-verdict.ts'
-import type { LookedAtJobs, NodeJobs } from './node-jobs.ts'
+import type { LookedAtNodes, NodeJobs } from './node-jobs.ts'
 import type { NodeRuns } from './node-runs.ts'
 import {
   endOf,
@@ -54,7 +54,7 @@ export type ObservedRun = {
   /** Those of an object that had its name before. */
   readonly strange: readonly EndedJob[]
   /** Ends of Jobs and TaskExecutions, and when to look again. */
-  readonly looked: LookedAtJobs | undefined
+  readonly looked: LookedAtNodes | undefined
   /** Finds what final nodes left that has to be tidied up; only called when there is nothing else to do. */
   readonly findUntidy: () => Untidy
   /** On the broker's clock. */
@@ -71,7 +71,7 @@ export type RunAction =
   | ({ readonly kind: 'Tidy'; readonly ids: readonly string[] } & Untidy)
 
 /** `looked`: Jobs and TaskExecutions are looked at once in a visit, and again after what may have changed them. */
-type Context = RunDeps & RunVisit & { looked: LookedAtJobs | undefined; readonly acknowledged: Set<string> }
+type Context = RunDeps & RunVisit & { looked: LookedAtNodes | undefined; readonly acknowledged: Set<string> }
 type RunActed = Acted<Run, RunHappening, RunLost>
 
 /**
@@ -102,13 +102,15 @@ async function observe(context: Context, known: Run | undefined): Promise<Observ
   return { record, desired, begin, verdict, ...pendingOf(context, record), looked: context.looked, findUntidy, nowMs }
 }
 
-async function look(context: Context, record: Run): Promise<LookedAtJobs> {
-  const [ofJobs, ofRuns = [], vanished] = await Promise.all([
+async function look(context: Context, record: Run): Promise<LookedAtNodes> {
+  const [vanished, ...looks] = await Promise.all([
+    findVanished(context, record),
     context.jobs?.look(record, context),
     context.runs?.look(record, context),
-    findVanished(context, record),
   ])
-  return { ends: [...(ofJobs?.ends ?? []), ...ofRuns, ...vanished], againAfterMs: ofJobs?.againAfterMs }
+  const againAfterMs = Math.min(...looks.map((each) => each?.againAfterMs ?? Infinity))
+  const ends = [...looks.flatMap((each) => each?.ends ?? []), ...vanished]
+  return { ends, againAfterMs: againAfterMs === Infinity ? undefined : againAfterMs }
 }
 
 /** Returns the ends of nodes whose jobs somebody missed, and of which the broker has nothing: no other end of them will arrive. */
