@@ -1,6 +1,20 @@
 import { QueueKeys } from 'bullmq'
 import { describe, expect, it } from 'vitest'
-import { queueKey, queueKeys, queueNamePattern, taskmillKey } from './keys.ts'
+import {
+  countedKey,
+  countsKey,
+  dispatcherKey,
+  groupsKey,
+  ledgerKey,
+  ownersKey,
+  queueKey,
+  queueKeys,
+  queueNamePattern,
+  queueSettingsKey,
+  queuesKey,
+  runKey,
+  taskmillKey,
+} from './keys.ts'
 
 describe('queueKeys', () => {
   it('is the layout of the BullMQ that is installed', () => {
@@ -18,6 +32,21 @@ describe('taskmillKey', () => {
     expect(taskmillKey('bull', 'done', 'a')).toBe('bull:.taskmill:done:a')
     expect(queueNamePattern.test('.taskmill')).toBe(false)
   })
+})
+
+it('a prefix in braces is the only hash tag of every key, so that a script may be given any of them together', () => {
+  const space = 'default/team'
+  const place = { installation: 'default', namespace: 'team', subjectKind: 'Queue', subject: 'mail' } as const
+  const keys = [
+    ...Object.values(queueKeys('{app}', 'mail')),
+    ...[ledgerKey, runKey].map((key) => key('{app}', `${space}/nightly`)),
+    ...[dispatcherKey, queuesKey, countedKey, groupsKey].map((key) => key('{app}', space)),
+    countsKey('{app}', place, 1),
+    queueSettingsKey('{app}', 'mail'),
+    ownersKey('{app}', 'default'),
+  ]
+  for (const key of keys) expect(key).toMatch(/^\{app\}:[^{}]+$/u)
+  expect(new Set(keys).size).toBe(keys.length)
 })
 
 describe('queueNamePattern', () => {
