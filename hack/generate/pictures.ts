@@ -32,6 +32,7 @@ function planOf(timing: Timing, policies: Partial<SimulatedPlan> = {}): Simulate
     missedRuns: 'Latest',
     missedRunsLimit: 10,
     generation: queued,
+    seed: 'acme/picture',
     ...policies,
   }
 }

@@ -52,7 +52,7 @@ describe('a value', () => {
     [noSuccess, successes('02:30:00', 0), 'no: last success 2026-11-29T02:30:00Z, until 03:30:01'],
     [noSuccess, successes('02:30:00', undefined), 'no: last success 2026-11-29T02:30:00Z, until 03:30:01'],
     [noSuccess, successes('01:00:00', 0), 'yes: last success 2026-11-29T01:00:00Z'],
-    [noSuccess, { ...successes('01:00:00', 0), nextSlotMs: Infinity } as Facts, 'no: no slot is left, so no success is expected'],
+    [noSuccess, { ...successes('01:00:00', 0), nextDueMs: Infinity } as Facts, 'no: no slot is left, so no success is expected'],
     [noSuccess, successes('01:00:00', 2), 'no: 2 successes in 1h'],
     [
       noSuccess,

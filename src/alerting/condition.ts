@@ -178,11 +178,11 @@ function together(a: Waiting, b: Waiting & Suspended): Waiting {
   return { jobs: a.jobs + b.jobs, oldestReadyAtMs: oldest === Infinity ? undefined : oldest }
 }
 
-/** The longest time that a run has after its slot if nothing is known of former ones. */
+/** The longest time that a run has after it is due if nothing is known of former ones. */
 const mostPatienceSeconds = 3600
 
 /**
- * How long after its slot a success may come while all is well: half as long again as the latest one lately, and a
+ * How long after its run is due a success may come while all is well: half as long again as the latest one lately, and a
  * minute; at least an hour, or the window if that is shorter. Before the first success: the window.
  */
 function patienceSeconds(windowSeconds: number, longestRunSeconds: number | undefined): number {
@@ -190,16 +190,16 @@ function patienceSeconds(windowSeconds: number, longestRunSeconds: number | unde
   return Math.max(Math.min(windowSeconds, mostPatienceSeconds), Math.ceil(longestRunSeconds * 1.5) + 60)
 }
 
-/** Nothing is missing before the next slot, and the time that its run may take. */
+/** Nothing is missing before the next run is due, and the time that it may take. */
 function measureNoSuccess(
   { windowSeconds }: Condition<'noSuccess'>,
-  { createdAtMs, resumedAtMs = 0, lastSuccessAtMs, counted, nextSlotMs, longestRunSeconds }: FactsOf<'Successes'>,
+  { createdAtMs, resumedAtMs = 0, lastSuccessAtMs, counted, nextDueMs, longestRunSeconds }: FactsOf<'Successes'>,
   nowMs: number,
 ): Measurement {
   const runsSinceMs = Math.max(createdAtMs, lastSuccessAtMs ?? 0)
-  if (nextSlotMs === Infinity) return { known: true, holds: false, text: 'no slot is left, so no success is expected', amount: '0' }
+  if (nextDueMs === Infinity) return { known: true, holds: false, text: 'no slot is left, so no success is expected', amount: '0' }
   const sinceMs = Math.max(runsSinceMs, resumedAtMs)
-  const expectedByMs = nextSlotMs === undefined ? 0 : nextSlotMs + patienceSeconds(windowSeconds, longestRunSeconds) * 1000
+  const expectedByMs = nextDueMs === undefined ? 0 : nextDueMs + patienceSeconds(windowSeconds, longestRunSeconds) * 1000
   const windowEndMs = sinceMs + windowSeconds * 1000
   const last =
     lastSuccessAtMs === undefined ? `no success since its creation ${momentOf(createdAtMs)}` : `last success ${momentOf(runsSinceMs)}`

@@ -41,11 +41,11 @@ export type Facts =
       /** When the last suspension of the schedule ended. */
       readonly resumedAtMs?: number | undefined
       readonly lastSuccessAtMs?: number | undefined
-      /** How long after its slot the newest success came. */
+      /** How long after its run was due the newest success came. */
       readonly lastRunSeconds?: number | undefined
-      /** The first slot after the newest of these moments; Infinity: there is none; undefined: nobody knows. */
-      readonly nextSlotMs?: number | undefined
-      /** The longest that a success lately came after its slot; undefined: none was seen. */
+      /** When the first run after the newest of these moments is due; Infinity: there is none; undefined: nobody knows. */
+      readonly nextDueMs?: number | undefined
+      /** The longest that a success lately came after its run was due; undefined: none was seen. */
       readonly longestRunSeconds?: number | undefined
       readonly counted: number | undefined
       readonly lostUntilMs?: number | undefined

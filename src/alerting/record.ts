@@ -18,7 +18,7 @@ export type AlertRecord = {
   /** Which times the watched schedule has, and when they were seen to change. */
   readonly timing?: { readonly hash: string; readonly changedAtMs?: number }
   /**
-   * How long after its slot a success came: the longest since `sinceMs`, for 35 days, and the longest of the period
+   * How long after its run was due a success came: the longest since `sinceMs`, for 35 days, and the longest of the period
    * before.
    */
   readonly longestRun?: { readonly seconds: number; readonly sinceMs: number; readonly formerSeconds?: number }
@@ -82,7 +82,7 @@ const periodMs = 35 * 86_400_000
 /** A run that an outage delayed says little about the next one. */
 const mostRunSeconds = 86_400
 
-/** The record with the newest success, `seconds` after its slot. The same success again changes nothing. */
+/** The record with the newest success, `seconds` after its run was due. The same success again changes nothing. */
 export function withSuccess(record: AlertRecord, { seconds, atMs }: { readonly seconds: number; readonly atMs: number }): AlertRecord {
   const known = record.longestRun
   const own = Math.min(mostRunSeconds, Math.max(0, Math.ceil(seconds)))
@@ -91,7 +91,7 @@ export function withSuccess(record: AlertRecord, { seconds, atMs }: { readonly s
   return own <= known.seconds ? record : { ...record, longestRun: { ...known, seconds: own } }
 }
 
-/** How long after its slot a success came lately, at most; undefined: none was seen. */
+/** How long after its run was due a success came lately, at most; undefined: none was seen. */
 export function longestRunSeconds({ longestRun }: AlertRecord): number | undefined {
   return longestRun === undefined ? undefined : Math.max(longestRun.seconds, longestRun.formerSeconds ?? 0)
 }

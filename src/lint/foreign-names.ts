@@ -70,6 +70,8 @@ export const foreignNames: Readonly<Record<string, Readonly<Record<string, Ours>
     period: field('everySeconds'),
     seconds: field('everySeconds'),
     offset: field('offsetSeconds'),
+    jitter: field('jitterSeconds'),
+    randomizeddelaysec: field('jitterSeconds'),
     tz: field('timeZone'),
     startdate: field('startTime'),
     notbefore: field('startTime'),

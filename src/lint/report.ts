@@ -104,7 +104,11 @@ function asJson({ path, object, timing, slots }: Upcoming): object {
     path,
     object,
     timing,
-    slots: slots.map(({ slot, ...shown }) => ({ ...(slot === undefined ? {} : { slotTime: slotTime(slot) }), ...shown })),
+    slots: slots.map(({ slot, dueAt, ...shown }) => ({
+      ...(slot === undefined ? {} : { slotTime: slotTime(slot) }),
+      ...shown,
+      ...(dueAt === undefined ? {} : { dueTime: slotTime(dueAt) }),
+    })),
   }
 }
 

@@ -23,6 +23,7 @@ beforeAll(() => {
     'unsure.yaml': unsure,
     'next/nightly.yaml': nightly,
     'next/wrong.yaml': nightly.replace('30 2', '61 2'),
+    'delayed.yaml': unsure.replace('everySeconds: 9', 'everySeconds: 900, jitterSeconds: 60'),
     'next/hashed.yaml': nightly.replace(', namespace: acme', '').replace('30 2', 'H 2'),
   }
   for (const [path, text] of Object.entries(files)) {
@@ -61,6 +62,12 @@ describe('--next', () => {
   it('says of H that it depends on a namespace which is not named', () => {
     expect(call('next/hashed.yaml', '--next=1').out).toContain(
       '(what H stands for depends on the namespace, which the manifest does not name)',
+    )
+  })
+
+  it('says of delays that they depend on a namespace which is not named', () => {
+    expect(call('delayed.yaml', '--next=1').out).toContain(
+      'every 900s, jitter 60s (when the runs are due depends on the namespace, which the manifest does not name)',
     )
   })
 

@@ -47,7 +47,7 @@ export function parseConfigMap(data: Readonly<Record<string, string>>, wanted: I
 export type CalendarFiles = ReadonlyMap<string, ConfigMapReading>
 
 /** The part of a plan that depends on the calendars. */
-export type Left = Pick<SchedulePlan, 'timing' | 'slots' | 'calendars'>
+export type Left = Pick<SchedulePlan, 'timing' | 'slots' | 'seed' | 'calendars'>
 
 /** `field` of the spec names what cannot be used, or is not there. */
 type UnusableCalendar = {
@@ -58,7 +58,7 @@ type UnusableCalendar = {
 }
 
 /** What is due by the timing alone. */
-export type Due = Pick<SchedulePlan, 'timing' | 'slots'>
+export type Due = Pick<SchedulePlan, 'timing' | 'slots' | 'seed'>
 
 /** What the calendars of a schedule leave of its slots, as far as their ConfigMaps can be read. */
 export type LeftByFiles = { readonly kind: 'Left'; readonly plan: Left } | { readonly kind: 'Unread' } | UnusableCalendar
@@ -135,7 +135,7 @@ export function leaveByFiles(schedule: TaskSchedule, due: Due, files: CalendarFi
     refs.length === 0
       ? timing.calendars
       : { ...timing.calendars, files: hashOf(read.map((file) => (file.kind === 'File' ? file.hash : ''))) }
-  return { kind: 'Left', plan: { timing: { ...timing, calendars: version }, slots, calendars: parsed.cover } }
+  return { kind: 'Left', plan: { ...due, timing: { ...timing, calendars: version }, slots, calendars: parsed.cover } }
 }
 
 /** What the calendars of a spec say, without the names of their entries. */

@@ -8,7 +8,7 @@
  * Assumes: the schema admits the object, and its defaults are filled in.
  * Does not: follow references, or read a clock.
  */
-export { type CalendarFiles, configMapsOf, type ConfigMapReading, type LeftByFiles, parseConfigMap } from './calendars.ts'
+export { type CalendarFiles, configMapsOf, type ConfigMapReading, type Due, type LeftByFiles, parseConfigMap } from './calendars.ts'
 export { type CronJobPlan, cronJobName } from './cron-job.ts'
 export { type Fault, type Faults, hasFaults, summarizeFaults, type Understood } from './fault.ts'
 export { findFaults } from './faults-of.ts'

@@ -35,6 +35,16 @@ it('shows those of an interval, and follows calendars', () => {
   expect(tableOf(weekdays, 1)?.at(-1)).toBe('2026-03-30T08:00:00Z  Mon 2026-03-30 08:00')
 })
 
+it('shows when each run is due if runs are delayed, from the first one that is still to come', () => {
+  const table = tableOf({ everySeconds: 3600, jitterSeconds: 1800 }, 2)
+  expect(table).toEqual([
+    'every 3600s, jitter 1800s',
+    'SLOT                  LOCAL TIME            RUN DUE',
+    '2026-03-28T00:00:00Z  Sat 2026-03-28 00:00  2026-03-28T00:14:46Z',
+    '2026-03-28T01:00:00Z  Sat 2026-03-28 01:00  2026-03-28T01:09:11Z',
+  ])
+})
+
 it('shows nothing of a spec that cannot be understood', () => {
   expect(tableOf({ schedules: ['61 * * * *'] }, 1)).toBeUndefined()
 })

@@ -35,7 +35,6 @@ it('makes the job of a slot', () => {
     queue: 'files',
     name: 'backup',
     data: { at: '2026-11-29T00:00:00Z' },
-    dueAtMs: slot * 1000,
     attempts: 3,
     backoffMs: 60_000,
     bullPriority: 1,
@@ -50,14 +49,30 @@ it('schedules that are due at the same times share what was compiled of them', (
   const nightly = slotsOf({ schedules: ['0 3 * * *'], timeZone: 'Europe/Berlin' })
   expect(nightly).toBeDefined()
   expect(slotsOf({ schedules: ['0 3 * * *'], timeZone: 'Europe/Berlin', suspend: true })).toBe(nightly)
+  expect(slotsOf({ schedules: ['0 3 * * *'], timeZone: 'Europe/Berlin', jitterSeconds: 60 })).toBe(nightly)
   expect(slotsOf({ schedules: ['0 3 * * *'], timeZone: 'Europe/Paris' })).not.toBe(nightly)
   expect(slotsOf({ schedules: ['0 4 * * *'], timeZone: 'Europe/Berlin' })).not.toBe(nightly)
+})
+
+it.each<[Spec, object]>([
+  [
+    { everySeconds: 60, jitterSeconds: 30 },
+    { everySeconds: 60, jitterSeconds: 30 },
+  ],
+  // No delay is the same timing as none that is written: adding it is no edit.
+  [{ everySeconds: 60, jitterSeconds: 0 }, { everySeconds: 60 }],
+])('the timing of %j is %j', (spec, timing) => {
+  const understood = understandSchedule(scheduleOf(spec))
+  expect(understood.ok && understood.plan).toMatchObject({ timing, seed: 'acme/bkup' })
+  expect(understood.ok && understood.plan.timing).toEqual(timing)
 })
 
 describe('a faulty schedule is refused with the field of the fault', () => {
   it.each<[string, Spec, readonly (readonly [string, string])[]]>([
     ['nothing', {}, []],
     ['an interval', { everySeconds: 60 }, []],
+    ['a delay', { everySeconds: 60, jitterSeconds: 59 }, []],
+    ['a delay as long as the interval', { schedules: ['*/15 * * * *'], jitterSeconds: 900 }, [['InvalidSchedule', 'spec.jitterSeconds']]],
     ['each expression', { schedules: ['0 1 * * 0', 'x', '0 0 30 2 *'] }, [2, 1].map((at) => ['InvalidSchedule', `spec.schedules[${at}]`])],
     ['the time zone', { timeZone: 'Mars/Base' }, [['InvalidTimeZone', 'spec.timeZone']]],
     [

@@ -6,6 +6,7 @@ import { compileJobTemplate } from '../graph/index.ts'
 import {
   defaultClockRule,
   defaultPendingSeconds,
+  findJitterFault,
   generationOf,
   parseTiming,
   executionsPlace,
@@ -37,9 +38,12 @@ type StaticPlan = Omit<SchedulePlan, 'epoch' | 'statusSlot'>
 export type ScheduleFaultReason =
   'InvalidSchedule' | 'InvalidTimeZone' | 'InvalidCalendar' | 'InvalidExpression' | 'InvalidNumber' | 'PayloadTooLarge'
 
+/** The job of a slot. When it is due is a matter of the ledger. */
+export type SlotJob = Omit<PlacedJob, 'dueAtMs'>
+
 /** What each slot starts. */
 export type SlotStart =
-  | { readonly kind: 'Task'; readonly jobOf: (ledger: string, doneQueue: string, slot: Slot) => PlacedJob }
+  | { readonly kind: 'Task'; readonly jobOf: (ledger: string, doneQueue: string, slot: Slot) => SlotJob }
   | { readonly kind: 'Job'; readonly templateOf: (slot: Slot) => JobTemplate }
   | { readonly kind: 'Graph'; readonly dependency: string; readonly executionOf: (ledger: string, slot: Slot) => NewExecution }
 
@@ -181,7 +185,7 @@ function jobOf(
   task: TaskTemplate,
   payload: CompiledDocument,
   { ledger, doneQueue, slot }: { readonly ledger: string; readonly doneQueue: string; readonly slot: Slot },
-): PlacedJob {
+): SlotJob {
   return {
     id: slotJobId(ledger, slot),
     doneQueue,
@@ -189,7 +193,6 @@ function jobOf(
     queue: task.queue,
     name: task.type,
     data: payload.evaluate({ slot: slotTime(slot) }),
-    dueAtMs: slot * 1000,
     attempts: task.retry.maxRetries + 1,
     ...(task.retry.maxRetries === 0 ? {} : { backoffMs: task.retry.initialDelaySeconds * 1000 }),
     ...(task.priority === undefined ? {} : { bullPriority: 101 - task.priority }),
@@ -205,19 +208,20 @@ export function understandParameters(
   return payload && ((variables) => payload.evaluate(variables) as Readonly<Record<string, unknown>>)
 }
 
-/** What the hashes of a schedule follow from: its name, whatever else of it changes. */
-function hashSeedOf({ metadata: { namespace = '', name } }: TaskSchedule): string {
+/** What the hashes and delays of a schedule follow from: its name, whatever else of it changes. */
+function seedOf({ metadata: { namespace = '', name } }: TaskSchedule): string {
   return `${namespace}/${name}`
 }
 
 /** When a schedule is due, each `H` resolved: a ledger that keeps it says by itself when its slots were due. */
 export function timingOf(schedule: TaskSchedule): Timing {
-  const { startTime, endTime, maxRuns, calendars, timeZone, engine } = schedule.spec
+  const { startTime, endTime, maxRuns, jitterSeconds, calendars, timeZone, engine } = schedule.spec
   return {
     ...timingMember(schedule),
     ...(startTime === undefined ? {} : { startTime: Math.ceil(Date.parse(startTime) / 1000) }),
     ...(endTime === undefined ? {} : { endTime: Math.floor(Date.parse(endTime) / 1000) }),
     ...(maxRuns === undefined ? {} : { maxRuns }),
+    ...(jitterSeconds ? { jitterSeconds } : {}),
     ...(engine === 'Taskmill' ? {} : { engine }),
     ...(calendars === undefined ? {} : { calendars: { rules: hashOf([calendarRulesOf(calendars), timeZone]) } }),
   }
@@ -233,7 +237,7 @@ function timingMember(schedule: TaskSchedule): Timing {
   switch (timing.kind) {
     case 'schedules':
       return {
-        schedules: timing.value.map((each) => resolveHashes(each, hashSeedOf(schedule))),
+        schedules: timing.value.map((each) => resolveHashes(each, seedOf(schedule))),
         timeZone: spec.timeZone,
         // The same slots have the same timing, so that a default that is written out changes nothing.
         ...(spec.dst === undefined || isDefaultRule(spec.dst) ? {} : { dst: spec.dst }),
@@ -268,18 +272,28 @@ const unusedTimings = new FinalizationRegistry<string>((text) => {
   if (compiledTimings.get(text)?.slots.deref() === undefined) compiledTimings.delete(text)
 })
 
-/** Returns the slots, or undefined and one fault per wrong expression. */
-function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): Due | undefined {
-  const timing = timingOf(schedule)
+function compileTiming(timing: Timing) {
   const text = JSON.stringify(timing)
   const known = compiledTimings.get(text)
   const slots = known?.slots.deref()
-  if (known !== undefined && slots !== undefined) return { timing: known.timing, slots }
+  if (known !== undefined && slots !== undefined) return { ok: true, due: { timing: known.timing, slots } } as const
   const parsed = parseTiming(timing)
+  if (!parsed.ok) return parsed
+  compiledTimings.set(text, { timing, slots: new WeakRef(parsed.slots) })
+  unusedTimings.register(parsed.slots, text)
+  return { ok: true, due: { timing, slots: parsed.slots } } as const
+}
+
+/** Returns the slots, or undefined and one fault per wrong expression. A wrong delay is a fault beside them. */
+function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultReason>[]): Due | undefined {
+  const { jitterSeconds, ...timing } = timingOf(schedule)
+  const parsed = compileTiming(timing)
   if (parsed.ok) {
-    compiledTimings.set(text, { timing, slots: new WeakRef(parsed.slots) })
-    unusedTimings.register(parsed.slots, text)
-    return { timing, slots: parsed.slots }
+    const due = { ...parsed.due, seed: seedOf(schedule) }
+    if (jitterSeconds === undefined) return due
+    const message = findJitterFault(due.slots, jitterSeconds)
+    if (message !== undefined) faults.push({ reason: 'InvalidSchedule', field: 'spec.jitterSeconds', message })
+    return { ...due, timing: { ...due.timing, jitterSeconds } }
   }
   if (!('schedules' in timing) || !parsed.field.startsWith('schedules[')) {
     const reason = parsed.field === 'timeZone' ? 'InvalidTimeZone' : 'InvalidSchedule'
@@ -290,7 +304,7 @@ function understandTiming(schedule: TaskSchedule, faults: Fault<ScheduleFaultRea
   for (const [index, expression] of (schedule.spec.schedules ?? []).entries()) {
     const one = parseTiming(
       { schedules: [expression], timeZone: timing.timeZone, ...(timing.dst && { dst: timing.dst }) },
-      hashSeedOf(schedule),
+      seedOf(schedule),
     )
     if (!one.ok) faults.push({ reason: 'InvalidSchedule', field: `spec.schedules[${index}]`, message: one.message })
   }

@@ -8,6 +8,8 @@ import { countUndecided, emptyLedger } from './transitions.ts'
 type Row = {
   readonly name: string
   readonly everySeconds: number
+  /** With 60, the slots 100, 200 and 300 are due at 117, 235 and 335. */
+  readonly jitterSeconds?: number
   readonly now: number
   readonly plan?: Partial<SchedulePlan>
   readonly ledger?: Partial<Ledger>
@@ -100,14 +102,65 @@ const rows: readonly Row[] = [
     ledger: { open: [{ slot: 200, state: 'Final', generation: 'a', epoch: 1 }] },
     fire: [100, 300],
   },
+  { name: 'a delayed run is not due before the end of its delay', everySeconds: 100, jitterSeconds: 60, now: 116, fire: [] },
+  { name: 'a delayed run is due at the end of its delay', everySeconds: 100, jitterSeconds: 60, now: 117, fire: [100] },
+  {
+    name: 'of delayed runs those are late whose delays have ended',
+    everySeconds: 100,
+    jitterSeconds: 60,
+    now: 334,
+    plan: { missedRuns: 'All' },
+    fire: [100, 200],
+  },
+  {
+    name: 'Skip: a run fires up to 30 s after the end of its delay',
+    everySeconds: 100,
+    jitterSeconds: 60,
+    now: 147,
+    plan: { missedRuns: 'Skip' },
+    fire: [100],
+  },
+  {
+    name: 'Skip: a run is missed more than 30 s after the end of its delay',
+    everySeconds: 100,
+    jitterSeconds: 60,
+    now: 148,
+    plan: { missedRuns: 'Skip' },
+    fire: [],
+    missed: { Skipped: 1 },
+  },
+  {
+    name: 'the starting deadline counts from the end of the delay',
+    everySeconds: 100,
+    jitterSeconds: 60,
+    now: 137,
+    plan: { startingDeadlineSeconds: 20 },
+    fire: [100],
+  },
+  {
+    name: 'a run is missed when the starting deadline after its delay has passed',
+    everySeconds: 100,
+    jitterSeconds: 60,
+    now: 138,
+    plan: { startingDeadlineSeconds: 20 },
+    fire: [],
+    missed: { StartingDeadlineExceeded: 1 },
+  },
 ]
 
 describe('due slots', () => {
-  it.each(rows)('$name', ({ everySeconds, now, plan = {}, ledger = {}, fire, missed = {} }) => {
-    const timing = { everySeconds }
+  it.each(rows)('$name', ({ everySeconds, jitterSeconds, now, plan = {}, ledger = {}, fire, missed = {} }) => {
+    const timing = { everySeconds, ...(jitterSeconds !== undefined && { jitterSeconds }) }
     const parsed = parseTiming(timing)
     if (!parsed.ok) throw new Error(parsed.message)
-    const defaults = { suspended: false, concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a' } as const
+    const defaults = {
+      suspended: false,
+      concurrencyPolicy: 'Allow',
+      missedRuns: 'Latest',
+      missedRunsLimit: 10,
+      generation: 'a',
+      seed: 'acme/digest',
+    } as const
     const whole: SchedulePlan = { ...defaults, epoch: 1, createdAtMs: 0, ...plan, timing, slots: parsed.slots }
     const found = decideDueSlots({ ...emptyLedger(timing, false, 0), ...ledger }, whole, now * 1000)
     expect(found.fire).toEqual(fire)
@@ -201,7 +254,14 @@ describe('the number of missed slots after a long outage', () => {
 function planOf(everySeconds: number, change: Partial<SchedulePlan> = {}): SchedulePlan {
   const parsed = parseTiming({ everySeconds })
   if (!parsed.ok) throw new Error(parsed.message)
-  const defaults = { suspended: false, concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a' } as const
+  const defaults = {
+    suspended: false,
+    concurrencyPolicy: 'Allow',
+    missedRuns: 'Latest',
+    missedRunsLimit: 10,
+    generation: 'a',
+    seed: 'acme/digest',
+  } as const
   return { ...defaults, epoch: 1, createdAtMs: 0, ...change, timing: { everySeconds }, slots: parsed.slots }
 }
 const placed = (slot: number): OpenSlot => ({ slot, state: 'Placed', generation: 'a', epoch: 1 })

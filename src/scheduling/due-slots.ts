@@ -1,6 +1,8 @@
 import type { Slot } from '../contract/index.ts'
 import { deadlineOf, earliest, endPatienceMs } from './ending-runs.ts'
+import { dueAt, dueUpTo } from './jitter.ts'
 import {
+  dueOf,
   isQueueGeneration,
   type Ledger,
   type MissedReason,
@@ -28,7 +30,7 @@ type DueSlots = {
 }
 
 /**
- * Decides each slot between the cursor and now that is not open yet: it fires, or it is missed for a reason.
+ * Decides each due slot after the cursor that is not open yet: it fires, or it is missed for a reason.
  * - `Latest` fires the slots of the last 5 s; if there are none, the newest one.
  * - `Skip` does the same, but never fires a slot that is more than 30 s late.
  * - `All` fires the newest `missedRunsLimit` slots, including those of the last 5 s.
@@ -42,14 +44,14 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
   const handled = new Set(open.map(({ slot }) => slot))
   // After maxRuns no slot is due, so that none is missed either.
   const left = runsLeft(ledger, plan.timing)
-  const newest = left === 0 ? [] : plan.slots.between(cursor, slotAt(nowMs), maxWalkedSlots)
+  const newest = left === 0 ? [] : plan.slots.between(cursor, dueUpTo(plan, slotAt(nowMs)), maxWalkedSlots)
   const due = newest.filter((slot) => !handled.has(slot))
   const missed = new Map<MissedReason, MissedRuns>()
   const miss = (reason: MissedReason, slots: readonly Slot[] | MissedRuns): void => {
     const added = 'count' in slots ? slots : missedRunsOf(slots)
     if (added.count > 0) missed.set(reason, addMissed(missed.get(reason) ?? missedRunsOf([]), added))
   }
-  const lateBy = (slot: Slot): number => nowMs - slot * 1000
+  const lateBy = (slot: Slot): number => nowMs - dueAt(plan, slot) * 1000
 
   // First the deadline: a slot that is too late is missed, whatever the other policies say.
   const deadlineMs = (plan.startingDeadlineSeconds ?? Infinity) * 1000
@@ -58,7 +60,7 @@ export function decideDueSlots(ledger: Ledger, plan: SchedulePlan, nowMs: number
     due.filter((slot) => lateBy(slot) > deadlineMs),
   )
   // Slots before the newest 100 are only counted: no policy fires them.
-  const newestTooLate = Math.ceil((nowMs - deadlineMs) / 1000) - 1
+  const newestTooLate = deadlineMs === Infinity ? -Infinity : dueUpTo(plan, Math.ceil((nowMs - deadlineMs) / 1000) - 1)
   const olderUntil = newest.length < maxWalkedSlots ? cursor : (newest[0] ?? cursor) - 1
   miss('StartingDeadlineExceeded', countOlder(plan.slots, open, cursor, Math.min(olderUntil, newestTooLate)))
   miss(olderReason[plan.missedRuns], countOlder(plan.slots, open, Math.max(cursor, newestTooLate), olderUntil))
@@ -151,19 +153,24 @@ export function canPlaceAhead({ concurrencyPolicy, generation }: Pick<SchedulePl
 export function findSlotsAhead(ledger: Ledger, plan: SchedulePlan, nowMs: number): readonly Slot[] {
   if (plan.suspended || plan.isHeld === true || !canPlaceAhead(plan)) return []
   const now = slotAt(nowMs)
-  const waiting = ledger.open.filter(({ slot }) => slot > now)
-  const first = plan.slots.next(Math.max(now, ledger.cursor, ...waiting.map(({ slot }) => slot)))
+  const waiting = ledger.open.filter((open) => dueOf(open) > now)
+  const first = plan.slots.next(newestKnown(ledger, plan, now))
   const most = Math.min(mostAhead, waiting.length + runsLeft(ledger, plan.timing))
   if (first === undefined || waiting.length >= mostAhead / 2) return []
-  if (first > now + (waiting.length === 0 ? aheadSeconds : refillSeconds)) return []
+  if (dueAt(plan, first) > now + (waiting.length === 0 ? aheadSeconds : refillSeconds)) return []
   const slots: Slot[] = []
   for (
     let slot: Slot | undefined = first;
-    slot !== undefined && slot <= now + aheadSeconds && waiting.length + slots.length < most;
+    slot !== undefined && dueAt(plan, slot) <= now + aheadSeconds && waiting.length + slots.length < most;
     slot = plan.slots.next(slot)
   )
     slots.push(slot)
   return slots
+}
+
+/** Up to where no slot is left for the future: it is due, decided, or has a job. */
+function newestKnown({ cursor, open }: Ledger, plan: SchedulePlan, now: Slot): Slot {
+  return Math.max(dueUpTo(plan, now), cursor, ...open.map(({ slot }) => slot))
 }
 
 /** Returns the next time (Unix ms) at which there may be something to do although nothing happens; undefined: never. */
@@ -174,24 +181,25 @@ export function findNextWake(
   nowMs: number,
 ): number | undefined {
   const now = slotAt(nowMs)
-  const waiting = ledger.open.filter(({ slot }) => slot > now).map(({ slot }) => slot)
+  const waiting = ledger.open.filter((open) => dueOf(open) > now)
   const isIdle = plan.suspended || plan.isHeld === true || runsLeft(ledger, plan.timing) === 0
-  const next = isIdle ? undefined : plan.slots.next(Math.max(now, ledger.cursor, ...waiting))
+  const next = isIdle ? undefined : plan.slots.next(newestKnown(ledger, plan, now))
   const refill = (): number | undefined => {
     if (next === undefined) return undefined
-    if (!canPlaceAhead(plan)) return next * 1000
-    return Math.max(now + 1, next - (waiting.length === 0 ? aheadSeconds : refillSeconds)) * 1000
+    const due = dueAt(plan, next)
+    if (!canPlaceAhead(plan)) return due * 1000
+    return Math.max(now + 1, due - (waiting.length === 0 ? aheadSeconds : refillSeconds)) * 1000
   }
   // A slot that waits is missed after its starting deadline, also without any event.
   const [firstWaiting] = waitingSlots(ledger)
   const expiry =
     firstWaiting === undefined || plan.startingDeadlineSeconds === undefined || plan.isHeld === true
       ? undefined
-      : (firstWaiting + plan.startingDeadlineSeconds) * 1000 + 1
+      : (dueAt(plan, firstWaiting) + plan.startingDeadlineSeconds) * 1000 + 1
   const deadlines = ledger.active.map((run) => deadlineOf(run, plan, looked.get(run.slot), nowMs))
   // Those that had ended before they could be cancelled.
   const end = ledger.active.some(({ ending }) => ending !== undefined) ? nowMs + endPatienceMs : undefined
   // A placed slot must be marked as dispatched when it is due.
-  const firstPlaced = waiting[0] === undefined ? undefined : waiting[0] * 1000
+  const firstPlaced = waiting[0] === undefined ? undefined : dueOf(waiting[0]) * 1000
   return earliest(firstPlaced, waiting.length >= mostAhead / 2 ? undefined : refill(), expiry, end, ...deadlines)
 }

@@ -11,6 +11,7 @@ const empty = emptyLedger(timing, false, 0)
 const plan: SchedulePlan = {
   timing,
   slots: parsed.slots,
+  seed: 'acme/nightly',
   suspended: false,
   concurrencyPolicy: 'Forbid',
   missedRuns: 'Latest',

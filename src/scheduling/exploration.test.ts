@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import type { Slot } from '../contract/index.ts'
 import {
   type CancelResult,
+  dueOf,
   hasSameExecutor,
   type Knowledge,
   type Ledger,
@@ -16,6 +17,7 @@ import {
   type SchedulePlan,
   type Step,
 } from './ledger.ts'
+import { dueUpTo } from './jitter.ts'
 import { nextStep } from './next-step.ts'
 import { parseTiming } from './timing.ts'
 
@@ -30,8 +32,12 @@ type JobModel = {
   readonly startedAt?: Slot
   readonly hasDone: boolean
   readonly generation: string
+  /** No worker takes it before, if that is later than its slot. */
+  readonly dueAt?: Slot
   /** Something of another kind runs for the slot too. */
   readonly isDoubled?: true
+  /** It was due before the timing by which it was placed was adopted. */
+  readonly isRetroactive?: true
 }
 
 type LeaderModel = {
@@ -58,6 +64,8 @@ type World = {
   readonly jobs: readonly (readonly [Slot, JobModel])[]
   readonly leaders: readonly (LeaderModel | undefined)[]
   readonly crashes: number
+  /** When the last edit of the timing was seen by who adopted it, where all plans have the same slots. */
+  readonly adoptedAt?: Slot
 }
 
 type Scenario = {
@@ -66,6 +74,8 @@ type Scenario = {
   readonly crashes: number
   /** No second leader comes: that keeps the states few where there are many edits. */
   readonly isAlone?: true
+  /** No edit moves a slot: each of them is run or missed, whenever it is edited. */
+  readonly hasSameSlots?: true
   /** The plan after each edit; the first holds at the start. */
   readonly plans: readonly Partial<SchedulePlan>[]
   /** Of this slot the template of this generation makes nothing. */
@@ -86,6 +96,8 @@ type Mutation = {
 /** Seconds of one step of the model's time: a slot every other step, so that the 90 s ahead hold one or two of them. */
 const tick = 30
 const everyTwo = { everySeconds: 2 * tick }
+/** By the name of the schedule, the runs of the first three slots are due within the step of time after them. */
+const delayed = { ...everyTwo, jitterSeconds: tick }
 
 function planOf(scenario: Scenario, edits: number, epoch: number): SchedulePlan {
   const change = scenario.plans[edits] ?? {}
@@ -98,6 +110,7 @@ function planOf(scenario: Scenario, edits: number, epoch: number): SchedulePlan 
     missedRuns: 'All',
     missedRunsLimit: 10,
     generation: 'a',
+    seed: 'acme/digest',
     createdAtMs: 0,
     ...change,
     timing,
@@ -202,8 +215,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
     case 'Write':
     case 'Delete': {
       // What a queue would hold if placing were not a part of the write.
-      const refusedWorld =
-        mutation.placesAnyway === true ? withPlaced(world, placesOf(step), (slot) => writtenGeneration(step, slot)) : world
+      const refusedWorld = mutation.placesAnyway === true && step.kind === 'Write' ? withPlaced(world, placesOf(step), step.ledger) : world
       if (isFenced) return withLeader(refusedWorld, ignorant)
       if (leader.seen?.revision !== world.stored.revision && mutation.blindWrites !== true) return withLeader(refusedWorld, ignorant)
       if (step.kind === 'Write' && mutation.noWindow !== true) {
@@ -212,7 +224,10 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
       }
       const stored = { revision: world.stored.revision + 1, ledger: step.kind === 'Write' ? step.ledger : undefined }
       const places = placesOf(step)
-      const next = withPlaced({ ...world, stored }, places, (slot) => generationIn(stored.ledger, slot))
+      const adopted = step.kind === 'Write' &&
+        step.what === 'retime' &&
+        scenario.hasSameSlots === true && { adoptedAt: (step.notBeforeMs ?? 0) / 1000 }
+      const next = withPlaced({ ...world, ...adopted, stored }, places, stored.ledger)
       // What was intended although the template makes nothing of it.
       const intended =
         stored.ledger?.open.filter((open) => open.state === 'Intended' && isRefused(scenario, open.slot, open.generation)) ?? []
@@ -225,7 +240,7 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
       const generationOf = (slot: Slot) => leader.seen?.ledger?.open.find((open) => open.slot === slot)?.generation ?? ''
       const refused = step.slots.filter((slot) => isRefused(scenario, slot, generationOf(slot)))
       const accepted = step.slots.filter((slot) => !refused.includes(slot))
-      const next = withPlaced(world, accepted, generationOf)
+      const next = withPlaced(world, accepted, leader.seen?.ledger)
       const removed = leader.removed.filter(([slot]) => !step.slots.includes(slot))
       const placed = [...new Set([...leader.placed, ...accepted])].toSorted((a, b) => a - b)
       return withLeader(next, { ...idle, placed, removed, ...(refused.length > 0 && { refused }) })
@@ -273,12 +288,15 @@ function carryOut(world: World, at: number, leader: LeaderModel, step: Step, sce
   }
 }
 
-function withPlaced(world: World, slots: readonly Slot[], generationOf: (slot: Slot) => string): World {
+/** By the ledger that says so. */
+function withPlaced(world: World, slots: readonly Slot[], ledger: Ledger | undefined): World {
   let next = world
   for (const slot of slots) {
     const job = jobOf(next, slot)
-    const generation = generationOf(slot)
-    if (job === undefined) next = withJob(next, slot, { state: 'Ready', runs: 0, hasDone: true, generation })
+    const { generation = '', dueAt } = entryIn(ledger, slot) ?? {}
+    const placed: JobModel = { state: 'Ready', runs: 0, hasDone: true, generation, ...(dueAt !== undefined && { dueAt }) }
+    const isRetroactive = (dueAt ?? slot) <= (world.adoptedAt ?? -Infinity)
+    if (job === undefined) next = withJob(next, slot, isRetroactive ? { ...placed, isRetroactive } : placed)
     else if (job.state === 'Cancelled' || !hasSameExecutor(job.generation, generation)) {
       next = withJob(next, slot, { ...job, isDoubled: true })
     }
@@ -286,10 +304,8 @@ function withPlaced(world: World, slots: readonly Slot[], generationOf: (slot: S
   return next
 }
 
-const writtenGeneration = (step: Step, slot: Slot): string => generationIn(step.kind === 'Write' ? step.ledger : undefined, slot)
-
-const generationIn = (ledger: Ledger | undefined, slot: Slot): string =>
-  [...(ledger?.open ?? []), ...(ledger?.active ?? [])].find((each) => each.slot === slot)?.generation ?? ''
+const entryIn = (ledger: Ledger | undefined, slot: Slot) =>
+  [...(ledger?.open ?? []), ...(ledger?.active ?? [])].find((each) => each.slot === slot)
 
 /** The leader, which forgets that these slots were refused. */
 function without({ refused, ...leader }: LeaderModel, slots: readonly Slot[]): LeaderModel {
@@ -308,7 +324,7 @@ function successors(world: World, scenario: Scenario, mutation: Mutation): World
   if (world.nowSlot < scenario.until * tick) next.push({ ...world, nowSlot: world.nowSlot + tick })
   if (world.edits + 1 < scenario.plans.length) next.push({ ...world, edits: world.edits + 1 })
   for (const [slot, job] of world.jobs) {
-    if (job.state === 'Ready' && slot <= world.nowSlot) next.push(withJob(world, slot, started(job, world, scenario)))
+    if (job.state === 'Ready' && dueOf({ slot, ...job }) <= world.nowSlot) next.push(withJob(world, slot, started(job, world, scenario)))
     if (job.state === 'Running') next.push(withJob(world, slot, { ...job, state: 'Ended' }))
   }
   for (const [at, leader] of world.leaders.entries()) {
@@ -353,7 +369,10 @@ function broken(world: World, scenario: Scenario): string | undefined {
   const isForNothing = refuses !== undefined && isLastToReplace(scenario, refuses.slot)
   if (isForNothing && world.jobs.some(([, { state }]) => state === 'Cancelled'))
     return 'a run was cancelled for a slot of which nothing can be made'
-  for (const [slot, { isDoubled }] of world.jobs) if (isDoubled) return `slot ${slot} was placed twice`
+  for (const [slot, { isDoubled, isRetroactive }] of world.jobs) {
+    if (isDoubled) return `slot ${slot} was placed twice`
+    if (isRetroactive) return `slot ${slot} was placed by an edit after its run was due`
+  }
   const live = world.jobs.filter(([, { state }]) => state === 'Ready' || state === 'Running').map(([slot]) => slot)
   if (isOneAtATime(scenario) && live.length > 1) return `slots ${live.join(' and ')} have jobs at the same time`
   const { fails } = scenario
@@ -385,7 +404,9 @@ function settle(world: World, scenario: Scenario, mutation: Mutation): World {
     leaders: [undefined, { epoch: world.epoch, placed: [], removed: [] }],
   }
   for (let steps = 0; steps < 500; steps++) {
-    const job = current.jobs.find(([slot, { state }]) => state === 'Running' || (state === 'Ready' && slot <= current.nowSlot))
+    const job = current.jobs.find(
+      ([slot, each]) => each.state === 'Running' || (each.state === 'Ready' && dueOf({ slot, ...each }) <= current.nowSlot),
+    )
     if (job !== undefined) {
       const [slot, model] = job
       current = withJob(current, slot, model.state === 'Running' ? { ...model, state: 'Ended' } : started(model, current, scenario))
@@ -416,11 +437,12 @@ function unaccounted(world: World, scenario: Scenario): string | undefined {
   const refused = ledger.lastFailure?.reason === 'Refused' ? 1 : 0
   if (ledger.dispatched !== ran + refused) return `${ledger.dispatched} dispatched, ${ran} ran, ${refused} refused`
   if (ledger.lastFailure?.reason === 'JobRemoved') return 'a run that the schedule cancelled counts as removed by someone'
-  if (ledger.active.length > 0 && ledger.active.some(({ slot }) => slot <= world.nowSlot)) return 'a run that has ended counts as active'
-  if (ledger.open.some(({ slot, state }) => slot <= world.nowSlot && state !== 'Final')) return 'a due slot is open'
+  if (ledger.active.length > 0 && ledger.active.some((run) => dueOf(run) <= world.nowSlot)) return 'a run that has ended counts as active'
+  if (ledger.open.some((open) => dueOf(open) <= world.nowSlot && open.state !== 'Final')) return 'a due slot is open'
   const missed = Object.values(ledger.missed).reduce((sum, { count }) => sum + count, 0)
-  const isEdited = scenario.plans.length > 1 && !scenario.plans.some(({ isHeld }) => isHeld)
-  const due = Math.min(Math.floor(world.nowSlot / (2 * tick)), last?.timing?.maxRuns ?? Infinity)
+  const isEdited = scenario.plans.length > 1 && scenario.hasSameSlots !== true && !scenario.plans.some(({ isHeld }) => isHeld)
+  const plan = planOf(scenario, world.edits, world.epoch)
+  const due = Math.min(plan.slots.between(0, dueUpTo(plan, world.nowSlot), 100).length, plan.timing.maxRuns ?? Infinity)
   if (!isEdited && ran + refused + missed !== due) return `${due} due, ${ran} ran, ${refused} refused, ${missed} missed`
   return undefined
 }
@@ -703,6 +725,57 @@ const scenarios: readonly Scenario[] = [
     plans: [{ concurrencyPolicy: 'Queue' }, { concurrencyPolicy: 'Queue', deletion: 'Delete' }],
   },
   { name: 'deleted, racing with the start', until: 2, crashes: 1, plans: [{}, { deletion: 'Delete' }] },
+  { name: 'a delayed run, placed ahead', until: 3, crashes: 2, plans: [{ timing: delayed }] },
+  { name: 'a delayed run, decided when it is due', until: 5, crashes: 1, plans: [{ timing: delayed, concurrencyPolicy: 'Forbid' }] },
+  { name: 'a delayed graph', until: 3, crashes: 2, plans: [{ timing: delayed, generation: 'a/.execution' }] },
+  {
+    name: 'a delay that is taken away, placed ahead',
+    until: 3,
+    crashes: 1,
+    isAlone: true,
+    hasSameSlots: true,
+    plans: [{ timing: delayed }, { timing: everyTwo }],
+  },
+  {
+    name: 'a delay that is taken away and comes back, decided when it is due',
+    until: 5,
+    crashes: 1,
+    isAlone: true,
+    hasSameSlots: true,
+    plans: [
+      { timing: delayed, concurrencyPolicy: 'Forbid' },
+      { timing: everyTwo, concurrencyPolicy: 'Forbid' },
+      { timing: delayed, concurrencyPolicy: 'Forbid' },
+    ],
+  },
+  {
+    name: 'a delay that is added, placed ahead',
+    until: 3,
+    crashes: 1,
+    isAlone: true,
+    hasSameSlots: true,
+    plans: [{ timing: everyTwo }, { timing: delayed }],
+  },
+  {
+    name: 'a delayed Job, suspended and resumed before it is due',
+    until: 5,
+    crashes: 1,
+    isAlone: true,
+    hasSameSlots: true,
+    plans: [
+      { timing: delayed, generation: 'a/.job' },
+      { timing: delayed, generation: 'a/.job', suspended: true },
+      { timing: delayed, generation: 'a/.job' },
+    ],
+  },
+  {
+    name: 'a delayed run whose template is edited before it is due',
+    until: 3,
+    crashes: 1,
+    isAlone: true,
+    hasSameSlots: true,
+    plans: [{ timing: delayed }, { timing: delayed, generation: 'b' }],
+  },
 ]
 
 describe('every interleaving', () => {
@@ -912,6 +985,26 @@ const mutations: Readonly<Record<string, { readonly mutation: Mutation; readonly
     },
     found: /maxRuns is 1/u,
     among: /one run at most$/u,
+  },
+  'an edit fires what was due before it': {
+    mutation: {
+      step: (step, before) =>
+        step.kind === 'Write' && step.what === 'retime'
+          ? asWritten(step, (ledger) => ({ ...ledger, cursor: before?.cursor ?? ledger.cursor, missed: before?.missed ?? {} }))
+          : step,
+    },
+    found: /by an edit after its run was due/u,
+    among: /a delay that is taken away/u,
+  },
+  'an edit forgets a delayed slot': {
+    mutation: {
+      step: (step, before, { nowSlot }) =>
+        step.kind === 'Write' && step.what === 'retime'
+          ? asWritten(step, (ledger) => ({ ...ledger, cursor: nowSlot, missed: before?.missed ?? {} }))
+          : step,
+    },
+    found: /due, .* ran/u,
+    among: /a delay that is taken away/u,
   },
   'a started job counts as taken back': {
     mutation: {

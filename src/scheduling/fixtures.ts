@@ -17,7 +17,7 @@ export function planOf(change: Partial<SchedulePlan> = {}): SchedulePlan {
   if (!parsed.ok) throw new Error(parsed.message)
   const rest = { suspended: false, concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a' } as const
   const slots = change.calendars === undefined ? parsed.slots : withCalendars(parsed.slots, change.calendars)
-  return { ...rest, epoch: 1, createdAtMs: start * 1000, ...change, timing, slots }
+  return { ...rest, seed: 'acme/digest', epoch: 1, createdAtMs: start * 1000, ...change, timing, slots }
 }
 
 function cancelledBy(job: RunObservation | undefined, isStoppable: boolean): CancelResult {

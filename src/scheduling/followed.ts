@@ -8,8 +8,10 @@
  */
 import { type Slot, slotTime } from '../contract/index.ts'
 import { decideDueSlots } from './due-slots.ts'
+import { dueAt } from './jitter.ts'
 import {
   type ActiveRun,
+  dueOf,
   generationOf,
   hashOfGeneration,
   type Knowledge,
@@ -114,17 +116,25 @@ export function handOver(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ste
     let next = timed
     for (const { reason, slots } of missed) next = withMissed(next, reason, slots)
     const generation = generationOf(hashOfGeneration(plan.generation), primitivePlaces[former])
-    next = withIntents(next, fire, { generation, epoch: plan.epoch, nowMs })
+    const dueMoment = (slot: Slot): Slot => dueAt(plan, slot)
+    next = withIntents(next, fire, { generation, epoch: plan.epoch, dueAt: dueMoment, nowMs })
     const passed = [...fire, ...missed.map(({ slots }) => slots.lastSlot)]
-    return { kind: 'Write', what: 'hand over', ledger: withCursor(next, Math.max(next.cursor, ...passed)), ...notBefore(passed) }
+    const ledgerAfter = withCursor(next, Math.max(next.cursor, ...passed))
+    return { kind: 'Write', what: 'hand over', ledger: ledgerAfter, ...notBefore(passed.map(dueMoment)) }
   }
-  const dispatched = timed.open.filter(({ slot, state }) => state === 'Placed' && slot <= now).map(({ slot }) => slot)
+  const started = timed.open.filter((open) => open.state === 'Placed' && dueOf(open) <= now)
+  const dispatched = started.map(({ slot }) => slot)
   const revoked = withStates(withDispatched(timed, dispatched, plan.epoch, nowMs), (open) => {
     if (open.state === 'Waiting') return undefined
     return open.state === 'Placed' ? { ...open, state: 'Revoking', epoch: plan.epoch } : open
   })
   const next = withMissed(revoked, 'ScheduleChanged', waitingSlots(timed))
-  return { kind: 'Write', what: 'hand over', ledger: withCursor(next, Math.max(next.cursor, ...dispatched)), ...notBefore(dispatched) }
+  return {
+    kind: 'Write',
+    what: 'hand over',
+    ledger: withCursor(next, Math.max(next.cursor, ...dispatched)),
+    ...notBefore(started.map(dueOf)),
+  }
 }
 
 /** Removes primitives that exist although the ledger follows another clock. */

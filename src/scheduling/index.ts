@@ -14,6 +14,7 @@
  */
 export {
   defaultPendingSeconds,
+  dueOf,
   executionsPlace,
   generationOf,
   isQueueGeneration,
@@ -45,6 +46,7 @@ export { resolveHashes } from './cron.ts'
 export { showSlots, type ShownSlot } from './clock-notes.ts'
 export { runsLeft } from './due-slots.ts'
 export { groupChangeOf, slotForGroup } from './group.ts'
+export { dueAt, type DueSource, dueUpTo, findJitterFault } from './jitter.ts'
 export { nextStep } from './next-step.ts'
 export { type Followed, type FollowedRun, type PrimitiveEngine, primitivePlaces } from './primitive.ts'
 export { recentRuns, type RecentRun } from './recent-runs.ts'

@@ -7,9 +7,12 @@ const full: Ledger = {
   v: 1,
   timing: { schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', suspended: false },
   cursor: 100,
-  open: [{ slot: 200, state: 'Placed', generation: 'a/mail', epoch: 3 }],
+  open: [
+    { slot: 200, state: 'Placed', generation: 'a/mail', epoch: 3, dueAt: 230 },
+    { slot: 201, state: 'Revoking', generation: 'a/mail', epoch: 3, isCounted: true },
+  ],
   active: [
-    { slot: 100, generation: 'a/mail', dispatchedAtMs: 100_250.5 },
+    { slot: 100, generation: 'a/mail', dueAt: 100, dispatchedAtMs: 100_250.5 },
     {
       slot: 101,
       generation: 'a/.job',
@@ -18,7 +21,7 @@ const full: Ledger = {
     },
   ],
   dispatched: 7,
-  lastDispatched: { slot: 100, atMs: 100_250 },
+  lastDispatched: { slot: 100, dueAt: 100, atMs: 100_250 },
   lastRun: {
     slot: 0,
     succeeded: false,
@@ -44,7 +47,7 @@ describe('a stored ledger', () => {
   })
 
   it('may have fields of a later version', () => {
-    const later = { ...full, colour: 'red', open: [{ ...full.open[0], size: 3 }] }
+    const later = { ...full, colour: 'red', open: full.open.map((open) => ({ ...open, size: 3 })) }
     expect(parseLedger(JSON.stringify(later))).toEqual({ ok: true, ledger: full })
   })
 
@@ -59,6 +62,7 @@ describe('a stored ledger', () => {
     [{ at: [100, 200] }, 2],
     [{ schedules: ['0 1 * * 0'], timeZone: 'Europe/Berlin', dst: { gap: 'Skip', overlap: 'Both' } }, 2],
     [{ everySeconds: 60, startTime: 100, endTime: 200, maxRuns: 3 }, 2],
+    [{ everySeconds: 60, jitterSeconds: 30 }, 2],
   ])('with the timing %j has the version %i, and is read as it was written', (timing, v) => {
     const ledger = { ...full, ...timedBy(timing, true) }
     expect(ledger.v).toBe(v)

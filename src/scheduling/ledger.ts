@@ -11,6 +11,8 @@ export type SchedulePlan = {
   readonly timing: Timing
   /** The slots of `timing`, without those that its calendars leave out. */
   readonly slots: SlotSource
+  /** `namespace/name` of the schedule: what delays follow from. */
+  readonly seed: string
   /** The moments at which a slot may be, by the calendars. */
   readonly calendars?: Cover | undefined
   /** The calendars by which this process decided slots before: an edit of them counts what they left undecided. */
@@ -52,7 +54,7 @@ export type SchedulePlan = {
   /** How many slots the same source knows to be dispatched: `maxRuns` counts them, also if the ledger has lost them. */
   readonly statusDispatched?: number | undefined
   /**
-   * The next slots, at most `mostStatusNext`, as the status named them last: of calendars whose dates nobody has any more, these are what an edit
+   * When the next runs are due, at most `mostStatusNext`, as the status named them last: of calendars whose dates nobody has any more, these are what an edit
    * can count.
    */
   readonly statusNext?: readonly Slot[] | undefined
@@ -84,16 +86,22 @@ export type OpenSlot = {
   readonly state: (typeof openStates)[number]
   readonly generation: string
   readonly epoch: number
+  /** When its run is due, if that is later. */
+  readonly dueAt?: Slot
   /**
    * The run was dispatched before, and nothing of it has ever run. Once it is taken back, it starts anew from the present template. It was counted
    * as dispatched then.
    */
   readonly restarts?: true
+  /** It is counted as dispatched already: if it is taken back, it is neither dispatched again nor missed. */
+  readonly isCounted?: true
 }
 
 export type ActiveRun = {
   readonly slot: Slot
   readonly generation: string
+  /** When it was due, if that was later. */
+  readonly dueAt?: Slot
   readonly dispatchedAtMs: number
   readonly startedAtMs?: number
   /** It is being cancelled: what its outcome is once that is done. */
@@ -179,7 +187,7 @@ export type Ledger = {
   /** Runs that were dispatched and are not known to have ended; the newest 1,000. */
   readonly active: readonly ActiveRun[]
   readonly dispatched: number
-  readonly lastDispatched?: { readonly slot: Slot; readonly atMs: number }
+  readonly lastDispatched?: { readonly slot: Slot; readonly dueAt?: Slot; readonly atMs: number }
   readonly lastRun?: RunOutcome
   readonly lastSuccess?: RunOutcome
   readonly lastFailure?: RunOutcome
@@ -223,6 +231,11 @@ function wholeSeconds(ms: number): number {
 /** Slots that are due and wait for the run before them, in order. */
 export function waitingSlots(ledger: Pick<Ledger, 'open'>): readonly Slot[] {
   return slotsIn(ledger, 'Waiting')
+}
+
+/** When the run of a slot is due, by the timing that decided it. */
+export function dueOf({ slot, dueAt = slot }: { readonly slot: Slot; readonly dueAt?: Slot }): Slot {
+  return dueAt
 }
 
 /** The open slots in a state, in order. */

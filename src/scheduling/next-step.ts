@@ -7,7 +7,9 @@ import type { Slot } from '../contract/index.ts'
 import { canPlaceAhead, decideDueSlots, findNextWake, findSlotsAhead, runsLeft } from './due-slots.ts'
 import { earliest, endOverdueRuns, finishCancels, outcomeOfEnd } from './ending-runs.ts'
 import { nextLookAtGroup } from './group.ts'
+import { dueAt } from './jitter.ts'
 import {
+  dueOf,
   isMadeFrom,
   isQueueGeneration,
   jobsPlace,
@@ -92,8 +94,13 @@ function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePla
   const begun = [...ledger.open.filter(({ state }) => state !== 'Waiting'), ...ledger.active].map(({ slot }) => slot)
   const revoking = slotsIn(ledger, 'Revoking')
   if (begun.some((slot) => !revoking.includes(slot))) {
+    const entries = new Map(ledger.open.map((open) => [open.slot, open]))
     const generations = new Map([...ledger.open, ...ledger.active].map(({ slot, generation }) => [slot, generation]))
-    const open = unique(begun).map((slot): OpenSlot => ({ slot, state: 'Revoking', generation: generations.get(slot) ?? '', epoch }))
+    const open = unique(begun).map((slot): OpenSlot => {
+      const entry = entries.get(slot)
+      const isCounted = entry === undefined || entry.state === 'Final' || entry.restarts === true || entry.isCounted === true
+      return { slot, state: 'Revoking', generation: generations.get(slot) ?? '', epoch, ...(isCounted && { isCounted }) }
+    })
     return { kind: 'Write', what: 'revoke', ledger: { ...ledger, open: open.toSorted((a, b) => a.slot - b.slot) } }
   }
   const slots = revoking.filter((slot) => !removed.has(slot))
@@ -142,8 +149,9 @@ function restartLedger(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ledge
   const revoking = withStates(ledger, (open) => {
     if (open.state === 'Final') return open
     if (open.state === 'Waiting') return undefined
-    const { restarts: _, ...rest } = open
-    return { ...rest, state: 'Revoking', epoch: plan.epoch }
+    const { restarts, ...rest } = open
+    const isCounted = restarts === true || open.slot <= statusSlot
+    return { ...rest, state: 'Revoking', epoch: plan.epoch, ...(isCounted && { isCounted }) }
   })
   const next = withMissed(withCursor(revoking, Math.max(known, now)), 'LedgerRegressed', lost)
   return { ...next, dispatched, lastDispatched: { slot: statusSlot, atMs: statusSlot * 1000 }, regressedAtMs: nowMs }
@@ -199,13 +207,13 @@ function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed, refused }: 
   const settled = intended.filter((slot) => placed.has(slot) || places.includes(slot))
   if (settled.length === 0) return undefined
   const next = withPlaced(ledger, settled, epoch, nowMs)
-  const due = settled.filter((slot) => slot <= slotAt(nowMs))
+  const due = ledger.open.filter((open) => settled.includes(open.slot) && dueOf(open) <= slotAt(nowMs)).map(dueOf)
   return { kind: 'Write', what: 'placed', ledger: withCursor(next, next.cursor), ...notBefore(due), ...placing(places) }
 }
 
 /** The slots are dispatched if they are due; the jobs of the others wait for their time. */
 function withPlaced(ledger: Ledger, slots: readonly Slot[], epoch: number, nowMs: number): Ledger {
-  const due = slots.filter((slot) => slot <= slotAt(nowMs))
+  const due = ledger.open.filter((open) => slots.includes(open.slot) && dueOf(open) <= slotAt(nowMs)).map(({ slot }) => slot)
   return withStates(withDispatched(ledger, due, epoch, nowMs), (open) =>
     open.state === 'Intended' && slots.includes(open.slot) ? { ...open, state: 'Placed', epoch } : open,
   )
@@ -217,8 +225,6 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   if (revoking.length === 0) return undefined
   const missing = revoking.filter((slot) => !removed.has(slot))
   if (missing.length > 0) return { kind: 'Remove', slots: missing }
-  const last = ledger.lastDispatched?.slot ?? 0
-  const isKnown = (slot: Slot): boolean => slot <= ledger.cursor && slot <= last
   // A job that had already started cannot be revoked: its slot was dispatched.
   const started = revoking.filter((slot) => removed.get(slot) === 'Started')
   const again = ledger.open.flatMap(({ slot, state, restarts }) =>
@@ -226,27 +232,22 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
   )
   const back = revoking.filter((slot) => removed.get(slot) !== 'Started' && !again.includes(slot))
   // Usually a revoked slot is above the cursor and is decided again. It is at or below the cursor only if the ledger
-  // regressed or an edit came between intent and effect; then it counts as missed, unless it is known to have been dispatched.
-  const lost = back.filter((slot) => slot <= ledger.cursor && !isKnown(slot))
-  const isStale = (slot: Slot): boolean =>
-    isRetimed(ledger, plan) || ledger.open.some((open) => open.slot === slot && open.generation !== plan.generation)
-  const dispatched = withDispatched(
-    ledger,
-    started.filter((slot) => !isKnown(slot)),
-    epoch,
-    nowMs,
-  )
-  // A run that was dispatched before the deletion began, and still runs, is counted already.
-  const settled = withStates(dispatched, ({ restarts, ...open }) =>
-    started.includes(open.slot) ? { ...open, state: 'Final' } : { ...open, ...(restarts && { restarts }) },
-  )
-  const counted = withMissed(
+  // regressed, or an edit came between intent and effect or before the end of its delay; then it counts as missed, unless it is counted as
+  // dispatched.
+  const counted = new Set(ledger.open.flatMap(({ slot, isCounted }) => (isCounted === true ? [slot] : [])))
+  const lost = back.filter((slot) => slot <= ledger.cursor && !counted.has(slot))
+  const isEdited = (slot: Slot): boolean =>
+    isRetimed(ledger, plan) ||
+    slot * 1000 > (ledger.regressedAtMs ?? -Infinity) ||
+    ledger.open.some((open) => open.slot === slot && open.generation !== plan.generation)
+  const settled = withDispatched(ledger, started, epoch, nowMs)
+  const missed = withMissed(
     withoutSlots(settled, back),
     'LedgerRegressed',
-    lost.filter((slot) => !isStale(slot)),
+    lost.filter((slot) => !isEdited(slot)),
   )
-  const restarted = withRestarts(counted, again, { generation: plan.generation, epoch, nowMs })
-  const next = withMissed(restarted, editReason(ledger, plan), lost.filter(isStale))
+  const restarted = withRestarts(missed, again, { generation: plan.generation, epoch, nowMs })
+  const next = withMissed(restarted, editReason(ledger, plan), lost.filter(isEdited))
   return { kind: 'Write', what: 'taken back', ledger: withCursor(next, next.cursor) }
 }
 
@@ -256,10 +257,10 @@ function finishRemovals(ledger: Ledger, plan: SchedulePlan, { removed }: Knowled
  */
 function revokeStale(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   const isStale = ({ generation }: { generation: string }): boolean => generation !== plan.generation || !canPlaceAhead(plan)
-  const stale = ledger.open.filter((open) => open.state === 'Placed' && open.slot > slotAt(nowMs) && isStale(open)).map(({ slot }) => slot)
+  const stale = ledger.open.filter((open) => open.state === 'Placed' && dueOf(open) > slotAt(nowMs) && isStale(open))
   if (stale.length === 0) return undefined
-  const next = withStates(ledger, (open) => (stale.includes(open.slot) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))
-  return { kind: 'Write', what: 'revoke', ledger: next, ...window([], stale) }
+  const next = withStates(ledger, (open) => (stale.includes(open) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open))
+  return { kind: 'Write', what: 'revoke', ledger: next, ...window([], stale.map(dueOf)) }
 }
 
 /**
@@ -299,12 +300,13 @@ function restartUnstarted(ledger: Ledger, plan: SchedulePlan, { looked, removed 
  * write that decides its slot: queue and ledger are at one broker. Everything else is intended first.
  */
 function dispatchDue(ledger: Ledger, plan: SchedulePlan, { refused, isGroupFull }: Knowledge, nowMs: number): Step | undefined {
-  const now = slotAt(nowMs)
-  const dispatched = slotsIn(ledger, 'Placed').filter((slot) => slot <= now)
+  const placed = ledger.open.filter((open) => open.state === 'Placed' && dueOf(open) <= slotAt(nowMs))
+  const dispatched = placed.map(({ slot }) => slot)
   let next = withDispatched(ledger, dispatched, plan.epoch, nowMs)
   const due = decideDueSlots(next, plan, nowMs, isGroupFull)
   for (const { reason, slots } of due.missed) next = withMissed(next, reason, slots)
-  const by = { generation: plan.generation, epoch: plan.epoch, nowMs }
+  const dueMoment = (slot: Slot): Slot => dueAt(plan, slot)
+  const by = { generation: plan.generation, epoch: plan.epoch, dueAt: dueMoment, nowMs }
   next = withIntents(withWaiting(next, due.wait, by), due.fire, by)
   const ahead = findSlotsAhead(next, plan, nowMs)
   next = withIntents(next, ahead, by)
@@ -312,20 +314,15 @@ function dispatchDue(ledger: Ledger, plan: SchedulePlan, { refused, isGroupFull 
   const places = isQueueGeneration(plan.generation) ? begun.filter((slot) => !refused.has(slot)) : []
   next = withPlaced(next, places, plan.epoch, nowMs)
   const before = new Set(waitingSlots(ledger))
-  const passed = [
-    ...dispatched,
-    ...due.fire,
-    ...due.wait.filter((slot) => !before.has(slot)),
-    ...due.missed.map(({ slots }) => slots.lastSlot),
-  ]
-  next = withCursor(next, Math.max(ledger.cursor, ...passed))
-  if (passed.length === 0 && ahead.length === 0) return undefined
+  const decided = [...due.fire, ...due.wait.filter((slot) => !before.has(slot)), ...due.missed.map(({ slots }) => slots.lastSlot)]
+  next = withCursor(next, Math.max(ledger.cursor, ...dispatched, ...decided))
+  if (dispatched.length + decided.length + ahead.length === 0) return undefined
   return {
     kind: 'Write',
     what: places.length > 0 ? 'dispatch' : begun.length > 0 ? 'intend' : 'final',
     ledger: next,
-    ...notBefore(passed),
-    ...inTime(due.fire, plan),
+    ...notBefore([...placed.map(dueOf), ...decided.map(dueMoment)]),
+    ...inTime(due.fire.map(dueMoment), plan),
     ...placing(places),
   }
 }

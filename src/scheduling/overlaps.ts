@@ -2,7 +2,8 @@
 import { slotTime } from '../contract/index.ts'
 import { decideDueSlots } from './due-slots.ts'
 import { endPatienceMs } from './ending-runs.ts'
-import { type Ending, type Knowledge, type Ledger, type SchedulePlan, slotsIn, type Step, unsettledRun, waitingSlots } from './ledger.ts'
+import { dueAt } from './jitter.ts'
+import { dueOf, type Ending, type Knowledge, type Ledger, type SchedulePlan, type Step, unsettledRun, waitingSlots } from './ledger.ts'
 import { slotAt } from './timing.ts'
 import { withDispatched, withEndings } from './transitions.ts'
 import { inTime, notBefore } from './write-window.ts'
@@ -39,9 +40,11 @@ export function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked, refuse
   const running = ledger.active.filter(({ slot }) => !undecided.has(slot))
   const [next] = decideDueSlots(ledger, plan, nowMs).fire
   // What was placed ahead, before the policy was edited to this one, is a run like others once its slot is due.
-  const placed = slotsIn(ledger, 'Placed').filter((slot) => slot <= slotAt(nowMs))
-  if (next !== undefined && placed.length > 0)
-    return { kind: 'Write', what: 'final', ledger: withDispatched(ledger, placed, plan.epoch, nowMs), ...notBefore(placed) }
+  const placed = ledger.open.filter((open) => open.state === 'Placed' && dueOf(open) <= slotAt(nowMs))
+  if (next !== undefined && placed.length > 0) {
+    const slots = placed.map(({ slot }) => slot)
+    return { kind: 'Write', what: 'final', ledger: withDispatched(ledger, slots, plan.epoch, nowMs), ...notBefore(placed.map(dueOf)) }
+  }
   if (next === undefined || running.length === 0 || refused.has(next)) return undefined
   const unmarked = running.filter(({ ending }) => ending === undefined).map(({ slot }) => slot)
   // Those that ended before they could be cancelled.
@@ -55,8 +58,8 @@ export function replaceRuns(ledger: Ledger, plan: SchedulePlan, { looked, refuse
       unmarked.map((slot) => ({ slot, ending, startedAtMs: looked.get(slot)?.startedAtMs })),
     ),
     makes: [next],
-    ...notBefore([next]),
-    ...inTime([next], plan),
+    ...notBefore([dueAt(plan, next)]),
+    ...inTime([dueAt(plan, next)], plan),
   }
 }
 

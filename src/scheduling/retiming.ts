@@ -1,17 +1,18 @@
 /**
  * What an edit of the timing does: the new timing is adopted from now on, and what the old one left undecided is missed. No slot of the past fires.
  */
+import type { Slot } from '../contract/index.ts'
 import { withCalendars } from './calendars.ts'
 import { runsLeft } from './due-slots.ts'
-import type { Slot } from '../contract/index.ts'
+import { dueAt } from './jitter.ts'
 import {
+  dueOf,
   type KnownCalendars,
   type Ledger,
   type MissedReason,
   type MissedRuns,
   mostStatusNext,
   type SchedulePlan,
-  slotsIn,
   type Step,
   waitingSlots,
 } from './ledger.ts'
@@ -24,40 +25,49 @@ import {
   withCursor,
   withDispatched,
   withMissed,
+  withoutWaiting,
   withStates,
-  withWaiting,
 } from './transitions.ts'
 import { window } from './write-window.ts'
 
 /**
- * Adopts another timing from now on. What the old timing left undecided is missed, because an edit never fires a slot.
+ * Adopts another timing from now on. What the old timing left undecided is missed, because an edit never fires a slot. One slot up to now can
+ * remain, whose run is delayed: if it is still to come by both timings.
  */
 export function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step | undefined {
   if (!isRetimed(ledger, plan)) return undefined
   const now = slotAt(nowMs)
   const old = parseTiming(ledger.timing)
   const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
-  const undecided = oldSlots === undefined ? countTold(ledger, plan, now) : countUndecided(oldSlots, ledger.open, ledger.cursor, now)
+  const delayed = oldSlots === undefined ? undefined : findDelayed(oldSlots, ledger, plan, now)
+  const cursor = delayed === undefined ? now : delayed - 1
+  const undecided = oldSlots === undefined ? countTold(ledger, plan, now) : countUndecided(oldSlots, ledger.open, ledger.cursor, cursor)
   const due = atMostMissed(undecided, runsLeft(ledger, ledger.timing))
   const waiting = waitingSlots(ledger)
-  const placed = slotsIn(ledger, 'Placed')
-  const revoked = withStates(withWaiting(ledger, [], plan), (open) =>
-    open.state === 'Placed' && open.slot > now ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,
+  const placed = ledger.open.filter(({ state }) => state === 'Placed')
+  const future = placed.filter((open) => dueOf(open) > now)
+  const started = placed.filter((open) => dueOf(open) <= now)
+  const revoked = withStates(withoutWaiting(ledger), (open) =>
+    future.includes(open) ? { ...open, state: 'Revoking', epoch: plan.epoch } : open,
   )
-  const dispatched = placed.filter((slot) => slot <= now)
+  const dispatched = started.map(({ slot }) => slot)
   const settled = withDispatched(revoked, dispatched, plan.epoch, nowMs)
   const reason = editReason(ledger, plan)
   const missed = withMissed(withMissed(settled, reason, due), reason, waiting)
-  const next = { ...withCursor(missed, now), ...timedBy(timingFor(ledger, plan), plan.suspended) }
+  const next = { ...withCursor(missed, cursor), ...timedBy(timingFor(ledger, plan), plan.suspended) }
   return {
     kind: 'Write',
     what: 'retime',
     ledger: versionedFor(next, plan),
-    ...window(
-      [...dispatched, now],
-      placed.filter((slot) => slot > now),
-    ),
+    ...window([...started.map(dueOf), now], future.map(dueOf)),
   }
+}
+
+/** The slot up to now whose run is still to come by the former timing, and by the new one. No later slot is due by either. */
+function findDelayed(oldSlots: SlotSource, { timing, cursor }: Ledger, plan: SchedulePlan, now: Slot): Slot | undefined {
+  const [newest] = oldSlots.between(cursor, now, 1)
+  if (newest === undefined || dueAt({ timing, slots: oldSlots, seed: plan.seed }, newest) <= now) return undefined
+  return plan.slots.next(newest - 1) === newest && dueAt(plan, newest) > now ? newest : undefined
 }
 
 /**
@@ -85,11 +95,12 @@ function leftBy(
   return former !== undefined && isSame(timing.calendars, former.version) ? withCalendars(slots, former.cover) : undefined
 }
 
-/** Counts the undecided slots that the status had named as next. If all of these have passed, there may have been more. */
-function countTold({ open, cursor }: Ledger, { statusNext = [] }: SchedulePlan, now: Slot): MissedRuns {
-  const passed = statusNext.filter((slot) => slot <= now)
-  const isOpen = new Set(open.map(({ slot }) => slot))
-  const counted = missedRunsOf(passed.filter((slot) => slot > cursor && !isOpen.has(slot)))
+/** Counts the undecided runs that the status had named as next, by when they were due. If all of these have passed, there may have been more. */
+function countTold({ open, cursor, lastDispatched }: Ledger, { statusNext = [] }: SchedulePlan, now: Slot): MissedRuns {
+  const passed = statusNext.filter((due) => due <= now)
+  const isOpen = new Set(open.map(dueOf))
+  const decided = Math.max(cursor, lastDispatched?.dueAt ?? cursor)
+  const counted = missedRunsOf(passed.filter((due) => due > decided && !isOpen.has(due)))
   return passed.length === mostStatusNext && counted.count > 0 ? { ...counted, isLowerBound: true } : counted
 }
 

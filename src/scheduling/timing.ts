@@ -17,6 +17,8 @@ export type Timing = Bounds &
     readonly calendars?: CalendarsVersion
     /** Who else than Taskmill starts the runs. */
     readonly engine?: PrimitiveEngine
+    /** By how much runs are delayed at most: see `jitter.ts`. No matter of a `SlotSource`: a slot is the moment without its delay. */
+    readonly jitterSeconds?: number
   }
 
 /** What ends a schedule, or keeps it from beginning. */

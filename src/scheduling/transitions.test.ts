@@ -10,10 +10,11 @@ import {
   withoutSlots,
   withStates,
 } from './transitions.ts'
+import type { Slot } from '../contract/index.ts'
 import type { Ledger, OpenSlot, RunOutcome } from './ledger.ts'
 
 const empty = emptyLedger({ everySeconds: 60 }, false, 0)
-const by = { generation: 'a', epoch: 1, nowMs: 0 }
+const by = { generation: 'a', epoch: 1, nowMs: 0, dueAt: (slot: Slot) => slot }
 const run: RunOutcome = { slot: 60, succeeded: true, reason: 'Succeeded', finishedAtMs: 61_000 }
 const inState = (ledger: Ledger, state: OpenSlot['state']): Ledger => withStates(ledger, (open) => ({ ...open, state }))
 
@@ -29,17 +30,17 @@ it.each([
     'a slot that is dispatched by the write that decides it',
     empty,
     withCursor(withDispatched(intended, [60], 1, 60_250), 60),
-    [{ kind: 'Dispatched', slot: 60, atMs: 60_250 }],
+    [{ kind: 'Dispatched', slot: 60, dueAt: 60, atMs: 60_250 }],
   ],
-  ['a slot whose time has come', placed, final, [{ kind: 'Dispatched', slot: 60, atMs: 60_000 }]],
-  ['an end', final, withOutcome(final, run), [{ kind: 'RunEnded', run, failuresBefore: 0 }]],
+  ['a slot whose time has come', placed, final, [{ kind: 'Dispatched', slot: 60, dueAt: 60, atMs: 60_000 }]],
+  ['an end', final, withOutcome(final, run), [{ kind: 'RunEnded', run, dueAt: 60, failuresBefore: 0 }]],
   [
     'an end that makes the slot final',
     intended,
     withOutcome(withCursor(withDispatched(intended, [60], 1, 61_000), 60), run),
     [
-      { kind: 'Dispatched', slot: 60, atMs: 61_000 },
-      { kind: 'RunEnded', run, failuresBefore: 0 },
+      { kind: 'Dispatched', slot: 60, dueAt: 60, atMs: 61_000 },
+      { kind: 'RunEnded', run, dueAt: 60, failuresBefore: 0 },
     ],
   ],
   ['a slot that is taken back', inState(placed, 'Revoking'), withoutSlots(placed, [60]), []],
@@ -55,6 +56,6 @@ it('several ends of one write, each with the failures before it', () => {
   const before = { ...final, consecutiveFailures: 3 }
   const failuresBefore = [3, 4, 4, 5, 0]
   expect(findChanges(before, ends.reduce(withOutcome, before), ends)).toEqual(
-    ends.map((end, index) => ({ kind: 'RunEnded', run: end, failuresBefore: failuresBefore[index] })),
+    ends.map((end, index) => ({ kind: 'RunEnded', run: end, dueAt: end.slot, failuresBefore: failuresBefore[index] })),
   )
 })

@@ -3,7 +3,16 @@
  * given one.
  */
 import type { Slot } from '../contract/index.ts'
-import { type ActiveRun, type Ending, type Ledger, type MissedReason, type MissedRuns, type OpenSlot, type RunOutcome } from './ledger.ts'
+import {
+  type ActiveRun,
+  dueOf,
+  type Ending,
+  type Ledger,
+  type MissedReason,
+  type MissedRuns,
+  type OpenSlot,
+  type RunOutcome,
+} from './ledger.ts'
 import { withRecentRun } from './recent-runs.ts'
 import { timedBy } from './stored-ledger.ts'
 import type { SlotSource, Timing } from './timing.ts'
@@ -60,11 +69,21 @@ export function withMissed(ledger: Ledger, reason: MissedReason, slots: readonly
   return { ...ledger, missed: { ...ledger.missed, [reason]: addMissed(ledger.missed[reason] ?? missedRunsOf([]), added) } }
 }
 
+/** What a decision writes into the slots that it decides: the present template, the writer, and when their runs are due. */
+type Decided = { readonly generation: string; readonly epoch: number; readonly dueAt: (slot: Slot) => Slot }
+
+/** The time is written only if it is not that of the slot. */
+function timed(slot: Slot, dueAt: (slot: Slot) => Slot): Pick<OpenSlot, 'slot' | 'dueAt'> {
+  const due = dueAt(slot)
+  return due === slot ? { slot } : { slot, dueAt: due }
+}
+
 /** Records that the slots are about to be dispatched. From here on they count as active, so that `Forbid` sees them. */
-export function withIntents(ledger: Ledger, slots: readonly Slot[], by: { generation: string; epoch: number; nowMs: number }): Ledger {
-  const { generation, epoch, nowMs } = by
-  const intents = slots.map((slot): OpenSlot => ({ slot, state: 'Intended', generation, epoch }))
-  const runs = slots.map((slot): ActiveRun => ({ slot, dispatchedAtMs: Math.max(nowMs, slot * 1000), generation }))
+export function withIntents(ledger: Ledger, slots: readonly Slot[], by: Decided & { readonly nowMs: number }): Ledger {
+  const { generation, epoch, nowMs, dueAt } = by
+  const begun = slots.map((slot) => timed(slot, dueAt))
+  const intents = begun.map((each): OpenSlot => ({ ...each, state: 'Intended', generation, epoch }))
+  const runs = begun.map((each): ActiveRun => ({ ...each, dispatchedAtMs: Math.max(nowMs, dueOf(each) * 1000), generation }))
   return {
     ...ledger,
     open: inOrder([...ledger.open, ...intents]),
@@ -73,11 +92,16 @@ export function withIntents(ledger: Ledger, slots: readonly Slot[], by: { genera
 }
 
 /** Lets exactly these slots wait, which are due and have no run yet. */
-export function withWaiting(ledger: Ledger, slots: readonly Slot[], by: { generation: string; epoch: number }): Ledger {
+export function withWaiting(ledger: Ledger, slots: readonly Slot[], { generation, epoch, dueAt }: Decided): Ledger {
   const others = ledger.open.filter(({ state }) => state !== 'Waiting')
   if (slots.length === 0 && others.length === ledger.open.length) return ledger
   const before = new Map(ledger.open.map((open) => [open.slot, open]))
-  return { ...ledger, open: inOrder([...others, ...slots.map((slot) => before.get(slot) ?? { slot, state: 'Waiting' as const, ...by })]) }
+  const waiting = slots.map((slot): OpenSlot => before.get(slot) ?? { ...timed(slot, dueAt), state: 'Waiting', generation, epoch })
+  return { ...ledger, open: inOrder([...others, ...waiting]) }
+}
+
+export function withoutWaiting(ledger: Ledger): Ledger {
+  return withStates(ledger, (open) => (open.state === 'Waiting' ? undefined : open))
 }
 
 /** Replaces each open slot by `change(slot)`; undefined removes it. */
@@ -91,25 +115,27 @@ export function withStates(ledger: Ledger, change: (open: OpenSlot) => OpenSlot 
  */
 export function withDispatched(ledger: Ledger, slots: readonly Slot[], epoch: number, nowMs: number): Ledger {
   if (slots.length === 0) return ledger
-  const settled = withStates(ledger, ({ restarts, ...open }) =>
-    slots.includes(open.slot) ? { ...open, state: 'Final', epoch } : { ...open, ...(restarts && { restarts }) },
-  )
-  // A run that starts anew was counted when it was dispatched first.
-  const counted = slots.filter((slot) => !ledger.open.some((open) => open.slot === slot && open.restarts === true))
+  const settled = withStates(ledger, (open) => {
+    if (!slots.includes(open.slot)) return open
+    const { restarts: _, isCounted: __, ...rest } = open
+    return { ...rest, state: 'Final', epoch }
+  })
+  const counted = slots.filter((slot) => !ledger.open.some((open) => open.slot === slot && isCountedAlready(open)))
   const last = counted.at(-1)
   if (last === undefined) return settled
   const known = ledger.lastDispatched
   return {
     ...settled,
     dispatched: ledger.dispatched + counted.length,
-    ...(known === undefined || last >= known.slot ? { lastDispatched: { slot: last, atMs: dispatchedAtMs(ledger, last, nowMs) } } : {}),
+    ...(known === undefined || last >= known.slot ? { lastDispatched: dispatchOf(ledger, last, nowMs) } : {}),
   }
 }
 
-/** A job that was placed ahead could start when its slot was due, however late that is recorded. */
-function dispatchedAtMs({ open }: Ledger, slot: Slot, nowMs: number): number {
-  const isIntent = open.some((each) => each.slot === slot && each.state === 'Intended')
-  return isIntent ? nowMs : Math.min(nowMs, slot * 1000)
+/** A job that was placed ahead could start when it was due, however late that is recorded. */
+function dispatchOf({ open }: Ledger, slot: Slot, nowMs: number): NonNullable<Ledger['lastDispatched']> {
+  const { state, dueAt } = open.find((each) => each.slot === slot) ?? {}
+  const atMs = state === 'Intended' ? nowMs : Math.min(nowMs, (dueAt ?? slot) * 1000)
+  return { slot, ...(dueAt !== undefined && { dueAt }), atMs }
 }
 
 /** Moves the cursor, never backwards, and drops the final slots that it has passed. */
@@ -131,8 +157,17 @@ export function withRestarts(ledger: Ledger, slots: readonly Slot[], by: { gener
   const { generation, epoch, nowMs } = by
   return {
     ...withStates(ledger, (open) => (slots.includes(open.slot) ? { ...open, state: 'Intended', generation, epoch } : open)),
-    active: ledger.active.map((run) => (slots.includes(run.slot) ? { slot: run.slot, generation, dispatchedAtMs: nowMs } : run)),
+    active: ledger.active.map((run) => (slots.includes(run.slot) ? { ...withoutStart(run), generation, dispatchedAtMs: nowMs } : run)),
   }
+}
+
+/** A run that starts anew was counted when it was dispatched first. */
+function isCountedAlready({ restarts, isCounted }: OpenSlot): boolean {
+  return restarts === true || isCounted === true
+}
+
+function withoutStart({ slot, dueAt }: ActiveRun): Pick<ActiveRun, 'slot' | 'dueAt'> {
+  return { slot, ...(dueAt !== undefined && { dueAt }) }
 }
 
 /** Marks runs that are about to be cancelled. */
@@ -175,11 +210,11 @@ function inOrder<T extends { readonly slot: Slot }>(entries: readonly T[]): read
 
 /** What a write to a ledger changed, for Events and metrics. */
 export type Change =
-  /** `atMs`: when the job could start; for a slot that was placed ahead, the time of the slot. */
-  | { readonly kind: 'Dispatched'; readonly slot: Slot; readonly atMs: number }
+  /** `atMs`: when the job could start; if it was placed ahead, when it was due. */
+  | { readonly kind: 'Dispatched'; readonly slot: Slot; readonly dueAt: Slot; readonly atMs: number }
   | { readonly kind: 'Missed'; readonly reason: MissedReason; readonly count: number; readonly lastSlot: Slot }
-  /** `failuresBefore`: how many runs had failed since the last one that succeeded. */
-  | { readonly kind: 'RunEnded'; readonly run: RunOutcome; readonly failuresBefore: number }
+  /** `dueAt`: when the run was due. `failuresBefore`: how many runs had failed since the last one that succeeded. */
+  | { readonly kind: 'RunEnded'; readonly run: RunOutcome; readonly dueAt: Slot; readonly failuresBefore: number }
   | { readonly kind: 'Regressed' }
 
 /** Slots that were undecided before the write, and are dispatched by it. */
@@ -190,7 +225,12 @@ function dispatchedAtOnce(before: Ledger | undefined, after: Ledger): readonly C
   )
   return after.active
     .filter(({ slot }) => !known.has(slot))
-    .map(({ slot }) => ({ kind: 'Dispatched', slot, atMs: Math.max(slot * 1000, after.lastDispatched?.atMs ?? 0) }))
+    .map((run) => ({
+      kind: 'Dispatched',
+      slot: run.slot,
+      dueAt: dueOf(run),
+      atMs: Math.max(dueOf(run) * 1000, after.lastDispatched?.atMs ?? 0),
+    }))
 }
 
 /**
@@ -201,14 +241,16 @@ export function findChanges(before: Ledger | undefined, after: Ledger, ends = en
   const changes: Change[] = []
   if (after.regressedAtMs !== undefined && after.regressedAtMs !== before?.regressedAtMs) changes.push({ kind: 'Regressed' })
   const ended = new Set(ends.map(({ slot }) => slot))
-  for (const { slot, state, restarts } of before?.open ?? []) {
-    if (restarts === true) continue
-    const now = after.open.find((open) => open.slot === slot)
+  for (const open of before?.open ?? []) {
+    const { slot, state } = open
+    if (isCountedAlready(open)) continue
+    const now = after.open.find((each) => each.slot === slot)
     const isSettled = state !== 'Final' && (now === undefined || now.state === 'Final')
     const isTakenBack = !ended.has(slot) && !after.active.some((run) => run.slot === slot)
     if (!isSettled || isTakenBack) continue
-    const atMs = state === 'Intended' || state === 'Waiting' ? Math.max(slot * 1000, after.lastDispatched?.atMs ?? 0) : slot * 1000
-    changes.push({ kind: 'Dispatched', slot, atMs })
+    const dueAt = dueOf(open)
+    const atMs = state === 'Intended' || state === 'Waiting' ? Math.max(dueAt * 1000, after.lastDispatched?.atMs ?? 0) : dueAt * 1000
+    changes.push({ kind: 'Dispatched', slot, dueAt, atMs })
   }
   changes.push(...dispatchedAtOnce(before, after))
   for (const [reason, { count, lastSlot }] of Object.entries(after.missed) as [MissedReason, { count: number; lastSlot: Slot }][]) {
@@ -216,8 +258,9 @@ export function findChanges(before: Ledger | undefined, after: Ledger, ends = en
     if (added > 0) changes.push({ kind: 'Missed', reason, count: added, lastSlot })
   }
   let failuresBefore = before?.consecutiveFailures ?? 0
+  const runs = new Map(before?.active.map((run) => [run.slot, run]))
   for (const run of ends) {
-    changes.push({ kind: 'RunEnded', run, failuresBefore })
+    changes.push({ kind: 'RunEnded', run, dueAt: dueOf(runs.get(run.slot) ?? run), failuresBefore })
     if (run.reason !== 'Replaced') failuresBefore = run.succeeded ? 0 : failuresBefore + 1
   }
   return changes

@@ -43,6 +43,7 @@ function drawn(label: string, change: Partial<Assumptions> = {}, title = 'title'
   const plan = {
     timing,
     slots: parsed.slots,
+    seed: 'acme/nightly',
     concurrencyPolicy: 'Forbid',
     missedRuns: 'Latest',
     missedRunsLimit: 10,

@@ -13,7 +13,7 @@ function planOf(change: Partial<SimulatedPlan> = {}): SimulatedPlan {
   const parsed = parseTiming(timing)
   if (!parsed.ok) throw new Error(parsed.message)
   const rest = { concurrencyPolicy: 'Allow', missedRuns: 'Latest', missedRunsLimit: 10, generation: 'a/queue' } as const
-  return { ...rest, ...change, timing, slots: parsed.slots }
+  return { ...rest, seed: 'acme/digest', ...change, timing, slots: parsed.slots }
 }
 
 /** Slots at minutes 1 to `slots`; the runs in their order, those after the last like it. */
@@ -263,4 +263,13 @@ it('a time on another day than that of the slot has its day', () => {
 it('a timeline says in one line what becomes of its slots', () => {
   expect(summarizeTimeline(storyOf({ concurrencyPolicy: 'Forbid' }, 5, takes(30, 150, 30)))).toBe('5 slots: 3 run, 2 missed (2 Overlap)')
   expect(summarizeTimeline(storyOf({}, 1, takes(30)))).toBe('1 slot: 1 run, 0 missed')
+})
+
+it('starts delayed runs at the end of their delays, which is no wait', () => {
+  const timing = { ...everyMinute, jitterSeconds: 50 }
+  const timeline = storyOf({ timing, ...job }, 3, takes(30))
+  const delays = timeline.slots.map(({ slot, startedAt = 0, dueAt }) => [startedAt - slot, (dueAt ?? slot) - slot])
+  expect(delays).toHaveLength(3)
+  expect(delays.every(([started = 0, due]) => started > 0 && started === due)).toBe(true)
+  expect(told(timeline).join()).not.toContain('waits')
 })

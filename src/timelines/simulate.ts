@@ -5,6 +5,7 @@
 import type { Slot } from '../contract/index.ts'
 import {
   defaultPendingSeconds,
+  dueAt,
   findChanges,
   isQueueGeneration,
   type CancelResult,
@@ -47,6 +48,8 @@ export type Assumptions = {
 /** What became of one slot. Moments are Unix seconds. */
 export type SlotStory = {
   readonly slot: Slot
+  /** When its run is due, if `jitterSeconds` delays it. */
+  readonly dueAt?: Slot
   /** The slot was not dispatched, for this reason. */
   readonly missed?: MissedReason
   readonly dispatchedAt?: number
@@ -122,7 +125,7 @@ function createWorld(schedule: SchedulePlan, { after, runOf, byHand }: Assumptio
   const place = (slot: Slot, nowMs: number): void => {
     if (runs.has(slot)) return
     const { takesSeconds, startsAfterSeconds = 0, fails = false } = runOf(slot)
-    const placedAtMs = Math.max(nowMs, slot * 1000)
+    const placedAtMs = Math.max(nowMs, dueAt(schedule, slot) * 1000)
     const startsAtMs = placedAtMs + startsAfterSeconds * 1000
     runs.set(slot, { placedAtMs, startsAtMs, endsAtMs: startsAtMs + takesSeconds * 1000, fails })
   }
@@ -251,7 +254,10 @@ function createWorld(schedule: SchedulePlan, { after, runOf, byHand }: Assumptio
       const waiting = ledger === undefined ? [] : waitingSlots(ledger)
       return [...new Set([...stories.keys(), ...runs.keys(), ...waiting])]
         .toSorted((a, b) => a - b)
-        .map((slot) => ({ ...storyOf(slot, runs.get(slot)), ...stories.get(slot) }))
+        .map((slot) => {
+          const due = dueAt(schedule, slot)
+          return { ...storyOf(slot, runs.get(slot)), ...(due > slot && { dueAt: due }), ...stories.get(slot) }
+        })
     },
   }
 }

@@ -3,7 +3,7 @@ import { localDay, localTime } from './axis.ts'
 import type { SlotStory, Timeline } from './simulate.ts'
 
 /** `runs until 02:20`, `missed (Overlap)`, `starts at 02:20, 5m late`. Times are those of the clocks of the zone, with the day if it is another one. */
-export function describeStory({ slot, missed, startedAt, endedAt, outcome }: SlotStory, timeZone: string): string {
+export function describeStory({ slot, dueAt = slot, missed, startedAt, endedAt, outcome }: SlotStory, timeZone: string): string {
   const day = localDay(slot, timeZone)
   const time = (moment: number): string => {
     const then = localDay(moment, timeZone)
@@ -13,7 +13,7 @@ export function describeStory({ slot, missed, startedAt, endedAt, outcome }: Slo
   if (startedAt === undefined || endedAt === undefined) {
     return outcome === undefined ? 'waits, and nothing starts it' : `does not start: ${outcome.reason} at ${time(outcome.at)}`
   }
-  const late = startedAt - slot
+  const late = startedAt - dueAt
   const start = late < 1 ? 'runs' : `waits ${formatSeconds(late)}, runs`
   if (outcome === undefined) return `${start} until ${time(endedAt)}`
   switch (outcome.reason) {

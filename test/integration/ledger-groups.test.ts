@@ -144,6 +144,7 @@ async function live(namespace: string, killAt: number) {
   const plan: SchedulePlan = {
     timing,
     slots: parsed.slots,
+    seed: 'acme/nightly',
     suspended: false,
     concurrencyPolicy: 'Queue',
     group: { name: 'g', limit: 1 },

@@ -79,6 +79,7 @@ async function live(namespace: string, place: string, killAt: number) {
   const plan: SchedulePlan = {
     timing,
     slots: parsed.slots,
+    seed: 'acme/nightly',
     suspended: false,
     concurrencyPolicy: 'Forbid',
     missedRuns: 'Latest',

@@ -288,7 +288,7 @@ const status = object({
     longestRun: optional(
       object({
         description:
-          'Of noSuccess: how long after their slots successful runs ended, at most a day. The next one may take half as long again as the longest of both.',
+          'Of noSuccess: how long after they were due successful runs ended, at most a day. The next one may take half as long again as the longest of both.',
         fields: {
           seconds: integer({ description: 'The longest since sinceTime.', minimum: 0, maximum: daySeconds }),
           sinceTime: dateTime({ description: 'When the present period began; it has 35 days.' }),

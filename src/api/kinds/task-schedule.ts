@@ -128,6 +128,11 @@ const cronJobRules = [
     fieldPath: `.${field}`,
   })),
   {
+    rule: "self.engine != 'CronJob' || !has(self.jitterSeconds)",
+    message: 'a CronJob knows no jitterSeconds. Write H for a field of schedules instead, or set engine: Taskmill',
+    fieldPath: '.jitterSeconds',
+  },
+  {
     rule: "self.engine != 'CronJob' || self.concurrencyPolicy != 'Queue'",
     message: 'a CronJob lets no slot wait. Set concurrencyPolicy: Allow, Forbid or Replace, or engine: Taskmill',
     fieldPath: '.concurrencyPolicy',
@@ -177,6 +182,11 @@ const spec = object({
       rule: '!has(self.offsetSeconds) || !has(self.everySeconds) || self.offsetSeconds < self.everySeconds',
       message: 'offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
       fieldPath: '.offsetSeconds',
+    },
+    {
+      rule: '!has(self.jitterSeconds) || !has(self.everySeconds) || self.jitterSeconds < self.everySeconds',
+      message: 'jitterSeconds must be below everySeconds, because a run is due before the next slot. Write 0 to everySeconds - 1',
+      fieldPath: '.jitterSeconds',
     },
     {
       rule: '!has(self.dst) || has(self.schedules)',
@@ -245,6 +255,16 @@ const spec = object({
         description:
           'Shifts all slots of everySeconds by this time, so that schedules with one interval do not start together: with everySeconds 900 ' +
           'and offsetSeconds 60, slots are at minutes 1, 16, 31 and 46. It is below everySeconds.',
+        minimum: 0,
+        maximum: yearSeconds,
+      }),
+    ),
+    jitterSeconds: optional(
+      integer({
+        description:
+          'Delays each run by 0 to this many seconds, so that schedules with the same slots do not start together. The delay of a slot follows from ' +
+          'the slot and the name of the TaskSchedule: it looks random, is the same in each process, and ends before the next slot. status.nextRuns has it in. ' +
+          'The slot itself, $(slot) and the names of runs stay as they are. startingDeadlineSeconds counts from the end of the delay.',
         minimum: 0,
         maximum: yearSeconds,
       }),
@@ -439,9 +459,13 @@ const status = object({
     ),
     timeZone: text('The time zone of the schedules and the calendars. Missing with everySeconds and at without calendars.', 64),
     nextRuns: optional(
-      set({ description: 'The next slots, at most five.', maxItems: 5, items: dateTime({ description: 'A future slot.' }) }),
+      set({
+        description: 'When the next runs are due, at most five: their slots, each with its delay by jitterSeconds.',
+        maxItems: 5,
+        items: dateTime({ description: 'When a run is due.' }),
+      }),
     ),
-    next: text('The next slot, without seconds if they are zero; a column of kubectl get.', 32),
+    next: text('When the next run is due, without seconds if they are zero; a column of kubectl get.', 32),
     activeRuns: count('Dispatched runs without a final outcome.'),
     waitingSlots: count(
       'Due slots that wait for the active run or for room in the concurrencyGroup, with concurrencyPolicy Queue. Missing: none.',
@@ -535,7 +559,7 @@ export const taskSchedule = declareKind({
     { name: 'Last', type: 'date', jsonPath: '.status.lastScheduleTime', description: 'Time since the newest dispatched slot was due.' },
     { name: 'Result', type: 'string', jsonPath: '.status.lastResult', description: 'Outcome of the run that ended last.' },
     { name: 'Fails', type: 'integer', jsonPath: '.status.consecutiveFailures', description: 'Failures since the last success.' },
-    { name: 'Next', type: 'string', jsonPath: '.status.next', description: 'The next slot.' },
+    { name: 'Next', type: 'string', jsonPath: '.status.next', description: 'When the next run is due.' },
     { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The most important reason.' },
   ],
   spec,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Facts } from '../../alerting/index.ts'
 import { findCondition, type TaskAlert, type TaskAlertStatus } from '../../api/index.ts'
 import { alertConditionOf } from '../../plans/index.ts'
-import { parseTiming, type SlotSource, type Timing } from '../../scheduling/index.ts'
+import { dueAt, parseTiming, type SlotSource, type Timing } from '../../scheduling/index.ts'
 import { random } from '../../../test/support/random.ts'
 import { decide, type Plan } from './decide.ts'
 import { transitionEvents } from './events.ts'
@@ -36,7 +36,7 @@ function alertOf(spec: Partial<TaskAlert['spec']> = {}): TaskAlert {
 }
 
 type Look = { readonly second: number; readonly facts: Facts; readonly spec?: Partial<TaskAlert['spec']> } & Partial<
-  Pick<World, 'channels' | 'deliveries' | 'faults' | 'suspension' | 'slots' | 'timingHash'>
+  Pick<World, 'channels' | 'deliveries' | 'faults' | 'suspension' | 'due' | 'timingHash'>
 >
 
 /** One look after the other, each by a process that knows only the status. */
@@ -50,7 +50,7 @@ function story(looks: readonly Look[]): readonly (Plan & { readonly events: read
       condition: alertConditionOf(alert),
       understood: { ok: true, messageOf: undefined },
       facts,
-      slots: undefined,
+      due: undefined,
       timingHash: undefined,
       suspension: {},
       faults: [],
@@ -325,7 +325,7 @@ describe('missing successes', () => {
         status,
         condition: { kind: 'noSuccess', windowSeconds },
         facts: seen,
-        slots,
+        due: { timing: {}, slots, seed: 'acme/backup' },
         timingHash: undefined,
         nowMs: now * 1000,
       }
@@ -417,7 +417,7 @@ describe('missing successes', () => {
       second,
       facts: { kind: 'Successes', createdAtMs: at(-90_000), lastSuccessAtMs: at(-80_000), lastRunSeconds: 10, counted: 0 } as const,
       spec: { failureRate: undefined, noSuccess: {}, windowSeconds: 3600, forSeconds: 0 } as unknown as Partial<TaskAlert['spec']>,
-      slots: slotsOf(schedule),
+      due: { timing: {}, slots: slotsOf(schedule), seed: 'acme/backup' },
       timingHash,
     })
     // At 02:50; the edit is seen at 03:00, and the first of the new slots is at 04:00.
@@ -431,6 +431,20 @@ describe('missing successes', () => {
     ])
     expect(plans.map(({ status }) => status.state)).toEqual(['Inactive', 'Inactive', 'Inactive', 'Inactive', 'Firing'])
     expect(plans[4]?.status.timing).toEqual({ hash: 'hourly', changeTime: '2026-11-29T03:00:00Z' })
+  })
+
+  it('a delayed run is expected at the end of its delay', () => {
+    const source = { timing: { jitterSeconds: 3_600 }, slots: slotsOf({ everySeconds: 7_200 }), seed: 'acme/backup' }
+    const look = (due: World['due']) => {
+      const seen = { kind: 'Successes', createdAtMs: at(-90_000), lastSuccessAtMs: at(0), lastRunSeconds: 10, counted: 0 } as const
+      const spec = { failureRate: undefined, noSuccess: {}, windowSeconds: 60, forSeconds: 0 } as unknown as Partial<TaskAlert['spec']>
+      return story([{ second: 0, facts: seen, spec, due }])[0]?.status.value
+    }
+    const slot = source.slots.next(at(0) / 1000) ?? 0
+    const expectedBy = (seconds: number) => `next expected by ${new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')}`
+    expect(look({ ...source, timing: {} })).toContain(expectedBy(slot + 75))
+    expect(look(source)).toContain(expectedBy(dueAt(source, slot) + 75))
+    expect(dueAt(source, slot)).toBeGreaterThan(slot + 60)
   })
 
   it('nothing is missing after the last slot, if that one succeeded', () => {

@@ -19,6 +19,7 @@ import {
   withTiming,
 } from '../../alerting/index.ts'
 import { overrideAt, type TaskAlertStatus } from '../../api/index.ts'
+import { dueAt, dueUpTo } from '../../scheduling/index.ts'
 import type { Delivery } from '../../services/notifications/index.ts'
 import type { World } from './gather.ts'
 import { clockTime, recordOf, statusOf, wasJudged } from './status.ts'
@@ -54,11 +55,11 @@ function patienceMs({ alert, status, facts, faults, channels, nowMs }: World): n
 }
 
 export function decide(world: World): Plan {
-  const { alert, condition, facts, slots, suspension, nowMs } = world
+  const { alert, condition, facts, due, suspension, nowMs } = world
   const { forSeconds, severity, cooldownSeconds } = alert.spec
   const quiet = quietOf(world)
   const remembered = withFacts(withSuspension(recordWithDeliveries(world), suspension.suspended !== undefined, nowMs), world)
-  const measurement = measure(condition, withExpectation(facts, remembered, slots), nowMs, suspension.suspended)
+  const measurement = measure(condition, withExpectation(facts, remembered, due), nowMs, suspension.suspended)
   const { record: judged, transition, againAtMs } = advance(remembered, measurement, forSeconds, nowMs)
   const notified = decideNotifications(judged, { severity, cooldownSeconds, channels: world.channels, quiet }, nowMs)
   const moments = [againAtMs, notified.againAtMs, quiet?.untilMs, suspension.changesAtMs].filter((each) => each !== undefined)
@@ -78,7 +79,7 @@ function quietOf({ alert, nowMs }: World): NotifyRules['quiet'] {
   return { kind: override.silence === true ? 'Silenced' : 'Acknowledged', untilMs: nowMs + endsInMs }
 }
 
-/** The record remembers how long after their slots successes come, and when the schedule got other slots. */
+/** The record remembers how long after they were due successes come, and when the schedule got other slots. */
 function withFacts(record: AlertRecord, { facts, timingHash, nowMs }: World): AlertRecord {
   if (facts.kind !== 'Successes') return record
   const timed = timingHash === undefined ? record : withTiming(record, timingHash, nowMs)
@@ -86,17 +87,18 @@ function withFacts(record: AlertRecord, { facts, timingHash, nowMs }: World): Al
   return withSuccess(timed, { seconds: facts.lastRunSeconds, atMs: facts.lastSuccessAtMs })
 }
 
-/** From when on a success is expected: after a suspension that was seen, from its end on; and never before the next slot, which an edit of the schedule can move. */
-function withExpectation(facts: Facts, record: AlertRecord, slots: World['slots']): Facts {
+/** From when on a success is expected: after a suspension that was seen, from its end on; and never before the next run is due, which an edit of the schedule can move. */
+function withExpectation(facts: Facts, record: AlertRecord, due: World['due']): Facts {
   if (facts.kind !== 'Successes') return facts
   const resumed = Math.max(record.resumedAtMs ?? 0, facts.resumedAtMs ?? 0)
-  const next = slots?.next(
-    Math.floor(Math.max(facts.createdAtMs, facts.lastSuccessAtMs ?? 0, resumed, record.timing?.changedAtMs ?? 0) / 1000),
-  )
+  const seconds = (ms: number) => Math.floor(ms / 1000)
+  const slotsFrom = seconds(Math.max(facts.createdAtMs, record.timing?.changedAtMs ?? 0))
+  const dueFrom = seconds(Math.max(facts.lastSuccessAtMs ?? 0, resumed))
+  const next = due?.slots.next(Math.max(slotsFrom, dueUpTo(due, dueFrom)))
   return {
     ...facts,
     resumedAtMs: resumed === 0 ? undefined : resumed,
-    nextSlotMs: slots === undefined ? undefined : (next ?? Infinity) * 1000,
+    nextDueMs: due && (next === undefined ? Infinity : dueAt(due, next) * 1000),
     longestRunSeconds: longestRunSeconds(record),
   }
 }

@@ -142,9 +142,9 @@ it('while the calendars of a schedule are being read, noSuccess keeps its state'
   const { gather } = createGather(deps as unknown as GatherDeps)
   const spec = { target: { kind: 'TaskSchedule', name: 'nightly' }, severity: 'Info', noSuccess: {}, windowSeconds: 3600 }
   const alert = { metadata: { namespace: 'acme', name: 'quiet', uid: 'u1', generation: 1 }, spec } as unknown as TaskAlert
-  expect(gather('acme/quiet', alert, undefined)).toMatchObject({ facts: { kind: 'Unknown', reason: 'NotReadYet' }, slots: undefined })
+  expect(gather('acme/quiet', alert, undefined)).toMatchObject({ facts: { kind: 'Unknown', reason: 'NotReadYet' }, due: undefined })
   reading = { kind: 'Data', data: { dates: '11-30/12-31' } }
   const world = gather('acme/quiet', alert, undefined)
   expect(world.facts.kind).toBe('Successes')
-  expect(world.slots?.next(now / 1000)).toBe(Date.parse('2027-01-01T01:00:00Z') / 1000)
+  expect(world.due?.slots.next(now / 1000)).toBe(Date.parse('2027-01-01T01:00:00Z') / 1000)
 })

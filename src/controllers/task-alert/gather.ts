@@ -28,6 +28,7 @@ import {
   type Fault,
   configMapsOf,
   type ConfigMapReading,
+  type Due,
   type LeftByFiles,
   slotsLeftOf,
   timingHashOf,
@@ -35,7 +36,7 @@ import {
   type UnderstoodAlert,
   unreachableIn,
 } from '../../plans/index.ts'
-import { type SlotSource, slotsWithin } from '../../scheduling/index.ts'
+import { dueAt, type DueSource, slotsWithin } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Delivery, Notifier } from '../../services/notifications/index.ts'
@@ -51,8 +52,8 @@ export type World = {
   /** The alert's own words, if it has any and they can be used. */
   readonly understood: UnderstoodAlert
   readonly facts: Facts
-  /** The slots of the schedule that is watched; undefined: it has none, or the target is something else. */
-  readonly slots: SlotSource | undefined
+  /** The slots of the schedule that is watched, and when their runs are due; undefined: it has none, or the target is something else. */
+  readonly due: DueSource | undefined
   /** The same as long as that schedule is due at the same times. */
   readonly timingHash: string | undefined
   /** Whether the target is suspended on purpose, and when that changes by itself. */
@@ -93,6 +94,8 @@ export type Asked = {
   readonly alert: TaskAlert
   readonly condition: AlertCondition
   readonly target: Target | undefined
+  /** Of the schedule that is the target, if its slots are known. */
+  readonly due?: DueSource | undefined
 }
 
 type Unknown = Extract<Facts, { readonly kind: 'Unknown' }>
@@ -138,15 +141,16 @@ export function createGather(deps: GatherDeps): {
       const memory = memoryOf(key, alert)
       const { understood } = memory
       const { left, fault } = understandTarget(deps, memory, key, alert, target?.schedule)
-      const { facts, suspension } = gatherFacts(deps, { key, alert, condition, target })
+      const due = left?.kind === 'Left' ? left.plan : undefined
+      const { facts, suspension } = gatherFacts(deps, { key, alert, condition, target, due })
       return {
         alert,
         status,
         condition,
         understood,
         facts: left?.kind === 'Unread' && facts.kind === 'Successes' ? calendarsUnread : facts,
-        slots: left?.kind === 'Left' ? slotsUntilCompletion(left.plan.slots, target?.schedule) : undefined,
-        timingHash: left?.kind === 'Left' ? timingHashOf(left.plan.timing) : undefined,
+        due: due && dueUntilCompletion(due, target?.schedule),
+        timingHash: due && timingHashOf(due.timing),
         suspension,
         faults: [...(fault === undefined ? [] : [fault]), ...(understood.ok ? [] : understood.faults)],
         channels: new Map((alert.spec.channelRefs ?? []).map(({ name }) => [name, deps.channelOf(`${namespace}/${name}`)])),
@@ -182,11 +186,11 @@ function understandTarget(
 }
 
 /** What `maxRuns` ends has no slot after the last one that was dispatched. */
-function slotsUntilCompletion(slots: SlotSource, schedule: TaskSchedule | undefined): SlotSource {
+function dueUntilCompletion(due: Due, schedule: TaskSchedule | undefined): DueSource {
   const { conditions, lastScheduleTime } = schedule?.status ?? {}
   const endTime = timeOf(lastScheduleTime)
   const isCompleted = findCondition(conditions, 'Completed')?.status === 'True' && endTime !== undefined
-  return isCompleted ? slotsWithin(slots, { endTime: endTime / 1000 }) : slots
+  return isCompleted ? { ...due, slots: slotsWithin(due.slots, { endTime: endTime / 1000 }) } : due
 }
 
 function versionOf({ metadata }: KubeObject): string {
@@ -328,10 +332,14 @@ function successes(deps: FactsDeps, asked: Asked, target: Target, place: Place):
     // The end of a suspension that no operator saw: the last slot that it left out.
     resumedAtMs: timeOf(schedule.status?.missedRuns?.find(({ reason }) => reason === 'Suspended')?.lastSlotTime),
     lastSuccessAtMs,
-    lastRunSeconds: lastSuccessAtMs === undefined || slotMs === undefined ? undefined : (lastSuccessAtMs - slotMs) / 1000,
+    lastRunSeconds: lastSuccessAtMs === undefined || slotMs === undefined ? undefined : (lastSuccessAtMs - dueMs(asked, slotMs)) / 1000,
     counted: read.kind === 'Counts' ? read.succeeded : undefined,
     lostUntilMs: read.kind === 'Counts' ? read.lostUntilMs : undefined,
   }
+}
+
+function dueMs({ due }: Asked, slotMs: number): number {
+  return due === undefined ? slotMs : dueAt(due, slotMs / 1000) * 1000
 }
 
 /** Suspended by any of them; it can change when any of them changes. */

@@ -4,7 +4,15 @@ import type { PlacedRef } from '../../broker/index.ts'
 import { cronJobId, type Slot, slotJobId } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import { cronJobName, slotObjectName } from '../../plans/index.ts'
-import { type ActiveRun, executionsPlace, jobsPlace, type Ledger, primitivePlaces, queueOfGeneration } from '../../scheduling/index.ts'
+import {
+  type ActiveRun,
+  dueOf,
+  executionsPlace,
+  jobsPlace,
+  type Ledger,
+  primitivePlaces,
+  queueOfGeneration,
+} from '../../scheduling/index.ts'
 import { cronJobNaming, slotJobNaming } from '../../services/slots/index.ts'
 import { describeWhereabout, queueFactsOf } from '../../services/tracking/index.ts'
 import { hasPod, hasUnreadyPods } from '../../workloads/index.ts'
@@ -49,7 +57,7 @@ export async function findBlockages(
     return { details: new Map(), blocked: [], unknown: memory.record === undefined ? 'All' : new Set() }
   }
   const nowMs = deps.engine.now(memory)
-  const active = activeRuns(ledger).filter(({ slot }) => slot * 1000 <= nowMs)
+  const active = activeRuns(ledger).filter((run) => dueOf(run) * 1000 <= nowMs)
   const runs = Map.groupBy(active, ({ generation }) => placeOf(generation))
   const graphs = (runs.get('Graph') ?? []).map((run) => lookAtExecution(deps, key, memory, run))
   const jobs = lookAtJobs(deps, key, memory, runs.get('Job') ?? [], context)

@@ -138,7 +138,7 @@ const ledger: Ledger = {
   consecutiveFailures: 0,
   missed: {},
 }
-const dispatched: SlotHappening = { kind: 'Recorded', changes: [{ kind: 'Dispatched', slot: 60, atMs: 60_000 }], ledger }
+const dispatched: SlotHappening = { kind: 'Recorded', changes: [{ kind: 'Dispatched', slot: 60, dueAt: 60, atMs: 60_000 }], ledger }
 const driven = { situation: { kind: 'Driven' }, isWaiting: true } as const
 
 test('after work at the broker the status waits for what is due, and once only', async () => {

@@ -153,10 +153,10 @@ function reportPrimitive({ events }: TaskScheduleDeps, { schedule, cronJob }: Me
 }
 
 /** Undefined while they are not known. */
-function slotsLeft({ understood, left }: Gathered): World['slots'] {
+function slotsLeft({ understood, left }: Gathered): World['due'] {
   if (!understood.ok) return undefined
-  if (left === undefined) return understood.plan.slots
-  return left.kind === 'Left' ? left.plan.slots : undefined
+  if (left === undefined) return understood.plan
+  return left.kind === 'Left' ? left.plan : undefined
 }
 
 function worldOf(
@@ -178,7 +178,7 @@ function worldOf(
     blockages: memory.blockages ?? { blocked: [], unknown: 'All' },
     drift: memory.cronJob?.drift,
     details,
-    slots: slotsLeft(gathered),
+    due: slotsLeft(gathered),
     ledger: memory.shown,
     group: group && { ...group, ...groups.show(group) },
     nowMs: engine.now(memory),

@@ -118,7 +118,7 @@ test('while calendars are being read, no slot is decided, and nothing is said', 
 test('calendars that are read leave the slots of the plan', () => {
   const slots = { next: () => 7, between: () => [7] }
   const timing = { everySeconds: 60, calendars: { rules: 'a', files: 'b' } }
-  const decided = decide(gathered(graph, { left: { kind: 'Left', plan: { timing, slots } } }))
+  const decided = decide(gathered(graph, { left: { kind: 'Left', plan: { timing, slots, seed: 'acme/nightly' } } }))
   expect(decided).toMatchObject({ kind: 'Plan', plan: { timing, slots, isHeld: false } })
 })
 

@@ -97,10 +97,10 @@ it('tells once that it is late, and again when it is late for another reason', (
 it('tells each failure, and of successes the first after failures', () => {
   const run = { slot, succeeded: false, reason: 'AttemptsExhausted', message: 'timeout', finishedAtMs: 0 } as const
   const changes: readonly Change[] = [
-    { kind: 'RunEnded', run, failuresBefore: 2 },
-    { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' }, failuresBefore: 3 },
-    { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' }, failuresBefore: 0 },
-    { kind: 'Dispatched', slot, atMs: 0 },
+    { kind: 'RunEnded', run, dueAt: 0, failuresBefore: 2 },
+    { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' }, dueAt: 0, failuresBefore: 3 },
+    { kind: 'RunEnded', run: { ...run, succeeded: true, reason: 'Succeeded' }, dueAt: 0, failuresBefore: 0 },
+    { kind: 'Dispatched', slot, dueAt: slot, atMs: 0 },
   ]
   const events = changeEvents(changes, { ledger }, { schedule, unreported: new Map() }, 0)
   expect(events.map(({ type, reason, note }) => [type, reason, note])).toEqual([
@@ -121,7 +121,7 @@ it('tells of a run that was replaced once, and not as a failure', () => {
     message: 'replaced by the run of slot 2026-11-15T00:01:00Z',
     finishedAtMs: 0,
   } as const
-  const events = changeEvents([{ kind: 'RunEnded', run, failuresBefore: 1 }], { ledger }, { schedule }, 0)
+  const events = changeEvents([{ kind: 'RunEnded', run, dueAt: 0, failuresBefore: 1 }], { ledger }, { schedule }, 0)
   expect(events).toMatchObject([
     {
       type: 'Normal',
@@ -135,6 +135,7 @@ it('tells of many runs that end at once for the same reason in one', () => {
   const ended = (after: number, reason: 'Replaced' | 'RunDeadlineExceeded'): Change => ({
     kind: 'RunEnded',
     run: { slot: slot + after, succeeded: false, reason, message: 'm', finishedAtMs: 0 },
+    dueAt: 0,
     failuresBefore: 0,
   })
   const changes = [ended(0, 'Replaced'), ended(60, 'RunDeadlineExceeded'), ended(120, 'Replaced'), ended(180, 'Replaced')]

@@ -24,7 +24,7 @@ import {
   understandSchedule,
   type UnderstoodSchedule,
 } from '../../plans/index.ts'
-import type { KnownCalendars, Ledger, MissedReason, SlotSource } from '../../scheduling/index.ts'
+import type { DueSource, KnownCalendars, Ledger, MissedReason } from '../../scheduling/index.ts'
 import type { BrokerDirectory } from '../../services/brokers/index.ts'
 import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
@@ -192,8 +192,8 @@ export type World = {
   readonly drift: string | undefined
   /** Of active runs that were looked at. */
   readonly details: ReadonlyMap<Slot, RunDetail>
-  /** Undefined while the spec cannot be understood. */
-  readonly slots: SlotSource | undefined
+  /** Its slots, and when their runs are due. Undefined while the spec cannot be understood. */
+  readonly due: DueSource | undefined
   /** The newest that is known; undefined: none was read. */
   readonly ledger: Ledger | undefined
   /** Undefined: it is in no concurrency group. */

@@ -67,19 +67,21 @@ it('counts misses for the namespace by reason, and for the schedule those that n
 it('observes how long a run waited for its start, unless it was tried again', async () => {
   const { metrics, lines } = setup()
   const run = { slot: 100, succeeded: true, reason: 'Succeeded', startedAtMs: 107_500, finishedAtMs: 110_000 } as const
-  const ended = (more: object): Change => ({ kind: 'RunEnded', run: { ...run, ...more }, failuresBefore: 0 })
+  const ended = (more: object, dueAt = 100): Change => ({ kind: 'RunEnded', run: { ...run, ...more }, dueAt, failuresBefore: 0 })
   const { startedAtMs: _, ...unstarted } = run
   countChanges(metrics, key, [
     ended({ attemptsMade: 1 }),
     ended({ attemptsMade: 2 }),
-    { kind: 'RunEnded', run: unstarted, failuresBefore: 0 },
+    // It was delayed by jitterSeconds.
+    ended({ attemptsMade: 1 }, 107),
+    { kind: 'RunEnded', run: unstarted, dueAt: 100, failuresBefore: 0 },
   ])
-  expect(await lines('start_delay_seconds_sum')).toEqual(['taskmill_schedule_start_delay_seconds_sum{namespace="acme"} 7.5'])
-  expect(await lines('start_delay_seconds_count')).toEqual(['taskmill_schedule_start_delay_seconds_count{namespace="acme"} 1'])
+  expect(await lines('start_delay_seconds_sum')).toEqual(['taskmill_schedule_start_delay_seconds_sum{namespace="acme"} 8'])
+  expect(await lines('start_delay_seconds_count')).toEqual(['taskmill_schedule_start_delay_seconds_count{namespace="acme"} 2'])
 })
 
 it('observes the delay of a slot for its namespace', async () => {
   const { metrics, lines } = setup()
-  countChanges(metrics, key, [{ kind: 'Dispatched', slot: 100, atMs: 100_500 } as unknown as Change])
+  countChanges(metrics, key, [{ kind: 'Dispatched', slot: 90, dueAt: 100, atMs: 100_500 }])
   expect(await lines('dispatch_delay_seconds_sum')).toEqual(['taskmill_schedule_dispatch_delay_seconds_sum{namespace="acme"} 0.5'])
 })

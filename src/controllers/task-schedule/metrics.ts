@@ -60,17 +60,17 @@ export function countChanges(metrics: Metrics, key: string, changes: readonly Ch
   const ofNamespace = metrics.of('Namespace', namespace)
   for (const change of changes) {
     if (change.kind === 'Dispatched') {
-      ofNamespace.observe('taskmill_schedule_dispatch_delay_seconds', {}, Math.max(0, change.atMs / 1000 - change.slot))
+      ofNamespace.observe('taskmill_schedule_dispatch_delay_seconds', {}, Math.max(0, change.atMs / 1000 - change.dueAt))
     } else if (change.kind === 'Missed') {
       ofNamespace.add('taskmill_schedule_missed_total', { reason: change.reason }, change.count)
       if (missedReasons[change.reason] === 'Planned') continue
       metrics.of('TaskSchedule', key).add('taskmill_schedule_unplanned_misses_total', {}, change.count)
     } else if (change.kind === 'RunEnded') {
-      const { slot, reason, startedAtMs, attemptsMade = 1 } = change.run
+      const { reason, startedAtMs, attemptsMade = 1 } = change.run
       ofNamespace.add('taskmill_schedule_runs_total', { outcome: reason })
       // Of a run that was tried again, only the start of the last attempt is known.
       if (startedAtMs === undefined || attemptsMade > 1) continue
-      ofNamespace.observe('taskmill_schedule_start_delay_seconds', {}, Math.max(0, startedAtMs / 1000 - slot))
+      ofNamespace.observe('taskmill_schedule_start_delay_seconds', {}, Math.max(0, startedAtMs / 1000 - change.dueAt))
     }
   }
 }

@@ -2,7 +2,16 @@
 import { keepCondition, kubeTime, scheduleCondition, type TaskSchedule, type WantedCondition } from '../../api/index.ts'
 import { type Slot, slotTime } from '../../contract/index.ts'
 import { cronJobName, timingOf } from '../../plans/index.ts'
-import { type ActiveRun, type Ledger, type RunOutcome, type RunReason, runsLeft, unsettledRun } from '../../scheduling/index.ts'
+import {
+  type ActiveRun,
+  dueAt,
+  dueOf,
+  type Ledger,
+  type RunOutcome,
+  type RunReason,
+  runsLeft,
+  unsettledRun,
+} from '../../scheduling/index.ts'
 import { activeRuns, startPatienceMs } from './blockage.ts'
 import type { Blockage, RunDetail, World } from './gather.ts'
 
@@ -50,27 +59,27 @@ export function describeRun({ slot, reason, attemptsMade, attempts, message, wor
 }
 
 function late(world: World, ledger: Ledger): WantedCondition {
-  const { schedule, suspension, slots, nowMs, details, group } = world
+  const { schedule, suspension, due, nowMs, details, group } = world
   const { cursor, open, lastDispatched } = ledger
   const done = new Set(open.filter(({ state }) => state !== 'Intended').map(({ slot }) => slot))
-  let due = runsLeft(ledger, timingOf(schedule)) === 0 ? undefined : slots?.next(cursor)
-  while (due !== undefined && done.has(due)) due = slots?.next(due)
+  let next = runsLeft(ledger, timingOf(schedule)) === 0 ? undefined : due?.slots.next(cursor)
+  while (next !== undefined && done.has(next)) next = due?.slots.next(next)
   const { engine, concurrencyPolicy } = schedule.spec
   // Once the run has ended, the CronJob controller may start the newest slot that was due meanwhile.
   const mayWait = engine === 'CronJob' && concurrencyPolicy === 'Forbid' && ledger.active.length > 0
-  if (due !== undefined && !suspension.isSuspended && !mayWait && due * 1000 + lateMs < nowMs) {
-    const next =
+  if (due !== undefined && next !== undefined && !suspension.isSuspended && !mayWait && dueAt(due, next) * 1000 + lateMs < nowMs) {
+    const remedy =
       engine === 'CronJob'
         ? `see what keeps the CronJob controller from it: kubectl describe cronjob ${cronJobName(schedule.metadata)}`
         : 'the condition Ready says what prevents it'
-    const message = `slot ${shortTime(due)} is due and was not dispatched. Next: ${next}`
+    const message = `slot ${shortTime(next)} is due and was not dispatched. Next: ${remedy}`
     return scheduleCondition('Late', 'SlotOverdue', message)
   }
   const waiting = activeRuns(ledger).find(
     ({ slot, dispatchedAtMs }) => details.get(slot)?.isStarted === false && dispatchedAtMs + startPatienceMs <= nowMs,
   )
   if (waiting !== undefined) return scheduleCondition('Late', 'NotStarted', notStartedWords(waiting, details.get(waiting.slot)))
-  const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - lastDispatched.slot * 1000
+  const delayMs = lastDispatched === undefined ? 0 : lastDispatched.atMs - dueOf(lastDispatched) * 1000
   if (lastDispatched !== undefined && delayMs > lateMs) {
     const words = `slot ${shortTime(lastDispatched.slot)} was dispatched ${Math.round(delayMs / 1000)} s after it was due`
     const why =

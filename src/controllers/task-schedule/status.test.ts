@@ -56,7 +56,15 @@ function statusFor(part: Partial<World> = {}, spec: Partial<TaskSchedule['spec']
     details: new Map(),
     group: undefined,
   } as const
-  return statusOf({ schedule, ...driven, suspension, slots: parsed.slots, ledger, nowMs, ...part })
+  return statusOf({
+    schedule,
+    ...driven,
+    suspension,
+    due: { timing: timingOf(schedule), slots: parsed.slots, seed: 'acme/bkup' },
+    ledger,
+    nowMs,
+    ...part,
+  })
 }
 const facts = (status: TaskScheduleStatus) => status.conditions?.map(({ type, status: holds, reason }) => `${type} ${holds} ${reason}`)
 const messageOf = (status: TaskScheduleStatus, type: string) => findCondition(status.conditions, type)?.message
@@ -186,6 +194,7 @@ it.each<[Partial<TaskSchedule['spec']>, string]>([
   [{ schedules: ['H 2 * * *', '0 3 * * THU'] }, '14 2 * * *; 0 3 * * THU'],
   [{ everySeconds: 900 }, 'every 900s'],
   [{ everySeconds: 900, offsetSeconds: 60 }, 'every 900s + 60s'],
+  [{ everySeconds: 900, jitterSeconds: 120 }, 'every 900s, jitter 120s'],
   [{ at: ['2026-12-24T18:00:00+01:00'] }, 'at 2026-12-24T17:00Z'],
 ])('shows what %j means as %s', (spec, text) => {
   const timing = spec.schedules === undefined ? { schedules: undefined as never } : {}
@@ -272,6 +281,23 @@ it('is late when a slot is due for longer than 30 s, or was dispatched so late',
   expect(facts(statusFor({ nowMs: due + 31_000 }))).toContain('Late True SlotOverdue')
   const late = { ...ledger, lastDispatched: { slot: ledger.cursor, atMs: ledger.cursor * 1000 + 90_000 } }
   expect(messageOf(statusFor({ ledger: late }), 'Late')).toMatch(/^slot 2026-11-22T00:00Z was dispatched 90 s after it was due\. Next: /u)
+})
+
+it('shows when delayed runs are due, and is late only after that', () => {
+  // The slot of 2026-11-29T00:00:00Z, and its delay by the name of the schedule.
+  const spec = { jitterSeconds: 3_600 }
+  const due = Date.parse('2026-11-29T00:36:27Z')
+  const status = statusFor({}, spec)
+  expect(status).toMatchObject({ next: '2026-11-29T00:36:27Z' })
+  expect(status.nextRuns?.[0]).toBe('2026-11-29T00:36:27Z')
+  expect(messageOf(status, 'Ready')).toBe('next 2026-11-29T00:36:27Z (01:36 Europe/Berlin), slot 2026-11-29T00:00Z')
+  expect(statusFor({ nowMs: due - 1_000 }, spec).nextRuns?.[0]).toBe('2026-11-29T00:36:27Z')
+  expect(facts(statusFor({ nowMs: due + 30_000 }, spec))).toContain('Late False InTime')
+  expect(facts(statusFor({ nowMs: due + 31_000 }, spec))).toContain('Late True SlotOverdue')
+  const dueAt = ledger.cursor + 900
+  const dispatched = (seconds: number) => ({ ...ledger, lastDispatched: { slot: ledger.cursor, dueAt, atMs: (dueAt + seconds) * 1000 } })
+  expect(facts(statusFor({ ledger: dispatched(30) }, spec))).toContain('Late False InTime')
+  expect(messageOf(statusFor({ ledger: dispatched(90) }, spec), 'Late')).toMatch(/was dispatched 90 s after it was due/u)
 })
 
 describe('active runs', () => {

@@ -12,6 +12,9 @@ import { slotTime, type Slot } from '../../contract/index.ts'
 import { timingOf } from '../../plans/index.ts'
 import {
   type ActiveRun,
+  dueAt,
+  dueOf,
+  dueUpTo,
   type Ledger,
   mostStatusNext,
   type RecentRun,
@@ -31,7 +34,7 @@ const shownActive = 10
 
 export function statusOf(world: World): TaskScheduleStatus {
   const { schedule, status, nowMs, ledger } = world
-  const next = nextSlots(world)
+  const next = nextRunsOf(world)
   const { ready, standing } = health(world, next)
   const last = ledger?.lastRun
   const wanted = [
@@ -52,7 +55,7 @@ export function statusOf(world: World): TaskScheduleStatus {
     observedGeneration: schedule.metadata.generation ?? 0,
     schedule: scheduleText(schedule),
     ...(hasClock(schedule) ? { timeZone: schedule.spec.timeZone } : {}),
-    ...(first === undefined ? {} : { next: shortTime(first), nextRuns: next.map(slotTime) }),
+    ...(first === undefined ? {} : { next: shortTime(first.dueAt), nextRuns: next.map((run) => slotTime(run.dueAt)) }),
     reason: chooseReason(ready, wanted, last),
     conditions: setConditions(status?.conditions, wanted, nowMs, schedule.metadata.generation),
   }
@@ -65,6 +68,10 @@ function hasClock({ spec }: TaskSchedule): boolean {
 
 function scheduleText(schedule: TaskSchedule): string {
   const timing = timingOf(schedule)
+  return `${timesText(timing)}${timing.jitterSeconds === undefined ? '' : `, jitter ${timing.jitterSeconds}s`}`
+}
+
+function timesText(timing: ReturnType<typeof timingOf>): string {
   if ('schedules' in timing) return timing.schedules.join('; ')
   if ('at' in timing) {
     const [first = 0, ...others] = timing.at.toSorted((a, b) => a - b)
@@ -75,16 +82,18 @@ function scheduleText(schedule: TaskSchedule): string {
 
 const idle: readonly ScheduleSituation['kind'][] = ['Standby', 'NoDependency', 'Unusable', 'Invalid', 'Withheld']
 
-/** The next slots; none while no slot would be dispatched. */
-function nextSlots(world: World): readonly number[] {
-  const { slots, situation, suspension, nowMs } = world
-  if (slots === undefined || suspension.isSuspended || idle.includes(situation.kind)) return []
-  const next: number[] = []
+type NextRun = { readonly slot: Slot; readonly dueAt: Slot }
+
+/** The next slots, and when their runs are due; none while no slot would be dispatched. */
+function nextRunsOf(world: World): readonly NextRun[] {
+  const { due, situation, suspension, nowMs } = world
+  if (due === undefined || suspension.isSuspended || idle.includes(situation.kind)) return []
+  const next: NextRun[] = []
   const most = Math.min(mostStatusNext, futureRuns(world))
-  for (let after = Math.floor(nowMs / 1000); next.length < most;) {
-    const slot = slots.next(after)
+  for (let after = dueUpTo(due, Math.floor(nowMs / 1000)); next.length < most;) {
+    const slot = due.slots.next(after)
     if (slot === undefined) break
-    next.push(slot)
+    next.push({ slot, dueAt: dueAt(due, slot) })
     after = slot
   }
   return next
@@ -100,7 +109,7 @@ function futureRuns(world: World): number {
   const { maxRuns } = schedule.spec
   if (maxRuns === undefined) return Infinity
   if (ledger === undefined) return maxRuns - dispatchedRuns(world)
-  return runsLeft(ledger, timingOf(schedule)) + ledger.open.filter(({ slot }) => slot * 1000 > nowMs).length
+  return runsLeft(ledger, timingOf(schedule)) + ledger.open.filter((open) => dueOf(open) * 1000 > nowMs).length
 }
 
 /** Why no other slot will ever be due by this spec; undefined: it does not end. */
@@ -134,7 +143,7 @@ function passedTimes({ metadata, spec: { at = [] } }: TaskSchedule): string {
 
 type Health = { readonly ready: WantedCondition; readonly standing: readonly WantedCondition[] }
 
-function health(world: World, [next]: readonly number[]): Health {
+function health(world: World, [next]: readonly NextRun[]): Health {
   const { schedule, situation, suspension, warnings } = world
   switch (situation.kind) {
     case 'Invalid': {
@@ -180,13 +189,15 @@ function health(world: World, [next]: readonly number[]): Health {
   }
 }
 
-function driven(world: World, next: number | undefined): WantedCondition {
+function driven(world: World, next: NextRun | undefined): WantedCondition {
   const { schedule, suspension } = world
   const { maxRuns, timeZone } = schedule.spec
   if (suspension.isSuspended) return scheduleCondition('Ready', 'Suspended', suspendedWords(schedule, suspension))
   if (next === undefined) return scheduleCondition('Ready', 'NoSlotLeft', 'there is no future slot')
   const counted = maxRuns === undefined ? '' : `; ${dispatchedRuns(world)} of ${maxRuns} runs dispatched`
-  const words = `next ${shortTime(next)}${localTime(next, timeZone)}${counted}${passedTimes(schedule)}${describeWaiting(world)}`
+  const { slot, dueAt: due } = next
+  const nominal = due === slot ? '' : `, slot ${shortTime(slot)}`
+  const words = `next ${shortTime(due)}${localTime(due, timeZone)}${nominal}${counted}${passedTimes(schedule)}${describeWaiting(world)}`
   return scheduleCondition('Ready', 'SlotScheduled', words)
 }
 

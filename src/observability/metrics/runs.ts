@@ -11,7 +11,7 @@ export const scheduleMetrics = declareMetrics({
   metrics: {
     taskmill_schedule_next_run_timestamp_seconds: {
       type: 'Gauge',
-      help: 'The next slot of a TaskSchedule (Unix seconds); missing when there is none, and while it is suspended.',
+      help: 'When the next run of a TaskSchedule is due (Unix seconds); missing when there is none, and while it is suspended.',
       // Of next_run and suspended an object has one.
       most: 0,
       together: 'min',
@@ -99,13 +99,13 @@ export const runMetrics = declareMetrics({
     },
     taskmill_schedule_dispatch_delay_seconds: {
       type: 'Histogram',
-      help: 'From the moment of a slot to its job in the queue; 0 for a job that was placed ahead.',
+      help: 'From the moment at which a run is due (its slot, with its delay by jitterSeconds) to its job in the queue; 0 for a job that was placed ahead.',
       // From a thousandth of a second to what an outage makes of it.
       buckets: [0.005, 0.025, 0.1, 0.25, 1, 2.5, 10, 30, 120, 600, 3600],
     },
     taskmill_schedule_start_delay_seconds: {
       type: 'Histogram',
-      help: 'From the moment of a slot to the start of its run by a worker or a pod, counted when the run ends. Runs that were tried more than once are not counted.',
+      help: 'From the moment at which a run is due to its start by a worker or a pod, counted when the run ends. Runs that were tried more than once are not counted.',
       buckets: [0.025, 0.1, 0.25, 1, 2.5, 10, 30, 120, 600, 3600],
       advice: 'Long, while the delay of the dispatch is short: workers are missing or busy. See the pools of the queues.',
     },

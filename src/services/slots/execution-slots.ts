@@ -57,7 +57,7 @@ export function createExecutionSlots(deps: ExecutionSlotsDeps): SlotExecutor {
 
   function makeExecutions(slots: readonly SlotRef[]) {
     if (start?.kind !== 'Graph') throw new TypeError('there is no graph to start')
-    return makeOfSlots('spec.parameters', slots, (slot) => start.executionOf(ledger, slot))
+    return makeOfSlots('spec.parameters', slots, ({ slot }) => start.executionOf(ledger, slot))
   }
 
   async function takeBack(slot: Slot): Promise<'Removed' | 'Started' | 'Absent'> {

@@ -104,7 +104,7 @@ export function createJobSlots(deps: JobSlotsDeps): SlotExecutor {
 
   function makeTemplates(slots: readonly SlotRef[]) {
     if (start?.kind !== 'Job') throw new TypeError('there is no Job to create')
-    return makeOfSlots('spec.job', slots, (slot) => start.templateOf(slot))
+    return makeOfSlots('spec.job', slots, ({ slot }) => start.templateOf(slot))
   }
 
   function create(slot: Slot, template: JobTemplate) {

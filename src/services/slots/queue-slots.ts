@@ -1,7 +1,7 @@
 import type { Broker, DispatchProof, EndedJob, EndedSlot, PlacedRef, PlacedState } from '../../broker/index.ts'
 import { type Slot, slotJobId } from '../../contract/index.ts'
 import type { SlotStart } from '../../plans/index.ts'
-import { isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
+import { dueOf, isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
 import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
@@ -53,7 +53,10 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
       kind: 'WithWrite',
       make(slots) {
         if (start?.kind !== 'Task') throw new TypeError('there is no task to place')
-        return makeOfSlots('spec.task.payload', slots, (slot) => start.jobOf(ledger, doneQueue, slot))
+        return makeOfSlots('spec.task.payload', slots, (ref) => ({
+          ...start.jobOf(ledger, doneQueue, ref.slot),
+          dueAtMs: dueOf(ref) * 1000,
+        }))
       },
     },
     remove: (slots) => Promise.all(slots.map((ref) => broker.removePlaced(refOf(ref), proof))),

@@ -8,8 +8,8 @@ import type { Slot, SubjectKind } from '../../contract/index.ts'
 import { errorMessage, hasCode } from '../../errors/index.ts'
 import type { CancelResult, RunObservation, RunOutcome } from '../../scheduling/index.ts'
 
-/** A slot, and the template that its run is made from. */
-export type SlotRef = { readonly slot: Slot; readonly generation: string }
+/** A slot, the template that its run is made from, and when it is due, if that is later. */
+export type SlotRef = { readonly slot: Slot; readonly generation: string; readonly dueAt?: Slot }
 
 /**
  * `postponed`: why it has to be tried again. `refused`: slots for which nothing can be started, and why: no other slot waits for them, and
@@ -83,13 +83,14 @@ export type SlotExecutor = {
 export function makeOfSlots<T>(
   field: string,
   slots: readonly SlotRef[],
-  make: (slot: Slot) => T,
+  make: (slot: SlotRef) => T,
 ): MadeOfSlots<T> & { readonly refused: Map<Slot, string> } {
   const made: { slot: Slot; what: T }[] = []
   const refused = new Map<Slot, string>()
-  for (const { slot } of slots) {
+  for (const ref of slots) {
+    const { slot } = ref
     try {
-      made.push({ slot, what: make(slot) })
+      made.push({ slot, what: make(ref) })
     } catch (error) {
       if (!hasCode(error, 'TM_EXPRESSION_FAILED', 'TM_EXPRESSION_TOO_COSTLY')) throw error
       refused.set(slot, `${field}: ${errorMessage(error)}`)

@@ -46,6 +46,7 @@ function setup(jobOf: (slot: Slot) => PlacedJob, change: Partial<SchedulePlan> =
   const plan: SchedulePlan = {
     timing,
     slots: parsed.slots,
+    seed: 'acme/nightly',
     suspended: false,
     concurrencyPolicy: 'Allow',
     missedRuns: 'Latest',

@@ -2,6 +2,7 @@ import type { PlacedJob } from '../../broker/index.ts'
 import type { OwnerMarker, Slot } from '../../contract/index.ts'
 import {
   type Change,
+  dueOf,
   findChanges,
   generationOf,
   type Knowledge,
@@ -68,6 +69,7 @@ export function deletionPlan(deletion: OwnerMarker['deletionPolicy'], epoch: num
   return {
     timing: { everySeconds: 3600 },
     slots: { next: () => undefined, between: () => [] },
+    seed: '',
     suspended: true,
     concurrencyPolicy: 'Allow',
     missedRuns: 'Skip',
@@ -154,7 +156,7 @@ async function observePrimitives(
 /** Of slots that are intended. One that is not due yet can still be helped by an edit. */
 function refusedEnds(refused: ReadonlyMap<Slot, string>, ledger: Ledger | undefined, nowMs: number): readonly RunOutcome[] {
   if (refused.size === 0) return []
-  const due = ledger?.open.filter(({ slot }) => slot * 1000 <= nowMs) ?? []
+  const due = ledger?.open.filter((open) => dueOf(open) * 1000 <= nowMs) ?? []
   return due.flatMap(({ slot }) => {
     const message = refused.get(slot)
     return message === undefined ? [] : [{ slot, succeeded: false, reason: 'Refused' as const, message, finishedAtMs: nowMs }]
@@ -189,7 +191,8 @@ function nextSlotStep(context: SlotContext, observed: ObservedSlots): Step<SlotA
 
 /** The write with the jobs that it places; or, if nothing can be started for some of its slots, that this is so: then another write follows. */
 function withJobs(context: SlotContext, { plan }: ObservedSlots, step: SlotWrite): Step<SlotAction> {
-  const { made, refused } = step.places === undefined ? tryToMake(context, plan, step.makes ?? []) : makeJobs(context, plan, step.places)
+  const { made, refused } =
+    step.places === undefined ? tryToMake(context, plan, step.makes ?? []) : makeJobs(context, plan, step.places, step.ledger)
   if (refused.size > 0) return { kind: 'Act', changes: 'Effects', action: { kind: 'Refuse', refused } }
   return { kind: 'Act', changes: 'Record', action: { ...step, jobs: made.map(({ what }) => what) } }
 }
@@ -202,10 +205,16 @@ function tryToMake({ executors }: SlotContext, { generation }: SchedulePlan, slo
 }
 
 /** A write places only by the present template. */
-function makeJobs({ executors }: SlotContext, { generation }: SchedulePlan, slots: readonly Slot[]) {
+function makeJobs({ executors }: SlotContext, { generation }: SchedulePlan, slots: readonly Slot[], { open, active }: Ledger) {
   const starting = executorOf(executors, generation).starting
   if (starting.kind !== 'WithWrite') throw new TypeError(`no write starts slots of the generation ${generation}`)
-  return starting.make(slots.map((slot) => ({ slot, generation })))
+  const entries = new Map([...active, ...open].map((entry) => [entry.slot, entry]))
+  return starting.make(
+    slots.map((slot) => {
+      const { dueAt } = entries.get(slot) ?? {}
+      return { slot, generation, ...(dueAt !== undefined && { dueAt }) }
+    }),
+  )
 }
 
 function act(context: SlotContext, observed: ObservedSlots, action: SlotAction): Promise<SlotActed> {
@@ -273,9 +282,9 @@ async function write(
   return { outcome: 'Done', record, happened: [{ kind: 'Recorded', changes: told, ledger: step.ledger }] }
 }
 
-/** A slot that was decided at its time could start when the write was carried out. */
-function placedAt<T extends { readonly slot: Slot; readonly atMs: number }>(change: T, writtenAtMs: number): T {
-  return change.atMs <= change.slot * 1000 ? change : { ...change, atMs: Math.max(change.atMs, writtenAtMs) }
+/** A slot that was decided when it was due could start when the write was carried out. */
+function placedAt<T extends { readonly dueAt: Slot; readonly atMs: number }>(change: T, writtenAtMs: number): T {
+  return change.atMs <= change.dueAt * 1000 ? change : { ...change, atMs: Math.max(change.atMs, writtenAtMs) }
 }
 
 /** Removes the ends that will never be recorded before the ledger: a process that dies in between begins again. */

@@ -78,6 +78,7 @@ const full = {
   spec: {
     brokerRef: { name: 'mail' },
     schedules: ['0 1 * * 0', '@daily'],
+    jitterSeconds: 600,
     timeZone: 'Europe/Berlin',
     calendars: {
       exclude: [calendar],
@@ -478,6 +479,33 @@ export const taskScheduleCase: KindCase = {
         'spec.offsetSeconds: Invalid value: "object": offsetSeconds must be below everySeconds, because it shifts each slot within its interval. Write 0 to everySeconds - 1',
     },
     {
+      title: 'a delay as long as the interval',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: quarterly }
+        spec:
+          everySeconds: 900
+          jitterSeconds: 900
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.jitterSeconds: Invalid value: "object": jitterSeconds must be below everySeconds, because a run is due before the next slot. Write 0 to everySeconds - 1',
+    },
+    {
+      title: 'a delay of more than a year',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: yearly }
+        spec:
+          schedules: ["@yearly"]
+          jitterSeconds: 40000000
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.jitterSeconds: Invalid value: 40000000: spec.jitterSeconds in body should be less than or equal to 31622400',
+    },
+    {
       title: 'runs that replace each other, and are all to run',
       manifest: `
         apiVersion: taskmill.dev/v1alpha1
@@ -831,6 +859,21 @@ export const taskScheduleCase: KindCase = {
           job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
       `,
       answer: 'spec.calendars: Invalid value: "object": a CronJob knows no calendars. Remove calendars, or set engine: Taskmill',
+    },
+    {
+      title: 'a CronJob with jitterSeconds',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: CronJob
+          schedules: ["0 1 * * *"]
+          jitterSeconds: 600
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.jitterSeconds: Invalid value: "object": a CronJob knows no jitterSeconds. Write H for a field of schedules instead, or set engine: Taskmill',
     },
     {
       title: 'a CronJob with startTime',
