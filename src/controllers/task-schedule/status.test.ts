@@ -383,6 +383,15 @@ it('a run that ends otherwise than the one before is an outcome, and no transiti
   expect(transitionOf(suspended)).not.toEqual(transitionOf(statusFor()))
 })
 
+it('each slot and each end of a run is an outcome: they are shown in time however many schedules are due', () => {
+  const slot = ledger.cursor + 60
+  const run = { slot, generation: 'g', dispatchedAtMs: slot * 1000 }
+  const dispatched = { ...ledger, lastDispatched: { slot, atMs: slot * 1000 } }
+  const statuses = [ledger, { ...dispatched, active: [run] }, dispatched].map((each) => statusFor({ ledger: each }))
+  expect(new Set(statuses.map((status) => JSON.stringify(outcomeOf(status)))).size).toBe(3)
+  expect(new Set(statuses.map((status) => JSON.stringify(transitionOf(status)))).size).toBe(1)
+})
+
 it('tells for a day that the ledger had regressed', () => {
   const regressed = { ...ledger, regressedAtMs: nowMs - 86_000_000 }
   expect(facts(statusFor({ ledger: regressed }))).toContain('LedgerRegressed True LedgerBehind')

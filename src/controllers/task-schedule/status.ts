@@ -339,9 +339,9 @@ export function transitionOf(status: TaskScheduleStatus): unknown {
   return [status.observedGeneration, status.schedule, factsOf(status, (type) => !outcomeTypes.includes(type))]
 }
 
-/** A status is written when this changes, but at most once in 5 s; all the rest are gauges. */
+/** A status is written when this changes, but at most once in 5 s; all the rest are gauges, which wait for those of other objects. */
 export function outcomeOf(status: TaskScheduleStatus): unknown {
-  return [status.reason, factsOf(status, (type) => outcomeTypes.includes(type))]
+  return [status.reason, status.lastScheduleTime, status.activeRuns, factsOf(status, (type) => outcomeTypes.includes(type))]
 }
 
 function factsOf({ conditions = [] }: TaskScheduleStatus, isMeant: (type: string) => boolean): unknown {
