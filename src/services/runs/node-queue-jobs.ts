@@ -76,12 +76,18 @@ export function vanishedEnd(node: string): NodeEnd {
   return { node, outcome: 'Failed', reason: 'JobRemoved', message: 'its job is gone, and its end was never recorded' }
 }
 
-/** The nodes whose jobs are in queues, and are not being stopped. */
-export function placedTasks({ state, active, unplaced }: Run): readonly string[] {
+/** The nodes whose jobs were placed in queues, and whose ends are awaited. `isStopping`: it had ended when it was to be stopped. */
+export function awaitedTasks({
+  state,
+  active,
+  unplaced,
+  removed,
+}: Run): readonly { readonly name: string; readonly isStopping: boolean }[] {
   return [...active].flatMap((index) => {
     const spec = state?.graph.nodes[index]?.spec
+    const isStopping = removed.get(index) === 'Ended'
     const isPlaced = !unplaced.has(index) && state?.node(index).phase === 'Started'
-    return isPlaced && spec?.task !== undefined ? [spec.name] : []
+    return spec?.task !== undefined && (isPlaced || isStopping) ? [{ name: spec.name, isStopping }] : []
   })
 }
 

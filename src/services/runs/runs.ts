@@ -19,12 +19,12 @@ import type { LogVerdict } from './log-verdict.ts'
 import type { LookedAtNodes, NodeJobs } from './node-jobs.ts'
 import type { NodeRuns } from './node-runs.ts'
 import {
+  awaitedTasks,
   endOf,
   isActive,
   jobIdOf,
   jobOf,
   placementOf,
-  placedTasks,
   placeOf,
   refOf,
   specOf,
@@ -113,14 +113,19 @@ async function look(context: Context, record: Run): Promise<LookedAtNodes> {
   return { ends, againAfterMs: againAfterMs === Infinity ? undefined : againAfterMs }
 }
 
-/** Returns the ends of nodes whose jobs somebody missed, and of which the broker has nothing: no other end of them will arrive. */
+/**
+ * Returns the ends of nodes whose jobs somebody missed, and of which the broker has nothing: no other end of them will arrive. One that had ended
+ * before it could be stopped counts as stopped.
+ */
 async function findVanished(context: Context, run: Run): Promise<readonly NodeEnd[]> {
   const found = context.whereabouts?.()
   if (found === undefined || found.size === 0) return []
-  const missing = placedTasks(run).filter((node) => found.get(jobIdOf(context, run, node))?.state === 'Absent')
+  const missing = awaitedTasks(run).filter(({ name }) => found.get(jobIdOf(context, run, name))?.state === 'Absent')
   if (missing.length === 0) return []
-  const states = await context.broker.lookAtPlaced(missing.map((node) => refOf(context, run, node)))
-  return missing.flatMap((node, index) => (states[index]?.state === 'Absent' ? [vanishedEnd(node)] : []))
+  const states = await context.broker.lookAtPlaced(missing.map(({ name }) => refOf(context, run, name)))
+  const vanished = missing.filter((_, index) => states[index]?.state === 'Absent')
+  for (const { name, isStopping } of vanished) if (isStopping) noteRemoved(run, name, 'Absent')
+  return vanished.flatMap(({ name, isStopping }) => (isStopping ? [] : [vanishedEnd(name)]))
 }
 
 function pendingOf({ pendingCompletions, acknowledged }: Context, run: Run): Pick<ObservedRun, 'own' | 'strange'> {
