@@ -198,6 +198,19 @@ describe('a schedule', () => {
     )
   })
 
+  it('keeps a CronJob in step that starts its runs, and takes the clock back', async () => {
+    const template = { spec: { restartPolicy: 'Never', containers: [{ ...container, name: 'main', image: 'localhost/taskmill:dev' }] } }
+    await apply(taskmill('TaskSchedule', 'kept', { engine: 'CronJob', schedules: ['0 4 1 1 *'], job: { spec: { template } } }))
+    const schedule = () => inNamespace('get', 'cronjob', 'kept', '--ignore-not-found', '-o', 'jsonpath={.spec.schedule}')
+    await waitUntil('the CronJob', 60_000, async () => (await schedule()) === '0 4 1 1 *')
+    await inNamespace('wait', '--for=condition=Ready', 'taskschedule/kept', '--timeout=60s')
+    await inNamespace('patch', 'cronjob/kept', '--type=merge', '-p', '{"spec":{"schedule":"0 5 1 1 *"}}')
+    await waitUntil('its repair', 60_000, async () => (await schedule()) === '0 4 1 1 *')
+    await inNamespace('patch', 'taskschedule/kept', '--type=merge', '-p', '{"spec":{"engine":"Taskmill"}}')
+    await waitUntil('the end of the CronJob', 90_000, async () => (await schedule()) === '')
+    await inNamespace('wait', '--for=condition=Ready', 'taskschedule/kept', '--timeout=60s')
+  })
+
   it('takes everything with it when it is deleted', async () => {
     await inNamespace('delete', 'taskschedule', '--all')
     await waitUntil('an empty ledger', 60_000, async () => {

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest'
+import type { CronJob, Job } from '../../api/index.ts'
+import { annotations } from '../../contract/index.ts'
+import { taskmillError } from '../../errors/index.ts'
+import type { Ledger } from '../../scheduling/index.ts'
+import type { CronJobMemory, CronJobVisit } from './cron-job-view.ts'
+import { createCronJob } from './cron-jobs.ts'
+
+const id = 'tm/default/team/report/cron-job'
+const own = { 'taskmill.dev/started-by': 'TaskSchedule', 'taskmill.dev/schedule': 'report' }
+const owner = { apiVersion: 'taskmill.dev/v1alpha1', kind: 'TaskSchedule', name: 'report', uid: 'u1', controller: true }
+const minute = 60
+const startMs = Date.parse('2026-11-30T18:00:20Z')
+const slots = {
+  next: (after: number) => (Math.floor(after / minute) + 1) * minute,
+  between: (after: number, until: number) => (Math.floor(until / minute) * minute > after ? [Math.floor(until / minute) * minute] : []),
+}
+
+/** An API server with one CronJob at most, a cache that shows it when it is told to, and a clock. */
+function world(change: Partial<CronJobVisit> = {}) {
+  const memory: CronJobMemory = {}
+  const there = {
+    nowMs: startMs,
+    version: 0,
+    stored: undefined as CronJob | undefined,
+    cached: undefined as CronJob | undefined,
+    jobs: [] as Job[],
+    refuses: undefined as unknown,
+    asked: [] as string[],
+  }
+  const store = (object: unknown): CronJob => {
+    const { metadata, ...rest } = object as CronJob
+    there.version += 1
+    const uid = there.stored?.metadata.uid ?? `uid-${there.version}`
+    return (there.stored = {
+      ...there.stored,
+      ...rest,
+      metadata: { ...metadata, uid, generation: there.version, resourceVersion: String(there.version) },
+    } as CronJob)
+  }
+  const found = (): CronJob => {
+    if (there.stored === undefined) throw taskmillError('TM_KUBE_NOT_FOUND', 'no such CronJob')
+    return there.stored
+  }
+  const refuse = (): void => {
+    if (there.refuses !== undefined) throw there.refuses
+  }
+  const client = {
+    get: async () => (there.asked.push('get'), found()),
+    create: async (_: unknown, object: unknown) => (refuse(), there.asked.push('create'), store(object)),
+    update: async (_: unknown, object: unknown, { dryRun = false }: { readonly dryRun?: boolean }) => {
+      there.asked.push(dryRun ? 'dry run' : 'update')
+      found()
+      refuse()
+      return dryRun ? (object as CronJob) : store(object)
+    },
+    applyStatus: async (_: unknown, { status }: { readonly status: CronJob['status'] }) => {
+      there.asked.push('status')
+      return store({ ...found(), status })
+    },
+    delete: async (_: unknown, __: string, ___: string, { propagationPolicy }: { readonly propagationPolicy: string }) => {
+      there.asked.push(`delete ${propagationPolicy}`)
+      there.stored = undefined
+    },
+    list: async () => ({ items: there.jobs, resourceVersion: '1' }),
+  }
+  const primitive = (more: Partial<CronJobVisit> = {}) =>
+    createCronJob(
+      {
+        client: client as never,
+        cronJobs: { get: () => there.cached },
+        jobs: { startedBy: () => [] },
+        clock: { now: () => there.nowMs },
+      },
+      {
+        namespace: 'team',
+        schedule: 'report',
+        name: 'report',
+        id,
+        wanted: {
+          namespace: 'team',
+          name: 'report',
+          labels: own,
+          id,
+          owner,
+          schedule: '* * * * *',
+          timeZone: 'UTC',
+          concurrencyPolicy: 'Allow',
+          startingDeadlineSeconds: undefined,
+          isSuspended: false,
+          template: { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'a:1' }] } } } },
+          generation: 'a/.cronjob',
+        },
+        plan: { slots },
+        driftPolicy: 'Repair',
+        adopt: undefined,
+        version: 'u1/1/',
+        isDeleted: false,
+        memory,
+        signal: new AbortController().signal,
+        ...change,
+        ...more,
+      },
+    )
+  const observe = (more: Partial<CronJobVisit> = {}) => primitive(more).observe({} as Ledger, there.nowMs)
+  return { there, memory, primitive, observe }
+}
+
+const after = Math.floor(startMs / 1000) - 20
+const theirs = { metadata: { name: 'report', namespace: 'team' }, spec: { schedule: '5 5 * * *', jobTemplate: { spec: {} } } }
+
+describe('a CronJob', () => {
+  it('is created suspended, told from when on it may start slots, and then started; after that nothing is asked', async () => {
+    const { there, primitive, observe } = world()
+    expect(await observe()).toMatchObject({ state: 'Absent', isInStep: false })
+    expect(await primitive().start(after)).toBe('Done')
+    expect(there.asked).toEqual(['get', 'create', 'status', 'update'])
+    expect(there.stored).toMatchObject({ spec: { suspend: false }, status: { lastScheduleTime: '2026-11-30T18:00:00Z' } })
+    expect(await observe()).toMatchObject({ state: 'Running', isInStep: true })
+    there.cached = there.stored
+    const before = there.asked.length
+    expect(await observe()).toMatchObject({ state: 'Running', isInStep: true })
+    expect(await primitive().isPresent()).toBe(true)
+    expect(there.asked.length).toBe(before)
+  })
+
+  it('settles all but the newest due slot, or what its deadline leaves out', async () => {
+    const { primitive, observe } = world()
+    await primitive().start(after)
+    expect((await observe()).settledUntil).toBe(after - 1)
+    expect((await observe({ plan: { slots, startingDeadlineSeconds: 5 } })).settledUntil).toBe(after + 5)
+  })
+
+  it('is stopping until its controller must have seen it; only what is read after that settles its slots', async () => {
+    const { there, memory, primitive, observe } = world()
+    await primitive().start(after)
+    await primitive().survey()
+    expect((await observe()).surveyedUntil).toBeGreaterThan(0)
+    expect(await primitive().stop()).toBe('Done')
+    expect(there.stored?.spec.suspend).toBe(true)
+    expect(await observe()).toMatchObject({ state: 'Stopping', surveyedUntil: 0, againAtMs: startMs + 10_000 })
+    there.nowMs += 10_000
+    memory.written = { object: there.stored!, atMs: there.nowMs }
+    expect(await observe()).toMatchObject({ state: 'Stopped', surveyedUntil: 0, settledUntil: Math.floor(startMs / 1000) })
+    await primitive().survey()
+    const { surveyedUntil, settledUntil } = await observe()
+    expect(surveyedUntil).toBeGreaterThanOrEqual(settledUntil)
+    await primitive().start(after)
+    expect(await observe()).toMatchObject({ state: 'Running', surveyedUntil: 0 })
+  })
+
+  it('is found by its id when somebody removes its labels, and gets them again', async () => {
+    const { there, memory, primitive, observe } = world()
+    await primitive().start(after)
+    there.stored = { ...there.stored!, metadata: { ...there.stored!.metadata, labels: {}, resourceVersion: '9' } }
+    Object.assign(memory, { written: undefined })
+    expect(await observe()).toMatchObject({ state: 'Absent' })
+    await primitive().start(after)
+    expect(there.stored.metadata.labels).toEqual(own)
+    expect(memory.done).toMatchObject([{ kind: 'Repaired' }])
+  })
+
+  it('that is being deleted is waited for', async () => {
+    const { there, primitive } = world()
+    await primitive().start(after)
+    there.stored = { ...there.stored!, metadata: { ...there.stored!.metadata, deletionTimestamp: '2026-11-30T18:00:30Z' } }
+    expect(await primitive().start(after)).toEqual({ postponed: 'CronJob "report" is still being deleted' })
+  })
+
+  it('of somebody else is never written, and tried again after an edit', async () => {
+    const { there, memory, primitive, observe } = world()
+    there.stored = theirs as unknown as CronJob
+    expect(await primitive().start(after)).toBe('Done')
+    expect(await primitive().stop()).toBe('Done')
+    expect(await primitive().remove()).toBe('Done')
+    expect(there.stored).toBe(theirs)
+    expect(memory.withheld?.reason).toBe('NameTaken')
+    expect(await observe()).toMatchObject({ state: 'Withheld', againAtMs: expect.any(Number) })
+    expect(await observe({ version: 'u1/2/' })).toMatchObject({ state: 'Absent' })
+    await primitive({ adopt: 'Yes' }).start(after)
+    expect(memory.withheld?.message).toContain('The annotation taskmill.dev/adopt is "Yes"; it may be DryRun or Confirm.')
+    await primitive({ adopt: 'DryRun' }).start(after)
+    expect(memory.withheld?.message).toContain('spec.schedule is "5 5 * * *", not "* * * * *"')
+    await primitive({ adopt: 'Confirm' }).start(after)
+    expect(there.stored.metadata.annotations?.[annotations.adoptedAt]).toBe(String(startMs))
+    expect(memory.done).toMatchObject([{ kind: 'Adopted' }])
+    there.nowMs += 60_000
+    expect((await observe({ adopt: 'Confirm', version: 'u1/2/Confirm' })).notOursUntil).toBeUndefined()
+    there.cached = there.stored
+    expect((await observe({ version: 'u1/2/Confirm' })).notOursUntil).toBe(Math.floor(startMs / 1000) + 10)
+  })
+
+  it('with a template that the API server refuses waits for an edit, and what passes is tried again', async () => {
+    const { there, memory, primitive, observe } = world()
+    const details = {
+      status: 422,
+      reason: 'Invalid',
+      causes: [{ field: 'spec.jobTemplate.spec.template', message: 'is wrong' }],
+      request: '',
+    }
+    there.refuses = taskmillError('TM_KUBE_INVALID', 'invalid', { details })
+    expect(await primitive().start(after)).toBe('Done')
+    expect(memory.withheld).toMatchObject({ reason: 'TemplateInvalid', message: expect.stringContaining('spec.job.spec.template') })
+    expect(await observe()).toMatchObject({ state: 'Withheld' })
+    const quota = { status: 403, reason: 'Forbidden', causes: [], request: '' }
+    there.refuses = taskmillError('TM_KUBE_FORBIDDEN', 'exceeded quota: few', { details: quota })
+    expect(await primitive({ version: 'u1/2/' }).start(after)).toEqual({ postponed: expect.stringMatching(/^CronJob "report": .*quota/u) })
+  })
+
+  it.each([
+    [false, 'delete Orphan'],
+    [true, 'delete Background'],
+  ])('goes alone, unless its schedule goes (%s)', async (isDeleted, asked) => {
+    const { there, primitive } = world()
+    await primitive().start(after)
+    there.cached = there.stored
+    expect(await primitive({ isDeleted }).remove()).toBe('Done')
+    expect(there.asked).toContain(asked)
+    // The cache still shows it.
+    expect(await primitive().isPresent()).toBe(false)
+  })
+})
