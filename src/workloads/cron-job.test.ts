@@ -39,6 +39,7 @@ it('the Jobs of a CronJob carry labels and id, and have no TTL until their end i
   expect(spec.jobTemplate.spec).not.toHaveProperty('ttlSecondsAfterFinished')
   expect(spec.jobTemplate.spec.template.metadata?.labels).toEqual(wanted.labels)
   expect(spec).not.toHaveProperty('startingDeadlineSeconds')
+  expect(spec).toMatchObject({ successfulJobsHistoryLimit: 1_000, failedJobsHistoryLimit: 1_000 })
   expect(buildCronJob({ ...wanted, startingDeadlineSeconds: 5 }).spec.startingDeadlineSeconds).toBe(5)
 })
 

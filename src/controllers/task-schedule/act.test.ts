@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
-import type { TaskSchedule } from '../../api/index.ts'
+import type { CronJob, TaskSchedule } from '../../api/index.ts'
 import { fakeClock } from '../../clock/index.ts'
+import { annotations } from '../../contract/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { understandSchedule } from '../../plans/index.ts'
 import type { SchedulePlan } from '../../scheduling/index.ts'
@@ -86,6 +87,41 @@ it('calendars that were removed are forgotten', async () => {
   await drive(scheduleWithout('2026-12-24'))
   await drive(scheduleWithout(undefined))
   expect((await drive(scheduleWithout('2026-12-31')))?.formerCalendars).toBeUndefined()
+})
+
+it('a cluster that stands by suspends the CronJob of a schedule, once', async () => {
+  const job = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main' }] } } } }
+  const { task: _, ...spec } = scheduleWithout(undefined).spec
+  const schedule = { ...scheduleWithout(undefined), spec: { ...spec, engine: 'CronJob', job } } as unknown as TaskSchedule
+  const id = 'tm/default/team/nightly/cron-job'
+  let cronJob = {
+    metadata: { name: 'nightly', uid: 'u1', annotations: { [annotations.jobId]: id } },
+    spec: { suspend: false },
+  } as unknown as CronJob
+  let writes = 0
+  const deps = {
+    engine: { leaseAt: () => ({ kind: 'Standby' }), drive: async () => ({ situation: { kind: 'Standby' }, happened: [] }) },
+    tracking: { untrack: () => undefined },
+    cronJobs: { get: () => cronJob },
+    client: {
+      get: async () => cronJob,
+      async update(_resource: unknown, object: CronJob) {
+        writes += 1
+        return (cronJob = object)
+      },
+    },
+    clock: fakeClock(),
+    installation: 'default',
+  } as unknown as TaskScheduleDeps
+  const understood = understandSchedule(schedule)
+  if (!understood.ok) throw new Error('has faults')
+  const { plan, start } = understood
+  const context = { signal: new AbortController().signal, log: silentLogger }
+  for (const memory of [{ schedule }, { schedule }] as unknown as Memory[]) {
+    await act(deps, 'team/nightly', memory, { decision: { kind: 'Plan', plan, start, heldBy: undefined }, group: undefined }, context)
+  }
+  expect(cronJob.spec.suspend).toBe(true)
+  expect(writes).toBe(1)
 })
 
 it.each([

@@ -71,7 +71,22 @@ async function driveSlots(
     })
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
   keepCalendars(memory, plan)
+  if (driven.situation.kind === 'Standby') await stopPrimitive(deps, key, memory, { start, plan: { ...plan, epoch: 0 } }, context.signal)
   return { ...driven, situation: situationOf(driven, heldBy, memory) }
+}
+
+/** What starts runs by itself does so in the cluster that dispatches, and in no other one. */
+async function stopPrimitive(
+  deps: TaskScheduleDeps,
+  key: string,
+  memory: Memory,
+  wish: Pick<Wish, 'start' | 'plan'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const primitive = cronJobOf(deps, key, memory, signal, wish)
+  const { namespace = '', name } = memory.schedule.metadata
+  const isSuspended = deps.cronJobs.get(`${namespace}/${cronJobName({ name })}`)?.spec.suspend === true
+  if (!isSuspended && (await primitive.isPresent())) await primitive.stop()
 }
 
 /** The next edit of the calendars counts the slots that these left undecided. Without an answer of the broker, the ledger may still have those before. */
@@ -140,7 +155,7 @@ function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site,
     ledger,
     plan,
     memory,
-    primitives: [cronJobOf(deps, key, memory, site, { start, plan })],
+    primitives: [cronJobOf(deps, key, memory, site.signal, { start, plan })],
     executors: executorsOf(deps, key, memory, site, { start, generation: plan.generation }),
     group,
     isWanted,
@@ -176,7 +191,7 @@ function cronJobOf(
   deps: TaskScheduleDeps,
   key: string,
   memory: Memory,
-  { signal }: Site,
+  signal: AbortSignal,
   { start, plan }: Pick<Wish, 'start' | 'plan'>,
 ): Primitive {
   const { schedule } = memory
