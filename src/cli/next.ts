@@ -126,13 +126,22 @@ function show(
     const missing = configMapsOf(schedule).find((each) => !files.has(each.name))
     return `${head}: ${missing?.field}.configMapRef.name: ConfigMap "${missing?.name}" is not among these manifests; add its file with -f`
   }
-  const timeline = assumed && previewOf(schedule, { files, found, after, assumed })
+  const foreign = assumed && foreignWords(schedule)
+  if (foreign !== undefined && isPicture) return `${head}: ${foreign}`
+  const timeline = foreign === undefined ? assumed && previewOf(schedule, { files, found, after, assumed }) : undefined
   if (isPicture && assumed !== undefined) {
     if (timeline === undefined) return `${head}: there is no slot to draw`
     return { lines: drawPreview({ name, schedule, found, timeline, assumed }).trimEnd().split('\n'), isPicture }
   }
   const column = assumed && timeline && previewColumn(timeline, assumed, schedule.spec.timeZone)
-  return { lines: [`${head}: ${found.timing}`, ...suspendedWords(schedule, nowMs), ...slotTable(found, column)], isPicture }
+  const notes = [...(foreign === undefined ? [] : [foreign]), ...suspendedWords(schedule, nowMs)]
+  return { lines: [`${head}: ${found.timing}`, ...notes, ...slotTable(found, column)], isPicture }
+}
+
+/** Why nothing tells in advance what becomes of its slots; undefined: the operator decides about them. */
+function foreignWords({ spec: { engine } }: TaskSchedule): string | undefined {
+  if (engine === 'Taskmill') return undefined
+  return `engine ${engine} starts the runs by rules of its own; --takes, --outage and -o svg tell those of the engine Taskmill`
 }
 
 /** The ConfigMaps that its calendars name, as they are now. */

@@ -69,6 +69,21 @@ it('tells what happens to each slot if runs take so long, or no operator runs', 
   ])
 })
 
+it('tells nothing about runs that a CronJob starts', async () => {
+  const job = 'job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}'
+  const path = written(
+    'cron-job.yaml',
+    often,
+    schedule('cron', `engine: CronJob, schedules: ["0 4 * * *"], ${job}`).replace(', task: {type: a, queue: q}', ''),
+  )
+  const note = 'engine CronJob starts the runs by rules of its own; --takes, --outage and -o svg tell those of the engine Taskmill'
+  const { code, out } = await next('-f', path, '--count', '1', '--takes', '90s')
+  expect(code).toBe(0)
+  expect(out).toContain(`TaskSchedule/cron: 0 4 * * * in UTC\n  ${note}\n  SLOT                  LOCAL TIME\n  2027-03-28T04:00:00Z`)
+  expect(out).toContain('runs until 12:02:30')
+  expect(await next('tsch/cron', '-f', path, '-o', 'svg')).toMatchObject({ code: 1, err: expect.stringContaining(note) })
+})
+
 it('draws one schedule as a picture', async () => {
   const { code, out } = await next('-f', written('nightly.yaml', nightly), '-o', 'svg')
   expect(code).toBe(0)
