@@ -27,9 +27,10 @@ export type PoolView = { readonly name: string; readonly status: WorkerPoolStatu
 export type ScheduleView = {
   /** Of another example than the assistant with its namespace: `reports/check-health`. */
   readonly name: string
-  readonly spec: Pick<TaskScheduleSpec, 'schedules' | 'everySeconds' | 'offsetSeconds'> & {
-    readonly dependencyRef?: { readonly name: string }
-  }
+  readonly spec: Pick<TaskScheduleSpec, 'schedules' | 'everySeconds' | 'offsetSeconds'> &
+    Partial<Pick<TaskScheduleSpec, 'engine'>> & {
+      readonly dependencyRef?: { readonly name: string }
+    }
   readonly status: TaskScheduleStatus | undefined
 }
 

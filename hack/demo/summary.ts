@@ -43,6 +43,7 @@ export function renderSummary(state: DemoState, shown: readonly ShownKind[], kub
     '',
     'Two more examples: slots of their schedules within the same time:',
     ...otherExamples.map((name) => row(`${name}, ${state.assistant.others[name].length} schedules`, accountWords(state, name, untilMs))),
+    row('who starts the runs of all', enginesOf([schedules, ...Object.values(state.assistant.others)].flat())),
     '',
     'Assistant: runs of its graph, each step compared with the expected one:',
     row('runs', `${runs.byHand + runs.bySchedule}: ${runs.byHand} by hand, ${runs.bySchedule} by its schedule`),
@@ -66,6 +67,7 @@ export function renderSummary(state: DemoState, shown: readonly ShownKind[], kub
     '  kubectl get taskmill -A',
     '  kubectl -n assistant describe tex',
     '  kubectl -n assistant describe tal',
+    '  kubectl -n reports get tsch,cronjobs,jobs',
     '  kubectl -n quickstart describe wp quickstart',
     '  kubectl create -f examples/assistant/runs/morning-without-pages.yaml && kubectl -n assistant get tex -w',
     '  kubectl create -f examples/quickstart/burst.yaml && kubectl -n quickstart get pods -w',
@@ -73,6 +75,12 @@ export function renderSummary(state: DemoState, shown: readonly ShownKind[], kub
     '  make demo-down removes the demo, make cluster-down the cluster.',
     '',
   ]
+}
+
+/** `Taskmill 31, CronJob 1`. */
+function enginesOf(schedules: readonly ScheduleView[]): string {
+  const byEngine = Map.groupBy(schedules, ({ spec }) => spec.engine ?? 'Taskmill')
+  return [...byEngine].map(([engine, those]) => `${engine} ${those.length}`).join(', ')
 }
 
 function accountWords({ assistant }: DemoState, name: OtherExample, untilMs: number): string {

@@ -74,7 +74,7 @@ const assistant: AssistantState = {
   schedules: [schedule('often', { everySeconds: 10 }), schedule('twice', { schedules: ['5,35 * * * * *'] })],
   others: {
     'public-data': [schedule('public-data/check', { everySeconds: 20, offsetSeconds: 5 })],
-    reports: [schedule('reports/backup', { schedules: ['* * * * *'] })],
+    reports: [schedule('reports/backup', { schedules: ['* * * * *'], engine: 'CronJob' })],
   },
   window: { fromMs: startMs, untilMs: startMs + 60_000, counts: { plain: 2, priority: 2, delayed: 1 } },
   jobs: { added: 5, done: 5, missing: 0, twice: 0, inOrder: 2 },
@@ -282,7 +282,7 @@ it('sums up what the handlers counted, and says what is wrong', () => {
     /2 schedules within 60 s.*\n.*due +8\n.*run +8\n.*reason +0\n.*lost +0\n.*doubled +0\n.*half of them within 20 ms, all within 1\.5 s/u,
   )
   expect(text).toMatch(
-    /public-data, 1 schedules +3 due, 3 run, 0 missed with a reason, 0 lost, 0 doubled\n +reports, 1 schedules +1 due, 1 run/u,
+    /public-data, 1 schedules +3 due, 3 run, 0 missed with a reason, 0 lost, 0 doubled\n +reports, 1 schedules +1 due, 1 run.*\n +who starts.* +Taskmill 3, CronJob 1\n/u,
   )
   expect(problems(state)).toEqual([])
   const bad: DemoState = {

@@ -73,9 +73,11 @@ describe.each([
 
 async function runTask(id: string, task: NonNullable<TaskSchedule['spec']['task']>): Promise<void> {
   await using queue = queueOf(redis, task.queue)
-  await queue.add(task.type, withSlot(task.payload), { jobId: id })
+  // The ids of jobs of a job scheduler end with their slot.
+  const jobId = `repeat:${id}:${Date.parse(slot)}`
+  await queue.add(task.type, withSlot(task.payload ?? {}), { jobId })
   for (;;) {
-    const { failedReason, finishedOn } = await store.hgetall(`bull:${task.queue}:${id}`)
+    const { failedReason, finishedOn } = await store.hgetall(`bull:${task.queue}:${jobId}`)
     if (finishedOn !== undefined) return expect([id, failedReason]).toEqual([id, undefined])
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -85,7 +87,7 @@ async function runTask(id: string, task: NonNullable<TaskSchedule['spec']['task'
 async function runJob(job: TaskSchedule['spec']['job'], env: Readonly<Record<string, string>>): Promise<void> {
   const { containers } = podOf(withSlot(job))
   const [{ command = [], env: variables = [] } = {}] = containers
-  const own = Object.fromEntries(variables.map(({ name, value = '' }) => [name, value]))
+  const own = Object.fromEntries(variables.map(({ name, value = `report-${Date.parse(slot) / 60_000}` }) => [name, value]))
   const file = command[1]?.replace('/app/reports/', 'examples/reports/base/') ?? ''
   await promisify(execFile)(process.execPath, [file], { env: { ...own, ...env } })
 }
