@@ -9,7 +9,7 @@ export type Reading = number
 const daySeconds = 86_400
 const dayMs = daySeconds * 1000
 /** After 400 years all dates have the same weekdays again: an expression without a match by then has none. */
-const cycleDays = 146_097
+const cycleMonths = 4_800
 
 /** Returns the first reading at or after `from` that the expression names; undefined: there is no such day. */
 export function nextReading(expression: CronExpression, from: Reading): Reading | undefined {
@@ -65,38 +65,90 @@ function previousTime({ hours, minutes, seconds }: CronExpression, until: number
   return earlierHour < 0 ? -1 : earlierHour * 3600 + previousBit(minutes, 59) * 60 + previousBit(seconds, 59)
 }
 
-/** Days are counted from 1970-01-01. A month that the expression does not name is passed over as a whole. */
+/** `first` is the day on which it begins, counted from 1970-01-01. */
+type Month = { readonly first: number; readonly length: number }
+
+/** Months are counted from the beginning of the year 0, and the days of a month from 1. */
+function monthOf(index: number): Month {
+  const first = firstDayOf(index)
+  return { first, length: firstDayOf(index + 1) - first }
+}
+
+function firstDayOf(month: number): number {
+  return Date.UTC(Math.floor(month / 12), month % 12, 1) / dayMs
+}
+
+/** Returns the first day at or after `from`. The cost follows the number of months that the expression names until then. */
 function nextDay(expression: CronExpression, from: number): number | undefined {
-  for (let day = from; day <= from + cycleDays;) {
-    const date = new Date(day * dayMs)
-    if (!hasBit(expression.months, date.getUTCMonth() + 1)) day = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / dayMs
-    else if (isDay(expression, date)) return day
-    else day++
+  const date = new Date(from * dayMs)
+  const index = date.getUTCFullYear() * 12 + date.getUTCMonth()
+  for (let at = nextMonth(expression, index); at <= index + cycleMonths; at = nextMonth(expression, at + 1)) {
+    const month = monthOf(at)
+    const day = nextDayIn(month, expression, at === index ? date.getUTCDate() : 1)
+    if (day > 0) return month.first + day - 1
   }
   return undefined
 }
 
+/** Returns the last day at or before `until`. */
 function previousDay(expression: CronExpression, until: number): number | undefined {
-  for (let day = until; day >= until - cycleDays;) {
-    const date = new Date(day * dayMs)
-    if (!hasBit(expression.months, date.getUTCMonth() + 1)) day = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 0) / dayMs
-    else if (isDay(expression, date)) return day
-    else day--
+  const date = new Date(until * dayMs)
+  const index = date.getUTCFullYear() * 12 + date.getUTCMonth()
+  for (let at = previousMonth(expression, index); at >= index - cycleMonths; at = previousMonth(expression, at - 1)) {
+    const month = monthOf(at)
+    const day = previousDayIn(month, expression, at === index ? date.getUTCDate() : month.length)
+    if (day > 0) return month.first + day - 1
   }
   return undefined
 }
+
+/** The first month at or after this one that the expression names. */
+function nextMonth({ months }: CronExpression, index: number): number {
+  const january = index - (index % 12)
+  const month = nextBit(months, (index % 12) + 1)
+  return month > 0 ? january + month - 1 : january + 12 + nextBit(months, 1) - 1
+}
+
+function previousMonth({ months }: CronExpression, index: number): number {
+  const january = index - (index % 12)
+  const month = previousBit(months, (index % 12) + 1)
+  return month > 0 ? january + month - 1 : january - 12 + previousBit(months, 12) - 1
+}
+
+/** Returns the first day of the month at or after `from`, or -1. */
+function nextDayIn(month: Month, expression: CronExpression, from: number): number {
+  if (isByDate(expression)) {
+    const day = nextBit(expression.days.bits, from)
+    return day <= month.length ? day : -1
+  }
+  for (let day = from; day <= month.length; day++) if (isDay(expression, day, month)) return day
+  return -1
+}
+
+/** Returns the last day of the month at or before `until`, or -1. */
+function previousDayIn(month: Month, expression: CronExpression, until: number): number {
+  if (isByDate(expression)) return previousBit(expression.days.bits, until)
+  for (let day = until; day > 0; day--) if (isDay(expression, day, month)) return day
+  return -1
+}
+
+/** Whether the same dates are named in each month. */
+function isByDate({ days, weekdays }: CronExpression): boolean {
+  return weekdays.isStar && days.rules.length === 0
+}
+
+/** 1970-01-01. */
+const thursday = 4
 
 /** If both fields for days restrict it, one of them is enough; a star restricts nothing. */
-function isDay({ days, weekdays }: CronExpression, date: Date): boolean {
-  const isDayOfMonth = days.isStar || hasBit(days.bits, date.getUTCDate()) || days.rules.some((rule) => isDayOf(rule, date))
-  const isWeekday = weekdays.isStar || hasBit(weekdays.bits, date.getUTCDay()) || weekdays.rules.some((rule) => isDayOf(rule, date))
+function isDay({ days, weekdays }: CronExpression, day: number, { first, length }: Month): boolean {
+  const weekday = (((first + day - 1 + thursday) % 7) + 7) % 7
+  const isDayOfMonth = days.isStar || hasBit(days.bits, day) || days.rules.some((rule) => isDayOf(rule, day, weekday, length))
+  const isWeekday = weekdays.isStar || hasBit(weekdays.bits, weekday) || weekdays.rules.some((rule) => isDayOf(rule, day, weekday, length))
   return days.isStar || weekdays.isStar ? isDayOfMonth && isWeekday : isDayOfMonth || isWeekday
 }
 
-function isDayOf(rule: DayRule, date: Date): boolean {
-  const day = date.getUTCDate()
-  const weekday = date.getUTCDay()
-  const lastDay = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate()
+function isDayOf(rule: DayRule, day: number, weekday: number, lastDay: number): boolean {
   switch (rule.kind) {
     case 'LastDay':
       return day === lastDay
