@@ -69,6 +69,8 @@ describe('--next', () => {
     expect(call('delayed.yaml', '--next=1').out).toContain(
       'every 900s, jitter 60s (when the runs are due depends on the namespace, which the manifest does not name)',
     )
+    const { next } = JSON.parse(call('delayed.yaml', '--format=json', '--next=1').out) as { readonly next: readonly object[] }
+    expect(next).toMatchObject([{ slots: [{ dueTime: expect.stringMatching(/T\d\d:(?:[03]0|[14]5|[03]1|[14]6):\d\dZ$/u) }] }])
   })
 
   it('lists nothing of a schedule with an error, and is part of the JSON document', () => {

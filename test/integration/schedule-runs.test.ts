@@ -1,6 +1,7 @@
 /** Schedules from `kubectl apply` to the runs in plain BullMQ workers, and what people read about them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { taskSchedules } from '../../src/api/index.ts'
+import { dueAt, parseTiming } from '../../src/scheduling/index.ts'
 import { createSchedule } from '../support/manifests.ts'
 import { fetchFrom } from '../support/operator-http.ts'
 import { messageOf, reasonOf, scheduleHome, type ScheduleHome, slotsOf } from './schedule-home.ts'
@@ -62,6 +63,38 @@ describe('a schedule', () => {
     expect(reasonOf(object, 'Late')).toBe('InTime')
     await home.client.delete(taskSchedules, home.namespace, 'tick')
   })
+
+  it.each(['Allow', 'Forbid'] as const)(
+    'with jitterSeconds runs each slot at the end of its delay, and says when that is: %s',
+    async (policy) => {
+      const name = `delayed-${policy.toLowerCase()}`
+      const timing = { everySeconds: 4, jitterSeconds: 3 }
+      const parsed = parseTiming(timing)
+      if (!parsed.ok) throw new Error(parsed.message)
+      const source = { timing, slots: parsed.slots, seed: `${home.namespace}/${name}` }
+      const consumer = home.consume(name, async () => undefined)
+      await createSchedule(home.client, home.namespace, name, {
+        ...timing,
+        concurrencyPolicy: policy,
+        task: { type: 'x', queue: name, payload: { at: '$(slot)' } },
+      })
+      const { status } = await home.schedule(name, (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
+      const shown = status?.nextRuns?.map((time) => Date.parse(time) / 1000) ?? []
+      expect(shown).toHaveLength(5)
+      expect(shown.map((due) => dueAt(source, due - (due % 4)))).toEqual(shown)
+      await consumer.ran(4)
+      const slots = slotsOf(consumer)
+      expect(slots).toEqual(slots.map((_, index) => (slots[0] ?? 0) + 4 * index))
+      for (const [index, { data, atMs }] of consumer.runs.entries()) {
+        const slot = slots[index] ?? 0
+        expect(data).toEqual({ at: new Date(slot * 1000).toISOString().replace('.000Z', 'Z') })
+        expect(atMs).toBeGreaterThanOrEqual(dueAt(source, slot) * 1000)
+      }
+      // Some slot of four is delayed, whatever the name of the namespace.
+      expect(slots.slice(0, 4).some((slot) => dueAt(source, slot) > slot)).toBe(true)
+      await home.client.delete(taskSchedules, home.namespace, name)
+    },
+  )
 
   it('says when it is due next, in its own time zone', async () => {
     await createSchedule(home.client, home.namespace, 'sunday', {

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { AlertCondition, Facts } from '../../alerting/index.ts'
 import type { TaskAlert, TaskBroker, TaskQueue, TaskSchedule, WorkerPool } from '../../api/index.ts'
 import type { ConfigMapReading } from '../../plans/index.ts'
+import { dueAt } from '../../scheduling/index.ts'
 import type { QueueSnapshot, RunCounts, Signals } from '../../services/signals/index.ts'
 import { createGather, gatherFacts, type FactsDeps, type Gathered, type GatherDeps } from './gather.ts'
 import { poolTarget, scheduleTarget } from './target.ts'
@@ -147,4 +148,38 @@ it('while the calendars of a schedule are being read, noSuccess keeps its state'
   const world = gather('acme/quiet', alert, undefined)
   expect(world.facts.kind).toBe('Successes')
   expect(world.due?.slots.next(now / 1000)).toBe(Date.parse('2027-01-01T01:00:00Z') / 1000)
+})
+
+it('counts how long a run took from the end of its delay', () => {
+  const slot = Date.parse('2026-11-29T01:00:00Z') / 1000
+  const due = { timing: { jitterSeconds: 3_600 }, slots: { next: () => slot + 86_400, between: () => [] }, seed: 'acme/nightly' }
+  const object = {
+    kind: 'TaskSchedule',
+    metadata: { namespace: 'acme', name: 'nightly', creationTimestamp: '2026-11-01T00:00:00Z' },
+    spec: { brokerRef: { name: 'default' }, suspend: false },
+    status: { lastSuccessTime: '2026-11-29T02:10:00Z', lastSuccessSlotTime: '2026-11-29T01:00:00Z' },
+  } as unknown as TaskSchedule
+  const none = {
+    subscribe: () => undefined,
+    unsubscribe: () => undefined,
+    snapshot: () => ({ kind: 'Read', succeeded: 0, failed: 0, missed: 0 }),
+  }
+  const deps = {
+    signals: none,
+    counts: none,
+    taskBroker: () => ({}),
+    directory: { get: () => ({ kind: 'Known', endpoint: { address: 'redis:6379', keyPrefix: 'bull' } }) },
+    now: () => now,
+  }
+  const alert = { spec: { target: { kind: 'TaskSchedule', name: 'nightly' }, windowSeconds: 3_600 } } as TaskAlert
+  const asked = {
+    key: 'acme/quiet',
+    alert,
+    condition: { kind: 'noSuccess', windowSeconds: 3_600 } as const,
+    target: scheduleTarget(object),
+  }
+  const factsBy = (more: object) => gatherFacts(deps as unknown as FactsDeps, { ...asked, ...more }).facts
+  expect(factsBy({})).toMatchObject({ kind: 'Successes', lastRunSeconds: 4_200 })
+  expect(factsBy({ due })).toMatchObject({ kind: 'Successes', lastRunSeconds: 4_200 - (dueAt(due, slot) - slot) })
+  expect(dueAt(due, slot)).toBeGreaterThan(slot)
 })

@@ -5,7 +5,7 @@ import { ledgerName, type OwnerMarker, type Slot, slotJobId } from '../../contra
 import { taskmillError } from '../../errors/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import type { SlotStart } from '../../plans/index.ts'
-import { generationOf, parseLedger, parseTiming, type SchedulePlan } from '../../scheduling/index.ts'
+import { dueAt, generationOf, parseLedger, parseTiming, type SchedulePlan } from '../../scheduling/index.ts'
 import { createBrokerClock } from '../brokers/index.ts'
 import { visitRecord } from '../engine/index.ts'
 import { emptySlotMemory } from './ledger-record.ts'
@@ -27,12 +27,14 @@ function setup(jobOf: (slot: Slot) => PlacedJob, change: Partial<SchedulePlan> =
   }
   const stored = { revision: 0, document: '' }
   const placed: string[] = []
+  const dueTimes: number[] = []
   const current = () => (stored.revision === 0 ? undefined : { ...stored })
   const broker = {
     readLedgers: async () => ({ stored: [current()], brokerTimeMs: clock.now() }),
     async writeLedger({ expectedRevision, document = '', places }: LedgerWrite) {
       if (expectedRevision !== stored.revision) return { outcome: 'Conflict', stored: current(), brokerTimeMs: clock.now() }
       placed.push(...(places?.jobs ?? []).map(({ id }) => id))
+      dueTimes.push(...(places?.jobs ?? []).map(({ dueAtMs }) => dueAtMs / 1000))
       Object.assign(stored, { revision: expectedRevision + 1, document })
       return { outcome: 'Written', stored: current(), brokerTimeMs: clock.now() }
     },
@@ -70,6 +72,8 @@ function setup(jobOf: (slot: Slot) => PlacedJob, change: Partial<SchedulePlan> =
     clock,
     found,
     placed,
+    dueTimes,
+    plan,
     visit,
     slot: (index: number): Slot => (Math.floor(now / 20) + index) * 20,
     ledger() {
@@ -99,6 +103,15 @@ test('a slot whose expression fails stops none of the slots that are placed with
   expect((await visit()).result.kind).toBe('Waiting')
   expect(read().lastFailure).toMatchObject({ slot: slot(2), reason: 'Refused', message: 'spec.task.payload: division by zero' })
   expect(read().active.map((run) => run.slot)).not.toContain(slot(2))
+})
+
+test('a job that is placed ahead is due at the end of its delay', async () => {
+  const change = { timing: { everySeconds: 20, jitterSeconds: 15 } }
+  const { visit, dueTimes, slot, plan } = setup((each) => ({ id: slotJobId(ledger, each) }) as PlacedJob, change)
+  await visit()
+  const due = [1, 2, 3].map((index) => dueAt(plan, slot(index)))
+  expect(dueTimes.slice(0, 3)).toEqual(due)
+  expect(due.some((each, index) => each > slot(index + 1))).toBe(true)
 })
 
 test('any other error is no refusal: the visit fails, and everything is read again', async () => {
