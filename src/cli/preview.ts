@@ -35,8 +35,9 @@ export function previewOf(
   about: { readonly files: CalendarFiles; readonly found: NextSlots; readonly after: Slot; readonly assumed: Assumed },
 ): Timeline | undefined {
   const { files, found, after, assumed } = about
-  const until = found.slots.findLast(({ slot }) => slot !== undefined)?.slot
-  if (until === undefined) return undefined
+  const slots = found.slots.flatMap(({ slot }) => slot ?? [])
+  const [first, until] = [slots[0], slots.at(-1)]
+  if (first === undefined || until === undefined) return undefined
   const understood = understandSchedule(schedule)
   if (!understood.ok) {
     const { reason, message } = summarizeFaults(understood.faults)
@@ -47,7 +48,13 @@ export function previewOf(
   const { maxRuns, ...timing } = left.plan.timing
   const runsLeft = maxRuns === undefined ? {} : { maxRuns: Math.max(0, maxRuns - (schedule.status?.dispatchedRuns ?? 0)) }
   const plan = { ...understood.plan, ...left.plan, timing: { ...timing, ...runsLeft } }
-  return simulate(plan, { after, until, outage: assumed.outage, runOf: () => ({ takesSeconds: assumed.takesMs / 1000 }) })
+  // With jitterSeconds the first slot may be before, and its run still to come.
+  return simulate(plan, {
+    after: Math.min(after, first - 1),
+    until,
+    outage: assumed.outage,
+    runOf: () => ({ takesSeconds: assumed.takesMs / 1000 }),
+  })
 }
 
 export function previewColumn({ slots }: Timeline, assumed: Assumed, timeZone: string): Parameters<typeof slotTable>[1] {

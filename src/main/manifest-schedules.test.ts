@@ -69,6 +69,15 @@ it('tells what happens to each slot if runs take so long, or no operator runs', 
   ])
 })
 
+it('a slot of before counts if its run, which jitterSeconds delays, is still to come', async () => {
+  const path = written('jitter.yaml', schedule('jittered', 'everySeconds: 600, jitterSeconds: 300', ', namespace: acme'))
+  const { out } = await next('-f', path, '--after', '2026-12-01T12:00:00Z', '--count', '2', '--takes', '2m')
+  expect(out.split('\n').slice(2, 4)).toEqual([
+    '  2026-12-01T12:00:00Z  Tue 2026-12-01 12:00  2026-12-01T12:03:07Z  runs until 12:05:07',
+    '  2026-12-01T12:10:00Z  Tue 2026-12-01 12:10  2026-12-01T12:14:56Z  runs until 12:16:56',
+  ])
+})
+
 it('tells nothing about runs that a CronJob starts', async () => {
   const job = 'job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}'
   const path = written(
