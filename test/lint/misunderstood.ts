@@ -57,6 +57,12 @@ export const badSchedules: readonly BadSchedule[] = [
   cron('0 17-9 * * *', 'hour "17-9" begins after its end; write "17-23,0-9"'),
   cron('*/0 * * * *', 'minute "*/0" has the step 0; write 1 to 60'),
   cron('*/90 * * * *', 'has a step that is longer than the field; write 1 to 60, or use everySeconds for a longer interval'),
+  schedule(
+    'InvalidSchedule',
+    'spec.jitterSeconds',
+    `{schedules: ["*/15 * * * *"], jitterSeconds: 900, ${task}}`,
+    'a run is due before the next slot, so it cannot be delayed by 900 s: the slots are 900 s apart; write 0 to 899',
+  ),
   cron('*/x * * * *', 'has a step that is not a number; write one from 1 to 60'),
   cron('0,, 1 * * *', 'is a list with an empty entry; write the values with one comma between them'),
   cron('@everyday', `is not a known name; ${names}`),
