@@ -118,6 +118,15 @@ describe('a schedule that follows a primitive', () => {
     expect(written(stepOf(ledgerAt(), { ...seen, runs: [runOf(slot(6))] }, slot(6) + 2))).toMatchObject({ cursor: slot(6), missed: {} })
   })
 
+  test('an engine that changes while the primitive is somebody else’s makes up for nothing that it ran', () => {
+    const seen = { state: 'Withheld', isInStep: false, notOursUntil: slot(5) + 5 } as const
+    const toOwn = { timing: { everySeconds: minute }, ...own }
+    const next = written(stepOf(ledgerAt(), seen, slot(5) + 5, toOwn))
+    expect(next).toMatchObject({ cursor: slot(5) + 5, missed: {}, timing: { engine: 'CronJob' } })
+    expect(written(stepOf(next, seen, slot(5) + 5, toOwn))).toMatchObject({ open: [], missed: {}, cursor: slot(5) + 5 })
+    expect(stepOf(next, seen, slot(5) + 5)).toMatchObject({ kind: 'Wait' })
+  })
+
   test('with Replace, a run that is gone when the next slot is due was replaced', () => {
     const gone: RunOutcome = { slot: slot(1), succeeded: false, reason: 'JobRemoved', finishedAtMs: slot(2) * 1000 }
     const ledger = ledgerAt({ cursor: slot(1), active: [activeAt(slot(1))], dispatched: 1 })

@@ -82,14 +82,14 @@ export function followPrimitive(
   const { state, settledUntil, surveyedUntil, notOursUntil = -Infinity, againAtMs } = followed
   const after = newestDecidedSlot(ledger)
   const survey: Step = { kind: 'Follow', act: 'Survey', engine, after }
+  const slots = slotsBy(ledger, plan)
+  if (hasUndecided(ledger, slots, notOursUntil)) return { kind: 'Write', what: 'adopt', ledger: withCursor(ledger, notOursUntil) }
   if (isRetimed) {
     if (state === 'Running') return { kind: 'Follow', act: 'Stop', engine, after }
     if (state === 'Stopping') return { kind: 'Wait', untilMs: againAtMs }
     // What belongs to somebody else has done nothing that this ledger has to know.
     return state === 'Withheld' || surveyedUntil >= settledUntil ? undefined : survey
   }
-  if (notOursUntil > ledger.cursor) return { kind: 'Write', what: 'adopt', ledger: withCursor(ledger, notOursUntil) }
-  const slots = slotsBy(ledger, plan)
   if (!ledger.timing.suspended && state !== 'Withheld' && hasUndecided(ledger, slots, settledUntil)) {
     if (surveyedUntil < settledUntil) return survey
     return { kind: 'Write', what: 'follow', ledger: withCursor(withUncreated(ledger, plan, settledUntil, undefined), settledUntil) }

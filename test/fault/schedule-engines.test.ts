@@ -97,6 +97,7 @@ async function live(index: number): Promise<readonly string[]> {
     const over = doomed.exited.then(() => (isOver = true))
     await changeEngines(home, point, () => isOver)
     await over
+    expect(doomed.lines.filter(({ msg }) => msg === 'struck').map((line) => line['point'])).toEqual([point])
   }
   const operator = launch(home)
   await engineOf(home, 'CronJob')

@@ -138,7 +138,7 @@ describe.concurrent('a schedule with the engine CronJob', () => {
     )
     await create('adopted', { concurrencyPolicy: 'Forbid' })
     const taken = await home.schedule('adopted', (each) => reasonOf(each, 'Stalled') === 'NameTaken')
-    expect(messageOf(taken, 'Stalled')).toContain('kubectl annotate tsch adopted taskmill.dev/adopt=DryRun')
+    expect(messageOf(taken, 'Stalled')).toContain('kubectl annotate --overwrite tsch adopted taskmill.dev/adopt=DryRun')
     expect(await cronJob('adopted', () => true)).toMatchObject({ spec: { concurrencyPolicy: 'Allow' } })
     await annotate('adopted', 'DryRun')
     const dry = await home.schedule('adopted', (each) => reasonOf(each, 'Stalled') === 'AdoptionDryRun')
@@ -185,6 +185,27 @@ describe.concurrent('a schedule with the engine CronJob', () => {
     const object = await home.schedule('suspended', dispatched(before.length + 1))
     expect((await slotsOf('suspended')).slice(before.length).every((slot) => slot > resumedAt)).toBe(true)
     expect(missed(object)).toEqual({ Suspended: 1 })
+  }, 200_000)
+
+  it('leaves the CronJob there with deletionPolicy Orphan, and a schedule of the same name continues it', async () => {
+    const spec = { deletionPolicy: 'Orphan' } as const
+    await create('orphaned', spec)
+    const before = await inStep('orphaned')
+    expect(before?.metadata.ownerReferences ?? []).toEqual([])
+    await home.client.delete(taskSchedules, home.namespace, 'orphaned')
+    await home.schedule('followed', ({ status }) => status?.observedGeneration === 1)
+    await create('orphaned', spec)
+    const object = await home.schedule('orphaned', dispatched(1))
+    expect(reasonOf(object, 'Ready')).toBe('SlotScheduled')
+    expect((await inStep('orphaned'))?.metadata.uid).toBe(before?.metadata.uid)
+  }, 150_000)
+
+  it('counts a run that the CronJob replaced as neither succeeded nor failed', async () => {
+    await create('replaced', { concurrencyPolicy: 'Replace' })
+    const object = await home.schedule('replaced', (each) => reasonOf(each, 'LastRunSucceeded') === 'Replaced')
+    expect(object.status).toMatchObject({ lastResult: 'Replaced', consecutiveFailures: 0 })
+    expect(object.status?.lastFailureTime).toBeUndefined()
+    expect(missedCount(object)).toBe(0)
   }, 200_000)
 
   it('keeps the Jobs of a long name below the limit, and goes with its schedule', async () => {

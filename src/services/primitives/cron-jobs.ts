@@ -76,10 +76,11 @@ async function observe(context: CronJobContext, nowMs: number): Promise<Followed
   memory.drift = undefined
   const { withheld } = memory
   if (withheld !== undefined && withheld.version === version && nowMs < withheld.untilMs && wanted !== undefined) {
-    // A template that is refused leaves the CronJob as it was.
+    // What somebody else's CronJob starts is none of this schedule's slots. A template that is refused leaves the CronJob as it was.
+    const foreign = withheld.reason === 'TemplateInvalid' ? {} : { notOursUntil: slotAt(nowMs) }
     return withheld.reason === 'TemplateInvalid' && cronJob !== undefined
       ? { ...seen, state, isInStep: true }
-      : { ...seen, state: 'Withheld', isInStep: false, againAtMs: earliest(withheld.untilMs, settlesAtMs) }
+      : { ...seen, ...foreign, state: 'Withheld', isInStep: false, againAtMs: earliest(withheld.untilMs, settlesAtMs) }
   }
   memory.withheld = undefined
   if (cronJob === undefined || wanted === undefined) return { ...seen, state, isInStep: false }
