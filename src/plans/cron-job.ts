@@ -1,5 +1,6 @@
 /** What a TaskSchedule with the engine CronJob asks of its CronJob, and what a CronJob cannot do although the schema admits it. */
 import type { JobTemplate, TaskSchedule } from '../api/index.ts'
+import type { Slot } from '../contract/index.ts'
 import { compileJobTemplate } from '../graph/index.ts'
 import { type ClockConflict, defaultClockRule, findClockConflict, type Timing } from '../scheduling/index.ts'
 import type { PushFaults } from './fault.ts'
@@ -63,8 +64,8 @@ function withoutSeven(entry: string): string {
 
 const weekdayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT']
 
-/** From here on clocks are looked at, of a schedule that does not exist yet. */
-const referenceMs = Date.UTC(2026, 0)
+/** Clocks are looked at for ten years from here on: not from now, so that lint and the operator give the same answer. */
+const reference: Slot = Date.UTC(2027, 0) / 1000
 
 /** Reports what only shows in the template and on the clocks. */
 export function findCronJobFaults(
@@ -72,12 +73,11 @@ export function findCronJobFaults(
   timing: Timing,
   faults: PushFaults<'InvalidSchedule' | 'InvalidExpression'>,
 ): void {
-  const { spec, metadata } = schedule
+  const { spec } = schedule
   if (spec.engine !== 'CronJob') return
   if (spec.job !== undefined) findSlotUses(spec.job, faults)
   if (!('schedules' in timing)) return
-  const afterMs = Math.max(referenceMs, Date.parse(metadata.creationTimestamp ?? '') || 0)
-  const conflict = findClockConflict(timing, timing.dst ?? defaultClockRule, cronJobClockRule, Math.floor(afterMs / 1000))
+  const conflict = findClockConflict(timing, timing.dst ?? defaultClockRule, cronJobClockRule, reference)
   if (conflict === undefined) return
   const [expression = ''] = spec.schedules ?? []
   const remedy =
