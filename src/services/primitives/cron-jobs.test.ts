@@ -160,6 +160,32 @@ describe('a CronJob', () => {
     expect(memory.done).toMatchObject([{ kind: 'Repaired' }])
   })
 
+  it('is repaired at once, and against a program that writes it back once in 30 s', async () => {
+    const { there, primitive, observe } = world()
+    await primitive().start(after)
+    const edit = (): void => {
+      const { metadata, spec } = there.stored!
+      there.version += 1
+      const version = String(there.version)
+      there.cached = {
+        ...there.stored!,
+        metadata: { ...metadata, generation: there.version, resourceVersion: version },
+        spec: { ...spec, schedule: '1 1 1 1 1' },
+      }
+      there.stored = there.cached
+    }
+    edit()
+    expect(await observe()).toMatchObject({ isInStep: false })
+    await primitive().start(after)
+    expect(there.stored?.spec.schedule).toBe('* * * * *')
+    edit()
+    const { isInStep, againAtMs = 0 } = await observe()
+    expect(isInStep).toBe(true)
+    expect(againAtMs).toBeLessThanOrEqual(startMs + 30_000)
+    there.nowMs += 30_000
+    expect(await observe()).toMatchObject({ isInStep: false })
+  })
+
   it('that is being deleted is waited for', async () => {
     const { there, primitive } = world()
     await primitive().start(after)

@@ -27,6 +27,8 @@ import {
 import type { Primitive, PrimitiveAnswer } from './primitive.ts'
 
 const fieldManager = 'taskmill-cron-jobs'
+/** Another program that writes it back, or an admission webhook, must not make the operator write without end. */
+const repairEveryMs = 30_000
 /** An object of somebody else's is looked at again after this time. */
 const withheldMs = 30_000
 
@@ -57,7 +59,7 @@ export function createCronJob(deps: CronJobDeps, visit: CronJobVisit): Primitive
 }
 
 async function observe(context: CronJobContext, nowMs: number): Promise<Followed> {
-  const { wanted, plan, memory, version, driftPolicy, name } = context
+  const { wanted, plan, memory, version, driftPolicy, name, clock } = context
   const cronJob = currentOf(context)
   const state = stateOf(cronJob, nowMs)
   const token = tokenOf(cronJob)
@@ -89,6 +91,10 @@ async function observe(context: CronJobContext, nowMs: number): Promise<Followed
   const isApplied = isAppliedTo(cronJob, wanted)
   const isLeft = differences !== undefined && isApplied && driftPolicy === 'Report'
   if (isLeft) memory.drift = `CronJob "${name}": ${differences}`
+  const againMs = (memory.repairedAtMs ?? -Infinity) + repairEveryMs - clock.now()
+  if (differences !== undefined && isApplied && !isLeft && againMs > 0) {
+    return { ...seen, state, isInStep: true, againAtMs: earliest(seen.againAtMs, nowMs + againMs) }
+  }
   return { ...seen, state, isInStep: isLeft || (differences === undefined && isApplied) }
 }
 
@@ -174,6 +180,7 @@ async function write(context: CronJobContext, after: Slot, want: WantedCronJob):
   const done = (memory.done ??= [])
   if (isForeign) done.push({ kind: 'Adopted', message: `CronJob "${name}": ${differences ?? 'nothing differed'}` })
   else if (isApplied && differences !== undefined) {
+    memory.repairedAtMs = context.clock.now()
     done.push({ kind: 'Repaired', message: `CronJob "${name}" had been edited: ${differences}` })
   }
   return 'Done'
