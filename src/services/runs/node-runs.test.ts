@@ -26,7 +26,11 @@ function runOf(...entries: readonly Entry[]): Run {
 }
 
 /** `shown`: what the cache shows of the object; `stored`: what the API server has. */
-function world({ shown, stored }: { readonly shown?: object; readonly stored?: object } = {}) {
+function world({
+  shown,
+  stored,
+  answer = 'Cancelled',
+}: { readonly shown?: object; readonly stored?: object; readonly answer?: 'Cancelled' | 'Ended' | 'Absent' } = {}) {
   const created: Parameters<Executions['create']>[1][] = []
   const cancelled: string[] = []
   let asked = 0
@@ -56,7 +60,7 @@ function world({ shown, stored }: { readonly shown?: object; readonly stored?: o
     takeBack: async () => 'Absent',
     async cancel({ name }) {
       cancelled.push(name)
-      return 'Cancelled'
+      return answer
     },
   }
   const cached = shown === undefined ? undefined : objectOf({ name: 'again-one-x' }, shown)
@@ -139,6 +143,17 @@ it('one that is gone while its node is being stopped is no failure, and nothing 
   notePlaced(run, ['one'])
   applyEntry(run, stopping)
   expect([(await runs.look(run, call)).ends, asked()]).toEqual([[], 1])
+})
+
+it.each([
+  ['was cancelled by a process that died since', { stored: finished('Cancelled'), answer: 'Ended' }, 'Removed', []],
+  ['has ended by itself before', { stored: finished('Failed'), answer: 'Ended' }, 'Ended', [{ reason: 'Failed' }]],
+  ['is cancelled now', { stored: finished('Cancelled'), answer: 'Cancelled' }, 'Removed', []],
+] as const)('the node of one that %s is stopped, and has no other end', async (_, facts, removal, ends) => {
+  const { runs, placed } = world(facts)
+  const run = applyEntry(placed(), stopping)
+  expect(await runs.remove(run, 'one', call)).toBe(removal)
+  expect((await runs.look(run, call)).ends).toMatchObject(ends)
 })
 
 it('what was just created is waited for in the cache, and the API server is asked only when that takes long', async () => {

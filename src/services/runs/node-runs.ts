@@ -103,6 +103,8 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
           .filter((each) => !isNew(each))
           .map(async ({ name, isStopping, ref, shown }): Promise<NodeEnd | undefined> => {
             const object = shown ?? (await executions.read(ref, call))
+            // That it was cancelled is what stopping its node does, and no end of its own.
+            if (object !== undefined && isStopping && finalStateOf(object) === 'Cancelled') return undefined
             if (object !== undefined && !isGoing(object)) return endOf(name, object)
             return isStopping ? undefined : removed(name, ref)
           }),
@@ -143,7 +145,11 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
       const uid = cached(run, node)?.metadata.uid
       const answer = await executions.cancel(refOf(run, node), call)
       if (answer === 'Cancelled' && uid !== undefined) cancelled.add(uid)
-      return answer === 'Cancelled' ? 'Removed' : answer
+      if (answer === 'Cancelled') return 'Removed'
+      if (answer !== 'Ended') return answer
+      // The process before this one may have cancelled it.
+      const object = await executions.read(refOf(run, node), call)
+      return object === undefined || finalStateOf(object) === 'Cancelled' ? 'Removed' : 'Ended'
     },
     findUntidy(run) {
       return started().filter((object) => {
