@@ -52,12 +52,18 @@ const replace = { concurrencyPolicy: 'Replace', missedRuns: 'Latest' } as const
 const inLine = { concurrencyPolicy: 'Queue', queueLimit: 100 } as const
 const allow = { concurrencyPolicy: 'Allow' } as const
 
+function cronJob(policy: Partial<ScheduleSpec>): ScheduleSpec {
+  return jobOneAtATime(60, { schedules: ['* * * * *'], engine: 'CronJob', missedRuns: 'Latest', ...policy })
+}
+
 /** One of each kind. What another engine dispatches is a row like these. */
 const rows: readonly Row[] = [
   { name: 'ahead', spec: placedAhead(1) },
   { name: 'ahead-latest', spec: placedAhead(1, { missedRuns: 'Latest' }), mayMiss: ['Superseded'] },
   { name: 'ahead-flaky', spec: placedAhead(2, { task: { type: 'flaky', retry: { maxRetries: 1, initialDelaySeconds: 1 } } }) },
   { name: 'alone', spec: oneAtATime(1), mayMiss: ['Overlap'] },
+  { name: 'jittered', spec: placedAhead(3, { jitterSeconds: 2 }) },
+  { name: 'alone-jittered', spec: oneAtATime(3, { jitterSeconds: 2 }), mayMiss: ['Overlap'] },
   { name: 'alone-slow', spec: oneAtATime(1, { task: slow }), mayMiss: ['Overlap'] },
   { name: 'alone-latest', spec: oneAtATime(1, { missedRuns: 'Latest' }), mayMiss: ['Overlap', 'Superseded'] },
   { name: 'alone-skip', spec: oneAtATime(2, { missedRuns: 'Skip' }), mayMiss: ['Overlap', 'Superseded', 'Skipped'] },
@@ -83,7 +89,12 @@ const rows: readonly Row[] = [
   { name: 'job-replaced', spec: jobOneAtATime(2, replace), mayMiss: ['Superseded'] },
   { name: 'job-in-line', spec: jobOneAtATime(2, inLine), mayMiss: ['QueueFull'] },
 ]
-const schedules: readonly Row[] = rows.flatMap((row) =>
+/** Due each minute, which is too seldom for the suite. */
+const rowsOfSoak: readonly Row[] = [
+  { name: 'cron-job', spec: cronJob(allow), mayMiss: ['Superseded', 'NotCreated'] },
+  { name: 'cron-job-alone', spec: cronJob({ concurrencyPolicy: 'Forbid' }), mayMiss: ['Superseded', 'NotCreated', 'Overlap'] },
+]
+const schedules: readonly Row[] = [...rows, ...draws<readonly Row[]>([], rowsOfSoak)].flatMap((row) =>
   Array.from({ length: draws(1, 3) }, (_, index) => ({ ...row, name: `${row.name}-${index}` })),
 )
 const slotsWanted = draws(400, 2_000)

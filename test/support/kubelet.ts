@@ -1,9 +1,9 @@
 /** Ends the pods of the Jobs of some schedules, in all namespaces of a file, and keeps books of them as the handlers of tasks do. */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { jobs, pods, type Pod } from '../../src/api/index.ts'
+import { type Job, jobs, pods, type Pod } from '../../src/api/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
-import { annotations, labels } from '../../src/contract/index.ts'
+import { annotations, labels, ledgerName, slotJobId } from '../../src/contract/index.ts'
 import { hasCode } from '../../src/errors/index.ts'
 import { createInformer } from '../../src/kube/index.ts'
 import { silentLogger } from '../../src/observability/index.ts'
@@ -24,7 +24,7 @@ export function startKubelet({ client, owns }: TestCluster, recordFile: string, 
       const { uid = '', namespace = '', labels: its, deletionTimestamp } = pod.metadata
       if (!owns(namespace) || ended.has(uid) || deletionTimestamp !== undefined) continue
       const job = await client.get(jobs, namespace, its?.['batch.kubernetes.io/job-name'] ?? '')
-      if (!recorded.has(uid)) appendFileSync(recordFile, `${job.metadata.annotations?.[annotations.jobId]} 1 ${new Date().toISOString()}\n`)
+      if (!recorded.has(uid)) appendFileSync(recordFile, `${runIdOf(job)} 1 ${new Date().toISOString()}\n`)
       recorded.add(uid)
       await endPod(client, pod, { exitCode: 0 })
       ended.add(uid)
@@ -47,4 +47,12 @@ export function startKubelet({ client, owns }: TestCluster, recordFile: string, 
       return running
     },
   }
+}
+
+/** As the executor of Jobs names the run of a slot; a CronJob names only its Job after the slot. */
+function runIdOf({ metadata }: Job): string {
+  const { namespace = '', name, ownerReferences = [] } = metadata
+  if (!ownerReferences.some(({ kind }) => kind === 'CronJob')) return metadata.annotations?.[annotations.jobId] ?? ''
+  const minutes = Number(/\d+$/u.exec(name)?.[0])
+  return slotJobId(ledgerName('default', namespace, metadata.labels?.[labels.schedule] ?? ''), minutes * 60)
 }

@@ -41,7 +41,11 @@ export const idleQueue = 'idle'
 const prefix = 'bull'
 
 export type ScheduleSpec = {
+  /** Its period, also where `schedules` say it. */
   readonly everySeconds: number
+  readonly schedules?: readonly string[]
+  readonly jitterSeconds?: number
+  readonly engine?: 'Taskmill' | 'CronJob'
   readonly suspend?: boolean
   readonly concurrencyPolicy?: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
   readonly dependsOnPast?: boolean
@@ -120,8 +124,13 @@ export async function applyBroker({ client, namespace }: Home, redis: RedisServe
 }
 
 /** Creates or edits a schedule; resolves with the second in which it was created. */
-export async function applySchedule({ client, namespace }: Home, name: string, { task, ...spec }: ScheduleSpec): Promise<Slot> {
-  const schedule = { metadata: { namespace, name }, spec: { ...spec, ...(task === undefined ? {} : { task: { queue, ...task } }) } }
+export async function applySchedule(
+  { client, namespace }: Home,
+  name: string,
+  { task, everySeconds, ...spec }: ScheduleSpec,
+): Promise<Slot> {
+  const due = spec.schedules === undefined ? { everySeconds } : {}
+  const schedule = { metadata: { namespace, name }, spec: { ...due, ...spec, ...(task === undefined ? {} : { task: { queue, ...task } }) } }
   const applied = await client.apply(taskSchedules, schedule, {
     fieldManager: 'test',
     force: true,
