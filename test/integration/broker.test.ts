@@ -282,6 +282,14 @@ test('findLegacyRepeatables names the queues that hold repeatable jobs of BullMQ
   await queue.close()
 })
 
+test('findLegacyRepeatables sends one command for a hundred queues in which nothing repeats', async () => {
+  const names = Array.from({ length: 200 }, (_, index) => `quiet-${index}`)
+  await redis.client.config('RESETSTAT')
+  expect(await broker.findLegacyRepeatables(names)).toEqual([])
+  const stats = await redis.client.info('commandstats')
+  expect([/cmdstat_exists:calls=(\d+)/u.exec(stats)?.[1], /cmdstat_zrange:/u.exec(stats)]).toEqual(['2', null])
+})
+
 describe('an absent broker', () => {
   const failsFast = async (call: () => Promise<unknown>) => {
     const started = performance.now()

@@ -92,11 +92,14 @@ export async function countOrphans(redis: Redis, keyPrefix: string, queues: read
   return new Map(queues.map((queue, index) => [queue, counts[index] ?? 0]))
 }
 
-/** Returns the queues with repeatable jobs of a BullMQ before 6. */
+/** Returns the queues with repeatable jobs of a BullMQ before 6. Where nothing repeats, one command asks for a hundred queues. */
 export async function findLegacyRepeatables(redis: Redis, keyPrefix: string, queues: readonly string[]): Promise<readonly string[]> {
-  const bases = basesOf(keyPrefix, queues)
+  const parts = inParts(queues, queuesPerCheck)
+  const counts = await Promise.all(parts.map((part) => redis.exists(...basesOf(keyPrefix, part).map((base) => `${base}repeat`))))
+  const asked = parts.filter((_, index) => (counts[index] ?? 0) > 0).flat()
+  const bases = basesOf(keyPrefix, asked)
   const keys = await callForQueues<readonly string[]>(redis, repeatablesScript, bases, queuesPerCall, repeatablesPerQueue)
-  return queues.filter((_, index) => keys[index]?.some(isLegacyKey))
+  return asked.filter((_, index) => keys[index]?.some(isLegacyKey))
 }
 
 function basesOf(keyPrefix: string, queues: readonly string[]): readonly string[] {

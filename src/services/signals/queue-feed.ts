@@ -306,10 +306,16 @@ function cursorsOf({ clock, queues }: Feed): ReadonlyMap<string, string> {
   return cursors
 }
 
-function updateWatch(feed: Feed): void {
-  const names = new Set(cursorsOf(feed).keys())
-  if (names.size === feed.watchedNames.size && [...names].every((name) => feed.watchedNames.has(name))) return
-  feed.rewatch.abort()
+/** Makes nothing of a thousand queues as long as they are the same. */
+function updateWatch({ clock, queues, rewatch, watchedNames }: Feed): void {
+  const nowMs = clock.monotonicNow()
+  let watched = 0
+  for (const queue of queues.values()) {
+    if (cursorOf(queue, nowMs) === undefined) continue
+    if (!watchedNames.has(queue.name)) return rewatch.abort()
+    watched += 1
+  }
+  if (watched !== watchedNames.size) rewatch.abort()
 }
 
 /** One timer for the next delayed job of all queues, on the broker's clock; queues that the pass reads come with it. */
