@@ -93,6 +93,23 @@ test('an attempt that steps aside frees its worker and keeps its key, and a stop
   expect([isStopped, controller.workingSeconds(), clock.pending()]).toEqual([true, [], []])
 })
 
+test('as many attempts step aside as there are workers, so that thousands come in portions', async () => {
+  const seen: string[] = []
+  const { clock, controller } = setup(
+    async (key, { stepAside }) => {
+      seen.push(key)
+      stepAside()
+      await sleep(clock, 1_000)
+    },
+    { concurrency: 2 },
+  )
+  for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) controller.enqueue(key)
+  await clock.advance(999)
+  expect(seen).toEqual(['a', 'b', 'c', 'd'])
+  await clock.advance(1)
+  expect(seen).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+})
+
 test('an attempt that is behind all others keeps its worker when it steps aside, so that they come in portions', async () => {
   const seen: string[] = []
   const { clock, controller } = setup(async (key, { stepAside }) => {

@@ -18,8 +18,8 @@ export type ReconcileContext = {
   readonly areOthersDue: () => boolean
   /**
    * What is left of this attempt may wait for a server for long, and due keys must not wait for that: the worker serves other keys meanwhile. The key
-   * stays taken until the attempt has ended. An attempt that is behind all others, as those of a start, keeps its worker, so that thousands
-   * of them come in portions.
+   * stays taken until the attempt has ended. When as many attempts have stepped aside as there are workers, the next one keeps its worker, and so
+   * does one that is behind all others, as those of a start: thousands of them come in portions.
    */
   readonly stepAside: () => void
 }
@@ -96,6 +96,8 @@ export function createController(deps: ControllerDeps): Controller {
   /** Those that workers wait for, and those that have stepped aside. */
   const attempting = new Set<Promise<void>>()
   let active = 0
+  /** How many have stepped aside. */
+  let aside = 0
   let attempts = 0
 
   async function attempt({ key, priority }: WorkItem, stop: AbortSignal, stepAside: () => void): Promise<void> {
@@ -144,14 +146,22 @@ export function createController(deps: ControllerDeps): Controller {
     const item = await queue.next(stop)
     if (item === undefined || stop.aborted) return true
     hooks.onActive?.(++active)
-    const aside = Promise.withResolvers<void>()
-    const ended = attempt(item, stop, item.priority < 0 ? () => undefined : aside.resolve).finally(() => {
+    const freed = Promise.withResolvers<void>()
+    let isAside = false
+    const stepAside = (): void => {
+      if (isAside || item.priority < 0 || aside >= concurrency) return
+      isAside = true
+      aside += 1
+      freed.resolve()
+    }
+    const ended = attempt(item, stop, stepAside).finally(() => {
+      if (isAside) aside -= 1
       attempting.delete(ended)
       item.done()
     })
     attempting.add(ended)
     try {
-      await Promise.race([ended, aside.promise])
+      await Promise.race([ended, freed.promise])
     } finally {
       hooks.onActive?.(--active)
     }
