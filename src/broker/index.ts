@@ -38,13 +38,14 @@ export type {
   QueueRetention,
   QueueSettings,
 } from './broker-port.ts'
-export { describeSpec, schedulerJobId } from './bullmq/index.ts'
 export type {
   BrokerJobSchedulers,
   FollowedJob,
+  JobSchedulerDifference,
   JobSchedulerPut,
   JobSchedulerReading,
   JobSchedulerRef,
+  JobSchedulerRequest,
   JobSchedulerSpec,
   SchedulerJob,
   StoredJobScheduler,

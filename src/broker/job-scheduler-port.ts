@@ -30,11 +30,14 @@ export type StoredJobScheduler = {
   readonly version: string
   /** When its next job is due (Unix ms). It is that of its last job once there is no other. */
   readonly nextMs: number
-  /** What it does, in the fields that people know from BullMQ: `name`, `pattern`, `tz`, `every`, `offset`, `limit`, `endDate`, `data`, `opts.attempts` … */
-  readonly fields: ReadonlyMap<string, string>
-  /** The ledger that it is marked with; undefined: another client made it, or changed it as a whole. */
-  readonly owner: string | undefined
+  /** Where it differs from the spec that it was compared with. */
+  readonly differences: readonly JobSchedulerDifference[]
+  /** Nobody has changed it since Taskmill wrote it. */
+  readonly isAsWritten: boolean
 }
+
+/** A field in BullMQ's words, such as `pattern`, `data` or `opts.attempts`; undefined: it is not set. */
+export type JobSchedulerDifference = { readonly field: string; readonly ours: string | undefined; readonly theirs: string | undefined }
 
 /** A job that a scheduler has made. */
 export type SchedulerJob = {
@@ -49,8 +52,17 @@ export type SchedulerJob = {
   readonly end?: Omit<EndedSlot, 'id' | 'doneQueue' | 'owner' | 'kind' | 'slot'>
 }
 
+/** `jobsAt`: the times of jobs to look for (Unix ms). `spec`: what to compare it with. */
+export type JobSchedulerRequest = JobSchedulerRef & {
+  readonly doneQueue: string
+  readonly jobsAt: readonly number[]
+  readonly spec?: JobSchedulerSpec | undefined
+}
+
 export type JobSchedulerReading = {
   readonly stored: StoredJobScheduler | undefined
+  /** The ledger of the schedule that has made or adopted it; kept when somebody edits or removes it. */
+  readonly owner: string | undefined
   /** Its next job, and those that were asked for. */
   readonly jobs: readonly SchedulerJob[]
   readonly brokerTimeMs: number
@@ -75,10 +87,8 @@ export type FollowedJob = { readonly queue: string; readonly id: string; readonl
  * A job that a scheduler has made is never lost by a change to the scheduler: once it is due, or a worker has taken it, it stays and runs.
  */
 export type BrokerJobSchedulers = {
-  /** In the order given, in one round trip. `jobsAt`: the times of jobs to look for (Unix ms). */
-  readJobSchedulers(
-    refs: readonly (JobSchedulerRef & { readonly doneQueue: string; readonly jobsAt: readonly number[] })[],
-  ): Promise<readonly JobSchedulerReading[]>
+  /** In the order given, in one round trip. */
+  readJobSchedulers(requests: readonly JobSchedulerRequest[]): Promise<readonly JobSchedulerReading[]>
   /** The version of each, in the order given; undefined where there is none. One round trip. */
   readJobSchedulerVersions(refs: readonly JobSchedulerRef[]): Promise<readonly (string | undefined)[]>
   /**
@@ -87,10 +97,10 @@ export type BrokerJobSchedulers = {
    */
   putJobScheduler(put: JobSchedulerPut, brokerTimeMs: number, proof: DispatchProof): Promise<'Done' | 'Changed' | 'Taken' | 'Fenced'>
   /**
-   * Removes it. `next`: what became of its next job. `Removed`: it will not run. Else it is due, or was taken: it stays, and makes no other.
+   * Removes it, and that it has an owner. `next`: what became of its next job. `Removed`: it will not run. Else it is due, or was taken: it stays, and makes no other.
    */
   removeJobScheduler(
-    ref: JobSchedulerRef & { readonly doneQueue: string; readonly expected: StoredJobScheduler },
+    ref: JobSchedulerRef & { readonly doneQueue: string; readonly expected: StoredJobScheduler | undefined },
     proof: DispatchProof,
   ): Promise<
     | { readonly outcome: 'Fenced' | 'Absent' | 'Changed' }

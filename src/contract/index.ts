@@ -17,6 +17,7 @@ export {
   queueNamePattern,
   queueSettingsKey,
   queuesKey,
+  schedulersKey,
   runKey,
 } from './keys.ts'
 export type { CountsPlace, QueueKeys, QueuePart } from './keys.ts'
@@ -35,6 +36,7 @@ export {
   parseOwner,
   queueOwner,
   runName,
+  schedulerJobId,
   slotJobId,
   slotName,
   parseSlotJobId,

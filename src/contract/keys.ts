@@ -87,6 +87,14 @@ export function queueSettingsKey(prefix: string, queue: string): string {
 }
 
 /**
+ * The job schedulers in one queue that belong to schedules: a hash from the id of the scheduler to the name of the ledger, a space, and the digest of
+ * what Taskmill has written. It stays when somebody edits or removes the scheduler.
+ */
+export function schedulersKey(prefix: string, queue: string): string {
+  return taskmillKey(prefix, 'schedulers', queue)
+}
+
+/**
  * The queues that one namespace has used: a sorted set of their bases by when a job was last placed in them, or settings applied (Unix ms).
  * `space` is `dispatcherName(installation, namespace)`.
  */

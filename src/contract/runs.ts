@@ -45,6 +45,11 @@ export function isCronJobId(id: string): boolean {
   return id.startsWith('tm/') && id.endsWith('/cron-job')
 }
 
+/** Returns the id that BullMQ gives to the job that a job scheduler makes for a time (Unix ms). */
+export function schedulerJobId(scheduler: string, atMs: number): string {
+  return `repeat:${scheduler}:${atMs}`
+}
+
 /** What the ids of all jobs begin with that are placed for the slots and nodes of one namespace: `tm/default/assistant/`. */
 export function jobIdsOf(dispatcher: string): string {
   return `tm/${dispatcher}/`

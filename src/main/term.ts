@@ -51,6 +51,7 @@ import { createSecretCache, type SecretCache, type SecretCacheDeps } from '../se
 import { type ConcurrencyGroups, createConcurrencyGroups } from '../services/slots/index.ts'
 import { createRunCounts, createSignals, type RunCounts, type Signals } from '../services/signals/index.ts'
 import { createWriteBudget, type WriteBudget } from '../services/status/index.ts'
+import { createJobSchedulerWatch, type JobSchedulerWatch } from '../services/primitives/index.ts'
 import { createTracking, createWhereabouts, type Tracking, type Whereabouts } from '../services/tracking/index.ts'
 import { cacheOfKind, type Caches, type Deletions } from './caches.ts'
 import type { OperatorConfig } from './operator-config.ts'
@@ -113,6 +114,7 @@ export type Term = Pick<Process, 'caches' | 'deletedRuns' | 'metrics' | 'tracer'
   readonly whereabouts: Whereabouts
   /** Whose slot of a concurrency group starts next. */
   readonly groups: ConcurrencyGroups
+  readonly jobSchedulers: JobSchedulerWatch
   readonly orphanedData: OrphanedData
   /** Counts of ended runs. */
   readonly counts: RunCounts
@@ -153,7 +155,7 @@ export function partsOfTerm(
     statusBudget: createWriteBudget({ clock, perSecond: gaugeWritesPerSecond, closing: connections.closing }),
     ...(times.brokerLookMs === undefined ? {} : { brokerLookMs: times.brokerLookMs }),
   }
-  const { events, brokers, signals, dispatchLeases, orphanedData, tracking, whereabouts, counts, notifier } = term
+  const { events, brokers, signals, dispatchLeases, orphanedData, tracking, whereabouts, jobSchedulers, counts, notifier } = term
   return [
     atEnd('client', async () => {
       metrics.forgetObjects()
@@ -169,6 +171,7 @@ export function partsOfTerm(
     orphanedData,
     atEnd('tracking of runs', tracking.stop),
     atEnd('whereabouts of jobs', whereabouts.stop),
+    atEnd('versions of job schedulers', jobSchedulers.stop),
     atEnd('counts of runs', counts.stop),
     ...createControllers(term),
     // Ends first, while there is a controller that records the outcomes.
@@ -247,7 +250,7 @@ function openConnections(process: Process, signal: AbortSignal): Connections {
   }
 }
 
-type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' | 'groups' | 'tracking' | 'orphanedData'>
+type Recording = Pick<Term, 'brokerClock' | 'engine' | 'counts' | 'whereabouts' | 'jobSchedulers' | 'groups' | 'tracking' | 'orphanedData'>
 
 /** The kinds of objects that leave data in brokers. */
 const ownerResources: Readonly<Record<OwnedKind, Resource<KubeObject>>> = {
@@ -340,6 +343,7 @@ function createRecording(process: Process, connections: Connections, signal: Abo
     counts,
     whereabouts: createWhereabouts({ brokers, clock, log }),
     groups: createConcurrencyGroups({ clock }),
+    jobSchedulers: createJobSchedulerWatch({ brokers, clock, log }),
     tracking,
     orphanedData,
   }

@@ -30,6 +30,7 @@ import {
 } from './calendars.ts'
 import { type CronJobPlan, cronJobPlanOf, findCronJobFaults } from './cron-job.ts'
 import { hashOf } from './hash.ts'
+import { type JobSchedulerPlan, understandJobScheduler } from './job-scheduler.ts'
 import { executionOfSlot, type NewExecution } from './slot-run.ts'
 
 /** The part of a plan that depends only on the object. */
@@ -54,6 +55,8 @@ export type UnderstoodSchedule = Understood<
     readonly start: SlotStart
     /** With the engine CronJob. */
     readonly cronJob?: CronJobPlan
+    /** With the engine BullMQ. */
+    readonly jobScheduler?: JobSchedulerPlan
     /** Missing unless its calendars name ConfigMaps. */
     readonly leaveByFiles?: (files: CalendarFiles) => LeftByFiles
   },
@@ -72,6 +75,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
   findCalendarFaults(schedule, due?.slots, faults)
   const start = understandStart(schedule, faults)
   if (due !== undefined) findCronJobFaults(schedule, due.timing, faults)
+  const jobScheduler = due && understandJobScheduler(schedule, due.timing, faults)
   if (hasFaults(faults)) return { ok: false, faults }
   if (due === undefined || start === undefined) throw new TypeError('neither understood nor faulty')
 
@@ -108,6 +112,7 @@ export function understandSchedule(schedule: TaskSchedule): UnderstoodSchedule {
     },
     start,
     ...(cronJob === undefined ? {} : { cronJob }),
+    ...(jobScheduler === undefined ? {} : { jobScheduler }),
     ...(hasFiles ? { leaveByFiles: leave } : {}),
   }
 }
@@ -215,7 +220,7 @@ function seedOf({ metadata: { namespace = '', name } }: TaskSchedule): string {
 
 /** When a schedule is due, each `H` resolved: a ledger that keeps it says by itself when its slots were due. */
 export function timingOf(schedule: TaskSchedule): Timing {
-  const { startTime, endTime, maxRuns, jitterSeconds, calendars, timeZone, engine } = schedule.spec
+  const { startTime, endTime, maxRuns, jitterSeconds, calendars, timeZone, engine, task } = schedule.spec
   return {
     ...timingMember(schedule),
     ...(startTime === undefined ? {} : { startTime: Math.ceil(Date.parse(startTime) / 1000) }),
@@ -223,6 +228,7 @@ export function timingOf(schedule: TaskSchedule): Timing {
     ...(maxRuns === undefined ? {} : { maxRuns }),
     ...(jitterSeconds ? { jitterSeconds } : {}),
     ...(engine === 'Taskmill' ? {} : { engine }),
+    ...(engine === 'BullMQ' && task !== undefined ? { schedulerQueue: task.queue } : {}),
     ...(calendars === undefined ? {} : { calendars: { rules: hashOf([calendarRulesOf(calendars), timeZone]) } }),
   }
 }

@@ -121,7 +121,7 @@ function formatTime(reading: Reading): string {
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
 
-function formatReading(reading: Reading): string {
+export function formatReading(reading: Reading): string {
   const date = new Date(reading * 1000)
   return `${weekdays[date.getUTCDay()]} ${date.toISOString().slice(0, 10)} ${formatTime(reading)}`
 }

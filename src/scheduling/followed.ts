@@ -24,7 +24,7 @@ import {
   waitingSlots,
 } from './ledger.ts'
 import { recentRuns } from './recent-runs.ts'
-import { type FollowedRun, primitivePlaces } from './primitive.ts'
+import { type FollowedRun, placeOfRuns } from './primitive.ts'
 import { timedBy, versionedFor } from './stored-ledger.ts'
 import { parseTiming, type SlotSource } from './timing.ts'
 import { countUndecided, maxWalkedSlots, withCursor, withDispatched, withIntents, withMissed, withStates } from './transitions.ts'
@@ -107,7 +107,7 @@ export function followPrimitive(
  */
 export function handOver(ledger: Ledger, plan: SchedulePlan, nowMs: number): Step {
   const now = Math.floor(nowMs / 1000)
-  const { engine: former } = ledger.timing
+  const { engine: former, ...place } = ledger.timing
   const timed = versionedFor({ ...ledger, ...timedBy(plan.timing, plan.suspended) }, plan)
   if (plan.timing.engine === undefined && former !== undefined) {
     const { concurrencyPolicy: policy } = plan
@@ -115,7 +115,7 @@ export function handOver(ledger: Ledger, plan: SchedulePlan, nowMs: number): Ste
     const { fire, missed } = mustWait ? { fire: [], missed: [] } : decideDueSlots(timed, plan, nowMs)
     let next = timed
     for (const { reason, slots } of missed) next = withMissed(next, reason, slots)
-    const generation = generationOf(hashOfGeneration(plan.generation), primitivePlaces[former])
+    const generation = generationOf(hashOfGeneration(plan.generation), placeOfRuns({ ...place, engine: former }))
     const dueMoment = (slot: Slot): Slot => dueAt(plan, slot)
     next = withIntents(next, fire, { generation, epoch: plan.epoch, dueAt: dueMoment, nowMs })
     const passed = [...fire, ...missed.map(({ slots }) => slots.lastSlot)]

@@ -17,10 +17,13 @@ export {
   dueOf,
   executionsPlace,
   generationOf,
+  hashOfGeneration,
   isQueueGeneration,
+  isSchedulerGeneration,
   jobsPlace,
   mostStatusNext,
   queueOfGeneration,
+  queueOfRun,
   unsettledRun,
   waitingSlots,
 } from './ledger.ts'
@@ -48,7 +51,9 @@ export { runsLeft } from './due-slots.ts'
 export { groupChangeOf, slotForGroup } from './group.ts'
 export { dueAt, type DueSource, dueUpTo, findJitterFault } from './jitter.ts'
 export { nextStep } from './next-step.ts'
-export { type Followed, type FollowedRun, type PrimitiveEngine, primitivePlaces } from './primitive.ts'
+export { type Followed, type FollowedRun, placeOfRuns, type PrimitiveEngine, primitivePlaces } from './primitive.ts'
+export { findSchedulerClocks } from './scheduler-clocks.ts'
+export { schedulerPattern } from './scheduler-pattern.ts'
 export { recentRuns, type RecentRun } from './recent-runs.ts'
 export { calendarsInUse } from './retiming.ts'
 export { parseLedger, type ParsedLedger } from './stored-ledger.ts'

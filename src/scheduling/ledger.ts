@@ -369,6 +369,18 @@ export function isMadeFrom(generation: string, template: string): boolean {
   return generation === template || (isPrimitive && hashOfGeneration(generation) === hashOfGeneration(template))
 }
 
+/** The queue that has a run of that generation: where Taskmill placed it, or a job scheduler. */
+export function queueOfRun(generation: string): string {
+  const place = queueOfGeneration(generation)
+  const ofScheduler = `${primitivePlaces.BullMQ}:`
+  return place.startsWith(ofScheduler) ? place.slice(ofScheduler.length) : place
+}
+
+/** Whether a job scheduler of BullMQ has started the run, or could have. */
+export function isSchedulerGeneration(generation: string): boolean {
+  return queueOfGeneration(generation).startsWith(`${primitivePlaces.BullMQ}:`)
+}
+
 export function isQueueGeneration(generation: string): boolean {
   return !queueOfGeneration(generation).startsWith('.')
 }

@@ -201,9 +201,12 @@ function finishIntents(ledger: Ledger, plan: SchedulePlan, { placed, refused }: 
     const next = withStates(ledger, (open) => (isStale(open) ? { ...open, state: 'Revoking', epoch } : open))
     return { kind: 'Write', what: 'revoke', ledger: next }
   }
-  const missing = intended.filter((slot) => !placed.has(slot) && !refused.has(slot))
-  const places = isQueueGeneration(plan.generation) ? missing : []
-  if (missing.length > places.length) return { kind: 'Place', slots: missing }
+  const missing = ledger.open.filter(({ slot, state }) => state === 'Intended' && !placed.has(slot) && !refused.has(slot))
+  // The write itself places the jobs of queues. A run that a primitive may have started has a name of its own.
+  const isPlacedByWrite = ({ generation }: OpenSlot): boolean => isQueueGeneration(generation) && isQueueGeneration(plan.generation)
+  const effects = missing.filter((open) => !isPlacedByWrite(open)).map(({ slot }) => slot)
+  if (effects.length > 0) return { kind: 'Place', slots: effects }
+  const places = missing.map(({ slot }) => slot)
   const settled = intended.filter((slot) => placed.has(slot) || places.includes(slot))
   if (settled.length === 0) return undefined
   const next = withPlaced(ledger, settled, epoch, nowMs)

@@ -5,8 +5,13 @@ import type { Slot } from '../contract/index.ts'
 export type PrimitiveEngine = (typeof primitiveEngines)[number]
 export const primitiveEngines = ['CronJob', 'BullMQ'] as const
 
-/** Where the runs are that primitives start; used in place of a queue name in a generation. */
+/** Where the runs are that primitives start; used in place of a queue name in a generation. With BullMQ, a colon and the queue follow. */
 export const primitivePlaces = { CronJob: '.cronjob', BullMQ: '.scheduler' } as const satisfies Record<PrimitiveEngine, string>
+
+/** Where the runs of a schedule with that timing are. */
+export function placeOfRuns({ engine, schedulerQueue }: { readonly engine: PrimitiveEngine; readonly schedulerQueue?: string }): string {
+  return engine === 'BullMQ' ? `${primitivePlaces.BullMQ}:${schedulerQueue ?? ''}` : primitivePlaces[engine]
+}
 
 /** A run that a primitive has started. */
 export type FollowedRun = {

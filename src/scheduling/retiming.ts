@@ -121,8 +121,8 @@ export function isRetimed(ledger: Ledger, plan: SchedulePlan): boolean {
 
 /** Whether the engine is all that differs, so that every slot stays due; a suspended schedule has none. */
 export function isOfAnotherEngine(ledger: Ledger, plan: SchedulePlan): boolean {
-  const { engine, ...now } = { ...plan.timing, suspended: plan.suspended }
-  const { engine: former, ...before } = ledger.timing
+  const { engine, schedulerQueue: _, ...now } = { ...plan.timing, suspended: plan.suspended }
+  const { engine: former, schedulerQueue: __, ...before } = ledger.timing
   return engine !== former && !plan.suspended && isSame(now, before)
 }
 

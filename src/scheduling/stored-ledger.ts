@@ -98,6 +98,7 @@ function readTiming(it: Fields): Timing {
     ...readOptional('jitterSeconds', it['jitterSeconds'], readNumber),
     ...readOptional('calendars', it['calendars'], readCalendars),
     ...readOptional('engine', it['engine'], (value, name) => readOneOf(value, primitiveEngines, name)),
+    ...readOptional('schedulerQueue', it['schedulerQueue'], readText),
   }
 }
 

@@ -19,6 +19,8 @@ export type Timing = Bounds &
     readonly engine?: PrimitiveEngine
     /** By how much runs are delayed at most: see `jitter.ts`. No matter of a `SlotSource`: a slot is the moment without its delay. */
     readonly jitterSeconds?: number
+    /** With the engine BullMQ: the queue that has the job scheduler. */
+    readonly schedulerQueue?: string
   }
 
 /** What ends a schedule, or keeps it from beginning. */

@@ -1,7 +1,8 @@
 /** Job schedulers: what Taskmill writes against what BullMQ writes, and that no change of ours loses or doubles a job, with real workers. */
 import type { Job, JobsOptions, RepeatOptions, Worker } from 'bullmq'
 import { describe, expect, test } from 'vitest'
-import { describeSpec, schedulerJobId, type JobSchedulerPut, type JobSchedulerSpec } from '../../src/broker/index.ts'
+import type { JobSchedulerPut, JobSchedulerSpec } from '../../src/broker/index.ts'
+import { schedulerJobId } from '../../src/contract/index.ts'
 import { useBrokerHome, type BrokerHome } from './broker-home.ts'
 import { dump, versions } from './bullmq-versions.ts'
 import { done, eventually, ledger, plainQueue, plainWorker, proof } from './ledger-home.ts'
@@ -24,7 +25,9 @@ const spec: JobSchedulerSpec = {
 }
 const everySecond: JobSchedulerSpec = { ...spec, timing: { everyMs: 1000, offsetMs: 0 }, attempts: 1, backoffMs: undefined }
 const nowMs = async () => (await broker.readLedgers([])).brokerTimeMs
-const read = async (...jobsAt: readonly number[]) => (await broker.readJobSchedulers([{ queue, id, doneQueue: done, jobsAt }]))[0]!
+const readWith = async (own: JobSchedulerSpec | undefined, ...jobsAt: readonly number[]) =>
+  (await broker.readJobSchedulers([{ queue, id, doneQueue: done, jobsAt, spec: own }]))[0]!
+const read = (...jobsAt: readonly number[]) => readWith(undefined, ...jobsAt)
 const putOf = (nextMs: number, more: Partial<JobSchedulerPut> = {}): JobSchedulerPut => ({
   queue,
   id,
@@ -78,7 +81,7 @@ describe('what is written', () => {
     expect(await put(nextMs, { spec: own })).toBe('Done')
     const after = await withoutFollowing(nextMs)
     expect(after).toEqual(before)
-    expect((await read()).stored?.fields).toEqual(describeSpec(own))
+    expect((await readWith(own)).stored?.differences).toEqual([])
   })
 
   /** Moments differ, and the done job is what BullMQ does not write. */
@@ -98,20 +101,20 @@ describe('what is written', () => {
     }
   }
 
-  test('an edit by another client shows, field by field, and the owner is lost', async () => {
+  test('an edit by another client shows, field by field; the owner stays', async () => {
     await put(await later())
+    expect(await read()).toMatchObject({ owner: ledger, stored: { isAsWritten: true } })
     await using theirs = plainQueue(redis.port, queue)
     await theirs.upsertJobScheduler(id, { pattern: '0 4 * * *', tz: 'Europe/Berlin' }, { name: 'write-report', data: { of: 'today' } })
-    const { stored } = await read()
-    expect(stored?.owner).toBeUndefined()
-    const want = describeSpec(spec)
-    expect([...want].filter(([field, value]) => stored?.fields.get(field) !== value).map(([field]) => field)).toEqual([
-      'data',
-      'opts.attempts',
-      'opts.backoff',
-      'opts.removeOnComplete',
-      'opts.removeOnFail',
-      'pattern',
+    const { stored, owner } = await readWith(spec)
+    expect([owner, stored?.isAsWritten]).toEqual([ledger, false])
+    expect(stored?.differences).toEqual([
+      { field: 'data', ours: '{"of":"yesterday"}', theirs: '{"of":"today"}' },
+      { field: 'pattern', ours: '0 3 * * *', theirs: '0 4 * * *' },
+      { field: 'opts.attempts', ours: '3', theirs: undefined },
+      { field: 'opts.backoff', ours: '{"delay":30000,"type":"exponential"}', theirs: undefined },
+      { field: 'opts.removeOnComplete', ours: '{"age":86400}', theirs: undefined },
+      { field: 'opts.removeOnFail', ours: '{"age":604800}', theirs: undefined },
     ])
   })
 })
@@ -170,7 +173,7 @@ describe('a change', () => {
     const due = Math.floor((await nowMs()) / 1000) * 1000 - 5000
     await put(due)
     expect(await put(due, { spec: everySecond })).toBe('Taken')
-    expect((await read()).stored?.fields).toEqual(describeSpec(spec))
+    expect((await readWith(spec)).stored?.differences).toEqual([])
   })
 
   test.each(['delayed and due', 'active', 'future'])('removes a scheduler, and says what became of its next job: %s', async (state) => {
@@ -193,7 +196,7 @@ describe('a change', () => {
       outcome: 'Removed',
       next: { atMs: stored!.nextMs, state: state === 'delayed and due' ? 'Delayed' : 'Removed' },
     })
-    expect((await read()).stored).toBeUndefined()
+    expect(await read()).toMatchObject({ stored: undefined, owner: undefined })
     await using _ = first === undefined ? worker() : undefined
     if (state !== 'future') {
       await eventually(async () => expect(ran).toEqual([schedulerJobId(id, atMs)]))
@@ -250,6 +253,7 @@ describe('the end of a job', () => {
     await put(atMs)
     await using theirs = plainQueue(redis.port, queue)
     await theirs.removeJobScheduler(id)
+    expect(await read()).toMatchObject({ stored: undefined, owner: ledger })
     expect((await read(atMs)).jobs).toMatchObject([{ state: 'Absent', isFollowed: true }])
     expect(await follow(atMs)).toBe('Done')
     expect(await ends()).toMatchObject([{ slot: atMs / 1000, outcome: 'Removed' }])
@@ -272,6 +276,7 @@ describe.each(versions)('a worker of %s', (_, bullmq) => {
     await eventually(async () => expect(ran.length).toBeGreaterThanOrEqual(4))
     await worker.close()
     expect(ran).toEqual(ran.map((__, index) => schedulerJobId(id, first + index * 1000)))
+    expect((await read()).stored?.isAsWritten).toBe(true)
     const [end] = await ends()
     expect(end).toMatchObject({ id: schedulerJobId(id, first), outcome: 'Succeeded' })
   })

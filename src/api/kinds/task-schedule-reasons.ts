@@ -24,9 +24,10 @@ const dependencyNotFound =
   'The TaskDependency of dependencyRef does not exist, so no slot is dispatched. Create it; the schedule then continues by itself, as ' +
   'after an outage.'
 const nameTaken =
-  'A CronJob of the same name exists and does not belong to the TaskSchedule, so nothing is changed. The message says how to take it over.'
+  'A CronJob or job scheduler of the same name exists and does not belong to the TaskSchedule, so nothing is changed. The message says how to ' +
+  'take it over.'
 const adoptionDryRun =
-  'The annotation taskmill.dev/adopt is DryRun: the message says what taking over the CronJob would change, and how to confirm it.'
+  'The annotation taskmill.dev/adopt is DryRun: the message says what taking over the CronJob or job scheduler would change, and how to confirm it.'
 const ledgerUnreadable =
   'The ledger in the broker is damaged, or a later version of Taskmill wrote it. The operator dispatches nothing and does not ' +
   'overwrite it. Run the version that wrote it.'
@@ -213,11 +214,11 @@ export const taskScheduleConditions = {
     },
   },
   Drifted: {
-    meaning: 'Present only while True: with driftPolicy Report, the CronJob is not what the TaskSchedule says.',
+    meaning: 'Present only while True: with driftPolicy Report, the CronJob or job scheduler is not what the TaskSchedule says.',
     reasons: {
       Edited: {
         status: 'True',
-        meaning: 'A user has edited the CronJob. The message says which fields differ, and how to have it repaired.',
+        meaning: 'A user has edited the CronJob or job scheduler. The message says which fields differ, and how to have it repaired.',
       },
     },
   },
@@ -265,16 +266,20 @@ export const taskScheduleEvents = {
     action: 'Suspend',
     meaning: 'Slots are no longer dispatched, because spec.suspend is true or an override suspends the schedule.',
   },
-  Adopted: { type: 'Normal', action: 'Adopt', meaning: 'A CronJob that existed was taken over; the note says what was changed.' },
+  Adopted: {
+    type: 'Normal',
+    action: 'Adopt',
+    meaning: 'A CronJob or job scheduler that existed was taken over; the note says what was changed.',
+  },
   Repaired: {
     type: 'Normal',
     action: 'Repair',
-    meaning: 'A user had edited the CronJob, and the operator has repaired it; the note says which fields.',
+    meaning: 'A user had edited the CronJob or job scheduler, and the operator has repaired it; the note says which fields.',
   },
   Drifted: {
     type: 'Warning',
     action: 'Repair',
-    meaning: 'A user has edited the CronJob, and driftPolicy Report leaves it so; the note says which fields.',
+    meaning: 'A user has edited the CronJob or job scheduler, and driftPolicy Report leaves it so; the note says which fields.',
   },
   NameTaken: { type: 'Warning', action: 'Adopt', meaning: nameTaken },
   AdoptionDryRun: { type: 'Normal', action: 'Adopt', meaning: adoptionDryRun },

@@ -16,6 +16,7 @@ import {
 } from '../schema/index.ts'
 import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { calendars } from './calendars.ts'
+import { jobSchedulerRules } from './job-scheduler-rules.ts'
 import { jobTemplateOf } from './job-template.ts'
 import { overrideDescription, overrideFields } from './override.ts'
 import { maxLabelValueLength, requiredRef } from './references.ts'
@@ -165,6 +166,7 @@ const spec = object({
   description: 'When something runs, and under which policies. A change never fires slots of the past.',
   rules: [
     ...cronJobRules,
+    ...jobSchedulerRules,
     exactlyOneOf(timings, '.schedules'),
     {
       rule: "has(self.schedules) || has(self.calendars) || self.timeZone == 'UTC'",
@@ -417,15 +419,16 @@ const spec = object({
     engine: enumeration({
       description:
         'Who starts the runs. Taskmill: the operator, each slot exactly once. CronJob: a CronJob of the same name, which the operator ' +
-        'creates from job and keeps in step; it follows the Jobs into the same status. A change of the engine loses and doubles no slot.',
-      values: ['Taskmill', 'CronJob'],
+        'creates from job and keeps in step; it follows the Jobs into the same status. BullMQ: a job scheduler of the same name in task.queue, ' +
+        'made from task, likewise. A change of the engine loses and doubles no slot.',
+      values: ['Taskmill', 'CronJob', 'BullMQ'],
       default: 'Taskmill',
     }),
     driftPolicy: optional(
       enumeration({
         description:
-          'With another engine than Taskmill: what happens when a user edits the CronJob. Repair: the operator writes what this TaskSchedule ' +
-          'says. Report: it leaves the edit, and the condition Drifted says what differs. A CronJob that is gone is created again. Default: Repair.',
+          'With another engine than Taskmill: what happens when a user edits the CronJob or job scheduler. Repair: the operator writes what this TaskSchedule ' +
+          'says. Report: it leaves the edit, and the condition Drifted says what differs. One that is gone is created again. Default: Repair.',
         values: ['Repair', 'Report'],
       }),
     ),

@@ -24,7 +24,7 @@
  */
 export { createClosing } from './closing.ts'
 export { createEndedJobs } from './ended-jobs.ts'
-export { createJobSchedulers, describeSpec, schedulerJobId } from './job-schedulers.ts'
+export { createJobSchedulers } from './job-schedulers.ts'
 export { createPlacedJobs, hasOtherParent, placingOf } from './placed-jobs.ts'
 export { countOrphans, findChangedLimits, findChangedQueues, findLegacyRepeatables, readQueues, waitForEvents } from './queue-readings.ts'
 export { createQueueSettings } from './queue-settings.ts'

@@ -1,7 +1,7 @@
 --[[
   Part of scripts that read or change job schedulers of BullMQ:
-  versionOf(base, id)    what a scheduler is, in short, and when its next job is due in ms; nil: there is none. The same as long as nobody
-                         changes it and it has not moved on.
+  versionOf(base, id)    what a scheduler is, in short, when its next job is due in ms, and a digest of what it does; nil: there is none. The
+                         version is the same as long as nobody changes it and it has not moved on, the digest also if it has.
   whereIs(base, id)      the state of a job: 'Absent', 'Delayed', 'Waiting', 'Active' or 'Ended'
   hasBegun(job)          whether a worker has ever taken the job with that key
   dropDone(doneBase, id) removes the done job of a job that is not there any more
@@ -13,7 +13,8 @@ local function versionOf(base, id)
   if not next then return nil end
   local values = redis.call('HMGET', base .. 'repeat:' .. id, unpack(definition))
   for i = 1, #definition do values[i] = (values[i] and #values[i] or '') .. ':' .. (values[i] or '') end
-  return string.format('%.0f', tonumber(next)) .. '/' .. redis.sha1hex(table.concat(values)), tonumber(next)
+  local digest = redis.sha1hex(table.concat(values))
+  return string.format('%.0f', tonumber(next)) .. '/' .. digest, tonumber(next), digest
 end
 
 local function whereIs(base, id)

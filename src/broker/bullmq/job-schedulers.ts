@@ -1,14 +1,14 @@
 import type { Redis } from 'ioredis'
-import { dispatcherKey, queueKeys } from '../../contract/index.ts'
+import { dispatcherKey, queueKeys, schedulerJobId, schedulersKey } from '../../contract/index.ts'
 import { isRawNumber, parseJson } from '../../json/index.ts'
 import type { PlacedJob } from '../dispatch-port.ts'
 import type {
   BrokerJobSchedulers,
+  JobSchedulerDifference,
   JobSchedulerPut,
   JobSchedulerReading,
   JobSchedulerSpec,
   SchedulerJob,
-  StoredJobScheduler,
 } from '../job-scheduler-port.ts'
 import { callScript, inParts, scriptsBeside } from '../script.ts'
 import { type EndTexts, endOf, slotResult } from './ended-jobs.ts'
@@ -32,18 +32,19 @@ export function createJobSchedulers(redis: Redis, keyPrefix: string): BrokerJobS
   const baseOf = (queue: string): string => queueKeys(keyPrefix, queue).base
 
   return {
-    async readJobSchedulers(refs) {
+    async readJobSchedulers(requests) {
       const replies = await callScript(
         redis,
         readScript,
-        inParts(refs, readsPerCall).map((part) => ({
-          keys: part.flatMap(({ queue, doneQueue }) => [baseOf(queue), baseOf(doneQueue)]),
+        inParts(requests, readsPerCall).map((part) => ({
+          keys: part.flatMap(({ queue, doneQueue }) => [baseOf(queue), baseOf(doneQueue), schedulersKey(keyPrefix, queue)]),
           args: [mostResultBytes, ...part.flatMap(({ id, jobsAt }) => [id, jobsAt.length, ...jobsAt])],
         })),
       )
-      return (replies as readonly (readonly [number, ...SchedulerReply[]])[]).flatMap(([brokerTimeMs, ...rows]) =>
-        rows.map((row) => readingOf(row, brokerTimeMs)),
+      const rows = (replies as readonly (readonly [number, ...SchedulerReply[]])[]).flatMap(([brokerTimeMs, ...its]) =>
+        its.map((row) => [row, brokerTimeMs] as const),
       )
+      return rows.map(([row, brokerTimeMs], index) => readingOf(row, brokerTimeMs, requests[index]?.spec))
     },
 
     async readJobSchedulerVersions(refs) {
@@ -58,16 +59,18 @@ export function createJobSchedulers(redis: Redis, keyPrefix: string): BrokerJobS
     async putJobScheduler(put, brokerTimeMs, proof) {
       const job = firstJobOf(put)
       const fields = fieldsOf(put.spec)
-      const placing = placingOf([job], keyPrefix, proof.dispatcher, brokerTimeMs, (own) => optionsOf(put, own))
-      const keys = [dispatcherKey(keyPrefix, proof.dispatcher), ...placing.keys]
-      const args = [proof.epoch, proof.holder, put.id, put.expected?.version ?? '', put.nextMs, fields.length, ...fields, ...placing.args]
+      const placing = placingOf([job], keyPrefix, proof.dispatcher, brokerTimeMs, (moment) => optionsOf(put, moment))
+      const keys = [dispatcherKey(keyPrefix, proof.dispatcher), schedulersKey(keyPrefix, put.queue), ...placing.keys]
+      const own = [put.id, put.expected?.version ?? '', put.nextMs, put.spec.owner, fields.length, ...fields]
+      const args = [proof.epoch, proof.holder, ...own, ...placing.args]
       const [reply] = await callScript(redis, putScript, [{ keys, args }])
       return reply as 'Done' | 'Changed' | 'Taken' | 'Fenced'
     },
 
     async removeJobScheduler({ queue, id, doneQueue, expected }, proof) {
-      const keys = [dispatcherKey(keyPrefix, proof.dispatcher), baseOf(doneQueue), baseOf(queue)]
-      const [reply] = await callScript(redis, removeScript, [{ keys, args: [proof.epoch, proof.holder, id, expected.version] }])
+      const keys = [dispatcherKey(keyPrefix, proof.dispatcher), baseOf(doneQueue), baseOf(queue), schedulersKey(keyPrefix, queue)]
+      const args = [proof.epoch, proof.holder, id, expected?.version ?? '']
+      const [reply] = await callScript(redis, removeScript, [{ keys, args }])
       const [outcome, atMs, state] = reply as
         readonly ['Fenced' | 'Absent' | 'Changed'] | readonly ['Removed', string, SchedulerJob['state'] | 'Removed']
       return outcome === 'Removed' ? { outcome, next: { atMs: Number(atMs), state } } : { outcome }
@@ -94,11 +97,6 @@ export function createJobSchedulers(redis: Redis, keyPrefix: string): BrokerJobS
       return replies.includes('Fenced') ? 'Fenced' : 'Done'
     },
   }
-}
-
-/** Returns the id that BullMQ gives to the job of that time. */
-export function schedulerJobId(scheduler: string, atMs: number): string {
-  return `repeat:${scheduler}:${atMs}`
 }
 
 function firstJobOf({ id, queue, spec, nextMs, doneQueue, done }: JobSchedulerPut): PlacedJob {
@@ -149,13 +147,14 @@ function fieldsOf(spec: JobSchedulerSpec): readonly (string | number)[] {
   ]
 }
 
-/** What a scheduler with this spec would be read as. */
-export function describeSpec(spec: JobSchedulerSpec): ReadonlyMap<string, string> {
-  const flat = fieldsOf(spec).map(String)
-  return describeFields(Object.fromEntries(flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : []))))
-}
-
-type SchedulerReply = readonly [version: string, nextMs: string, fields: readonly string[], jobs: readonly JobReply[]]
+type SchedulerReply = readonly [
+  version: string,
+  nextMs: string,
+  fields: readonly string[],
+  jobs: readonly JobReply[],
+  owner: string,
+  isAsWritten: number,
+]
 
 type JobReply = readonly [
   atMs: string,
@@ -171,15 +170,32 @@ type JobReply = readonly [
   opts?: string,
 ]
 
-function readingOf([version, nextMs, fields, jobs]: SchedulerReply, brokerTimeMs: number): JobSchedulerReading {
-  return { stored: version === '' ? undefined : storedOf(version, Number(nextMs), fields), jobs: jobs.map(jobFrom), brokerTimeMs }
+function readingOf(
+  [version, nextMs, flat, jobs, owner, isAsWritten]: SchedulerReply,
+  brokerTimeMs: number,
+  spec: JobSchedulerSpec | undefined,
+): JobSchedulerReading {
+  const differences = () => (spec === undefined ? [] : findDifferences(fieldsOf(spec).map(String), flat))
+  return {
+    stored: version === '' ? undefined : { version, nextMs: Number(nextMs), differences: differences(), isAsWritten: isAsWritten === 1 },
+    owner: owner === '' ? undefined : owner,
+    jobs: jobs.map(jobFrom),
+    brokerTimeMs,
+  }
 }
 
-function storedOf(version: string, nextMs: number, flat: readonly string[]): StoredJobScheduler {
-  const fields = Object.fromEntries(flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : [])))
-  const { taskmill } = parsed(fields['opts']) as { readonly taskmill?: { readonly ledger?: unknown } }
-  const owner = typeof taskmill?.ledger === 'string' ? taskmill.ledger : undefined
-  return { version, nextMs, fields: describeFields(fields), owner }
+function pairs(flat: readonly string[]): readonly (readonly [string, string])[] {
+  return flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? ''] as const] : []))
+}
+
+function findDifferences(own: readonly string[], other: readonly string[]): readonly JobSchedulerDifference[] {
+  const [ours, theirs] = [own, other].map((flat) => describeFields(Object.fromEntries(pairs(flat))))
+  // When and what come before the options of the jobs.
+  const order = (field: string): string => `${field.startsWith('opts.') ? 1 : 0}${field}`
+  return [...new Set([...(ours?.keys() ?? []), ...(theirs?.keys() ?? [])])]
+    .toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
+    .map((field) => ({ field, ours: ours?.get(field), theirs: theirs?.get(field) }))
+    .filter((each) => each.ours !== each.theirs)
 }
 
 /** The fields by which two schedulers differ, options one by one; what only counts or marks is left out. */
@@ -189,7 +205,7 @@ function describeFields({ opts, data, ...rest }: Readonly<Record<string, string>
   const payload = data === undefined ? [] : [['data', textOf(parsedAny(data))] as const]
   // Not every version of BullMQ writes an offset of 0 where there is none.
   const own = Object.entries(rest).filter(([field, value]) => field !== 'ic' && !(field === 'offset' && value === '0'))
-  return new Map([...own, ...payload, ...given].filter(([, value]) => value !== '').toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  return new Map([...own, ...payload, ...given].filter(([, value]) => value !== ''))
 }
 
 /** JSON with its fields in one order, and its numbers as they are written. */

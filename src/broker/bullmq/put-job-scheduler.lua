@@ -5,17 +5,18 @@
   stays in the queue and runs, and makes no other.
 
   KEYS[1]   the dispatcher's record: hash of epoch, holder
-  KEYS[2..] what `planPlacing` is given: the queues of the namespace, base of the done queue, base of the queue
+  KEYS[2]   the schedulers of schedules in the queue: hash from an id to the ledger of its owner and the digest of what is written here
+  KEYS[3..] what `planPlacing` is given: the queues of the namespace, base of the done queue, base of the queue
   ARGV[1]   epoch, ARGV[2] holder: the proof
   ARGV[3]   id of the scheduler, ARGV[4] its version as it was read, or '' for none, ARGV[5] when its next job is due in ms
-  ARGV[6]   how many fields and values its hash gets, then these
+  ARGV[6]   the ledger of its owner, ARGV[7] how many fields and values its hash gets, then these
   then what `planPlacing` is given, of that job
 
   Reply: 'Done', 'Fenced', 'Changed' (the scheduler is another) or 'Taken' (a job of that time is there, or has ended).
 ]]
 local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
 if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then return 'Fenced' end
-local doneBase, base, id, nextMs = KEYS[3], KEYS[4], ARGV[3], ARGV[5]
+local doneBase, base, id, nextMs = KEYS[4], KEYS[5], ARGV[3], ARGV[5]
 local version, formerMs = versionOf(base, id)
 if (version or '') ~= ARGV[4] then return 'Changed' end
 local time = redis.call('TIME')
@@ -29,7 +30,8 @@ if redis.call('EXISTS', base .. jobId) == 1 and not (isFuture and jobId == forme
 -- Proves, before the first write, that all keys have the types that the writes need.
 readQueue({}, doneBase)
 readQueue({}, base)
-redis.call('ZCARD', KEYS[2])
+redis.call('HLEN', KEYS[2])
+redis.call('ZCARD', KEYS[3])
 
 if isFuture then
   redis.call('ZREM', base .. 'delayed', formerId)
@@ -41,12 +43,13 @@ end
 -- What is left of a job of that time that somebody removed.
 dropDone(doneBase, jobId)
 
-local fields, count = {}, tonumber(ARGV[6])
-for i = 1, count do fields[i] = ARGV[6 + i] end
+local fields, count = {}, tonumber(ARGV[7])
+for i = 1, count do fields[i] = ARGV[7 + i] end
 local made = redis.call('HGET', base .. 'repeat:' .. id, 'ic')
 redis.call('DEL', base .. 'repeat:' .. id)
 redis.call('HSET', base .. 'repeat:' .. id, 'ic', made and tonumber(made) + 1 or 1, unpack(fields))
 redis.call('ZADD', base .. 'repeat', nextMs, id)
-placePlanned(planPlacing(KEYS, 2, ARGV, 7 + count))
+redis.call('HSET', KEYS[2], id, ARGV[6] .. ' ' .. select(3, versionOf(base, id)))
+placePlanned(planPlacing(KEYS, 3, ARGV, 8 + count))
 redis.call('HSET', base .. jobId, 'rjk', id)
 return 'Done'

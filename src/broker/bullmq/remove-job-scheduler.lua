@@ -5,8 +5,9 @@
 
   KEYS[1]   the dispatcher's record: hash of epoch, holder
   KEYS[2]   base of the done queue, KEYS[3] base of the queue: '<prefix>:<queue>:'
+  KEYS[4]   the schedulers of schedules in the queue: hash from an id to its owner, which goes too
   ARGV[1]   epoch, ARGV[2] holder: the proof
-  ARGV[3]   id of the scheduler, ARGV[4] its version as it was read
+  ARGV[3]   id of the scheduler, ARGV[4] its version as it was read, or '' for none
 
   Reply: { 'Fenced' }, { 'Absent' }, { 'Changed' } or { 'Removed', time in the id of its next job, what became of that: 'Removed', or where it is }.
 ]]
@@ -14,6 +15,7 @@ local record = redis.call('HMGET', KEYS[1], 'epoch', 'holder')
 if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then return { 'Fenced' } end
 local doneBase, base, id = KEYS[2], KEYS[3], ARGV[3]
 local version, nextMs = versionOf(base, id)
+if (version or '') == ARGV[4] then redis.call('HDEL', KEYS[4], id) end
 if not version then return { 'Absent' } end
 if version ~= ARGV[4] then return { 'Changed' } end
 local time = redis.call('TIME')

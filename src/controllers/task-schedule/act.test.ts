@@ -47,6 +47,7 @@ function setup() {
     executions: none,
     jobs: { startedBy: () => [] },
     cronJobs: { get: () => undefined },
+    jobSchedulers: { watch: () => undefined, forget: () => undefined },
     brokerClock: { now: () => 0 },
     installation: 'default',
   } as unknown as TaskScheduleDeps
@@ -102,6 +103,7 @@ it('a cluster that stands by suspends the CronJob of a schedule, once', async ()
   const deps = {
     engine: { leaseAt: () => ({ kind: 'Standby' }), drive: async () => ({ situation: { kind: 'Standby' }, happened: [] }) },
     tracking: { untrack: () => undefined },
+    jobSchedulers: { watch: () => undefined, forget: () => undefined },
     cronJobs: { get: () => cronJob },
     client: {
       get: async () => cronJob,
@@ -143,6 +145,7 @@ it.each([
       },
     },
     tracking: { track: () => undefined },
+    jobSchedulers: { watch: () => undefined, forget: () => undefined },
     installation: 'default',
   } as unknown as TaskScheduleDeps
   const understood = understandSchedule(memory.schedule)

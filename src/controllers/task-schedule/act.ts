@@ -3,11 +3,19 @@ import { annotations, cronJobId, labels, type OwnerMarker } from '../../contract
 import { cronJobName, ownerOfSlots, sampleSlot, type SlotStart } from '../../plans/index.ts'
 import { calendarsInUse, type SchedulePlan } from '../../scheduling/index.ts'
 import type { Driven, Removal, Site } from '../../services/engine/index.ts'
-import { createCronJob, type CronJobMemory, type Primitive } from '../../services/primitives/index.ts'
+import {
+  createCronJob,
+  createJobScheduler,
+  createSchedulerJobs,
+  type CronJobMemory,
+  type JobSchedulerMemory,
+  type Primitive,
+} from '../../services/primitives/index.ts'
 import {
   createExecutionSlots,
   createJobSlots,
   createQueueSlots,
+  createSchedulerSlots,
   createSlotKind,
   cronJobNaming,
   deletionPlan,
@@ -72,6 +80,7 @@ async function driveSlots(
   const driven = await deps.engine.drive(memory, brokerKeyOf(memory.schedule), kindAt, context)
   keepCalendars(memory, plan)
   if (driven.situation.kind === 'Standby') await stopPrimitive(deps, key, memory, { start, plan: { ...plan, epoch: 0 } }, context.signal)
+  watchJobScheduler(deps, key, memory)
   return { ...driven, situation: situationOf(driven, heldBy, memory) }
 }
 
@@ -86,7 +95,7 @@ async function stopPrimitive(
   const primitive = cronJobOf(deps, key, memory, signal, wish)
   const { namespace = '', name } = memory.schedule.metadata
   const isSuspended = deps.cronJobs.get(`${namespace}/${cronJobName({ name })}`)?.spec.suspend === true
-  if (!isSuspended && (await primitive.isPresent())) await primitive.stop()
+  if (!isSuspended && (await primitive.isPresent(undefined))) await primitive.stop()
 }
 
 /** The next edit of the calendars counts the slots that these left undecided. Without an answer of the broker, the ledger may still have those before. */
@@ -108,10 +117,10 @@ function followEnds({ engine, tracking, installation }: TaskScheduleDeps, key: s
 function situationOf(
   { situation }: Driven<SlotHappening, SlotPostponed>,
   heldBy: ScheduleSituation | undefined,
-  { cronJob, schedule }: Memory,
+  memory: Memory,
 ): Acted['situation'] {
   if (situation.kind !== 'Driven') return situation
-  const withheld = schedule.spec.engine === 'CronJob' ? cronJob?.withheld : undefined
+  const withheld = primitiveMemoryOf(memory)?.withheld
   if (heldBy !== undefined || withheld === undefined) return heldBy ?? situation
   const { reason, message } = withheld
   return reason === 'TemplateInvalid' ? { kind: 'Invalid', fault: { reason, message } } : { kind: 'Withheld', reason, message }
@@ -149,14 +158,15 @@ type Wish = {
 function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site, { plan, start, group, isWanted }: Wish) {
   const { ledger } = namesOf(deps.installation, key)
   const marker = markerOf(deps, memory)
+  const jobScheduler = jobSchedulerOf(deps, key, memory, site, { start, plan })
   return createSlotKind(deps, {
     ...site,
     marker,
     ledger,
     plan,
     memory,
-    primitives: [cronJobOf(deps, key, memory, site.signal, { start, plan })],
-    executors: executorsOf(deps, key, memory, site, { start, generation: plan.generation }),
+    primitives: [cronJobOf(deps, key, memory, site.signal, { start, plan }), jobScheduler.primitive],
+    executors: [...executorsOf(deps, key, memory, site, { start, generation: plan.generation }), jobScheduler.executor],
     group,
     isWanted,
   })
@@ -228,6 +238,63 @@ function cronJobOf(
     memory: memoryOfCronJob(deps, `${namespace}/${name}`, memory),
     signal,
   })
+}
+
+/** The job scheduler of the schedule, also one from a former spec, and what carries out the runs that it has started. */
+function jobSchedulerOf(
+  deps: TaskScheduleDeps,
+  key: string,
+  memory: Memory,
+  { broker, proof }: Site,
+  { start, plan }: Pick<Wish, 'start' | 'plan'>,
+): { readonly primitive: Primitive; readonly executor: SlotExecutor } {
+  const { metadata, spec } = memory.schedule
+  const { ledger, doneQueue } = namesOf(deps.installation, key)
+  const understood = understoodOf(memory)
+  const isWanted = understood.ok && plan.deletion === undefined
+  const own = {
+    broker,
+    proof,
+    ledger,
+    doneQueue,
+    scheduler: metadata.name,
+    nowMs: () => deps.brokerClock.now(broker),
+    ledgerOf: () => memory.record?.ledger,
+    pendingCompletions: () => deps.tracking.ended(ledger),
+    whereabouts: () => deps.whereabouts.of(ledger),
+    memory: memoryOfJobScheduler(memory),
+  }
+  const jobs = createSchedulerJobs({ ...own, spec: isWanted ? understood.jobScheduler?.(ledger) : undefined })
+  const adopt = metadata.annotations?.[annotations.adopt]
+  return {
+    primitive: createJobScheduler({ ...own, jobs, plan, driftPolicy: spec.driftPolicy ?? 'Repair', adopt }),
+    executor: createSchedulerSlots({ ...own, jobs, start, reachPoint: deps.reachPoint }),
+  }
+}
+
+/** There are thousands of schedules, and few have a job scheduler. */
+function memoryOfJobScheduler(memory: Memory): NonNullable<Memory['jobScheduler']> {
+  if (memory.schedule.spec.engine === 'BullMQ' || memory.record?.ledger?.timing.engine === 'BullMQ') memory.jobScheduler ??= {}
+  return memory.jobScheduler ?? {}
+}
+
+/** Looks out for edits of its job scheduler, and for the next job, as long as this process follows it. */
+function watchJobScheduler({ engine, jobSchedulers }: TaskScheduleDeps, key: string, memory: Memory): void {
+  const lease = engine.leaseAt(brokerKeyOf(memory.schedule))
+  const { name } = memory.schedule.metadata
+  const seen = memory.jobScheduler?.seen
+  const isFollowed = memory.record?.ledger?.timing.engine === 'BullMQ'
+  if (lease.kind === 'Held' && seen !== undefined && isFollowed) jobSchedulers.watch(key, lease.endpoint, { ...seen, id: name })
+  else jobSchedulers.forget(key)
+}
+
+/** What is remembered of the primitive that the schedule wants. */
+export function primitiveMemoryOf({
+  schedule,
+  cronJob,
+  jobScheduler,
+}: Memory): Pick<CronJobMemory | JobSchedulerMemory, 'withheld' | 'drift' | 'done'> | undefined {
+  return { Taskmill: undefined, CronJob: cronJob, BullMQ: jobScheduler }[schedule.spec.engine]
 }
 
 /** There are thousands of schedules, and few have a CronJob. */

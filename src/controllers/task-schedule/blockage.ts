@@ -1,17 +1,19 @@
 /** Where the active runs of a schedule are, and what keeps them from starting, running or ending: looked at for people, whatever started the run. */
 import { type BlockedScheduleReason, findCondition, type Job, type TaskExecution } from '../../api/index.ts'
 import type { PlacedRef } from '../../broker/index.ts'
-import { cronJobId, type Slot, slotJobId } from '../../contract/index.ts'
+import { cronJobId, schedulerJobId, type Slot, slotJobId } from '../../contract/index.ts'
 import { errorMessage } from '../../errors/index.ts'
 import { cronJobName, slotObjectName } from '../../plans/index.ts'
 import {
   type ActiveRun,
   dueOf,
   executionsPlace,
+  isSchedulerGeneration,
   jobsPlace,
   type Ledger,
   primitivePlaces,
   queueOfGeneration,
+  queueOfRun,
 } from '../../scheduling/index.ts'
 import { cronJobNaming, slotJobNaming } from '../../services/slots/index.ts'
 import { describeWhereabout, queueFactsOf } from '../../services/tracking/index.ts'
@@ -191,16 +193,19 @@ function lookAtQueued(
     whereabouts.forget(ledger)
     return runs.map(({ slot }) => [slot, { detail: {}, isUnknown: true }])
   }
+  const { name } = memory.schedule.metadata
+  const idOf = ({ slot, generation }: Pick<ActiveRun, 'slot' | 'generation'>): string =>
+    isSchedulerGeneration(generation) ? schedulerJobId(name, slot * 1000) : slotJobId(ledger, slot)
   const refs = runs.map(({ slot, generation }): PlacedRef => {
-    return { id: slotJobId(ledger, slot), doneQueue, queue: queueOfGeneration(generation) }
+    return { id: idOf({ slot, generation }), doneQueue, queue: queueOfRun(generation) }
   })
   whereabouts.follow(ledger, place.endpoint, refs)
   const found = whereabouts.of(ledger)
   const [allPools, allQueues] = [pools.byIndex('byBroker', brokerKey), queues.byIndex('byBroker', brokerKey)]
   return runs.map(({ slot, generation, dispatchedAtMs }): Looked => {
-    const job = found.get(slotJobId(ledger, slot))
+    const job = found.get(idOf({ slot, generation }))
     if (job === undefined) return [slot, { detail: {}, isUnknown: true }]
-    const queue = queueOfGeneration(generation)
+    const queue = queueOfRun(generation)
     const where = describeWhereabout(job, queue, queueFactsOf(queue, allPools, allQueues), engine.now(memory) - dispatchedAtMs)
     if (where === undefined) return [slot, { detail: {} }]
     const hasBegun = job.startedAtMs !== undefined

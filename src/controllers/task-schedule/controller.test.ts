@@ -62,6 +62,7 @@ function setup(failures = 0) {
     configMaps: { follow: () => new Map() },
     whereabouts: { forget: () => undefined },
     groups: { forget: () => undefined },
+    jobSchedulers: { watch: () => undefined, forget: () => undefined },
     orphanedData: { lookAgain: () => void count.sweeps++ },
     metrics: createMetrics({ now: () => 0 }),
     clock: fakeClock(),

@@ -4,7 +4,7 @@ import { type ReconcileContext, soonest } from '../../runtime/index.ts'
 import { retryMs } from '../../services/engine/index.ts'
 import type { SlotHappening } from '../../services/slots/index.ts'
 import { closingMs, createStatusWriter, runningGaugeMs } from '../../services/status/index.ts'
-import { act, type Acted, remove } from './act.ts'
+import { act, type Acted, primitiveMemoryOf, remove } from './act.ts'
 import { findBlockages } from './blockage.ts'
 import { decide } from './decide.ts'
 import { changeEvents, primitiveEvents, transitionEvents } from './events.ts'
@@ -64,6 +64,7 @@ export function createTaskScheduleController(deps: TaskScheduleDeps): {
       const { ledger } = namesOf(deps.installation, key)
       deps.tracking.untrack(ledger)
       deps.whereabouts.forget(ledger)
+      deps.jobSchedulers.forget(key)
       forgetCalendars(deps.configMaps, key)
       deps.groups.forget(key)
       status.forget(key)
@@ -147,9 +148,10 @@ function reportHappenings(
 }
 
 /** Events for what was done to its primitive. */
-function reportPrimitive({ events }: TaskScheduleDeps, { schedule, cronJob }: Memory): void {
-  for (const event of primitiveEvents(cronJob?.done ?? [])) events.event(schedule, event)
-  if (cronJob !== undefined) cronJob.done = undefined
+function reportPrimitive({ events }: TaskScheduleDeps, memory: Memory): void {
+  const primitive = primitiveMemoryOf(memory)
+  for (const event of primitiveEvents(primitive?.done ?? [])) events.event(memory.schedule, event)
+  if (primitive !== undefined) primitive.done = undefined
 }
 
 /** Undefined while they are not known. */
@@ -176,7 +178,7 @@ function worldOf(
     situation,
     warnings: trial?.trial.kind === 'Fine' ? trial.trial.warnings : [],
     blockages: memory.blockages ?? { blocked: [], unknown: 'All' },
-    drift: memory.cronJob?.drift,
+    drift: primitiveMemoryOf(memory)?.drift,
     details,
     due: slotsLeft(gathered),
     ledger: memory.shown,

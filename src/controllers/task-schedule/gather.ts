@@ -30,12 +30,13 @@ import type { ConfigMaps } from '../../services/config-maps/index.ts'
 import type { Engine, ObjectMemory, Situation } from '../../services/engine/index.ts'
 import type { Jobs, Trial } from '../../services/jobs/index.ts'
 import type { OrphanedData } from '../../services/orphaned-data/index.ts'
-import type { CronJobMemory, Withheld } from '../../services/primitives/index.ts'
+import type { CronJobMemory, JobSchedulerMemory, JobSchedulerWatch, Withheld } from '../../services/primitives/index.ts'
 import {
   emptySlotMemory,
   type ExecutionSlotsMemory,
   type JobSlotsMemory,
   type LedgerRecord,
+  type SchedulerSlotsMemory,
   type SlotDeps,
   type SlotMemory,
   type ConcurrencyGroups,
@@ -58,6 +59,7 @@ export type TaskScheduleDeps = SlotDeps & {
   readonly engine: Engine
   readonly tracking: Tracking
   readonly whereabouts: Whereabouts
+  readonly jobSchedulers: Pick<JobSchedulerWatch, 'watch' | 'forget'>
   readonly jobs: Jobs
   readonly configMaps: Pick<ConfigMaps, 'follow'>
   readonly orphanedData: Pick<OrphanedData, 'lookAgain'>
@@ -117,6 +119,8 @@ export type Memory = ObjectMemory<LedgerRecord> &
     shown?: Ledger | undefined
     /** Of its CronJob; undefined: it never had one. */
     cronJob?: CronJobMemory | undefined
+    /** Of its job scheduler; undefined: it never had one. */
+    jobScheduler?: (JobSchedulerMemory & SchedulerSlotsMemory) | undefined
     /** Of the Jobs of its CronJob. */
     cronJobRuns?: JobSlotsMemory | undefined
     /** What kept runs from going on when they were looked at last. */

@@ -68,10 +68,11 @@ function late(world: World, ledger: Ledger): WantedCondition {
   // Once the run has ended, the CronJob controller may start the newest slot that was due meanwhile.
   const mayWait = engine === 'CronJob' && concurrencyPolicy === 'Forbid' && ledger.active.length > 0
   if (due !== undefined && next !== undefined && !suspension.isSuspended && !mayWait && dueAt(due, next) * 1000 + lateMs < nowMs) {
-    const remedy =
-      engine === 'CronJob'
-        ? `see what keeps the CronJob controller from it: kubectl describe cronjob ${cronJobName(schedule.metadata)}`
-        : 'the condition Ready says what prevents it'
+    const remedy = {
+      Taskmill: 'the condition Ready says what prevents it',
+      CronJob: `see what keeps the CronJob controller from it: kubectl describe cronjob ${cronJobName(schedule.metadata)}`,
+      BullMQ: `a job scheduler adds a job when a worker takes the one before: see whether queue "${schedule.spec.task?.queue ?? ''}" has workers`,
+    }[engine]
     const message = `slot ${shortTime(next)} is due and was not dispatched. Next: ${remedy}`
     return scheduleCondition('Late', 'SlotOverdue', message)
   }

@@ -33,6 +33,7 @@ function setup(hasSchedule = true) {
     configMaps: { changesOf: () => createSource() },
     whereabouts: { changesOf: () => createSource() },
     groups,
+    jobSchedulers: { changes: createSource() },
   } as unknown as TaskScheduleSources)
   const got: string[] = []
   for (const watch of watches) watch.subscribe((keys) => void got.push(...keys))

@@ -19,6 +19,7 @@ import type { BrokerDirectory, DispatchLeases } from '../../services/brokers/ind
 import { starterOf } from '../../services/jobs/index.ts'
 import type { ConcurrencyGroups } from '../../services/slots/index.ts'
 import type { ConfigMaps } from '../../services/config-maps/index.ts'
+import type { JobSchedulerWatch } from '../../services/primitives/index.ts'
 import type { Tracking, Whereabouts } from '../../services/tracking/index.ts'
 import { endOfJob, isAcknowledged } from '../../workloads/index.ts'
 
@@ -37,6 +38,7 @@ export type TaskScheduleSources = {
   readonly configMaps: Pick<ConfigMaps, 'changesOf'>
   readonly whereabouts: Pick<Whereabouts, 'changesOf'>
   readonly groups: Pick<ConcurrencyGroups, 'onChange'>
+  readonly jobSchedulers: Pick<JobSchedulerWatch, 'changes'>
 }
 
 export function taskScheduleWatches({
@@ -47,6 +49,7 @@ export function taskScheduleWatches({
   configMaps,
   whereabouts,
   groups,
+  jobSchedulers,
 }: TaskScheduleSources): readonly Watch[] {
   const { schedules, dependencies, executions, jobs, cronJobs, taskBrokers } = caches
   const ofBroker = (broker: string) => keysOf(schedules.byIndex('byBroker', broker))
@@ -73,6 +76,7 @@ export function taskScheduleWatches({
     watch('ConfigMaps of calendars', configMaps.changesOf('TaskSchedule'), (key) => [key]),
     watch('ends of jobs', tracking.changesOf('TaskSchedule'), (key) => [key]),
     watch('whereabouts of jobs', whereabouts.changesOf('TaskSchedule'), (key) => [key]),
+    watch('job schedulers', jobSchedulers.changes, (key) => [key]),
   ]
 }
 

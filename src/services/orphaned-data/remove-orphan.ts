@@ -1,13 +1,22 @@
 /** Removes what one owner left in a broker: the same visits as of objects that are there, with the deletion as the wish. */
 import type { Broker, DispatchProof } from '../../broker/index.ts'
-import { doneQueue, type OwnerMarker, slotJobId } from '../../contract/index.ts'
+import { doneQueue, type OwnerMarker, schedulerJobId, type Slot, slotJobId } from '../../contract/index.ts'
 import { hasCode } from '../../errors/index.ts'
-import { isQueueGeneration } from '../../scheduling/index.ts'
+import { isQueueGeneration, isSchedulerGeneration } from '../../scheduling/index.ts'
 import { removeRecord, type VisitResult } from '../engine/index.ts'
 import type { Jobs } from '../jobs/index.ts'
 import { createSettingsKind } from '../queue-settings/index.ts'
 import { createNodeJobs, createRunKind, type RunDeps, type RunMemory } from '../runs/index.ts'
-import { createQueueSlots, createSlotKind, deletionPlan, emptySlotMemory, nothingAcknowledged, type SlotExecutor } from '../slots/index.ts'
+import { createJobScheduler, createSchedulerJobs } from '../primitives/index.ts'
+import {
+  createQueueSlots,
+  createSchedulerSlots,
+  createSlotKind,
+  deletionPlan,
+  emptySlotMemory,
+  nothingAcknowledged,
+  type SlotExecutor,
+} from '../slots/index.ts'
 
 /** The kinds of objects that leave records. */
 export type OwnedKind = Exclude<OwnerMarker['kind'], 'Namespace'>
@@ -43,28 +52,51 @@ export function removeOrphan(deps: RemovalDeps, orphan: Orphan): Promise<Removed
 async function removeLedger(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
   const { broker, proof, marker, owner: ledger } = orphan
   const memory = emptySlotMemory()
-  const queueSlots = createQueueSlots({
+  const plan = deletionPlan('Delete', proof.epoch)
+  const own = {
     broker,
     proof,
     ledger,
     doneQueue: doneQueue(deps.installation, marker.namespace),
+    scheduler: marker.name,
     start: undefined,
     pendingCompletions: () => [],
     whereabouts: () => new Map(),
-  })
-  const plan = deletionPlan('Delete', proof.epoch)
-  const executors = [queueSlots, goneWithSchedule]
-  const kind = createSlotKind(deps, { ...orphan, ledger, plan, memory, executors, isWanted: () => isStillGone(deps, marker) })
+    ledgerOf: () => memory.record?.ledger,
+    nowMs: () => deps.brokerClock.now(broker),
+    memory: {},
+  }
+  const jobs = createSchedulerJobs({ ...own, spec: undefined })
+  const started = new Set<string>()
+  const executors = [
+    noting(started, createQueueSlots(own), (slot) => slotJobId(ledger, slot)),
+    noting(started, createSchedulerSlots({ ...own, jobs }), (slot) => schedulerJobId(marker.name, slot * 1000)),
+    goneWithSchedule,
+  ]
+  const primitives = [createJobScheduler({ ...own, jobs, plan, driftPolicy: 'Repair', adopt: undefined })]
+  const isWanted = () => isStillGone(deps, marker)
+  const kind = createSlotKind(deps, { ...orphan, ledger, plan, memory, executors, primitives, isWanted })
   const { result, happened } = await removeRecord(kind, memory, orphan)
   const acknowledged = new Set(happened.flatMap((each) => (each.kind === 'Acknowledged' ? each.ids : [])))
-  const started = [...(memory.effects?.removed ?? [])].filter(([, answer]) => answer === 'Started').map(([slot]) => slotJobId(ledger, slot))
   // What had ended is gone with the ledger.
   return removed(
     deps,
     orphan,
     result,
-    started.filter((id) => !acknowledged.has(id)),
+    [...started].filter((id) => !acknowledged.has(id)),
   )
+}
+
+/** Notes the jobs that had started when they were to be taken back. */
+function noting(started: Set<string>, executor: SlotExecutor, idOf: (slot: Slot) => string): SlotExecutor {
+  return {
+    ...executor,
+    async remove(slots) {
+      const answers = await executor.remove(slots)
+      for (const [index, { slot }] of slots.entries()) if (answers[index] === 'Started') started.add(idOf(slot))
+      return answers
+    },
+  }
 }
 
 async function removeRun(deps: RemovalDeps, orphan: Orphan): Promise<RemovedOrphan> {
@@ -122,7 +154,7 @@ function placeNothing(): never {
 }
 
 const goneWithSchedule: SlotExecutor = {
-  isFor: (generation) => !isQueueGeneration(generation),
+  isFor: (generation) => !isQueueGeneration(generation) && !isSchedulerGeneration(generation),
   observe: () => Promise.resolve({ ends: [] }),
   starting: {
     kind: 'AfterIntent',

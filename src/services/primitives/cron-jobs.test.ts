@@ -120,7 +120,7 @@ describe('a CronJob', () => {
     there.cached = there.stored
     const before = there.asked.length
     expect(await observe()).toMatchObject({ state: 'Running', isInStep: true })
-    expect(await primitive().isPresent()).toBe(true)
+    expect(await primitive().isPresent(undefined)).toBe(true)
     expect(there.asked.length).toBe(before)
   })
 
@@ -243,6 +243,6 @@ describe('a CronJob', () => {
     expect(await primitive({ isDeleted }).remove()).toBe('Done')
     expect(there.asked).toContain(asked)
     // The cache still shows it.
-    expect(await primitive().isPresent()).toBe(false)
+    expect(await primitive().isPresent(undefined)).toBe(false)
   })
 })

@@ -5,3 +5,6 @@
 export { type CronJobDeps, type CronJobMemory, type CronJobVisit, type Withheld } from './cron-job-view.ts'
 export { createCronJob } from './cron-jobs.ts'
 export type { Primitive, PrimitiveAnswer } from './primitive.ts'
+export { createJobScheduler, type JobSchedulerMemory } from './job-scheduler.ts'
+export { createSchedulerJobs, type SchedulerJobs } from './scheduler-jobs.ts'
+export { createJobSchedulerWatch, type JobSchedulerWatch, type SeenJobScheduler } from './job-scheduler-watch.ts'

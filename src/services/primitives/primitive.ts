@@ -18,7 +18,7 @@ export type PrimitiveAnswer = 'Done' | 'Fenced' | { readonly postponed: string }
 export type Primitive = {
   readonly engine: PrimitiveEngine
   /** Whether it exists and belongs to the schedule. No round trip while nothing has changed. */
-  readonly isPresent: () => Promise<boolean>
+  readonly isPresent: (ledger: Ledger | undefined) => Promise<boolean>
   /** What it is and has done. No round trip while nothing has changed. */
   readonly observe: (ledger: Ledger, nowMs: number) => Promise<Followed>
   /** Creates it or brings it in step with the plan; of a suspended schedule, it starts nothing. */

@@ -6,6 +6,7 @@
 export { type ConcurrencyGroups, createConcurrencyGroups, type GroupMember, type GroupPlace, type GroupView } from './concurrency-groups.ts'
 export { createExecutionSlots, type ExecutionSlotsDeps, type ExecutionSlotsMemory } from './execution-slots.ts'
 export { createJobSlots, cronJobNaming, type JobSlotsDeps, type JobSlotsMemory, slotJobNaming } from './job-slots.ts'
+export { createSchedulerSlots, type SchedulerSlotsMemory } from './scheduler-slots.ts'
 export { createQueueSlots, type QueueSlotsDeps } from './queue-slots.ts'
 export { nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
 export { emptySlotMemory, type LedgerRecord, type SlotDeps, type SlotMemory, type SlotVisit } from './ledger-record.ts'

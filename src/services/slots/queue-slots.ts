@@ -4,7 +4,10 @@ import type { SlotStart } from '../../plans/index.ts'
 import { dueOf, isQueueGeneration, queueOfGeneration, type RunOutcome } from '../../scheduling/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { findEnds } from '../tracking/index.ts'
-import { makeOfSlots, nothingAcknowledged, type SlotExecutor, type SlotRef } from './slot-executor.ts'
+import { makeOfSlots, nothingAcknowledged, type ObservedRuns, type SlotExecutor, type SlotRef, type Starting } from './slot-executor.ts'
+
+/** How a job of a slot ended, wherever that was read. */
+export type SlotEnd = Omit<EndedSlot, 'id' | 'doneQueue' | 'owner' | 'kind'>
 
 export type QueueSlotsDeps = {
   readonly broker: Broker
@@ -22,33 +25,12 @@ export type QueueSlotsDeps = {
 
 /** Runs of slots as jobs of a queue at the ledger's broker, for one visit. All calls of one kind share a round trip; observing costs none. */
 export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
-  const { broker, proof, ledger, doneQueue, start, pendingCompletions, whereabouts, reachPoint = () => undefined } = deps
-  /** The tracking may not know yet that these are gone. */
-  const acknowledged = new Set<string>()
-  const refOf = ({ slot, generation }: SlotRef): PlacedRef => ({
-    id: slotJobId(ledger, slot),
-    doneQueue,
-    queue: queueOfGeneration(generation),
-  })
-
-  function missingOf(begun: readonly SlotRef[]): readonly Slot[] {
-    const found = begun.length === 0 ? undefined : whereabouts()
-    return begun.flatMap(({ slot }) => (found?.get(slotJobId(ledger, slot))?.state === 'Absent' ? [slot] : []))
-  }
-
-  async function acknowledge(ids: readonly string[]) {
-    const refs = ids.map((id) => ({ id, doneQueue }))
-    if ((await broker.acknowledgeEnded(refs, proof)) === 'Fenced') return 'Fenced'
-    for (const id of ids) acknowledged.add(id)
-    return { ids }
-  }
-
-  return {
+  const { ledger, doneQueue, start } = deps
+  return createJobsOfQueues(deps, {
     isFor: isQueueGeneration,
-    async observe(begun, nowMs) {
-      const pending = pendingCompletions().filter(({ id }) => !acknowledged.has(id))
-      return { ends: pending.flatMap((job) => (job.kind === 'Slot' ? [outcomeOf(job, nowMs)] : [])), missing: missingOf(begun) }
-    },
+    queueOf: queueOfGeneration,
+    idOf: (slot) => slotJobId(ledger, slot),
+    observe: (pending, _begun, nowMs) => Promise.resolve({ ends: pending.map((job) => outcomeOf(job, nowMs)) }),
     starting: {
       kind: 'WithWrite',
       make(slots) {
@@ -59,6 +41,45 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
         }))
       },
     },
+  })
+}
+
+/** What differs between the jobs that Taskmill adds to a queue and those that a job scheduler adds. */
+export type JobsOfQueues = {
+  readonly isFor: (generation: string) => boolean
+  readonly queueOf: (generation: string) => string
+  readonly idOf: (slot: Slot) => string
+  /** `pending`: the completions of such jobs that are not acknowledged. */
+  readonly observe: (pending: readonly EndedSlot[], begun: readonly SlotRef[], nowMs: number) => Promise<ObservedRuns>
+  readonly starting: Starting
+}
+
+export function createJobsOfQueues(deps: QueueSlotsDeps, { isFor, queueOf, idOf, observe, starting }: JobsOfQueues): SlotExecutor {
+  const { broker, proof, ledger, doneQueue, pendingCompletions, whereabouts, reachPoint = () => undefined } = deps
+  /** The tracking may not know yet that these are gone. */
+  const acknowledged = new Set<string>()
+  const refOf = ({ slot, generation }: SlotRef): PlacedRef => ({ id: idOf(slot), doneQueue, queue: queueOf(generation) })
+
+  function missingOf(begun: readonly SlotRef[]): readonly Slot[] {
+    const found = begun.length === 0 ? undefined : whereabouts()
+    return begun.flatMap(({ slot }) => (found?.get(idOf(slot))?.state === 'Absent' ? [slot] : []))
+  }
+
+  async function acknowledge(ids: readonly string[]) {
+    const refs = ids.map((id) => ({ id, doneQueue }))
+    if ((await broker.acknowledgeEnded(refs, proof)) === 'Fenced') return 'Fenced'
+    for (const id of ids) acknowledged.add(id)
+    return { ids }
+  }
+
+  return {
+    isFor,
+    async observe(begun, nowMs) {
+      const pending = pendingCompletions().filter(({ id }) => !acknowledged.has(id))
+      const own = pending.flatMap((job) => (job.kind === 'Slot' && job.id === idOf(job.slot) ? [job] : []))
+      return { ...(await observe(own, begun, nowMs)), missing: missingOf(begun) }
+    },
+    starting,
     remove: (slots) => Promise.all(slots.map((ref) => broker.removePlaced(refOf(ref), proof))),
     cancel: (slots) =>
       Promise.all(
@@ -71,7 +92,7 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
       const states = await broker.lookAtPlaced(slots.map(refOf))
       return states.map((job) => ({ ...job, isUntouched: job.state === 'Waiting' && job.startedAtMs === undefined }))
     },
-    acknowledge: (slots) => acknowledge(slots.map((slot) => slotJobId(ledger, slot))),
+    acknowledge: (slots) => acknowledge(slots.map(idOf)),
     async forget() {
       const ids: string[] = []
       for (;;) {
@@ -86,11 +107,11 @@ export function createQueueSlots(deps: QueueSlotsDeps): SlotExecutor {
         if (!truncated || wanted.length === 0) return ids.length === 0 ? nothingAcknowledged : { ids }
       }
     },
-    subjects: (generation) => [{ subjectKind: 'Queue', subject: queueOfGeneration(generation) }],
+    subjects: (generation) => [{ subjectKind: 'Queue', subject: queueOf(generation) }],
   }
 }
 
-function outcomeOf(job: EndedSlot, nowMs: number): RunOutcome {
+export function outcomeOf(job: SlotEnd, nowMs: number): RunOutcome {
   const { slot, outcome, message, result, attemptsMade, attempts, worker, startedAtMs, finishedAtMs } = job
   const reasons = { Succeeded: 'Succeeded', Failed: 'AttemptsExhausted', Removed: 'JobRemoved' } as const
   return {

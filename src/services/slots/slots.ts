@@ -148,7 +148,7 @@ async function observePrimitives(
   const own = ledger && primitives.find(({ engine }) => engine === ledger.timing.engine)
   const [followed, ...there] = await Promise.all([
     ledger && own?.observe(ledger, nowMs),
-    ...primitives.map(async (each) => ((await each.isPresent()) ? [each.engine] : [])),
+    ...primitives.map(async (each) => ((await each.isPresent(ledger)) ? [each.engine] : [])),
   ])
   return { followed, present: there.flat() }
 }

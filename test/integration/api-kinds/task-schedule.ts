@@ -746,7 +746,7 @@ export const taskScheduleCase: KindCase = {
           engine: Celery
           task: { type: backup, queue: files }
       `,
-      answer: 'spec.engine: Unsupported value: "Celery": supported values: "Taskmill", "CronJob"',
+      answer: 'spec.engine: Unsupported value: "Celery": supported values: "Taskmill", "CronJob", "BullMQ"',
     },
     {
       title: 'a CronJob that is to put a task into a queue',
@@ -991,6 +991,196 @@ export const taskScheduleCase: KindCase = {
       `,
       answer:
         'spec.dst: Invalid value: "object": a CronJob skips times that clocks skip, and starts both of those that they show twice. Write dst: {gap: Skip, overlap: Both}, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler that is to create Kubernetes Jobs',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          job: { spec: { template: { spec: { restartPolicy: Never, containers: [{ name: main, image: backup }] } } } }
+      `,
+      answer:
+        'spec.engine: Invalid value: "object": a job scheduler adds jobs to a queue only. Set task instead of job or dependencyRef, or engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler at single times',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          at: ["2026-12-24T18:00:00Z"]
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.at: Invalid value: "object": a job scheduler knows no single times. Write schedules or everySeconds instead of at, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler with two expressions',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *", "0 2 * * *"]
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.schedules: Invalid value: "object": a job scheduler has one expression. Write exactly one in schedules, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler with calendars',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          calendars: { exclude: [{ name: free, weekdays: [SUN] }] }
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.calendars: Invalid value: "object": a job scheduler leaves no slot out. Remove calendars, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler with jitterSeconds',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          jitterSeconds: 60
+          task: { type: backup, queue: files }
+      `,
+      answer: 'spec.jitterSeconds: Invalid value: "object": a job scheduler delays no job. Remove jitterSeconds, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler with maxRuns',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          maxRuns: 3
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.maxRuns: Invalid value: "object": a job scheduler begins to count anew with each edit. Remove maxRuns, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler with a deadline for the start',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          startingDeadlineSeconds: 60
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.startingDeadlineSeconds: Invalid value: "object": a job scheduler starts a late run however late it is. Remove startingDeadlineSeconds, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler with pendingDeadlineSeconds',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          pendingDeadlineSeconds: 60
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.pendingDeadlineSeconds: Invalid value: "object": a job scheduler takes no run back. Remove pendingDeadlineSeconds, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler with runDeadlineSeconds',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          runDeadlineSeconds: 60
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.runDeadlineSeconds: Invalid value: "object": a job scheduler ends no run. Remove runDeadlineSeconds, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler of an interval with an end',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          everySeconds: 60
+          endTime: "2027-01-01T00:00:00Z"
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.endTime: Invalid value: "object": with everySeconds, a job scheduler adds one more job after its end. Write schedules instead, remove endTime, or set engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler that is to run one job at a time',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          concurrencyPolicy: Forbid
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.concurrencyPolicy: Invalid value: "object": a job scheduler adds jobs whether others run or not. Set concurrencyPolicy: Allow, or engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler that is to make up for nothing',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          missedRuns: Skip
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.missedRuns: Invalid value: "object": a job scheduler makes up for all missed slots with one run. Set missedRuns: Latest, or engine: Taskmill',
+    },
+    {
+      title: 'a job scheduler that is to skip a time',
+      manifest: `
+        apiVersion: taskmill.dev/v1alpha1
+        kind: TaskSchedule
+        metadata: { name: nightly }
+        spec:
+          engine: BullMQ
+          schedules: ["0 1 * * *"]
+          dst: { gap: Skip }
+          task: { type: backup, queue: files }
+      `,
+      answer:
+        'spec.dst: Invalid value: "object": a job scheduler has a rule of its own for changes of clocks, which is near the default. Remove dst, or set engine: Taskmill',
     },
     {
       title: 'a policy for edits of nothing',
