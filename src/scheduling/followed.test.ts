@@ -96,6 +96,17 @@ describe('a schedule that follows a primitive', () => {
     })
   })
 
+  test.each([
+    ['nothing that was somebody else’s', {}],
+    ['what was', { notOursUntil: start + 90 }],
+  ])('times of day in a zone are followed, with %s', (_, seen) => {
+    const timing: Timing = { schedules: ['* * * * *'], timeZone: 'Europe/Berlin', engine: 'CronJob' }
+    const ledger = ledgerAt({ timing: { ...timing, suspended: false } })
+    const next = stepOf(ledger, { ...seen, settledUntil: slot(3), surveyedUntil: slot(3) }, slot(4), { timing })
+    expect(next).toMatchObject({ kind: 'Write' })
+    expect(stepOf(ledger, { settledUntil: 0 }, start + 2, { timing })).toMatchObject({ kind: 'Wait' })
+  })
+
   test('brings it in step, from the newest decided slot on', () => {
     expect(stepOf(ledgerAt({ cursor: slot(4) }), { isInStep: false }, slot(4) + 2)).toMatchObject({
       kind: 'Follow',

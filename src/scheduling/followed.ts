@@ -151,6 +151,7 @@ function slotsBy({ timing }: Ledger, plan: SchedulePlan): SlotSource {
 }
 
 function hasUndecided({ open, cursor }: Ledger, slots: SlotSource, until: Slot): boolean {
+  if (until <= cursor) return false
   const { count, isLowerBound } = countUndecided(slots, open, cursor, until)
   return count > 0 || isLowerBound === true
 }
