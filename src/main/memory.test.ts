@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { fakeClock } from '../clock/index.ts'
 import type { Logger } from '../observability/index.ts'
 import { createMetrics } from '../observability/index.ts'
-import { createMemoryWatch, type MemoryUse, saveMemory } from './memory.ts'
+import { createMemoryWatch, type MemoryUse, processMemory } from './memory.ts'
 
 const mib = 2 ** 20
 
@@ -137,7 +137,7 @@ it('stops with the signal', async () => {
 })
 
 it('reads the limits of this process, and what a collection leaves in its heap', () => {
-  const memory = saveMemory()
+  const memory = processMemory()
   const used = (): number => memory.read().find(({ limit }) => limit === 'heap')?.usedBytes ?? 0
   const kept = Array.from({ length: 100_000 }, (_, index) => ({ index }))
   memory.collect()

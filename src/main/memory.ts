@@ -111,11 +111,10 @@ export type ProcessMemory = {
 }
 
 /**
- * Makes this process take little memory: its heap grows in small steps and is compacted early. What is done for 10,000 objects at a start would
- * otherwise leave it half empty for hours. That takes more processor time: two fifths of it while many slots are due.
+ * The memory of this process, by what the kernel and V8 say. V8's own mode for saving memory would collect after every tenth of the heap: with 9,000
+ * schedules a start took 31 s of processor time instead of 15 with it, for 13 MB less at most.
  */
-export function saveMemory(): ProcessMemory {
-  setFlagsFromString('--memory-saver-mode')
+export function processMemory(): ProcessMemory {
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as NodeJS.GCFunction
   let liveHeapBytes = 0

@@ -8,7 +8,7 @@ import { createCaches, partsOf, rememberDeletions, tieMetrics } from './caches.t
 import { createClusterId } from './cluster-id.ts'
 import { createControllers } from './controllers.ts'
 import { leaseWithEpoch } from './lease-with-epoch.ts'
-import { createMemoryWatch, saveMemory } from './memory.ts'
+import { createMemoryWatch, processMemory } from './memory.ts'
 import { operatorConfig } from './operator-config.ts'
 import { serveProbes } from './probes.ts'
 import { type OperatorTimes, partsOfTerm } from './term.ts'
@@ -62,7 +62,7 @@ export async function runOperator(inputs: OperatorInputs): Promise<void> {
     clock,
     log,
   })
-  const memory = createMemoryWatch({ memory: saveMemory(), metrics, clock, log })
+  const memory = createMemoryWatch({ memory: processMemory(), metrics, clock, log })
   const process = {
     config,
     cluster: clusterId.get,
