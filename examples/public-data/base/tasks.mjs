@@ -81,14 +81,18 @@ const work = {
   },
 }
 
+/** A job scheduler of BullMQ has one payload for all slots; the ids of its jobs end with the slot, in milliseconds since 1970. */
+const slotOf = ({ slot }, jobId) => slot ?? new Date(Number(jobId.split(':').at(-1))).toISOString().replace('.000Z', 'Z')
+
 export const tasks = Object.fromEntries(
   Object.entries(work).map(([type, does]) => [
     type,
-    async (payload, { log }) => {
+    async (payload, { jobId, log }) => {
       const beganMs = Date.now()
+      const slot = slotOf(payload, jobId)
       const report = await does(payload)
-      await recordSlot(type, payload.slot, beganMs)
-      log.info({ slot: payload.slot, ...report }, 'slot done')
+      await recordSlot(type, slot, beganMs)
+      log.info({ slot, ...report }, 'slot done')
       return report
     },
   ]),
