@@ -25,8 +25,8 @@ const timings: Readonly<Record<string, Timing>> = {
   'every day at 07:30': daily,
   'the last Friday of each month': { schedules: ['0 18 * * 5L'] },
   'every 90 s': { everySeconds: 90 },
-  'the last Sunday of March, each year': { schedules: ['0 2 * 3 SUN#L'] },
-  'each 29 February': { schedules: ['0 0 29 2 *'] },
+  'the last Sunday of March, each year': { schedules: ['0 2 * 3 0L'] },
+  'each 1 January': { schedules: ['0 0 1 1 *'] },
 }
 
 /** Figures are milliseconds for the next 1,000 slots of one schedule. */
