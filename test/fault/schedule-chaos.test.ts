@@ -80,6 +80,7 @@ const rows: readonly Row[] = [
     spec: placedAhead(2, { ...inLine, task: slow, concurrencyGroup: { name: 'one', limit: 1 } }),
     mayMiss: ['QueueFull'],
   },
+  { name: 'scheduler', spec: placedAhead(2, { engine: 'BullMQ', missedRuns: 'Latest' }), mayMiss: ['Superseded', 'NotCreated'] },
   { name: 'graph', spec: graphOneAtATime(2, 'sound', allow) },
   { name: 'graph-alone', spec: graphOneAtATime(2, 'sound'), mayMiss: ['Overlap'] },
   { name: 'graph-replaced', spec: graphOneAtATime(2, 'sound', replace), mayMiss: ['Superseded'] },

@@ -45,7 +45,7 @@ export type ScheduleSpec = {
   readonly everySeconds: number
   readonly schedules?: readonly string[]
   readonly jitterSeconds?: number
-  readonly engine?: 'Taskmill' | 'CronJob'
+  readonly engine?: 'Taskmill' | 'CronJob' | 'BullMQ'
   readonly suspend?: boolean
   readonly concurrencyPolicy?: 'Allow' | 'Forbid' | 'Replace' | 'Queue'
   readonly dependsOnPast?: boolean
@@ -215,9 +215,10 @@ export type Run = { readonly slot: Slot; readonly attempt: number; readonly atMs
 /** What was read of each record file so far: it only grows, by whole lines. */
 const recorded = new Map<string, { size: number; readonly runs: Map<string, Run[]> }>()
 
-/** Every run of the schedule's handlers, in order. */
+/** Every run of the schedule's handlers, in order: also those of the job scheduler of its name. */
 export function runsOf(home: Home, name: string): readonly Run[] {
-  return recordedIn(home).get(ledgerName(installation, home.namespace, name)) ?? []
+  const all = recordedIn(home)
+  return [...(all.get(ledgerName(installation, home.namespace, name)) ?? []), ...(all.get(`repeat:${name}`) ?? [])]
 }
 
 /** … of a schedule that starts a graph: its runs are named after the slots, which have to be known. */
@@ -230,7 +231,7 @@ export function graphRunsOf(home: Home, name: string, slots: readonly Slot[]): r
   })
 }
 
-/** By ledger, or by run. */
+/** By ledger, by run, or as `repeat:` and the name of the job scheduler. */
 function recordedIn({ recordFile }: Home): ReadonlyMap<string, readonly Run[]> {
   const known = recorded.get(recordFile) ?? { size: 0, runs: new Map<string, Run[]>() }
   recorded.set(recordFile, known)
@@ -240,11 +241,17 @@ function recordedIn({ recordFile }: Home): ReadonlyMap<string, readonly Run[]> {
     known.size += added.length
     for (const line of added.toString('utf8').split('\n').filter(Boolean)) {
       const [id = '', attempt, time = '', version] = line.split(' ')
-      const [, ledger = '', slot = ''] = /^tm\/(.*\/run\/[^/]+|.*)\/([^/]*)(?:\/[^/]*)?$/u.exec(id) ?? []
+      const [, scheduler, ms] = /^(repeat:.*):(\d+)$/u.exec(id) ?? []
+      const [, ledger = scheduler ?? '', slot = ''] = /^tm\/(.*\/run\/[^/]+|.*)\/([^/]*)(?:\/[^/]*)?$/u.exec(id) ?? []
       const runs = known.runs.get(ledger) ?? []
       known.runs.set(ledger, [
         ...runs,
-        { slot: slotOf(slot), attempt: Number(attempt), atMs: Date.parse(time), ...(version ? { version: Number(version) } : {}) },
+        {
+          slot: ms === undefined ? slotOf(slot) : Number(ms) / 1_000,
+          attempt: Number(attempt),
+          atMs: Date.parse(time),
+          ...(version ? { version: Number(version) } : {}),
+        },
       ])
     }
   }
