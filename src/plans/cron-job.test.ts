@@ -36,6 +36,11 @@ describe('what is asked of a CronJob', () => {
     ['0 4 * * 1-7/3', '0 4 * * 1,4,0'],
     ['0 4 * * 0-7', '0 4 * * 0,1,2,3,4,5,6'],
     ['0 4 * * 1,7', '0 4 * * 1,0'],
+    ['0 4 * * 7/2', '0 4 * * 0/2'],
+    ['0 4 * * MON-SUN', '0 4 * * 1,2,3,4,5,6,0'],
+    ['0 4 * * 5-sun,2', '0 4 * * 5,6,0,2'],
+    ['0 4 * * SUN-TUE', '0 4 * * SUN-TUE'],
+    ['0 4 * * SUN', '0 4 * * SUN'],
     ['7 7 7 7 */2', '7 7 7 7 */2'],
   ])('%s is written as %s', (expression, written) => {
     expect(planOf({ schedules: [expression] }).cronJob?.schedule).toBe(written)

@@ -45,19 +45,20 @@ export function cronJobPlanOf({ metadata, spec }: TaskSchedule, timing: Timing):
   }
 }
 
-/** A CronJob knows Sunday as 0 only: `5-7` becomes `5,6,0`. */
+/** A CronJob knows Sunday as 0 only: `5-7` and `FRI-SUN` become `5,6,0`. */
 function asCronJobReads(expression: string): string {
   const fields = expression.trim().split(/\s+/u)
   const weekdays = fields[4]
-  if (fields.length !== 5 || weekdays === undefined || !/(?:^|[,-])7/u.test(weekdays)) return expression
+  if (fields.length !== 5 || weekdays === undefined || !/(?:^|[,-])7|-SUN/iu.test(weekdays)) return expression
   return [...fields.slice(0, 4), weekdays.split(',').map(withoutSeven).join(',')].join(' ')
 }
 
 function withoutSeven(entry: string): string {
   const { first = '', last, step = '1' } = /^(?<first>[^-/]+)(?:-(?<last>[^/]+))?(?:\/(?<step>\d+))?$/u.exec(entry)?.groups ?? {}
-  if (last === undefined) return first === '7' && !entry.includes('/') ? '0' : entry
-  if (last !== '7') return entry
+  if (last === undefined) return first === '7' ? entry.replace('7', '0') : entry
   const from = Number.isNaN(Number(first)) ? weekdayNames.indexOf(first.toUpperCase()) : Number(first)
+  const endsWithWeek = last === '7' || (last.toUpperCase() === 'SUN' && from > 0)
+  if (!endsWithWeek) return entry
   const days = Array.from({ length: 8 - from }, (_, index) => from + index).filter((day) => (day - from) % Number(step) === 0)
   return [...new Set(days.map((day) => day % 7))].join(',')
 }
