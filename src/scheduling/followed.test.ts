@@ -68,6 +68,13 @@ describe('a schedule that follows a primitive', () => {
     })
   })
 
+  test('keeps the newest 1,000 of runs that never end', () => {
+    const active = Array.from({ length: 1_000 }, (_, index) => activeAt(slot(index + 1)))
+    const next = written(stepOf(ledgerAt({ cursor: slot(1_000), active }), { runs: [runOf(slot(1_001))] }, slot(1_001) + 2))
+    expect(next.active).toHaveLength(1_000)
+    expect(next.active.at(-1)).toMatchObject({ slot: slot(1_001) })
+  })
+
   test.each<[string, Partial<SchedulePlan>, Partial<Ledger>, object]>([
     ['superseded by the newer one that ran', {}, {}, { Superseded: { count: 2, lastSlot: slot(2) } }],
     [

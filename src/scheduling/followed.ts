@@ -27,7 +27,16 @@ import { recentRuns } from './recent-runs.ts'
 import { type FollowedRun, placeOfRuns } from './primitive.ts'
 import { timedBy, versionedFor } from './stored-ledger.ts'
 import { parseTiming, type SlotSource } from './timing.ts'
-import { countUndecided, maxWalkedSlots, withCursor, withDispatched, withIntents, withMissed, withStates } from './transitions.ts'
+import {
+  countUndecided,
+  maxWalkedSlots,
+  withActive,
+  withCursor,
+  withDispatched,
+  withIntents,
+  withMissed,
+  withStates,
+} from './transitions.ts'
 import { notBefore } from './write-window.ts'
 
 /** A slot that no primitive has started by then may be shown as late. */
@@ -49,7 +58,7 @@ export function recordFollowedRun(ledger: Ledger, plan: SchedulePlan, { followed
   const active: ActiveRun = { slot, generation, dispatchedAtMs }
   const next: Ledger = {
     ...before,
-    active: [...before.active, active].toSorted((a, b) => a.slot - b.slot),
+    active: withActive(before.active, [active]),
     dispatched: before.dispatched + 1,
     lastDispatched: { slot, atMs: dispatchedAtMs },
   }

@@ -87,8 +87,13 @@ export function withIntents(ledger: Ledger, slots: readonly Slot[], by: Decided 
   return {
     ...ledger,
     open: inOrder([...ledger.open, ...intents]),
-    active: inOrder([...ledger.active, ...runs]).slice(-maxActiveRuns),
+    active: withActive(ledger.active, runs),
   }
+}
+
+/** The newest 1,000: runs that never end must not let the ledger grow for ever. */
+export function withActive(active: readonly ActiveRun[], runs: readonly ActiveRun[]): readonly ActiveRun[] {
+  return inOrder([...active, ...runs]).slice(-maxActiveRuns)
 }
 
 /** Lets exactly these slots wait, which are due and have no run yet. */
