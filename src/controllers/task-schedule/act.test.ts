@@ -4,7 +4,7 @@ import { fakeClock } from '../../clock/index.ts'
 import { annotations } from '../../contract/index.ts'
 import { silentLogger } from '../../observability/index.ts'
 import { understandSchedule } from '../../plans/index.ts'
-import type { SchedulePlan } from '../../scheduling/index.ts'
+import type { Followed, SchedulePlan } from '../../scheduling/index.ts'
 import { createConcurrencyGroups } from '../../services/slots/index.ts'
 import { act } from './act.ts'
 import type { Memory, TaskScheduleDeps } from './gather.ts'
@@ -88,6 +88,51 @@ it('calendars that were removed are forgotten', async () => {
   await drive(scheduleWithout('2026-12-24'))
   await drive(scheduleWithout(undefined))
   expect((await drive(scheduleWithout('2026-12-31')))?.formerCalendars).toBeUndefined()
+})
+
+it('what is read of a CronJob settles its slots by the clock of the broker, also where that is ahead', async () => {
+  const job = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main' }] } } } }
+  const { task: _, ...spec } = scheduleWithout(undefined).spec
+  const schedule = { ...scheduleWithout(undefined), spec: { ...spec, engine: 'CronJob', job } } as unknown as TaskSchedule
+  const understood = understandSchedule(schedule)
+  if (!understood.ok) throw new Error('has faults')
+  const { plan, start } = understood
+  const memory = { schedule } as unknown as Memory
+  const clock = fakeClock()
+  // The slot of 01:00 is settled by that of the next day, 10 s after this was due.
+  const brokerNowMs = Date.parse('2026-11-30T01:00:12Z')
+  await clock.advance(brokerNowMs - 5_000 - clock.now())
+  const ledger = { timing: { ...plan.timing, suspended: false }, cursor: 0, open: [], active: [] }
+  const seen: unknown[] = []
+  type Seen = { readonly knowledge: { readonly followed: Followed } }
+  type Driven = { observe(record: object): Promise<Seen>; act(observed: Seen, action: object): Promise<unknown> }
+  const deps = {
+    engine: {
+      leaseAt: () => ({ kind: 'Pending' }),
+      async drive(_memory: unknown, _key: string, kindAt: (site: object) => Driven) {
+        const kind = kindAt({ broker: {}, proof: { epoch: 7 }, signal: new AbortController().signal })
+        const observed = await kind.observe({ revision: 1, ledger })
+        await kind.act(observed, { kind: 'Follow', act: 'Survey', engine: 'CronJob', after: 0 })
+        const { settledUntil, surveyedUntil } = (await kind.observe({ revision: 1, ledger })).knowledge.followed
+        seen.push(surveyedUntil - settledUntil)
+        return { situation: { kind: 'Driven' }, happened: [] }
+      },
+    },
+    schedules: { get: () => schedule },
+    tracking: { untrack: () => undefined, ended: () => [] },
+    executions: { byIndex: () => [] },
+    jobs: { startedBy: () => [] },
+    cronJobs: { get: () => undefined },
+    jobSchedulers: { watch: () => undefined, forget: () => undefined },
+    whereabouts: { of: () => new Map() },
+    brokerClock: { now: () => brokerNowMs },
+    client: { list: async () => ({ items: [], resourceVersion: '1' }) },
+    clock,
+    installation: 'default',
+  } as unknown as TaskScheduleDeps
+  const context = { signal: new AbortController().signal, log: silentLogger }
+  await act(deps, 'team/nightly', memory, { decision: { kind: 'Plan', plan, start, heldBy: undefined }, group: undefined }, context)
+  expect(seen).toEqual([0])
 })
 
 it('a cluster that stands by suspends the CronJob of a schedule, once', async () => {

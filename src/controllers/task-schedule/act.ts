@@ -165,11 +165,16 @@ function kindOf(deps: TaskScheduleDeps, key: string, memory: Memory, site: Site,
     ledger,
     plan,
     memory,
-    primitives: [cronJobOf(deps, key, memory, site.signal, { start, plan }), jobScheduler.primitive],
+    primitives: [cronJobOf(atBroker(deps, site), key, memory, site.signal, { start, plan }), jobScheduler.primitive],
     executors: [...executorsOf(deps, key, memory, site, { start, generation: plan.generation }), jobScheduler.executor],
     group,
     isWanted,
   })
+}
+
+/** The rules see the moments of a CronJob beside those of the ledger, which are the broker's. */
+function atBroker(deps: TaskScheduleDeps, { broker }: Pick<Site, 'broker'>): TaskScheduleDeps {
+  return { ...deps, clock: { ...deps.clock, now: () => deps.brokerClock.now(broker) } }
 }
 
 /** All that may carry out a run of this schedule, also from a former template. */
