@@ -37,6 +37,7 @@ export type CronJobDeps = {
   /** The CronJobs that carry the label of what Taskmill has created. */
   readonly cronJobs: Pick<Informer<CronJob>, 'get'>
   readonly jobs: Pick<Jobs, 'startedBy'>
+  /** The one by which `observe` is asked. */
   readonly clock: Pick<Clock, 'now'>
   readonly reachPoint?: KillPointHook | undefined
 }

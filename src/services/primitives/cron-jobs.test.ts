@@ -3,6 +3,7 @@ import type { CronJob, Job } from '../../api/index.ts'
 import { annotations } from '../../contract/index.ts'
 import { taskmillError } from '../../errors/index.ts'
 import type { Ledger } from '../../scheduling/index.ts'
+import type { WantedCronJob } from '../../workloads/index.ts'
 import type { CronJobMemory, CronJobVisit } from './cron-job-view.ts'
 import { createCronJob } from './cron-jobs.ts'
 
@@ -14,6 +15,21 @@ const startMs = Date.parse('2026-11-30T18:00:20Z')
 const slots = {
   next: (after: number) => (Math.floor(after / minute) + 1) * minute,
   between: (after: number, until: number) => (Math.floor(until / minute) * minute > after ? [Math.floor(until / minute) * minute] : []),
+}
+
+const wish: WantedCronJob = {
+  namespace: 'team',
+  name: 'report',
+  labels: own,
+  id,
+  owner,
+  schedule: '* * * * *',
+  timeZone: 'UTC',
+  concurrencyPolicy: 'Allow',
+  startingDeadlineSeconds: undefined,
+  isSuspended: false,
+  template: { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'a:1' }] } } } },
+  generation: 'a/.cronjob',
 }
 
 /** An API server with one CronJob at most, a cache that shows it when it is told to, and a clock. */
@@ -77,20 +93,7 @@ function world(change: Partial<CronJobVisit> = {}) {
         schedule: 'report',
         name: 'report',
         id,
-        wanted: {
-          namespace: 'team',
-          name: 'report',
-          labels: own,
-          id,
-          owner,
-          schedule: '* * * * *',
-          timeZone: 'UTC',
-          concurrencyPolicy: 'Allow',
-          startingDeadlineSeconds: undefined,
-          isSuspended: false,
-          template: { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'a:1' }] } } } },
-          generation: 'a/.cronjob',
-        },
+        wanted: wish,
         plan: { slots },
         driftPolicy: 'Repair',
         adopt: undefined,
@@ -147,6 +150,32 @@ describe('a CronJob', () => {
     expect(surveyedUntil).toBeGreaterThanOrEqual(settledUntil)
     await primitive().start(after)
     expect(await observe()).toMatchObject({ state: 'Running', surveyedUntil: 0 })
+  })
+
+  it('of a suspended schedule that somebody resumes stops anew, from now on', async () => {
+    const { there, primitive, observe } = world()
+    const wanted = { ...wish, isSuspended: true }
+    await primitive().start(after)
+    await primitive().stop()
+    await primitive({ wanted }).start(after)
+    there.cached = there.stored
+    there.nowMs += 60_000
+    expect((await observe({ wanted })).state).toBe('Stopped')
+    const { metadata, spec } = there.stored!
+    there.version += 1
+    there.stored = { ...there.stored!, metadata: { ...metadata, generation: there.version }, spec: { ...spec, suspend: false } }
+    await primitive({ wanted }).start(after)
+    expect(await observe({ wanted })).toMatchObject({ state: 'Stopping', surveyedUntil: 0 })
+  })
+
+  it('that the API server does not let stop is stopped later', async () => {
+    const { there, memory, primitive } = world()
+    await primitive().start(after)
+    there.refuses = taskmillError('TM_KUBE_INVALID', 'invalid', {
+      details: { status: 422, reason: 'Invalid', causes: [{ field: 'spec.timeZone', message: 'is wrong' }], request: '' },
+    })
+    expect(await primitive().stop()).toEqual({ postponed: expect.stringContaining('spec.timeZone') })
+    expect(memory.withheld).toBeUndefined()
   })
 
   it('is found by its id when somebody removes its labels, and gets them again', async () => {

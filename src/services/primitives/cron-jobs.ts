@@ -49,7 +49,7 @@ export function createCronJob(deps: CronJobDeps, visit: CronJobVisit): Primitive
     isPresent: () => Promise.resolve(currentOf(context) !== undefined),
     observe: (_, nowMs) => observe(context, nowMs),
     start: (after) => (wanted === undefined ? Promise.resolve('Done') : orPostponed(context, () => write(context, after, wanted))),
-    stop: () => orPostponed(context, () => stop(context)),
+    stop: () => orPostponed(context, () => stop(context), 'Later'),
     async survey() {
       await surveyRuns(context)
       return 'Done'
@@ -141,7 +141,9 @@ function metadataDifferences({ metadata }: CronJob, { labels: ours, owner }: Wan
 function mergedWith({ clock, id }: CronJobContext, cronJob: CronJob, want: WantedCronJob): Pick<CronJob, 'metadata' | 'spec'> {
   const { metadata, spec } = buildCronJob(want)
   const { labels: its, annotations: notes, ownerReferences = [] } = cronJob.metadata
-  const { [annotations.stoppedAt]: stoppedAt, ...kept } = notes ?? {}
+  const { [annotations.stoppedAt]: _, ...kept } = notes ?? {}
+  // Somebody may have resumed it since it was stopped last.
+  const stoppedAtMs = (cronJob.spec.suspend === true ? stoppedAtOf(cronJob) : undefined) ?? clock.now()
   const others = ownerReferences.filter(({ kind, controller }) => kind !== 'TaskSchedule' && controller !== true)
   return {
     metadata: {
@@ -151,7 +153,7 @@ function mergedWith({ clock, id }: CronJobContext, cronJob: CronJob, want: Wante
         ...kept,
         ...metadata.annotations,
         [annotations.applied]: appliedHash(want),
-        ...(want.isSuspended ? { [annotations.stoppedAt]: stoppedAt ?? String(clock.now()) } : {}),
+        ...(want.isSuspended ? { [annotations.stoppedAt]: String(stoppedAtMs) } : {}),
         ...(isCronJobFor(cronJob, id) ? {} : { [annotations.adoptedAt]: String(clock.now()) }),
       },
       ownerReferences: [...others, ...(metadata.ownerReferences ?? [])],
@@ -231,8 +233,12 @@ async function withhold(context: CronJobContext, theirs: CronJob, want: WantedCr
   return 'Done'
 }
 
-/** A refusal of the template waits for an edit, everything else is tried again. */
-async function orPostponed(context: CronJobContext, attempt: () => Promise<PrimitiveAnswer>): Promise<PrimitiveAnswer> {
+/** A refusal of the template waits for an edit, everything else is tried again: also a stop, which no edit of the template helps. */
+async function orPostponed(
+  context: CronJobContext,
+  attempt: () => Promise<PrimitiveAnswer>,
+  onInvalid: 'OnEdit' | 'Later' = 'OnEdit',
+): Promise<PrimitiveAnswer> {
   const { name, version, memory, signal } = context
   try {
     return await attempt()
@@ -244,7 +250,7 @@ async function orPostponed(context: CronJobContext, attempt: () => Promise<Primi
     // Somebody was faster: it is observed again.
     if (refusal.retry === 'AtOnce') return 'Done'
     const message = describeRefusal(placeRefusal(refusal, (field) => field.replace(/^spec\.jobTemplate\b/u, 'spec.job')))
-    if (refusal.retry !== 'OnEdit') return { postponed: `CronJob "${name}": ${message}` }
+    if (refusal.retry !== 'OnEdit' || onInvalid === 'Later') return { postponed: `CronJob "${name}": ${message}` }
     memory.withheld = { reason: 'TemplateInvalid', message, version, untilMs: Infinity }
     return 'Done'
   }
