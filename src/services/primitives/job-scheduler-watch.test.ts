@@ -56,6 +56,18 @@ test('many are confirmed within 30 s, with a round trip a second', async () => {
   expect(announced).toEqual([])
 })
 
+test('one that is watched and forgotten all the time does not keep another from being confirmed', async () => {
+  const { clock, see, watch, versions, announced } = world()
+  see('a')
+  for (let second = 0; second < 80; second++) {
+    if (second === 40) versions.set('a', '2')
+    watch.forget('acme/b')
+    see('b', `${second}`)
+    await clock.advance(1_000)
+  }
+  expect(announced).toContain('acme/a')
+})
+
 test('a broker that is away is asked again, and one that nobody watches is not', async () => {
   const { clock, reads, state, watch, see, versions, announced } = world()
   see('a')

@@ -10,8 +10,8 @@ export type SeenJobScheduler = JobSchedulerRef & { readonly version: string | un
 /**
  * Finds out when job schedulers are no longer as they were seen: a worker has made the next job, or somebody has edited or removed one.
  *
- * Guarantees: each is confirmed within 30 s, or within a second per hundred of them at a broker. At most one round trip a second and broker, however
- * many there are.
+ * Guarantees: each is confirmed about every 30 s, or every second per hundred of them at a broker, the one that was seen longest ago first. At most one
+ * round trip a second and broker, however many there are.
  * Does not: learn of runs that fall due or end; their times and the done queue tell those at once.
  */
 export type JobSchedulerWatch = {
@@ -52,22 +52,27 @@ export function createJobSchedulerWatch({ brokers, clock, log }: JobSchedulerWat
 }
 
 function openReader(context: ReaderContext<Watched>): Reader<Watched> {
-  /** Those whose turn is next, in this order; the others follow once it is empty. */
-  let queue: string[] = []
-  const pauseNow = (): number => Math.max(pauseMs, confirmedWithinMs / Math.max(1, context.subscriptions.size))
+  /** The one that was looked at, or seen, longest ago comes first. */
+  const order = new Set<string>()
+  const toTheEnd = (id: string): void => {
+    order.delete(id)
+    order.add(id)
+  }
+  const pauseNow = (): number => Math.max(pauseMs, confirmedWithinMs / Math.max(1, order.size))
   return {
     update(before, after) {
-      if (after === undefined) return
-      if (before === undefined) queue.push(idOf(after.subscriber))
+      if (after === undefined) return void (before !== undefined && order.delete(idOf(before.subscriber)))
+      toTheEnd(idOf(after.subscriber))
       context.requestReadAfter(pauseNow())
     },
     async read() {
       const { subscriptions, broker } = context
-      if (queue.length === 0) queue = [...subscriptions.keys()]
-      const count = Math.min(mostPerRead, Math.ceil((subscriptions.size * pauseNow()) / confirmedWithinMs))
-      const watched = queue.splice(0, count).flatMap((id) => subscriptions.get(id) ?? [])
+      const count = Math.min(mostPerRead, Math.ceil((order.size * pauseNow()) / confirmedWithinMs))
+      const ids = firstOf(order, count)
+      const watched = ids.flatMap((id) => subscriptions.get(id) ?? [])
       const versions = await broker.readJobSchedulerVersions(watched.map(({ seen }) => seen))
       if (!context.isOpen()) return
+      for (const id of ids) if (order.has(id)) toTheEnd(id)
       for (const [index, { subscriber, seen }] of watched.entries()) {
         // What was seen meanwhile is newer.
         if (versions[index] !== seen.version && subscriptions.get(idOf(subscriber))?.seen === seen) context.announce(subscriber)
@@ -75,4 +80,13 @@ function openReader(context: ReaderContext<Watched>): Reader<Watched> {
       context.requestReadAfter(pauseNow())
     },
   }
+}
+
+function firstOf(all: ReadonlySet<string>, count: number): readonly string[] {
+  const first: string[] = []
+  for (const each of all) {
+    if (first.length === count) break
+    first.push(each)
+  }
+  return first
 }
