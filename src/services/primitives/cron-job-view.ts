@@ -66,6 +66,11 @@ export type CronJobContext = CronJobDeps & CronJobVisit
 
 /** How long the CronJob controller may take from a decision to the Job, and its view of a CronJob may be behind. */
 export const controllerLagMs = 10_000
+/**
+ * How long a Job may come after the slot that the controller decided to start: with its default limit of requests, 1,000 CronJobs of one minute
+ * take it about half a minute.
+ */
+const creationLagMs = 300_000
 /** How long a cache may lag behind a write of this process. */
 export const cacheLagMs = 10_000
 const pageSize = 500
@@ -119,11 +124,23 @@ export function stoppedAtOf(cronJob: CronJob | undefined): number | undefined {
   return text === undefined || Number.isNaN(Number(text)) ? undefined : Number(text)
 }
 
-/** The newest slot that the controller of a CronJob that runs will not start any more: it starts the newest due one, however late, but for a deadline. */
-export function newestSettled({ plan }: CronJobContext, nowMs: number): Slot {
-  const until = Math.floor((nowMs - controllerLagMs) / 1000)
-  const [newest = 1] = plan.slots.between(0, until, 1)
-  return Math.max(newest - 1, plan.startingDeadlineSeconds === undefined ? 0 : until - plan.startingDeadlineSeconds)
+/**
+ * The newest slot that the controller of a CronJob that runs will not start any more, if it has not. The controller notes the slot that it started
+ * last, and starts none up to it. Otherwise it may start the newest due one, however late, but for a deadline.
+ */
+export function newestSettled(context: CronJobContext, nowMs: number): Slot {
+  const { slots, startingDeadlineSeconds } = context.plan
+  const until = slotAt(nowMs - creationLagMs)
+  const [newest = 1] = slots.between(0, until, 1)
+  const tooLate = startingDeadlineSeconds === undefined ? 0 : until - startingDeadlineSeconds
+  const started = Date.parse(currentOf(context)?.status?.lastScheduleTime ?? '') / 1000 || 0
+  return Math.max(newest - 1, tooLate, started)
+}
+
+/** When the next slot is settled by time alone (Unix ms). */
+export function settlesAtMs({ plan }: CronJobContext, nowMs: number): number | undefined {
+  const next = plan.slots.next(slotAt(nowMs - creationLagMs))
+  return next === undefined ? undefined : next * 1000 + creationLagMs
 }
 
 /** The runs of the CronJob that the cache shows, or a survey has found. */

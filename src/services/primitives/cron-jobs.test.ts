@@ -127,11 +127,20 @@ describe('a CronJob', () => {
     expect(there.asked.length).toBe(before)
   })
 
-  it('settles all but the newest due slot, or what its deadline leaves out', async () => {
-    const { primitive, observe } = world()
+  it('settles what its controller has passed, and after five minutes all but the newest due slot, or what its deadline leaves out', async () => {
+    const { there, primitive, observe } = world()
     await primitive().start(after)
-    expect((await observe()).settledUntil).toBe(after - 1)
-    expect((await observe({ plan: { slots, startingDeadlineSeconds: 5 } })).settledUntil).toBe(after + 5)
+    expect((await observe()).settledUntil).toBe(after)
+    there.cached = there.stored
+    there.nowMs += 120_000
+    // A Job of one of the two slots since then may still come.
+    expect((await observe()).settledUntil).toBe(after)
+    there.cached = { ...there.stored!, status: { lastScheduleTime: '2026-11-30T18:01:00Z' } }
+    expect((await observe()).settledUntil).toBe(after + 60)
+    there.cached = there.stored
+    there.nowMs += 240_000
+    expect((await observe()).settledUntil).toBe(after + 59)
+    expect((await observe({ plan: { slots, startingDeadlineSeconds: 5 } })).settledUntil).toBe(after + 75)
   })
 
   it('is stopping until its controller must have seen it; only what is read after that settles its slots', async () => {

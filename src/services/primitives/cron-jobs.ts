@@ -18,6 +18,7 @@ import {
   readCronJob,
   rememberGone,
   rememberWritten,
+  settlesAtMs,
   slotAt,
   stateOf,
   stoppedAtOf,
@@ -59,21 +60,20 @@ export function createCronJob(deps: CronJobDeps, visit: CronJobVisit): Primitive
 }
 
 async function observe(context: CronJobContext, nowMs: number): Promise<Followed> {
-  const { wanted, plan, memory, version, driftPolicy, name, clock } = context
+  const { wanted, memory, version, driftPolicy, name, clock } = context
   const cronJob = currentOf(context)
   const state = stateOf(cronJob, nowMs)
   const token = tokenOf(cronJob)
   const stoppedAtMs = stoppedAtOf(cronJob) ?? nowMs
   const adoptedAtMs = Number(cronJob?.metadata.annotations?.[annotations.adoptedAt] ?? Number.NaN)
-  const next = plan.slots.next(slotAt(nowMs - controllerLagMs))
-  const settlesAtMs = next === undefined ? undefined : next * 1000 + controllerLagMs
+  const settledAtMs = settlesAtMs(context, nowMs)
   const seen = {
     runs: knownRuns(context, token),
     settledUntil: state === 'Stopped' ? slotAt(stoppedAtMs) : newestSettled(context, nowMs),
     surveyedUntil: memory.survey?.token === token ? memory.survey.until : 0,
     // A Job of the CronJob as it was is made for some seconds more.
     ...(Number.isNaN(adoptedAtMs) ? {} : { notOursUntil: Math.min(slotAt(adoptedAtMs + controllerLagMs), slotAt(nowMs)) }),
-    againAtMs: earliest(state === 'Stopping' ? stoppedAtMs + controllerLagMs : settlesAtMs, memory.written && nowMs + cacheLagMs),
+    againAtMs: earliest(state === 'Stopping' ? stoppedAtMs + controllerLagMs : settledAtMs, memory.written && nowMs + cacheLagMs),
   }
   memory.drift = undefined
   const { withheld } = memory
@@ -82,7 +82,7 @@ async function observe(context: CronJobContext, nowMs: number): Promise<Followed
     const foreign = withheld.reason === 'TemplateInvalid' ? {} : { notOursUntil: slotAt(nowMs) }
     return withheld.reason === 'TemplateInvalid' && cronJob !== undefined
       ? { ...seen, state, isInStep: true }
-      : { ...seen, ...foreign, state: 'Withheld', isInStep: false, againAtMs: earliest(withheld.untilMs, settlesAtMs) }
+      : { ...seen, ...foreign, state: 'Withheld', isInStep: false, againAtMs: earliest(withheld.untilMs, settledAtMs) }
   }
   memory.withheld = undefined
   if (cronJob === undefined || wanted === undefined) return { ...seen, state, isInStep: false }
