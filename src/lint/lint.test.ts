@@ -43,6 +43,16 @@ describe('one manifest', () => {
         'a.yaml:8:5 error TaskSchedule/nightly spec.schedules[2]: "@every 5m" is not a cron expression; use everySeconds instead',
       ],
     ],
+    ...['0 4 l * *', '0 4 15w * *', '0 4 * * 5l'].map((expression): [string, string, readonly string[]] => [
+      `with ${expression} for a CronJob, which does not know it in small letters either`,
+      schedule(
+        `  schedules: ["${expression}"]\n  engine: CronJob\n` +
+          '  job: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: "a:1"}]}}}}\n',
+      ),
+      [
+        'a.yaml:5:3 error TaskSchedule/nightly spec.schedules: a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set engine: Taskmill',
+      ],
+    ]),
     [
       'with two members of which only one can be set, and a field that there is not',
       'apiVersion: taskmill.dev/v1alpha1\nkind: AlertChannel\nmetadata: {name: c}\nspec: {log: {}, webhook: {url: "https://a.b/c"}, surprise: 1}\n',

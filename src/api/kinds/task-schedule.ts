@@ -117,7 +117,7 @@ const cronJobRules = [
   {
     rule:
       "self.engine != 'CronJob' || !has(self.schedules) || self.schedules.all(e, e.startsWith('@') || " +
-      "e.matches('^\\\\s*\\\\S+\\\\s+\\\\S+\\\\s+[^\\\\sLW]+\\\\s+\\\\S+\\\\s+[^\\\\sL#]+\\\\s*$'))",
+      "e.matches('^\\\\s*\\\\S+\\\\s+\\\\S+\\\\s+[^\\\\sLWlw]+\\\\s+\\\\S+\\\\s+[^\\\\sLl#]+\\\\s*$'))",
     message:
       'a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set ' +
       'engine: Taskmill',

@@ -148,11 +148,11 @@ function isStillGone({ exists }: RemovalDeps, { kind, namespace, name }: Orphan[
   return !exists(kind, namespace, name)
 }
 
-/** For slots that started objects: those belong to the schedule, and are garbage-collected with it. */
 function placeNothing(): never {
   throw new TypeError('orphaned data is removed, nothing is placed')
 }
 
+/** For slots that started objects: those belong to the schedule, and are garbage-collected with it. */
 const goneWithSchedule: SlotExecutor = {
   isFor: (generation) => !isQueueGeneration(generation) && !isSchedulerGeneration(generation),
   observe: () => Promise.resolve({ ends: [] }),
