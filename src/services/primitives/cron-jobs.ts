@@ -71,8 +71,7 @@ async function observe(context: CronJobContext, nowMs: number): Promise<Followed
     runs: knownRuns(context, token),
     settledUntil: state === 'Stopped' ? slotAt(stoppedAtMs) : newestSettled(context, nowMs),
     surveyedUntil: memory.survey?.token === token ? memory.survey.until : 0,
-    // A Job of the CronJob as it was is made for some seconds more.
-    ...(Number.isNaN(adoptedAtMs) ? {} : { notOursUntil: Math.min(slotAt(adoptedAtMs + controllerLagMs), slotAt(nowMs)) }),
+    ...(Number.isNaN(adoptedAtMs) ? {} : { notOursUntil: notOursUntil(adoptedAtMs, nowMs) }),
     againAtMs: earliest(state === 'Stopping' ? stoppedAtMs + controllerLagMs : settledAtMs, memory.written && nowMs + cacheLagMs),
   }
   memory.drift = undefined
@@ -96,6 +95,11 @@ async function observe(context: CronJobContext, nowMs: number): Promise<Followed
     return { ...seen, state, isInStep: true, againAtMs: earliest(seen.againAtMs, nowMs + againMs) }
   }
   return { ...seen, state, isInStep: isLeft || (differences === undefined && isApplied) }
+}
+
+/** For some seconds after the adoption, a Job is of the CronJob as it was, or already a run, which has to be seen before its slot is passed. */
+function notOursUntil(adoptedAtMs: number, nowMs: number): Slot {
+  return slotAt(nowMs < adoptedAtMs + 2 * controllerLagMs ? adoptedAtMs : adoptedAtMs + controllerLagMs)
 }
 
 /** A refusal counts as a difference: the attempt to write it says why. */
