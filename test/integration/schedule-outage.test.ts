@@ -124,11 +124,11 @@ describe('a ledger that is lost', () => {
 
 describe('a ledger that cannot be read', () => {
   it('is not overwritten, and the schedule is Stalled with the reason', async () => {
-    const document = JSON.stringify({ v: 3, surprise: true })
+    const document = JSON.stringify({ v: 4, surprise: true })
     await home.commands.hset(ledgerKey(home.namespace, 'newer'), { revision: '7', document })
     await create('newer', { everySeconds: 2, task: { type: 'x', queue: 'newer' } })
     const object = await home.schedule('newer', (each) => reasonOf(each, 'Stalled') === 'LedgerUnreadable')
-    expect(messageOf(object, 'Ready')).toContain('v is 3, but only 1 and 2 are supported')
+    expect(messageOf(object, 'Ready')).toContain('v is 4, but only 1 to 3 are supported')
     expect(await home.commands.hget(ledgerKey(home.namespace, 'newer'), 'document')).toBe(document)
     await home.commands.del(ledgerKey(home.namespace, 'newer'))
     await home.schedule('newer', (each) => reasonOf(each, 'Ready') === 'SlotScheduled')
