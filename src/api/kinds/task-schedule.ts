@@ -1,29 +1,17 @@
 import { exactlyOneOf, memberOf, type Member, namesOf } from '../members.ts'
 import type { Resource } from '../object.ts'
-import {
-  boolean,
-  dateTime,
-  enumeration,
-  type Infer,
-  integer,
-  list,
-  listMap,
-  object,
-  openObject,
-  optional,
-  set,
-  string,
-} from '../schema/index.ts'
-import { conditionList, observedGeneration, declareKind, type ObjectOf, resourceOf } from './kind.ts'
+import { boolean, dateTime, enumeration, type Infer, integer, object, openObject, optional, set, string } from '../schema/index.ts'
+import { declareKind, type ObjectOf, resourceOf } from './kind.ts'
 import { calendars } from './calendars.ts'
+import { cronJobRules } from './cron-job-rules.ts'
 import { jobSchedulerRules } from './job-scheduler-rules.ts'
 import { jobTemplateOf } from './job-template.ts'
 import { overrideDescription, overrideFields } from './override.ts'
 import { maxLabelValueLength, requiredRef } from './references.ts'
 import { taskScheduleConditions, taskScheduleEvents } from './task-schedule-reasons.ts'
+import { taskScheduleStatus } from './task-schedule-status.ts'
 import { taskTemplate } from './task-template.ts'
 
-const maxCount = Number.MAX_SAFE_INTEGER
 const yearSeconds = 366 * 86_400
 
 const brokerRef = object({
@@ -101,66 +89,6 @@ const slotStarts = {
     }),
   ),
 } as const
-
-/** What a CronJob cannot do, and what to write instead. */
-const cronJobRules = [
-  {
-    rule: "self.engine != 'CronJob' || has(self.job)",
-    message: 'a CronJob creates Kubernetes Jobs only. Set job instead of task or dependencyRef, or engine: Taskmill',
-    fieldPath: '.engine',
-  },
-  {
-    rule: "self.engine != 'CronJob' || has(self.schedules) && size(self.schedules) == 1",
-    message: 'a CronJob has one expression. Write exactly one in schedules, or set engine: Taskmill',
-    fieldPath: '.schedules',
-  },
-  {
-    rule:
-      "self.engine != 'CronJob' || !has(self.schedules) || self.schedules.all(e, e.startsWith('@') || " +
-      "e.matches('^\\\\s*\\\\S+\\\\s+\\\\S+\\\\s+[^\\\\sLWlw]+\\\\s+\\\\S+\\\\s+[^\\\\sLl#]+\\\\s*$'))",
-    message:
-      'a CronJob reads five fields without L, W and #: minute, hour, day of month, month, day of week. Write such an expression, or set ' +
-      'engine: Taskmill',
-    fieldPath: '.schedules',
-  },
-  ...(['calendars', 'startTime', 'endTime', 'maxRuns'] as const).map((field) => ({
-    rule: `self.engine != 'CronJob' || !has(self.${field})`,
-    message: `a CronJob knows no ${field}. Remove ${field}, or set engine: Taskmill`,
-    fieldPath: `.${field}`,
-  })),
-  {
-    rule: "self.engine != 'CronJob' || !has(self.jitterSeconds)",
-    message: 'a CronJob knows no jitterSeconds. Write H for a field of schedules instead, or set engine: Taskmill',
-    fieldPath: '.jitterSeconds',
-  },
-  {
-    rule: "self.engine != 'CronJob' || self.concurrencyPolicy != 'Queue'",
-    message: 'a CronJob lets no slot wait. Set concurrencyPolicy: Allow, Forbid or Replace, or engine: Taskmill',
-    fieldPath: '.concurrencyPolicy',
-  },
-  {
-    rule: "self.engine != 'CronJob' || self.missedRuns != 'All'",
-    message: 'a CronJob makes up for the newest missed slot only. Set missedRuns: Latest or Skip, or engine: Taskmill',
-    fieldPath: '.missedRuns',
-  },
-  ...(['pendingDeadlineSeconds', 'runDeadlineSeconds'] as const).map((field) => ({
-    rule: `self.engine != 'CronJob' || !has(self.${field})`,
-    message: `a CronJob knows no ${field}. Set job.spec.activeDeadlineSeconds instead, or engine: Taskmill`,
-    fieldPath: `.${field}`,
-  })),
-  {
-    rule: "self.engine != 'CronJob' || !has(self.dst) || self.dst.gap == 'Skip' && self.dst.overlap == 'Both'",
-    message:
-      'a CronJob skips times that clocks skip, and starts both of those that they show twice. Write dst: {gap: Skip, overlap: Both}, or set ' +
-      'engine: Taskmill',
-    fieldPath: '.dst',
-  },
-  {
-    rule: "!has(self.driftPolicy) || self.engine != 'Taskmill'",
-    message: 'driftPolicy goes with another engine only: with engine Taskmill there is nothing that could be edited. Remove driftPolicy',
-    fieldPath: '.driftPolicy',
-  },
-] as const
 
 const spec = object({
   description: 'When something runs, and under which policies. A change never fires slots of the past.',
@@ -446,105 +374,6 @@ const spec = object({
   },
 })
 
-const text = (description: string, maxLength: number) => optional(string({ description, maxLength }))
-const moment = (description: string) => optional(dateTime({ description }))
-const count = (description: string) => optional(integer({ description, minimum: 0, maximum: maxCount }))
-
-const status = object({
-  description: 'State of the slots, as recorded in the ledger in the broker. Written by the operator only.',
-  default: {},
-  fields: {
-    conditions: optional(conditionList),
-    observedGeneration,
-    schedule: text(
-      'The expressions, with a value for each H, the interval or the single times, as one text; a column of kubectl get.',
-      4608,
-    ),
-    timeZone: text('The time zone of the schedules and the calendars. Missing with everySeconds and at without calendars.', 64),
-    nextRuns: optional(
-      set({
-        description: 'When the next runs are due, at most five: their slots, each with its delay by jitterSeconds.',
-        maxItems: 5,
-        items: dateTime({ description: 'When a run is due.' }),
-      }),
-    ),
-    next: text('When the next run is due, without seconds if they are zero; a column of kubectl get.', 32),
-    activeRuns: count('Dispatched runs without a final outcome.'),
-    waitingSlots: count(
-      'Due slots that wait for the active run or for room in the concurrencyGroup, with concurrencyPolicy Queue. Missing: none.',
-    ),
-    active: optional(
-      list({
-        description: 'The oldest ten of those runs, and what each waits for.',
-        maxItems: 10,
-        items: object({
-          description: 'One of the runs.',
-          fields: {
-            slotTime: dateTime({ description: 'Slot of the run.' }),
-            run: text('The object that carries it out: tex/NAME or job/NAME. Missing for a job of a queue.', 80),
-            startedTime: moment('When its current attempt began. Missing while it has not, or while that is not known.'),
-            waitingFor: text('What it waits for: a worker of its queue, a pod, nodes of its graph. Missing while it runs.', 256),
-          },
-        }),
-      }),
-    ),
-    dispatchedRuns: count('Slots that were dispatched since the ledger was created. With maxRuns, this is what counts.'),
-    lastScheduleTime: moment('The newest slot that was dispatched.'),
-    lastSuccessTime: moment('When the last successful run ended.'),
-    lastSuccessSlotTime: moment('The slot of that run.'),
-    lastSuccessResult: text(
-      'What the task of that run returned, as JSON. Missing if it is longer than 256 bytes, and for a graph and a Kubernetes Job. Everyone who ' +
-        'may read the TaskSchedule can read it.',
-      256,
-    ),
-    lastFailureTime: moment('When the last failed run ended.'),
-    lastFailureReason: text('Why that run failed, in one word: the reason of LastRunSucceeded.', 64),
-    lastFailureMessage: text('Message of that failed run.', 2048),
-    lastResult: optional(enumeration({ description: 'Outcome of the run that ended last.', values: ['Succeeded', 'Failed', 'Replaced'] })),
-    consecutiveFailures: count('Failed runs since the last successful one.'),
-    recentRuns: optional(
-      list({
-        description: 'The ten runs that ended last, the newest end first.',
-        maxItems: 10,
-        items: object({
-          description: 'One of the runs.',
-          fields: {
-            slotTime: dateTime({ description: 'Slot of the run.' }),
-            result: enumeration({ description: 'Outcome of the run.', values: ['Succeeded', 'Failed', 'Replaced'] }),
-            reason: text('Why, in one word: a reason of LastRunSucceeded. Missing if it is Succeeded.', 64),
-            finishTime: dateTime({ description: 'When it ended, or when Taskmill counted it as ended.' }),
-            durationSeconds: count('Seconds from the start of its last attempt (a graph or a Kubernetes Job: from its start) to its end.'),
-            attempts: count('Attempts that were made. Missing for a graph.'),
-          },
-        }),
-      }),
-    ),
-    missedRuns: optional(
-      listMap({
-        description: 'Slots that were not dispatched, by reason, since the ledger was created.',
-        keys: ['reason'],
-        maxItems: 16,
-        items: object({
-          description: 'One reason.',
-          fields: {
-            reason: string({ description: 'Why: Overlap, Suspended, Superseded, Skipped, and so on.', minLength: 1, maxLength: 64 }),
-            count: integer({ description: 'How many slots.', minimum: 0, maximum: maxCount }),
-            lowerBound: optional(
-              boolean({
-                description:
-                  'True: there were more. After a long outage at most 101 slots of cron expressions, or with calendars, are counted; those of an ' +
-                  'interval are all counted. With a count of 0, their number is not known.',
-              }),
-            ),
-            lastSlotTime: dateTime({ description: 'The newest of them; if their number is not known, none is later.' }),
-          },
-        }),
-      }),
-    ),
-    reason: text('The most important reason among the conditions; a column of kubectl get.', 1024),
-  },
-})
-
 export const taskSchedule = declareKind({
   kind: 'TaskSchedule',
   plural: 'taskschedules',
@@ -566,14 +395,14 @@ export const taskSchedule = declareKind({
     { name: 'Reason', type: 'string', jsonPath: '.status.reason', description: 'The most important reason.' },
   ],
   spec,
-  status,
+  status: taskScheduleStatus,
   conditions: taskScheduleConditions,
   events: taskScheduleEvents,
 })
 
 export type TaskSchedule = ObjectOf<typeof taskSchedule>
 export type TaskScheduleSpec = Infer<typeof spec>
-export type TaskScheduleStatus = Infer<typeof status>
+export type TaskScheduleStatus = Infer<typeof taskScheduleStatus>
 
 export const taskSchedules: Resource<TaskSchedule> = resourceOf(taskSchedule)
 
