@@ -242,6 +242,17 @@ describe('a change of the engine or the timing', () => {
   })
 })
 
+test('a deletion takes back a run that its primitive made last and no write has recorded', () => {
+  const ledger = ledgerAt({ cursor: slot(1), active: [activeAt(slot(1))], dispatched: 1 })
+  const absent = { state: 'Absent', isInStep: false, runs: [runOf(slot(1)), runOf(slot(2))] } as const
+  const revoked = written(stepOf(ledger, absent, slot(2) + 5, { deletion: 'Delete' }))
+  expect(revoked.open).toEqual([
+    { slot: slot(1), state: 'Revoking', generation: 'a/.cronjob', epoch: 1, isCounted: true },
+    { slot: slot(2), state: 'Revoking', generation: 'a/.cronjob', epoch: 1 },
+  ])
+  expect(stepOf(revoked, absent, slot(2) + 5, { deletion: 'Delete' })).toEqual({ kind: 'Remove', slots: [slot(1), slot(2)] })
+})
+
 /** One run: a Job of a name that both owners of the clock use, or one of Taskmill's own name. `isSeen`: the cache shows it. */
 type JobModel = {
   readonly slot: Slot

@@ -24,7 +24,7 @@ import {
   waitingSlots,
 } from './ledger.ts'
 import { recentRuns } from './recent-runs.ts'
-import { type FollowedRun, placeOfRuns } from './primitive.ts'
+import { type Followed, type FollowedRun, placeOfRuns } from './primitive.ts'
 import { timedBy, versionedFor } from './stored-ledger.ts'
 import { parseTiming, type SlotSource } from './timing.ts'
 import {
@@ -48,9 +48,7 @@ const lateAfterMs = 31_000
  */
 export function recordFollowedRun(ledger: Ledger, plan: SchedulePlan, { followed }: Knowledge): Step | undefined {
   if (ledger.timing.engine === undefined || followed === undefined) return undefined
-  const known = new Set([...ledger.open, ...ledger.active].map(({ slot }) => slot))
-  const isNew = ({ slot }: FollowedRun): boolean => slot > Math.max(ledger.cursor, followed.notOursUntil ?? -Infinity) && !known.has(slot)
-  const [run] = followed.runs.filter(isNew).toSorted((a, b) => a.slot - b.slot)
+  const [run] = unrecordedRuns(ledger, followed)
   if (run === undefined) return undefined
   const { slot, generation, createdAtMs } = run
   const before = withUncreated(withCursor(ledger, followed.notOursUntil ?? ledger.cursor), plan, slot - 1, slot)
@@ -63,6 +61,13 @@ export function recordFollowedRun(ledger: Ledger, plan: SchedulePlan, { followed
     lastDispatched: { slot, atMs: dispatchedAtMs },
   }
   return { kind: 'Write', what: 'follow', ledger: withCursor(next, slot) }
+}
+
+/** What the primitive has started and the ledger does not know, oldest first. */
+export function unrecordedRuns(ledger: Ledger, { runs, notOursUntil = -Infinity }: Followed): readonly FollowedRun[] {
+  const known = new Set([...ledger.open, ...ledger.active].map(({ slot }) => slot))
+  const isNew = ({ slot }: FollowedRun): boolean => slot > Math.max(ledger.cursor, notOursUntil) && !known.has(slot)
+  return runs.filter(isNew).toSorted((a, b) => a.slot - b.slot)
 }
 
 /** With `Replace`, a primitive deletes the run before it starts the next one: that run has neither succeeded nor failed. */

@@ -24,7 +24,7 @@ import {
   type Step,
   waitingSlots,
 } from './ledger.ts'
-import { followPrimitive, handOver, outcomeOfFollowed, recordFollowedRun, removeLeftovers } from './followed.ts'
+import { followPrimitive, handOver, outcomeOfFollowed, recordFollowedRun, removeLeftovers, unrecordedRuns } from './followed.ts'
 import { observeOverlaps, replaceRuns, settlePast } from './overlaps.ts'
 import { adoptRest, adoptTiming, editReason, isOfAnotherEngine, isRetimed } from './retiming.ts'
 import { versionedFor } from './stored-ledger.ts'
@@ -78,10 +78,11 @@ function nextWake(ledger: Ledger, plan: SchedulePlan, { looked, isGroupFull }: K
 }
 
 /**
- * Removes everything that has not started, then the ledger. Running jobs continue, without a wait for their end.
- * Slots go through `Revoking`, so that a schedule of the same name that is created meanwhile finds a valid ledger.
+ * Removes everything that has not started, then the ledger: also what a primitive has made last and no write has recorded. Running jobs
+ * continue, without a wait for their end. Slots go through `Revoking`, so that a schedule of the same name that is created
+ * meanwhile finds a valid ledger.
  */
-function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed, present = [] }: Knowledge): Step {
+function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePlan, { removed, followed, present = [] }: Knowledge): Step {
   if (deletion === 'Orphan') return { kind: 'Wait' }
   // What starts runs by itself goes first.
   const [engine] = present
@@ -91,14 +92,18 @@ function deleteStep(ledger: Ledger | undefined, { deletion, epoch }: SchedulePla
    * First every slot becomes Revoking, then its job is removed, and the ledger goes last: a crash in between loses no
    * job.
    */
-  const begun = [...ledger.open.filter(({ state }) => state !== 'Waiting'), ...ledger.active].map(({ slot }) => slot)
+  const unrecorded = followed === undefined ? [] : unrecordedRuns(ledger, followed)
+  const known = [...ledger.open.filter(({ state }) => state !== 'Waiting'), ...ledger.active]
+  const begun = [...known, ...unrecorded].map(({ slot }) => slot)
   const revoking = slotsIn(ledger, 'Revoking')
   if (begun.some((slot) => !revoking.includes(slot))) {
     const entries = new Map(ledger.open.map((open) => [open.slot, open]))
-    const generations = new Map([...ledger.open, ...ledger.active].map(({ slot, generation }) => [slot, generation]))
+    const actives = new Set(ledger.active.map(({ slot }) => slot))
+    const generations = new Map([...ledger.open, ...ledger.active, ...unrecorded].map(({ slot, generation }) => [slot, generation]))
     const open = unique(begun).map((slot): OpenSlot => {
       const entry = entries.get(slot)
-      const isCounted = entry === undefined || entry.state === 'Final' || entry.restarts === true || entry.isCounted === true
+      const isCounted =
+        entry === undefined ? actives.has(slot) : entry.state === 'Final' || entry.restarts === true || entry.isCounted === true
       return { slot, state: 'Revoking', generation: generations.get(slot) ?? '', epoch, ...(isCounted && { isCounted }) }
     })
     return { kind: 'Write', what: 'revoke', ledger: { ...ledger, open: open.toSorted((a, b) => a.slot - b.slot) } }
