@@ -188,6 +188,8 @@ const frozenAt = [
   { point: 'before place', name: 'frozen-place' },
   { point: 'after place', name: 'frozen-placed' },
   { point: 'before remove', name: 'frozen-remove' },
+  { point: 'before start primitive', name: 'frozen-start' },
+  { point: 'before write hand over', name: 'frozen-hand-over' },
   { point: 'before acknowledge', name: 'frozen-acknowledge' },
   { point: 'before create execution', name: 'frozen-execution' },
   { point: 'before create job', name: 'frozen-job' },
@@ -195,6 +197,9 @@ const frozenAt = [
 
 /** Only what no write to the ledger can start is intended first. */
 const ofGraphs = new Set(['before write intend', 'before place', 'after place', 'before create execution'])
+/** The first of these: there is one by an edit, or by the creation of a job scheduler. */
+const ofEdits = new Set(['before remove', 'before write hand over'])
+const ofSchedulers = new Set(['before start primitive', 'before write hand over'])
 
 it.concurrent.each(frozenAt)(
   'two that believe to lead: one is frozen $point, beyond its Lease',
@@ -206,7 +211,7 @@ it.concurrent.each(frozenAt)(
     const first = launch(namespace, {
       identity: 'operator-0',
       cluster: proxy,
-      env: { KILL_AT: `${point}#${point === 'before remove' ? 1 : 3}`, KILL_SIGNAL: 'SIGSTOP' },
+      env: { KILL_AT: `${point}#${ofEdits.has(point) || ofSchedulers.has(point) ? 1 : 3}`, KILL_SIGNAL: 'SIGSTOP' },
     })
     await first.logged('leading')
     const second = launch(namespace, { identity: 'operator-1' })
@@ -214,11 +219,20 @@ it.concurrent.each(frozenAt)(
     const specs: Record<string, ScheduleSpec> = { ahead: placedAhead(2), alone: oneAtATime(2) }
     if (ofGraphs.has(point)) specs['graph'] = graphOneAtATime(2, 'sound')
     if (point === 'before create job') specs['job'] = jobOneAtATime(2)
+    // All scenes have one queue, where each job scheduler needs a name of its own.
+    const scheduler = `${scene}-scheduler`
+    const ofScheduler = { missedRuns: 'Latest' } as const
+    if (ofSchedulers.has(point)) specs[scheduler] = placedAhead(2, { ...ofScheduler, engine: 'BullMQ' })
     const createdAt = await createAll(home, specs)
     if (point === 'before remove') {
       await untilMoreRan(home, 'ahead', 2)
       specs['ahead'] = placedAhead(2, { task: { type: 'record', payload: { edited: true } } })
       await applySchedule(home, 'ahead', specs['ahead'])
+    }
+    if (point === 'before write hand over') {
+      await untilMoreRan(home, scheduler, 2)
+      specs[scheduler] = placedAhead(2, ofScheduler)
+      await applySchedule(home, scheduler, specs[scheduler])
     }
     const struck = await first.logged('struck')
     await second.logged('leading')
@@ -227,12 +241,12 @@ it.concurrent.each(frozenAt)(
     expect(accounts.flatMap(({ name, wrong }) => wrong.map((each) => `${name}: ${each}`))).toEqual([])
 
     // At rest now: whatever changes from here on, the woken one did.
-    const [before, runsBefore] = [await effectsOf(home), readRuns(home, specs)]
+    const [before, runsBefore] = [await effectsOf(home, scheduler), readRuns(home, specs)]
     first.signal('SIGCONT')
     const awakeMs = performance.now()
     await Promise.race([first.exited, sleep(6000)])
     console.log(`${scene}: frozen ${String(struck['point'])}, ${accounts.map(({ name, ran, due }) => `${name} ${ran}/${due}`).join(', ')}`)
-    expect(await effectsOf(home)).toEqual(before)
+    expect(await effectsOf(home, scheduler)).toEqual(before)
     expect(readRuns(home, specs)).toEqual(runsBefore)
     const leases = /\/leases\//u
     expect(proxy.sent.filter((sent) => sent.atMs >= awakeMs && sent.method !== 'GET' && !leases.test(sent.path))).toEqual([])

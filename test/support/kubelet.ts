@@ -24,7 +24,7 @@ export function startKubelet({ client, owns }: TestCluster, recordFile: string, 
       const { uid = '', namespace = '', labels: its, deletionTimestamp } = pod.metadata
       if (!owns(namespace) || ended.has(uid) || deletionTimestamp !== undefined) continue
       const job = await client.get(jobs, namespace, its?.['batch.kubernetes.io/job-name'] ?? '')
-      if (!recorded.has(uid)) appendFileSync(recordFile, `${runIdOf(job)} 1 ${new Date().toISOString()}\n`)
+      if (!recorded.has(uid)) appendFileSync(recordFile, `${runIdOf(job)} 1 ${new Date().toISOString()} ${versionOf(pod)}\n`)
       recorded.add(uid)
       await endPod(client, pod, { exitCode: 0 })
       ended.add(uid)
@@ -47,6 +47,12 @@ export function startKubelet({ client, owns }: TestCluster, recordFile: string, 
       return running
     },
   }
+}
+
+/** The tag of its image, where that is a number. */
+function versionOf({ spec }: Pod): string {
+  const [container] = spec['containers'] as readonly { readonly image?: string }[]
+  return /:(\d+)$/u.exec(container?.image ?? '')?.[1] ?? ''
 }
 
 /** As the executor of Jobs names the run of a slot; a CronJob names only its Job after the slot. */

@@ -98,9 +98,9 @@ export const graphOneAtATime = (everySeconds: number, graph: string, more: Parti
 }
 
 /** Of a Kubernetes Job. */
-export const jobOneAtATime = (everySeconds: number, more: Partial<ScheduleSpec> = {}): ScheduleSpec => {
+export const jobOneAtATime = (everySeconds: number, more: Partial<ScheduleSpec> = {}, version = 1): ScheduleSpec => {
   const { task: _task, ...spec } = oneAtATime(everySeconds)
-  const pod = { restartPolicy: 'Never', containers: [{ name: 'main', image: 'localhost/none:1' }] }
+  const pod = { restartPolicy: 'Never', containers: [{ name: 'main', image: `localhost/none:${version}` }] }
   return { ...spec, job: { spec: { backoffLimit: 0, template: { spec: pod } } }, ...more }
 }
 
@@ -209,8 +209,15 @@ export const untilMarked = ({ commands, namespace }: Home, name: string, deletio
     return marker !== null && (JSON.parse(marker) as OwnerMarker).deletionPolicy === deletionPolicy
   })
 
-/** `version`: what the payload says; missing if it says none. */
-export type Run = { readonly slot: Slot; readonly attempt: number; readonly atMs: number; readonly version?: number }
+/** `version`: what the payload, or the image of a Job, says; missing if it says none. */
+export type Run = {
+  readonly slot: Slot
+  readonly attempt: number
+  readonly atMs: number
+  readonly version?: number
+  /** Under the name that a job scheduler of BullMQ gives it. */
+  readonly isOfScheduler?: true
+}
 
 /** What was read of each record file so far: it only grows, by whole lines. */
 const recorded = new Map<string, { size: number; readonly runs: Map<string, Run[]> }>()
@@ -251,6 +258,7 @@ function recordedIn({ recordFile }: Home): ReadonlyMap<string, readonly Run[]> {
           attempt: Number(attempt),
           atMs: Date.parse(time),
           ...(version ? { version: Number(version) } : {}),
+          ...(ms === undefined ? {} : { isOfScheduler: true }),
         },
       ])
     }
@@ -368,7 +376,10 @@ export function accountOf(
   return { due: due.length, ran: ran.size, missed, wrong }
 }
 
-/** What Redis still holds of a namespace that can have an effect: ledgers, markers, jobs that would run, ends that are not recorded. */
+/**
+ * What Redis still holds of a namespace that can have an effect: ledgers, markers, jobs that would run, ends that are not recorded. Also every job
+ * scheduler with its jobs: their names tell no namespace.
+ */
 export async function remainsOf({ commands, namespace }: Home): Promise<readonly string[]> {
   const idPrefix = `tm/${installation}/${namespace}/`
   const done = queueKeys(prefix, doneQueue(installation, namespace))
@@ -383,13 +394,14 @@ export async function remainsOf({ commands, namespace }: Home): Promise<readonly
         commands.zrange(keys.delayed, '0', '-1').then((ids) => ids.map((id) => ['delayed', id] as const)),
         commands.lrange(keys.wait, '0', '-1').then((ids) => ids.map((id) => ['waiting', id] as const)),
         commands.lrange(keys.active, '0', '-1').then((ids) => ids.map((id) => ['active', id] as const)),
+        commands.zrange(`${keys.base}repeat`, '0', '-1').then((ids) => ids.map((id) => ['scheduler', `repeat:${id}`] as const)),
       ]
     }),
   ])
   return [
     ...ledgers.map((key) => `ledger ${key}`),
     ...owners.filter((owner) => owner.startsWith(`${installation}/${namespace}/`)).map((owner) => `marker ${owner}`),
-    ...queued.flat().flatMap(([state, id]) => (id.startsWith(idPrefix) ? [`${state} ${id}`] : [])),
+    ...queued.flat().flatMap(([state, id]) => (id.startsWith(idPrefix) || id.startsWith('repeat:') ? [`${state} ${id}`] : [])),
     ...[...ends, ...waitingEnds].map((id) => `done ${id}`),
   ]
 }
@@ -406,15 +418,16 @@ export const dispatcherOf = ({ commands, namespace }: Home): Promise<Record<stri
   commands.hgetall(dispatcherKey(prefix, dispatcherName(installation, namespace)))
 
 /**
- * All that Redis holds of a namespace: to see whether anything changed. Left out are the signs of life of who dispatches, and BullMQ's log
+ * All that Redis holds of a namespace, and of a job scheduler: to see whether anything changed. Left out are the signs of life of who dispatches, and BullMQ's log
  * and counter of a queue, which tell of refused adds too.
  */
-export async function effectsOf({ commands, namespace }: Home): Promise<Readonly<Record<string, string>>> {
+export async function effectsOf({ commands, namespace }: Home, scheduler?: string): Promise<Readonly<Record<string, string>>> {
   const whole = `${installation}/${namespace}`
   const own = [
     `${ledgerKey(prefix, whole)}/*`,
     `${queueKeys(prefix, queue).base}tm/${whole}/*`,
     `${queueKeys(prefix, doneQueue(installation, namespace)).base}*`,
+    ...(scheduler === undefined ? [] : [`${queueKeys(prefix, queue).base}repeat:${scheduler}*`]),
   ]
   const all = (await Promise.all(own.map((pattern) => commands.keys(pattern)))).flat().toSorted()
   const keys = all.filter((key) => !/:(?:events|id)$/u.test(key))
