@@ -76,13 +76,13 @@ describe.each(Object.entries(variants))('%s', (_, values) => {
     }
   })
 
-  it('gives the operator Secrets by name only, no wildcard, and no right to delete anything but runs and their Jobs', async () => {
+  it('gives the operator Secrets by name only, no wildcard, and no right to delete anything but runs, their Jobs and CronJobs', async () => {
     for (const role of (await renderChart(...values)).filter(({ kind }) => kind.endsWith('Role'))) {
       for (const rule of role.rules ?? []) {
         if (rule.resources.includes('secrets')) expect([rule.resources, rule.verbs]).toEqual([['secrets'], ['get']])
         for (const list of [rule.apiGroups, rule.resources, rule.verbs]) expect(list).not.toContain('*')
-        const isOfRuns = ['taskexecutions', 'jobs'].includes(rule.resources.join(' '))
-        if (role.metadata.name.includes('operator') && !isOfRuns) expect(rule.verbs).not.toContain('delete')
+        const isOurs = ['taskexecutions', 'jobs', 'cronjobs'].includes(rule.resources.join(' '))
+        if (role.metadata.name.includes('operator') && !isOurs) expect(rule.verbs).not.toContain('delete')
       }
     }
   })

@@ -82,6 +82,7 @@ it('every key is in the table, and none is left when the namespace is deleted', 
   await createQueue(client, namespace, 'work', { queueName: 'work', maxConcurrency: 5, retention: { completedSeconds: 3600 } })
   await createQueue(client, namespace, 'unused', { queueName: 'unused', suspend: true })
   await createSchedule(client, namespace, 'often', { everySeconds: 2, task })
+  await createSchedule(client, namespace, 'scheduler', { everySeconds: 2, engine: 'BullMQ', task })
   await createSchedule(client, namespace, 'failing', {
     everySeconds: 3,
     concurrencyPolicy: 'Forbid',
@@ -113,6 +114,7 @@ it('every key is in the table, and none is left when the namespace is deleted', 
   await home.execution('once', ended)
   await home.execution('run', ended)
   await home.schedule('often', ({ status }) => status?.lastResult === 'Succeeded')
+  await home.schedule('scheduler', ({ status }) => status?.lastResult === 'Succeeded')
   await home.schedule('failing', ({ status }) => status?.lastResult === 'Failed')
   await home.schedule('graphs', ({ status }) => status?.lastResult === 'Succeeded')
   // It has a field only while a run is active.
