@@ -1,5 +1,7 @@
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import type { TaskBroker, WorkerPool } from '../../src/api/index.ts'
 import { lintMain } from '../../src/main/lint.ts'
 import { readSchedules } from '../../src/main/manifest-schedules.ts'
 
@@ -81,4 +83,16 @@ it.each(Object.keys(deployments))('%s: the small overlay gives each schedule a s
     ([, each]) => each,
   )
   expect(new Set(patched)).toEqual(new Set(Object.keys(deployments[name] ?? {})))
+})
+
+it('no example works on the queues of another, although they share a Redis', () => {
+  const queues = Object.keys(deployments).flatMap((name) => {
+    const read = (file: string): unknown[] =>
+      parseAllDocuments(readFileSync(`examples/${name}/base/${file}`, 'utf8')).map((each) => each.toJS())
+    const [{ spec }] = read('broker.yaml') as [TaskBroker]
+    const pools = read(existsSync(`examples/${name}/base/pool.yaml`) ? 'pool.yaml' : 'pools.yaml') as WorkerPool[]
+    return [...new Set(pools.flatMap((pool) => pool.spec.queues.map((queue) => `${spec.keyPrefix ?? 'bull'}:${queue.name}`)))]
+  })
+  expect(queues.length).toBeGreaterThan(9)
+  expect(queues.filter((queue, index) => queues.indexOf(queue) !== index)).toEqual([])
 })
