@@ -93,6 +93,15 @@ describe('a schedule that follows a primitive', () => {
     expect(written(stepOf(ledgerAt(ledger), { runs: [runOf(slot(3))] }, slot(3) + 2, plan)).missed).toEqual(missed)
   })
 
+  test('after an edit of the timing, only slots of the former timing before a run are missed', () => {
+    const timing: Timing = { everySeconds: 5 * minute, engine: 'CronJob' }
+    const ledger = ledgerAt({ timing: { ...timing, suspended: false } })
+    expect(written(stepOf(ledger, { runs: [runOf(slot(15))] }, slot(15) + 2))).toMatchObject({
+      cursor: slot(15),
+      missed: { Superseded: { count: 2, lastSlot: slot(10) } },
+    })
+  })
+
   test('asks the source before it calls a slot missed', () => {
     const settled = { settledUntil: slot(2) }
     expect(stepOf(ledgerAt(), settled, slot(3) + 20)).toMatchObject({ kind: 'Follow', act: 'Survey', after: start })

@@ -25,6 +25,7 @@ import {
 } from './ledger.ts'
 import { recentRuns } from './recent-runs.ts'
 import { type Followed, type FollowedRun, placeOfRuns } from './primitive.ts'
+import { isRetimed } from './retiming.ts'
 import { timedBy, versionedFor } from './stored-ledger.ts'
 import { parseTiming, type SlotSource } from './timing.ts'
 import {
@@ -83,13 +84,7 @@ export function outcomeOfFollowed(ledger: Ledger, plan: SchedulePlan, end: RunOu
  * The step of a schedule whose clock a primitive owns. undefined: none owns it, or the one that does is stopped and everything that it did is
  * recorded, so that another timing can be adopted.
  */
-export function followPrimitive(
-  ledger: Ledger,
-  plan: SchedulePlan,
-  { followed }: Knowledge,
-  nowMs: number,
-  isRetimed: boolean,
-): Step | undefined {
+export function followPrimitive(ledger: Ledger, plan: SchedulePlan, { followed }: Knowledge, nowMs: number): Step | undefined {
   const { engine } = ledger.timing
   if (engine === undefined) return undefined
   if (followed === undefined) return { kind: 'Wait' }
@@ -98,7 +93,7 @@ export function followPrimitive(
   const survey: Step = { kind: 'Follow', act: 'Survey', engine, after }
   const slots = slotsBy(ledger, plan)
   if (hasUndecided(ledger, slots, notOursUntil)) return { kind: 'Write', what: 'adopt', ledger: withCursor(ledger, notOursUntil) }
-  if (isRetimed) {
+  if (isRetimed(ledger, plan)) {
     if (state === 'Running') return { kind: 'Follow', act: 'Stop', engine, after }
     if (state === 'Stopping') return { kind: 'Wait', untilMs: againAtMs }
     // What belongs to somebody else has done nothing that this ledger has to know.
@@ -158,9 +153,9 @@ export function removeLeftovers({ timing, cursor }: Ledger, { present = [] }: Kn
 }
 
 /** The slots of the timing by which the ledger is decided. */
-function slotsBy({ timing }: Ledger, plan: SchedulePlan): SlotSource {
-  if (timing.engine === plan.timing.engine) return plan.slots
-  const parsed = parseTiming(timing)
+function slotsBy(ledger: Ledger, plan: SchedulePlan): SlotSource {
+  if (!isRetimed(ledger, plan)) return plan.slots
+  const parsed = parseTiming(ledger.timing)
   return parsed.ok ? parsed.slots : plan.slots
 }
 

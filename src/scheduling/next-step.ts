@@ -59,7 +59,7 @@ export function nextStep(ledger: Ledger | undefined, plan: SchedulePlan, knowled
     finishIntents(ledger, plan, knowledge, nowMs) ??
     finishRemovals(ledger, plan, knowledge, nowMs) ??
     removeLeftovers(ledger, knowledge) ??
-    followPrimitive(ledger, plan, knowledge, nowMs, isRetimed(ledger, plan)) ??
+    followPrimitive(ledger, plan, knowledge, nowMs) ??
     (isOfAnotherEngine(ledger, plan) ? handOver(ledger, plan, nowMs) : undefined) ??
     adoptTiming(ledger, plan, nowMs) ??
     adoptRest(ledger, plan) ??
