@@ -262,6 +262,19 @@ describe('calendars', () => {
     expect(world.ledger).toMatchObject({ dispatched: 0, cursor: slot(4) + 5 })
   })
 
+  it('that change unseen count no delayed run that was decided, although the status named a later moment than its slot', () => {
+    const delayed = (index: number): Partial<SchedulePlan> => {
+      const { timing = everyMinute, ...rest } = without(index)
+      return { ...rest, ...graph, timing: { ...timing, jitterSeconds: 50 } }
+    }
+    const world = home()
+    world.lead(start, planOf(delayed(1)))
+    if (world.ledger !== undefined) world.ledger = { ...world.ledger, cursor: slot(3) }
+    const statusNext = [3, 4, 5].map((index) => slot(index) + 7)
+    expect(world.lead(slot(4) + 50, planOf({ ...delayed(2), statusNext }))).toEqual(['retime'])
+    expect(world.missed('ScheduleChanged')).toEqual({ count: 1, lastSlot: slot(4) + 7 })
+  })
+
   it('that change leave what was due before to be missed, if this process knows the former ones', () => {
     const world = home()
     const before = planOf({ ...without(1, 2), ...graph })

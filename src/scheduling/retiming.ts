@@ -41,7 +41,10 @@ export function adoptTiming(ledger: Ledger, plan: SchedulePlan, nowMs: number): 
   const oldSlots = old.ok ? leftBy(old.slots, ledger, plan) : undefined
   const delayed = oldSlots === undefined ? undefined : findDelayed(oldSlots, ledger, plan, now)
   const cursor = delayed === undefined ? now : delayed - 1
-  const undecided = oldSlots === undefined ? countTold(ledger, plan, now) : countUndecided(oldSlots, ledger.open, ledger.cursor, cursor)
+  const undecided =
+    oldSlots === undefined
+      ? countTold(ledger, plan, now, old.ok ? old.slots : undefined)
+      : countUndecided(oldSlots, ledger.open, ledger.cursor, cursor)
   const due = atMostMissed(undecided, runsLeft(ledger, ledger.timing))
   const waiting = waitingSlots(ledger)
   const placed = ledger.open.filter(({ state }) => state === 'Placed')
@@ -96,10 +99,17 @@ function leftBy(
 }
 
 /** Counts the undecided runs that the status had named as next, by when they were due. If all of these have passed, there may have been more. */
-function countTold({ open, cursor, lastDispatched }: Ledger, { statusNext = [] }: SchedulePlan, now: Slot): MissedRuns {
+function countTold(
+  { timing, open, cursor, lastDispatched }: Ledger,
+  { statusNext = [] }: SchedulePlan,
+  now: Slot,
+  uncut: SlotSource | undefined,
+): MissedRuns {
   const passed = statusNext.filter((due) => due <= now)
   const isOpen = new Set(open.map(dueOf))
-  const decided = Math.max(cursor, lastDispatched?.dueAt ?? cursor)
+  // The run of a slot is due before the next slot, also if calendars leave that one out.
+  const latestDelay = Math.min(cursor + (timing.jitterSeconds ?? 0), (uncut?.next(cursor) ?? Infinity) - 1)
+  const decided = Math.max(latestDelay, lastDispatched?.dueAt ?? cursor)
   const counted = missedRunsOf(passed.filter((due) => due > decided && !isOpen.has(due)))
   return passed.length === mostStatusNext && counted.count > 0 ? { ...counted, isLowerBound: true } : counted
 }
