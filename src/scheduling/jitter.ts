@@ -12,14 +12,14 @@ import type { SlotSource, Timing } from './timing.ts'
 /** What the due moments of a schedule follow from. `seed` is its `namespace/name`. */
 export type DueSource = {
   readonly timing: Pick<Timing, 'jitterSeconds'>
-  readonly slots: Pick<SlotSource, 'next' | 'between'>
+  readonly slots: Pick<SlotSource, 'next' | 'between' | 'cutBefore'>
   readonly seed: string
 }
 
 /** Returns the moment at which the run of a slot is due. */
 export function dueAt({ timing: { jitterSeconds = 0 }, slots, seed }: DueSource, slot: Slot): Slot {
   if (jitterSeconds === 0) return slot
-  const room = Math.min(jitterSeconds, (slots.next(slot) ?? Infinity) - slot - 1)
+  const room = Math.min(jitterSeconds, (slots.next(slot) ?? slots.cutBefore ?? Infinity) - slot - 1)
   return slot + (hashText(`${seed}/${slotName(slot)}`) % (room + 1))
 }
 

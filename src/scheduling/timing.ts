@@ -53,6 +53,8 @@ export type SlotSource = {
    * the slots can only be counted one by one.
    */
   readonly count?: (after: Slot, until: Slot) => number
+  /** The first slot that was left out, if these are those of a schedule up to some moment: the last one is delayed as if it followed. */
+  readonly cutBefore?: Slot | undefined
 }
 
 export type ParsedTiming =

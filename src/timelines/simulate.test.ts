@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseTiming, type Timing } from '../scheduling/index.ts'
+import { dueAt, parseTiming, type Timing } from '../scheduling/index.ts'
 import { type AssumedRun, type Assumptions, simulate, type SimulatedPlan, type Timeline } from './simulate.ts'
 import { describeStory, summarizeTimeline } from './words.ts'
 
@@ -268,8 +268,14 @@ it('a timeline says in one line what becomes of its slots', () => {
 it('starts delayed runs at the end of their delays, which is no wait', () => {
   const timing = { ...everyMinute, jitterSeconds: 50 }
   const timeline = storyOf({ timing, ...job }, 3, takes(30))
-  const delays = timeline.slots.map(({ slot, startedAt = 0, dueAt }) => [startedAt - slot, (dueAt ?? slot) - slot])
+  const delays = timeline.slots.map(({ slot, startedAt = 0, dueAt: due = slot }) => [startedAt - slot, due - slot])
   expect(delays).toHaveLength(3)
   expect(delays.every(([started = 0, due]) => started > 0 && started === due)).toBe(true)
   expect(told(timeline).join()).not.toContain('waits')
+})
+
+it('delays the last slot as if the schedule went on', () => {
+  const timing = { ...everyMinute, jitterSeconds: 3_000 }
+  const { slots } = storyOf({ timing, ...job }, 3, takes(30))
+  expect(slots.map((story) => story.dueAt ?? story.slot)).toEqual(slots.map(({ slot }) => dueAt(planOf({ timing }), slot)))
 })

@@ -78,7 +78,7 @@ const mostSteps = 100_000
 /** Simulates a schedule that is created at `after` and never suspended. The cost follows the number of its slots. */
 export function simulate(plan: SimulatedPlan, assumptions: Assumptions): Timeline {
   const { after, until, outage, byHand } = assumptions
-  const slots = slotsWithin(plan.slots, { startTime: undefined, endTime: until })
+  const slots = { ...slotsWithin(plan.slots, { startTime: undefined, endTime: until }), cutBefore: plan.slots.next(until) }
   const world = createWorld({ ...plan, slots, epoch: 1, createdAtMs: after * 1000, suspended: false }, assumptions)
   let nowMs = after * 1000
   for (let steps = 0; steps < mostSteps; steps += 1) {
