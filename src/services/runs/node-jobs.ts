@@ -1,6 +1,6 @@
 import type { BlockedReason, Job, JobTemplate, OwnerReference } from '../../api/index.ts'
 import { labels, nodeJobId } from '../../contract/index.ts'
-import type { NodeEnd, Removal, Run } from '../../graph/index.ts'
+import { type NodeEnd, noteRemoved, type Removal, type Run } from '../../graph/index.ts'
 import type { Logger } from '../../observability/index.ts'
 import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
@@ -96,10 +96,13 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
       const active = activeJobs(run)
       const looks = await Promise.all(active.map(({ name }) => jobs.look(refOf(run, name), call)))
       const ends = await Promise.all(
-        active.map(async ({ name, isStopping }, index): Promise<NodeEnd | undefined> => {
+        active.map(async ({ name, isStopping, hadEnded }, index): Promise<NodeEnd | undefined> => {
           const look = looks[index]
           if (look?.kind === 'Ended') return endOf(jobs, name, look.job, call)
-          return look?.kind === 'Absent' && !isStopping ? removed(name, refOf(run, name)) : undefined
+          if (look?.kind === 'Absent' && !isStopping) return removed(name, refOf(run, name))
+          // Its end is lost.
+          if (look?.kind === 'Absent' && hadEnded) noteRemoved(run, name, 'Absent')
+          return undefined
         }),
       )
       const againAfterMs = earliest(looks.map((look) => (look.kind === 'Running' ? look.againAfterMs : undefined)))
@@ -210,12 +213,19 @@ function fieldInGraph({ state }: Run, node: string): string {
   return index < before ? `spec.nodes[${index}].job` : `spec.finally[${index - before}].job`
 }
 
+type ActiveJob = {
+  readonly name: string
+  readonly isStopping: boolean
+  /** When it was to be stopped. */
+  readonly hadEnded: boolean
+}
+
 /** Nodes that have begun, and are known to have or to have had a Job. */
-function activeJobs({ state, active, unplaced }: Run): readonly { readonly name: string; readonly isStopping: boolean }[] {
+function activeJobs({ state, active, unplaced, removed: answers }: Run): readonly ActiveJob[] {
   return [...active].flatMap((index) => {
     const spec = state?.graph.nodes[index]?.spec
     if (spec === undefined || placeOf(spec) !== 'Kubernetes' || unplaced.has(index)) return []
-    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping' }]
+    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping', hadEnded: answers.get(index) === 'Ended' }]
   })
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { TaskExecution } from '../../api/index.ts'
-import { applyEntry, createRun, notePlaced, type Run, type RunEntry } from '../../graph/index.ts'
+import { applyEntry, createRun, nextRunStep, notePlaced, noteRemoved, type Run, type RunEntry } from '../../graph/index.ts'
 import { fakeClock } from '../../clock/index.ts'
 import type { ExecutionRef, Executions } from '../executions/index.ts'
 import { createNodeRuns, starterOfRun } from './node-runs.ts'
@@ -143,6 +143,20 @@ it('one that is gone while its node is being stopped is no failure, and nothing 
   notePlaced(run, ['one'])
   applyEntry(run, stopping)
   expect([(await runs.look(run, call)).ends, asked()]).toEqual([[], 1])
+})
+
+it('the node of one that had ended when it was to be stopped, and is gone before its end was seen, counts as stopped', async () => {
+  const { runs, placed } = world()
+  const run = applyEntry(placed(), stopping)
+  applyEntry(run, { v: 1, kind: 'Cancelling', atMs: 2 })
+  noteRemoved(run, 'one', 'Ended')
+  const knowledge = { desired: 'Cancelled', begin: undefined, ended: [] } as unknown as Parameters<typeof nextRunStep>[1]
+  expect(nextRunStep(run, knowledge, 5)).toMatchObject({ kind: 'Wait' })
+  expect((await runs.look(run, call)).ends).toEqual([])
+  expect(nextRunStep(run, knowledge, 5)).toMatchObject({
+    kind: 'Append',
+    entries: [{ kind: 'Ended', node: 'one', reason: 'RunCancelled' }, { kind: 'Finished' }],
+  })
 })
 
 it.each([

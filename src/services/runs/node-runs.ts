@@ -1,7 +1,7 @@
 import { findCondition, finalStateOf, type OwnerReference, type TaskExecution } from '../../api/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import { annotations, labels, nodeJobId } from '../../contract/index.ts'
-import type { NodeEnd, Removal, Run, RunTemplate } from '../../graph/index.ts'
+import { type NodeEnd, noteRemoved, type Removal, type Run, type RunTemplate } from '../../graph/index.ts'
 import type { Informer } from '../../kube/index.ts'
 import type { NewExecution } from '../../plans/index.ts'
 import { type ExecutionCreation, type ExecutionRef, type Executions, hasBegun, isGoing } from '../executions/index.ts'
@@ -95,18 +95,21 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
 
   return {
     async look(run, call) {
-      const active = activeRuns(run).map(({ name, isStopping }) => ({ name, isStopping, ref: refOf(run, name), shown: cached(run, name) }))
+      const active = activeRuns(run).map((each) => ({ ...each, ref: refOf(run, each.name), shown: cached(run, each.name) }))
       for (const { ref, shown } of active) if (shown !== undefined) created.delete(ref.name)
       const isNew = ({ ref }: (typeof active)[number]): boolean => lagLeftMs(ref.name) > 0
       const ends = await Promise.all(
         active
           .filter((each) => !isNew(each))
-          .map(async ({ name, isStopping, ref, shown }): Promise<NodeEnd | undefined> => {
+          .map(async ({ name, isStopping, hadEnded, ref, shown }): Promise<NodeEnd | undefined> => {
             const object = shown ?? (await executions.read(ref, call))
             // That it was cancelled is what stopping its node does, and no end of its own.
             if (object !== undefined && isStopping && finalStateOf(object) === 'Cancelled') return undefined
             if (object !== undefined && !isGoing(object)) return endOf(name, object)
-            return isStopping ? undefined : removed(name, ref)
+            if (!isStopping) return removed(name, ref)
+            // Its end is lost.
+            if (hadEnded) noteRemoved(run, name, 'Absent')
+            return undefined
           }),
       )
       const lags = active.filter(isNew).map(({ ref }) => lagLeftMs(ref.name))
@@ -187,13 +190,20 @@ function nodeOf({ metadata }: TaskExecution): string {
   return metadata.labels?.[labels.node] ?? ''
 }
 
+type ActiveRun = {
+  readonly name: string
+  readonly isStopping: boolean
+  /** When it was to be stopped. */
+  readonly hadEnded: boolean
+}
+
 /** Nodes that have begun, and are known to have or to have had a TaskExecution. */
-function activeRuns(run: Run): readonly { readonly name: string; readonly isStopping: boolean }[] {
-  const { state, active, unplaced } = run
+function activeRuns(run: Run): readonly ActiveRun[] {
+  const { state, active, unplaced, removed: answers } = run
   return [...active].flatMap((index) => {
     const spec = state?.graph.nodes[index]?.spec
     if (spec === undefined || !isRun(run, index) || unplaced.has(index)) return []
-    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping' }]
+    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping', hadEnded: answers.get(index) === 'Ended' }]
   })
 }
 
