@@ -20,7 +20,7 @@ import {
   type SlotSource,
 } from '../../scheduling/index.ts'
 import type { Withheld } from './cron-job-view.ts'
-import type { Primitive, PrimitiveAnswer } from './primitive.ts'
+import { type Primitive, type PrimitiveAnswer, unknownAdoption } from './primitive.ts'
 import type { SchedulerJobs } from './scheduler-jobs.ts'
 
 /** What is remembered of the job scheduler of a schedule between two visits. Nothing is decided by it. */
@@ -150,7 +150,7 @@ function observed(
   reading: JobSchedulerReading,
   { nowMs, readUntil = Infinity }: { readonly nowMs: number; readonly readUntil: Slot | undefined },
 ): Followed {
-  const { memory, driftPolicy, adopt } = deps
+  const { memory, driftPolicy } = deps
   const { stored, jobs } = reading
   const now = Math.floor(nowMs / 1000)
   const isForeign = isOfOthers(deps, reading)
@@ -162,13 +162,14 @@ function observed(
   const settled = stored === undefined || isForeign ? ledger.cursor : Math.min(Math.floor((stored.nextMs - 1) / 1000), now, readUntil)
   const settledUntil = Math.max(ledger.cursor, settled)
   return {
-    state: memory.withheld !== undefined ? 'Withheld' : stored === undefined ? 'Absent' : 'Running',
+    // Of one that somebody removed it is still noted whose it was: to stop it removes that too.
+    state: memory.withheld !== undefined ? 'Withheld' : stored === undefined && reading.owner !== deps.ledger ? 'Absent' : 'Running',
     isInStep: isLeft || isInStep(deps, ledger, reading, now),
     runs: isForeign ? [] : runsOf(deps, ledger, jobs, nowMs),
     settledUntil,
     surveyedUntil: settledUntil,
-    // What it did until it was taken over is not this schedule's.
-    ...(isForeign && adopt === 'Confirm' ? { notOursUntil: now } : {}),
+    // What somebody else's scheduler runs is none of this schedule's slots.
+    ...(isForeign ? { notOursUntil: now } : {}),
     ...(stored === undefined ? {} : { againAtMs: lookAgainAt(stored, nowMs) }),
   }
 }
@@ -191,7 +192,7 @@ function withheldBecause(deps: JobSchedulerDeps, ledger: Ledger, { stored, owner
     const message = `taking over ${name} would change: ${describeDifferences(stored?.differences ?? [])}. Next: to do it, ${annotate('Confirm')}`
     return { reason: 'AdoptionDryRun', message }
   }
-  const message = `${name} exists and does not belong to this TaskSchedule, so nothing is changed. Next: to see what taking it over would change, ${annotate('DryRun')}; or remove it`
+  const message = `${name} exists and does not belong to this TaskSchedule, so nothing is changed.${unknownAdoption(adopt)} Next: to see what taking it over would change, ${annotate('DryRun')}; or remove it`
   return { reason: 'NameTaken', message }
 }
 

@@ -1,4 +1,4 @@
-import type { Slot } from '../../contract/index.ts'
+import { annotations, type Slot } from '../../contract/index.ts'
 import type { Followed, Ledger, PrimitiveEngine } from '../../scheduling/index.ts'
 
 /**
@@ -29,4 +29,9 @@ export type Primitive = {
   readonly survey: () => Promise<PrimitiveAnswer>
   /** It goes; the runs that it has started stay. */
   readonly remove: () => Promise<PrimitiveAnswer>
+}
+
+/** A sentence about a value of the annotation `adopt` that means nothing; empty if there is none. */
+export function unknownAdoption(adopt: string | undefined): string {
+  return adopt === undefined ? '' : ` The annotation ${annotations.adopt} is ${JSON.stringify(adopt)}; it may be DryRun or Confirm.`
 }
