@@ -26,8 +26,8 @@ export type CronJobMemory = {
   withheld?: (Withheld & { readonly version: string; readonly untilMs: number }) | undefined
   /** An edit of somebody else's that stays, by driftPolicy Report. */
   drift?: string | undefined
-  /** When an edit was repaired last (Unix ms). */
-  repairedAtMs?: number | undefined
+  /** What was written last, and when the same was written again over a CronJob of the schedule's (Unix ms). */
+  applied?: { readonly hash: string; readonly againAtMs?: number } | undefined
   /** What was done to it since the last report. */
   done?: { readonly kind: 'Repaired' | 'Adopted'; readonly message: string }[] | undefined
 }

@@ -42,6 +42,8 @@ function world(change: Partial<CronJobVisit> = {}) {
     cached: undefined as CronJob | undefined,
     jobs: [] as Job[],
     refuses: undefined as unknown,
+    /** What an admission webhook does to each write. */
+    webhook: (metadata: CronJob['metadata']) => metadata,
     asked: [] as string[],
   }
   const store = (object: unknown): CronJob => {
@@ -51,7 +53,7 @@ function world(change: Partial<CronJobVisit> = {}) {
     return (there.stored = {
       ...there.stored,
       ...rest,
-      metadata: { ...metadata, uid, generation: there.version, resourceVersion: String(there.version) },
+      metadata: { ...there.webhook(metadata), uid, generation: there.version, resourceVersion: String(there.version) },
     } as CronJob)
   }
   const found = (): CronJob => {
@@ -222,6 +224,42 @@ describe('a CronJob', () => {
     expect(againAtMs).toBeLessThanOrEqual(startMs + 30_000)
     there.nowMs += 30_000
     expect(await observe()).toMatchObject({ isInStep: false })
+  })
+
+  it.each([
+    ['note of what was written', (metadata: CronJob['metadata']) => ({ ...metadata, annotations: { [annotations.jobId]: id } })],
+    ['labels', (metadata: CronJob['metadata']) => ({ ...metadata, labels: {} })],
+  ])('whose %s a webhook takes away is written at once and then once in 30 s', async (lost, webhook) => {
+    const { there, primitive, observe } = world()
+    there.webhook = webhook
+    for (let looks = 0; looks < 60; looks++) {
+      if (!(await observe()).isInStep) await primitive().start(after)
+      // The cache has only what carries the labels.
+      if (lost !== 'labels') there.cached = there.stored
+      there.nowMs += 1_000
+    }
+    expect(there.asked.filter((each) => each === 'update')).toHaveLength(3)
+    expect(await observe()).toMatchObject({ state: 'Running' })
+  })
+
+  it('with driftPolicy Report that loses its labels and its owner gets these back, and keeps an edit of its spec', async () => {
+    const { there, memory, primitive, observe } = world({ driftPolicy: 'Report' })
+    await primitive().start(after)
+    const { metadata, spec } = there.stored!
+    there.version = 9
+    there.stored = {
+      ...there.stored!,
+      metadata: { ...metadata, labels: {}, ownerReferences: [], generation: 9, resourceVersion: '9' },
+      spec: { ...spec, schedule: '1 1 1 1 1' },
+    }
+    Object.assign(memory, { written: undefined })
+    expect(await observe()).toMatchObject({ state: 'Absent' })
+    await primitive().start(after)
+    expect(there.stored).toMatchObject({ metadata: { labels: own, ownerReferences: [owner] }, spec: { schedule: '1 1 1 1 1' } })
+    expect(memory.done).toMatchObject([{ kind: 'Repaired', message: expect.stringContaining('metadata.ownerReferences differs') }])
+    expect(memory.done?.[0]?.message).not.toContain('spec.schedule')
+    expect(await observe()).toMatchObject({ state: 'Running', isInStep: true })
+    expect(memory.drift).toContain('spec.schedule is "1 1 1 1 1"')
   })
 
   it('that is being deleted is waited for', async () => {

@@ -25,10 +25,10 @@ import {
   surveyRuns,
   tokenOf,
 } from './cron-job-view.ts'
-import type { Primitive, PrimitiveAnswer } from './primitive.ts'
+import { type Primitive, type PrimitiveAnswer, unknownAdoption } from './primitive.ts'
 
 const fieldManager = 'taskmill-cron-jobs'
-/** Another program that writes it back, or an admission webhook, must not make the operator write without end. */
+/** Another program that writes it back, or an admission webhook, must not make the operator write the same without end. */
 const repairEveryMs = 30_000
 /** An object of somebody else's is looked at again after this time. */
 const withheldMs = 30_000
@@ -60,7 +60,7 @@ export function createCronJob(deps: CronJobDeps, visit: CronJobVisit): Primitive
 }
 
 async function observe(context: CronJobContext, nowMs: number): Promise<Followed> {
-  const { wanted, memory, version, driftPolicy, name, clock } = context
+  const { wanted, memory, version, driftPolicy, name } = context
   const cronJob = currentOf(context)
   const state = stateOf(cronJob, nowMs)
   const token = tokenOf(cronJob)
@@ -90,11 +90,16 @@ async function observe(context: CronJobContext, nowMs: number): Promise<Followed
   const isApplied = isAppliedTo(cronJob, wanted)
   const isLeft = differences !== undefined && isApplied && driftPolicy === 'Report'
   if (isLeft) memory.drift = `CronJob "${name}": ${differences}`
-  const againMs = (memory.repairedAtMs ?? -Infinity) + repairEveryMs - clock.now()
-  if (differences !== undefined && isApplied && !isLeft && againMs > 0) {
-    return { ...seen, state, isInStep: true, againAtMs: earliest(seen.againAtMs, nowMs + againMs) }
-  }
-  return { ...seen, state, isInStep: isLeft || (differences === undefined && isApplied) }
+  const isInStep = isLeft || (differences === undefined && isApplied)
+  const pauseMs = pauseBeforeRepair(context, wanted)
+  if (isInStep || pauseMs <= 0) return { ...seen, state, isInStep }
+  return { ...seen, state, isInStep: true, againAtMs: earliest(seen.againAtMs, nowMs + pauseMs) }
+}
+
+/** For how many ms the same is not written again, because that has just been done. */
+function pauseBeforeRepair({ memory, clock }: CronJobContext, want: WantedCronJob): number {
+  const { hash, againAtMs = -Infinity } = memory.applied ?? {}
+  return hash === appliedHash(want) ? againAtMs + repairEveryMs - clock.now() : 0
 }
 
 /** For some seconds after the adoption, a Job is of the CronJob as it was, or already a run, which has to be seen before its slot is passed. */
@@ -125,10 +130,13 @@ async function compare(context: CronJobContext, cronJob: CronJob, want: WantedCr
   const how = { fieldManager, fieldValidation: 'Strict', dryRun: true, signal } as const
   const would = await client.update(cronJobResource, { metadata: anyVersion, spec }, how)
   const inSpec = findDifferences(cronJob.spec, would.spec)
-  const words = [...(inSpec.length === 0 ? [] : [describeDifferences(inSpec)]), ...metadataDifferences(cronJob, want)]
-  const differences = words.length === 0 ? undefined : words.join('; ')
+  const differences = inWords([...(inSpec.length === 0 ? [] : [describeDifferences(inSpec)]), ...metadataDifferences(cronJob, want)])
   memory.compared = { key, differences }
   return differences
+}
+
+function inWords(differences: readonly string[]): string | undefined {
+  return differences.length === 0 ? undefined : differences.join('; ')
 }
 
 function metadataDifferences({ metadata }: CronJob, { labels: ours, owner }: WantedCronJob): readonly string[] {
@@ -167,28 +175,34 @@ function mergedWith({ clock, id }: CronJobContext, cronJob: CronJob, want: Wante
 }
 
 async function write(context: CronJobContext, after: Slot, want: WantedCronJob): Promise<PrimitiveAnswer> {
-  const { client, name, id, adopt, memory, signal, reachPoint = () => undefined } = context
+  const { client, clock, name, id, adopt, driftPolicy, memory, signal, reachPoint = () => undefined } = context
   const live = await readCronJob(context)
   if (live?.metadata.deletionTimestamp !== undefined) return { postponed: `CronJob "${name}" is still being deleted` }
   const isForeign = live !== undefined && !isCronJobFor(live, id)
   if (isForeign && adopt !== 'Confirm') return withhold(context, live, want)
-  const differences = live === undefined ? undefined : await compare(context, live, want)
-  const isApplied = live !== undefined && isAppliedTo(live, want)
-  if (live !== undefined && !isForeign && differences === undefined && isApplied) {
+  const isOwn = live !== undefined && !isForeign
+  const isApplied = isOwn && isAppliedTo(live, want)
+  // Then an edit of the spec stays, but without its labels and its owner the CronJob is not found.
+  const isLeft = isApplied && driftPolicy === 'Report'
+  const differences =
+    live === undefined ? undefined : isLeft ? inWords(metadataDifferences(live, want)) : await compare(context, live, want)
+  if (isOwn && ((isApplied && differences === undefined) || pauseBeforeRepair(context, want) > 0)) {
     rememberWritten(context, live)
     return 'Done'
   }
-  const placed = await startAfter(context, live ?? (await create(context, want)), after)
+  const placed = isLeft ? live : await startAfter(context, live ?? (await create(context, want)), after)
+  const { metadata, spec } = mergedWith(context, placed, want)
+  const body = isLeft ? { metadata: { ...metadata, annotations: live.metadata.annotations ?? {} }, spec: live.spec } : { metadata, spec }
   reachPoint('before update cron job')
-  const how = { fieldManager, fieldValidation: 'Strict', signal } as const
-  rememberWritten(context, await client.update(cronJobResource, mergedWith(context, placed, want), how))
+  rememberWritten(context, await client.update(cronJobResource, body, { fieldManager, fieldValidation: 'Strict', signal }))
   reachPoint('after update cron job')
+  const hash = appliedHash(want)
+  const isAgain = isOwn && (isApplied || memory.applied?.hash === hash)
+  memory.applied = { hash, ...(isAgain && { againAtMs: clock.now() }) }
   const done = (memory.done ??= [])
   if (isForeign) done.push({ kind: 'Adopted', message: `CronJob "${name}": ${differences ?? 'nothing differed'}` })
-  else if (isApplied && differences !== undefined) {
-    memory.repairedAtMs = context.clock.now()
+  else if (isApplied && differences !== undefined)
     done.push({ kind: 'Repaired', message: `CronJob "${name}" had been edited: ${differences}` })
-  }
   return 'Done'
 }
 
@@ -229,9 +243,8 @@ async function withhold(context: CronJobContext, theirs: CronJob, want: WantedCr
     memory.withheld = { reason: 'AdoptionDryRun', message, version, untilMs }
     return 'Done'
   }
-  const known = adopt === undefined ? '' : ` The annotation ${annotations.adopt} is ${JSON.stringify(adopt)}; it may be DryRun or Confirm.`
   const message =
-    `CronJob "${name}" exists and does not belong to this TaskSchedule, so nothing is changed.${known} Next: to see what taking it over ` +
+    `CronJob "${name}" exists and does not belong to this TaskSchedule, so nothing is changed.${unknownAdoption(adopt)} Next: to see what taking it over ` +
     `would change, kubectl annotate --overwrite tsch ${schedule} ${annotations.adopt}=DryRun; or delete or rename it`
   memory.withheld = { reason: 'NameTaken', message, version, untilMs }
   return 'Done'
@@ -277,6 +290,7 @@ async function stop(context: CronJobContext): Promise<PrimitiveAnswer> {
   const { metadata, spec } = live
   reachPoint('before stop cron job')
   const body = { metadata: { ...metadata, name, namespace, annotations: notes }, spec: { ...spec, suspend: true } }
+  memory.applied = undefined
   rememberWritten(context, await client.update(cronJobResource, body, { fieldManager, signal }))
   reachPoint('after stop cron job')
   return 'Done'
@@ -302,7 +316,7 @@ async function remove(context: CronJobContext): Promise<PrimitiveAnswer> {
     if (!hasCode(error, 'TM_KUBE_NOT_FOUND', 'TM_KUBE_CONFLICT')) throw error
   }
   reachPoint('after delete cron job')
-  Object.assign(memory, { removed: uid, written: undefined, survey: undefined })
+  Object.assign(memory, { removed: uid, written: undefined, survey: undefined, applied: undefined })
   return 'Done'
 }
 
