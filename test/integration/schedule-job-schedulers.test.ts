@@ -220,15 +220,22 @@ describe.concurrent('a schedule with the engine BullMQ', () => {
   })
 })
 
-it('a schedule that is deleted while no operator runs leaves no job scheduler behind', async () => {
-  const queue = queueOf('orphaned')
+it('a schedule that is deleted while no operator runs leaves no job scheduler behind, and no job that was due and has not started', async () => {
+  const [queue, due] = [queueOf('orphaned'), queueOf('orphaned-due')]
   await create('orphaned', { schedules: ['0 3 1 1 *'], task: { type: 'report', queue: 'orphaned' } })
+  // Due while no operator runs: nobody has recorded it.
+  const slot = Math.ceil(Date.now() / 1000) + 15
+  await create('orphaned-due', { everySeconds: 3600, offsetSeconds: slot % 3600, task: { type: 'report', queue: 'orphaned-due' } })
   await soon(async () => expect(await queue.getJobScheduler('orphaned')).toBeDefined())
+  await soon(async () => expect(await due.getJob(schedulerJobId('orphaned-due', slot * 1000))).toBeDefined())
   await home.operator.stop()
-  await home.client.delete(taskSchedules, home.namespace, 'orphaned')
+  await soon(() => expect(Date.now()).toBeGreaterThan(slot * 1000))
+  expect((await ledgerOf('orphaned-due'))?.dispatched).toBe(0)
+  await Promise.all(['orphaned', 'orphaned-due'].map((name) => home.client.delete(taskSchedules, home.namespace, name)))
   home.startOperator()
   await soon(async () => expect(await queue.getJobScheduler('orphaned')).toBeUndefined())
   expect(await home.commands.zcard('bull:orphaned:delayed')).toBe(0)
   // It goes last: until then it says what is left to remove.
-  await soon(async () => expect(await ledgerOf('orphaned')).toBeUndefined())
+  await soon(async () => expect([await ledgerOf('orphaned'), await ledgerOf('orphaned-due')]).toEqual([undefined, undefined]))
+  expect(await due.getJob(schedulerJobId('orphaned-due', slot * 1000))).toBeUndefined()
 })
