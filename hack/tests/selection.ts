@@ -11,10 +11,10 @@ const foundations = ['package.json', 'package-lock.json', 'tsconfig.json', 'vite
 /** Those that take longest: of the suites that wait more than a minute, of the others more than ten seconds. */
 export const slowFiles: readonly string[] = [
   ...['src/graph/exploration.test.ts', 'src/scheduling/exploration.test.ts', 'test/chart/render.test.ts'],
-  ...['alerts', 'cli', 'schedule-outage', 'task-queue', 'worker-access', 'worker-endpoints'].map(
+  ...['alerts', 'cli', 'schedule-cron-jobs', 'schedule-outage', 'task-queue', 'worker-access', 'worker-endpoints'].map(
     (name) => `test/integration/${name}.test.ts`,
   ),
-  ...['operator', 'scale-chaos', 'schedule-chaos', 'schedule-kill-points', 'schedule-operators'].map(
+  ...['operator', 'scale-chaos', 'schedule-chaos', 'schedule-engines', 'schedule-kill-points', 'schedule-operators'].map(
     (name) => `test/fault/${name}.test.ts`,
   ),
 ]

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest'
 import { startRedis, type RedisServer } from '../../hack/cluster/redis.ts'
+import { dispatcherName, groupsKey } from '../../src/contract/index.ts'
 import type { MissedReason } from '../../src/scheduling/index.ts'
 import { cutOffLeader, failOver, type Faults, freezeLeader, killLeader, type Pair, startPair, strike } from '../support/chaos.ts'
 import { startOwnCluster } from '../support/cluster.ts'
@@ -28,6 +29,7 @@ import {
   createHome,
   graphOneAtATime,
   graphRunsOf,
+  installation,
   jobOneAtATime,
   ledgerOf,
   oneAtATime,
@@ -189,6 +191,8 @@ it(
     expect(placedTwice).toEqual([])
     const names = schedules.map(({ name }) => name)
     await until('the end of everything that was begun', async () => (await pendingEnds(home, names)).length === 0)
+    // Every run has ended: a count that is left would hold up its concurrency group for ever.
+    expect(await home.commands.hgetall(groupsKey('bull', dispatcherName(installation, home.namespace)))).toEqual({})
     expect(pair.crashes).toEqual([])
   },
 )

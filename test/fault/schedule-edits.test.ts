@@ -166,7 +166,7 @@ async function live(name: string, kind: Kind, rng: () => number): Promise<readon
     await applySchedule(home, name, { ...kind.specOf(wish), engine: wish.engine, suspend: wish.isSuspended })
     if (how.isLast === true || rng() < 0.7) await untilAdopted(name, regime, wish)
   }
-  let wish: Wish = { everySeconds: kind.beat, version: 1, isSuspended: false, engine: 'Taskmill' }
+  let wish: Wish = { everySeconds: kind.beat, version: 1, isSuspended: false, engine: kind.other ?? 'Taskmill' }
   await apply(wish, { isCreation: true })
   for (let change = 1; change <= kind.changes; change += 1) {
     await untilAroundSlot(kind, rng)
