@@ -243,11 +243,13 @@ async function faultsOf(name: string, kind: Kind, story: readonly Regime[]): Pro
 
 /** Of a schedule since it was created last: whether its ledger counts each slot once. What is due now, while it is suspended, is not counted yet. */
 function miscounted(name: string, { specOf }: Kind, story: readonly Regime[], ledger: Ledger): readonly string[] {
-  const countDue = (boundsOf: typeof boundsOfPossible): number =>
-    new Set(
-      story.slice(0, -1).flatMap(({ wish }, index) => (wish === undefined ? [] : slotsDue(wish.everySeconds, ...boundsOf(story, index)))),
-    ).size
-  const [certain, possible] = [countDue(boundsOfCertain), countDue(boundsOfPossible)]
+  const countDue = (regimes: readonly Regime[], boundsOf: typeof boundsOfPossible): number =>
+    new Set(regimes.flatMap(({ wish }, index) => (wish === undefined ? [] : slotsDue(wish.everySeconds, ...boundsOf(story, index))))).size
+  // The last suspension may have begun before the last edit: it is counted when it ends, or gets another period.
+  const period = story.at(-1)?.wish?.everySeconds
+  const resting = story.findLastIndex(({ wish }) => wish?.isSuspended !== true || wish.everySeconds !== period) + 1
+  const certain = countDue(story.slice(0, resting), boundsOfCertain)
+  const possible = countDue(story.slice(0, -1), boundsOfPossible)
   const missed = Object.values(ledger.missed).reduce((total, { count }) => total + count, 0)
   const decided = ledger.dispatched + missed
   const ran = runsOf(home, name).filter(({ slot }) => slot > Math.floor((story[0]?.sentMs ?? 0) / 1_000)).length
