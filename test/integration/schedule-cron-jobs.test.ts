@@ -2,7 +2,7 @@
  * Schedules with the engine CronJob, on a real API server with the real CronJob and Job controllers. A CronJob has no shorter interval than a
  * minute, so all schedules of this file live through the same few minutes.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type CronJob, cronJobs, type Job, jobs, type TaskSchedule, taskSchedules } from '../../src/api/index.ts'
 import { annotations, type Slot } from '../../src/contract/index.ts'
 import { isAcknowledged } from '../../src/workloads/index.ts'
@@ -26,6 +26,8 @@ afterAll(() => home?.stop())
 const minutely = ['* * * * *']
 const template = { spec: { restartPolicy: 'Never' as const, containers: [{ name: 'main', image: 'acme:1' }] } }
 const job = { spec: { backoffLimit: 0, template } }
+// Beside other tests, expect.poll does not know which one it belongs to.
+const soon = <T>(what: () => Promise<T>): Promise<T> => vi.waitFor(what, { timeout: 30_000, interval: 100 })
 type Spec = Parameters<typeof createSchedule>[3]
 const create = (name: string, spec: Spec = {}): Promise<TaskSchedule> =>
   createSchedule(home.client, home.namespace, name, { engine: 'CronJob', schedules: minutely, job, ...spec })
@@ -99,9 +101,11 @@ describe.concurrent('a schedule with the engine CronJob', () => {
     await edit('edited', { schedule: '5 5 * * *', jobTemplate: { spec: { template: { spec: { nodeSelector: { disk: 'ssd' } } } } } })
     const repaired = await cronJob('edited', (each) => each?.spec.schedule === '* * * * *')
     expect(repaired?.spec.jobTemplate.spec.template.spec['nodeSelector']).toBeUndefined()
-    await expect
-      .poll(() => home.eventsOf('edited', 'Repaired').then((all) => all.map(({ note }) => note).join()), { timeout: 20_000 })
-      .toMatch(/spec\.schedule is "5 5 \* \* \*", not "\* \* \* \* \*"; .*nodeSelector was added/u)
+    await soon(async () =>
+      expect((await home.eventsOf('edited', 'Repaired')).map(({ note }) => note).join()).toMatch(
+        /spec\.schedule is "5 5 \* \* \*", not "\* \* \* \* \*"; .*nodeSelector was added/u,
+      ),
+    )
   }, 60_000)
 
   it('with driftPolicy Report, leaves the edit and says what differs, until it may repair it', async () => {
@@ -150,7 +154,7 @@ describe.concurrent('a schedule with the engine CronJob', () => {
     const object = await home.schedule('adopted', dispatched(1))
     expect(reasonOf(object, 'Stalled')).toBeUndefined()
     expect(missedCount(object)).toBe(0)
-    await expect.poll(() => home.eventsOf('adopted', 'Adopted').then((all) => all.length)).toBe(1)
+    await soon(async () => expect(await home.eventsOf('adopted', 'Adopted')).toHaveLength(1))
   }, 150_000)
 
   it('changes the engine there and back with each slot once', async () => {
@@ -211,20 +215,15 @@ describe.concurrent('a schedule with the engine CronJob', () => {
   it('keeps the Jobs of a long name below the limit, and goes with its schedule', async () => {
     const name = `long-${'x'.repeat(58)}`
     await create(name)
-    const { items } = await home.client.list<CronJob>(cronJobs, {
-      namespace: home.namespace,
-      labelSelector: `taskmill.dev/schedule=${name}`,
-    })
-    await expect
-      .poll(async () => {
-        const found = await home.client.list<CronJob>(cronJobs, {
-          namespace: home.namespace,
-          labelSelector: `taskmill.dev/schedule=${name}`,
-        })
-        return found.items.length
+    const found = await soon(async () => {
+      const { items } = await home.client.list<CronJob>(cronJobs, {
+        namespace: home.namespace,
+        labelSelector: `taskmill.dev/schedule=${name}`,
       })
-      .toBe(1)
-    expect(items.every((each) => each.metadata.name.length <= 52)).toBe(true)
+      expect(items).toHaveLength(1)
+      return items[0]!
+    })
+    expect(found.metadata.name.length).toBeLessThanOrEqual(52)
     await home.schedule(name, dispatched(1))
     const [run] = await jobsOf(name)
     expect(run!.metadata.name.length).toBeLessThanOrEqual(63)
