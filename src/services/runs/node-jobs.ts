@@ -5,7 +5,7 @@ import type { Logger } from '../../observability/index.ts'
 import { endOfJob, isAcknowledged, isJobFor, hasUnreadyPods } from '../../workloads/index.ts'
 import type { KillPointHook } from '../engine/index.ts'
 import { type Creation, jobNamed, type JobRef, type Jobs, type PodLook, type Starter } from '../jobs/index.ts'
-import { placeOf } from './node-queue-jobs.ts'
+import { activeNodes, isPlacedIn } from './node-queue-jobs.ts'
 
 /** The Jobs, or TaskExecutions, of a run at one moment: ends to record, and when to look again for those that the cache does not show yet. */
 export type LookedAtNodes = { readonly ends: readonly NodeEnd[]; readonly againAfterMs?: number | undefined }
@@ -93,7 +93,7 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
 
   return {
     async look(run, call) {
-      const active = activeJobs(run)
+      const active = activeNodes(run, 'Kubernetes')
       const looks = await Promise.all(active.map(({ name }) => jobs.look(refOf(run, name), call)))
       const ends = await Promise.all(
         active.map(async ({ name, isStopping, hadEnded }, index): Promise<NodeEnd | undefined> => {
@@ -154,9 +154,9 @@ export function createNodeJobs(deps: NodeJobsDeps): NodeJobs {
       )
     },
     hasUntidy: () => jobs.startedBy(starter).some(isUntidy),
-    nameOf: (run, node) => (hasJob(run, run.state?.graph.indexOf.get(node)) ? refOf(run, node).name : undefined),
+    nameOf: (run, node) => (isPlacedIn(run, node, 'Kubernetes') ? refOf(run, node).name : undefined),
     async observeProgress(run, call) {
-      const all = activeJobs(run)
+      const all = activeNodes(run, 'Kubernetes')
         .filter(({ isStopping }) => !isStopping)
         .map(({ name }) => ({ name, isUp: isUp(jobs.cached(refOf(run, name))) }))
       // Those that do not run come first: something may be wrong with them.
@@ -196,11 +196,6 @@ function earliest(waits: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known)
 }
 
-function hasJob({ state }: Run, index = -1): boolean {
-  const spec = state?.graph.nodes[index]?.spec
-  return spec !== undefined && placeOf(spec) === 'Kubernetes'
-}
-
 function nodeOf({ metadata }: Job): string {
   return metadata.labels?.[labels.node] ?? ''
 }
@@ -211,22 +206,6 @@ function fieldInGraph({ state }: Run, node: string): string {
   const index = indexOf?.get(node) ?? 0
   const before = plan?.nodes.length ?? 0
   return index < before ? `spec.nodes[${index}].job` : `spec.finally[${index - before}].job`
-}
-
-type ActiveJob = {
-  readonly name: string
-  readonly isStopping: boolean
-  /** When it was to be stopped. */
-  readonly hadEnded: boolean
-}
-
-/** Nodes that have begun, and are known to have or to have had a Job. */
-function activeJobs({ state, active, unplaced, removed: answers }: Run): readonly ActiveJob[] {
-  return [...active].flatMap((index) => {
-    const spec = state?.graph.nodes[index]?.spec
-    if (spec === undefined || placeOf(spec) !== 'Kubernetes' || unplaced.has(index)) return []
-    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping', hadEnded: answers.get(index) === 'Ended' }]
-  })
 }
 
 async function endOf(jobs: Jobs, node: string, job: Job, call: Call): Promise<NodeEnd> {

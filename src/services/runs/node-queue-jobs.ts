@@ -114,19 +114,43 @@ export function placementOf({
   }
 }
 
+type Place = 'Queue' | 'Kubernetes' | 'Executions'
+
 /** Where an executor runs a node. An executor that is missing does not compile; `remove` in runs.ts has a branch for each place. */
-const places: Readonly<Record<ExecutorName, 'Queue' | 'Kubernetes' | 'Executions'>> = {
+const places: Readonly<Record<ExecutorName, Place>> = {
   task: 'Queue',
   job: 'Kubernetes',
   run: 'Executions',
 }
 
-export function placeOf(spec: PlanNode): 'Queue' | 'Kubernetes' | 'Executions' {
+export function placeOf(spec: PlanNode): Place {
   return places[executorOf(spec).kind]
 }
 
 export function specOf({ state }: Run, node: string) {
   return state?.graph.nodes[state.graph.indexOf.get(node) ?? -1]?.spec
+}
+
+/** Whether that is where the node runs. */
+export function isPlacedIn(run: Run, node: string, place: Place): boolean {
+  const spec = specOf(run, node)
+  return spec !== undefined && placeOf(spec) === place
+}
+
+type ActiveNode = {
+  readonly name: string
+  readonly isStopping: boolean
+  /** When it was to be stopped. */
+  readonly hadEnded: boolean
+}
+
+/** Nodes of one place that have begun, and are known to have or to have had an object there. */
+export function activeNodes({ state, active, unplaced, removed }: Run, place: Place): readonly ActiveNode[] {
+  return [...active].flatMap((index) => {
+    const spec = state?.graph.nodes[index]?.spec
+    if (spec === undefined || placeOf(spec) !== place || unplaced.has(index)) return []
+    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping', hadEnded: removed.get(index) === 'Ended' }]
+  })
 }
 
 /** Whether the node has begun and has not ended. */

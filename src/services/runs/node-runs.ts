@@ -8,7 +8,7 @@ import { type ExecutionCreation, type ExecutionRef, type Executions, hasBegun, i
 import { jobNamed } from '../jobs/index.ts'
 import type { Whereabout } from '../tracking/index.ts'
 import type { LookedAtNodes } from './node-jobs.ts'
-import { placeOf } from './node-queue-jobs.ts'
+import { activeNodes, isPlacedIn, specOf } from './node-queue-jobs.ts'
 
 type Call = { readonly signal: AbortSignal }
 
@@ -95,7 +95,7 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
 
   return {
     async look(run, call) {
-      const active = activeRuns(run).map((each) => ({ ...each, ref: refOf(run, each.name), shown: cached(run, each.name) }))
+      const active = activeNodes(run, 'Executions').map((each) => ({ ...each, ref: refOf(run, each.name), shown: cached(run, each.name) }))
       for (const { ref, shown } of active) if (shown !== undefined) created.delete(ref.name)
       const isNew = ({ ref }: (typeof active)[number]): boolean => lagLeftMs(ref.name) > 0
       const ends = await Promise.all(
@@ -119,7 +119,7 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
       reachPoint('before create execution')
       const answers = await Promise.all(
         nodes.map(async ({ name: node, run: template }) => {
-          const { slot } = run.state?.graph.nodes[run.state.graph.indexOf.get(node) ?? -1]?.spec ?? {}
+          const slot = specOf(run, node)?.slot
           const ref = refOf(run, node)
           const wanted: NewExecution = {
             metadata: {
@@ -171,40 +171,18 @@ export function createNodeRuns(deps: NodeRunsDeps): NodeRuns {
       )
     },
     hasUntidy: () => started().some(isUntidy),
-    nameOf: (run, node) => (isRun(run, run.state?.graph.indexOf.get(node)) ? refOf(run, node).name : undefined),
+    nameOf: (run, node) => (isPlacedIn(run, node, 'Executions') ? refOf(run, node).name : undefined),
     whereabouts: (run) =>
       new Map(
-        activeRuns(run)
+        activeNodes(run, 'Executions')
           .filter(({ isStopping }) => !isStopping)
           .map(({ name }) => [name, whereaboutOf(cached(run, name), refOf(run, name))] as const),
       ),
   }
 }
 
-function isRun({ state }: Run, index = -1): boolean {
-  const spec = state?.graph.nodes[index]?.spec
-  return spec !== undefined && placeOf(spec) === 'Executions'
-}
-
 function nodeOf({ metadata }: TaskExecution): string {
   return metadata.labels?.[labels.node] ?? ''
-}
-
-type ActiveRun = {
-  readonly name: string
-  readonly isStopping: boolean
-  /** When it was to be stopped. */
-  readonly hadEnded: boolean
-}
-
-/** Nodes that have begun, and are known to have or to have had a TaskExecution. */
-function activeRuns(run: Run): readonly ActiveRun[] {
-  const { state, active, unplaced, removed: answers } = run
-  return [...active].flatMap((index) => {
-    const spec = state?.graph.nodes[index]?.spec
-    if (spec === undefined || !isRun(run, index) || unplaced.has(index)) return []
-    return [{ name: spec.name, isStopping: state?.node(index).phase === 'Stopping', hadEnded: answers.get(index) === 'Ended' }]
-  })
 }
 
 function whereaboutOf(object: TaskExecution | undefined, { name }: ExecutionRef): Whereabout {
