@@ -5,6 +5,7 @@
  * lone leader comes to rest in what the brute-force evaluator says.
  */
 import { describe, expect, it } from 'vitest'
+import { explore as exploreWorlds } from '../../test/support/explore.ts'
 import { oracleBegin, oracleEnd, oracleOutcome, type OracleGraph, type OracleOutcome } from '../../test/support/graph-oracle.ts'
 import { jobOf as jobTemplateOf, nodeOf, planOf } from './fixtures.ts'
 import {
@@ -343,24 +344,12 @@ function explore(scenario: Scenario, mutation: Mutation = {}): { readonly states
       seen?.every((entry, index) => entry === world.log[index]) === true ? seen.length : seen
     return JSON.stringify({ ...world, leaders: world.leaders.map((leader) => leader && { ...leader, seen: seenAs(leader.seen) }) })
   }
-  const visited = new Set([keyOf(start)])
   const settled = new Map<string, string | undefined>()
-  let frontier = [start]
-  while (frontier.length > 0) {
-    const following: World[] = []
-    for (const world of frontier) {
-      const problem = broken(world, scenario) ?? restProblem(world, scenario, mutation, settled)
-      if (problem !== undefined) return { states: visited.size, problem }
-      for (const next of successors(world, scenario, mutation)) {
-        const key = keyOf(next)
-        if (visited.has(key)) continue
-        visited.add(key)
-        following.push(next)
-      }
-    }
-    frontier = following
-  }
-  return { states: visited.size, problem: undefined }
+  return exploreWorlds(start, {
+    keyOf,
+    successors: (world) => successors(world, scenario, mutation),
+    problemOf: (world) => broken(world, scenario) ?? restProblem(world, scenario, mutation, settled),
+  })
 }
 
 /** The way to rest depends on the broker alone, so that it is looked for once per state of the broker. */

@@ -5,6 +5,7 @@
  * lone leader comes to rest with every slot accounted for.
  */
 import { describe, expect, it } from 'vitest'
+import { explore as exploreWorlds } from '../../test/support/explore.ts'
 import type { Slot } from '../contract/index.ts'
 import {
   type CancelResult,
@@ -470,24 +471,12 @@ function explore(scenario: Scenario, mutation: Mutation = {}): { readonly states
           },
       ),
     })
-  const visited = new Set([keyOf(start)])
-  let frontier = [start]
   const settled = new Map<string, string | undefined>()
-  while (frontier.length > 0) {
-    const following: World[] = []
-    for (const world of frontier) {
-      const problem = broken(world, scenario) ?? restProblem(world, scenario, mutation, settled)
-      if (problem !== undefined) return { states: visited.size, problem }
-      for (const next of successors(world, scenario, mutation)) {
-        const key = keyOf(next)
-        if (visited.has(key)) continue
-        visited.add(key)
-        following.push(next)
-      }
-    }
-    frontier = following
-  }
-  return { states: visited.size, problem: undefined }
+  return exploreWorlds(start, {
+    keyOf,
+    successors: (world) => successors(world, scenario, mutation),
+    problemOf: (world) => broken(world, scenario) ?? restProblem(world, scenario, mutation, settled),
+  })
 }
 
 /** The way to rest depends on the broker alone, so that it is looked for once per state of the broker. */

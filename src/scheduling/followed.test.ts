@@ -5,6 +5,7 @@
  * and from each a lone leader comes to rest with every due slot dispatched or missed.
  */
 import { describe, expect, test } from 'vitest'
+import { explore as exploreWorlds } from '../../test/support/explore.ts'
 import type { Slot } from '../contract/index.ts'
 import { minute, nothingKnown, planOf, slot, start } from './fixtures.ts'
 import type { Followed, FollowedRun } from './primitive.ts'
@@ -500,29 +501,19 @@ function explore(scenario: Scenario, mutation: Mutation = {}): { readonly states
         (leader) => leader && { ...leader, seen: leader.seen && [leader.seen.revision === stored.revision, leader.seen.ledger] },
       ),
     })
-  const visited = new Set([keyOf(first)])
-  let frontier = [first]
   const rests = new Map<string, string | undefined>()
-  while (frontier.length > 0) {
-    const following: World[] = []
-    for (const world of frontier) {
+  return exploreWorlds(first, {
+    keyOf,
+    successors: (world) => successors(world, scenario, mutation),
+    problemOf(world) {
       const rest = JSON.stringify([world.stored.ledger, world.jobs, world.cron, world.epoch])
       if (!rests.has(rest)) {
         const settled = settle(world, scenario, mutation)
         rests.set(rest, doubled(settled) ?? unaccounted(settled, scenario))
       }
-      const problem = doubled(world) ?? rests.get(rest)
-      if (problem !== undefined) return { states: visited.size, problem }
-      for (const next of successors(world, scenario, mutation)) {
-        const key = keyOf(next)
-        if (visited.has(key)) continue
-        visited.add(key)
-        following.push(next)
-      }
-    }
-    frontier = following
-  }
-  return { states: visited.size, problem: undefined }
+      return doubled(world) ?? rests.get(rest)
+    },
+  })
 }
 
 const scenarios: readonly Scenario[] = [

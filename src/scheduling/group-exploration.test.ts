@@ -5,6 +5,7 @@
  * at any time. All reachable states are visited; in each the rules below hold, and from each a lone leader comes to rest with every slot run.
  */
 import { describe, expect, it } from 'vitest'
+import { explore as exploreWorlds } from '../../test/support/explore.ts'
 import type { Slot } from '../contract/index.ts'
 import { groupChangeOf } from './group.ts'
 import type { Knowledge, Ledger, RunOutcome, SchedulePlan, Step } from './ledger.ts'
@@ -307,24 +308,12 @@ function explore(scenario: Scenario, mutation: Mutation = {}): { readonly states
         })),
       ),
     })
-  const visited = new Set([keyOf(start)])
   const settled = new Map<string, string | undefined>()
-  let frontier = [start]
-  while (frontier.length > 0) {
-    const following: World[] = []
-    for (const world of frontier) {
-      const problem = broken(world, scenario) ?? restProblem(world, scenario, mutation, settled)
-      if (problem !== undefined) return { states: visited.size, problem }
-      for (const next of successors(world, scenario, mutation)) {
-        const key = keyOf(next)
-        if (visited.has(key)) continue
-        visited.add(key)
-        following.push(next)
-      }
-    }
-    frontier = following
-  }
-  return { states: visited.size, problem: undefined }
+  return exploreWorlds(start, {
+    keyOf,
+    successors: (world) => successors(world, scenario, mutation),
+    problemOf: (world) => broken(world, scenario) ?? restProblem(world, scenario, mutation, settled),
+  })
 }
 
 function restProblem(world: World, scenario: Scenario, mutation: Mutation, settled: Map<string, string | undefined>): string | undefined {

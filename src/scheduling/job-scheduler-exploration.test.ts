@@ -5,6 +5,7 @@
  * dispatched or missed; after a deletion, with nothing that would still start.
  */
 import { describe, expect, test } from 'vitest'
+import { explore as exploreWorlds } from '../../test/support/explore.ts'
 import type { Slot } from '../contract/index.ts'
 import { minute, nothingKnown, planOf, start } from './fixtures.ts'
 import type { Knowledge, Ledger, SchedulePlan, Step } from './ledger.ts'
@@ -310,30 +311,20 @@ function explore(scenario: Scenario, mutation: Mutation = {}): { readonly states
         (leader) => leader && { ...leader, seen: leader.seen && [leader.seen.revision === stored.revision, leader.seen.ledger] },
       ),
     })
-  const visited = new Set([keyOf(first)])
-  let frontier = [first]
   const rests = new Map<string, string | undefined>()
-  while (frontier.length > 0) {
-    const following: World[] = []
-    for (const world of frontier) {
+  return exploreWorlds(first, {
+    keyOf,
+    successors: (world) => successors(world, scenario, mutation),
+    problemOf(world) {
       const { stored, jobs, scheduler, epoch, now } = world
       const rest = JSON.stringify([stored.ledger, jobs, scheduler, epoch, isDeleted(scenario) && now])
       if (!rests.has(rest)) {
         const settled = settle(world, scenario, mutation)
         rests.set(rest, doubled(settled) ?? unaccounted(settled, scenario))
       }
-      const problem = doubled(world) ?? rests.get(rest)
-      if (problem !== undefined) return { states: visited.size, problem }
-      for (const next of successors(world, scenario, mutation)) {
-        const key = keyOf(next)
-        if (visited.has(key)) continue
-        visited.add(key)
-        following.push(next)
-      }
-    }
-    frontier = following
-  }
-  return { states: visited.size, problem: undefined }
+      return doubled(world) ?? rests.get(rest)
+    },
+  })
 }
 
 const scenarios: readonly Scenario[] = [
